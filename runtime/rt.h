@@ -1,0 +1,172 @@
+/* runtime/rt.h: what a generated program and the runtime say to each other.
+ *
+ * A generated program is tables plus functions: an `rt_model` that describes states, graphs, initial
+ * draws and defaults, and one function per graph. `rt_main` is the program's face: it reads the
+ * command line and the data, draws weights, runs graphs, writes runs. The runtime knows no model.
+ *
+ * Threads: a graph function splits a kernel into tasks with `rt_parallel`; which task computes what
+ * depends on shapes alone, so any thread count gives the same bits. */
+#ifndef SEQC_RT_H
+#define SEQC_RT_H
+#include <stdbool.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#define RT_ABI 1
+enum { RT_MAX_RANK = 6, RT_ALIGN = 64 };
+
+/* A program and a library of different ABI do not link: the program refers to this name. */
+#define RT_ABI_SYMBOL rt_abi_1
+extern const int RT_ABI_SYMBOL;
+
+typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
+
+/* A dimension is `k`, or `k` times the samples of the batch. */
+typedef struct rt_dim { int64_t k; bool per_n; } rt_dim;
+
+/* ---- states: tensors that outlive a step ---- */
+
+/* One logical axis in PyTorch's order and where it lies: element i of it is
+ * (i / block) * outer + (i % block) * inner elements from the start. Plain axes have block 1. */
+typedef struct rt_axis { int64_t size, block, outer, inner; } rt_axis;
+
+typedef enum rt_role {
+    RT_PARAM,     /* trained */
+    RT_FROZEN,    /* a parameter with requires_grad = False */
+    RT_BUFFER,    /* belongs to the model, not trained: running statistics */
+    RT_OPTIMIZER  /* momentum and the like; key is the parameter's, '#', the name of the slot */
+} rt_role;
+
+typedef struct rt_state {
+    const char *key;             /* PyTorch's state-dict key, UTF-8, may hold any character */
+    rt_role role;
+    rt_dtype dtype;
+    int rank;
+    rt_axis axis[RT_MAX_RANK];
+    int64_t offset_bytes, bytes; /* place in the state block; padding of a blocked layout included */
+} rt_state;
+
+/* ---- graphs ---- */
+
+typedef struct rt_pool rt_pool;
+
+/* What one run of a graph gets. All memory is the caller's, aligned to RT_ALIGN. */
+typedef struct rt_call {
+    int64_t n;               /* samples in the batch, 1 .. capacity */
+    const void *const *in;   /* by rt_graph.inputs; tensors in PyTorch's order */
+    void *const *out;        /* by rt_graph.results; each with room for `capacity` samples */
+    char *state;             /* the state block */
+    char *arena;             /* rt_graph.arena_bytes; contents undefined */
+    char *workers;           /* scratch: worker w owns [w * worker_bytes, (w+1) * worker_bytes) */
+    const void *scalars;     /* model->n_scalars elements of the model's real type */
+    uint64_t seed, step;     /* key and high counter of counter-based random numbers; step from 1 */
+    rt_pool *pool;
+} rt_call;
+
+/* A tensor that goes in or out of a graph. dim[0] of a batched tensor is {1, true}. */
+typedef struct rt_value {
+    const char *name;        /* inputs: "x" "target" "cotangent" "output"; results: "loss" "d_1.weight" */
+    rt_dtype dtype;
+    int rank;
+    rt_dim dim[RT_MAX_RANK];
+} rt_value;
+
+/* Names of graphs that the runtime looks for. `_prob` serves float targets of a class loss.
+ *   train      one training step: x target -> loss and metrics; updates parameters
+ *   eval       x target -> loss and metrics, evaluation behaviour
+ *   infer      x -> output, evaluation behaviour
+ *   loss       output target -> loss d_output
+ *   grad       x cotangent -> output d_input d_<key>…, training behaviour
+ *   grad_eval  the same with evaluation behaviour; absent where it is the same graph */
+typedef struct rt_graph {
+    const char *name;
+    void (*run)(const rt_call *call);
+    int64_t arena_bytes, worker_bytes;
+    int n_inputs, n_results;
+    const rt_value *inputs, *results;
+    double flop;             /* at full batch, multiply and add counted as two */
+    double bytes;            /* read and written by its kernels at full batch */
+} rt_graph;
+
+/* Runs task(ctx, i, worker) for i in 0 .. n_tasks-1, each once, on the pool's threads and the
+ * caller's; returns when all are done. worker is 0 .. threads-1. Tasks must not start tasks. */
+typedef void rt_task(const void *ctx, int64_t i, int worker);
+void rt_parallel(rt_pool *pool, rt_task *task, const void *ctx, int64_t n_tasks);
+
+/* ---- the program ---- */
+
+typedef enum rt_draw_kind {
+    RT_DRAW_SEED,      /* start the generator anew with seed a (an integer) */
+    RT_DRAW_UNIFORM,   /* float32 uniform in [a, b) as PyTorch draws it */
+    RT_DRAW_NORMAL,    /* mean a, standard deviation b */
+    RT_DRAW_CONSTANT,  /* all elements a; draws nothing */
+    RT_DRAW_SKIP_UNIFORM, /* as many uniform draws as the tensor has elements, thrown away */
+    RT_DRAW_SKIP_NORMAL
+} rt_draw_kind;
+
+/* In program order: later draws into a state replace earlier ones but consumed the same numbers.
+ * states that no draw names start as zeros. SKIP kinds use `elems` and no state (index -1). */
+typedef struct rt_draw { rt_draw_kind kind; int state; double a, b; int64_t elems; } rt_draw;
+
+typedef enum rt_target_kind {
+    RT_TARGET_NONE,    /* no loss: the program has no train and eval */
+    RT_TARGET_CLASS,   /* one class index a sample; float probabilities where *_prob graphs exist */
+    RT_TARGET_INDEX,   /* class indices only */
+    RT_TARGET_REAL     /* a tensor of the output's shape */
+} rt_target_kind;
+
+/* A metric over an epoch, made of sums over samples that graphs return beside "loss".
+ *   RT_ACCURACY  results "correct" (i64): share of samples, shown as percent, higher is better
+ *   RT_MAE       "abs_err": sum over elements of |output - target|, divided by their number
+ *   RT_R2        "sq_err": 1 - that / the total sum of squares, which the runtime takes from the
+ *                targets in double */
+typedef enum rt_metric { RT_ACCURACY, RT_MAE, RT_R2 } rt_metric;
+
+/* A row of the layer table, for people. */
+typedef struct rt_layer {
+    const char *path;        /* "1", "features.3" */
+    const char *text;        /* "Linear(784, 128)" */
+    int rank;
+    rt_dim dim[RT_MAX_RANK]; /* of its output */
+    int64_t params;          /* own parameters */
+    double flop;             /* of the forward pass at full batch */
+} rt_layer;
+
+typedef struct rt_model {
+    int abi;                         /* RT_ABI */
+    const char *name, *version;      /* "fashion", seqc's version */
+    const char *loss, *optimizer;    /* as the user wrote them: "CrossEntropyLoss()"; null: none */
+    const char *isa;                 /* "AVX-512": what the kernels were compiled for */
+    const char *blas;                /* "OpenBLAS 0.3.21 SkylakeX", or null where nothing calls it */
+    bool (*cpu_ok)(void);            /* does this machine have the instructions? */
+    rt_dtype real;                   /* RT_F32 or RT_F64: inputs, weights, outputs, scalars */
+    int64_t capacity;                /* largest batch */
+    int input_rank, target_rank, output_rank;
+    int64_t input[RT_MAX_RANK], target[RT_MAX_RANK], output[RT_MAX_RANK];   /* one sample's shape */
+    rt_target_kind target_kind;
+    int64_t n_classes;               /* class losses: number of classes, else 0 */
+    const rt_state *states;   int n_states;   int64_t state_bytes;
+    const rt_graph *graphs;   int n_graphs;
+    const rt_draw *draws;     int n_draws;
+    const rt_layer *layers;   int n_layers;
+    const rt_metric *metrics; int n_metrics;
+    int n_scalars;                   /* what changes from step to step: lr, bias corrections */
+    void (*scalars)(double lr, double step, void *out);
+    double lr;                       /* the optimizer's; 0 where there is none */
+    int64_t epochs;                  /* the file's num_epochs, 0: not said */
+    int64_t seed; bool has_seed;     /* torch.manual_seed or `seed` */
+    int64_t batch;                   /* default batch, <= capacity */
+    int shuffle;                     /* 1, 0 as the file's DataLoader says; -1 not said */
+    bool drop_last;
+} rt_model;
+
+/* The whole program; returns its exit code. Never exits by itself. Owns nothing after return. */
+int rt_main(const rt_model *model, int argc, char **argv);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
