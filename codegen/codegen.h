@@ -1,0 +1,33 @@
+/* codegen/codegen.h: a planned module becomes source text, and source text an executable.
+ *
+ * Errors: emit_* cannot fail on a planned, verified module. emit_compile reports the C compiler's
+ * failure as text. */
+#ifndef SEQC_CODEGEN_H
+#define SEQC_CODEGEN_H
+#include "ir/ir.h"
+
+typedef struct EmitOpts {
+    const Target *target;
+    const char *version;              /* seqc's, for the head of the file */
+    const char *source;               /* base name of the model file */
+} EmitOpts;
+
+/* Writes one C file: kernels, graphs, tables and main for runtime/rt.h. The same module gives the same bytes. */
+void emit_program(const Module *m, const EmitOpts *o, FILE *out);
+bool emit_uses_blas(const Module *m);
+
+/* How to call the C compiler. */
+typedef struct CompileOpts {
+    const char *cc;                   /* null: $CC, cc, gcc, clang, the first that is there */
+    const Target *target;
+    bool native;                      /* -march=native instead of the target's */
+    bool blas;                        /* link OpenBLAS */
+    const char *runtime_dir;          /* holds libseqc_rt.a and include/runtime/rt.h */
+    const char *const *extra;         /* further flags, null-terminated, or null */
+    bool verbose;                     /* print the command line */
+} CompileOpts;
+
+/* Compiles and links `source` to `output` by posix_spawn. False and a message that says what ran and
+ * what it printed. */
+bool emit_compile(const char *source, const char *output, const CompileOpts *o, char **message, Arena *a);
+#endif

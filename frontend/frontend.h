@@ -1,0 +1,31 @@
+/* frontend/frontend.h: a model file becomes a module. The public header of the room.
+ *
+ * Errors: null, with diagnostics in the FeDiags that the caller gave (up to 20 are kept). */
+#ifndef SEQC_FRONTEND_H
+#define SEQC_FRONTEND_H
+#include "ir/ir.h"
+
+typedef struct FeDiags FeDiags;
+FeDiags *fe_diags_new(void);
+void fe_diags_free(FeDiags *d);
+int fe_error_count(const FeDiags *d);
+int fe_warning_count(const FeDiags *d);
+void fe_diags_text(const FeDiags *d, FILE *out, bool color);    /* file:line:col, source line, caret, notes, help */
+void fe_diags_json(const FeDiags *d, FILE *out);                /* one JSON array */
+
+typedef struct FeOpts {
+    const char *const *define; int n_define;    /* "NAME=VALUE" as given to -D */
+    const char *input;                          /* "3,32,32" or null */
+    int64_t batch;                              /* 0: not said */
+    const char *model, *loss, *optimizer;       /* --model NAME, --loss EXPR, --optimizer EXPR; null */
+    DType real;                                 /* DT_f32 or DT_f64 */
+    bool verbose;                               /* print(...) is shown on stderr */
+} FeOpts;
+
+/* text: the file's bytes, any bytes. path: for messages. Returns a verified module at stage "shape"
+ * with the graphs infer and, where there is a loss, train eval grad grad_eval loss (and *_prob). */
+Module *fe_compile(const char *path, const char *text, size_t len, const FeOpts *o, FeDiags *d);
+
+/* The diagnostic table, for `seqc explain CODE`: null if unknown. */
+const char *fe_explain(const char *code);
+#endif

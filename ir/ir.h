@@ -1,0 +1,399 @@
+/* ir/ir.h: what a model file becomes. The public header of the room.
+ *
+ * A Module holds states (tensors that outlive a step), graphs over them, and the program (initial
+ * draws, loss, metrics, schedule). Handles are indices, not pointers; a graph's nodes stand in
+ * topological order; a node has one result. Passes are functions from module to module. The text form
+ * is exact and is input: ir_print(ir_parse(ir_print(m))) is byte-identical.
+ *
+ * Ownership: everything in a module lives in its arena and dies with ir_module_free. Strings are
+ * interned in the module: equal strings have equal pointers. */
+#ifndef SEQC_IR_H
+#define SEQC_IR_H
+#include "ir/arena.h"
+#include "ir/expr.h"
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { IR_VERSION = 1, IR_MAX_RANK = 6, IR_ERR = 512 };
+
+/* ---- types ---- */
+
+typedef enum {
+    DT_NONE,
+#define DTYPE(name, ...) DT_##name,
+#include "ir/types.def"
+#undef DTYPE
+    DT_COUNT
+} DType;
+
+typedef enum {
+#define LAYOUT(name, ...) LAYOUT_##name,
+#include "ir/layouts.def"
+#undef LAYOUT
+    LAYOUT_COUNT
+} LayoutKind;
+
+/* k elements, or k times the samples of the batch: printed 784, n, 196n. k >= 1. */
+typedef struct { int64_t k; bool n; } Dim;
+typedef struct { uint8_t rank; Dim dim[IR_MAX_RANK]; } Shape;
+typedef struct { LayoutKind kind; int width; } Layout;
+typedef struct { DType dtype; Shape shape; Layout layout; } Type;
+
+Dim ir_dim(int64_t k);                               /* a constant dimension */
+Dim ir_dim_n(int64_t k);                             /* k * n */
+Shape ir_shape(int rank, const int64_t *dims);       /* constant dimensions */
+Type ir_type_of(DType d, Shape s);                   /* plain layout */
+bool ir_dim_eq(Dim a, Dim b);
+bool ir_shape_eq(const Shape *a, const Shape *b);
+bool ir_type_eq(const Type *a, const Type *b);
+int64_t ir_dim_at(Dim d, int64_t n);                 /* its size in a batch of n */
+int64_t ir_elems_at(const Shape *s, int64_t n);      /* dies on overflow: frontends check first */
+bool ir_elems_ok(const Shape *s, int64_t n, int64_t *elems);   /* false on overflow */
+int64_t ir_stored_bytes(const Type *t, int64_t n);   /* padding of the layout included */
+bool ir_has_n(const Shape *s);
+int64_t ir_dtype_bytes(DType d);
+bool ir_dtype_real(DType d);
+const char *ir_dtype_name(DType d);
+
+/* Where element (i_0, i_1, …) of a stored tensor lies: the sum over axes of
+ * (i / block) * outer + (i % block) * inner, in elements, for a batch of n. */
+typedef struct { int64_t size, block, outer, inner; } StoredAxis;
+void ir_stored_axes(const Type *t, int64_t n, StoredAxis axis[IR_MAX_RANK]);
+
+/* ---- handles and places ---- */
+
+typedef struct { uint32_t i; } Val;       /* a node of a graph; 0 is none */
+typedef struct { uint32_t i; } State;     /* a state of a module; 0 is none */
+typedef struct { uint16_t file; uint32_t line, col; } Loc;   /* file 0: nowhere */
+
+/* ---- ops and attributes ---- */
+
+typedef enum {
+    OP_NONE,
+#define OP(name, ...) OP_##name,
+#include "ir/ops.def"
+#undef OP
+    OP_COUNT
+} Op;
+
+typedef enum { KIND_NONE, KIND_LEAF, KIND_VIEW, KIND_MAP, KIND_PROD, KIND_REDUCE, KIND_ROW, KIND_MOVE } OpKind;
+
+typedef enum {
+#define ATTR(name, ...) AT_##name,
+#include "ir/attrs.def"
+#undef ATTR
+    AT_COUNT
+} AttrId;
+
+typedef enum { ATK_FLAG, ATK_INT, ATK_REAL, ATK_INTS, ATK_REALS, ATK_STR, ATK_EXPR } AttrKind;
+
+typedef struct {
+    AttrId id;
+    int count;                       /* of INTS and REALS */
+    union {
+        int64_t i;                   /* INT */
+        double r;                    /* REAL */
+        const int64_t *ints;
+        const double *reals;
+        const char *s;               /* STR; EXPR as canonical text */
+    } u;
+} Attr;
+
+typedef struct {
+    const char *name;
+    int min_in, max_in;
+    OpKind kind;
+    uint64_t required, optional;     /* bit AT_x */
+    const char *scalar;              /* expression, or null */
+    const char *doc;
+} OpInfo;
+extern const OpInfo ir_op[OP_COUNT];
+
+typedef struct { const char *name; AttrKind kind; const char *doc; } AttrInfo;
+extern const AttrInfo ir_attr_info[AT_COUNT];
+
+/* ---- nodes and graphs ---- */
+
+typedef struct Node {
+    Op op;
+    int n_in, n_attr;
+    const Val *in;                   /* operands, all before this node */
+    const Attr *attr;                /* ascending by id */
+    const char *name;                /* of input, scalar; else null */
+    State state;                     /* of OP_state; else none */
+    Type type;
+    Loc loc;
+} Node;
+
+typedef enum { ROOT_RETURN, ROOT_GRAD, ROOT_UPDATE } RootKind;
+
+/* return loss=%7 | grad "1.weight" = %14 | update "1.weight" = %18. Grads stand between
+ * differentiate and optimizer only. */
+typedef struct Root { RootKind kind; const char *name; State state; Val val; } Root;
+
+typedef enum {
+    ALGO_NONE,
+#define ALGO(name, ...) ALGO_##name,
+#include "ir/algos.def"
+#undef ALGO
+    ALGO_COUNT
+} Algo;
+typedef struct { const char *name; OpKind root; bool epilogue; const char *error, *doc; } AlgoInfo;
+extern const AlgoInfo ir_algo[ALGO_COUNT];
+
+/* A group of nodes computed together. From `fuse` on in a valid order, from `schedule` on in the
+ * order of execution. Views and leaves belong to no kernel; a `random`, a cheap map or a const
+ * may be a member of several (it is computed again in each). */
+typedef struct Kernel {
+    Algo algo;
+    int n_member;
+    const Val *member;               /* ascending; the root of a PROD, REDUCE kernel is the first of that kind */
+    int64_t tile[2];                 /* rows and columns of one task; 0: the algorithm's own */
+    int64_t micro[2];                /* rows and vectors of the register tile */
+} Kernel;
+
+typedef enum {
+    BUF_ARENA,     /* val in the arena at offset */
+    BUF_STATE,     /* val is written into the state it updates */
+    BUF_OUT,       /* val is written into the caller's result of that index */
+    BUF_SCRATCH    /* memory of one kernel in the arena: partial sums, one slot a task */
+} BufKind;
+
+/* From `plan` on: where every stored value lies. first and last are kernels; a value that is returned
+ * or read by nobody later ends with its kernel. */
+typedef struct Buffer {
+    BufKind kind;
+    Val val;                         /* none for scratch */
+    State state;                     /* BUF_STATE */
+    int out;                         /* BUF_OUT: index among the graph's ROOT_RETURN */
+    int64_t offset_bytes, bytes;     /* bytes rounded up to 64, at full capacity */
+    int first, last;
+    Val in_place_of;                 /* BUF_ARENA: takes over that value's bytes; else none */
+} Buffer;
+
+typedef struct Graph {
+    struct Module *module;
+    const char *name;                /* train eval infer loss grad grad_eval, and train_prob … */
+    Node *node;    uint32_t n_node, cap_node;       /* node[0] is none */
+    Root *root;    int n_root, cap_root;
+    bool has_kernels, has_plan;
+    Kernel *kernel; int n_kernel;
+    Buffer *buffer; int n_buffer;
+    int64_t arena_bytes, bound_bytes, worker_bytes;
+} Graph;
+
+/* ---- states and the program ---- */
+
+typedef enum { ROLE_PARAM, ROLE_FROZEN, ROLE_BUFFER, ROLE_OPTIMIZER } Role;
+
+typedef struct StateInfo {
+    const char *key;                 /* "1.weight"; optimizer's: "1.weight#momentum" */
+    Role role;
+    Type type;
+    Loc loc;
+    int64_t offset_bytes;            /* in the state block; -1 before plan */
+} StateInfo;
+
+typedef enum { DRAW_SEED, DRAW_UNIFORM, DRAW_NORMAL, DRAW_CONSTANT, DRAW_SKIP_UNIFORM, DRAW_SKIP_NORMAL } DrawKind;
+
+/* An initial draw, in program order (see runtime/rt.h for what each consumes). */
+typedef struct Draw { DrawKind kind; State state; double a, b; int64_t elems; } Draw;
+
+/* A number that changes from step to step, as an expression of a = lr and b = step (from 1), which
+ * the program evaluates in double: "lr" is a, Adam's bias correction 1 - pow(0.9, b). */
+typedef struct ScalarDef { const char *name, *f; } ScalarDef;
+
+/* An optimizer's rule for a group of parameters; `optimizer` expands it to maps and states. */
+typedef struct OptSetting { const char *name; double value; } OptSetting;
+typedef struct OptGroup {
+    const char *rule;                /* row of passes/optimizers.def: "sgd" "adam" "adamw" */
+    const OptSetting *setting; int n_setting;   /* momentum=0.9 …, all of the row's, in its order */
+    const State *param; int n_param;
+    Loc loc;
+} OptGroup;
+
+typedef struct Layer {
+    const char *path, *text;         /* "1", "Linear(784, 128)" */
+    Type out;
+    int64_t params;
+    Loc loc;
+} Layer;
+
+typedef enum { TARGET_NONE, TARGET_CLASS, TARGET_INDEX, TARGET_REAL } TargetKind;
+typedef enum { METRIC_ACCURACY, METRIC_MAE, METRIC_R2 } Metric;
+typedef enum { TRI_UNSET = -1, TRI_NO = 0, TRI_YES = 1 } Tri;
+
+typedef struct Program {
+    const char *name;                /* "fashion" */
+    const char *loss, *optimizer;    /* as the user wrote them, for people; null: none */
+    TargetKind target;
+    int64_t n_classes;
+    double lr;
+    int64_t batch;                   /* default batch; the capacity is Module.capacity */
+    int64_t epochs, seed;            /* -1: not said */
+    Tri shuffle;
+    bool drop_last;
+    Shape input, target_shape, output;   /* one sample's */
+    Draw *draw;          int n_draw, cap_draw;
+    ScalarDef *scalar;   int n_scalar, cap_scalar;
+    OptGroup *group;     int n_group, cap_group;
+    Layer *layer;        int n_layer, cap_layer;
+    Metric *metric;      int n_metric, cap_metric;
+} Program;
+
+typedef struct Module {
+    Arena *arena;
+    struct Intern *intern;
+    const char **file;   int n_file, cap_file;       /* file[0] is none; base names */
+    int64_t capacity;                /* n <= capacity */
+    DType real;                      /* DT_f32 or DT_f64 */
+    StateInfo *state;    uint32_t n_state, cap_state;   /* state[0] is none */
+    int64_t state_bytes;             /* -1 before plan */
+    Graph **graph;       int n_graph, cap_graph;
+    Program prog;
+    const char *stage;               /* the last pass that ran; "shape" at first */
+} Module;
+
+/* ---- building ---- */
+
+Module *ir_module_new(void);
+void ir_module_free(Module *m);
+const char *ir_intern(Module *m, const char *s);
+uint16_t ir_file(Module *m, const char *path);           /* keeps the base name */
+State ir_state_add(Module *m, const char *key, Role role, Type type, Loc loc);
+State ir_state_find(const Module *m, const char *key);
+StateInfo *ir_state(const Module *m, State s);
+Graph *ir_graph_add(Module *m, const char *name);
+Graph *ir_graph_find(const Module *m, const char *name); /* null if absent */
+void ir_draw(Module *m, Draw d);
+void ir_scalar_def(Module *m, const char *name, const char *f);
+void ir_layer(Module *m, Layer l);
+void ir_metric(Module *m, Metric x);
+void ir_group(Module *m, OptGroup g);                    /* copies its arrays */
+
+Attr ir_flag(AttrId id);
+Attr ir_int(AttrId id, int64_t i);
+Attr ir_real(AttrId id, double r);
+Attr ir_ints(AttrId id, const int64_t *v, int n);
+Attr ir_reals(AttrId id, const double *v, int n);
+Attr ir_str(AttrId id, const char *s);
+
+/* Adds a node; its type is derived. Dies on a mistake: callers check what users can cause. */
+Val ir_add(Graph *g, Op op, Loc loc, const Val *in, int n_in, const Attr *attr, int n_attr);
+/* The same for ops whose type is given (input, scalar, const, random, reshape, expand, relayout). */
+Val ir_add_typed(Graph *g, Op op, Loc loc, Type type, const Val *in, int n_in, const Attr *attr, int n_attr);
+/* The same with the mistake as text instead of death: none and err. type null: derived. */
+Val ir_try_add(Graph *g, Op op, Loc loc, const Type *type, const Val *in, int n_in,
+               const Attr *attr, int n_attr, char err[IR_ERR]);
+#define IR_IN(...) (const Val[]){__VA_ARGS__}, (int)(sizeof((const Val[]){__VA_ARGS__}) / sizeof(Val))
+#define IR_ATTRS(...) (const Attr[]){__VA_ARGS__}, (int)(sizeof((const Attr[]){__VA_ARGS__}) / sizeof(Attr))
+#define IR_NO_IN NULL, 0
+#define IR_NO_ATTRS NULL, 0
+
+Val ir_input(Graph *g, const char *name, Type t, Loc loc);       /* one a name: found or added */
+Val ir_scalar(Graph *g, const char *name, Loc loc);              /* one a name: found or added */
+Val ir_state_val(Graph *g, State s);                             /* one a state: found or added */
+Val ir_const(Graph *g, Type t, const double *values, int n, Loc loc);
+Val ir_map(Graph *g, const char *f, const Val *in, int n_in, Loc loc);
+void ir_return(Graph *g, const char *name, Val v);
+void ir_grad(Graph *g, State s, Val v);
+void ir_update(Graph *g, State s, Val v);
+
+/* ---- looking ---- */
+
+const Node *ir_node(const Graph *g, Val v);
+const Type *ir_type(const Graph *g, Val v);
+const Attr *ir_attr(const Node *x, AttrId id);           /* null if absent */
+bool ir_has(const Node *x, AttrId id);
+int64_t ir_attr_int(const Node *x, AttrId id);           /* dies if absent */
+double ir_attr_real(const Node *x, AttrId id);
+const char *ir_attr_str(const Node *x, AttrId id);
+bool ir_is(const Graph *g, Val v, Op op);
+bool ir_val_eq(Val a, Val b);
+/* The scalar expression of a MAP node, attributes put in; arguments are its operands. */
+Ex ir_scalar_expr(ExPool *p, const Node *x);
+Val ir_view_base(const Graph *g, Val v);                 /* through VIEW nodes to what has storage */
+bool *ir_live(const Graph *g, Arena *scratch);           /* [n_node]: reached by a root */
+int *ir_use_count(const Graph *g, Arena *scratch);       /* [n_node]: readers, roots included */
+int ir_printed_number(const Graph *g, Val v);            /* the 7 of %7; -1 for a state */
+double ir_flop(const Graph *g, Val v);                   /* at full capacity, multiply and add are two */
+const char *ir_kernel_name(const Graph *g, int k, Arena *a);     /* "linear_relu" */
+double ir_kernel_flop(const Graph *g, int k);
+int64_t ir_kernel_bytes(const Graph *g, int k);          /* read and written outside the kernel */
+int ir_kernel_of(const Graph *g, Val v);                 /* last kernel that stores it; -1: none */
+
+/* Where a value is found by a kernel that does not compute it. Views are seen through. */
+typedef enum { AT_INPUT, AT_SCALAR, AT_CONST, AT_STATE, AT_ARENA, AT_OUT, AT_NOWHERE } Where;
+typedef struct { Where where; Val base; const char *name; State state; int64_t offset_bytes; int out; } Place;
+Place ir_place(const Graph *g, Val v);
+
+/* ---- text ---- */
+
+/* Exact text. graphs: null or a null-terminated list of names to print. */
+void ir_print(const Module *m, FILE *out, const char *const *graphs);
+char *ir_print_string(const Module *m, Arena *a);
+/* Reads text; null and a "line:col: what" in err (with line and col apart) on a mistake. */
+typedef struct { int line, col; char text[IR_ERR]; } ParseErr;
+Module *ir_parse(const char *text, size_t len, ParseErr *err);
+void ir_print_type(FILE *out, const Type *t);
+const char *ir_type_string(const Type *t, Arena *a);
+const char *ir_real_string(double x, Arena *a);          /* shortest that reads back the same bits */
+
+void ir_print_dot(const Module *m, FILE *out, const char *const *graphs);
+void ir_print_svg(const Module *m, FILE *out, const char *const *graphs);
+void ir_print_json(const Module *m, FILE *out, const char *const *graphs);
+void ir_print_table(const Module *m, FILE *out, const char *const *graphs);
+
+/* ---- checking and evaluating ---- */
+
+/* All invariants: order, types derived again, attributes, batch rules, kernels, buffers (no two live
+ * values overlap, by two independent checkers). False and the first violation in err. */
+bool ir_verify(const Module *m, char err[IR_ERR]);
+
+/* The float64 interpreter: what every other way to compute a graph is compared with. */
+typedef struct EvalIn {
+    int64_t n;                                 /* batch */
+    const double *(*input)(void *ctx, const char *name);   /* elements in row-major order; null: missing */
+    const double *(*state)(void *ctx, State s);            /* in PyTorch's order */
+    double (*scalar)(void *ctx, const char *name);
+    void *ctx;
+    uint64_t seed, step;                       /* of random nodes */
+} EvalIn;
+/* values[v] for every live node, in plain row-major order, in the arena. Dies on a missing input. */
+double **ir_eval(const Graph *g, const EvalIn *in, Arena *a);
+
+/* Element e of a random stream, as generated programs draw it: Philox4x32-10, key (seed low,
+ * seed high xor fnv1a32(stream)), counter (e/4 low, high, step low, high), word e%4; the upper 24 bits
+ * over 2^24. e counts in PyTorch's order from the first sample of the step. */
+double ir_random(uint64_t seed, const char *stream, uint64_t step, uint64_t e);
+uint32_t ir_stream_hash(const char *stream);             /* fnv1a32 */
+
+/* ---- copying: what passes are made of ---- */
+
+/* A module with the same files, states, program and capacity, and no graphs. */
+Module *ir_module_like(const Module *m);
+/* Copies one node under map (old value to new one; operands must be mapped already). */
+Val ir_copy_node(Graph *to, const Graph *from, Val v, const Val *map);
+/* Copies all live nodes and the roots. map may be null or [n_node], zero where not yet mapped. */
+void ir_copy_graph(Graph *to, const Graph *from, Val *map);
+void ir_copy_roots(Graph *to, const Graph *from, const Val *map);
+void ir_set_kernels(Graph *g, const Kernel *k, int n);   /* copies */
+void ir_set_plan(Graph *g, const Buffer *b, int n, int64_t arena_bytes, int64_t bound_bytes, int64_t worker_bytes);
+
+/* ---- targets ---- */
+
+typedef struct Target {
+    const char *id, *march, *name;   /* x86_64_v4, "x86-64-v4", "AVX-512" */
+    int vector_bytes, registers;
+    int64_t l1_bytes, l2_bytes;
+    int fma_per_cycle;
+    const char *features;            /* names for the start check, blank-separated */
+} Target;
+extern const Target ir_targets[];
+extern const int ir_n_targets;
+const Target *ir_target(const char *march);              /* by march or id; null if unknown */
+
+/* A mistake of ours: prints what, the module's text where there is one, and aborts. */
+_Noreturn void ir_die(const Module *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#endif

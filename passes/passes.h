@@ -1,0 +1,42 @@
+/* passes/passes.h: the pipeline. Passes are functions from module to module; the table is passes.def.
+ *
+ * Errors: none. A pass cannot fail on a verified module; a mistake of ours dies with the IR. */
+#ifndef SEQC_PASSES_H
+#define SEQC_PASSES_H
+#include "ir/ir.h"
+
+typedef enum { BLAS_AUTO, BLAS_OPENBLAS, BLAS_NONE } Blas;
+typedef enum { MATH_DEFAULT, MATH_STRICT, MATH_FAST, MATH_BF16 } MathMode;
+
+typedef struct PassCtx {
+    const Target *target;
+    Blas blas;
+    MathMode math;
+    bool no_fuse;                     /* every node its own kernel: for comparisons */
+    bool no_reuse;                    /* the plan shares no bytes: for comparisons */
+    bool verify;                      /* after every pass, with the text round trip */
+    /* Called after every pass with its name; null: nobody looks. */
+    void (*after)(void *ctx, const char *pass, const Module *m, double seconds);
+    void *ctx;
+} PassCtx;
+
+typedef Module *PassFn(const Module *in, const PassCtx *c);
+typedef struct { const char *name, *needs, *gives, *doc; PassFn *run; } PassInfo;
+extern const PassInfo pass_table[];   /* in the pipeline's order */
+extern const int pass_count;
+
+const PassInfo *pass_find(const char *name);           /* null if unknown */
+/* Runs the pipeline after m's stage up to and including `stop` (null: all). The caller keeps `m` and
+ * owns the result. */
+Module *pass_run(const Module *m, const PassCtx *c, const char *stop);
+/* Runs the named passes in that order. False and a message if the module lacks what one needs. */
+Module *pass_run_list(const Module *m, const PassCtx *c, const char *const *names, int n, char err[IR_ERR]);
+
+/* The plan for people: peak, lower bound, the step and tensors at the peak, a map. */
+void pass_print_plan(const Graph *g, FILE *out);
+
+/* Optimizer rules, for the frontend's checks: names and default of settings. */
+typedef struct OptInfo { const char *name; const char *const *setting; int n_setting; } OptInfo;
+extern const OptInfo pass_optimizers[];
+extern const int pass_n_optimizers;
+#endif
