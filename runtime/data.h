@@ -1,0 +1,100 @@
+/* runtime/data.h: the data set that a program trains on, evaluates or predicts.
+ *
+ * Loads CSV, NPY (with a file of labels), IDX files and directories of them, checks them against the
+ * model, keeps 8-bit images as bytes, and hands out batches in the model's own type. Image folders
+ * and CIFAR binaries are refused with a message. Everything that must be known again at prediction
+ * time (normalisation, class names, columns) is an rt_prep, which travels in the weights' metadata. */
+#ifndef SEQC_RT_DATA_H
+#define SEQC_RT_DATA_H
+#include "runtime/base.h"
+#include "runtime/files.h"
+#include "runtime/rt.h"
+
+typedef enum rt_norm { RT_NORM_NONE, RT_NORM_ZSCORE, RT_NORM_MINMAX } rt_norm;
+bool rt_norm_parse(rt_err *e, const char *text, rt_norm *norm);    /* RT_E_USAGE otherwise */
+const char *rt_norm_name(rt_norm norm);
+
+/* How raw values become the model's input: element i of a sample is in group i / (elems / groups),
+ * x' = (x - shift[group]) * scale[group]; 8-bit values are x / 255 before that. Starts as {0}. */
+typedef struct rt_prep {
+    rt_norm norm;
+    int64_t groups;              /* 0 where norm is RT_NORM_NONE */
+    double *shift, *scale;       /* [groups] */
+    char **classes;              /* [n_classes], sorted; null: targets were indices */
+    int64_t n_classes;
+    char **columns;              /* [n_columns]: names of the input columns; null: no header */
+    int64_t n_columns;
+} rt_prep;
+
+void rt_prep_free(rt_prep *p);                                     /* leaves {0} */
+/* Metadata keys "seqc.normalize", "seqc.shift", "seqc.scale", "seqc.classes", "seqc.columns".
+ * Reading checks everything against the model; `path` is for messages. */
+bool rt_prep_to_meta(rt_err *e, const rt_prep *p, rt_tensors *list);
+bool rt_prep_from_meta(rt_err *e, const rt_tensors *list, const char *path, const rt_model *m,
+                       rt_prep *out);
+
+/* What the samples' targets are. */
+typedef enum rt_y_kind {
+    RT_Y_NONE,                   /* predict */
+    RT_Y_INDEX,                  /* int64 class indices */
+    RT_Y_REAL                    /* the model's real type: targets, or class probabilities */
+} rt_y_kind;
+
+/* Rows of samples. Sets made by a split share x and y and differ in `pick`. */
+typedef struct rt_set {
+    char *name;                  /* for people: "fashion-mnist", "iris.csv" */
+    int64_t n;                   /* samples; 0: there is no such set */
+    int64_t *pick;               /* [n] rows of x and y; null: all in order */
+    bool x_bytes;                /* x is uint8_t and means x/255; else the model's real type */
+    void *x;                     /* [rows][x_elems] */
+    void *y;                     /* [rows][y_elems] */
+    int64_t x_elems, y_elems;    /* of one sample; y_elems 1 for a class index */
+    rt_y_kind y_kind;
+    int rank;                    /* one sample's shape as the file says it */
+    int64_t shape[RT_FILE_RANK];
+    double low, high;            /* range of the values after x/255, before normalisation */
+    rt_dtype real;
+    void *owner_x, *owner_y;     /* what rt_data_free releases; null where shared */
+    void *table;                 /* bytes: [groups][256] of real, what each byte becomes */
+    int64_t table_groups;
+} rt_set;
+
+typedef struct rt_data {
+    rt_set train, val, test;     /* n == 0: none */
+    rt_prep prep;
+} rt_data;
+
+typedef enum rt_purpose {
+    RT_FOR_TRAIN,                /* train, val where asked for, test where a directory has one */
+    RT_FOR_EVAL                  /* test alone: a directory's test set, else all there is */
+} rt_purpose;
+
+typedef struct rt_data_options {
+    rt_purpose purpose;
+    const char *data, *labels, *target, *val;    /* null: not given */
+    double val_split;            /* share of the training rows, 0 <= share < 1 */
+    rt_norm norm;                /* RT_FOR_TRAIN; RT_FOR_EVAL takes it from `prep` */
+    uint64_t seed;               /* of the split, which draws from a generator of its own */
+    const rt_prep *prep;         /* what the weights' metadata say; null: nothing */
+} rt_data_options;
+
+/* Loads and checks everything. Training from weights that have a prep keeps its classes, and its
+ * normalisation unless `norm` asks for one. *d is {0} after a failure. */
+bool rt_data_load(rt_err *e, rt_data *d, const rt_model *m, const rt_data_options *o);
+/* Inputs alone, for predict: one NPY, CSV or IDX file. A CSV may hold further columns where the
+ * prep knows the names of the inputs. */
+bool rt_data_load_inputs(rt_err *e, rt_set *s, const rt_model *m, const char *path,
+                         const rt_prep *prep);
+void rt_set_free(rt_set *s);
+void rt_data_free(rt_data *d);
+
+/* Copies samples index[0 .. n-1] (positions in the set, 0 .. set->n-1; null: 0 .. n-1 from `first`)
+ * to x_out [n][x_elems] of the model's real type and y_out [n][y_elems] of int64_t or real.
+ * y_out may be null. */
+void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_t n, void *x_out,
+                    void *y_out);
+
+/* Sum over samples and elements of (target - its element's mean)^2, in double: what R² divides by. */
+double rt_data_target_squares(const rt_set *s);
+
+#endif
