@@ -207,7 +207,7 @@ typedef struct ScalarDef { const char *name, *f; } ScalarDef;
 /* An optimizer's rule for a group of parameters; `optimizer` expands it to maps and states. */
 typedef struct OptSetting { const char *name; double value; } OptSetting;
 typedef struct OptGroup {
-    const char *rule;                /* row of passes/optimizers.def: "sgd" "adam" "adamw" */
+    const char *rule;                /* row of ir/optimizers.def: "sgd" "adam" "adamw" */
     const OptSetting *setting; int n_setting;   /* momentum=0.9 …, all of the row's, in its order */
     const State *param; int n_param;
     Loc loc;

@@ -34,9 +34,4 @@ Module *pass_run_list(const Module *m, const PassCtx *c, const char *const *name
 
 /* The plan for people: peak, lower bound, the step and tensors at the peak, a map. */
 void pass_print_plan(const Graph *g, FILE *out);
-
-/* Optimizer rules, for the frontend's checks: names and default of settings. */
-typedef struct OptInfo { const char *name; const char *const *setting; int n_setting; } OptInfo;
-extern const OptInfo pass_optimizers[];
-extern const int pass_n_optimizers;
 #endif
