@@ -3,7 +3,8 @@
  *
  * Nothing here prints or exits. A function that can fail returns false (or null) and has filled an
  * rt_err; the program's face prints the message and returns the code. Memory and files are reached
- * through `rt_os` alone, so that a test can let the n-th allocation or the k-th written byte fail. */
+ * through `rt_os` alone, so that a test can make the n-th allocation or the k-th written byte
+ * fail. */
 #ifndef SEQC_RT_BASE_H
 #define SEQC_RT_BASE_H
 #include <stdbool.h>
@@ -55,6 +56,12 @@ char *rt_size_text(char text[RT_SIZE_TEXT], int64_t bytes);
 /* "(3, 32, 32)", "(5,)", "()"; returns `text`. */
 enum { RT_SHAPE_TEXT = 192 };
 char *rt_shape_text(char text[RT_SHAPE_TEXT], const int64_t *shape, int rank);
+/* Text from outside, quoted for a message: control characters and broken UTF-8 as \xNN, long text
+ * cut with "…"; returns `text`. */
+enum { RT_SHOW_TEXT = 192 };
+char *rt_show(char text[RT_SHOW_TEXT], const char *bytes, size_t length);
+/* Length of the UTF-8 character that starts here, 0 where there is none (RFC 3629). */
+int rt_utf8_length(const char *bytes, size_t available);
 
 /* ---- the operating system ---- */
 

@@ -1,9 +1,10 @@
 /* runtime/data.h: the data set that a program trains on, evaluates or predicts.
  *
- * Loads CSV, NPY (with a file of labels), IDX files and directories of them, checks them against the
- * model, keeps 8-bit images as bytes, and hands out batches in the model's own type. Image folders
- * and CIFAR binaries are refused with a message. Everything that must be known again at prediction
- * time (normalisation, class names, columns) is an rt_prep, which travels in the weights' metadata. */
+ * Loads CSV, NPY (with a file of labels), IDX files and directories of them, checks them against
+ * the model, keeps 8-bit images as bytes, and hands out batches in the model's own type. Image
+ * folders and CIFAR binaries are refused with a message. Everything that must be known again at
+ * prediction time (normalisation, class names, columns) is an rt_prep, which travels in the
+ * weights' metadata. */
 #ifndef SEQC_RT_DATA_H
 #define SEQC_RT_DATA_H
 #include "runtime/base.h"
@@ -94,7 +95,7 @@ void rt_data_free(rt_data *d);
 void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_t n, void *x_out,
                     void *y_out);
 
-/* Sum over samples and elements of (target - its element's mean)^2, in double: what R² divides by. */
+/* Sum over samples and elements of (target - its element's mean)^2, in double: R² divides by it. */
 double rt_data_target_squares(const rt_set *s);
 
 #endif
