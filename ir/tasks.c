@@ -1,0 +1,155 @@
+/* ir/tasks.c: the cut of kernels into tasks. See the header for the rules and why they are here. */
+#include "ir/tasks.h"
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t at_least(int64_t a, int64_t lo) { return a < lo ? lo : a; }
+
+Product ir_product(const Graph *g, Val root)
+{
+    const Node *x = ir_node(g, root);
+    const Shape *a = &ir_type(g, x->in[0])->shape, *b = &ir_type(g, x->in[1])->shape;
+    Product p = { .a = x->in[0], .b = x->in[1] };
+    if (x->op == OP_linear) {
+        p.tb = true;
+        if (x->n_in > 2) p.bias = x->in[2];
+    } else {
+        p.ta = ir_has(x, AT_ta);
+        p.tb = ir_has(x, AT_tb);
+    }
+    p.m = a->dim[p.ta ? 1 : 0];
+    p.k = a->dim[p.ta ? 0 : 1];
+    p.l = b->dim[p.tb ? 0 : 1];
+    return p;
+}
+
+Val ir_kernel_root(const Graph *g, const Kernel *k)
+{
+    for (int i = 0; i < k->n_member; i++) {
+        OpKind kind = ir_op[ir_node(g, k->member[i])->op].kind;
+        if (kind == KIND_PROD || kind == KIND_ROW || kind == KIND_MOVE) return k->member[i];
+    }
+    for (int i = 0; i < k->n_member; i++)
+        if (ir_op[ir_node(g, k->member[i])->op].kind == KIND_REDUCE) return k->member[i];
+    return k->member[k->n_member - 1];
+}
+
+/* The length of what a ROW node runs along: its axis, or the last one. */
+static int64_t row_length(const Graph *g, const Node *x, int64_t n)
+{
+    const Shape *s = &ir_type(g, x->in[0])->shape;
+    int axis = ir_has(x, AT_axis) ? (int)ir_attr_int(x, AT_axis) : s->rank - 1;
+    return s->rank ? ir_dim_at(s->dim[axis], n) : 1;
+}
+
+static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
+{
+    Val root = ir_kernel_root(g, k);
+    const Node *x = ir_node(g, root);
+    *cols = 1;
+    switch (k->algo) {
+    case ALGO_gemm: case ALGO_blas: {
+        Product p = ir_product(g, root);
+        *rows = ir_dim_at(p.m, n);
+        *cols = ir_dim_at(p.l, n);
+        return;
+    }
+    case ALGO_row:
+        *cols = row_length(g, x, n);
+        *rows = *cols ? ir_elems_at(&ir_type(g, x->in[0])->shape, n) / *cols : 0;
+        return;
+    case ALGO_reduce:
+        *cols = ir_elems_at(&x->type.shape, n);
+        *rows = *cols ? ir_elems_at(&ir_type(g, x->in[0])->shape, n) / *cols : 0;
+        return;
+    default:
+        *rows = ir_elems_at(&x->type.shape, n);
+    }
+}
+
+Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
+{
+    Tasks t;
+    int64_t full_rows, full_cols;
+    space(g, k, g->module->capacity, &full_rows, &full_cols);
+    space(g, k, n, &t.rows, &t.cols);
+    t.tile_rows = k->tile[0];
+    t.tile_cols = k->tile[1];
+    switch (k->algo) {
+    case ALGO_gemm: case ALGO_blas: break;
+    case ALGO_row:
+        if (!t.tile_rows) t.tile_rows = IR_TASK_ELEMS / at_least(full_cols, 1);
+        t.tile_cols = at_least(full_cols, 1);
+        break;
+    case ALGO_reduce:
+        if (ir_node(g, ir_kernel_root(g, k))->type.shape.rank && full_cols > 1) {
+            t.tile_rows = at_least(full_rows, 1);
+            if (!t.tile_cols)
+                t.tile_cols = ceil_div(ceil_div(IR_REDUCE_ELEMS, t.tile_rows), IR_RESULT_STEP)
+                            * IR_RESULT_STEP;
+        } else {
+            if (!t.tile_rows) t.tile_rows = IR_TASK_ELEMS;
+            t.tile_cols = 1;
+        }
+        break;
+    default:
+        if (!t.tile_rows) t.tile_rows = IR_TASK_ELEMS;
+        t.tile_cols = 1;
+    }
+    t.tile_rows = at_least(t.tile_rows, 1);
+    t.tile_cols = at_least(t.tile_cols, 1);
+    t.down = ceil_div(t.rows, t.tile_rows);
+    t.across = ceil_div(t.cols, t.tile_cols);
+    /* An empty sum is still a sum: its result has to be written. */
+    if (k->algo == ALGO_reduce) t.down = at_least(t.down, 1);
+    t.count = t.down * t.across;
+    return t;
+}
+
+Tasks ir_tasks(const Graph *g, int k, int64_t n) { return ir_tasks_of(g, &g->kernel[k], n); }
+
+bool ir_is_slot(const Graph *g, const Kernel *k, Val member)
+{
+    const Node *x = ir_node(g, member);
+    OpKind kind = ir_op[x->op].kind;
+    if (kind == KIND_ROW) return k->algo == ALGO_row && x->type.shape.rank == 0;
+    if (kind != KIND_REDUCE) return false;
+    if (k->algo == ALGO_row) return x->type.shape.rank == 0;
+    return k->algo == ALGO_reduce && ir_elems_at(&x->type.shape, g->module->capacity) == 1;
+}
+
+int ir_kernel_slots(const Graph *g, const Kernel *k)
+{
+    int slots = 0;
+    for (int i = 0; i < k->n_member; i++) slots += ir_is_slot(g, k, k->member[i]);
+    return slots;
+}
+
+int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
+{
+    int slots = ir_kernel_slots(g, k);
+    if (!slots) return 0;
+    int64_t tasks = at_least(ir_tasks_of(g, k, g->module->capacity).count, 1);
+    return ir_round64(tasks * slots * IR_SLOT_BYTES);
+}
+
+static int64_t product_depth(const Graph *g, const Kernel *k)
+{
+    return ir_dim_at(ir_product(g, ir_kernel_root(g, k)).k, g->module->capacity);
+}
+
+int64_t ir_pack_bytes(const Graph *g, const Kernel *k)
+{
+    if (k->algo != ALGO_gemm) return 0;
+    int64_t depth = product_depth(g, k);
+    int64_t elem = ir_dtype_bytes(ir_node(g, ir_kernel_root(g, k))->type.dtype);
+    return ir_round64((depth < IR_K_BLOCK ? depth : IR_K_BLOCK) * k->tile[1] * elem);
+}
+
+int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
+{
+    if (k->algo != ALGO_gemm && k->algo != ALGO_blas) return 0;
+    int64_t elem = ir_dtype_bytes(ir_node(g, ir_kernel_root(g, k))->type.dtype);
+    int64_t tile = ir_round64(k->tile[0] * k->tile[1] * elem);
+    if (k->algo == ALGO_blas) return tile;
+    return ir_pack_bytes(g, k) + (product_depth(g, k) > IR_K_BLOCK ? tile : 0);
+}

@@ -1,0 +1,57 @@
+/* ir/tasks.h: how a kernel is cut into tasks, and what memory the tasks need.
+ *
+ * `plan` reserves by these numbers and generated code obeys them. They follow from shapes, the
+ * capacity and the kernel's tile alone, never from the number of threads: so any number of threads
+ * gives the same bits. Tile sizes are fixed at capacity; the number of tasks follows n. */
+#ifndef SEQC_TASKS_H
+#define SEQC_TASKS_H
+#include "ir/ir.h"
+
+/* What a kernel runs over:
+ *   gemm, blas   rows and columns of the product [m,l]
+ *   row          rows of the ROW operand and the length of one
+ *   reduce       rows: elements reduced for one result; cols: results (1: a full reduction)
+ *   map, move    rows: elements; cols: 1
+ * Task t does rows from (t % down) * tile_rows and columns from (t / down) * tile_cols on, at most a
+ * tile of them; so tasks of one panel of columns follow each other. */
+typedef struct Tasks {
+    int64_t rows, cols;
+    int64_t tile_rows, tile_cols;
+    int64_t down, across, count;     /* tasks over the rows, over the columns, together */
+} Tasks;
+Tasks ir_tasks(const Graph *g, int k, int64_t n);
+/* The same for a kernel that is not in its graph yet. */
+Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n);
+
+enum {
+    IR_TASK_ELEMS = 8192,            /* elements of a map, row or full-reduction task */
+    IR_REDUCE_ELEMS = 32768,         /* elements read by a task of another reduction */
+    IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
+    IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
+    IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
+};
+
+/* A PROD node as sum over k of A(row, k) * B(k, col), bias added. linear is a product with tb. */
+typedef struct Product {
+    Val a, b, bias;                  /* bias: none, or [l] */
+    bool ta, tb;                     /* a is stored [k,m]; b is stored [l,k] */
+    Dim m, l, k;
+} Product;
+Product ir_product(const Graph *g, Val root);
+
+/* The member that decides the algorithm: the first PROD, ROW, REDUCE or MOVE, else the last member. */
+Val ir_kernel_root(const Graph *g, const Kernel *k);
+/* Scalars that the kernel sums per task, then in task order: full reductions, losses, `correct`.
+ * Task t's partial sum of the s-th of them (in member order) is slot t * slots + s of the scratch. */
+bool ir_is_slot(const Graph *g, const Kernel *k, Val member);
+int ir_kernel_slots(const Graph *g, const Kernel *k);
+/* Scratch of the whole kernel at capacity, a multiple of 64; 0: none. */
+int64_t ir_scratch_bytes(const Graph *g, const Kernel *k);
+/* Memory of one worker while it runs a task, a multiple of 64: for gemm the packed columns
+ * [k block][tile_cols] and, if k has several blocks, the sums [tile_rows][tile_cols] after them (at
+ * ir_pack_bytes); for blas the tile [tile_rows][tile_cols]. */
+int64_t ir_worker_bytes(const Graph *g, const Kernel *k);
+int64_t ir_pack_bytes(const Graph *g, const Kernel *k);
+
+static inline int64_t ir_round64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
+#endif
