@@ -1,0 +1,114 @@
+/* runtime/exec.c: graphs made ready to run: memory for results, one arena and one scratch shared by
+ * all bound graphs, since one runs at a time and neither keeps anything between runs. */
+#include "runtime/program.h"
+#include <string.h>
+
+int64_t rt_sample_elems(const int64_t *shape, int rank)
+{
+    int64_t elems = 1;
+    for (int i = 0; i < rank; i++)
+        elems *= shape[i];
+    return elems;
+}
+
+int64_t rt_value_elems(const rt_value *v, int64_t n)
+{
+    int64_t elems = 1;
+    for (int i = 0; i < v->rank; i++)
+        elems *= v->dim[i].k * (v->dim[i].per_n ? n : 1);
+    return elems;
+}
+
+const rt_graph *rt_find_graph(const rt_model *m, const char *name)
+{
+    for (int i = 0; i < m->n_graphs; i++)
+        if (strcmp(m->graphs[i].name, name) == 0)
+            return &m->graphs[i];
+    return NULL;
+}
+
+/* Contents need not survive: bound graphs look the pointer up when they run. */
+static bool grow(rt_err *e, char **memory, int64_t *has, int64_t needs, const char *what)
+{
+    if (needs <= *has)
+        return true;
+    rt_free(*memory);
+    *has = 0;
+    *memory = rt_alloc_raw(e, needs, 1, what);
+    if (*memory)
+        *has = needs;
+    return *memory != NULL;
+}
+
+bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
+{
+    *b = (rt_bound){ .prog = p, .graph = graph };
+    int64_t scratch = graph->worker_bytes * rt_pool_threads(p->pool);
+    if (!grow(e, &p->arena, &p->arena_bytes, graph->arena_bytes, "the arena") ||
+        !grow(e, &p->workers, &p->workers_bytes, scratch, "the threads' scratch"))
+        return false;
+    if (!p->scalars)
+        p->scalars = rt_alloc(e, p->model->n_scalars, (int64_t)sizeof(double), "the scalars");
+    b->result = rt_alloc(e, graph->n_results, (int64_t)sizeof(void *), "a graph's results");
+    bool ok = p->scalars && b->result;
+    for (int i = 0; ok && i < graph->n_results; i++) {
+        const rt_value *v = &graph->results[i];
+        b->result[i] = rt_alloc(e, rt_value_elems(v, p->model->capacity), rt_dtype_bytes(v->dtype),
+                                "a graph's results");
+        ok = b->result[i] != NULL;
+    }
+    if (!ok)
+        rt_unbind(b);
+    return ok;
+}
+
+void rt_unbind(rt_bound *b)
+{
+    for (int i = 0; b->result && i < b->graph->n_results; i++)
+        rt_free(b->result[i]);
+    rt_free(b->result);
+    *b = (rt_bound){ 0 };
+}
+
+void rt_run(const rt_bound *b, int64_t n, const void *const *in, double lr, uint64_t step)
+{
+    const rt_prog *p = b->prog;
+    if (p->model->scalars)
+        p->model->scalars(lr, (double)step, p->scalars);
+    rt_call call = {
+        .n = n, .in = in, .out = b->result, .state = p->state, .arena = p->arena,
+        .workers = p->workers, .scalars = p->scalars, .seed = (uint64_t)p->seed, .step = step,
+        .pool = p->pool,
+    };
+    b->graph->run(&call);
+}
+
+static int find_result(const rt_bound *b, const char *name)
+{
+    for (int i = 0; i < b->graph->n_results; i++)
+        if (strcmp(b->graph->results[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
+const void *rt_result(const rt_bound *b, const char *name)
+{
+    int i = find_result(b, name);
+    return i < 0 ? NULL : b->result[i];
+}
+
+double rt_result_real(const rt_bound *b, const char *name)
+{
+    int i = find_result(b, name);
+    if (i < 0)
+        return 0;
+    const void *at = b->result[i];
+    switch (b->graph->results[i].dtype) {
+    case RT_F32: return (double)*(const float *)at;
+    case RT_F64: return *(const double *)at;
+    case RT_I64: return (double)*(const int64_t *)at;
+    case RT_I32: return *(const int32_t *)at;
+    case RT_U8: return *(const uint8_t *)at;
+    }
+    return 0;
+}

@@ -1,0 +1,166 @@
+/* runtime/metrics.c: loss and metrics of a pass over a set. Sums are kept in double, in the order of
+ * the batches; an epoch's loss is the mean over samples, whatever the size of the last batch. */
+#include "runtime/program.h"
+
+static const struct Metric { const char *result, *key, *shown; } metrics[] = {
+    [RT_ACCURACY] = { "correct", "accuracy", "acc" },
+    [RT_MAE] = { "abs_err", "mae", "mae" },
+    [RT_R2] = { "sq_err", "r2", "r2" },
+};
+
+int rt_metric_count(const rt_model *m)
+{
+    return m->n_metrics < RT_MAX_METRICS ? m->n_metrics : RT_MAX_METRICS;
+}
+
+const char *rt_metric_key(rt_metric metric)
+{
+    return metrics[metric].key;
+}
+
+const char *rt_metric_name(rt_metric metric)
+{
+    return metrics[metric].shown;
+}
+
+char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool exact)
+{
+    if (metric == RT_ACCURACY)
+        snprintf(text, RT_TEXT, exact ? "%.2f%%" : "%.1f%%", 100 * value);
+    else if (exact)
+        snprintf(text, RT_TEXT, "%.6g", value);
+    else
+        rt_loss_text(text, value);
+    return text;
+}
+
+void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n)
+{
+    const rt_model *m = b->prog->model;
+    double loss = rt_result_real(b, "loss");
+    t->loss += m->loss_is_sum ? loss : loss * (double)n;
+    for (int i = 0; i < rt_metric_count(m); i++)
+        t->sum[i] += rt_result_real(b, metrics[m->metrics[i]].result);
+    t->n += n;
+}
+
+rt_score rt_tally_score(const rt_tally *t, const rt_model *m, int64_t y_elems, double squares)
+{
+    double n = (double)(t->n > 0 ? t->n : 1);
+    rt_score score = { .loss = t->loss / n };
+    for (int i = 0; i < rt_metric_count(m); i++) {
+        switch (m->metrics[i]) {
+        case RT_ACCURACY: score.value[i] = t->sum[i] / n; break;
+        case RT_MAE: score.value[i] = t->sum[i] / (n * (double)y_elems); break;
+        case RT_R2: score.value[i] = squares > 0 ? 1 - t->sum[i] / squares : 0; break;
+        }
+    }
+    return score;
+}
+
+double rt_set_squares(const rt_model *m, const rt_set *set)
+{
+    for (int i = 0; i < rt_metric_count(m); i++)
+        if (m->metrics[i] == RT_R2 && set->n > 0 && set->y_kind == RT_Y_REAL)
+            return rt_data_target_squares(set);
+    return 0;
+}
+
+bool rt_batch_open(rt_err *e, rt_batch *b, const rt_model *m, const rt_set *set)
+{
+    *b = (rt_batch){ 0 };
+    int64_t x_elems, y_elems;
+    if (!rt_mul(m->capacity, set->x_elems, &x_elems) || !rt_mul(m->capacity, set->y_elems, &y_elems))
+        return rt_fail(e, RT_E_MEMORY, "a batch of %lld samples does not fit into memory",
+                       (long long)m->capacity);
+    b->x = rt_alloc(e, x_elems, (int64_t)sizeof(double), "a batch of inputs");
+    b->y = b->x ? rt_alloc(e, y_elems, (int64_t)sizeof(double), "a batch of targets") : NULL;
+    if (!b->y)
+        rt_batch_close(b);
+    return b->y != NULL;
+}
+
+void rt_batch_close(rt_batch *b)
+{
+    rt_free(b->x);
+    rt_free(b->y);
+    *b = (rt_batch){ 0 };
+}
+
+const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, const rt_set *set)
+{
+    char prob[32];
+    snprintf(prob, sizeof prob, "%s_prob", name);
+    bool floats = set->y_kind == RT_Y_REAL && m->target_kind != RT_TARGET_REAL;
+    const rt_graph *graph = rt_find_graph(m, floats ? prob : name);
+    if (!graph)
+        rt_fail(e, RT_E_DATA, "%s: the targets are %s, which %s does not take",
+                set->name ? set->name : "the data",
+                floats ? "probabilities" : "class indices", m->loss ? m->loss : "this program");
+    return graph;
+}
+
+/* ---- gathering on all threads ---- */
+
+enum { GATHER_ROWS = 32 };   /* a task's samples: some tens of microseconds of copying */
+
+typedef struct Gather {
+    const rt_set *set;
+    const int64_t *index;
+    int64_t first, n, x_bytes, y_bytes;   /* bytes of one sample */
+    const rt_batch *to;
+} Gather;
+
+static void gather_task(const void *ctx, int64_t i, int worker)
+{
+    const Gather *g = ctx;
+    int64_t at = i * GATHER_ROWS, n = g->n - at < GATHER_ROWS ? g->n - at : GATHER_ROWS;
+    (void)worker;
+    rt_data_gather(g->set, g->index ? g->index + at : NULL, g->first + at, n,
+                   (char *)g->to->x + at * g->x_bytes, (char *)g->to->y + at * g->y_bytes);
+}
+
+void rt_gather(const rt_prog *p, const rt_set *set, const int64_t *index, int64_t first, int64_t n,
+               const rt_batch *to)
+{
+    int64_t real = rt_dtype_bytes(p->model->real);
+    Gather g = { set, index, first, n, set->x_elems * real,
+                 set->y_elems * (set->y_kind == RT_Y_INDEX ? (int64_t)sizeof(int64_t) : real), to };
+    rt_parallel(p->pool, gather_task, &g, (n + GATHER_ROWS - 1) / GATHER_ROWS);
+}
+
+/* ---- scoring a set ---- */
+
+bool rt_judge_open(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set)
+{
+    *j = (rt_judge){ .set = set };
+    if (set->n == 0)
+        return true;
+    const rt_graph *graph = rt_graph_for(e, p->model, "eval", set);
+    if (!graph || !rt_bind(e, &j->graph, p, graph))
+        return false;
+    j->squares = rt_set_squares(p->model, set);
+    return rt_batch_open(e, &j->room, p->model, set);
+}
+
+void rt_judge_close(rt_judge *j)
+{
+    rt_unbind(&j->graph);
+    rt_batch_close(&j->room);
+}
+
+rt_score rt_judge_run(const rt_judge *j, int64_t batch, const char *what)
+{
+    rt_prog *p = j->graph.prog;
+    rt_tally tally = { 0 };
+    double start = rt_now();
+    for (int64_t at = 0; at < j->set->n && rt_signal() == 0; at += batch) {
+        int64_t n = j->set->n - at < batch ? j->set->n - at : batch;
+        rt_gather(p, j->set, NULL, at, n, &j->room);
+        rt_run(&j->graph, n, (const void *[]){ j->room.x, j->room.y }, 0, 1);
+        rt_tally_add(&tally, &j->graph, n);
+        rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = at + n,
+                                                   .total = j->set->n, .start = start });
+    }
+    return rt_tally_score(&tally, p->model, j->set->y_elems, j->squares);
+}

@@ -1,0 +1,269 @@
+/* runtime/pool.c: a small thread pool. No queues, no nesting, no priorities: one job at a time.
+ *
+ * A job is published by one store of `ticket`, which packs the job's number (high half) with the
+ * tasks still unclaimed (low half). A thread claims a task by compare-and-swap of the whole ticket,
+ * so one that comes late, or holds the fields of a job long gone, cannot claim anything: its ticket
+ * no longer compares equal, or has nothing left. Hence nobody waits for threads that never woke up;
+ * on a busy machine the caller simply does the tasks itself.
+ *
+ * Idle threads spin for some microseconds (the gap between two kernels), then sleep on a condition
+ * variable. Both sleeps use the same handshake: announce, then look again; the other side writes,
+ * then looks for the announcement. All atomics are sequentially consistent, which that needs. */
+#define _GNU_SOURCE   /* sched_getaffinity, pthread_attr_setaffinity_np */
+#include "runtime/pool.h"
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { SPIN_NS = 30000, SPIN_STEP = 32, MAX_THREADS = 1024 };
+#define MAX_TASKS ((int64_t)UINT32_MAX)
+
+typedef struct Worker {
+    rt_pool *pool;
+    pthread_t thread;
+    int id;
+} Worker;
+
+struct rt_pool {
+    /* The job: written by the caller while `ticket` has nothing left, read between load and claim. */
+    _Atomic(rt_task *) task;
+    _Atomic(const void *) ctx;
+    _Atomic uint32_t n_tasks;
+    _Alignas(64) _Atomic uint64_t ticket;
+    _Alignas(64) _Atomic uint32_t pending;   /* tasks of the job not yet done */
+    _Alignas(64) _Atomic int sleepers;       /* workers asleep or about to be */
+    _Atomic bool caller_sleeps, stop;
+    pthread_mutex_t lock;
+    pthread_cond_t work, done;
+    bool spins;                              /* false where threads outnumber processors */
+    bool pinned;
+    cpu_set_t caller_mask;                   /* to give back at the end, where pinned */
+    int threads;
+    Worker workers[];                        /* threads - 1 of them */
+};
+
+const int RT_ABI_SYMBOL = RT_ABI;
+
+int rt_cpu_count(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0)
+        return 1;
+    int count = CPU_COUNT(&set);
+    return count < 1 ? 1 : count;
+}
+
+static void relax(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
+static int64_t now_ns(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static uint32_t tasks_left(uint64_t ticket)
+{
+    return (uint32_t)ticket;
+}
+
+/* Does tasks of the current job until none is left to claim. */
+static void work_off(rt_pool *pool, int worker)
+{
+    uint64_t ticket = atomic_load(&pool->ticket);
+    while (tasks_left(ticket) > 0) {
+        rt_task *task = atomic_load(&pool->task);
+        const void *ctx = atomic_load(&pool->ctx);
+        uint32_t i = atomic_load(&pool->n_tasks) - tasks_left(ticket);
+        if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket - 1))
+            continue;   /* another took it: `ticket` is the new one */
+        task(ctx, (int64_t)i, worker);
+        if (atomic_fetch_sub(&pool->pending, 1) == 1 && atomic_load(&pool->caller_sleeps)) {
+            pthread_mutex_lock(&pool->lock);
+            pthread_cond_signal(&pool->done);
+            pthread_mutex_unlock(&pool->lock);
+        }
+        ticket = atomic_load(&pool->ticket);
+    }
+}
+
+static bool job_done(rt_pool *pool)
+{
+    return atomic_load(&pool->pending) == 0;
+}
+
+static bool has_work(rt_pool *pool)
+{
+    return tasks_left(atomic_load(&pool->ticket)) > 0 || atomic_load(&pool->stop);
+}
+
+/* Spins until `ready` or the spinning time is over; returns what `ready` said last. */
+static bool spin(rt_pool *pool, bool (*ready)(rt_pool *))
+{
+    if (ready(pool))
+        return true;
+    if (!pool->spins)
+        return false;
+    for (int64_t end = now_ns() + SPIN_NS; now_ns() < end;) {
+        for (int k = 0; k < SPIN_STEP; k++) {
+            if (ready(pool))
+                return true;
+            relax();
+        }
+    }
+    return false;
+}
+
+static void *worker_main(void *arg)
+{
+    const Worker *self = arg;
+    rt_pool *pool = self->pool;
+    while (!atomic_load(&pool->stop)) {
+        if (!spin(pool, has_work)) {
+            pthread_mutex_lock(&pool->lock);
+            atomic_fetch_add(&pool->sleepers, 1);
+            while (!has_work(pool))
+                pthread_cond_wait(&pool->work, &pool->lock);
+            atomic_fetch_sub(&pool->sleepers, 1);
+            pthread_mutex_unlock(&pool->lock);
+        }
+        work_off(pool, self->id);
+    }
+    return NULL;
+}
+
+static void run_job(rt_pool *pool, rt_task *task, const void *ctx, uint32_t n_tasks)
+{
+    uint64_t next = (atomic_load(&pool->ticket) >> 32) + 1;
+    atomic_store(&pool->task, task);
+    atomic_store(&pool->ctx, ctx);
+    atomic_store(&pool->n_tasks, n_tasks);
+    atomic_store(&pool->pending, n_tasks);
+    atomic_store(&pool->ticket, next << 32 | n_tasks);
+    if (atomic_load(&pool->sleepers) > 0) {
+        pthread_mutex_lock(&pool->lock);
+        pthread_cond_broadcast(&pool->work);
+        pthread_mutex_unlock(&pool->lock);
+    }
+    work_off(pool, 0);
+    if (!spin(pool, job_done)) {
+        pthread_mutex_lock(&pool->lock);
+        atomic_store(&pool->caller_sleeps, true);
+        while (!job_done(pool))
+            pthread_cond_wait(&pool->done, &pool->lock);
+        atomic_store(&pool->caller_sleeps, false);
+        pthread_mutex_unlock(&pool->lock);
+    }
+}
+
+void rt_parallel(rt_pool *pool, rt_task *task, const void *ctx, int64_t n_tasks)
+{
+    if (!pool || pool->threads == 1 || n_tasks <= 1) {
+        for (int64_t i = 0; i < n_tasks; i++)
+            task(ctx, i, 0);
+        return;
+    }
+    /* More tasks than a ticket counts: that many kernels' worth of work hides the serial part. */
+    for (; n_tasks > MAX_TASKS; n_tasks--)
+        task(ctx, n_tasks - 1, 0);
+    run_job(pool, task, ctx, (uint32_t)n_tasks);
+}
+
+/* The k-th processor of the set; the set has more than k. */
+static size_t nth_cpu(const cpu_set_t *set, int k)
+{
+    size_t cpu = 0;
+    while (!CPU_ISSET(cpu, set) || k-- > 0)
+        cpu++;
+    return cpu;
+}
+
+static bool start_worker(rt_pool *pool, int id)
+{
+    Worker *worker = &pool->workers[id - 1];
+    *worker = (Worker){ .pool = pool, .id = id };
+    pthread_attr_t attr;
+    if (pthread_attr_init(&attr) != 0)
+        return false;
+    if (pool->pinned) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(nth_cpu(&pool->caller_mask, id), &one);
+        pthread_attr_setaffinity_np(&attr, sizeof one, &one);
+    }
+    bool ok = pthread_create(&worker->thread, &attr, worker_main, worker) == 0;
+    pthread_attr_destroy(&attr);
+    return ok;
+}
+
+/* Signals are the main thread's: workers start with all of them blocked. */
+static void start_workers(rt_pool *pool, int threads)
+{
+    sigset_t all, old;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &old);
+    for (pool->threads = 1; pool->threads < threads; pool->threads++)
+        if (!start_worker(pool, pool->threads))
+            break;
+    pthread_sigmask(SIG_SETMASK, &old, NULL);
+}
+
+rt_pool *rt_pool_open(int threads)
+{
+    threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
+    size_t bytes = sizeof(rt_pool) + (size_t)(threads - 1) * sizeof(Worker);
+    rt_pool *pool = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    if (!pool)
+        return NULL;
+    *pool = (rt_pool){ .threads = 1 };
+    pthread_mutex_init(&pool->lock, NULL);
+    pthread_cond_init(&pool->work, NULL);
+    pthread_cond_init(&pool->done, NULL);
+    pool->spins = threads <= rt_cpu_count();
+    /* Pinning helps only a pool that owns every processor it may use: two smaller pools would
+     * both pin to the first ones. */
+    pool->pinned = threads > 1 &&
+                   sched_getaffinity(0, sizeof pool->caller_mask, &pool->caller_mask) == 0 &&
+                   CPU_COUNT(&pool->caller_mask) == threads;
+    start_workers(pool, threads);
+    if (pool->pinned) {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(nth_cpu(&pool->caller_mask, 0), &one);
+        sched_setaffinity(0, sizeof one, &one);
+    }
+    return pool;
+}
+
+void rt_pool_close(rt_pool *pool)
+{
+    if (!pool)
+        return;
+    pthread_mutex_lock(&pool->lock);
+    atomic_store(&pool->stop, true);
+    pthread_cond_broadcast(&pool->work);
+    pthread_mutex_unlock(&pool->lock);
+    for (int i = 1; i < pool->threads; i++)
+        pthread_join(pool->workers[i - 1].thread, NULL);
+    if (pool->pinned)
+        sched_setaffinity(0, sizeof pool->caller_mask, &pool->caller_mask);
+    pthread_cond_destroy(&pool->work);
+    pthread_cond_destroy(&pool->done);
+    pthread_mutex_destroy(&pool->lock);
+    free(pool);
+}
+
+int rt_pool_threads(const rt_pool *pool)
+{
+    return pool ? pool->threads : 1;
+}

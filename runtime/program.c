@@ -1,0 +1,164 @@
+/* runtime/program.c: rt_main: from the command line to a verb, and from a failure to an exit code.
+ * The process is never ended here, but by a second signal. */
+#define _XOPEN_SOURCE 700   /* sigaction */
+#include "runtime/program.h"
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+/* ---- signals: the first is remembered, the second ends ---- */
+
+static volatile sig_atomic_t caught;
+static struct sigaction old_int, old_term;
+
+static void on_signal(int number)
+{
+    if (caught)
+        _exit(128 + number);
+    caught = number;
+}
+
+int rt_signal(void)
+{
+    return caught;
+}
+
+void rt_signals_catch(void)
+{
+    struct sigaction action = { .sa_handler = on_signal };
+    sigemptyset(&action.sa_mask);
+    action.sa_flags = SA_RESTART;
+    caught = 0;
+    sigaction(SIGINT, &action, &old_int);
+    sigaction(SIGTERM, &action, &old_term);
+}
+
+void rt_signals_restore(void)
+{
+    sigaction(SIGINT, &old_int, NULL);
+    sigaction(SIGTERM, &old_term, NULL);
+}
+
+/* ---- opening ---- */
+
+static bool check_machine(rt_err *e, const rt_model *m)
+{
+    if (m->cpu_ok && !m->cpu_ok())
+        return rt_fail(e, RT_E_IO, "this program was compiled for %s, which this processor lacks",
+                       m->isa) ||
+               rt_help(e, "compile it on this machine, or with --march for an older one");
+    return true;
+}
+
+static bool check_verb(rt_err *e, const rt_prog *p)
+{
+    rt_verb verb = p->cli.verb;
+    if (rt_has_verb(p->model, verb))
+        return true;
+    rt_fail(e, RT_E_USAGE, "this program has no '%s'", rt_verb_name(verb));
+    if (verb == RT_VERB_train || verb == RT_VERB_eval)
+        return rt_help(e, "the model file names no %s; give it one, or compile with --loss%s",
+                       p->model->loss ? "optimizer" : "loss",
+                       verb == RT_VERB_train ? " and --optimizer" : "");
+    return rt_help(e, "`%s --help` lists its verbs", p->name);
+}
+
+static bool open_prog(rt_err *e, rt_prog *p)
+{
+    const rt_optval *threads = &RT_OPT(&p->cli, threads), *seed = &RT_OPT(&p->cli, seed);
+    p->seed = seed->given ? seed->i : p->model->has_seed ? p->model->seed : 0;
+    p->pool = rt_pool_open(threads->given ? (int)threads->i : rt_cpu_count());
+    if (!p->pool)
+        return rt_fail(e, RT_E_MEMORY, "no memory for threads");
+    return p->cli.verb == RT_VERB_info || rt_states_open(e, p);
+}
+
+static void close_prog(rt_prog *p)
+{
+    rt_pool_close(p->pool);
+    rt_free(p->state);
+    rt_free(p->arena);
+    rt_free(p->workers);
+    rt_free(p->scalars);
+    rt_prep_free(&p->prep);
+}
+
+bool rt_open_weights(rt_err *e, rt_prog *p, bool required)
+{
+    const rt_optval *weights = &RT_OPT(&p->cli, weights);
+    if (!weights->given) {
+        if (!required)
+            return true;
+        rt_fail(e, RT_E_USAGE, "%s needs --weights FILE", rt_verb_name(p->cli.verb));
+        return rt_help(e, "training leaves them as runs/N/best.safetensors");
+    }
+    p->has_weights = rt_states_load(e, p, weights->text);
+    return p->has_weights;
+}
+
+int64_t rt_batch_size(const rt_prog *p)
+{
+    return RT_GIVEN(&p->cli, batch) ? RT_OPT(&p->cli, batch).i : p->model->batch;
+}
+
+/* ---- the whole ---- */
+
+static bool run_verb(rt_err *e, rt_prog *p)
+{
+    static bool (*const run[])(rt_err *, rt_prog *) = {
+#define VERB(name, does) [RT_VERB_##name] = rt_verb_##name,
+#include "runtime/options.def"
+    };
+    if (!check_verb(e, p) || !check_machine(e, p->model))
+        return false;
+    bool ok = open_prog(e, p) && run[p->cli.verb](e, p);
+    close_prog(p);
+    return ok;
+}
+
+/* True: the command line asked for text alone, which is printed. */
+static bool only_text(const rt_prog *p)
+{
+    if (RT_GIVEN(&p->cli, help))
+        rt_cli_help(stdout, p->model, p->name, p->cli.verb);
+    else if (RT_GIVEN(&p->cli, version))
+        printf("%s (seqc %s, %s%s%s)\n", p->model->name, p->model->version, p->model->isa,
+               p->model->blas ? ", " : "", p->model->blas ? p->model->blas : "");
+    else
+        return false;
+    return true;
+}
+
+int rt_main(const rt_model *model, int argc, char **argv)
+{
+    rt_err e = { .code = RT_E_OK };
+    rt_prog p = { .model = model, .argc = argc, .argv = argv };
+    p.name = argc > 0 ? rt_base_name(argv[0]) : "program";
+    if (model->abi != RT_ABI) {
+        fprintf(stderr, "%s: error: made for runtime version %d, linked with %d\n", p.name,
+                model->abi, RT_ABI);
+        return RT_E_DATA;
+    }
+    bool ok = rt_cli_parse(&e, model, argc, argv, &p.cli);
+    rt_ui_open(&p.ui, RT_GIVEN(&p.cli, quiet), RT_GIVEN(&p.cli, no_progress));
+    if (ok && !only_text(&p)) {
+        if (p.cli.verb == RT_VERB_NONE) {
+            rt_cli_help(stderr, model, p.name, RT_VERB_NONE);
+            return RT_E_USAGE;
+        }
+        rt_signals_catch();
+        ok = run_verb(&e, &p);
+        rt_signals_restore();
+    }
+    rt_ui_clear(&p.ui);
+    errno = 0;
+    if ((fflush(stdout) != 0 || ferror(stdout)) && ok)
+        ok = rt_fail(&e, RT_E_IO, "standard output: %s",
+                     errno ? strerror(errno) : "could not be written");
+    if (!ok) {
+        rt_report_error(&p.ui, p.name, &e);
+        return (int)e.code;
+    }
+    return caught ? 128 + caught : RT_E_OK;
+}

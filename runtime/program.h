@@ -1,0 +1,151 @@
+/* runtime/program.h: what the parts of a program's face share: the open program, its states, its
+ * graphs ready to run. Verbs are in train.c, verbs.c, info.c and bench.c. */
+#ifndef SEQC_RT_PROGRAM_H
+#define SEQC_RT_PROGRAM_H
+#include "runtime/base.h"
+#include "runtime/cli.h"
+#include "runtime/data.h"
+#include "runtime/pool.h"
+#include "runtime/random.h"
+#include "runtime/report.h"
+#include "runtime/rt.h"
+
+/* One run of the program. Everything it points to is its own, but model and argv. */
+typedef struct rt_prog {
+    const rt_model *model;
+    const char *name;            /* of the program, for messages */
+    int argc;
+    char **argv;
+    rt_cli cli;
+    rt_ui ui;
+    rt_pool *pool;
+    int64_t seed;
+    rt_random random;            /* the generator that PyTorch's default one is */
+    char *state;                 /* the state block */
+    char *arena;                 /* of the largest graph that was bound */
+    int64_t arena_bytes;
+    char *workers;
+    int64_t workers_bytes;
+    void *scalars;
+    rt_prep prep;                /* of the weights that were loaded; {0}: none */
+    bool has_weights;            /* weights were loaded, with or without a prep */
+} rt_prog;
+
+/* ---- states.c ---- */
+
+/* Allocates the state block and draws the initial weights. */
+bool rt_states_open(rt_err *e, rt_prog *p);
+/* One state to or from PyTorch's order; `logical` holds its elements in the state's dtype. */
+void rt_state_get(const rt_state *s, const char *block, void *logical);
+void rt_state_put(const rt_state *s, char *block, const void *logical);
+int64_t rt_state_elems(const rt_state *s);
+/* Bytes of all states of a role, padding included. */
+int64_t rt_role_bytes(const rt_model *m, rt_role role);
+int64_t rt_param_count(const rt_model *m);     /* trained and frozen ones */
+int64_t rt_trained_count(const rt_model *m);
+/* The first state that holds a NaN or an infinity, or null. */
+const rt_state *rt_states_nonfinite(const rt_prog *p);
+
+/* What a checkpoint says about itself beside its tensors. */
+typedef struct rt_stamp {
+    int64_t epoch, step;         /* done so far */
+    double loss;                 /* that `best` goes by; NaN: none yet */
+    const rt_prep *prep;
+} rt_stamp;
+/* All states, in PyTorch's order, atomically. */
+bool rt_states_save(rt_err *e, const rt_prog *p, const char *path, const rt_stamp *stamp);
+/* The model's tensors and the preparation of inputs; optimizer's slots are left alone. A file of
+ * another model is refused before anything is touched, and the message lists the differences. */
+bool rt_states_load(rt_err *e, rt_prog *p, const char *path);
+
+/* ---- exec.c ---- */
+
+/* A graph with room for its results. Those of equal name in several graphs are separate. */
+typedef struct rt_bound {
+    rt_prog *prog;
+    const rt_graph *graph;
+    void **result;               /* [graph->n_results], room for `capacity` samples each */
+} rt_bound;
+
+const rt_graph *rt_find_graph(const rt_model *m, const char *name);     /* or null */
+bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph);
+void rt_unbind(rt_bound *b);
+/* `in` by the graph's inputs; step counts from 1. */
+void rt_run(const rt_bound *b, int64_t n, const void *const *in, double lr, uint64_t step);
+/* The result of this name, or null. */
+const void *rt_result(const rt_bound *b, const char *name);
+/* First element of a result as a number; 0 where the graph has none of this name. */
+double rt_result_real(const rt_bound *b, const char *name);
+/* Elements of a value for a batch of n. */
+int64_t rt_value_elems(const rt_value *v, int64_t n);
+int64_t rt_sample_elems(const int64_t *shape, int rank);
+
+/* ---- metrics.c ---- */
+
+enum { RT_MAX_METRICS = 8 };
+
+/* Loss and metrics of a pass over a set. `value` by model->metrics: a share for RT_ACCURACY. */
+typedef struct rt_score { double loss; double value[RT_MAX_METRICS]; } rt_score;
+
+/* Sums while the pass runs. Starts as {0}. */
+typedef struct rt_tally { double loss, sum[RT_MAX_METRICS]; int64_t n; } rt_tally;
+
+int rt_metric_count(const rt_model *m);
+/* Adds what graph `b` returned for a batch of n. */
+void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n);
+/* `squares` is rt_data_target_squares of the set, or 0 where no metric is R². */
+rt_score rt_tally_score(const rt_tally *t, const rt_model *m, int64_t y_elems, double squares);
+double rt_set_squares(const rt_model *m, const rt_set *set);
+const char *rt_metric_key(rt_metric metric);   /* "accuracy", for files */
+const char *rt_metric_name(rt_metric metric);  /* "acc", for lines */
+/* The value alone: "96.3%" or "0.1234"; `exact`: "96.31%" "0.123412". Returns `text`. */
+char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool exact);
+
+/* A batch's input and target, room for `capacity` samples. */
+typedef struct rt_batch { void *x, *y; } rt_batch;
+bool rt_batch_open(rt_err *e, rt_batch *b, const rt_model *m, const rt_set *set);
+void rt_batch_close(rt_batch *b);
+/* rt_data_gather on the pool's threads. */
+void rt_gather(const rt_prog *p, const rt_set *set, const int64_t *index, int64_t first, int64_t n,
+               const rt_batch *to);
+/* "train" or "train_prob": the graph of this name that serves the set's targets. */
+const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, const rt_set *set);
+
+/* What it takes to score a set without training on it. An empty set scores nothing. */
+typedef struct rt_judge {
+    rt_bound graph;
+    rt_batch room;
+    const rt_set *set;
+    double squares;
+} rt_judge;
+bool rt_judge_open(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set);
+void rt_judge_close(rt_judge *j);
+/* One pass in order, `batch` samples at a time; stops early, with a score of what it saw, after a
+ * signal. `what` names the pass in the live line. */
+rt_score rt_judge_run(const rt_judge *j, int64_t batch, const char *what);
+
+/* ---- signals (program.c) ---- */
+
+/* The first signal since rt_signals_catch: SIGINT, SIGTERM, or 0. A second one ends the process. */
+int rt_signal(void);
+void rt_signals_catch(void);
+void rt_signals_restore(void);
+
+/* ---- verbs: return the exit code's failure through `e` ---- */
+
+bool rt_verb_train(rt_err *e, rt_prog *p);
+bool rt_verb_eval(rt_err *e, rt_prog *p);
+bool rt_verb_predict(rt_err *e, rt_prog *p);
+bool rt_verb_grad(rt_err *e, rt_prog *p);
+bool rt_verb_info(rt_err *e, rt_prog *p);
+bool rt_verb_bench(rt_err *e, rt_prog *p);
+
+/* Opens the weights that --weights names; an error where `required` and none are named. */
+bool rt_open_weights(rt_err *e, rt_prog *p, bool required);
+int64_t rt_batch_size(const rt_prog *p);
+
+/* GFLOP/s of `real` that all threads of the pool reach with multiply-adds; 0: no probe for this
+ * machine. peak.c */
+double rt_peak_gflops(rt_pool *pool, rt_dtype real);
+
+#endif

@@ -1,0 +1,295 @@
+/* runtime/rundir.c: the files of a training run. Logs grow by whole lines and are flushed each
+ * epoch; everything else is replaced atomically. An existing --out directory is used as it stands,
+ * its files replaced one by one as new ones are ready. */
+#define _XOPEN_SOURCE 700   /* mkdir, opendir */
+#include "runtime/rundir.h"
+#include "runtime/json.h"
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* ---- logs ---- */
+
+bool rt_log_open(rt_err *e, rt_log *log, const char *directory, const char *name)
+{
+    log->path = rt_format(e, "%s/%s", directory, name);
+    if (!log->path)
+        return false;
+    log->file = rt_os.open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    log->open = log->file >= 0;
+    return log->open || rt_fail_errno(e, errno, log->path, "cannot be written");
+}
+
+bool rt_log_flush(rt_err *e, rt_log *log)
+{
+    int64_t at = 0;
+    while (log->open && at < log->text.length) {
+        ssize_t n = rt_os.write(log->file, log->text.data + at, (size_t)(log->text.length - at));
+        if (n < 0 && errno != EINTR)
+            return rt_fail_errno(e, errno, log->path, "cannot be written");
+        at += n > 0 ? n : 0;
+    }
+    log->text.length = 0;
+    return true;
+}
+
+void rt_log_close(rt_log *log)
+{
+    if (log->open)
+        rt_os.close(log->file);
+    rt_free(log->path);
+    rt_buf_free(&log->text);
+    *log = (rt_log){ 0 };
+}
+
+/* ---- the directory ---- */
+
+static bool make_directory(rt_err *e, const char *path)
+{
+    struct stat st;
+    if (mkdir(path, 0777) == 0)
+        return true;
+    int error = errno;
+    if (error == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
+        return true;
+    return rt_fail_errno(e, error == EEXIST ? ENOTDIR : error, path,
+                         "the run directory cannot be made");
+}
+
+/* As `mkdir -p`. */
+static bool make_path(rt_err *e, const char *path)
+{
+    char *copy = rt_strdup(e, path);
+    bool ok = copy != NULL;
+    for (char *c = copy; ok && *c; c++) {
+        if (*c != '/' || c == copy)
+            continue;
+        *c = '\0';
+        ok = make_directory(e, copy);
+        *c = '/';
+    }
+    ok = ok && make_directory(e, copy);
+    rt_free(copy);
+    return ok;
+}
+
+/* The highest number that runs/ has; 0: none. */
+static int64_t highest_run(void)
+{
+    int64_t highest = 0;
+    DIR *dir = opendir("runs");
+    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+        char *end;
+        long long n = strtoll(entry->d_name, &end, 10);
+        if (*end == '\0' && n > highest && n < INT64_MAX / 2)
+            highest = n;
+    }
+    if (dir)
+        closedir(dir);
+    return highest;
+}
+
+/* mkdir decides, so two programs that start at once get two directories. */
+static char *next_run(rt_err *e)
+{
+    if (!make_directory(e, "runs"))
+        return NULL;
+    for (int64_t n = highest_run() + 1;; n++) {
+        char *path = rt_format(e, "runs/%" PRId64, n);
+        if (!path || mkdir(path, 0777) == 0)
+            return path;
+        int error = errno;
+        if (error != EEXIST)
+            rt_fail_errno(e, error, path, "the run directory cannot be made");
+        rt_free(path);
+        if (error != EEXIST)
+            return NULL;
+    }
+}
+
+/* "epoch,loss,accuracy,val_loss,val_accuracy,lr,seconds,samples_per_second,best" */
+static bool csv_header(rt_err *e, rt_rundir *r, const rt_model *m)
+{
+    bool ok = rt_buf_printf(e, &r->csv.text, "epoch,loss");
+    for (int i = 0; ok && i < rt_metric_count(m); i++)
+        ok = rt_buf_printf(e, &r->csv.text, ",%s", rt_metric_key(m->metrics[i]));
+    ok = ok && (!r->has_val || rt_buf_printf(e, &r->csv.text, ",val_loss"));
+    for (int i = 0; ok && r->has_val && i < rt_metric_count(m); i++)
+        ok = rt_buf_printf(e, &r->csv.text, ",val_%s", rt_metric_key(m->metrics[i]));
+    return ok && rt_buf_printf(e, &r->csv.text, ",lr,seconds,samples_per_second,best\n") &&
+           rt_log_flush(e, &r->csv);
+}
+
+bool rt_rundir_open(rt_err *e, rt_rundir *r, const rt_prog *p, const char *out, bool has_val,
+                    bool log_steps)
+{
+    *r = (rt_rundir){ .has_val = has_val };
+    bool ok = true;
+    if (out) {
+        ok = make_path(e, out);
+        r->path = ok ? rt_strdup(e, out) : NULL;
+    } else {
+        r->path = next_run(e);
+    }
+    size_t length = r->path ? strlen(r->path) : 0;
+    while (length > 1 && r->path[length - 1] == '/')
+        r->path[--length] = '\0';
+    ok = r->path && (r->best = rt_format(e, "%s/best.safetensors", r->path)) &&
+         (r->last = rt_format(e, "%s/last.safetensors", r->path)) &&
+         (r->curves = rt_format(e, "%s/curves.svg", r->path)) &&
+         rt_log_open(e, &r->csv, r->path, "metrics.csv") &&
+         rt_log_open(e, &r->jsonl, r->path, "metrics.jsonl") && csv_header(e, r, p->model);
+    if (ok && log_steps)
+        ok = rt_log_open(e, &r->steps, r->path, "steps.csv") &&
+             rt_buf_printf(e, &r->steps.text, "step,epoch,loss,lr\n");
+    if (!ok)
+        rt_rundir_close(r);
+    return ok;
+}
+
+void rt_rundir_close(rt_rundir *r)
+{
+    rt_log_close(&r->csv);
+    rt_log_close(&r->jsonl);
+    rt_log_close(&r->steps);
+    rt_free(r->path);
+    rt_free(r->best);
+    rt_free(r->last);
+    rt_free(r->curves);
+    rt_free(r->epoch);
+    *r = (rt_rundir){ 0 };
+}
+
+/* ---- config.json ---- */
+
+static bool text_member(rt_err *e, rt_buf *b, const char *key, const char *value)
+{
+    return rt_buf_printf(e, b, ",\n  \"%s\": ", key) &&
+           (value ? rt_json_quote(e, b, value) : rt_buf_printf(e, b, "null"));
+}
+
+static bool int_member(rt_err *e, rt_buf *b, const char *key, int64_t value)
+{
+    return rt_buf_printf(e, b, ",\n  \"%s\": %" PRId64, key, value);
+}
+
+static bool real_member(rt_err *e, rt_buf *b, const char *key, double value)
+{
+    return rt_buf_printf(e, b, ",\n  \"%s\": ", key) && rt_json_real(e, b, value);
+}
+
+static bool bool_member(rt_err *e, rt_buf *b, const char *key, bool value)
+{
+    return rt_buf_printf(e, b, ",\n  \"%s\": %s", key, value ? "true" : "false");
+}
+
+static bool command_member(rt_err *e, rt_buf *b, const rt_prog *p)
+{
+    bool ok = rt_buf_printf(e, b, ",\n  \"command\": [");
+    for (int i = 0; ok && i < p->argc; i++)
+        ok = rt_buf_printf(e, b, i ? ", " : "") && rt_json_quote(e, b, p->argv[i]);
+    return ok && rt_buf_printf(e, b, "]");
+}
+
+bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_data *d,
+                      const rt_settings *s)
+{
+    const rt_model *m = p->model;
+    const rt_cli *cli = &p->cli;
+    rt_buf b = { 0 };
+    bool ok = rt_buf_printf(e, &b, "{\n  \"model\": ") && rt_json_quote(e, &b, m->name) &&
+              text_member(e, &b, "seqc", m->version) && command_member(e, &b, p) &&
+              text_member(e, &b, "loss", m->loss) && text_member(e, &b, "optimizer", m->optimizer) &&
+              int_member(e, &b, "parameters", rt_param_count(m)) &&
+              int_member(e, &b, "trained_parameters", rt_trained_count(m)) &&
+              text_member(e, &b, "real", rt_dtype_name(m->real)) &&
+              int_member(e, &b, "seed", p->seed) && int_member(e, &b, "epochs", s->epochs) &&
+              int_member(e, &b, "batch", s->batch) && real_member(e, &b, "lr", s->lr) &&
+              bool_member(e, &b, "shuffle", s->shuffle) &&
+              bool_member(e, &b, "drop_last", m->drop_last) &&
+              text_member(e, &b, "weights", RT_OPT(cli, weights).text) &&
+              text_member(e, &b, "data", RT_OPT(cli, data).text) &&
+              text_member(e, &b, "labels", RT_OPT(cli, labels).text) &&
+              text_member(e, &b, "target", RT_OPT(cli, columns).text) &&
+              text_member(e, &b, "normalize", rt_norm_name(d->prep.norm)) &&
+              text_member(e, &b, "val", RT_OPT(cli, val).text) &&
+              real_member(e, &b, "val_split", RT_OPT(cli, val_split).r) &&
+              int_member(e, &b, "train_samples", d->train.n) &&
+              int_member(e, &b, "val_samples", d->val.n) &&
+              int_member(e, &b, "test_samples", d->test.n) &&
+              int_member(e, &b, "threads", rt_pool_threads(p->pool)) &&
+              text_member(e, &b, "isa", m->isa) && text_member(e, &b, "blas", m->blas) &&
+              rt_buf_printf(e, &b, "\n}\n");
+    char *path = ok ? rt_format(e, "%s/config.json", r->path) : NULL;
+    ok = path && rt_file_replace(e, path, &(rt_piece){ b.data, b.length }, 1);
+    rt_free(path);
+    rt_buf_free(&b);
+    return ok;
+}
+
+/* ---- metrics ---- */
+
+static bool json_score(rt_err *e, rt_buf *b, const rt_model *m, const char *prefix,
+                       const rt_score *score)
+{
+    bool ok = rt_buf_printf(e, b, ", \"%sloss\": ", prefix) && rt_json_real(e, b, score->loss);
+    for (int i = 0; ok && i < rt_metric_count(m); i++)
+        ok = rt_buf_printf(e, b, ", \"%s%s\": ", prefix, rt_metric_key(m->metrics[i])) &&
+             rt_json_real(e, b, score->value[i]);
+    return ok;
+}
+
+static bool csv_score(rt_err *e, rt_buf *b, const rt_model *m, const rt_score *score)
+{
+    bool ok = rt_buf_printf(e, b, ",%.9g", score->loss);
+    for (int i = 0; ok && i < rt_metric_count(m); i++)
+        ok = rt_buf_printf(e, b, ",%.9g", score->value[i]);
+    return ok;
+}
+
+static bool remember(rt_err *e, rt_rundir *r, const rt_epoch_row *row)
+{
+    if (r->n_epochs == r->capacity) {
+        int64_t capacity = r->capacity ? 2 * r->capacity : 64;
+        rt_epoch *more = rt_alloc(e, capacity, (int64_t)sizeof(rt_epoch), "the curves");
+        if (!more)
+            return false;
+        if (r->n_epochs > 0)
+            memcpy(more, r->epoch, sizeof(rt_epoch) * (size_t)r->n_epochs);
+        rt_free(r->epoch);
+        r->epoch = more;
+        r->capacity = capacity;
+    }
+    r->epoch[r->n_epochs++] = (rt_epoch){ *row->train, row->val ? *row->val : (rt_score){ 0 } };
+    return true;
+}
+
+bool rt_rundir_epoch(rt_err *e, rt_rundir *r, const rt_prog *p, const rt_epoch_row *row)
+{
+    const rt_model *m = p->model;
+    rt_buf *csv = &r->csv.text, *json = &r->jsonl.text;
+    bool ok = rt_buf_printf(e, csv, "%" PRId64, row->epoch) && csv_score(e, csv, m, row->train) &&
+              (!row->val || csv_score(e, csv, m, row->val)) &&
+              rt_buf_printf(e, csv, ",%.9g,%.6g,%.6g,%d\n", row->lr, row->seconds, row->rate,
+                            row->best);
+    ok = ok && rt_buf_printf(e, json, "{\"epoch\": %" PRId64, row->epoch) &&
+         json_score(e, json, m, "", row->train) &&
+         (!row->val || json_score(e, json, m, "val_", row->val)) &&
+         rt_buf_printf(e, json, ", \"lr\": %.9g, \"seconds\": %.6g, \"samples_per_second\": %.6g, "
+                       "\"best\": %s}\n", row->lr, row->seconds, row->rate,
+                       row->best ? "true" : "false");
+    return ok && rt_log_flush(e, &r->csv) && rt_log_flush(e, &r->jsonl) &&
+           rt_log_flush(e, &r->steps) && remember(e, r, row);
+}
+
+bool rt_rundir_test(rt_err *e, rt_rundir *r, const rt_prog *p, int64_t epoch, const rt_score *test)
+{
+    rt_buf *json = &r->jsonl.text;
+    return rt_buf_printf(e, json, "{\"epoch\": %" PRId64, epoch) &&
+           json_score(e, json, p->model, "test_", test) && rt_buf_printf(e, json, "}\n") &&
+           rt_log_flush(e, &r->jsonl);
+}

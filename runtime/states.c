@@ -1,0 +1,368 @@
+/* runtime/states.c: the state block: initial draws, PyTorch's order at every border, checkpoints.
+ * It knows nothing of kernels; how a state lies in the block is its rt_axis list alone. */
+#include "runtime/program.h"
+#include <inttypes.h>
+#include <math.h>
+#include <string.h>
+
+/* ---- one state to and from PyTorch's order ---- */
+
+int64_t rt_state_elems(const rt_state *s)
+{
+    int64_t elems = 1;
+    for (int i = 0; i < s->rank; i++)
+        elems *= s->axis[i].size;
+    return elems;
+}
+
+static int64_t axis_offset(const rt_axis *axis, int64_t i)
+{
+    return i / axis->block * axis->outer + i % axis->block * axis->inner;
+}
+
+static void copy_element(char *to, const char *from, size_t bytes)
+{
+    switch (bytes) {   /* constant sizes become plain moves */
+    case 4: memcpy(to, from, 4); break;
+    case 8: memcpy(to, from, 8); break;
+    default: memcpy(to, from, bytes);
+    }
+}
+
+/* Visits all elements in PyTorch's order; `put` writes into the block, else out of it. */
+static void move(const rt_state *s, char *stored, char *logical, bool put)
+{
+    static const rt_axis scalar = { 1, 1, 0, 0 };
+    size_t bytes = (size_t)rt_dtype_bytes(s->dtype);
+    const rt_axis *last = s->rank > 0 ? &s->axis[s->rank - 1] : &scalar;
+    int64_t index[RT_MAX_RANK] = { 0 }, rows = 1;
+    for (int i = 0; i + 1 < s->rank; i++)
+        rows *= s->axis[i].size;
+    for (int64_t row = 0; row < rows; row++) {
+        int64_t base = 0;
+        for (int i = 0; i + 1 < s->rank; i++)
+            base += axis_offset(&s->axis[i], index[i]);
+        for (int64_t i = 0; i < last->size; i++, logical += bytes) {
+            char *place = stored + (size_t)(base + axis_offset(last, i)) * bytes;
+            copy_element(put ? place : logical, put ? logical : place, bytes);
+        }
+        for (int i = s->rank - 2; i >= 0 && ++index[i] == s->axis[i].size; i--)
+            index[i] = 0;
+    }
+}
+
+void rt_state_get(const rt_state *s, const char *block, void *logical)
+{
+    move(s, (char *)(uintptr_t)(block + s->offset_bytes), logical, false);
+}
+
+void rt_state_put(const rt_state *s, char *block, const void *logical)
+{
+    move(s, block + s->offset_bytes, (char *)(uintptr_t)logical, true);
+}
+
+/* ---- sums over states ---- */
+
+int64_t rt_role_bytes(const rt_model *m, rt_role role)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < m->n_states; i++)
+        bytes += m->states[i].role == role ? m->states[i].bytes : 0;
+    return bytes;
+}
+
+int64_t rt_trained_count(const rt_model *m)
+{
+    int64_t count = 0;
+    for (int i = 0; i < m->n_states; i++)
+        count += m->states[i].role == RT_PARAM ? rt_state_elems(&m->states[i]) : 0;
+    return count;
+}
+
+int64_t rt_param_count(const rt_model *m)
+{
+    int64_t count = rt_trained_count(m);
+    for (int i = 0; i < m->n_states; i++)
+        count += m->states[i].role == RT_FROZEN ? rt_state_elems(&m->states[i]) : 0;
+    return count;
+}
+
+/* Looks at the whole block of a state: padding holds zeros. */
+static bool all_finite(const rt_state *s, const char *block)
+{
+    const char *at = block + s->offset_bytes;
+    if (s->dtype == RT_F32) {
+        for (int64_t i = 0; i < s->bytes / 4; i++)
+            if (!isfinite(((const float *)(const void *)at)[i]))
+                return false;
+    } else if (s->dtype == RT_F64) {
+        for (int64_t i = 0; i < s->bytes / 8; i++)
+            if (!isfinite(((const double *)(const void *)at)[i]))
+                return false;
+    }
+    return true;
+}
+
+const rt_state *rt_states_nonfinite(const rt_prog *p)
+{
+    for (int i = 0; i < p->model->n_states; i++)
+        if (!all_finite(&p->model->states[i], p->state))
+            return &p->model->states[i];
+    return NULL;
+}
+
+/* ---- initial values ---- */
+
+/* Floats to the state's type, in PyTorch's order, into the block. */
+static bool put_floats(rt_err *e, rt_prog *p, const rt_state *s, const float *from, int64_t elems)
+{
+    if (s->dtype == RT_F32) {
+        rt_state_put(s, p->state, from);
+        return true;
+    }
+    void *wide = rt_alloc(e, elems, rt_dtype_bytes(s->dtype), "an initial tensor");
+    if (!wide)
+        return false;
+    for (int64_t i = 0; i < elems; i++) {
+        if (s->dtype == RT_F64)
+            ((double *)wide)[i] = (double)from[i];
+        else if (s->dtype == RT_I64)
+            ((int64_t *)wide)[i] = (int64_t)from[i];
+        else if (s->dtype == RT_I32)
+            ((int32_t *)wide)[i] = (int32_t)from[i];
+        else
+            ((uint8_t *)wide)[i] = (uint8_t)from[i];
+    }
+    rt_state_put(s, p->state, wide);
+    rt_free(wide);
+    return true;
+}
+
+static bool draw_state(rt_err *e, rt_prog *p, const rt_draw *draw)
+{
+    const rt_state *s = &p->model->states[draw->state];
+    int64_t elems = rt_state_elems(s);
+    float *values = rt_alloc_raw(e, elems, sizeof(float), "an initial tensor");
+    if (!values)
+        return false;
+    if (draw->kind == RT_DRAW_UNIFORM)
+        rt_random_uniform(&p->random, values, elems, draw->a, draw->b);
+    else if (draw->kind == RT_DRAW_NORMAL)
+        rt_random_normal(&p->random, values, elems, draw->a, draw->b);
+    else
+        for (int64_t i = 0; i < elems; i++)
+            values[i] = (float)draw->a;
+    bool ok = put_floats(e, p, s, values, elems);
+    rt_free(values);
+    return ok;
+}
+
+/* --seed replaces the seeds that the model file sets; it may set one several times. */
+static bool draw_all(rt_err *e, rt_prog *p)
+{
+    rt_random_seed(&p->random, (uint64_t)p->seed);
+    for (int i = 0; i < p->model->n_draws; i++) {
+        const rt_draw *draw = &p->model->draws[i];
+        switch (draw->kind) {
+        case RT_DRAW_SEED:
+            rt_random_seed(&p->random,
+                           (uint64_t)(RT_GIVEN(&p->cli, seed) ? p->seed : (int64_t)draw->a));
+            break;
+        case RT_DRAW_SKIP_UNIFORM:
+            rt_random_uniform(&p->random, NULL, draw->elems, draw->a, draw->b);
+            break;
+        case RT_DRAW_SKIP_NORMAL:
+            rt_random_normal(&p->random, NULL, draw->elems, draw->a, draw->b);
+            break;
+        default:
+            if (!draw_state(e, p, draw))
+                return false;
+        }
+    }
+    return true;
+}
+
+bool rt_states_open(rt_err *e, rt_prog *p)
+{
+    p->state = rt_alloc(e, p->model->state_bytes, 1, "the parameters");
+    return p->state && draw_all(e, p);
+}
+
+/* ---- checkpoints: writing ---- */
+
+/* A state that lies in the block exactly as in a file needs no copy. */
+static bool is_plain(const rt_state *s)
+{
+    int64_t stride = 1;
+    for (int i = s->rank - 1; i >= 0; i--) {
+        const rt_axis *axis = &s->axis[i];
+        if (axis->size > 1 && (axis->block != 1 || axis->outer != stride))
+            return false;
+        stride *= axis->size;
+    }
+    return true;
+}
+
+static bool add_state(rt_err *e, const rt_prog *p, const rt_state *s, rt_tensors *list)
+{
+    int64_t shape[RT_MAX_RANK];
+    for (int i = 0; i < s->rank; i++)
+        shape[i] = s->axis[i].size;
+    bool plain = is_plain(s);
+    rt_tensor *t = rt_tensors_add(e, list, s->key, s->dtype, s->rank, shape,
+                                  plain ? p->state + s->offset_bytes : NULL);
+    if (t && !plain)
+        rt_state_get(s, p->state, t->data);
+    return t != NULL;
+}
+
+static bool add_stamp(rt_err *e, const rt_prog *p, const rt_stamp *stamp, rt_tensors *list)
+{
+    char number[RT_TEXT];
+    bool ok = rt_meta_set(e, list, "format", "pt") &&
+              rt_meta_set(e, list, "seqc.version", p->model->version) &&
+              rt_meta_set(e, list, "seqc.model", p->model->name);
+    snprintf(number, sizeof number, "%" PRId64, stamp->epoch);
+    ok = ok && rt_meta_set(e, list, "seqc.epoch", number);
+    snprintf(number, sizeof number, "%" PRId64, stamp->step);
+    ok = ok && rt_meta_set(e, list, "seqc.step", number);
+    snprintf(number, sizeof number, "%.9g", stamp->loss);
+    if (!isnan(stamp->loss))
+        ok = ok && rt_meta_set(e, list, "seqc.loss", number);
+    return ok && (!stamp->prep || rt_prep_to_meta(e, stamp->prep, list));
+}
+
+bool rt_states_save(rt_err *e, const rt_prog *p, const char *path, const rt_stamp *stamp)
+{
+    rt_tensors list = { 0 };
+    bool ok = add_stamp(e, p, stamp, &list);
+    for (int i = 0; ok && i < p->model->n_states; i++)
+        ok = add_state(e, p, &p->model->states[i], &list);
+    ok = ok && rt_safetensors_write(e, path, &list);
+    rt_tensors_free(&list);
+    return ok;
+}
+
+/* ---- checkpoints: reading ---- */
+
+enum { MAX_DIFFERENCES = 10 };
+
+typedef struct Differences { int missing, unexpected, shape, listed; rt_buf text; } Differences;
+
+static bool differ(rt_err *e, Differences *d, int *count, const char *what, const char *key,
+                   const char *detail)
+{
+    ++*count;
+    if (++d->listed > MAX_DIFFERENCES)
+        return true;
+    return rt_buf_printf(e, &d->text, "\nnote: %s %.80s %s", what, key, detail);
+}
+
+static bool is_float(rt_dtype d)
+{
+    return d == RT_F32 || d == RT_F64;
+}
+
+static bool compare_state(rt_err *e, const rt_state *s, const rt_tensors *file, Differences *d)
+{
+    char ours[RT_SHAPE_TEXT], theirs[RT_SHAPE_TEXT], both[2 * RT_SHAPE_TEXT + 32];
+    int64_t shape[RT_MAX_RANK];
+    for (int i = 0; i < s->rank; i++)
+        shape[i] = s->axis[i].size;
+    rt_shape_text(ours, shape, s->rank);
+    const rt_tensor *t = rt_tensors_find(file, s->key);
+    if (!t)
+        return differ(e, d, &d->missing, "missing", s->key, ours);
+    rt_shape_text(theirs, t->shape, t->rank);
+    bool same_kind = t->dtype == s->dtype || (is_float(t->dtype) && is_float(s->dtype));
+    if (t->rank != s->rank || memcmp(t->shape, shape, sizeof *shape * (size_t)s->rank) != 0) {
+        snprintf(both, sizeof both, "%s, this program's is %s", theirs, ours);
+        return differ(e, d, &d->shape, "different", s->key, both);
+    }
+    if (!same_kind) {
+        snprintf(both, sizeof both, "%s, this program's is %s", rt_dtype_name(t->dtype),
+                 rt_dtype_name(s->dtype));
+        return differ(e, d, &d->shape, "different", s->key, both);
+    }
+    return true;
+}
+
+/* Is the file's tensor the model's, or a slot "key#name" of an optimizer? */
+static bool is_known(const rt_model *m, const char *name)
+{
+    for (int i = 0; i < m->n_states; i++)
+        if (m->states[i].role != RT_OPTIMIZER && strcmp(m->states[i].key, name) == 0)
+            return true;
+    const char *slot = strrchr(name, '#');
+    for (int i = 0; slot && i < m->n_states; i++) {
+        const char *key = m->states[i].key;
+        if (strlen(key) == (size_t)(slot - name) && memcmp(key, name, strlen(key)) == 0)
+            return true;
+    }
+    return false;
+}
+
+static bool compare(rt_err *e, const rt_model *m, const rt_tensors *file, Differences *d)
+{
+    bool ok = true;
+    for (int i = 0; ok && i < m->n_states; i++)
+        if (m->states[i].role != RT_OPTIMIZER)
+            ok = compare_state(e, &m->states[i], file, d);
+    for (int64_t i = 0; ok && i < file->count; i++) {
+        char theirs[RT_SHAPE_TEXT];
+        const rt_tensor *t = &file->item[i];
+        if (!is_known(m, t->name))
+            ok = differ(e, d, &d->unexpected, "unexpected", t->name,
+                        rt_shape_text(theirs, t->shape, t->rank));
+    }
+    if (ok && d->listed > MAX_DIFFERENCES)
+        ok = rt_buf_printf(e, &d->text, "\nnote: and %d more", d->listed - MAX_DIFFERENCES);
+    return ok;
+}
+
+/* Float tensors of either width go into states of either. */
+static bool put_tensor(rt_err *e, rt_prog *p, const rt_state *s, const rt_tensor *t)
+{
+    if (t->dtype == s->dtype) {
+        rt_state_put(s, p->state, t->data);
+        return true;
+    }
+    if (t->dtype == RT_F32)
+        return put_floats(e, p, s, t->data, t->elems);
+    float *narrow = rt_alloc_raw(e, t->elems, sizeof(float), "a tensor of the weights");
+    if (!narrow)
+        return false;
+    for (int64_t i = 0; i < t->elems; i++)
+        narrow[i] = (float)((const double *)t->data)[i];
+    rt_state_put(s, p->state, narrow);
+    rt_free(narrow);
+    return true;
+}
+
+bool rt_states_load(rt_err *e, rt_prog *p, const char *path)
+{
+    const rt_model *m = p->model;
+    rt_tensors file = { 0 };
+    Differences d = { 0 };
+    if (!rt_safetensors_read(e, path, &file))
+        return false;
+    bool ok = compare(e, m, &file, &d);
+    if (ok && d.listed > 0)
+        ok = rt_fail(e, RT_E_DATA, "%.300s: these are not weights of '%s': %d tensors missing, "
+                     "%d unexpected, %d different%s", path, m->name, d.missing, d.unexpected,
+                     d.shape, d.text.data);
+    rt_prep prep = { 0 };
+    ok = ok && rt_prep_from_meta(e, &file, path, m, &prep);
+    for (int i = 0; ok && i < m->n_states; i++)
+        if (m->states[i].role != RT_OPTIMIZER)
+            ok = put_tensor(e, p, &m->states[i], rt_tensors_find(&file, m->states[i].key));
+    if (ok) {
+        rt_prep_free(&p->prep);
+        p->prep = prep;
+    } else {
+        rt_prep_free(&prep);
+    }
+    rt_buf_free(&d.text);
+    rt_tensors_free(&file);
+    return ok;
+}
