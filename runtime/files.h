@@ -35,6 +35,9 @@ typedef struct rt_tensors {
 int64_t rt_dtype_bytes(rt_dtype d);          /* of one element */
 const char *rt_dtype_name(rt_dtype d);       /* "float32", as PyTorch and NumPy say it */
 
+float rt_from_f16(uint16_t bits);             /* exact */
+float rt_from_bf16(uint16_t bits);
+
 /* Fills in everything but name; allocates cleared data, which the tensor then owns. */
 bool rt_tensor_make(rt_err *e, rt_tensor *t, rt_dtype d, int rank, const int64_t *shape);
 void rt_tensor_free(rt_tensor *t);           /* name, owned data; leaves {0} */
@@ -44,8 +47,11 @@ void rt_tensor_free(rt_tensor *t);           /* name, owned data; leaves {0} */
 rt_tensor *rt_tensors_add(rt_err *e, rt_tensors *list, const char *name, rt_dtype d, int rank,
                           const int64_t *shape, void *data);
 rt_tensor *rt_tensors_find(const rt_tensors *list, const char *name);     /* or null */
+/* Appends {0} without a look at the rest: for readers, which check names their own way. */
+rt_tensor *rt_tensors_append(rt_err *e, rt_tensors *list);
 /* Sets a metadata string, replacing an earlier one of this key. */
 bool rt_meta_set(rt_err *e, rt_tensors *list, const char *key, const char *value);
+bool rt_meta_append(rt_err *e, rt_tensors *list, const char *key, const char *value);
 const char *rt_meta_get(const rt_tensors *list, const char *key);         /* or null */
 void rt_tensors_free(rt_tensors *list);      /* leaves {0} */
 
