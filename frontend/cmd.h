@@ -1,0 +1,96 @@
+/* frontend/cmd.h: what main.c and the commands share: the command line, reading a model, targets,
+ * messages, output. Only main.c and cmd_*.c include it; they alone see all rooms. */
+#ifndef SEQC_CMD_H
+#define SEQC_CMD_H
+#include "frontend/frontend.h"
+#include "ir/ir.h"
+#include "passes/passes.h"
+#include "runtime/base.h"
+
+/* Exit codes. 130 and 143 follow a signal. */
+enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_IO = 3, EXIT_MEMORY = 5 };
+
+typedef enum {
+#define COMMAND(name, argument, does) CMD_##name,
+#include "frontend/options.def"
+    CMD_COUNT
+} Command;
+
+typedef enum {
+#define OPTION(id, name, letter, kind, argument, commands, help) OPT_##id,
+#include "frontend/options.def"
+    OPT_COUNT
+} OptId;
+
+typedef enum { OK_FLAG, OK_TEXT, OK_LIST, OK_COUNT, OK_CHOICE } OptKind;
+
+typedef struct {
+    const char *name, *argument, *does;
+} CommandInfo;
+typedef struct {
+    const char *name;
+    char letter;                     /* 0: none */
+    OptKind kind;
+    const char *argument, *commands, *help;
+} OptionInfo;
+extern const CommandInfo cmd_info[CMD_COUNT];
+extern const OptionInfo cmd_option[OPT_COUNT];
+bool cmd_takes(Command c, OptId o);
+
+enum { CMD_MAX_DEFINES = 256 };
+typedef struct {
+    Command command;
+    const char *file;                /* null: none given */
+    bool help;
+    const char *text[OPT_COUNT];     /* as written; of flags ""; null: not given */
+    int64_t number[OPT_COUNT];       /* COUNT; CHOICE: index of the word, 0 if not given */
+    const char *define[CMD_MAX_DEFINES];
+    int n_define;
+    bool json;                       /* --diagnostics json */
+    Arena *arena;                    /* lives as long as the process */
+} Cmd;
+
+/* Words of --mode, --format and the like, in the table's order. */
+enum { MODE_ALL, MODE_TRAIN, MODE_INFER, MODE_EVAL, MODE_GRAD };
+enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_DOT, FORMAT_SVG, FORMAT_TABLE };
+
+/* 0, or the exit code after the message is printed. */
+int cmd_parse(Cmd *c, int argc, char **argv);
+void cmd_help(FILE *to);
+void cmd_help_of(FILE *to, Command c);
+
+/* Prints "seqc: error: …" (or a JSON array of one) on stderr and returns `code`. */
+int cmd_fail(const Cmd *c, int code, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The same for a failure of the runtime's file functions. */
+int cmd_fail_rt(const Cmd *c, const rt_err *e);
+/* Of `count` words the nearest to `word`, or null if none is near. */
+const char *cmd_nearest(const char *word, const char *const *words, int count);
+
+/* ---- cmd_load.c ---- */
+
+/* A model file or IR text becomes a module; 0 or an exit code after the messages are printed. */
+int cmd_load(const Cmd *c, Module **out);
+bool cmd_is_ir(const char *text, int64_t length);
+/* --march, --blas, --math and so on as the passes want them. 0 or an exit code. */
+int cmd_pass_ctx(const Cmd *c, PassCtx *p);
+/* The best target of this processor. */
+const Target *cmd_native_target(void);
+/* The file's base name without its ending; in `c`'s arena. */
+const char *cmd_stem(const Cmd *c);
+/* Writes what `print` writes to -o, or to stdout. */
+typedef void CmdPrint(FILE *out, const void *ctx);
+int cmd_output(const Cmd *c, CmdPrint *print, const void *ctx);
+/* The folder with libseqc_rt.a and its header: $SEQC_HOME, ../lib/seqc or lib/seqc beside the
+ * executable; null if nowhere. */
+const char *cmd_runtime_dir(Arena *a);
+const char *cmd_executable(Arena *a);
+
+/* 1234567 as "1,234,567"; 51404800 as "51.4 M"; bytes as "138 KB". In the arena. */
+const char *cmd_commas(Arena *a, int64_t x);
+const char *cmd_big(Arena *a, double x);
+const char *cmd_bytes(Arena *a, int64_t bytes);
+
+#define COMMAND(name, argument, does) int cmd_##name(const Cmd *c);
+#include "frontend/options.def"
+#endif

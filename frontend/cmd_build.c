@@ -1,0 +1,215 @@
+/* frontend/cmd_build.c: `seqc build`: model file or IR text -> IR -> C -> one executable.
+ *
+ * The program is linked under a temporary name beside its place and renamed, so a failure leaves an
+ * earlier program as it was, and one that runs can be replaced. An interrupt removes what was made. */
+#define _XOPEN_SOURCE 700
+#include "codegen/codegen.h"
+#include "frontend/cmd.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+static volatile sig_atomic_t interrupted;
+
+static void on_signal(int number)
+{
+    interrupted = number;
+}
+
+/* The C compiler runs in our process group and dies of the same signal; then we clean up. */
+static void catch_signals(void)
+{
+    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
+    sigemptyset(&act.sa_mask);
+    sigaction(SIGINT, &act, NULL);
+    sigaction(SIGTERM, &act, NULL);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Where things go. */
+typedef struct {
+    const char *output, *part;       /* the program and its temporary name */
+    const char *dir, *source;        /* the C file and its folder */
+    bool temporary;                  /* dir is ours to remove */
+} Paths;
+
+/* Letters, digits, '-', '_' and '.': the file's name as part of another name. */
+static const char *plain_name(const Cmd *c)
+{
+    char *s = arena_str(c->arena, cmd_stem(c));
+    for (char *p = s; *p; p++)
+        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", *p))
+            *p = '_';
+    return *s && *s != '-' ? s : "model";
+}
+
+static int choose_output(const Cmd *c, Paths *p)
+{
+    p->output = c->text[OPT_output];
+    if (!p->output) {
+        p->output = cmd_stem(c);
+        const char *slash = strrchr(c->file, '/');
+        if (strcmp(p->output, slash ? slash + 1 : c->file) == 0)
+            return cmd_fail(c, EXIT_USAGE, "%s has no ending to take off for the program's name\n"
+                            "help: say where it goes with -o PATH", c->file);
+    }
+    struct stat a, b;
+    if (stat(p->output, &a) == 0) {
+        if (S_ISDIR(a.st_mode))
+            return cmd_fail(c, EXIT_USAGE, "%s is a folder\nhelp: say the program's own name with "
+                            "-o PATH", p->output);
+        if (stat(c->file, &b) == 0 && a.st_dev == b.st_dev && a.st_ino == b.st_ino)
+            return cmd_fail(c, EXIT_USAGE, "%s is the model file itself; it stays as it is",
+                            p->output);
+    }
+    p->part = arena_printf(c->arena, "%s.%ld.part", p->output, (long)getpid());
+    return EXIT_OK;
+}
+
+static int choose_folder(const Cmd *c, Paths *p)
+{
+    p->dir = c->text[OPT_keep];
+    if (p->dir) {
+        if (mkdir(p->dir, 0777) && errno != EEXIST)
+            return cmd_fail(c, EXIT_IO, "--keep %s: %s", p->dir, strerror(errno));
+    } else {
+        const char *tmp = getenv("TMPDIR");
+        char *dir = arena_printf(c->arena, "%s/seqc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
+        if (!mkdtemp(dir))
+            return cmd_fail(c, EXIT_IO, "%s: a folder for the C source cannot be made: %s", dir,
+                            strerror(errno));
+        p->dir = dir;
+        p->temporary = true;
+    }
+    p->source = arena_printf(c->arena, "%s/%s.c", p->dir, plain_name(c));
+    return EXIT_OK;
+}
+
+static int write_source(const Cmd *c, const Module *m, const Target *target, const Paths *p)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return cmd_fail(c, EXIT_MEMORY, "out of memory");
+    const char *slash = strrchr(c->file, '/');
+    EmitOpts o = {.target = target, .version = SEQC_VERSION, .source = slash ? slash + 1 : c->file};
+    emit_program(m, &o, f);
+    if (fclose(f)) {
+        free(text);
+        return cmd_fail(c, EXIT_MEMORY, "out of memory");
+    }
+    rt_err e = {0};
+    rt_piece all = {text, (int64_t)size};
+    bool ok = rt_file_replace(&e, p->source, &all, 1);
+    free(text);
+    return ok ? EXIT_OK : cmd_fail_rt(c, &e);
+}
+
+/* $SEQC_CFLAGS at its blanks; null-terminated. */
+static const char *const *extra_flags(Arena *a)
+{
+    const char *s = getenv("SEQC_CFLAGS");
+    if (!s)
+        return NULL;
+    const char **list = arena_alloc(a, strlen(s) / 2 + 2, sizeof *list);
+    int n = 0;
+    for (;;) {
+        s += strspn(s, " \t\n");
+        size_t length = strcspn(s, " \t\n");
+        if (!length)
+            return list;
+        list[n++] = arena_strn(a, s, length);
+        s += length;
+    }
+}
+
+static int compile(const Cmd *c, const Module *m, const Target *target, const Paths *p)
+{
+    const char *march = c->text[OPT_march];
+    CompileOpts o = {.cc = c->text[OPT_cc], .target = target,
+                     .native = !march || strcmp(march, "native") == 0,
+                     .blas = emit_uses_blas(m), .runtime_dir = cmd_runtime_dir(c->arena),
+                     .extra = extra_flags(c->arena), .verbose = c->text[OPT_verbose] != NULL};
+    if (!o.runtime_dir) {
+        const char *home = getenv("SEQC_HOME");
+        return cmd_fail(c, EXIT_IO, "libseqc_rt.a and include/runtime/rt.h are not %s%s\n"
+                        "help: build seqc (`cmake --build`), or let SEQC_HOME name their folder",
+                        home && *home ? "in $SEQC_HOME, " : "beside seqc in lib/seqc",
+                        home && *home ? home : "");
+    }
+    char *message = NULL;
+    if (!emit_compile(p->source, p->part, &o, &message, c->arena)) {
+        if (interrupted)
+            return 128 + (int)interrupted;
+        return cmd_fail(c, EXIT_IO, "%s", message ? message : "the C compiler failed");
+    }
+    if (rename(p->part, p->output))
+        return cmd_fail(c, EXIT_IO, "%s: %s", p->output, strerror(errno));
+    return EXIT_OK;
+}
+
+static void say_done(const Cmd *c, const Module *m, const Target *t, const Paths *p, double seconds)
+{
+    struct stat st;
+    int64_t params = 0;
+    for (uint32_t i = 1; i < m->n_state; i++) {
+        const StateInfo *s = &m->state[i];
+        if (s->role == ROLE_PARAM || s->role == ROLE_FROZEN)
+            params += ir_elems_at(&s->type.shape, 1);
+    }
+    printf("built %s  %s  %s parameters, %s, %s%s  %.2f s\n", p->output,
+           cmd_bytes(c->arena, stat(p->output, &st) == 0 ? (int64_t)st.st_size : 0),
+           cmd_commas(c->arena, params),
+           ir_graph_find(m, "train") ? "trains and predicts" : "predicts (no loss or optimizer)",
+           t->name, emit_uses_blas(m) ? ", OpenBLAS" : "", seconds);
+}
+
+/* What is left to do once the module is planned; everything temporary is gone afterwards. */
+static int make_program(const Cmd *c, const Module *m, const Target *target, Paths *p)
+{
+    int code = choose_folder(c, p);
+    if (!code)
+        code = write_source(c, m, target, p);
+    if (!code)
+        code = compile(c, m, target, p);
+    unlink(p->part);
+    if (p->temporary) {
+        unlink(p->source);
+        rmdir(p->dir);
+    }
+    return interrupted ? 128 + (int)interrupted : code;
+}
+
+int cmd_build(const Cmd *c)
+{
+    double start = now();
+    PassCtx ctx;
+    Paths paths = {0};
+    Module *m = NULL;
+    int code = cmd_pass_ctx(c, &ctx);
+    if (!code)
+        code = choose_output(c, &paths);
+    if (!code)
+        code = cmd_load(c, &m);
+    if (code)
+        return code;
+    Module *planned = pass_run(m, &ctx, NULL);
+    catch_signals();
+    code = make_program(c, planned, ctx.target, &paths);
+    if (!code && !c->text[OPT_quiet])
+        say_done(c, planned, ctx.target, &paths, now() - start);
+    ir_module_free(planned);
+    ir_module_free(m);
+    return code;
+}

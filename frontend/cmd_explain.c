@@ -1,0 +1,79 @@
+/* frontend/cmd_explain.c: `seqc explain WORD`: a diagnostic's code, an op, a pass, an algorithm, or
+ * one of the lists "passes" and "ops". All of it is the doc text of the tables. */
+#include "frontend/cmd.h"
+#include <string.h>
+
+static const char *const kind_name[] = {"", "leaf", "view", "elementwise", "matrix product",
+                                        "reduction", "row program", "move"};
+
+static void explain_op(const OpInfo *o)
+{
+    printf("%s: %s\n\n  an op, %s, ", o->name, o->doc, kind_name[o->kind]);
+    if (o->min_in == o->max_in)
+        printf("%d operand%s\n", o->min_in, o->min_in == 1 ? "" : "s");
+    else
+        printf("%d to %d operands\n", o->min_in, o->max_in);
+    if (o->scalar)
+        printf("  one element is %s\n", o->scalar);
+    for (int i = 0; i < AT_COUNT; i++)
+        if ((o->required | o->optional) >> i & 1)
+            printf("  {%s} %s%s\n", ir_attr_info[i].name, ir_attr_info[i].doc,
+                   o->required >> i & 1 ? "" : " (optional)");
+}
+
+static void explain_pass(const PassInfo *p)
+{
+    printf("%s: %s\n\n  a pass", p->name, p->doc);
+    if (p->needs && *p->needs)
+        printf("; needs %s", p->needs);
+    if (p->gives && *p->gives)
+        printf("; gives %s", p->gives);
+    printf("\n  `seqc ir FILE --stage %s` shows what it leaves\n", p->name);
+}
+
+static bool explain_list(const char *word)
+{
+    if (strcmp(word, "passes") == 0) {
+        printf("%-14s the graphs as the model file says them\n", "shape");
+        for (int i = 0; i < pass_count; i++)
+            printf("%-14s %s\n", pass_table[i].name, pass_table[i].doc);
+        return true;
+    }
+    if (strcmp(word, "ops") == 0) {
+        for (int i = 1; i < OP_COUNT; i++)
+            printf("%-20s %s\n", ir_op[i].name, ir_op[i].doc);
+        return true;
+    }
+    return false;
+}
+
+int cmd_explain(const Cmd *c)
+{
+    const char *word = c->file, *text = fe_explain(word);
+    bool found = text != NULL;
+    if (text)
+        printf("%s: %s\n", word, text);
+    if (explain_list(word))
+        return EXIT_OK;
+    for (int i = 1; i < OP_COUNT; i++)
+        if (strcmp(ir_op[i].name, word) == 0) {
+            explain_op(&ir_op[i]);
+            found = true;
+        }
+    const PassInfo *p = pass_find(word);
+    if (p) {
+        explain_pass(p);
+        found = true;
+    }
+    for (int i = 1; i < ALGO_COUNT; i++)
+        if (strcmp(ir_algo[i].name, word) == 0) {
+            printf("%s: %s\n\n  an algorithm of kernels, %s\n", word, ir_algo[i].doc,
+                   ir_algo[i].error);
+            found = true;
+        }
+    if (found)
+        return EXIT_OK;
+    return cmd_fail(c, EXIT_USAGE, "nothing is known about '%.60s'\nhelp: a diagnostic's code "
+                    "stands in brackets behind its message; `seqc explain ops` and `seqc explain "
+                    "passes` list the rest", word);
+}

@@ -1,0 +1,267 @@
+/* frontend/cmd_load.c: what several commands do: read a model, choose a target, write output, and
+ * say numbers to people. */
+#define _XOPEN_SOURCE 700   /* readlink, realpath */
+#include "frontend/cmd.h"
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { MAX_SOURCE_BYTES = 64 << 20 };
+
+/* ---- reading ---- */
+
+bool cmd_is_ir(const char *text, int64_t length)
+{
+    static const char magic[] = "seqc.ir";
+    return length >= (int64_t)sizeof magic - 1 && memcmp(text, magic, sizeof magic - 1) == 0;
+}
+
+static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
+{
+    static const OptId fixed[] = {OPT_define, OPT_input, OPT_batch, OPT_model, OPT_loss,
+                                  OPT_optimizer, OPT_dtype};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
+        if (c->text[fixed[i]])
+            return cmd_fail(c, EXIT_USAGE, "--%s is for model files; IR text has it settled",
+                            cmd_option[fixed[i]].name);
+    ParseErr err;
+    *out = ir_parse(text->data, (size_t)text->length, &err);
+    if (!*out)
+        return cmd_fail(c, EXIT_REFUSED, "%s:%d:%d: %s", c->file, err.line, err.col, err.text);
+    char why[IR_ERR];
+    if (!ir_verify(*out, why)) {
+        ir_module_free(*out);
+        *out = NULL;
+        return cmd_fail(c, EXIT_REFUSED, "%s: %s", c->file, why);
+    }
+    return EXIT_OK;
+}
+
+static int load_model(const Cmd *c, const rt_buf *text, Module **out)
+{
+    FeOpts o = {.define = c->define, .n_define = c->n_define, .input = c->text[OPT_input],
+                .batch = c->number[OPT_batch], .model = c->text[OPT_model],
+                .loss = c->text[OPT_loss], .optimizer = c->text[OPT_optimizer],
+                .real = c->number[OPT_dtype] == 1 ? DT_f64 : DT_f32,
+                .verbose = c->text[OPT_verbose] != NULL};
+    FeDiags *d = fe_diags_new();
+    *out = fe_compile(c->file, text->data, (size_t)text->length, &o, d);
+    if (c->json)
+        fe_diags_json(d, stderr);
+    else
+        fe_diags_text(d, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    fe_diags_free(d);
+    return *out ? EXIT_OK : EXIT_REFUSED;
+}
+
+int cmd_load(const Cmd *c, Module **out)
+{
+    rt_err e = {0};
+    rt_buf text = {0};
+    const char *path = strcmp(c->file, "-") == 0 ? "/dev/stdin" : c->file;
+    if (!rt_file_read(&e, path, MAX_SOURCE_BYTES, &text))
+        return cmd_fail_rt(c, &e);
+    int code = text.data && cmd_is_ir(text.data, text.length) ? load_ir(c, &text, out)
+             : c->command == CMD_opt
+                 ? cmd_fail(c, EXIT_REFUSED, "%s is no IR text: its first line is not "
+                            "\"seqc.ir %d\"\nhelp: `seqc ir model.py` writes such text",
+                            c->file, IR_VERSION)
+                 : load_model(c, &text, out);
+    rt_buf_free(&text);
+    return code;
+}
+
+const char *cmd_stem(const Cmd *c)
+{
+    const char *slash = strrchr(c->file, '/');
+    const char *base = slash ? slash + 1 : c->file;
+    const char *dot = strrchr(base, '.');
+    return arena_strn(c->arena, base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
+}
+
+/* ---- targets ---- */
+
+static bool cpu_has(const char *feature, size_t n)
+{
+#if defined __x86_64__
+    __builtin_cpu_init();
+#define HAS(name) \
+    if (n == sizeof name - 1 && memcmp(feature, name, n) == 0) \
+        return __builtin_cpu_supports(name) != 0;
+    HAS("sse2") HAS("avx") HAS("avx2") HAS("fma") HAS("bmi") HAS("bmi2")
+    HAS("avx512f") HAS("avx512vl") HAS("avx512dq") HAS("avx512bw") HAS("avx512cd")
+#undef HAS
+#else
+    (void)feature;
+    (void)n;
+#endif
+    return false;
+}
+
+static bool cpu_runs(const Target *t)
+{
+    for (const char *p = t->features; *p;) {
+        size_t n = strcspn(p, " ");
+        if (n && !cpu_has(p, n))
+            return false;
+        p += n + (p[n] == ' ');
+    }
+    return true;
+}
+
+const Target *cmd_native_target(void)
+{
+    for (int i = 0; i < ir_n_targets; i++)
+        if (cpu_runs(&ir_targets[i]))
+            return &ir_targets[i];
+    return &ir_targets[ir_n_targets - 1];
+}
+
+static int choose_target(const Cmd *c, const Target **out)
+{
+    const char *march = c->text[OPT_march];
+    if (!march || strcmp(march, "native") == 0) {
+        *out = cmd_native_target();
+        return EXIT_OK;
+    }
+    if (strchr(march, ','))
+        return cmd_fail(c, EXIT_USAGE, "--march takes one instruction set in this version, not "
+                        "'%.60s'\nhelp: build one program for each, or --march x86-64-v3, which "
+                        "runs on nearly every machine", march);
+    *out = ir_target(march);
+    if (*out && *march)
+        return EXIT_OK;
+    char list[256] = "native";
+    for (int i = 0; i < ir_n_targets; i++) {
+        const Target *t = &ir_targets[i];
+        size_t at = strlen(list);
+        snprintf(list + at, sizeof list - at, ", %s", *t->march ? t->march : t->id);
+    }
+    return cmd_fail(c, EXIT_USAGE, "unknown instruction set '%.60s'\nhelp: --march takes %s", march,
+                    list);
+}
+
+/* Called after every pass. */
+static void show_pass(void *ctx, const char *pass, const Module *m, double seconds)
+{
+    (void)ctx;
+    int nodes = 0, kernels = 0;
+    for (int i = 0; i < m->n_graph; i++) {
+        nodes += (int)m->graph[i]->n_node - 1;
+        kernels += m->graph[i]->n_kernel;
+    }
+    fprintf(stderr, "%-14s %6d nodes %5d kernels %9.3f ms\n", pass, nodes, kernels, seconds * 1e3);
+}
+
+int cmd_pass_ctx(const Cmd *c, PassCtx *p)
+{
+    if (c->number[OPT_target] == 1)
+        return cmd_fail(c, EXIT_USAGE, "--target cuda: this version generates C alone");
+    if (c->number[OPT_math] >= 2)
+        return cmd_fail(c, EXIT_USAGE, "--math %s: this version has default and strict, which "
+                        "compute products in the model's own type", c->text[OPT_math]);
+    *p = (PassCtx){.blas = (Blas)c->number[OPT_blas], .math = (MathMode)c->number[OPT_math],
+                   .no_fuse = c->text[OPT_no_fuse] != NULL,
+                   .no_reuse = c->text[OPT_no_reuse] != NULL,
+                   .verify = c->text[OPT_verify] != NULL,
+                   .after = c->text[OPT_verbose] ? show_pass : NULL};
+    return choose_target(c, &p->target);
+}
+
+/* ---- writing ---- */
+
+int cmd_output(const Cmd *c, CmdPrint *print, const void *ctx)
+{
+    const char *path = c->text[OPT_output];
+    if (!path || strcmp(path, "-") == 0) {
+        print(stdout, ctx);
+        return EXIT_OK;
+    }
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return cmd_fail(c, EXIT_MEMORY, "out of memory");
+    print(f, ctx);
+    if (fclose(f)) {
+        free(text);
+        return cmd_fail(c, EXIT_MEMORY, "out of memory");
+    }
+    rt_err e = {0};
+    rt_piece all = {text, (int64_t)size};
+    bool ok = rt_file_replace(&e, path, &all, 1);
+    free(text);
+    return ok ? EXIT_OK : cmd_fail_rt(c, &e);
+}
+
+const char *cmd_executable(Arena *a)
+{
+    char path[4096];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    return n > 0 ? arena_strn(a, path, (size_t)n) : "";
+}
+
+static bool has_runtime(Arena *a, const char *dir)
+{
+    return access(arena_printf(a, "%s/libseqc_rt.a", dir), R_OK) == 0 &&
+           access(arena_printf(a, "%s/include/runtime/rt.h", dir), R_OK) == 0;
+}
+
+const char *cmd_runtime_dir(Arena *a)
+{
+    const char *home = getenv("SEQC_HOME");
+    if (home && *home)
+        return has_runtime(a, home) ? home : NULL;
+    const char *self = cmd_executable(a);
+    const char *slash = strrchr(self, '/');
+    const char *beside = slash ? arena_strn(a, self, (size_t)(slash - self)) : ".";
+    static const char *const places[] = {"../lib/seqc", "lib/seqc"};
+    for (int i = 0; i < 2; i++) {
+        const char *dir = arena_printf(a, "%s/%s", beside, places[i]);
+        if (has_runtime(a, dir)) {
+            char *plain = realpath(dir, NULL);
+            const char *kept = plain ? arena_str(a, plain) : dir;
+            free(plain);
+            return kept;
+        }
+    }
+    return NULL;
+}
+
+/* ---- numbers for people ---- */
+
+const char *cmd_commas(Arena *a, int64_t x)
+{
+    char digits[32], *out = arena_alloc(a, 48, 1);
+    int n = snprintf(digits, sizeof digits, "%" PRId64, x), at = 0;
+    for (int i = 0; i < n; i++) {
+        out[at++] = digits[i];
+        if (digits[i] != '-' && i + 1 < n && (n - 1 - i) % 3 == 0)
+            out[at++] = ',';
+    }
+    return out;
+}
+
+const char *cmd_big(Arena *a, double x)
+{
+    static const char *const unit[] = {"", " k", " M", " G", " T", " P"};
+    int u = 0;
+    while (x >= 999.5 && u < 5) {
+        x /= 1000;
+        u++;
+    }
+    return arena_printf(a, u && x < 99.95 ? "%.1f%s" : "%.0f%s", x, unit[u]);
+}
+
+const char *cmd_bytes(Arena *a, int64_t bytes)
+{
+    static const char *const unit[] = {"B", "KB", "MB", "GB", "TB"};
+    double x = (double)bytes;
+    int u = 0;
+    while (x >= 1023.5 && u < 4) {
+        x /= 1024;
+        u++;
+    }
+    return arena_printf(a, u && x < 99.95 ? "%.1f %s" : "%.0f %s", x, unit[u]);
+}

@@ -1,0 +1,159 @@
+/* frontend/cmd_summary.c: `seqc summary`: a model as a table for people.
+ *
+ * A layer's operations are those of the inference graph's nodes that carry the layer's place in the
+ * model file. Memory is the plan's, for the whole batch. */
+#include "frontend/cmd.h"
+#include <string.h>
+
+static bool same_loc(Loc a, Loc b)
+{
+    return a.file == b.file && a.line == b.line && a.col == b.col;
+}
+
+/* flop[i] of layer i, forward. Layers and nodes stand in the same order, so a place that several
+ * layers share is split where the walk has passed on. */
+static void layer_flops(const Module *m, double *flop)
+{
+    const Graph *g = ir_graph_find(m, "infer");
+    int at = 0, n = m->prog.n_layer;
+    for (uint32_t v = 1; g && v < g->n_node; v++) {
+        int next = at;
+        while (next < n && !same_loc(m->prog.layer[next].loc, g->node[v].loc))
+            next++;
+        if (next == n)
+            continue;
+        at = next;
+        flop[at] += ir_flop(g, (Val){v});
+    }
+}
+
+/* "(n, 128)". */
+static const char *shape_text(Arena *a, const Shape *s)
+{
+    const char *text = "(";
+    for (int i = 0; i < s->rank; i++) {
+        Dim d = s->dim[i];
+        const char *dim = d.n ? d.k == 1 ? "n" : arena_printf(a, "%lldn", (long long)d.k)
+                              : arena_printf(a, "%lld", (long long)d.k);
+        text = arena_printf(a, "%s%s%s", text, i ? ", " : "", dim);
+    }
+    return arena_printf(a, "%s%s)", text, s->rank == 1 ? "," : "");
+}
+
+enum { COLUMNS = 5 };
+typedef struct { const char *cell[COLUMNS]; } Row;
+
+/* Columns in characters, not bytes. */
+static int width_of(const char *s)
+{
+    int n = 0;
+    for (; *s; s++)
+        n += ((unsigned char)*s & 0xc0) != 0x80;
+    return n;
+}
+
+static void print_rows(const Row *row, int n)
+{
+    int width[COLUMNS] = {0};
+    for (int i = 0; i < n; i++)
+        for (int k = 0; k < COLUMNS; k++) {
+            int w = width_of(row[i].cell[k]);
+            width[k] = w > width[k] ? w : width[k];
+        }
+    for (int i = 0; i < n; i++) {
+        for (int k = 0; k < COLUMNS; k++) {
+            int pad = width[k] - width_of(row[i].cell[k]);
+            bool right = k >= 3;
+            if (right)
+                printf("%*s%s", pad + (k ? 2 : 0), "", row[i].cell[k]);
+            else
+                printf("%s%s%*s", k ? "  " : "", row[i].cell[k], pad, "");
+        }
+        putchar('\n');
+    }
+}
+
+static void print_layers(const Cmd *c, const Module *m)
+{
+    Arena *a = c->arena;
+    int n = m->prog.n_layer;
+    double total = 0, *flop = arena_alloc(a, (size_t)n + 1, sizeof *flop);
+    int64_t params = 0;
+    layer_flops(m, flop);
+    Row *row = arena_alloc(a, (size_t)n + 2, sizeof *row);
+    row[0] = (Row){{"layer", "what", "output", "parameters", "FLOP"}};
+    for (int i = 0; i < n; i++) {
+        const Layer *l = &m->prog.layer[i];
+        row[i + 1] = (Row){{l->path, l->text, shape_text(a, &l->out.shape),
+                            l->params ? cmd_commas(a, l->params) : "",
+                            flop[i] > 0 ? cmd_big(a, flop[i]) : ""}};
+        params += l->params;
+        total += flop[i];
+    }
+    row[n + 1] = (Row){{"", "", "", cmd_commas(a, params), cmd_big(a, total)}};
+    print_rows(row, n + 2);
+}
+
+static double graph_flop(const Graph *g)
+{
+    double sum = 0;
+    for (int k = 0; k < g->n_kernel; k++)
+        sum += ir_kernel_flop(g, k);
+    return sum;
+}
+
+static void print_graph(const Cmd *c, const Module *m, const char *name, const char *what)
+{
+    const Graph *g = ir_graph_find(m, name);
+    if (!g)
+        return;
+    printf("%-11s %s FLOP, %d kernels, arena %s", what, cmd_big(c->arena, graph_flop(g)),
+           g->n_kernel, cmd_bytes(c->arena, g->arena_bytes));
+    if (g->arena_bytes == g->bound_bytes)
+        puts(" (the lower bound)");
+    else
+        printf(" (lower bound %s)\n", cmd_bytes(c->arena, g->bound_bytes));
+}
+
+static void print_states(const Cmd *c, const Module *m)
+{
+    int64_t elems[4] = {0}, bytes[4] = {0};
+    for (uint32_t i = 1; i < m->n_state; i++) {
+        const StateInfo *s = &m->state[i];
+        elems[s->role] += ir_elems_at(&s->type.shape, 1);
+        bytes[s->role] += ir_stored_bytes(&s->type, 1);
+    }
+    static const char *const name[] = {"trained", "frozen", "buffers", "optimizer"};
+    for (int r = 0; r < 4; r++)
+        if (elems[r])
+            printf("%-11s %s numbers, %s\n", name[r], cmd_commas(c->arena, elems[r]),
+                   cmd_bytes(c->arena, bytes[r]));
+}
+
+int cmd_summary(const Cmd *c)
+{
+    PassCtx ctx;
+    Module *m = NULL;
+    int code = cmd_pass_ctx(c, &ctx);
+    if (!code)
+        code = cmd_load(c, &m);
+    if (code)
+        return code;
+    Module *planned = pass_run(m, &ctx, NULL);
+    const Program *p = &m->prog;
+    const char *slash = strrchr(c->file, '/');
+    printf("%s  input %s, batch n <= %lld, %s, %s\n\n", slash ? slash + 1 : c->file,
+           shape_text(c->arena, &p->input), (long long)m->capacity, ir_dtype_name(m->real),
+           ctx.target->name);
+    print_layers(c, m);
+    putchar('\n');
+    printf("%-11s %s\n", "loss", p->loss ? p->loss : "none: the program predicts only");
+    if (p->loss)
+        printf("%-11s %s\n", "optimizer", p->optimizer ? p->optimizer : "none");
+    print_states(c, planned);
+    print_graph(c, planned, "train", "training");
+    print_graph(c, planned, "infer", "inference");
+    ir_module_free(planned);
+    ir_module_free(m);
+    return EXIT_OK;
+}
