@@ -1,0 +1,141 @@
+/* ir/look.c: questions about graphs. Nothing here changes one. */
+#include "ir/priv.h"
+#include <string.h>
+
+const Node *ir_node(const Graph *g, Val v)
+{
+    if (!v.i || v.i >= g->n_node)
+        ir_die(g->module, "graph %s: value handle %u of %u", g->name, v.i, g->n_node);
+    return &g->node[v.i];
+}
+
+const Type *ir_type(const Graph *g, Val v)
+{
+    return &ir_node(g, v)->type;
+}
+
+const Attr *ir_attr(const Node *x, AttrId id)
+{
+    for (int i = 0; i < x->n_attr; i++)
+        if (x->attr[i].id == id)
+            return &x->attr[i];
+    return NULL;
+}
+
+bool ir_has(const Node *x, AttrId id)
+{
+    return ir_attr(x, id) != NULL;
+}
+
+static const Attr *need_attr(const Node *x, AttrId id)
+{
+    const Attr *a = ir_attr(x, id);
+    if (!a)
+        ir_die(NULL, "%s has no attribute %s", ir_op[x->op].name, ir_attr_info[id].name);
+    return a;
+}
+
+int64_t ir_attr_int(const Node *x, AttrId id)
+{
+    return need_attr(x, id)->u.i;
+}
+
+double ir_attr_real(const Node *x, AttrId id)
+{
+    return need_attr(x, id)->u.r;
+}
+
+const char *ir_attr_str(const Node *x, AttrId id)
+{
+    return need_attr(x, id)->u.s;
+}
+
+bool ir_is(const Graph *g, Val v, Op op)
+{
+    return ir_node(g, v)->op == op;
+}
+
+bool ir_val_eq(Val a, Val b)
+{
+    return a.i == b.i;
+}
+
+Val ir_view_base(const Graph *g, Val v)
+{
+    while (ir_op[ir_node(g, v)->op].kind == KIND_VIEW)
+        v = ir_node(g, v)->in[0];
+    return v;
+}
+
+bool *ir_live(const Graph *g, Arena *scratch)
+{
+    bool *live = arena_alloc(scratch, g->n_node, sizeof *live);
+    for (int i = 0; i < g->n_root; i++)
+        live[g->root[i].val.i] = true;
+    for (uint32_t i = g->n_node; i-- > 1;)
+        for (int j = 0; live[i] && j < g->node[i].n_in; j++)
+            live[g->node[i].in[j].i] = true;
+    return live;
+}
+
+/* Readers that no root reaches do not count. */
+int *ir_use_count(const Graph *g, Arena *scratch)
+{
+    bool *live = ir_live(g, scratch);
+    int *count = arena_alloc(scratch, g->n_node, sizeof *count);
+    for (uint32_t i = 1; i < g->n_node; i++)
+        for (int j = 0; live[i] && j < g->node[i].n_in; j++)
+            count[g->node[i].in[j].i]++;
+    for (int i = 0; i < g->n_root; i++)
+        count[g->root[i].val.i]++;
+    return count;
+}
+
+int ir_printed_number(const Graph *g, Val v)
+{
+    int number = 0;
+    if (ir_is(g, v, OP_state))
+        return -1;
+    for (uint32_t i = 1; i < v.i; i++)
+        number += g->node[i].op != OP_state;
+    return number;
+}
+
+/* Operations per element of a row program: the largest, a difference, an exponential, a sum, a quotient. */
+enum { ROW_FLOP = 5 };
+
+static double elems(const Graph *g, const Type *t)
+{
+    return (double)ir_elems_at(&t->shape, g->module->capacity);
+}
+
+double ir_flop(const Graph *g, Val v)
+{
+    const Node *x = ir_node(g, v);
+    double out = elems(g, &x->type);
+    switch (ir_op[x->op].kind) {
+    case KIND_PROD: {
+        const Shape *a = &ir_type(g, x->in[0])->shape;
+        int inner = x->op == OP_matmul && ir_has(x, AT_ta) ? 0 : 1;
+        double k = (double)ir_dim_at(a->dim[inner], g->module->capacity);
+        return 2 * out * k + (x->n_in > 2 ? out : 0);
+    }
+    case KIND_MAP: {
+        Arena *scratch = arena_new();
+        ExPool *p = ex_pool(scratch);
+        int cost = ex_cost(p, ir_scalar_expr(p, x));
+        arena_free(scratch);
+        return out * cost;
+    }
+    case KIND_REDUCE:
+        return elems(g, ir_type(g, x->in[0]));
+    case KIND_ROW:
+        return ROW_FLOP * elems(g, ir_type(g, x->in[0]));
+    case KIND_NONE:
+    case KIND_LEAF:
+    case KIND_VIEW:
+    case KIND_MOVE:
+        break;
+    }
+    return 0;
+}

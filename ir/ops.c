@@ -1,0 +1,117 @@
+/* ir/ops.c: the tables of ops, attributes, algorithms and targets, pasted from the .def files, and the
+ * words of the text form that no .def has. */
+#include "ir/priv.h"
+#include <string.h>
+
+#define AB(name) (UINT64_C(1) << AT_##name)
+const OpInfo ir_op[OP_COUNT] = {
+    {"none", 0, 0, KIND_NONE, 0, 0, NULL, "no op"},
+#define OP(name, min_in, max_in, kind, shape, eval, grad, required, optional, scalar, doc) \
+    {#name, min_in, max_in, KIND_##kind, required, optional, scalar, doc},
+#include "ir/ops.def"
+#undef OP
+};
+
+const AttrInfo ir_attr_info[AT_COUNT] = {
+#define ATTR(name, kind, doc) {#name, ATK_##kind, doc},
+#include "ir/attrs.def"
+#undef ATTR
+};
+
+static const char exact[] = "exact", summed[] = "sum";
+#define EXACT exact
+#define SUM summed
+const AlgoInfo ir_algo[ALGO_COUNT] = {
+    {"none", KIND_NONE, false, exact, "none chosen yet"},
+#define ALGO(name, root, epilogue, error, doc) {#name, KIND_##root, epilogue, error, doc},
+#include "ir/algos.def"
+#undef ALGO
+};
+
+const Target ir_targets[] = {
+#define TARGET(id, march, name, vector_bytes, registers, l1, l2, fma, features) \
+    {#id, march, name, vector_bytes, registers, l1, l2, fma, features},
+#include "ir/targets.def"
+#undef TARGET
+};
+const int ir_n_targets = (int)(sizeof ir_targets / sizeof ir_targets[0]);
+
+const char *const ir_role_name[4] = {"param", "frozen", "buffer", "optimizer"};
+const char *const ir_draw_name[6] = {"seed", "uniform", "normal", "constant", "skip_uniform", "skip_normal"};
+const char *const ir_target_name[4] = {"none", "class", "index", "real"};
+const char *const ir_metric_name[3] = {"accuracy", "mae", "r2"};
+
+const Target *ir_target(const char *march)
+{
+    for (int i = 0; i < ir_n_targets; i++)
+        if (!strcmp(ir_targets[i].id, march) || (*march && !strcmp(ir_targets[i].march, march)))
+            return &ir_targets[i];
+    return NULL;
+}
+
+static bool named(const char *entry, const char *name, size_t len)
+{
+    return strlen(entry) == len && !memcmp(entry, name, len);
+}
+
+Op ir_op_named(const char *name, size_t len)
+{
+    for (int op = OP_NONE + 1; op < OP_COUNT; op++)
+        if (named(ir_op[op].name, name, len))
+            return (Op)op;
+    return OP_NONE;
+}
+
+int ir_attr_named(const char *name, size_t len)
+{
+    for (int id = 0; id < AT_COUNT; id++)
+        if (named(ir_attr_info[id].name, name, len))
+            return id;
+    return -1;
+}
+
+uint64_t ir_attrs_allowed(Op op)
+{
+    OpKind kind = ir_op[op].kind;
+    uint64_t chosen = AB(algo) | AB(tile) | AB(micro);
+    bool computed = kind != KIND_LEAF && kind != KIND_VIEW && kind != KIND_NONE;
+    return ir_op[op].required | ir_op[op].optional | (computed ? chosen : 0);
+}
+
+enum { NEAR_MAX = 24 };
+
+Near ir_near(const char *text, size_t len)
+{
+    return (Near){text, len, NULL, len < 3 ? 2 : len < 6 ? 3 : 4};
+}
+
+/* Levenshtein's distance with one row of the table. */
+static int distance(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+    int row[NEAR_MAX + 1];
+    for (size_t j = 0; j <= b_len; j++)
+        row[j] = (int)j;
+    for (size_t i = 0; i < a_len; i++) {
+        int diagonal = row[0];
+        row[0] = (int)i + 1;
+        for (size_t j = 0; j < b_len; j++) {
+            int change = diagonal + (a[i] != b[j]);
+            int skip = 1 + (row[j] < row[j + 1] ? row[j] : row[j + 1]);
+            diagonal = row[j + 1];
+            row[j + 1] = change < skip ? change : skip;
+        }
+    }
+    return row[b_len];
+}
+
+void ir_near_try(Near *n, const char *candidate)
+{
+    size_t len = strlen(candidate);
+    if (len > NEAR_MAX || n->len > NEAR_MAX)
+        return;
+    int d = distance(n->text, n->len, candidate, len);
+    if (d < n->distance) {
+        n->best = candidate;
+        n->distance = d;
+    }
+}

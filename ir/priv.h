@@ -1,0 +1,73 @@
+/* ir/priv.h: what the files of the room share and nobody else sees. */
+#ifndef SEQC_IR_PRIV_H
+#define SEQC_IR_PRIV_H
+#include "ir/ir.h"
+
+enum {
+    IR_TYPE_TEXT = 192,              /* bytes that any type's text fits in */
+    IR_MAX_WIDTH = 4096,             /* of a layout */
+    IR_MAX_GRAPHS = 64,
+    IR_MAX_FILES = 1000,
+    IR_ALIGN_BYTES = 64              /* of every buffer and state */
+};
+/* Elements and samples that a type may have: the stored bytes of any type stay below 2^62. */
+#define IR_MAX_ELEMS (INT64_C(1) << 46)
+#define IR_MAX_CAPACITY INT64_C(0x7fffffff)
+
+/* type.c */
+const char *ir_type_text(const Type *t, char buf[IR_TYPE_TEXT]);
+const char *ir_shape_text(const Shape *s, char buf[IR_TYPE_TEXT]);
+/* A type that may stand in a module of that capacity; false and why. */
+bool ir_type_sound(const Type *t, int64_t capacity, char err[IR_ERR]);
+int64_t ir_round_bytes(int64_t bytes);                   /* up to IR_ALIGN_BYTES */
+
+/* module.c */
+const char *ir_intern_n(Module *m, const char *s, size_t n);
+const char *ir_interned(const Module *m, const char *s); /* null if no string of the module is equal */
+uint32_t ir_hash(const char *s, size_t n);               /* FNV-1a */
+
+/* ops.c */
+Op ir_op_named(const char *name, size_t len);            /* OP_NONE if unknown */
+int ir_attr_named(const char *name, size_t len);         /* -1 if unknown */
+DType ir_dtype_named(const char *name, size_t len);      /* DT_NONE if unknown */
+extern const char *const ir_role_name[4], *const ir_draw_name[6], *const ir_target_name[4],
+    *const ir_metric_name[3];
+typedef struct { const char *name; int axis; const char *doc; } LayoutInfo;
+extern const LayoutInfo ir_layout[LAYOUT_COUNT];
+/* The attributes that an op may carry: those of its row, and what `layout` chooses. */
+uint64_t ir_attrs_allowed(Op op);
+/* Of a few candidates, what the writer most likely meant; null if nothing is near. */
+typedef struct Near { const char *text; size_t len; const char *best; int distance; } Near;
+Near ir_near(const char *text, size_t len);
+void ir_near_try(Near *n, const char *candidate);
+
+/* shape.c */
+typedef struct ShapeIn {
+    const Graph *g;
+    Op op;
+    const Type *in[32];
+    int n_in;
+    const Attr *attr; int n_attr;
+    const Type *given;               /* null: derive */
+} ShapeIn;
+/* The type of the result. False and what is wrong, without the op's name. */
+bool ir_shape_derive(const ShapeIn *s, Type *out, char err[IR_ERR]);
+bool ir_type_is_given(Op op);        /* the text or the caller says it */
+
+/* build.c */
+bool ir_attrs_check(Op op, const Attr *attr, int n_attr, char err[IR_ERR]);
+bool ir_expr_check(const Graph *g, Op op, const Type *const *in, int n_in, const char *f,
+                   const char **canonical, Arena *a, char err[IR_ERR]);
+
+/* print.c */
+void ir_write_string(FILE *out, const char *s);          /* quoted, with escapes */
+bool ir_prints_graph(const char *name, const char *const *graphs);
+
+/* verify_plan.c */
+bool ir_verify_kernels(const Graph *g, char err[IR_ERR]);
+bool ir_verify_plan(const Graph *g, char err[IR_ERR]);
+bool ir_verify_states(const Module *m, char err[IR_ERR]);
+
+/* Writes a message and is false: `return ir_fail(err, …)`. */
+bool ir_fail(char err[IR_ERR], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+#endif
