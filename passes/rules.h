@@ -1,0 +1,22 @@
+/* passes/rules.h: what several passes know about graphs and maps. Private to the room. */
+#ifndef SEQC_RULES_H
+#define SEQC_RULES_H
+#include "ir/ir.h"
+
+typedef enum { GRAPH_PLAIN, GRAPH_TRAIN, GRAPH_GRAD, GRAPH_LOSS } GraphKind;
+GraphKind pass_graph_kind(const Graph *g);   /* from its name: train and train_prob are TRAIN */
+
+/* A map by its expression; an arithmetic op by its name where the expression is one. The operands
+ * are those that the expression reads, renumbered in the order of `in`. A bare argument that has the
+ * type already gives no node. type: of the result, for expressions without operands. */
+Val pass_emit_map(Graph *g, ExPool *p, Arena *scratch, Ex f, const Val *in, int n_in, Type type,
+                  Loc loc);
+
+/* v summed over the axes in which it is wider than `to`, with exactly that shape. */
+Val pass_sum_to(Graph *g, Val v, Shape to, Loc loc);
+
+/* A module like m without graphs, at a stage. */
+Module *pass_begin(const Module *m, const char *stage);
+
+bool pass_is_filled(const Graph *g, Val v, double x);   /* a const with all elements x */
+#endif
