@@ -1,0 +1,134 @@
+/* runtime/bench.c: the verb `bench`: times of a training step and of an inference on made-up data.
+ * The median counts; the spread is that of the middle four fifths. Training runs with learning rate
+ * 0, so that no number grows while the clock runs; the work is the same. */
+#include "runtime/program.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { WARM = 3, MAX_INPUTS = 4 };
+#define LEAST_SECONDS 5e-5   /* shorter runs are timed in groups of about this length */
+
+typedef struct Bench {
+    rt_prog *p;
+    int64_t steps;
+    double peak;                 /* GFLOP/s; 0: unknown */
+    double *seconds;             /* [steps] */
+} Bench;
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+/* Standard normal numbers, class indices in turn, or the shares 1 / classes. */
+static void *make_input(rt_err *e, const rt_prog *p, const rt_value *v)
+{
+    const rt_model *m = p->model;
+    int64_t elems = rt_value_elems(v, m->capacity);
+    void *out = rt_alloc(e, elems, (int64_t)sizeof(double), "made-up data");
+    float *draws = out ? rt_alloc(e, elems, (int64_t)sizeof(float), "made-up data") : NULL;
+    if (!draws) {
+        rt_free(out);
+        return NULL;
+    }
+    rt_random random;
+    rt_random_seed(&random, (uint64_t)p->seed);
+    rt_random_normal(&random, draws, elems, 0, 1);
+    bool target = strcmp(v->name, "target") == 0;
+    bool shares = target && m->target_kind != RT_TARGET_REAL;
+    /* Binary losses take targets from 0 to 1 only, which serve the others too. */
+    for (int64_t i = 0; i < elems; i++) {
+        double value = shares ? 1.0 / (double)(m->n_classes > 0 ? m->n_classes : 1)
+                     : target ? (draws[i] > 0 ? 1.0 : 0.0) : (double)draws[i];
+        if (v->dtype == RT_I64)
+            ((int64_t *)out)[i] = m->n_classes > 0 ? i % m->n_classes : 0;
+        else if (v->dtype == RT_F64)
+            ((double *)out)[i] = value;
+        else
+            ((float *)out)[i] = (float)value;
+    }
+    rt_free(draws);
+    return out;
+}
+
+static double time_group(const rt_bound *b, int64_t n, const void *const *in, int64_t group)
+{
+    double start = rt_now();
+    for (int64_t i = 0; i < group; i++)
+        rt_run(b, n, in, 0, (uint64_t)i + 1);
+    return (rt_now() - start) / (double)group;
+}
+
+static void report(const Bench *b, const rt_graph *graph, const char *what, int64_t n)
+{
+    char median[RT_TEXT], low[RT_TEXT], high[RT_TEXT], rate[RT_TEXT];
+    const double *s = b->seconds;
+    double middle = s[b->steps / 2];
+    double gflops = graph->flop * (double)n / (double)b->p->model->capacity / middle * 1e-9;
+    rt_ui_clear(&b->p->ui);
+    printf("%-15s batch %-5lld %9s  (%s to %s)  %7s  %6.4g GFLOP/s", what, (long long)n,
+           rt_short_time_text(median, middle), rt_short_time_text(low, s[b->steps / 10]),
+           rt_short_time_text(high, s[b->steps - 1 - b->steps / 10]),
+           rt_rate_text(rate, (double)n / middle), gflops);
+    if (b->peak > 0)
+        printf(", %.0f%% of peak", 100 * gflops / b->peak);
+    putchar('\n');
+    fflush(stdout);
+}
+
+static bool bench_graph(rt_err *e, Bench *b, const rt_graph *graph, const char *what, int64_t n)
+{
+    rt_bound bound = { 0 };
+    void *in[MAX_INPUTS] = { 0 };
+    bool ok = rt_bind(e, &bound, b->p, graph);
+    for (int i = 0; ok && i < graph->n_inputs && i < MAX_INPUTS; i++)
+        ok = (in[i] = make_input(e, b->p, &graph->inputs[i])) != NULL;
+    if (ok) {
+        const void *const *inputs = (const void *const *)in;
+        double once = 1e9, start = rt_now();
+        for (int i = 0; i < WARM; i++) {
+            double t = time_group(&bound, n, inputs, 1);
+            once = t < once ? t : once;
+        }
+        int64_t group = once < LEAST_SECONDS ? (int64_t)(LEAST_SECONDS / (once + 1e-9)) + 1 : 1;
+        for (int64_t i = 0; i < b->steps && rt_signal() == 0; i++) {
+            b->seconds[i] = time_group(&bound, n, inputs, group);
+            rt_report_progress(&b->p->ui, &(rt_progress){ .what = what, .done = i + 1,
+                                                          .total = b->steps, .start = start });
+        }
+        qsort(b->seconds, (size_t)b->steps, sizeof *b->seconds, by_size);
+        if (rt_signal() == 0)
+            report(b, graph, what, n);
+    }
+    for (int i = 0; i < MAX_INPUTS; i++)
+        rt_free(in[i]);
+    rt_unbind(&bound);
+    return ok;
+}
+
+bool rt_verb_bench(rt_err *e, rt_prog *p)
+{
+    const rt_model *m = p->model;
+    Bench b = { .p = p, .steps = RT_GIVEN(&p->cli, steps) ? RT_OPT(&p->cli, steps).i
+                                                          : RT_DEFAULT_STEPS };
+    const rt_graph *train = rt_find_graph(m, "train"), *infer = rt_find_graph(m, "infer");
+    int64_t batch = rt_batch_size(p);
+    if (!train)
+        train = rt_find_graph(m, "train_prob");
+    b.seconds = rt_alloc(e, b.steps, (int64_t)sizeof *b.seconds, "the times");
+    if (!b.seconds || !rt_open_weights(e, p, false)) {
+        rt_free(b.seconds);
+        return false;
+    }
+    b.peak = rt_peak_gflops(p->pool, m->real);
+    int threads = rt_pool_threads(p->pool);
+    if (!p->ui.quiet && b.peak > 0)
+        printf("%-15s %.4g GFLOP/s of multiply-adds in registers, %d thread%s\n", "peak", b.peak,
+               threads, threads == 1 ? "" : "s");
+    bool ok = (!train || bench_graph(e, &b, train, "training step", batch)) &&
+              (!infer || bench_graph(e, &b, infer, "inference", batch)) &&
+              (!infer || batch == 1 || bench_graph(e, &b, infer, "inference", 1));
+    rt_free(b.seconds);
+    return ok;
+}

@@ -1,0 +1,77 @@
+/* runtime/peak.c: how fast this machine multiplies and adds, for `bench` to compare with. All
+ * threads run independent chains of the widest multiply-add that the processor has, for a few
+ * milliseconds; the best of several rounds counts, since other work only makes it slower. */
+#include "runtime/program.h"
+
+#if defined __x86_64__
+#include <immintrin.h>
+
+enum { CHAINS = 12, TURNS = 40000, ROUNDS = 15 };
+
+/* Written out, since a chain that an unoptimised loop keeps in memory measures memory. */
+#define EACH(do_this) do_this(0) do_this(1) do_this(2) do_this(3) do_this(4) do_this(5) \
+    do_this(6) do_this(7) do_this(8) do_this(9) do_this(10) do_this(11)
+
+#define PROBE(name, isa, vector, set, store)                               \
+    __attribute__((target(isa))) static void name(float *out)              \
+    {                                                                      \
+        const vector factor = set(0.999f), add = set(0.001f);              \
+        EACH(START_##name)                                                 \
+        for (int t = 0; t < TURNS; t++) {                                  \
+            EACH(TURN_##name)                                              \
+        }                                                                  \
+        EACH(END_##name)                                                   \
+        store(out, c0);                                                    \
+    }
+
+#define START_probe512(k) __m512 c##k = _mm512_set1_ps((float)k);
+#define TURN_probe512(k) c##k = _mm512_fmadd_ps(c##k, factor, add);
+#define END_probe512(k) c0 = _mm512_add_ps(c0, c##k);
+PROBE(probe512, "avx512f", __m512, _mm512_set1_ps, _mm512_storeu_ps)
+
+#define START_probe256(k) __m256 c##k = _mm256_set1_ps((float)k);
+#define TURN_probe256(k) c##k = _mm256_fmadd_ps(c##k, factor, add);
+#define END_probe256(k) c0 = _mm256_add_ps(c0, c##k);
+PROBE(probe256, "avx2,fma", __m256, _mm256_set1_ps, _mm256_storeu_ps)
+
+typedef struct Probe { void (*run)(float *out); double flop; } Probe;
+
+static void probe_task(const void *ctx, int64_t i, int worker)
+{
+    float out[16];
+    (void)i;
+    (void)worker;
+    ((const Probe *)ctx)->run(out);
+    *(volatile float *)out;
+}
+
+double rt_peak_gflops(rt_pool *pool, rt_dtype real)
+{
+    Probe probe = { 0 };
+    if (__builtin_cpu_supports("avx512f"))
+        probe = (Probe){ probe512, 2.0 * 16 * CHAINS * TURNS };
+    else if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
+        probe = (Probe){ probe256, 2.0 * 8 * CHAINS * TURNS };
+    else
+        return 0;
+    int threads = rt_pool_threads(pool);
+    double best = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        double start = rt_now();
+        rt_parallel(pool, probe_task, &probe, threads);
+        double rate = probe.flop * threads / (rt_now() - start) * 1e-9;
+        best = rate > best ? rate : best;
+    }
+    return real == RT_F64 ? best / 2 : best;
+}
+
+#else
+
+double rt_peak_gflops(rt_pool *pool, rt_dtype real)
+{
+    (void)pool;
+    (void)real;
+    return 0;
+}
+
+#endif
