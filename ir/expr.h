@@ -57,7 +57,15 @@ Ex ex_name_value(ExPool *p, Ex e, const char *name, double value);   /* a name b
 
 /* d e / d argument, simplified and stabilised; branches as written, kinks as exfuncs.def says. */
 Ex ex_diff(ExPool *p, Ex e, int arg);
+/* Rewrites that change no bit of any value (a NaN stays a NaN). */
 Ex ex_simplify(ExPool *p, Ex e);
+/* Simplifies, and replaces forms that overflow or cancel by equal ones that do not: log(1 + exp(a)),
+ * 1 / (1 + exp(-a)), log(1 + a), exp(a) - 1. Equal as mathematics, not bit for bit. */
+Ex ex_stable(ExPool *p, Ex e);
+/* g times the derivative d, for the chain rule: goes into the branches of a d that is masked, so that
+ * a branch that is 0 gives 0 whatever g is (also inf and NaN, as PyTorch's masks do) and one that is
+ * 1 gives g: ex_chain(b, a > 0 ? 1 : 0) is a > 0 ? b : 0. Backward maps are made with it. */
+Ex ex_chain(ExPool *p, Ex g, Ex d);
 
 /* The derivative `d` of f (one argument, number `arg`) rewritten so that it reads f's output as
  * argument `out` instead of `arg`; none where that cannot be proved equal. */

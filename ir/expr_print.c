@@ -1,0 +1,151 @@
+/* ir/expr_print.c: scalar expression to canonical text, the exact inverse of expr_parse.c.
+ *
+ * Products stand without blanks, everything looser with them; parentheses only where the grammar
+ * needs them, also around a right operand of equal level, since nothing is reassociated. */
+#include "ir/expr_pool.h"
+#include "ir/ir.h"
+#include <inttypes.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+typedef struct { Arena *arena; const ExPool *pool; char *s; size_t n, cap; } Text;
+
+static void put(Text *t, const char *s)
+{
+    size_t n = strlen(s);
+    if (t->n + n + 1 > t->cap) {
+        size_t cap = (t->n + n + 1) * 2;
+        t->s = arena_grow(t->arena, t->s, t->cap, cap, 1);
+        t->cap = cap;
+    }
+    memcpy(t->s + t->n, s, n + 1);
+    t->n += n;
+}
+
+static void put_real(Text *t, double x)
+{
+    char buf[40];
+    if (isnan(x))
+        put(t, "nan");
+    else if (isinf(x))
+        put(t, x < 0 ? "-inf" : "inf");
+    else if (fabs(x) < 1e15 && x == floor(x)) {
+        snprintf(buf, sizeof buf, "%.0f", x);
+        put(t, buf);
+    } else
+        put(t, ir_real_string(x, t->arena));
+}
+
+/* Would the parser see literals alone, whose type the place must ask for? */
+static bool open_type(const ExPool *p, Ex e)
+{
+    const ExNode *x = ex_node(p, e);
+    switch (x->op) {
+    case EX_INT: return true;
+    case EX_NEG: return open_type(p, x->in[0]);
+    case EX_ADD: case EX_SUB: case EX_MUL: return open_type(p, x->in[0]) && open_type(p, x->in[1]);
+    case EX_SELECT: return open_type(p, x->in[1]) && open_type(p, x->in[2]);
+    default: return false;
+    }
+}
+
+static void put_ex(Text *t, Ex e, int level, bool asked);
+
+/* asked: the place asks for an int; elsewhere a literal alone would be read as a real. */
+static void put_int(Text *t, int64_t i, bool asked)
+{
+    char buf[48];
+    if (i == INT64_MIN)
+        snprintf(buf, sizeof buf, "int(-9223372036854775808)");
+    else
+        snprintf(buf, sizeof buf, asked ? "%" PRId64 : "int(%" PRId64 ")", i);
+    put(t, buf);
+}
+
+static void put_leaf(Text *t, const ExNode *x, bool asked)
+{
+    switch (x->op) {
+    case EX_NUM: put_real(t, x->u.num); break;
+    case EX_INT: put_int(t, x->u.i, asked); break;
+    case EX_BOOL: put(t, x->u.i ? "true" : "false"); break;
+    case EX_ARG: put(t, (char[2]){(char)('a' + x->u.arg), 0}); break;
+    case EX_NAME: put(t, x->u.name); break;
+    default: ir_die(NULL, "expression: none cannot be printed");
+    }
+}
+
+static void put_call(Text *t, const char *name, const ExNode *x)
+{
+    bool asked = x->op == EX_TO_REAL;
+    put(t, name);
+    put(t, "(");
+    put_ex(t, x->in[0], EX_LEVEL_SELECT, asked);
+    if (ex_some(x->in[1])) {
+        put(t, ", ");
+        put_ex(t, x->in[1], EX_LEVEL_SELECT, asked);
+    }
+    put(t, ")");
+}
+
+static void put_binary(Text *t, const ExNode *x, const ExBinary *o, bool asked)
+{
+    bool inner = asked || !open_type(t->pool, x->in[0]) || !open_type(t->pool, x->in[1]);
+    put_ex(t, x->in[0], o->level, inner);
+    if (!o->tight)
+        put(t, " ");
+    put(t, o->text);
+    if (!o->tight)
+        put(t, " ");
+    put_ex(t, x->in[1], o->level + 1, true);
+}
+
+static void put_select(Text *t, const ExNode *x, bool asked)
+{
+    bool inner = asked || !open_type(t->pool, x->in[1]) || !open_type(t->pool, x->in[2]);
+    put_ex(t, x->in[0], EX_LEVEL_SELECT + 1, false);
+    put(t, " ? ");
+    put_ex(t, x->in[1], EX_LEVEL_SELECT, inner);
+    put(t, " : ");
+    put_ex(t, x->in[2], EX_LEVEL_SELECT, true);
+}
+
+static const ExBinary *binary_of(ExOp op)
+{
+    for (int k = 0; k < EX_N_BINARY; k++)
+        if (ex_binary[k].op == op)
+            return &ex_binary[k];
+    return NULL;
+}
+
+static void put_ex(Text *t, Ex e, int level, bool asked)
+{
+    const ExNode *x = ex_node(t->pool, e);
+    const ExBinary *o = binary_of(x->op);
+    int own = x->op == EX_SELECT ? EX_LEVEL_SELECT : o ? o->level :
+              x->op == EX_NEG || x->op == EX_NOT ? EX_LEVEL_UNARY : EX_LEVEL_ATOM;
+    if (own < level)
+        put(t, "(");
+    if (x->op == EX_SELECT)
+        put_select(t, x, asked);
+    else if (o)
+        put_binary(t, x, o, asked && o->level > 4);
+    else if (own == EX_LEVEL_UNARY) {
+        put(t, x->op == EX_NEG ? "-" : "!");
+        put_ex(t, x->in[0], EX_LEVEL_UNARY, asked);
+    } else if (x->op == EX_TO_INT || x->op == EX_TO_REAL)
+        put_call(t, x->op == EX_TO_INT ? "int" : "real", x);
+    else if (x->op >= EX_exp)
+        put_call(t, ex_fn_names[x->op - EX_exp], x);
+    else
+        put_leaf(t, x, asked);
+    if (own < level)
+        put(t, ")");
+}
+
+const char *ex_print(Arena *a, const ExPool *p, Ex e)
+{
+    Text t = {.arena = a, .pool = p};
+    put_ex(&t, e, EX_LEVEL_SELECT, false);
+    return t.s;
+}
