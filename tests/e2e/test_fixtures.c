@@ -1,0 +1,283 @@
+/* tests/e2e/test_fixtures.c: built programs against PyTorch's float64 results.
+ *
+ * Each model of tests/fixtures/models goes the whole way: seqc build, then the program's initial
+ * weights, outputs, gradients, losses of steps and weights after them are compared with the file that
+ * make_models.py wrote. Tolerances: outputs 1.3e-6 relative and 1e-5 absolute; gradients
+ * 1e-5 * max|b| + 1e-6 * G, G the model's largest gradient; initial weights 1e-6. */
+#define _XOPEN_SOURCE 700
+#include "runtime/files.h"
+#include <check.h>
+#include <stdarg.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FOLDER "tests/fixtures/models"
+enum { MAX_MODELS = 128 };
+static char *model_name[MAX_MODELS];
+static int n_models;
+
+static double element(const rt_tensor *t, int64_t i)
+{
+    switch (t->dtype) {
+    case RT_F32: return ((const float *)t->data)[i];
+    case RT_F64: return ((const double *)t->data)[i];
+    case RT_I64: return (double)((const int64_t *)t->data)[i];
+    case RT_I32: return ((const int32_t *)t->data)[i];
+    case RT_U8: return ((const uint8_t *)t->data)[i];
+    }
+    return NAN;
+}
+
+static double largest(const rt_tensor *t)
+{
+    double max = 0;
+    for (int64_t i = 0; i < t->elems; i++)
+        max = fmax(max, fabs(element(t, i)));
+    return max;
+}
+
+/* |a - b| <= rel * |b| + of_max * max|b| + abs for every element. */
+static void compare(const char *what, const rt_tensor *a, const rt_tensor *b, double rel, double of_max,
+                    double abs)
+{
+    ck_assert_msg(a != NULL, "%s is missing", what);
+    ck_assert_msg(a->rank == b->rank, "%s has rank %d, not %d", what, a->rank, b->rank);
+    for (int i = 0; i < a->rank; i++)
+        ck_assert_msg(a->shape[i] == b->shape[i], "%s has another shape", what);
+    double room = of_max * largest(b) + abs;
+    for (int64_t i = 0; i < b->elems; i++) {
+        double x = element(a, i), y = element(b, i);
+        ck_assert_msg(fabs(x - y) <= rel * fabs(y) + room, "%s[%lld] is %.9g, PyTorch has %.9g", what,
+                      (long long)i, x, y);
+    }
+}
+
+static const char *scratch(void)
+{
+    const char *dir = getenv("SCRATCH");
+    return dir ? dir : ".";
+}
+
+/* Runs a shell command line made of the pieces; ours alone, and file names without blanks. */
+static void run(const char *format, ...)
+{
+    char line[2048], log[512];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line, sizeof line - 600, format, args);
+    va_end(args);
+    ck_assert(n > 0 && n < (int)sizeof line - 600);
+    snprintf(log, sizeof log, "%s/%ld.log", scratch(), (long)getpid());
+    snprintf(line + n, sizeof line - (size_t)n, " >%s 2>&1 </dev/null", log);
+    int status = system(line);
+    char text[1024] = "";
+    FILE *f = fopen(log, "r");
+    if (f) {
+        text[fread(text, 1, sizeof text - 1, f)] = 0;
+        fclose(f);
+    }
+    remove(log);
+    ck_assert_msg(status == 0, "%s\n%s", line, text);
+}
+
+/* One model's files. */
+typedef struct Case {
+    rt_tensors want;
+    char dir[512], program[600], weights[600];
+} Case;
+
+static const rt_tensor *want(const Case *c, const char *key)
+{
+    return rt_tensors_find(&c->want, key);
+}
+
+static const char *file(const Case *c, const char *name)
+{
+    static char path[4][700];
+    static int turn;
+    turn = (turn + 1) % 4;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", c->dir, name);
+    return path[turn];
+}
+
+static void write_npy(const Case *c, const char *key, const char *name)
+{
+    rt_err e = {0};
+    ck_assert_msg(want(c, key) != NULL, "no %s", key);
+    ck_assert_msg(rt_npy_write(&e, file(c, name), want(c, key)), "%s", e.message);
+}
+
+static rt_tensors read_tensors(const char *path)
+{
+    rt_err e = {0};
+    rt_tensors t = {0};
+    ck_assert_msg(rt_safetensors_read(&e, path, &t), "%s", e.message);
+    return t;
+}
+
+static void open_case(Case *c, const char *name)
+{
+    memset(c, 0, sizeof *c);
+    char path[512];
+    snprintf(path, sizeof path, FOLDER "/%s.safetensors", name);
+    c->want = read_tensors(path);
+    snprintf(c->dir, sizeof c->dir, "%s/%s", scratch(), name);
+    run("rm -rf %s", c->dir);
+    ck_assert(mkdir(c->dir, 0777) == 0);
+    snprintf(c->program, sizeof c->program, "%s", file(c, "program"));
+    snprintf(c->weights, sizeof c->weights, "%s", file(c, "w.safetensors"));
+    rt_err e = {0};
+    rt_tensors w = {0};
+    for (int64_t i = 0; i < c->want.count; i++) {
+        rt_tensor *t = &c->want.item[i];
+        if (strncmp(t->name, "w.", 2) == 0)
+            ck_assert(rt_tensors_add(&e, &w, t->name + 2, t->dtype, t->rank, t->shape, t->data) != NULL);
+    }
+    ck_assert_msg(rt_safetensors_write(&e, c->weights, &w), "%s", e.message);
+    rt_tensors_free(&w);
+    const char *seqc = getenv("SEQC");
+    run("%s build " FOLDER "/%s.py -o %s", seqc ? seqc : "seqc", name, c->program);
+}
+
+/* Every tensor PREFIX.KEY of the fixture against KEY, with its own prefix, in `got`. */
+static void compare_all(const Case *c, const char *prefix, rt_tensors *got, const char *got_prefix,
+                        double of_max, double abs)
+{
+    size_t n = strlen(prefix);
+    for (int64_t i = 0; i < c->want.count; i++) {
+        const rt_tensor *b = &c->want.item[i];
+        char key[256];
+        if (strncmp(b->name, prefix, n) != 0)
+            continue;
+        snprintf(key, sizeof key, "%s%s", got_prefix, b->name + n);
+        compare(key, rt_tensors_find(got, key), b, 0, of_max, abs);
+    }
+}
+
+static void check_predict(const Case *c)
+{
+    write_npy(c, "x", "x.npy");
+    run("%s predict --quiet --weights %s --input %s --output %s", c->program, c->weights,
+        file(c, "x.npy"), file(c, "y.npy"));
+    rt_err e = {0};
+    rt_tensor y = {0};
+    ck_assert_msg(rt_npy_read(&e, file(c, "y.npy"), &y), "%s", e.message);
+    compare("output of predict", &y, want(c, "output_eval"), 1.3e-6, 0, 1e-5);
+    rt_tensor_free(&y);
+}
+
+static void check_grad(const Case *c)
+{
+    write_npy(c, "target", "t.npy");
+    run("%s grad --weights %s --input %s --target %s -o %s", c->program, c->weights, file(c, "x.npy"),
+        file(c, "t.npy"), file(c, "g.safetensors"));
+    rt_tensors got = read_tensors(file(c, "g.safetensors"));
+    compare("output", rt_tensors_find(&got, "output"), want(c, "output"), 1.3e-6, 0, 1e-5);
+    compare("loss", rt_tensors_find(&got, "loss"), want(c, "loss"), 1.3e-6, 0, 1e-5);
+    double G = largest(want(c, "d_input"));
+    for (int64_t i = 0; i < c->want.count; i++)
+        if (strncmp(c->want.item[i].name, "d.", 2) == 0)
+            G = fmax(G, largest(&c->want.item[i]));
+    compare("d_input", rt_tensors_find(&got, "d_input"), want(c, "d_input"), 0, 1e-5, 1e-6 * G);
+    compare_all(c, "d.", &got, "d_", 1e-5, 1e-6 * G);
+    rt_tensors_free(&got);
+}
+
+static void check_init(const Case *c)
+{
+    run("%s train --quiet --data %s --labels %s --epochs 0 --out %s", c->program, file(c, "dx.npy"),
+        file(c, "dy.npy"), file(c, "run0"));
+    rt_tensors got = read_tensors(file(c, "run0/last.safetensors"));
+    compare_all(c, "init.", &got, "", 0, 1e-6);
+    rt_tensors_free(&got);
+}
+
+static void check_step_losses(const Case *c)
+{
+    FILE *f = fopen(file(c, "run/steps.csv"), "r");
+    ck_assert_msg(f != NULL, "no steps.csv");
+    char line[256];
+    ck_assert(fgets(line, sizeof line, f) != NULL);
+    ck_assert_str_eq(line, "step,epoch,loss,lr\n");
+    const rt_tensor *losses = want(c, "step_loss");
+    int64_t i = 0;
+    for (; fgets(line, sizeof line, f); i++) {
+        long step;
+        double loss;
+        ck_assert_msg(sscanf(line, "%ld,%*d,%lf,", &step, &loss) == 2, "steps.csv: %s", line);
+        ck_assert_int_eq(step, i + 1);
+        ck_assert(i < losses->elems);
+        double wanted = element(losses, i);
+        ck_assert_msg(fabs(loss - wanted) <= 1e-5 * fabs(wanted) + 1e-6,
+                      "loss of step %ld is %.9g, PyTorch has %.9g", step, loss, wanted);
+    }
+    fclose(f);
+    ck_assert_int_eq(i, losses->elems);
+}
+
+static void check_train(const Case *c)
+{
+    run("%s train --quiet --weights %s --data %s --labels %s --no-shuffle --batch 4 --epochs 2 "
+        "--log-steps --out %s", c->program, c->weights, file(c, "dx.npy"), file(c, "dy.npy"),
+        file(c, "run"));
+    check_step_losses(c);
+    rt_tensors got = read_tensors(file(c, "run/last.safetensors"));
+    compare_all(c, "after.", &got, "", 2e-5, 1e-6);
+    rt_tensors_free(&got);
+}
+
+START_TEST(model)
+{
+    Case c;
+    open_case(&c, model_name[_i]);
+    check_predict(&c);
+    if (want(&c, "target")) {
+        check_grad(&c);
+        write_npy(&c, "data_x", "dx.npy");
+        write_npy(&c, "data_y", "dy.npy");
+        check_init(&c);
+        check_train(&c);
+    }
+    rt_tensors_free(&c.want);
+    run("rm -rf %s", c.dir);
+}
+END_TEST
+
+static int by_name(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+int main(void)
+{
+    DIR *d = opendir(FOLDER);
+    if (!d) {
+        fputs("run this from the source root: no " FOLDER "\n", stderr);
+        return 1;
+    }
+    for (struct dirent *f; n_models < MAX_MODELS && (f = readdir(d)) != NULL;) {
+        char *dot = strrchr(f->d_name, '.');
+        const char *only = getenv("ONLY");   /* one model's name, for a closer look */
+        if (!dot || strcmp(dot, ".safetensors") != 0)
+            continue;
+        *dot = 0;
+        if (!only || strcmp(only, f->d_name) == 0)
+            model_name[n_models++] = strdup(f->d_name);
+    }
+    closedir(d);
+    qsort(model_name, (size_t)n_models, sizeof *model_name, by_name);
+    Suite *s = suite_create("fixtures");
+    TCase *t = tcase_create("models");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, model, 0, n_models);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed || !n_models;
+}
