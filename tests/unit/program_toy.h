@@ -1,0 +1,12 @@
+/* tests/unit/program_toy.h: two models written by hand as generated programs are. */
+#ifndef SEQC_PROGRAM_TOY_H
+#define SEQC_PROGRAM_TOY_H
+#include "runtime/rt.h"
+
+/* Linear(4, 3) with CrossEntropyLoss on indices and SGD with momentum 0.9; "0.weight" lies in panels
+ * of two rows. At most 8 samples at once; accuracy. */
+extern const rt_model toy_classes;
+/* Linear(2, 1) with MSELoss and SGD; MAE and R². At most 16 samples at once. */
+extern const rt_model toy_line;
+
+#endif
