@@ -117,6 +117,16 @@ static void nearer(const char *word, const char *candidate, const char **best, i
     }
 }
 
+static bool help_verbs(rt_err *e)
+{
+    char list[128] = "";
+    for (int v = 0; v < RT_N_VERBS; v++) {
+        size_t used = strlen(list);
+        snprintf(list + used, sizeof list - used, "%s%s", v ? ", " : "", verbs[v].name);
+    }
+    return rt_help(e, "the verbs are %s", list);
+}
+
 static bool unknown_verb(rt_err *e, const char *word)
 {
     const char *best = NULL;
@@ -124,9 +134,7 @@ static bool unknown_verb(rt_err *e, const char *word)
     for (int i = 0; i < RT_N_VERBS; i++)
         nearer(word, verbs[i].name, &best, &best_distance);
     rt_fail(e, RT_E_USAGE, "there is no verb '%.60s'", word);
-    if (best)
-        return rt_help(e, "did you mean '%s'?", best);
-    return rt_help(e, "the verbs are train, eval, predict, grad, info, bench");
+    return best ? rt_help(e, "did you mean '%s'?", best) : help_verbs(e);
 }
 
 /* "--weights belongs to train, eval, …" where another verb takes `word`; false if none does. */
@@ -270,7 +278,7 @@ static bool parse_option(rt_err *e, Args *args, rt_cli *cli)
     }
     if (id < 0 && cli->verb == RT_VERB_NONE)
         return rt_fail(e, RT_E_USAGE, "a verb comes first, then '%.60s'", arg) ||
-               rt_help(e, "the verbs are train, eval, predict, grad, info, bench");
+               help_verbs(e);
     if (id < 0) {
         char copy[WORD + 1];
         snprintf(copy, sizeof copy, "%.*s", (int)(length < WORD ? length : WORD), word);

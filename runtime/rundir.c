@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE 700   /* mkdir, opendir */
 #include "runtime/rundir.h"
 #include "runtime/json.h"
+#include "runtime/svg.h"
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -292,4 +293,47 @@ bool rt_rundir_test(rt_err *e, rt_rundir *r, const rt_prog *p, int64_t epoch, co
     return rt_buf_printf(e, json, "{\"epoch\": %" PRId64, epoch) &&
            json_score(e, json, p->model, "test_", test) && rt_buf_printf(e, json, "}\n") &&
            rt_log_flush(e, &r->jsonl);
+}
+
+/* ---- curves ---- */
+
+/* One curve of all epochs: the loss for metric -1, else a metric, shares as percent. */
+static void fill_curve(const rt_rundir *r, const rt_model *m, double *to, bool val, int metric)
+{
+    for (int64_t i = 0; i < r->n_epochs; i++) {
+        const rt_score *score = val ? &r->epoch[i].val : &r->epoch[i].train;
+        bool share = metric >= 0 && m->metrics[metric] == RT_ACCURACY;
+        to[i] = metric < 0 ? score->loss : score->value[metric] * (share ? 100 : 1);
+    }
+}
+
+bool rt_rundir_curves(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_settings *s,
+                      int64_t best)
+{
+    const rt_model *m = p->model;
+    int64_t n = r->n_epochs;
+    char chain[RT_DIMS], subtitle[RT_DIMS + 160];
+    bool has_metric = rt_metric_count(m) > 0;
+    double *y = rt_alloc(e, 4 * n, (int64_t)sizeof *y, "the curves");
+    if (!y)
+        return false;
+    for (int k = 0; k < 4; k++)
+        if (k < 2 || has_metric)
+            fill_curve(r, m, y + k * n, k % 2, k < 2 ? -1 : 0);
+    snprintf(subtitle, sizeof subtitle, "%s, %.100s, batch %" PRId64, rt_shape_chain(chain, m),
+             m->optimizer ? m->optimizer : "", s->batch);
+    const char *metric = !has_metric ? NULL : m->metrics[0] == RT_ACCURACY ? "accuracy, %"
+                       : m->metrics[0] == RT_MAE ? "mean absolute error" : "R²";
+    rt_chart chart = {
+        .title = m->name, .subtitle = subtitle, .n_epochs = n, .train_loss = y,
+        .val_loss = r->has_val ? y + n : NULL, .metric = metric,
+        .train_metric = has_metric ? y + 2 * n : NULL,
+        .val_metric = has_metric && r->has_val ? y + 3 * n : NULL, .best = best,
+    };
+    rt_buf svg = { 0 };
+    bool ok = rt_svg_curves(e, &chart, &svg) &&
+              rt_file_replace(e, r->curves, &(rt_piece){ svg.data, svg.length }, 1);
+    rt_buf_free(&svg);
+    rt_free(y);
+    return ok;
 }

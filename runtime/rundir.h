@@ -40,7 +40,9 @@ typedef struct rt_epoch_row {
 bool rt_rundir_epoch(rt_err *e, rt_rundir *r, const rt_prog *p, const rt_epoch_row *row);
 /* The test set's score as the last line of metrics.jsonl. */
 bool rt_rundir_test(rt_err *e, rt_rundir *r, const rt_prog *p, int64_t epoch, const rt_score *test);
-bool rt_rundir_curves(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_settings *s);
+/* curves.svg so far; `best` is the epoch to mark, from 1. */
+bool rt_rundir_curves(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_settings *s,
+                      int64_t best);
 void rt_rundir_close(rt_rundir *r);
 
 #endif

@@ -188,7 +188,7 @@ static bool finish_epoch(rt_err *e, Train *t, const rt_tally *tally, double star
         return false;
     if (now - t->last_curves > 1 || left == 0) {
         t->last_curves = now;
-        if (!rt_rundir_curves(e, &t->run, t->p, &t->set))
+        if (!rt_rundir_curves(e, &t->run, t->p, &t->set, t->best_epoch))
             return false;
     }
     rt_report_epoch(t->p, &(rt_epoch_line){
