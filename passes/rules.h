@@ -1,7 +1,7 @@
 /* passes/rules.h: what several passes know about graphs and maps. Private to the room. */
 #ifndef SEQC_RULES_H
 #define SEQC_RULES_H
-#include "ir/ir.h"
+#include "passes/passes.h"
 
 typedef enum { GRAPH_PLAIN, GRAPH_TRAIN, GRAPH_GRAD, GRAPH_LOSS } GraphKind;
 GraphKind pass_graph_kind(const Graph *g);   /* from its name: train and train_prob are TRAIN */
@@ -17,6 +17,10 @@ Val pass_sum_to(Graph *g, Val v, Shape to, Loc loc);
 
 /* A module like m without graphs, at a stage. */
 Module *pass_begin(const Module *m, const char *stage);
+
+/* Algorithm, tile and micro tile of a product, by cost. */
+typedef struct Choice { Algo algo; int64_t tile[2], micro[2]; } Choice;
+Choice pass_choose_product(const Graph *g, Val root, const PassCtx *ctx);
 
 bool pass_is_filled(const Graph *g, Val v, double x);   /* a const with all elements x */
 #endif

@@ -1,0 +1,217 @@
+/* passes/optimizer.c: gradients become updates.
+ *
+ * needs   ROOT_GRAD of parameters; groups of parameters in the program
+ * keeps   returns
+ * breaks  gradients are no roots any more; states "key#slot" and scalars are added to the module
+ *
+ *     grad "1.weight"=%14          %18 = map "1.weight#momentum_buffer", %14 {f="0.9 * a + b"}
+ *                             ->   %19 = map "1.weight", %18, %2 {f="a - c * b"}
+ *                                  update "1.weight"=%19, "1.weight#momentum_buffer"=%18
+ *
+ * A rule is rows of ir/optimizers.def. Its settings are numbers by now and are put in first, so
+ * that what they switch off is never built. What a row sets is a node if it is a state or the
+ * parameter, and an expression that later rows read if it is g.
+ * A parameter in no group keeps its value. Source: torch.optim's documentation. */
+#include "passes/rules.h"
+#include "passes/stages.h"
+#include <ctype.h>
+#include <string.h>
+
+typedef enum { ROW_RULE, ROW_SETTING, ROW_SLOT, ROW_SCALAR, ROW_LET } RowKind;
+typedef struct { RowKind kind; const char *rule, *name, *f; } Row;
+
+static const Row rows[] = {
+#define OPTIMIZER(rule, pytorch, doc) { ROW_RULE, #rule, NULL, NULL },
+#define OPT_SETTING(rule, name, value) { ROW_SETTING, #rule, #name, NULL },
+#define OPT_SLOT(rule, name, when) { ROW_SLOT, #rule, #name, when },
+#define OPT_SCALAR(rule, name, f) { ROW_SCALAR, #rule, #name, f },
+#define OPT_LET(rule, name, f) { ROW_LET, #rule, #name, f },
+#include "ir/optimizers.def"
+#undef OPTIMIZER
+#undef OPT_SETTING
+#undef OPT_SLOT
+#undef OPT_SCALAR
+#undef OPT_LET
+};
+enum { N_ROWS = (int)(sizeof rows / sizeof *rows), MAX_VARS = EX_MAX_ARGS };
+
+/* A name that rows read: p, slots, g, lr, step, scalars. Its index is its argument in expressions;
+ * operands of maps follow that order. */
+typedef struct Var { const char *name; Val val; Ex value; } Var;
+
+typedef struct Opt {
+    Graph *g;
+    Module *m;
+    Arena *scratch;
+    ExPool *pool;
+    const OptGroup *group;
+    Var var[MAX_VARS];
+    int n_var;
+} Opt;
+
+static int find_var(const Opt *o, const char *name, size_t len)
+{
+    for (int i = 0; i < o->n_var; i++)
+        if (strlen(o->var[i].name) == len && !memcmp(o->var[i].name, name, len)) return i;
+    return -1;
+}
+
+/* The expression of a row: variables as arguments, settings as their numbers. Names are replaced in
+ * the text, because expressions call only single letters arguments. */
+static Ex parse_row(const Opt *o, const char *f)
+{
+    const char **setting = arena_alloc(o->scratch, (size_t)o->group->n_setting + 1, sizeof *setting);
+    char *text = arena_alloc(o->scratch, strlen(f) + 1, 1), *to = text, err[EX_ERR];
+    for (int i = 0; i < o->group->n_setting; i++) setting[i] = o->group->setting[i].name;
+    while (*f) {
+        size_t len = 0;
+        while (isalnum((unsigned char)f[len]) || f[len] == '_' || (len && f[len] == '.')) len++;
+        int var = len ? find_var(o, f, len) : -1;
+        if (var >= 0) *to++ = (char)('a' + var);
+        else memcpy(to, f, len ? len : 1), to += len ? len : 1;
+        f += len ? len : 1;
+    }
+    Ex e = ex_parse(o->pool, text, setting, err);
+    if (!e.i) ir_die(o->m, "optimizer %s: `%s`: %s", o->group->rule, text, err);
+    for (int i = 0; i < o->group->n_setting; i++)
+        e = ex_name_value(o->pool, e, o->group->setting[i].name, o->group->setting[i].value);
+    return ex_simplify(o->pool, e);
+}
+
+static void add_var(Opt *o, const char *name, Val val)
+{
+    if (o->n_var == MAX_VARS) ir_die(o->m, "optimizer %s has too many names", o->group->rule);
+    o->var[o->n_var] = (Var){ name, val, ex_arg(o->pool, o->n_var) };
+    o->n_var++;
+}
+
+static bool of_rule(const Opt *o, int row, RowKind kind)
+{
+    return rows[row].kind == kind && !strcmp(rows[row].rule, o->group->rule);
+}
+
+/* The scalar of the program with that name and expression of a = lr, b = step. Groups whose settings
+ * differ get their own: step_size, step_size2, … */
+static const char *program_scalar(Opt *o, const char *name, const char *f)
+{
+    const Program *p = &o->m->prog;
+    const char *unique = name;
+    for (int k = 2;; k++) {
+        int i = 0;
+        while (i < p->n_scalar && strcmp(p->scalar[i].name, unique)) i++;
+        if (i == p->n_scalar) ir_scalar_def(o->m, unique, f);
+        if (!strcmp(p->scalar[i].f, f)) return unique;
+        unique = arena_printf(o->scratch, "%s%d", name, k);
+    }
+}
+
+/* The text of a scalar's row in terms of a = lr and b = step. */
+static const char *scalar_text(Opt *o, const char *f)
+{
+    Opt two = { .m = o->m, .scratch = o->scratch, .pool = o->pool, .group = o->group };
+    add_var(&two, "lr", (Val){ 0 });
+    add_var(&two, "step", (Val){ 0 });
+    return ex_print(o->scratch, o->pool, parse_row(&two, f));
+}
+
+/* The node of a scalar variable, made when a map first reads it. */
+static Val scalar_node(Opt *o, const Var *v)
+{
+    const char *f = !strcmp(v->name, "lr") ? "a" : !strcmp(v->name, "step") ? "b" : NULL;
+    for (int i = 0; i < N_ROWS && !f; i++)
+        if (of_rule(o, i, ROW_SCALAR) && !strcmp(rows[i].name, v->name))
+            f = scalar_text(o, rows[i].f);
+    return ir_scalar(o->g, program_scalar(o, v->name, f), o->group->loc);
+}
+
+static Val emit(Opt *o, Ex f, Type type)
+{
+    Val in[MAX_VARS];
+    uint32_t used = ex_args_used(o->pool, f);
+    for (int i = 0; i < o->n_var; i++) {
+        Var *v = &o->var[i];
+        if ((used >> i & 1) && !v->val.i) v->val = scalar_node(o, v);
+        in[i] = v->val;
+    }
+    return pass_emit_map(o->g, o->pool, o->scratch, f, in, o->n_var, type, o->group->loc);
+}
+
+/* p and the slots come first, then g, then scalars: `0.9 * a + b` reads momentum, gradient. */
+static void bind_names(Opt *o, State p, Val g)
+{
+    o->n_var = 0;
+    add_var(o, "p", ir_state_val(o->g, p));
+    for (int i = 0; i < N_ROWS; i++) {
+        if (!of_rule(o, i, ROW_SLOT)) continue;
+        if (ex_is_num(o->pool, parse_row(o, rows[i].f), 0)) continue;
+        StateInfo info = *ir_state(o->m, p);
+        const char *key = arena_printf(o->scratch, "%s#%s", info.key, rows[i].name);
+        State slot = ir_state_find(o->m, key);
+        if (!slot.i) slot = ir_state_add(o->m, key, ROLE_OPTIMIZER, info.type, o->group->loc);
+        add_var(o, rows[i].name, ir_state_val(o->g, slot));
+    }
+    add_var(o, "g", g);
+    add_var(o, "lr", (Val){ 0 });
+    add_var(o, "step", (Val){ 0 });
+    for (int i = 0; i < N_ROWS; i++)
+        if (of_rule(o, i, ROW_SCALAR)) add_var(o, rows[i].name, (Val){ 0 });
+}
+
+static void update(Opt *o, State p, Val g)
+{
+    Val slot_value[MAX_VARS] = { { 0 } };
+    State slot[MAX_VARS] = { { 0 } };
+    Type type = ir_state(o->m, p)->type;
+    bind_names(o, p, g);
+    for (int i = 0; i < N_ROWS; i++) {
+        int at = of_rule(o, i, ROW_LET) ? find_var(o, rows[i].name, strlen(rows[i].name)) : -1;
+        if (at < 0) continue;
+        Var *v = &o->var[at];
+        Ex args[MAX_VARS];
+        for (int k = 0; k < o->n_var; k++) args[k] = o->var[k].value;
+        Ex f = ex_simplify(o->pool, ex_subst(o->pool, parse_row(o, rows[i].f), args, o->n_var));
+        if (!strcmp(v->name, "g")) {
+            v->value = f;
+            continue;
+        }
+        slot[at] = ir_node(o->g, v->val)->state;
+        v->val = slot_value[at] = emit(o, f, type);
+    }
+    for (int i = 0; i < o->n_var; i++)
+        if (slot[i].i) ir_update(o->g, slot[i], slot_value[i]);
+}
+
+static void optimize(Graph *to, const Graph *from, Arena *scratch)
+{
+    Module *m = to->module;
+    Val *map = arena_alloc(scratch, from->n_node, sizeof *map);
+    ir_copy_graph(to, from, map);
+    int kept = 0;
+    for (int i = 0; i < to->n_root; i++)
+        if (to->root[i].kind != ROOT_GRAD) to->root[kept++] = to->root[i];
+    to->n_root = kept;
+    for (int i = 0; i < from->n_root; i++) {
+        const Root *r = &from->root[i];
+        if (r->kind != ROOT_GRAD) continue;
+        for (int k = 0; k < m->prog.n_group; k++) {
+            const OptGroup *group = &m->prog.group[k];
+            for (int j = 0; j < group->n_param; j++) {
+                if (group->param[j].i != r->state.i) continue;
+                Opt o = { .g = to, .m = m, .scratch = scratch, .pool = ex_pool(scratch),
+                          .group = group };
+                update(&o, r->state, map[r->val.i]);
+            }
+        }
+    }
+}
+
+Module *pass_optimizer(const Module *in, const PassCtx *ctx)
+{
+    (void)ctx;
+    Module *m = pass_begin(in, "optimizer");
+    Arena *scratch = arena_new();
+    for (int i = 0; i < in->n_graph; i++)
+        optimize(ir_graph_add(m, in->graph[i]->name), in->graph[i], scratch);
+    arena_free(scratch);
+    return m;
+}
