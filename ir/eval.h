@@ -1,0 +1,32 @@
+/* ir/eval.h: what the files of the interpreter share; nobody else includes it. */
+#ifndef SEQC_IR_EVAL_H
+#define SEQC_IR_EVAL_H
+#include "ir/ir.h"
+
+typedef struct Eval {
+    const Graph *g;
+    const EvalIn *in;
+    Arena *arena;
+    double **value;                      /* [n_node]: elements in row-major order */
+} Eval;
+
+/* A rule writes out: elements of x's type in row-major order, zeros before. */
+typedef void EvalRule(const Eval *e, const Node *x, double *out);
+EvalRule eval_softmax, eval_cross_entropy, eval_nll, eval_correct;
+
+static inline const double *eval_operand(const Eval *e, const Node *x, int i)
+{
+    return e->value[x->in[i].i];
+}
+
+static inline const Shape *eval_shape(const Eval *e, const Node *x, int i)
+{
+    return &ir_type(e->g, x->in[i])->shape;
+}
+
+static inline int64_t eval_size(const Eval *e, const Shape *s, int axis)
+{
+    return ir_dim_at(s->dim[axis], e->in->n);
+}
+
+#endif
