@@ -1,0 +1,108 @@
+#!/bin/sh
+# tests/cli/verbs.sh: seqc's verbs as people use them: help, stages, formats, text that is input again,
+# programs built from text, the same bytes twice, an installed tree.
+. tests/lib.sh
+cd "$SCRATCH" || exit 1
+samples="$ROOT/samples/fashion_mnist/model.py $ROOT/samples/softmax_regression/model.py
+    $ROOT/samples/regression/model.py $ROOT/samples/iris/model.py"
+model=$ROOT/samples/regression/model.py
+stages="shape simplify differentiate optimizer tidy layout fuse schedule plan"
+
+check "version" sh -c "'$SEQC' --version | grep -qx 'seqc [0-9.]*'"
+check "help" sh -c "'$SEQC' --help | grep -q 'seqc VERB FILE'"
+for verb in build ir opt summary doctor explain completion; do
+    check "$verb --help" sh -c "'$SEQC' $verb --help | grep -q 'usage: seqc $verb'"
+done
+for verb in emit check weights; do
+    refuses "$verb is refused" 2 "this version has no \`seqc $verb\`" "$SEQC" $verb model.py
+done
+refuses "no verb" 2 "usage: seqc VERB FILE" "$SEQC"
+refuses "misspelt verb" 2 "did you mean \`seqc build\`?" "$SEQC" biuld x.py
+refuses "misspelt option" 2 "did you mean --stage?" "$SEQC" ir x.py --stagge fuse
+refuses "option of another verb" 2 "has no option '--keep'" "$SEQC" ir x.py --keep d
+refuses "option without its value" 2 "--stage takes a value" "$SEQC" ir x.py --stage
+refuses "no file" 2 "takes FILE" "$SEQC" build
+refuses "two files" 2 "one FILE at a time" "$SEQC" build a.py b.py
+refuses "batch 0" 2 "whole number from 1" "$SEQC" build x.py --batch 0
+refuses "unknown format" 2 "text|json|dot|svg|table" "$SEQC" ir x.py --format pdf
+refuses "unknown stage" 2 "did you mean 'fuse'?" "$SEQC" ir "$model" --stage fuze
+refuses "unknown march" 2 "--march takes native" "$SEQC" build "$model" --march i386
+refuses "two instruction sets" 2 "one instruction set" "$SEQC" build "$model" --march x86-64-v3,x86-64-v4
+refuses "cuda" 2 "generates C alone" "$SEQC" build "$model" --target cuda
+refuses "fast math" 2 "default and strict" "$SEQC" build "$model" --math fast
+refuses "missing model file" 3 "nowhere.py" "$SEQC" build nowhere.py
+refuses "a folder as model file" 3 "" "$SEQC" build "$ROOT/samples"
+refuses "a name that would replace the model" 2 "no ending" "$SEQC" build "$ROOT/LICENSE"
+refuses "the C compiler is missing" 3 "no-such-cc" "$SEQC" build "$model" --cc no-such-cc -o p
+refuses "the C compiler fails" 3 "false" "$SEQC" build "$model" --cc false -o p
+[ -e p ] && not_ok "a failed build leaves nothing" "p is there" || ok "a failed build leaves nothing"
+refuses "no runtime" 3 "SEQC_HOME" env SEQC_HOME=/nowhere "$SEQC" build "$model" -o p
+refuses "output in a missing folder" 3 "no/such" "$SEQC" build "$model" -o no/such/p
+printf 'import torch\nfrom torch import nn\nmodel = nn.Sequential(nn.Linear(4, 2), nn.Relu())\n' >typo.py
+refuses "a mistake in the model" 1 "ReLU" "$SEQC" build typo.py
+check "diagnostics as JSON" sh -c "'$SEQC' ir typo.py --diagnostics json 2>&1 | grep -q '\"line\": *3'"
+printf 'seqc.ir 99\n' >other.ir
+refuses "IR of another version" 1 "other.ir:1" "$SEQC" opt other.ir
+printf 'seqc.ir 1\ngarbage\n' >garbage.ir
+refuses "IR that is damaged" 1 "garbage.ir:2" "$SEQC" build garbage.ir -o p
+refuses "opt on a model file" 1 "no IR text" "$SEQC" opt "$model"
+
+check "summary" sh -c "'$SEQC' summary '$model' | grep -q 'Linear(5, 64)'"
+check "doctor" sh -c "'$SEQC' doctor | grep -q processor"
+check "explain an op" sh -c "'$SEQC' explain relu | grep -q torch.nn.ReLU"
+check "explain a pass" sh -c "'$SEQC' explain fuse | grep -q stage"
+refuses "explain nothing" 2 "nothing is known" "$SEQC" explain e999999
+for shell in bash zsh fish; do
+    "$SEQC" completion $shell >completion.$shell || not_ok "completion $shell" "exit code"
+done
+check "completion parses" bash -n completion.bash
+refuses "completion of an unknown shell" 2 "bash, zsh and fish" "$SEQC" completion tcsh
+
+# Text is exact and is input: printed again it is the same, and what follows from it too.
+n=0
+for sample in $samples; do
+    n=$((n + 1))
+    name=$(basename "$(dirname "$sample")")
+    "$SEQC" ir "$sample" >whole.ir || not_ok "ir of $name" "exit code $?"
+    for stage in $stages; do
+        "$SEQC" ir "$sample" --stage $stage --verify >a.ir && "$SEQC" opt a.ir >b.ir &&
+            cmp -s a.ir b.ir && "$SEQC" ir a.ir >c.ir && cmp -s c.ir whole.ir &&
+            ok "$name: $stage is read back, and leads to the same plan" ||
+            not_ok "$name: $stage is read back, and leads to the same plan" "differs"
+    done
+    bound=$("$SEQC" ir "$sample" | awk '/^buffers [a-z_]+ arena/ && $4 != $6' )
+    [ -z "$bound" ] && ok "$name: the plan reaches its lower bound" ||
+        not_ok "$name: the plan reaches its lower bound" "$bound"
+    "$SEQC" build "$sample" --keep k1 -o p1 -q && "$SEQC" build whole.ir --keep k2 -o p2 -q &&
+        "$SEQC" build "$sample" --keep k3 -o p3 -q || not_ok "$name: builds" "exit code"
+    cmp -s k1/model.c k3/model.c && ok "$name: the same source twice" || not_ok "$name: the same source twice" "differs"
+    # The name of the file stands in the head of the source.
+    sed 's/whole\.ir/model.py/g' k2/whole.c | cmp -s - k1/model.c && ok "$name: the same source from IR text" ||
+        not_ok "$name: the same source from IR text" "differs"
+    rm -rf k1 k2 k3
+done
+check "opt runs passes" sh -c "'$SEQC' ir '$model' --stage shape | '$SEQC' opt - --passes simplify,differentiate,optimizer,tidy >o.ir &&
+    '$SEQC' ir '$model' --stage tidy | cmp - o.ir"
+refuses "opt refuses a wrong order" 1 "" sh -c "'$SEQC' ir '$model' --stage shape | '$SEQC' opt - --passes plan"
+refuses "ir does not go back" 1 "already" sh -c "'$SEQC' ir '$model' | '$SEQC' ir - --stage shape"
+for mode in all train infer eval grad; do
+    for format in text json dot svg table; do
+        "$SEQC" ir "$model" --mode $mode --format $format -o out.$format && [ -s out.$format ] ||
+            not_ok "ir --mode $mode --format $format" "exit code or nothing written"
+    done
+done
+check "svg is XML" sh -c "head -c 5 out.svg | grep -q '<' && tail -n 1 out.svg | grep -q '</svg>'"
+check "modes choose graphs" sh -c "'$SEQC' ir '$model' --mode train | grep -c '^graph ' | grep -qx 1"
+printf 'model = nn.Sequential(nn.Linear(4, 2), nn.ReLU())\n' >bare.py
+check "no loss: the training stages show inference" sh -c "'$SEQC' ir bare.py --mode train | grep -q '^graph infer'"
+check "no loss: a program that predicts" "$SEQC" build bare.py -o bare
+refuses "no loss: train is refused" 2 "" ./bare train --data x.csv
+check "names left open" sh -c "printf 'model = nn.Linear(n_in, 2)\n' >open.py && '$SEQC' summary open.py -D n_in=3 | grep -q 'Linear(3, 2)'"
+check "program needs only the C library" sh -c "! ldd ./p1 | grep -vE 'linux-vdso|libc\.so|libm\.so|libpthread|ld-linux|statically|not a dynamic'"
+check "IR text after an edit" sh -c "sed 's/^lr .*/lr 0.5/' whole.ir >edited.ir && '$SEQC' build edited.ir -o edited"
+
+# An installed tree works where it is put.
+check "install" cmake --install "$(dirname "$SEQC")" --prefix "$SCRATCH/prefix"
+check "the installed seqc builds" env -u SEQC_HOME "$SCRATCH/prefix/bin/seqc" build "$model" -o p4
+rm -rf "$SCRATCH/prefix"
+exit 0

@@ -1,0 +1,73 @@
+#!/bin/sh
+# tests/full.sh: what tests/run --full adds: other compilers, sanitizers, valgrind, generated code as
+# C++ and under every warning.
+. tests/lib.sh
+jobs=$(nproc 2>/dev/null || echo 2)
+have() { command -v "$1" >/dev/null 2>&1; }
+
+# tree NAME OPTIONS…: builds everything apart, without warnings, and runs its tests.
+tree() {
+    name=$1
+    shift
+    dir=$SCRATCH/$name
+    rm -rf "$dir"
+    mkdir -p "$dir"
+    check "$name builds without warnings" sh -c 'dir=$1 jobs=$2; shift 2
+        cmake -S . -B "$dir" -DSEQC_WERROR=ON "$@" && cmake --build "$dir" -j "$jobs"' - "$dir" "$jobs" "$@"
+    check "$name passes" sh -c "cd '$dir' && ctest -j $jobs --output-on-failure"
+}
+
+tree gcc -DCMAKE_C_COMPILER=gcc
+if have clang; then
+    CC=clang tree clang -DCMAKE_C_COMPILER=clang
+else
+    skip clang "not installed"
+fi
+# The sanitizers' runtime must be in the programs too, which link the runtime library.
+export ASAN_OPTIONS=detect_leaks=1
+SEQC_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" \
+    tree asan -DSEQC_SANITIZE=address,undefined -DCMAKE_C_COMPILER=gcc
+SEQC_CFLAGS="-fsanitize=thread" tree tsan -DSEQC_SANITIZE=thread -DCMAKE_C_COMPILER=gcc
+
+# ---- generated code: every warning, C and C++, both compilers ----
+strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
+flags="-O1 -march=x86-64-v3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd"
+home=$(dirname "$SEQC")/lib/seqc/include
+for file in samples/*/model.py tests/fixtures/models/*.py; do
+    name=$(echo "$file" | sed 's|samples/||; s|tests/fixtures/models/||; s|/model.py||; s|\.py$||')
+    for dtype in f32 f64; do
+        "$SEQC" build "$file" --dtype $dtype --march x86-64-v3 --keep "$SCRATCH/k" -o "$SCRATCH/p" -q ||
+            not_ok "$name $dtype builds" "exit code $?"
+        source=$(find "$SCRATCH/k" -name '*.c')
+        good=yes
+        for cc in gcc clang; do
+            have $cc || continue
+            # shellcheck disable=SC2086  # lists of flags
+            $cc -std=c11 $flags $strict -I"$home" -fsyntax-only "$source" 2>"$SCRATCH/warn.log" || good="$cc: $(head -n 3 "$SCRATCH/warn.log")"
+        done
+        for cc in g++ clang++; do
+            have $cc || continue
+            # shellcheck disable=SC2086
+            $cc -x c++ $flags $strict -I"$home" -fsyntax-only "$source" 2>"$SCRATCH/warn.log" || good="$cc: $(head -n 3 "$SCRATCH/warn.log")"
+        done
+        [ "$good" = yes ] && ok "$name $dtype: no warnings as C and C++" || not_ok "$name $dtype: no warnings as C and C++" "$good"
+        rm -rf "$SCRATCH/k"
+    done
+done
+
+# ---- valgrind ----
+if have valgrind; then
+    vg="valgrind -q --error-exitcode=99 --leak-check=full --errors-for-leak-kinds=definite"
+    check "valgrind: seqc ir" $vg "$SEQC" ir samples/fashion_mnist/model.py -o "$SCRATCH/o.ir"
+    check "valgrind: seqc opt" $vg "$SEQC" opt "$SCRATCH/o.ir" -o "$SCRATCH/o2.ir"
+    check "valgrind: seqc summary" $vg "$SEQC" summary samples/iris/model.py
+    for sample in iris regression; do
+        csv=$(ls samples/$sample/*.csv)
+        check "$sample builds for valgrind" "$SEQC" build samples/$sample/model.py --march x86-64-v3 --blas none -o "$SCRATCH/v"
+        check "valgrind: $sample trains" $vg "$SCRATCH/v" train --data "$csv" --normalize zscore --val-split 0.2 --epochs 2 --out "$SCRATCH/v.run"
+        check "valgrind: $sample predicts" $vg "$SCRATCH/v" predict --weights "$SCRATCH/v.run/last.safetensors" --input "$csv" --output "$SCRATCH/v.csv"
+    done
+else
+    skip valgrind "not installed"
+fi
+exit 0

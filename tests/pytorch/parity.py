@@ -1,0 +1,145 @@
+"""The same model file as a compiled program and under PyTorch: same seed, same numbers.
+
+For each pair of model file and data: initial weights equal to 1e-6; losses of the first 10 steps
+within 1e-5 relative and of the first 200 within 1e-2, which also says that the shuffles are equal.
+tests/run sets SEQC and SCRATCH; --full takes every pair, else a few. Prints "ok NAME" lines.
+"""
+import csv
+import gzip
+import json
+import os
+import struct
+import subprocess
+import sys
+
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, TensorDataset
+
+SEQC, SCRATCH = os.environ["SEQC"], os.environ["SCRATCH"]
+FASHION = os.environ.get("DATA", "/usr/share/datasets/fashion-mnist")
+STEPS = 200
+
+
+def report(name, why=""):
+    print(f"not ok {name}: {why}" if why else f"ok {name}", flush=True)
+
+
+def read_safetensors(path):
+    types = {"F32": np.float32, "F64": np.float64, "I64": np.int64}
+    with open(path, "rb") as f:
+        blob = f.read()
+    n = struct.unpack("<Q", blob[:8])[0]
+    head = json.loads(blob[8:8 + n])
+    head.pop("__metadata__", None)
+    return {k: np.frombuffer(blob[8 + n + h["data_offsets"][0]:8 + n + h["data_offsets"][1]],
+                             types[h["dtype"]]).reshape(h["shape"]) for k, h in head.items()}
+
+
+def run(*command):
+    done = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
+
+
+def torch_run(source, x, y):
+    """Initial weights and the losses of the first STEPS steps of an ordinary loop."""
+    scope = {"__name__": "model"}
+    exec(source, scope)
+    net, criterion, optimizer = scope["model"], scope["criterion"], scope["optimizer"]
+    first = {k: v.detach().clone().numpy() for k, v in net.state_dict().items()}
+    loader = DataLoader(TensorDataset(x, y), batch_size=scope["batch_size"], shuffle=True)
+    losses = []
+    while True:
+        for bx, by in loader:
+            optimizer.zero_grad()
+            loss = criterion(net(bx), by)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            if len(losses) == STEPS:
+                return first, losses, len(loader)
+
+
+def compare(name, path, x, y, data):
+    try:
+        with open(path) as f:
+            first, losses, per_epoch = torch_run(f.read(), x, y)
+        program, out = os.path.join(SCRATCH, "program"), os.path.join(SCRATCH, name.replace(" ", "_"))
+        run(SEQC, "build", path, "-o", program, "-q")
+        epochs = -(-STEPS // per_epoch)
+        run(program, "train", *data, "--epochs", "0", "--out", out + ".0", "--quiet")
+        run(program, "train", *data, "--epochs", str(epochs), "--out", out, "--log-steps", "--quiet")
+        ours = read_safetensors(out + ".0/last.safetensors")
+        worst = max(np.abs(ours[k] - v).max() for k, v in first.items())
+        with open(out + "/steps.csv") as f:
+            steps = [float(row["loss"]) for row in csv.DictReader(f)][:STEPS]
+    except (RuntimeError, OSError, KeyError, ValueError) as e:
+        report(name, str(e).strip().replace("\n", "\n    "))
+        return
+    report(f"{name}: initial weights", "" if worst <= 1e-6 else f"differ by {worst:.3g}")
+    far = [abs(a - b) / max(abs(b), 1e-30) for a, b in zip(steps, losses)]
+    report(f"{name}: loss of 10 steps",
+           "" if len(steps) >= STEPS and max(far[:10]) <= 1e-5 else f"{len(steps)} steps, {max(far[:10]):.3g} apart")
+    report(f"{name}: loss of {STEPS} steps", "" if max(far) <= 1e-2 else f"{max(far):.3g} apart")
+
+
+def npy_pair(name, x, y):
+    paths = [os.path.join(SCRATCH, f"{name}.{part}.npy") for part in "xy"]
+    for path, t in zip(paths, (x, y)):
+        np.save(path, t.numpy())
+    return ["--data", paths[0], "--labels", paths[1]]
+
+
+def read_csv(path):
+    with open(path) as f:
+        rows = list(csv.reader(f))[1:]
+    return np.array([[float(v) for v in r[:-1]] for r in rows], np.float32), [r[-1] for r in rows]
+
+
+def samples():
+    path = "samples/iris/iris.csv"
+    x, kinds = read_csv(path)
+    y = torch.tensor([sorted(set(kinds)).index(k) for k in kinds])
+    compare("iris", "samples/iris/model.py", torch.tensor(x), y, ["--data", path])
+
+    x, prices = read_csv("samples/regression/houses.csv")
+    x = torch.tensor((x - x.mean(0)) / x.std(0))
+    y = torch.tensor([[float(p)] for p in prices])
+    compare("regression", "samples/regression/model.py", x, y, npy_pair("houses", x, y))
+
+    images = FASHION + "/train-images-idx3-ubyte.gz"
+    if not os.path.exists(images):
+        print(f"skip fashion_mnist: no images at {FASHION}")
+        return
+    with gzip.open(images) as f:
+        x = torch.tensor(np.frombuffer(f.read()[16:], np.uint8).reshape(-1, 1, 28, 28) / np.float32(255))
+    with gzip.open(FASHION + "/train-labels-idx1-ubyte.gz") as f:
+        y = torch.tensor(np.frombuffer(f.read()[8:], np.uint8).astype(np.int64))
+    for name in ("fashion_mnist", "softmax_regression"):
+        compare(name, f"samples/{name}/model.py", x, y, ["--data", FASHION])
+
+
+def fixtures(full):
+    """The models of the fixtures, with enough rows for 200 steps."""
+    few = ["sgd_dampening", "sgd_nesterov", "sgd_decay", "adam_decay", "adamw_decay", "l1", "bce", "nll"]
+    more = ["wide", "init", "frozen", "nested", "gelu", "silu", "softplus_beta", "log_softmax", "cross_entropy",
+            "cross_entropy_prob", "cross_entropy_sum", "mse_sum", "l1_sum", "bce_logits", "sgd_momentum", "adam", "adamw"]
+    for name in few + (more if full else []):
+        draw = torch.Generator().manual_seed(1)
+        rows = 300
+        x = torch.randn(rows, 70 if name == "wide" else 5, generator=draw)
+        if name in ("nll", "cross_entropy", "cross_entropy_sum"):
+            y = torch.randint(0, 3, (rows,), generator=draw)
+        elif name in ("bce", "bce_logits"):
+            y = torch.rand(rows, 3, generator=draw)
+        elif name == "cross_entropy_prob":
+            y = torch.rand(rows, 3, generator=draw).softmax(1)
+        else:
+            y = torch.randn(rows, 3, generator=draw)
+        compare(name, f"tests/fixtures/models/{name}.py", x, y, npy_pair(name, x, y))
+
+
+torch.set_num_threads(1)
+samples()
+fixtures("--full" in sys.argv)
