@@ -161,14 +161,13 @@ static bool run(const Args *c, int *status, char **printed, char **message, Aren
     return ok;
 }
 
-/* Asks the compiler where a file of its own lies: -print-file-name=libz.a, -print-prog-name=ld.gold.
- * Null: it has none. */
-static const char *ask(const Args *cc, const char *question, const char *file, Arena *a)
+/* Where the compiler finds this library file; null: nowhere. */
+static const char *find_archive(const Args *cc, const char *file, Arena *a)
 {
     Args c = *cc;
     char *printed = NULL, *message = NULL;
     int status = 0;
-    push(&c, arena_printf(a, "-%s=%s", question, file));
+    push(&c, arena_printf(a, "-print-file-name=%s", file));
     if (!run(&c, &status, &printed, &message, a) || status)
         return NULL;
     printed[strcspn(printed, "\n")] = '\0';
@@ -177,7 +176,7 @@ static const char *ask(const Args *cc, const char *question, const char *file, A
 
 static void push_library(Args *c, const Args *cc, const char *name, Arena *a)
 {
-    const char *archive = ask(cc, "print-file-name", arena_printf(a, "lib%s.a", name), a);
+    const char *archive = find_archive(cc, arena_printf(a, "lib%s.a", name), a);
     push(c, archive ? archive : arena_printf(a, "-l%s", name));
 }
 
@@ -199,8 +198,8 @@ static void push_all(Args *c, const Args *cc, const char *source, const char *ou
     push(c, arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir));
     if (o->blas) {
         push_library(c, cc, "openblas", a);
-        if (ask(cc, "print-prog-name", "ld.gold", a))    /* ld takes a second for its archive */
-            push(c, "-fuse-ld=gold");
+        if (runnable("ld.gold", a))
+            push(c, "-fuse-ld=gold");    /* GNU ld takes a second for that archive */
     }
     push_library(c, cc, "z", a);
     push(c, "-lm");
