@@ -29,9 +29,9 @@ static void bash(void)
             words(cmd_option[i].argument);
             puts("' -- \"$cur\")); return ;;");
         }
-    fputs("    --stage|--passes) COMPREPLY=($(compgen -W 'shape", stdout);
+    fputs("    --stage|--passes) COMPREPLY=($(compgen -W '", stdout);
     for (int i = 0; i < pass_count; i++)
-        printf(" %s", pass_table[i].name);
+        printf("%s%s", i ? " " : "", pass_table[i].name);
     puts("' -- \"$cur\")); return ;;\n"
          "    esac\n"
          "    case ${COMP_WORDS[1]} in");

@@ -173,9 +173,9 @@ static void libraries(Arena *a)
     openblas(a);
     const char *zlib = first_match(a, "/usr/lib/*/libz.a");
     if (zlib)
-        row("zlib", zlib, "building seqc");
+        row("zlib", zlib, "programs read gzip files with it");
     else
-        row("zlib", "no static library", "only needed to build seqc");
+        missing("zlib", "programs read gzip files with it", "sudo apt-get install zlib1g-dev");
     const char *llvm = NULL;
     for (int v = 19; v >= 14 && !llvm; v--)
         if (first_match(a, arena_printf(a, "/usr/lib/llvm-%d/lib/libclang-cpp.so*", v)))

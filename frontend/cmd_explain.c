@@ -34,7 +34,6 @@ static void explain_pass(const PassInfo *p)
 static bool explain_list(const char *word)
 {
     if (strcmp(word, "passes") == 0) {
-        printf("%-14s the graphs as the model file says them\n", "shape");
         for (int i = 0; i < pass_count; i++)
             printf("%-14s %s\n", pass_table[i].name, pass_table[i].doc);
         return true;

@@ -41,12 +41,12 @@ static const char *const *choose_graphs(const Module *m, int64_t mode)
 
 static int unknown_pass(const Cmd *c, const char *word)
 {
-    char list[512] = "shape";
-    const char *names[64] = {"shape"};
-    int n = 1;
+    char list[512] = "";
+    const char *names[64];
+    int n = 0;
     for (int i = 0; i < pass_count && n < 64; i++) {
         size_t at = strlen(list);
-        snprintf(list + at, sizeof list - at, " %s", pass_table[i].name);
+        snprintf(list + at, sizeof list - at, "%s%s", i ? " " : "", pass_table[i].name);
         names[n++] = pass_table[i].name;
     }
     const char *near = cmd_nearest(word, names, n);
@@ -54,18 +54,19 @@ static int unknown_pass(const Cmd *c, const char *word)
                     near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
 }
 
+/* In the pipeline. */
 static int position(const char *stage)
 {
     for (int i = 0; i < pass_count; i++)
         if (strcmp(pass_table[i].name, stage) == 0)
             return i;
-    return -1;   /* shape */
+    return -1;
 }
 
 int cmd_ir(const Cmd *c)
 {
     const char *stage = c->text[OPT_stage];
-    if (stage && strcmp(stage, "shape") != 0 && !pass_find(stage))
+    if (stage && !pass_find(stage))
         return unknown_pass(c, stage);
     PassCtx ctx;
     Module *m = NULL;
