@@ -105,7 +105,7 @@ static Tree *tree(Parser *ps, ExOp op, Kind kind, Tree *a, Tree *b, Tree *c)
 
 static const char *kind_name(Kind k)
 {
-    return k == REAL ? "real" : k == INT ? "int" : k == BOOL ? "condition" : "number";
+    return k == REAL ? "a real" : k == INT ? "an int" : k == BOOL ? "a condition" : "a number";
 }
 
 /* The type that two numbers share. */
@@ -125,7 +125,7 @@ static Tree *binary(Parser *ps, const ExBinary *o, size_t at, Tree *a, Tree *b)
     snprintf(what, sizeof what, "'%s'", o->text);
     if (o->op == EX_AND || o->op == EX_OR) {
         if (a->kind != BOOL || b->kind != BOOL)
-            return fail(ps, at, "%s takes conditions, not a %s", what,
+            return fail(ps, at, "%s takes conditions, not %s", what,
                         kind_name(a->kind == BOOL ? b->kind : a->kind));
         return tree(ps, o->op, BOOL, a, b, NULL);
     }
@@ -212,7 +212,7 @@ static Tree *call(Parser *ps, const char *name, size_t at)
             return NULL;
         Kind wanted = to_real ? INT : REAL;
         if (in[k]->kind != wanted && in[k]->kind != OPEN)
-            return fail(ps, place, "%s() takes %s, not a %s", name,
+            return fail(ps, place, "%s() takes %s, not %s", name,
                         wanted == INT ? "an int" : "a real", kind_name(in[k]->kind));
     }
     if (!accept(ps, ')'))
@@ -283,8 +283,8 @@ static Tree *unary(Parser *ps)
     if (!t)
         return NULL;
     if ((c == '!') != (t->kind == BOOL))
-        return fail(ps, at, c == '!' ? "'!' takes a condition, not a %s"
-                                     : "'-' takes a number, not a %s", kind_name(t->kind));
+        return fail(ps, at, c == '!' ? "'!' takes a condition, not %s"
+                                     : "'-' takes a number, not %s", kind_name(t->kind));
     return tree(ps, c == '!' ? EX_NOT : EX_NEG, t->kind, t, NULL, NULL);
 }
 
@@ -316,7 +316,7 @@ static Tree *select_rest(Parser *ps, Tree *c)
     if (!accept(ps, '?'))
         return c;
     if (c->kind != BOOL)
-        return fail(ps, at, "'?' takes a condition, not a %s", kind_name(c->kind));
+        return fail(ps, at, "'?' takes a condition, not %s", kind_name(c->kind));
     Tree *a = parse_select(ps);
     if (!a)
         return NULL;

@@ -52,14 +52,20 @@ static bool open_type(const ExPool *p, Ex e)
 
 static void put_ex(Text *t, Ex e, int level, bool asked);
 
-/* asked: the place asks for an int; elsewhere a literal alone would be read as a real. */
+/* asked: the place asks for an int; elsewhere a literal alone would be read as a real, and a large
+ * one would be rounded on its way through int(). */
 static void put_int(Text *t, int64_t i, bool asked)
 {
+    const int64_t exact = INT64_C(1) << 53;
     char buf[48];
     if (i == INT64_MIN)
         snprintf(buf, sizeof buf, "int(-9223372036854775808)");
+    else if (asked)
+        snprintf(buf, sizeof buf, "%" PRId64, i);
+    else if (i >= -exact && i <= exact)
+        snprintf(buf, sizeof buf, "int(%" PRId64 ")", i);
     else
-        snprintf(buf, sizeof buf, asked ? "%" PRId64 : "int(%" PRId64 ")", i);
+        snprintf(buf, sizeof buf, "(int(0) + %" PRId64 ")", i);
     put(t, buf);
 }
 

@@ -55,6 +55,8 @@ static Ex simp_sub(ExPool *p, Ex a, Ex b)
         return two(p, EX_ADD, a, in(p, b, 0));
     if (negative(p, b))
         return two(p, EX_ADD, a, minus(p, b));
+    if (is(p, a, EX_NEG) && ex_eq(in(p, a, 0), b))
+        return two(p, EX_MUL, ex_num(p, -2), b);
     return none;
 }
 
