@@ -148,7 +148,7 @@ Val ir_try_add(Graph *g, Op op, Loc loc, const Type *type, const Val *in, int n_
         return (Val){0};
     for (int i = 0; i < n_attr; i++)
         if (ir_attr_info[sorted[i].id].kind == ATK_EXPR
-            && !ir_expr_check(g, op, s.in, n_in, sorted[i].u.s, &sorted[i].u.s, m->arena, err))
+            && !ir_expr_check(sorted[i].u.s, n_in, m->arena, &sorted[i].u.s, err))
             return (Val){0};
     if (!ir_shape_derive(&s, &x.type, why))
         return ir_fail(err, "%s: %.480s", info->name, why), (Val){0};
@@ -215,6 +215,11 @@ Val ir_state_val(Graph *g, State s)
     for (uint32_t i = 1; i < g->n_node; i++)
         if (g->node[i].op == OP_state && g->node[i].state.i == s.i)
             return (Val){i};
+    return ir_state_node(g, s);
+}
+
+Val ir_state_node(Graph *g, State s)
+{
     const StateInfo *info = ir_state(g->module, s);
     Node x = {.op = OP_state, .state = s, .type = info->type, .loc = info->loc};
     return push_node(g, &x);
@@ -259,14 +264,23 @@ void ir_update(Graph *g, State s, Val v)
     push_root(g, (Root){ROOT_UPDATE, NULL, s, v});
 }
 
-/* The expression of a map: real, of operands that are there, integer operands inside real(). The
- * canonical text is what is kept. */
-bool ir_expr_check(const Graph *g, Op op, const Type *const *in, int n_in, const char *f,
-                   const char **canonical, Arena *a, char err[IR_ERR])
+/* The expression of a map: real, and of operands that are there. Its canonical text, in a, is what is kept. */
+bool ir_expr_check(const char *f, int n_in, Arena *a, const char **canonical, char err[IR_ERR])
 {
-    (void)g, (void)op, (void)in, (void)n_in, (void)a;
-    if (!f || !*f)
-        return ir_fail(err, "the expression is empty");
-    *canonical = f;
-    return true;
+    char why[EX_ERR];
+    Arena *scratch = arena_new();
+    ExPool *p = ex_pool(scratch);
+    Ex e = ex_parse(p, f ? f : "", NULL, why);
+    bool ok = true;
+    if (!e.i)
+        ok = ir_fail(err, "the expression \"%.200s\": %s", f ? f : "", why);
+    else if (ex_node(p, e)->type != EXT_REAL)
+        ok = ir_fail(err, "the expression \"%.200s\" is not a real number", f);
+    else if (n_in < EX_MAX_ARGS && ex_args_used(p, e) >> n_in)
+        ok = ir_fail(err, "the expression \"%.200s\" reads more than the %d operand%s", f, n_in,
+                     n_in == 1 ? "" : "s");
+    else
+        *canonical = ex_print(a, p, e);
+    arena_free(scratch);
+    return ok;
 }

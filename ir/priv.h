@@ -56,12 +56,36 @@ bool ir_type_is_given(Op op);        /* the text or the caller says it */
 
 /* build.c */
 bool ir_attrs_check(Op op, const Attr *attr, int n_attr, char err[IR_ERR]);
-bool ir_expr_check(const Graph *g, Op op, const Type *const *in, int n_in, const char *f,
-                   const char **canonical, Arena *a, char err[IR_ERR]);
+bool ir_expr_check(const char *f, int n_in, Arena *a, const char **canonical, char err[IR_ERR]);
+Val ir_state_node(Graph *g, State s);                    /* of a state that the graph has no node of yet */
 
-/* print.c */
-void ir_write_string(FILE *out, const char *s);          /* quoted, with escapes */
+/* look_kernel.c */
+/* Facts about all values of a graph with kernels. */
+typedef struct Stored {
+    Val *base;                       /* [n_node]: through views */
+    int *by;                         /* [n_node]: the kernel that stores it; -1: none */
+    int *last;                       /* [n_node]: the last kernel that reads it from outside; -1 */
+    bool *rooted;                    /* [n_node]: a root reads it, through views */
+    int *first_of;                   /* [n_node + 1]: where its kernels start in member_of */
+    int *member_of;                  /* kernels of each node, ascending */
+} Stored;
+Stored ir_stored(const Graph *g, Arena *a);
+bool ir_is_member(const Stored *s, Val v, int kernel);
+int64_t ir_kernel_bytes_of(const Graph *g, int k, const Stored *s);
+
+/* text.c */
+/* A string that grows in an arena. */
+typedef struct Str { Arena *arena; char *s; size_t n, cap; } Str;
+void str_add(Str *t, const char *s, size_t n);
+void str_fmt(Str *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void str_pad(Str *t, size_t count);                      /* blanks */
+void str_quoted(Str *t, const char *s);                  /* in quotes, with escapes */
+void str_name(Str *t, const char *s);                    /* bare where it can be, else quoted */
+const char *ir_count_text(double x, const char *unit, char buf[32]);   /* 51.4 MFLOP */
 bool ir_prints_graph(const char *name, const char *const *graphs);
+int *ir_numbers(const Graph *g, Arena *a);               /* [n_node]: printed numbers; -1: a state */
+void str_val(Str *t, const Graph *g, const int *number, Val v);
+void str_attr(Str *t, const Attr *x);
 
 /* verify_plan.c */
 bool ir_verify_kernels(const Graph *g, char err[IR_ERR]);

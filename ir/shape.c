@@ -168,21 +168,16 @@ static bool shape_map(const ShapeIn *s, Type *out, char err[IR_ERR])
     *out = plain(DT_NONE, 0, ir_dim(0), ir_dim(0));
     for (int i = 0; i < s->n_in; i++) {
         const Type *t = s->in[i];
+        if (!need_real(s, i, err))
+            return false;
         if (!broadcast(&out->shape, &t->shape))
             return ir_fail(err, "operand %d, %s, does not broadcast with %s", i + 1, T(t),
                            ir_shape_text(&out->shape, (char[IR_TYPE_TEXT]){0}));
-        if (!ir_dtype_real(t->dtype)) {
-            if (s->op != OP_map)
-                return need_real(s, i, err);
-            continue;
-        }
         if (out->dtype != DT_NONE && out->dtype != t->dtype)
             return ir_fail(err, "operand %d is %s, but an earlier one has elements of %s", i + 1, T(t),
                            ir_dtype_name(out->dtype));
         out->dtype = t->dtype;
     }
-    if (out->dtype == DT_NONE)
-        out->dtype = s->g->module->real;
     return map_layout(s, out, err);
 }
 

@@ -1,0 +1,29 @@
+/* ir/parse.h: what the files of the parser share. */
+#ifndef SEQC_IR_PARSE_H
+#define SEQC_IR_PARSE_H
+#include "ir/lex.h"
+
+/* Numbers of the current graph as the text writes them: any, in any order, each once. */
+typedef struct { int64_t number; uint32_t val; } NumberSlot;   /* val 0: free */
+typedef struct Parser {
+    Lex l;
+    Module *m;
+    Graph *g;                        /* null before the first */
+    Arena *scratch;
+    NumberSlot *slot; uint32_t cap, count;
+    uint32_t *state_node;            /* [n_state]: its node in g; 0: none yet */
+    uint32_t n_state_node;
+    int n_named;                     /* inputs and scalars of g */
+} Parser;
+
+/* A %number or a state's key; none with a message. */
+Val parse_val(Parser *p);
+void parse_program_line(Parser *p, Word word);           /* a line whose first word was read */
+bool parse_is_program_word(Word word);
+void parse_kernel_line(Parser *p, Word word);
+void parse_buffers_head(Parser *p);                      /* after the graph's name */
+void parse_buffer_line(Parser *p);
+/* Moves what the lines said into the graph. */
+void parse_kernels_done(Parser *p);
+void parse_buffers_done(Parser *p);
+#endif

@@ -1,0 +1,201 @@
+/* ir/parse_program.c: the lines of the program section. */
+#include "ir/parse.h"
+#include <string.h>
+
+static void line_program(Parser *p)
+{
+    if (!lex_at_end(&p->l))
+        p->m->prog.name = lex_string(&p->l, "the program's name in quotes");
+}
+
+static void line_loss(Parser *p)
+{
+    p->m->prog.loss = lex_string(&p->l, "the loss in quotes");
+}
+
+static void line_optimizer(Parser *p)
+{
+    p->m->prog.optimizer = lex_string(&p->l, "the optimizer in quotes");
+}
+
+static void line_target(Parser *p)
+{
+    int kind = lex_choice(&p->l, "a target (none class index real)", ir_target_name, 4);
+    p->m->prog.target = kind < 0 ? TARGET_NONE : (TargetKind)kind;
+    if (!lex_at_end(&p->l))
+        p->m->prog.n_classes = lex_int(&p->l, 1, IR_MAX_ELEMS, "the number of classes");
+}
+
+static void line_lr(Parser *p)
+{
+    p->m->prog.lr = lex_real(&p->l, "a learning rate");
+}
+
+static void line_batch(Parser *p)
+{
+    p->m->prog.batch = lex_int(&p->l, 1, IR_MAX_CAPACITY, "the batch");
+}
+
+static void line_epochs(Parser *p)
+{
+    p->m->prog.epochs = lex_int(&p->l, 0, INT64_MAX, "the epochs");
+}
+
+static void line_seed(Parser *p)
+{
+    p->m->prog.seed = lex_int(&p->l, INT64_MIN, INT64_MAX, "the seed");
+}
+
+static void line_shuffle(Parser *p)
+{
+    static const char *const answer[] = {"no", "yes"};
+    int i = lex_choice(&p->l, "yes or no", answer, 2);
+    p->m->prog.shuffle = i == 1 ? TRI_YES : TRI_NO;
+}
+
+static void line_drop_last(Parser *p)
+{
+    p->m->prog.drop_last = true;
+}
+
+static Shape sample(Parser *p)
+{
+    size_t at = lex_here(&p->l);
+    Shape s = lex_shape(&p->l);
+    Type t = ir_type_of(DT_f64, s);
+    char why[IR_ERR];
+    if (!p->l.failed && ir_has_n(&s))
+        lex_fail(&p->l, at, "the shape of one sample has no batch axis");
+    else if (!p->l.failed && !ir_type_sound(&t, 1, why))
+        lex_fail(&p->l, at, "%.400s", why);
+    return s;
+}
+
+static void line_input(Parser *p)
+{
+    p->m->prog.input = sample(p);
+}
+
+static void line_target_shape(Parser *p)
+{
+    p->m->prog.target_shape = sample(p);
+}
+
+static void line_output(Parser *p)
+{
+    p->m->prog.output = sample(p);
+}
+
+static void line_layer(Parser *p)
+{
+    Lex *l = &p->l;
+    Layer x = {.path = lex_string(l, "a layer's path in quotes")};
+    x.text = lex_string(l, "a layer's text in quotes");
+    lex_need(l, ':');
+    x.out = lex_type(l);
+    lex_need_word(l, "params");
+    x.params = lex_int(l, 0, INT64_MAX, "the number of parameters");
+    x.loc = lex_place(l);
+    if (!l->failed)
+        ir_layer(p->m, x);
+}
+
+static void line_metric(Parser *p)
+{
+    int i = lex_choice(&p->l, "a metric (accuracy mae r2)", ir_metric_name, 3);
+    if (i >= 0)
+        ir_metric(p->m, (Metric)i);
+}
+
+static void line_draw(Parser *p)
+{
+    Lex *l = &p->l;
+    Draw d = {.kind = DRAW_SEED};
+    if (lex_peek(l) == '"')
+        d.state = lex_state(l);
+    size_t at = lex_here(l);
+    int kind = lex_choice(l, "a draw", ir_draw_name, 6);
+    if (l->failed)
+        return;
+    d.kind = (DrawKind)kind;
+    bool fills = d.kind == DRAW_UNIFORM || d.kind == DRAW_NORMAL || d.kind == DRAW_CONSTANT;
+    if (fills != (d.state.i != 0))
+        lex_fail(l, at, fills ? "%s needs a state before it" : "%s takes no state", ir_draw_name[kind]);
+    if (d.kind == DRAW_SKIP_UNIFORM || d.kind == DRAW_SKIP_NORMAL)
+        d.elems = lex_int(l, 0, INT64_MAX, "the number of elements");
+    else
+        d.a = lex_real(l, "a number");
+    if (d.kind == DRAW_UNIFORM || d.kind == DRAW_NORMAL)
+        d.b = lex_real(l, "a second number");
+    if (!l->failed)
+        ir_draw(p->m, d);
+}
+
+static void line_scalar(Parser *p)
+{
+    const char *name = lex_string(&p->l, "a scalar's name in quotes");
+    const char *f = lex_string(&p->l, "its expression in quotes");
+    if (!p->l.failed)
+        ir_scalar_def(p->m, name, f);
+}
+
+static void line_group(Parser *p)
+{
+    Lex *l = &p->l;
+    OptSetting *setting = NULL;
+    State *param = NULL;
+    int cap_setting = 0, cap_param = 0;
+    OptGroup g = {.rule = lex_name(l, "a rule")};
+    while (!l->failed && lex_peek(l) != '{') {
+        if (g.n_setting == cap_setting) {
+            int cap = cap_setting ? cap_setting * 2 : 8;
+            setting = arena_grow(p->scratch, setting, (size_t)cap_setting, (size_t)cap, sizeof *setting);
+            cap_setting = cap;
+        }
+        setting[g.n_setting].name = lex_name(l, "a setting or '{'");
+        lex_need(l, '=');
+        setting[g.n_setting++].value = lex_real(l, "a number");
+    }
+    lex_need(l, '{');
+    while (!l->failed && !lex_accept(l, '}')) {
+        if (g.n_param == cap_param) {
+            int cap = cap_param ? cap_param * 2 : 8;
+            param = arena_grow(p->scratch, param, (size_t)cap_param, (size_t)cap, sizeof *param);
+            cap_param = cap;
+        }
+        param[g.n_param++] = lex_state(l);
+    }
+    g.loc = lex_place(l);
+    g.setting = setting;
+    g.param = param;
+    if (!l->failed)
+        ir_group(p->m, g);
+}
+
+static const struct { const char *word; void (*line)(Parser *); } line[] = {
+    {"program", line_program}, {"loss", line_loss}, {"optimizer", line_optimizer},
+    {"target", line_target}, {"lr", line_lr}, {"batch", line_batch}, {"epochs", line_epochs},
+    {"seed", line_seed}, {"shuffle", line_shuffle}, {"drop_last", line_drop_last},
+    {"input", line_input}, {"target_shape", line_target_shape}, {"output", line_output},
+    {"layer", line_layer}, {"metric", line_metric}, {"draw", line_draw}, {"scalar", line_scalar},
+    {"group", line_group},
+};
+enum { N_LINES = sizeof line / sizeof *line };
+
+static int find(Word word)
+{
+    for (int i = 0; i < N_LINES; i++)
+        if (lex_is(word, line[i].word))
+            return i;
+    return -1;
+}
+
+bool parse_is_program_word(Word word)
+{
+    return find(word) > 0;
+}
+
+void parse_program_line(Parser *p, Word word)
+{
+    line[find(word)].line(p);
+}

@@ -1,0 +1,404 @@
+/* ir/print.c: a module as exact text.
+ *
+ * One fact a line; what the parser derives again is printed for people. Columns are aligned inside a
+ * section by widths that follow from the section's rows alone, so the same module gives the same
+ * bytes. Comments (# …) are derived facts that the parser skips. Grammar: ir/parse.c. */
+#include "ir/priv.h"
+#include <string.h>
+
+enum { MAX_LEFT = 72, MAX_MIDDLE = 40, MAX_LINE = 100 };
+
+/* One row of a section: left [: middle] [@ place]. */
+typedef struct Row { Str left, middle; Loc loc; } Row;
+typedef struct Rows { Arena *arena; Row *row; size_t n, cap; const char *sign; } Rows;
+
+static Row *row_add(Rows *r, Loc loc)
+{
+    if (r->n == r->cap) {
+        size_t cap = r->cap ? r->cap * 2 : 32;
+        r->row = arena_grow(r->arena, r->row, r->n, cap, sizeof *r->row);
+        r->cap = cap;
+    }
+    Row *x = &r->row[r->n++];
+    *x = (Row){{r->arena, NULL, 0, 0}, {r->arena, NULL, 0, 0}, loc};
+    return x;
+}
+
+static void str_place(Str *t, const Module *m, Loc loc)
+{
+    if (!loc.file || loc.file >= m->n_file)
+        return;
+    const char *name = m->file[loc.file];
+    bool bare = *name != '\0';
+    for (const char *c = name; *c && bare; c++)
+        bare = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')
+            || *c == '_' || *c == '.' || *c == '-';
+    str_add(t, "@ ", 2);
+    if (bare)
+        str_add(t, name, strlen(name));
+    else
+        str_quoted(t, name);
+    str_fmt(t, ":%u:%u", loc.line, loc.col);
+}
+
+/* Longer cells than the limits do not widen a column; they just push their own row's rest. */
+static void rows_print(Str *t, const Module *m, const Rows *r)
+{
+    size_t left = 0, middle = 0;
+    for (size_t i = 0; i < r->n; i++) {
+        const Row *x = &r->row[i];
+        if (x->left.n > left && x->left.n <= MAX_LEFT)
+            left = x->left.n;
+        if (x->middle.n > middle && x->middle.n <= MAX_MIDDLE)
+            middle = x->middle.n;
+    }
+    for (size_t i = 0; i < r->n; i++) {
+        const Row *x = &r->row[i];
+        str_add(t, x->left.s, x->left.n);
+        if (x->middle.n) {
+            str_pad(t, x->left.n < left ? left - x->left.n : 0);
+            str_fmt(t, " %s ", r->sign);
+            str_add(t, x->middle.s, x->middle.n);
+        }
+        if (x->loc.file && x->loc.file < m->n_file) {
+            str_pad(t, 2 + (x->middle.n && x->middle.n < middle ? middle - x->middle.n : 0));
+            str_place(t, m, x->loc);
+        }
+        str_add(t, "\n", 1);
+    }
+}
+
+static void str_type(Str *t, const Type *type)
+{
+    char buf[IR_TYPE_TEXT];
+    const char *text = ir_type_text(type, buf);
+    str_add(t, text, strlen(text));
+}
+
+/* ---- head, states, program ---- */
+
+static void print_head(Str *t, const Module *m)
+{
+    str_fmt(t, "seqc.ir %d\n", IR_VERSION);
+    for (int i = 1; i < m->n_file; i++) {
+        str_add(t, "file ", 5);
+        str_quoted(t, m->file[i]);
+        str_add(t, "\n", 1);
+    }
+    str_fmt(t, "batch n <= %lld\nreal %s\nstage ", (long long)m->capacity, ir_dtype_name(m->real));
+    str_name(t, m->stage);
+    str_add(t, "\n", 1);
+}
+
+static void print_states(Str *t, const Module *m)
+{
+    Rows rows = {.arena = t->arena, .sign = ":"};
+    for (uint32_t i = 1; i < m->n_state; i++) {
+        const StateInfo *s = &m->state[i];
+        Row *x = row_add(&rows, s->loc);
+        str_add(&x->left, "state ", 6);
+        str_quoted(&x->left, s->key);
+        str_type(&x->middle, &s->type);
+        str_fmt(&x->middle, " %s", ir_role_name[s->role]);
+    }
+    if (rows.n)
+        str_add(t, "\n", 1);
+    rows_print(t, m, &rows);
+}
+
+static void str_word_quoted(Str *t, const char *word, const char *text)
+{
+    if (!text)
+        return;
+    str_fmt(t, "%s ", word);
+    str_quoted(t, text);
+    str_add(t, "\n", 1);
+}
+
+static void str_sample(Str *t, const char *word, const Shape *s)
+{
+    char buf[IR_TYPE_TEXT];
+    if (s->rank)
+        str_fmt(t, "%s %s\n", word, ir_shape_text(s, buf));
+}
+
+static bool program_is_empty(const Program *p)
+{
+    bool zero = p->lr == 0 && !(1 / p->lr < 0);
+    return !p->name && !p->loss && !p->optimizer && !p->target && !p->n_classes && zero && !p->batch
+        && p->epochs == -1 && p->seed == -1 && p->shuffle == TRI_UNSET && !p->drop_last
+        && !p->input.rank && !p->target_shape.rank && !p->output.rank && !p->n_draw && !p->n_scalar
+        && !p->n_group && !p->n_layer && !p->n_metric;
+}
+
+static void print_settings(Str *t, const Program *p)
+{
+    str_add(t, "\nprogram", 8);
+    if (p->name)
+        str_word_quoted(t, "", p->name);
+    else
+        str_add(t, "\n", 1);
+    str_word_quoted(t, "loss", p->loss);
+    str_word_quoted(t, "optimizer", p->optimizer);
+    if (p->target || p->n_classes)
+        str_fmt(t, "target %s", ir_target_name[p->target]);
+    if (p->n_classes)
+        str_fmt(t, " %lld", (long long)p->n_classes);
+    if (p->target || p->n_classes)
+        str_add(t, "\n", 1);
+    if (p->lr != 0 || 1 / p->lr < 0)
+        str_fmt(t, "lr %s\n", ir_real_string(p->lr, t->arena));
+    if (p->batch)
+        str_fmt(t, "batch %lld\n", (long long)p->batch);
+    if (p->epochs != -1)
+        str_fmt(t, "epochs %lld\n", (long long)p->epochs);
+    if (p->seed != -1)
+        str_fmt(t, "seed %lld\n", (long long)p->seed);
+    if (p->shuffle != TRI_UNSET)
+        str_fmt(t, "shuffle %s\n", p->shuffle == TRI_YES ? "yes" : "no");
+    if (p->drop_last)
+        str_add(t, "drop_last\n", 10);
+    str_sample(t, "input", &p->input);
+    str_sample(t, "target_shape", &p->target_shape);
+    str_sample(t, "output", &p->output);
+}
+
+static void print_draw(Str *t, const Module *m, const Draw *d)
+{
+    const char *a = ir_real_string(d->a, t->arena), *b = ir_real_string(d->b, t->arena);
+    const char *word = ir_draw_name[d->kind];
+    str_add(t, "draw ", 5);
+    if (d->state.i) {
+        str_quoted(t, ir_state(m, d->state)->key);
+        str_add(t, " ", 1);
+    }
+    if (d->kind == DRAW_SKIP_UNIFORM || d->kind == DRAW_SKIP_NORMAL)
+        str_fmt(t, "%s %lld\n", word, (long long)d->elems);
+    else if (d->kind == DRAW_SEED || d->kind == DRAW_CONSTANT)
+        str_fmt(t, "%s %s\n", word, a);
+    else
+        str_fmt(t, "%s %s %s\n", word, a, b);
+}
+
+static void print_group(Str *t, const Module *m, const OptGroup *g)
+{
+    str_add(t, "group ", 6);
+    str_name(t, g->rule);
+    for (int i = 0; i < g->n_setting; i++) {
+        str_add(t, " ", 1);
+        str_name(t, g->setting[i].name);
+        str_fmt(t, "=%s", ir_real_string(g->setting[i].value, t->arena));
+    }
+    str_add(t, " {", 2);
+    for (int i = 0; i < g->n_param; i++) {
+        str_add(t, " ", 1);
+        str_quoted(t, ir_state(m, g->param[i])->key);
+    }
+    str_add(t, " }", 2);
+    if (g->loc.file && g->loc.file < m->n_file) {
+        str_add(t, "  ", 2);
+        str_place(t, m, g->loc);
+    }
+    str_add(t, "\n", 1);
+}
+
+static void print_program(Str *t, const Module *m)
+{
+    const Program *p = &m->prog;
+    if (program_is_empty(p))
+        return;
+    print_settings(t, p);
+    Rows rows = {.arena = t->arena, .sign = ":"};
+    for (int i = 0; i < p->n_layer; i++) {
+        Row *x = row_add(&rows, p->layer[i].loc);
+        str_add(&x->left, "layer ", 6);
+        str_quoted(&x->left, p->layer[i].path);
+        str_add(&x->left, " ", 1);
+        str_quoted(&x->left, p->layer[i].text);
+        str_type(&x->middle, &p->layer[i].out);
+        str_fmt(&x->middle, " params %lld", (long long)p->layer[i].params);
+    }
+    rows_print(t, m, &rows);
+    for (int i = 0; i < p->n_metric; i++)
+        str_fmt(t, "metric %s\n", ir_metric_name[p->metric[i]]);
+    for (int i = 0; i < p->n_draw; i++)
+        print_draw(t, m, &p->draw[i]);
+    for (int i = 0; i < p->n_scalar; i++) {
+        str_add(t, "scalar ", 7);
+        str_quoted(t, p->scalar[i].name);
+        str_add(t, " ", 1);
+        str_quoted(t, p->scalar[i].f);
+        str_add(t, "\n", 1);
+    }
+    for (int i = 0; i < p->n_group; i++)
+        print_group(t, m, &p->group[i]);
+}
+
+/* ---- graphs ---- */
+
+static void print_node(Row *row, const Graph *g, const int *number, uint32_t i, int width)
+{
+    const Node *x = &g->node[i];
+    int pad = width - snprintf(NULL, 0, "%d", number[i]);
+    str_fmt(&row->left, "%%%d%*s = %s", number[i], pad, "", ir_op[x->op].name);
+    if (x->name) {
+        str_add(&row->left, " ", 1);
+        str_quoted(&row->left, x->name);
+    }
+    for (int j = 0; j < x->n_in; j++) {
+        str_add(&row->left, ", ", j ? 2 : 0);
+        str_add(&row->left, " ", j ? 0 : 1);
+        str_val(&row->left, g, number, x->in[j]);
+    }
+    for (int j = 0; j < x->n_attr; j++) {
+        str_add(&row->left, j ? " " : " {", j ? 1 : 2);
+        str_attr(&row->left, &x->attr[j]);
+    }
+    str_add(&row->left, "}", x->n_attr ? 1 : 0);
+    str_type(&row->middle, &x->type);
+}
+
+/* Roots of one kind share a line as long as it is not full. */
+static void print_roots(Str *t, const Graph *g, const int *number)
+{
+    static const char *const word[] = {"return", "grad", "update"};
+    size_t start = t->n;
+    for (int i = 0; i < g->n_root; i++) {
+        const Root *r = &g->root[i];
+        Str one = {.arena = t->arena};
+        if (r->kind == ROOT_RETURN)
+            str_name(&one, r->name);
+        else
+            str_quoted(&one, ir_state(g->module, r->state)->key);
+        str_add(&one, "=", 1);
+        str_val(&one, g, number, r->val);
+        bool joins = i && g->root[i - 1].kind == r->kind && t->n - start + one.n + 2 <= MAX_LINE;
+        if (!joins) {
+            str_add(t, "\n", i ? 1 : 0);
+            start = t->n;
+            str_fmt(t, "%s ", word[r->kind]);
+        } else {
+            str_add(t, ", ", r->kind == ROOT_RETURN ? 0 : 1);
+            str_add(t, " ", 1);
+        }
+        str_add(t, one.s, one.n);
+    }
+    str_add(t, "\n", g->n_root ? 1 : 0);
+}
+
+static void print_kernels(Str *t, const Graph *g, const int *number)
+{
+    Rows rows = {.arena = t->arena, .sign = "#"};
+    Stored stored = ir_stored(g, t->arena);
+    size_t name_width = 0;
+    for (int k = 0; k < g->n_kernel; k++) {
+        size_t n = strlen(ir_kernel_name(g, k, t->arena));
+        name_width = n > name_width ? n : name_width;
+    }
+    for (int k = 0; k < g->n_kernel; k++) {
+        const Kernel *x = &g->kernel[k];
+        const char *name = ir_kernel_name(g, k, t->arena);
+        char flop[32], bytes[32];
+        Row *row = row_add(&rows, (Loc){0});
+        str_fmt(&row->left, "k%d %s", k, name);
+        str_pad(&row->left, name_width - strlen(name) + (k < 10 && g->n_kernel > 10));
+        str_add(&row->left, " {", 2);
+        for (int i = 0; i < x->n_member; i++) {
+            str_add(&row->left, " ", 1);
+            str_val(&row->left, g, number, x->member[i]);
+        }
+        str_fmt(&row->left, " } %s", ir_algo[x->algo].name);
+        if (x->tile[0] || x->tile[1])
+            str_fmt(&row->left, " tile %lldx%lld", (long long)x->tile[0], (long long)x->tile[1]);
+        if (x->micro[0] || x->micro[1])
+            str_fmt(&row->left, " micro %lldx%lld", (long long)x->micro[0], (long long)x->micro[1]);
+        str_fmt(&row->middle, "%s, %s", ir_count_text(ir_kernel_flop(g, k), "FLOP", flop),
+                ir_count_text((double)ir_kernel_bytes_of(g, k, &stored), "B", bytes));
+    }
+    str_add(t, "kernels ", 8);
+    str_name(t, g->name);
+    str_add(t, "\n", 1);
+    rows_print(t, g->module, &rows);
+}
+
+static void print_buffers(Str *t, const Graph *g, const int *number)
+{
+    str_add(t, "buffers ", 8);
+    str_name(t, g->name);
+    str_fmt(t, " arena %lld bound %lld worker %lld\n", (long long)g->arena_bytes,
+            (long long)g->bound_bytes, (long long)g->worker_bytes);
+    for (int i = 0; i < g->n_buffer; i++) {
+        const Buffer *b = &g->buffer[i];
+        if (b->kind == BUF_SCRATCH)
+            str_add(t, "scratch", 7);
+        else
+            str_val(t, g, number, b->val);
+        if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH)
+            str_fmt(t, " @%lld %lld", (long long)b->offset_bytes, (long long)b->bytes);
+        if (b->kind == BUF_STATE) {
+            str_add(t, " state ", 7);
+            str_quoted(t, ir_state(g->module, b->state)->key);
+        }
+        if (b->kind == BUF_OUT)
+            str_fmt(t, " out %d", b->out);
+        str_fmt(t, " k%d..k%d", b->first, b->last);
+        if (b->in_place_of.i) {
+            str_add(t, " in ", 4);
+            str_val(t, g, number, b->in_place_of);
+        }
+        str_add(t, "\n", 1);
+    }
+}
+
+static void print_graph(Str *t, const Graph *g)
+{
+    Rows rows = {.arena = t->arena, .sign = ":"};
+    int *number = ir_numbers(g, t->arena), last = 0;
+    for (uint32_t i = 1; i < g->n_node; i++)
+        last = number[i] > last ? number[i] : last;
+    int width = snprintf(NULL, 0, "%d", last);
+    str_add(t, "\ngraph ", 7);
+    str_name(t, g->name);
+    str_add(t, "\n", 1);
+    for (uint32_t i = 1; i < g->n_node; i++)
+        if (number[i] >= 0)
+            print_node(row_add(&rows, g->node[i].loc), g, number, i, width);
+    rows_print(t, g->module, &rows);
+    print_roots(t, g, number);
+    if (g->has_kernels)
+        print_kernels(t, g, number);
+    if (g->has_plan)
+        print_buffers(t, g, number);
+}
+
+static void print_module(Str *t, const Module *m, const char *const *graphs)
+{
+    print_head(t, m);
+    print_states(t, m);
+    print_program(t, m);
+    for (int i = 0; i < m->n_graph; i++)
+        if (ir_prints_graph(m->graph[i]->name, graphs))
+            print_graph(t, m->graph[i]);
+    if (m->state_bytes < 0)
+        return;
+    str_fmt(t, "\nbuffers states %lld\n", (long long)m->state_bytes);
+    for (uint32_t i = 1; i < m->n_state; i++) {
+        str_quoted(t, m->state[i].key);
+        str_fmt(t, " @%lld\n", (long long)m->state[i].offset_bytes);
+    }
+}
+
+void ir_print(const Module *m, FILE *out, const char *const *graphs)
+{
+    Str t = {.arena = arena_new()};
+    print_module(&t, m, graphs);
+    fwrite(t.s, 1, t.n, out);
+    arena_free(t.arena);
+}
+
+char *ir_print_string(const Module *m, Arena *a)
+{
+    Str t = {.arena = a};
+    print_module(&t, m, NULL);
+    return t.s;
+}
