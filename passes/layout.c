@@ -21,7 +21,8 @@
 #include "passes/rules.h"
 #include "passes/stages.h"
 
-enum { CLOCK_HZ = 3000000000u, BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, MIN_ACCUMULATORS = 8 };
+static const double clock_hz = 3e9;
+enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, MIN_ACCUMULATORS = 8 };
 
 /* Work that is worth a task of its own, and tasks that are enough for any machine. */
 static const double task_flop = 2e6;
@@ -99,7 +100,7 @@ static double cost_gemm(const Problem *p, const Target *t, const Choice *c)
     double a_bytes = m * k * (double)p->elem_bytes;
     double reread = a_bytes > (double)t->l2_bytes / 2
                   ? a_bytes * padded / (double)c->tile[1] / BYTES_PER_CYCLE : 0;
-    return (compute + pack + reread) / CLOCK_HZ;
+    return (compute + pack + reread) / clock_hz;
 }
 
 static double cost_blas(const Problem *p, const Target *t, const Choice *c)
@@ -108,7 +109,7 @@ static double cost_blas(const Problem *p, const Target *t, const Choice *c)
     double share = 0.9 * m / (m + 32) * l / (l + 32);
     double tasks = (double)(ceil_div(p->m, c->tile[0]) * ceil_div(p->l, c->tile[1]));
     double compute = m * l * (double)p->k / (peak_per_cycle(p, t) * share);
-    return (compute + BLAS_CALL_CYCLES * tasks) / CLOCK_HZ;
+    return (compute + BLAS_CALL_CYCLES * tasks) / clock_hz;
 }
 
 /* Products are not maps, rows, reductions or moves. */

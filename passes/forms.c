@@ -1,0 +1,307 @@
+/* passes/forms.c: what a kernel may be made of.
+ *
+ * Forms by their root: a product with a MAP epilogue; a row program; a reduction with a MAP prologue
+ * and epilogue; maps of one element count; a single node of any kind. fuse only proposes groups, this
+ * file is the one place that says which of them code can be generated for.
+ * It does not know orders: cycles are fuse's concern. */
+#include "passes/kernels.h"
+#include <string.h>
+
+Flow pass_flow(const Graph *g, Arena *a)
+{
+    size_t n = g->n_node;
+    Flow f = { arena_alloc(a, n, sizeof(Val)), arena_alloc(a, n, sizeof(bool)), NULL,
+               arena_alloc(a, n + 2, sizeof(uint32_t)),
+               arena_alloc(a, g->module->n_state, sizeof(Val)) };
+    for (uint32_t i = 1; i < n; i++) {
+        OpKind kind = ir_op[g->node[i].op].kind;
+        f.base[i] = kind == KIND_VIEW ? f.base[g->node[i].in[0].i] : (Val){ i };
+        f.grouped[i] = kind != KIND_VIEW && kind != KIND_LEAF;
+    }
+    for (int r = 0; r < g->n_root; r++)
+        if (g->root[r].kind == ROOT_UPDATE)
+            f.update_of[g->root[r].state.i] = f.base[g->root[r].val.i];
+    /* Counted, summed, filled: twice the same walk. */
+    for (int fill = 0; fill < 2; fill++) {
+        for (uint32_t i = 1; i < n; i++) {
+            const Node *x = &g->node[i];
+            for (int k = 0; f.grouped[i] && k < x->n_in; k++) {
+                Val b = f.base[x->in[k].i], from = b, to = { i };
+                if (ir_is(g, b, OP_state)) {
+                    from = to;
+                    to = f.update_of[ir_node(g, b)->state.i];
+                }
+                if (!to.i || to.i == from.i || !f.grouped[from.i] || !f.grouped[to.i]) continue;
+                if (fill) f.next[--f.at[from.i + 1]] = to.i;
+                else f.at[from.i + 1]++;
+            }
+        }
+        if (fill) break;
+        for (size_t i = 0; i <= n; i++) f.at[i + 1] += f.at[i];
+        f.next = arena_alloc(a, (size_t)f.at[n + 1] + 1, sizeof *f.next);
+    }
+    /* Filling moved each start down from the next one's place. */
+    for (size_t i = 0; i <= n; i++) f.at[i] = f.at[i + 1];
+    return f;
+}
+
+/* ---- shapes ---- */
+
+bool pass_same_elements(const Shape *a, const Shape *b)
+{
+    int64_t ka = 1, kb = 1;
+    int na = 0, nb = 0;
+    for (int i = 0; i < a->rank; i++) ka *= a->dim[i].k, na += a->dim[i].n;
+    for (int i = 0; i < b->rank; i++) kb *= b->dim[i].k, nb += b->dim[i].n;
+    return ka == kb && na == nb;
+}
+
+static bool is_one(Dim d) { return ir_dim_eq(d, ir_dim(1)); }
+static const Shape *shape_of(const Graph *g, Val v) { return &ir_type(g, v)->shape; }
+static OpKind kind_of(const Graph *g, Val v) { return ir_op[ir_node(g, v)->op].kind; }
+
+/* A shape that adds nothing but a number. */
+static bool is_scalar(const Shape *s) { return s->rank == 0; }
+
+/* [l] or [1,l] under [..,l]. */
+static bool is_columns(const Shape *s, const Shape *frame)
+{
+    if (!s->rank || !frame->rank) return false;
+    for (int i = 0; i + 1 < s->rank; i++)
+        if (!is_one(s->dim[i])) return false;
+    return s->rank <= frame->rank && ir_dim_eq(s->dim[s->rank - 1], frame->dim[frame->rank - 1]);
+}
+
+/* [..,1] under [..,l], all other axes there. */
+static bool is_per_row(const Shape *s, const Shape *frame)
+{
+    if (!s->rank || s->rank != frame->rank || !is_one(s->dim[s->rank - 1])) return false;
+    for (int i = 0; i + 1 < s->rank; i++)
+        if (!ir_dim_eq(s->dim[i], frame->dim[i])) return false;
+    return true;
+}
+
+/* The same without the last axis. */
+static bool is_row_result(const Shape *s, const Shape *frame)
+{
+    if (!frame->rank || s->rank != frame->rank - 1) return false;
+    for (int i = 0; i < s->rank; i++)
+        if (!ir_dim_eq(s->dim[i], frame->dim[i])) return false;
+    return true;
+}
+
+/* ---- members ---- */
+
+typedef struct Group { const Graph *g; const Flow *f; const Val *member; int n; } Group;
+
+static bool is_member(const Group *k, Val v)
+{
+    int low = 0, high = k->n;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (k->member[middle].i == v.i) return true;
+        if (k->member[middle].i < v.i) low = middle + 1;
+        else high = middle;
+    }
+    return false;
+}
+
+/* Operands that come out of the kernel itself must not be seen through a view here. */
+static bool hidden_member(const Group *k, Val in)
+{
+    Val base = k->f->base[in.i];
+    return base.i != in.i && is_member(k, base);
+}
+
+/* A state that the kernel replaces may be read by `reader` only element by element. `frame` is the
+ * shape over which it writes; a null frame allows no reader. */
+static bool state_safe(const Group *k, Val reader, const Shape *frame)
+{
+    const Node *x = ir_node(k->g, reader);
+    for (int i = 0; i < x->n_in; i++) {
+        Val base = k->f->base[x->in[i].i];
+        if (!ir_is(k->g, base, OP_state)) continue;
+        Val update = k->f->update_of[ir_node(k->g, base)->state.i];
+        if (!update.i || !is_member(k, update)) continue;
+        if (!frame || !ir_shape_eq(shape_of(k->g, x->in[i]), frame)) return false;
+        if (!ir_shape_eq(&x->type.shape, frame)) return false;
+    }
+    return true;
+}
+
+typedef bool Accepts(const Shape *s, const Shape *frame);
+
+static bool by_product(const Shape *s, const Shape *frame)
+{
+    return is_scalar(s) || ir_shape_eq(s, frame) || is_columns(s, frame) || is_per_row(s, frame);
+}
+
+static bool by_result(const Shape *s, const Shape *frame)
+{
+    return is_scalar(s) || ir_shape_eq(s, frame);
+}
+
+static bool by_operand(const Shape *s, const Shape *frame)
+{
+    return by_result(s, frame) || is_columns(s, frame);
+}
+
+/* v is a MAP over the frame whose operands have shapes that the form can index. */
+static bool map_over(const Group *k, Val v, const Shape *frame, Accepts *accepts)
+{
+    const Node *x = ir_node(k->g, v);
+    if (kind_of(k->g, v) != KIND_MAP || !ir_shape_eq(&x->type.shape, frame)) return false;
+    for (int i = 0; i < x->n_in; i++)
+        if (hidden_member(k, x->in[i]) || !accepts(shape_of(k->g, x->in[i]), frame)) return false;
+    return true;
+}
+
+static int count_kind(const Group *k, OpKind kind, Val *first)
+{
+    int n = 0;
+    for (int i = 0; i < k->n; i++) {
+        if (kind_of(k->g, k->member[i]) != kind) continue;
+        if (!n++) *first = k->member[i];
+    }
+    return n;
+}
+
+/* ---- forms ---- */
+
+static bool form_product(const Group *k, Val root)
+{
+    const Shape *frame = shape_of(k->g, root);
+    if (!state_safe(k, root, NULL)) return false;
+    for (int i = 0; i < k->n; i++) {
+        Val v = k->member[i];
+        if (v.i == root.i) continue;
+        if (v.i < root.i || !map_over(k, v, frame, by_product) || !state_safe(k, v, frame))
+            return false;
+    }
+    return true;
+}
+
+/* Every reader stands in the kernel. */
+static bool is_inner(const Group *k, Val v)
+{
+    const Graph *g = k->g;
+    for (int r = 0; r < g->n_root; r++)
+        if (k->f->base[g->root[r].val.i].i == v.i) return false;
+    for (uint32_t e = k->f->at[v.i]; e < k->f->at[v.i + 1]; e++)
+        if (!is_member(k, (Val){ k->f->next[e] })) return false;
+    return true;
+}
+
+static bool form_reduce(const Group *k, Val root)
+{
+    const Shape *over = shape_of(k->g, ir_node(k->g, root)->in[0]), *out = shape_of(k->g, root);
+    bool full = is_scalar(out) || pass_same_elements(out, over);
+    if (k->n == 1) return true;
+    if (hidden_member(k, ir_node(k->g, root)->in[0]) || !state_safe(k, root, NULL)) return false;
+    for (int i = 0; i < k->n; i++) {
+        Val v = k->member[i];
+        if (v.i == root.i) continue;
+        bool before = v.i < root.i && map_over(k, v, over, by_operand) && is_inner(k, v)
+                   && state_safe(k, v, NULL);
+        bool after = v.i > root.i && !full && map_over(k, v, out, by_result)
+                  && state_safe(k, v, out);
+        if (!before && !after) return false;
+    }
+    return true;
+}
+
+static bool along_last(const Node *x, const Shape *frame)
+{
+    return !ir_has(x, AT_axis) || ir_attr_int(x, AT_axis) == frame->rank - 1;
+}
+
+/* A sum of all elements: its value is known after the last task, so nobody may read it inside. */
+static bool reads_total(const Group *k, Val v)
+{
+    const Node *x = ir_node(k->g, v);
+    for (int i = 0; i < x->n_in; i++) {
+        OpKind kind = kind_of(k->g, x->in[i]);
+        bool total = (kind == KIND_ROW || kind == KIND_REDUCE)
+                  && is_scalar(shape_of(k->g, x->in[i]));
+        if (total && is_member(k, x->in[i])) return true;
+    }
+    return false;
+}
+
+static bool row_reduce(const Group *k, Val v, const Shape *frame)
+{
+    const Node *x = ir_node(k->g, v);
+    const Shape *in = shape_of(k->g, x->in[0]);
+    const Attr *axes = ir_attr(x, AT_axes);
+    if (hidden_member(k, x->in[0])) return false;
+    if (ir_shape_eq(in, frame) && axes->count == 1 && axes->u.ints[0] == frame->rank - 1)
+        return true;
+    if (!is_scalar(&x->type.shape)) return false;
+    return ir_shape_eq(in, frame) || is_row_result(in, frame) || is_per_row(in, frame);
+}
+
+static bool row_map(const Group *k, Val v, const Shape *frame)
+{
+    const Shape *s = shape_of(k->g, v);
+    if (map_over(k, v, frame, by_product)) return true;
+    bool per_row = is_row_result(s, frame) || is_per_row(s, frame);
+    return per_row && !is_scalar(s) && map_over(k, v, s, by_result);
+}
+
+static bool form_row(const Group *k, Val root)
+{
+    const Shape *frame = shape_of(k->g, ir_node(k->g, root)->in[0]);
+    if (k->n == 1) return true;
+    for (int i = 0; i < k->n; i++) {
+        Val v = k->member[i];
+        const Node *x = ir_node(k->g, v);
+        OpKind kind = kind_of(k->g, v);
+        bool fits = false;
+        if (kind == KIND_ROW)
+            fits = ir_shape_eq(shape_of(k->g, x->in[0]), frame) && along_last(x, frame)
+                && frame->rank > 0;
+        for (int j = 0; kind == KIND_ROW && j < x->n_in; j++)
+            fits = fits && !hidden_member(k, x->in[j]);
+        if (kind == KIND_REDUCE) fits = row_reduce(k, v, frame);
+        if (kind == KIND_MAP) fits = row_map(k, v, frame);
+        if (!fits || reads_total(k, v) || !state_safe(k, v, NULL)) return false;
+    }
+    return true;
+}
+
+/* All members count the same elements in the same order; where something is broadcast, all have one
+ * shape. */
+static bool form_map(const Group *k)
+{
+    const Shape *first = shape_of(k->g, k->member[0]);
+    bool broadcast = false, shapes_differ = false;
+    for (int i = 0; i < k->n; i++) {
+        const Node *x = ir_node(k->g, k->member[i]);
+        if (kind_of(k->g, k->member[i]) != KIND_MAP) return false;
+        if (!pass_same_elements(&x->type.shape, first)) return false;
+        shapes_differ = shapes_differ || !ir_shape_eq(&x->type.shape, first);
+        for (int j = 0; j < x->n_in; j++) {
+            const Shape *s = shape_of(k->g, x->in[j]);
+            bool whole = ir_shape_eq(s, &x->type.shape);
+            if (hidden_member(k, x->in[j]) && !whole) return false;
+            broadcast = broadcast || (!whole && !is_scalar(s));
+        }
+    }
+    return !(broadcast && shapes_differ);
+}
+
+bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *algo)
+{
+    Group k = { g, f, member, n };
+    Val root = { 0 };
+    int moves = count_kind(&k, KIND_MOVE, &root);
+    if (moves) return *algo = ALGO_move, n == 1;
+    int products = count_kind(&k, KIND_PROD, &root);
+    if (products)
+        return *algo = ALGO_gemm, n == 1 || (products == 1 && form_product(&k, root));
+    int rows = count_kind(&k, KIND_ROW, &root);
+    if (rows) return *algo = ALGO_row, form_row(&k, root);
+    int reductions = count_kind(&k, KIND_REDUCE, &root);
+    if (reductions) return *algo = ALGO_reduce, reductions == 1 && form_reduce(&k, root);
+    return *algo = ALGO_map, form_map(&k);
+}

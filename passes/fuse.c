@@ -1,0 +1,365 @@
+/* passes/fuse.c: groups nodes into kernels.
+ *
+ * needs   nothing (layout's choices are taken over; where there are none they are made here)
+ * keeps   every value of every root
+ * breaks  algo, tile and micro move from nodes to kernels; roots that no kernel computes get a copy
+ *
+ *     %4 = linear %3, "1.weight", "1.bias" {algo="gemm", …}     kernels train
+ *     %5 = relu %4                                           -> k0 { %4 %5 } gemm tile 140x32 …
+ *     %8 = cross_entropy %6, %1, %9 = correct %6, %1            k1 { %8 %9 } row
+ *
+ * Greedy: every node starts alone; products, then row programs, then reductions, then maps take
+ * neighbours for as long as passes/forms.c accepts the group and no path leads out of it and back. A
+ * path may run through memory: who reads a state must come before who replaces it.
+ * It does not decide the order in which kernels run, only that there is one. */
+#include "passes/kernels.h"
+#include "passes/rules.h"
+#include "passes/stages.h"
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- roots that need a kernel of their own ---- */
+
+static Val copy_of(Graph *g, Val v)
+{
+    const Node *x = ir_node(g, v);
+    Loc loc = x->loc;
+    if (ir_dtype_real(x->type.dtype)) return ir_map(g, "a", &v, 1, loc);
+    return ir_add_typed(g, OP_expand, loc, x->type, &v, 1, NULL, 0);
+}
+
+/* A returned leaf, and a value that is a root twice. An update that is no MAP is copied too, as a
+ * product or a reduction cannot write over what it reads. */
+static void copy_roots(Graph *g, bool all_updates, Arena *scratch)
+{
+    uint32_t n = g->n_node;
+    bool *taken = arena_alloc(scratch, n, sizeof *taken);
+    for (int r = 0; r < g->n_root; r++) {
+        Val base = ir_view_base(g, g->root[r].val);
+        OpKind kind = ir_op[ir_node(g, base)->op].kind;
+        bool update = g->root[r].kind == ROOT_UPDATE;
+        bool copy = kind == KIND_LEAF || taken[base.i] || (update && kind != KIND_MAP);
+        copy = copy || (update && (all_updates || base.i != g->root[r].val.i));
+        if (all_updates && update && kind == KIND_LEAF) g->root[r].val = copy_of(g, g->root[r].val);
+        if (copy) g->root[r].val = copy_of(g, g->root[r].val);
+        else taken[base.i] = true;
+    }
+}
+
+/* The graph without layout's attributes, which go to kernels; choice[new node] keeps them. */
+static void copy_plain(Graph *to, const Graph *from, const PassCtx *ctx, Choice *choice,
+                       Arena *scratch)
+{
+    const bool *live = ir_live(from, scratch);
+    Val *map = arena_alloc(scratch, from->n_node, sizeof *map);
+    for (uint32_t v = 1; v < from->n_node; v++) {
+        const Node *x = &from->node[v];
+        if (!live[v] && x->op != OP_input) continue;
+        if (ir_op[x->op].kind != KIND_PROD) {
+            map[v] = ir_copy_node(to, from, (Val){ v }, map);
+            continue;
+        }
+        Val in[EX_MAX_ARGS];
+        Attr attr[8];
+        int n = 0;
+        for (int i = 0; i < x->n_in; i++) in[i] = map[x->in[i].i];
+        for (int i = 0; i < x->n_attr; i++)
+            if (x->attr[i].id < AT_algo) attr[n++] = x->attr[i];
+        map[v] = ir_add_typed(to, x->op, x->loc, x->type, in, x->n_in, attr, n);
+        Choice c = pass_choose_product(from, (Val){ v }, ctx);
+        if (ir_has(x, AT_algo)) {
+            const Attr *tile = ir_attr(x, AT_tile), *micro = ir_attr(x, AT_micro);
+            for (int a = 0; a < ALGO_COUNT; a++)
+                if (a && !strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
+            for (int i = 0; i < 2 && tile; i++) c.tile[i] = tile->u.ints[i];
+            for (int i = 0; i < 2; i++) c.micro[i] = micro ? micro->u.ints[i] : 0;
+        }
+        choice[map[v].i] = c;
+    }
+    ir_copy_roots(to, from, map);
+}
+
+/* ---- groups ---- */
+
+typedef struct Group { Val *member; int n; } Group;
+
+typedef struct Fuse {
+    const Graph *g;
+    Flow flow;
+    Group *group;                    /* by the group's number, which is its first node's */
+    uint32_t *of;                    /* [n_node] group of a node; 0: none */
+    uint32_t *stack;                 /* of groups, for walks */
+    uint32_t *seen, walk;            /* seen[group] == walk: met in this walk */
+    Arena *scratch;
+} Fuse;
+
+static Fuse start(const Graph *g, Arena *scratch)
+{
+    size_t n = g->n_node;
+    Fuse f = { .g = g, .flow = pass_flow(g, scratch), .scratch = scratch,
+               .group = arena_alloc(scratch, n, sizeof(Group)),
+               .of = arena_alloc(scratch, n, sizeof(uint32_t)),
+               .stack = arena_alloc(scratch, n, sizeof(uint32_t)),
+               .seen = arena_alloc(scratch, n, sizeof(uint32_t)) };
+    for (uint32_t i = 1; i < n; i++) {
+        if (!f.flow.grouped[i]) continue;
+        f.of[i] = i;
+        f.group[i].n = 1;
+        f.group[i].member = arena_alloc(scratch, 1, sizeof(Val));
+        f.group[i].member[0] = (Val){ i };
+    }
+    return f;
+}
+
+/* Whether a path of at least one other group leads from a to b. */
+static bool path_between(Fuse *f, uint32_t a, uint32_t b)
+{
+    uint32_t top = 0;
+    f->walk++;
+    f->stack[top++] = a;
+    f->seen[a] = f->walk;
+    while (top) {
+        uint32_t at = f->stack[--top];
+        for (int i = 0; i < f->group[at].n; i++) {
+            uint32_t v = f->group[at].member[i].i;
+            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++) {
+                uint32_t to = f->of[f->flow.next[e]];
+                if (to == b && at != a) return true;
+                if (to == b || f->seen[to] == f->walk) continue;
+                f->seen[to] = f->walk;
+                f->stack[top++] = to;
+            }
+        }
+    }
+    return false;
+}
+
+static int by_handle(const void *a, const void *b)
+{
+    uint32_t x = ((const Val *)a)->i, y = ((const Val *)b)->i;
+    return (x > y) - (x < y);
+}
+
+/* Joins the groups a and b if that is a kernel and leaves an order. The result is group a. */
+static bool join(Fuse *f, uint32_t a, uint32_t b)
+{
+    Algo algo;
+    if (!a || !b || a == b) return false;
+    Group *x = &f->group[a], *y = &f->group[b];
+    int n = x->n + y->n;
+    Val *all = arena_alloc(f->scratch, (size_t)n, sizeof *all);
+    memcpy(all, x->member, (size_t)x->n * sizeof *all);
+    memcpy(all + x->n, y->member, (size_t)y->n * sizeof *all);
+    qsort(all, (size_t)n, sizeof *all, by_handle);
+    if (!pass_form(f->g, &f->flow, all, n, &algo)) return false;
+    if (path_between(f, a, b) || path_between(f, b, a)) return false;
+    for (int i = 0; i < y->n; i++) f->of[y->member[i].i] = a;
+    *x = (Group){ all, n };
+    *y = (Group){ NULL, 0 };
+    return true;
+}
+
+static OpKind kind_of(const Fuse *f, uint32_t v) { return ir_op[f->g->node[v].op].kind; }
+
+/* Takes readers of members that are maps, nearest first, until none fits. */
+static void take_readers(Fuse *f, uint32_t group)
+{
+    for (bool again = true; again;) {
+        again = false;
+        for (int i = 0; i < f->group[group].n && !again; i++) {
+            uint32_t v = f->group[group].member[i].i;
+            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1] && !again; e++) {
+                uint32_t to = f->flow.next[e];
+                bool alone = f->of[to] != group && f->group[f->of[to]].n == 1;
+                again = alone && kind_of(f, to) == KIND_MAP && join(f, group, f->of[to]);
+            }
+        }
+    }
+}
+
+/* Takes what members read, where that is a map on its own. */
+static void take_sources(Fuse *f, uint32_t group)
+{
+    for (bool again = true; again;) {
+        again = false;
+        for (int i = 0; i < f->group[group].n && !again; i++) {
+            const Node *x = &f->g->node[f->group[group].member[i].i];
+            for (int k = 0; k < x->n_in && !again; k++) {
+                uint32_t from = f->flow.base[x->in[k].i].i;
+                if (!f->of[from] || f->of[from] == group || f->group[f->of[from]].n > 1) continue;
+                again = kind_of(f, from) == KIND_MAP && join(f, group, f->of[from]);
+            }
+        }
+    }
+}
+
+/* Takes row programs and reductions that read a member or read the same tensor as a row member. */
+static void take_rows(Fuse *f, uint32_t group)
+{
+    for (bool again = true; again;) {
+        again = false;
+        for (uint32_t v = 1; v < f->g->n_node && !again; v++) {
+            if (!f->of[v] || f->of[v] == group || f->group[f->of[v]].n > 1) continue;
+            OpKind kind = kind_of(f, v);
+            if (kind != KIND_ROW && kind != KIND_REDUCE && kind != KIND_MAP) continue;
+            uint32_t base = f->flow.base[f->g->node[v].in[0].i].i;
+            bool near = f->of[base] == group;
+            for (int i = 0; i < f->group[group].n && !near; i++) {
+                const Node *x = &f->g->node[f->group[group].member[i].i];
+                near = kind == KIND_ROW && ir_op[x->op].kind == KIND_ROW
+                    && f->flow.base[x->in[0].i].i == base;
+            }
+            for (int k = 1; k < f->g->node[v].n_in && !near; k++)
+                near = f->of[f->flow.base[f->g->node[v].in[k].i].i] == group;
+            again = near && join(f, group, v);
+        }
+    }
+}
+
+static void grow_groups(Fuse *f)
+{
+    uint32_t n = f->g->n_node;
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] == v && kind_of(f, v) == KIND_PROD) take_readers(f, v);
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] == v && kind_of(f, v) == KIND_ROW) take_rows(f, v);
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] == v && kind_of(f, v) == KIND_REDUCE && f->group[v].n == 1) {
+            take_readers(f, v);
+            take_sources(f, v);
+        }
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] == v && kind_of(f, v) == KIND_MAP && f->group[v].n == 1) take_readers(f, v);
+    /* Epilogues whose operands were maps of their own: compute those inside as well. */
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] && f->group[f->of[v]].n > 1) take_sources(f, f->of[v]);
+}
+
+/* ---- kernels ---- */
+
+/* Groups in an order that their edges allow; the one with the lowest first member goes first. False
+ * if there is none. */
+static bool order_groups(const Fuse *f, uint32_t *order, int *n_order)
+{
+    uint32_t n = f->g->n_node;
+    int *waits = arena_alloc(f->scratch, n, sizeof *waits), groups = 0;
+    bool *done = arena_alloc(f->scratch, n, sizeof *done);
+    for (uint32_t v = 1; v < n; v++) {
+        groups += f->group[v].n > 0;
+        for (uint32_t e = f->flow.at[v]; f->of[v] && e < f->flow.at[v + 1]; e++)
+            waits[f->of[f->flow.next[e]]] += f->of[f->flow.next[e]] != f->of[v];
+    }
+    for (*n_order = 0; *n_order < groups;) {
+        uint32_t next = 0;
+        for (uint32_t v = 1; v < n && !next; v++)
+            if (f->of[v] && !done[f->of[v]] && !waits[f->of[v]]) next = f->of[v];
+        if (!next) return false;
+        done[next] = true;
+        order[(*n_order)++] = next;
+        for (int i = 0; i < f->group[next].n; i++) {
+            uint32_t v = f->group[next].member[i].i;
+            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++)
+                waits[f->of[f->flow.next[e]]] -= f->of[f->flow.next[e]] != next;
+        }
+    }
+    return true;
+}
+
+/* A random node is computed inside the maps that read it element by element. Someone else's reader
+ * needs it stored, by a kernel of its own. */
+static bool inline_random(const Graph *g, Val v, const Node *reader)
+{
+    return ir_op[reader->op].kind == KIND_MAP
+        && ir_shape_eq(&ir_type(g, v)->shape, &reader->type.shape);
+}
+
+static Val *with_random(const Fuse *f, const Group *x, int *n)
+{
+    const Graph *g = f->g;
+    size_t cap = (size_t)x->n;
+    for (int i = 0; i < x->n; i++) cap += (size_t)g->node[x->member[i].i].n_in;
+    Val *all = arena_alloc(f->scratch, cap, sizeof *all);
+    memcpy(all, x->member, (size_t)x->n * sizeof *all);
+    *n = x->n;
+    for (int i = 0; i < x->n; i++) {
+        const Node *reader = &g->node[x->member[i].i];
+        for (int k = 0; k < reader->n_in; k++) {
+            Val v = reader->in[k];
+            if (!ir_is(g, v, OP_random) || !inline_random(g, v, reader)) continue;
+            bool there = false;
+            for (int j = 0; j < *n; j++) there = there || all[j].i == v.i;
+            if (!there) all[(*n)++] = v;
+        }
+    }
+    qsort(all, (size_t)*n, sizeof *all, by_handle);
+    return all;
+}
+
+static bool stored_random(const Graph *g, const Flow *flow, Val v)
+{
+    for (uint32_t i = 1; i < g->n_node; i++) {
+        const Node *x = &g->node[i];
+        for (int k = 0; k < x->n_in && flow->grouped[i]; k++)
+            if (flow->base[x->in[k].i].i == v.i && (x->in[k].i != v.i || !inline_random(g, v, x)))
+                return true;
+    }
+    return false;
+}
+
+static void write_kernels(const Fuse *f, Graph *g, const Choice *choice, const uint32_t *order,
+                          int n_order)
+{
+    Kernel *k = arena_alloc(f->scratch, g->n_node, sizeof *k);
+    int n = 0;
+    for (uint32_t v = 1; v < g->n_node; v++) {
+        if (g->node[v].op != OP_random || !stored_random(g, &f->flow, (Val){ v })) continue;
+        Val *alone = arena_alloc(f->scratch, 1, sizeof *alone);
+        *alone = (Val){ v };
+        k[n++] = (Kernel){ .algo = ALGO_map, .n_member = 1, .member = alone };
+    }
+    for (int i = 0; i < n_order; i++) {
+        const Group *x = &f->group[order[i]];
+        Kernel *to = &k[n++];
+        to->member = with_random(f, x, &to->n_member);
+        pass_form(g, &f->flow, x->member, x->n, &to->algo);
+        for (int j = 0; j < x->n; j++) {
+            if (ir_op[ir_node(g, x->member[j])->op].kind != KIND_PROD) continue;
+            const Choice *c = &choice[x->member[j].i];
+            to->algo = c->algo;
+            memcpy(to->tile, c->tile, sizeof to->tile);
+            memcpy(to->micro, c->micro, sizeof to->micro);
+            break;
+        }
+    }
+    ir_set_kernels(g, k, n);
+}
+
+/* Two updates may each need the other's old value. Then no order writes in place, and all updates
+ * are computed aside first and copied last. */
+static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *scratch)
+{
+    Choice *choice = arena_alloc(scratch, (size_t)from->n_node + 1, sizeof *choice);
+    copy_plain(to, from, ctx, choice, scratch);
+    copy_roots(to, false, scratch);
+    Fuse f = start(to, scratch);
+    uint32_t *order = arena_alloc(scratch, (size_t)to->n_node * 2 + 64, sizeof *order);
+    int n_order;
+    if (!order_groups(&f, order, &n_order)) {
+        copy_roots(to, true, scratch);
+        f = start(to, scratch);
+        order = arena_alloc(scratch, to->n_node, sizeof *order);
+    }
+    if (!ctx->no_fuse) grow_groups(&f);
+    if (!order_groups(&f, order, &n_order)) ir_die(to->module, "fuse: kernels in a circle");
+    write_kernels(&f, to, choice, order, n_order);
+}
+
+Module *pass_fuse(const Module *in, const PassCtx *ctx)
+{
+    Module *m = pass_begin(in, "fuse");
+    Arena *scratch = arena_new();
+    for (int i = 0; i < in->n_graph; i++)
+        fuse_graph(ir_graph_add(m, in->graph[i]->name), in->graph[i], ctx, scratch);
+    arena_free(scratch);
+    return m;
+}

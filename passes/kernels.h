@@ -1,0 +1,42 @@
+/* passes/kernels.h: kernels while they are made: who reads what, which order holds, what is stored.
+ * Private to the room; used by fuse, schedule and plan. */
+#ifndef SEQC_KERNELS_H
+#define SEQC_KERNELS_H
+#include "passes/passes.h"
+
+/* Nodes that must come after a node, with kernel nodes only (views are seen through): its readers, and
+ * the node whose value replaces a state that it reads. next[at[v] .. at[v + 1]) */
+typedef struct Flow {
+    Val *base;                       /* [n_node] through views to what has storage */
+    bool *grouped;                   /* [n_node] a kernel has to compute it */
+    uint32_t *next, *at;
+    Val *update_of;                  /* [n_state] the value that replaces it; none: none */
+} Flow;
+Flow pass_flow(const Graph *g, Arena *a);
+
+/* Whether members (ascending) are a kernel that generated code can run, and by which algorithm. */
+bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *algo);
+
+/* Whether an operand `in` of MAP node v is read at the element that v writes: same elements, or a
+ * single number. */
+bool pass_same_elements(const Shape *a, const Shape *b);
+
+/* A value that is stored between kernels. */
+typedef struct Keep {
+    BufKind kind;
+    Val val, in_place_of;
+    State state;
+    int out;
+    int64_t bytes;
+    int first, last;
+    int chain;                       /* BUF_ARENA: index of its Range; values in place share one */
+} Keep;
+
+typedef struct Memory { Keep *keep; int n_keep, n_chain; } Memory;
+
+/* What the kernels, in this order, store and for how long. */
+Memory pass_memory(const Graph *g, const Kernel *k, int n, const PassCtx *ctx, Arena *a);
+
+/* The least arena that the order can have. */
+int64_t pass_bound(const Graph *g, const Kernel *k, int n, const PassCtx *ctx, Arena *a);
+#endif
