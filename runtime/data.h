@@ -25,11 +25,13 @@ typedef struct rt_prep {
     int64_t n_classes;
     char **columns;              /* [n_columns]: names of the input columns; null: no header */
     int64_t n_columns;
+    char **targets;              /* [n_targets]: names of the target columns; null: no header */
+    int64_t n_targets;
 } rt_prep;
 
 void rt_prep_free(rt_prep *p);                                     /* leaves {0} */
-/* Metadata keys "seqc.normalize", "seqc.shift", "seqc.scale", "seqc.classes", "seqc.columns".
- * Reading checks everything against the model; `path` is for messages. */
+/* Metadata keys "seqc.normalize", "seqc.shift", "seqc.scale", "seqc.classes", "seqc.columns",
+ * "seqc.targets"; all but the first hold JSON lists. Reading checks everything against the model; `path` is for messages. */
 bool rt_prep_to_meta(rt_err *e, const rt_prep *p, rt_tensors *list);
 bool rt_prep_from_meta(rt_err *e, const rt_tensors *list, const char *path, const rt_model *m,
                        rt_prep *out);
@@ -46,6 +48,7 @@ typedef struct rt_set {
     char *name;                  /* for people: "fashion-mnist", "iris.csv" */
     int64_t n;                   /* samples; 0: there is no such set */
     int64_t *pick;               /* [n] rows of x and y; null: all in order */
+    int64_t rows;                /* that x and y have */
     bool x_bytes;                /* x is uint8_t and means x/255; else the model's real type */
     void *x;                     /* [rows][x_elems] */
     void *y;                     /* [rows][y_elems] */

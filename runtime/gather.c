@@ -1,0 +1,66 @@
+/* runtime/gather.c: batches out of a set (see data.h). Rows are copied, bytes looked up in the
+ * table that normalisation made: one load a pixel, whatever was asked for. */
+#define _POSIX_C_SOURCE 200809L
+#include "runtime/load.h"
+#include <string.h>
+
+/* A sample's bytes; group g of the table serves `span` bytes. */
+static void look_up_f32(const rt_set *s, const uint8_t *x, float *out)
+{
+    int64_t span = s->x_elems / s->table_groups;
+    const float *table = s->table;
+    for (int64_t g = 0; g < s->table_groups; g++, table += 256)
+        for (int64_t k = 0; k < span; k++)
+            *out++ = table[*x++];
+}
+
+static void look_up_f64(const rt_set *s, const uint8_t *x, double *out)
+{
+    int64_t span = s->x_elems / s->table_groups;
+    const double *table = s->table;
+    for (int64_t g = 0; g < s->table_groups; g++, table += 256)
+        for (int64_t k = 0; k < span; k++)
+            *out++ = table[*x++];
+}
+
+void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_t n, void *x_out,
+                    void *y_out)
+{
+    int64_t real_bytes = rt_dtype_bytes(s->real);
+    int64_t y_bytes = s->y_elems * (s->y_kind == RT_Y_INDEX ? 8 : real_bytes);
+    int64_t x_bytes = s->x_elems * real_bytes;
+    for (int64_t i = 0; i < n; i++) {
+        int64_t place = index ? index[i] : first + i;
+        int64_t row = s->pick ? s->pick[place] : place;
+        char *to = (char *)x_out + i * x_bytes;
+        if (!s->x_bytes)
+            memcpy(to, (const char *)s->x + row * x_bytes, (size_t)x_bytes);
+        else if (s->real == RT_F32)
+            look_up_f32(s, (const uint8_t *)s->x + row * s->x_elems, (float *)(void *)to);
+        else
+            look_up_f64(s, (const uint8_t *)s->x + row * s->x_elems, (double *)(void *)to);
+        if (y_out && s->y)
+            memcpy((char *)y_out + i * y_bytes, (const char *)s->y + row * y_bytes,
+                   (size_t)y_bytes);
+    }
+}
+
+double rt_data_target_squares(const rt_set *s)
+{
+    double total = 0;
+    if (s->y_kind != RT_Y_REAL || !s->n)
+        return 0;
+    for (int64_t k = 0; k < s->y_elems; k++) {
+        double sum = 0, squares = 0;
+        for (int64_t i = 0; i < s->n; i++)
+            sum += rt_real_get(s->y, s->real, (s->pick ? s->pick[i] : i) * s->y_elems + k);
+        double mean = sum / (double)s->n;
+        for (int64_t i = 0; i < s->n; i++) {
+            int64_t row = s->pick ? s->pick[i] : i;
+            double difference = rt_real_get(s->y, s->real, row * s->y_elems + k) - mean;
+            squares += difference * difference;
+        }
+        total += squares;
+    }
+    return total;
+}
