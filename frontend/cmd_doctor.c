@@ -13,19 +13,24 @@
 
 extern char **environ;
 
+enum { MAX_WORDS = 14 };             /* of a C compiler's name with its own arguments */
+
 static void row(const char *what, const char *found, const char *purpose)
 {
-    printf("  %-12s %-44s %s\n", what, found, purpose);
+    if (*purpose)
+        printf("  %-12s %-44s %s\n", what, found, purpose);
+    else
+        printf("  %-12s %s\n", what, found);
 }
 
 static void missing(const char *what, const char *purpose, const char *install)
 {
-    printf("  %-12s %-44s %s\n", what, "not found", purpose);
+    row(what, "not found", purpose);
     if (install)
         printf("  %-12s %s\n", "", install);
 }
 
-/* First line that `cc --version` prints, or null if it does not run. */
+/* First line that `cc --version` prints, or null if it does not run. `cc` may be several words. */
 static const char *version_line(Arena *a, const char *cc)
 {
     int ends[2];
@@ -37,9 +42,15 @@ static const char *version_line(Arena *a, const char *cc)
     posix_spawn_file_actions_addclose(&act, ends[0]);
     posix_spawn_file_actions_addclose(&act, ends[1]);
     posix_spawn_file_actions_addopen(&act, 2, "/dev/null", O_WRONLY, 0);
-    char *argv[] = {arena_str(a, cc), arena_str(a, "--version"), NULL};
+    char *argv[MAX_WORDS + 2], *rest = arena_str(a, cc);
+    int words = 0;
+    for (char *word; words < MAX_WORDS && (word = strsep(&rest, " \t")) != NULL;)
+        if (*word)
+            argv[words++] = word;
+    argv[words] = arena_str(a, "--version");
+    argv[words + 1] = NULL;
     pid_t pid;
-    int error = posix_spawnp(&pid, cc, &act, NULL, argv, environ);
+    int error = posix_spawnp(&pid, argv[0], &act, NULL, argv, environ);
     posix_spawn_file_actions_destroy(&act);
     close(ends[1]);
     char text[4096];

@@ -287,8 +287,8 @@ void cmd_help(FILE *to)
 void cmd_help_of(FILE *to, Command command)
 {
     const CommandInfo *c = &cmd_info[command];
-    fprintf(to, "usage: seqc %s %s [options]\n%s\n\n", c->name, c->argument ? c->argument : "",
-            c->does);
+    fprintf(to, "usage: seqc %s%s%s [options]\n%s\n\n", c->name, c->argument ? " " : "",
+            c->argument ? c->argument : "", c->does);
     for (int i = 0; i < OPT_COUNT; i++) {
         const OptionInfo *o = &cmd_option[i];
         if (!cmd_takes(command, (OptId)i))
