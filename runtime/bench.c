@@ -72,7 +72,8 @@ static void report(const Bench *b, const rt_graph *graph, const char *what, int6
            rt_short_time_text(high, s[b->steps - 1 - b->steps / 10]),
            rt_rate_text(rate, (double)n / middle), gflops);
     if (b->peak > 0)
-        printf(", %.0f%% of peak", 100 * gflops / b->peak);
+        printf(gflops < 0.0995 * b->peak ? ", %.1f%% of peak" : ", %.0f%% of peak",
+               100 * gflops / b->peak);
     putchar('\n');
     fflush(stdout);
 }

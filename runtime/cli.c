@@ -28,6 +28,12 @@ static const Option options[] = {
 #include "runtime/options.def"
 };
 
+/* What turns a SWITCH off. */
+static const char *const no_names[] = {
+#define OPTION(id, name, letter, kind, argument, low, high, verbs, help) "no-" name,
+#include "runtime/options.def"
+};
+
 static const struct Verb { const char *name, *does; } verbs[] = {
 #define VERB(name, does) { #name, does },
 #include "runtime/options.def"
@@ -161,8 +167,11 @@ static bool unknown_option(rt_err *e, const char *shown, const char *word, rt_ve
     const char *best = NULL;
     int best_distance = 99;
     for (int i = 0; i < RT_N_OPTS; i++)
-        if (takes(&options[i], verb))
+        if (takes(&options[i], verb)) {
             nearer(word, options[i].name, &best, &best_distance);
+            if (options[i].kind == SWITCH)
+                nearer(word, no_names[i], &best, &best_distance);
+        }
     rt_fail(e, RT_E_USAGE, "%s has no option '%.60s'", verbs[verb].name, shown);
     if (best)
         return rt_help(e, "did you mean '--%s'?", best);
@@ -185,7 +194,8 @@ static bool parse_int(rt_err *e, const Option *option, const char *text, rt_optv
     if (fabs(option->high) > 1e18)   /* bounds beyond what a double holds exactly: any int64 */
         snprintf(what, sizeof what, "a whole number");
     else
-        snprintf(what, sizeof what, "a whole number from %.0f to %.0f", option->low, option->high);
+        snprintf(what, sizeof what, "a whole number from %.0f to %.0f", option->low,
+                 option->high);
     if (!whole || (double)i < option->low || (double)i > option->high)
         return bad_value(e, option, what, text);
     value->i = i;
@@ -241,7 +251,13 @@ static bool set_value(rt_err *e, const Option *option, const char *text, rt_optv
 
 typedef struct Args { int argc, next; char **argv; const char *program; } Args;
 
-/* The option that `--word` (length letters, no dashes) means under this verb; *off: as --no-word. */
+static bool same(const char *name, const char *word, size_t length)
+{
+    return strlen(name) == length && memcmp(name, word, length) == 0;
+}
+
+/* The option that `--word` (`length` letters, no dashes) means under this verb; *off: it is the
+ * word that turns it off. */
 static int find_long(const char *word, size_t length, rt_verb verb, bool *off)
 {
     for (int i = 0; i < RT_N_OPTS; i++) {
@@ -249,11 +265,10 @@ static int find_long(const char *word, size_t length, rt_verb verb, bool *off)
         if (!takes(option, verb))
             continue;
         *off = false;
-        if (strlen(option->name) == length && memcmp(option->name, word, length) == 0)
+        if (same(option->name, word, length))
             return i;
         *off = true;
-        if (option->kind == SWITCH && length > 3 && memcmp(word, "no-", 3) == 0 &&
-            strlen(option->name) == length - 3 && memcmp(option->name, word + 3, length - 3) == 0)
+        if (option->kind == SWITCH && same(no_names[i], word, length))
             return i;
     }
     return -1;
@@ -290,7 +305,8 @@ static bool parse_option(rt_err *e, Args *args, rt_cli *cli)
         return rt_fail(e, RT_E_USAGE, "--%.*s takes no value", (int)length, word);
     if (takes_value && !value) {
         if (args->next >= args->argc)
-            return rt_fail(e, RT_E_USAGE, "--%s needs a value: %s", option->name, option->argument);
+            return rt_fail(e, RT_E_USAGE, "--%s needs a value: %s", option->name,
+                           option->argument);
         value = args->argv[args->next++];
     }
     cli->opt[id].i = off ? 0 : 1;
@@ -356,12 +372,11 @@ static void help_option(FILE *to, const rt_model *model, int id)
 {
     const Option *option = &options[id];
     char left[64], standard[64];
-    snprintf(left, sizeof left, "%s%c%s--%s%s%s%s", option->letter ? "-" : "  ",
+    bool is_switch = option->kind == SWITCH;
+    snprintf(left, sizeof left, "%s%c%s--%s%s%s", option->letter ? "-" : "  ",
              option->letter ? option->letter : ' ', option->letter ? ", " : " ", option->name,
-             option->argument ? " " : "", option->argument ? option->argument : "",
-             option->kind == SWITCH ? ", --no-" : "");
-    if (option->kind == SWITCH)
-        snprintf(left + strlen(left), sizeof left - strlen(left), "%s", option->name);
+             is_switch ? ", --" : option->argument ? " " : "",
+             is_switch ? no_names[id] : option->argument ? option->argument : "");
     say_default(standard, model, id);
     if (strlen(left) > 30)
         fprintf(to, "  %s\n  %-30s%s%s\n", left, "", option->help, standard);

@@ -1,9 +1,9 @@
 /* runtime/grad.c: the verb `grad`: output, loss and all gradients of one batch, as a file of named
  * tensors that other programs can check. Inputs are taken as they are: no normalisation.
  *
- * Graph `grad` wants the gradient of the output, which the loss gives only once the output is known.
- * So with --target it runs twice: with a zero gradient for the output, then with what graph `loss`
- * makes of it. Both runs have the same random numbers. */
+ * Graph `grad` wants the gradient of the output, which the loss gives only once the output is
+ * known. So with --target it runs twice: with a zero gradient for the output, then with what graph
+ * `loss` makes of it. Both runs have the same random numbers. */
 #include "runtime/program.h"
 #include <inttypes.h>
 #include <string.h>

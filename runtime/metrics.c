@@ -1,5 +1,5 @@
-/* runtime/metrics.c: loss and metrics of a pass over a set. Sums are kept in double, in the order of
- * the batches; an epoch's loss is the mean over samples, whatever the size of the last batch. */
+/* runtime/metrics.c: loss and metrics of a pass over a set. Sums are kept in double, in the order
+ * of the batches; an epoch's loss is the mean over samples, whatever the size of the last batch. */
 #include "runtime/program.h"
 
 static const struct Metric { const char *result, *key, *shown; } metrics[] = {
@@ -26,7 +26,8 @@ const char *rt_metric_name(rt_metric metric)
 char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool exact)
 {
     if (metric == RT_ACCURACY)
-        snprintf(text, RT_TEXT, exact ? "%.2f%%" : "%.1f%%", 100 * value);
+        snprintf(text, RT_TEXT, exact ? "%.2f%%" : value < 0.9995 ? "%.1f%%" : "%.0f%%",
+                 100 * value);
     else if (exact)
         snprintf(text, RT_TEXT, "%.6g", value);
     else
@@ -70,7 +71,8 @@ bool rt_batch_open(rt_err *e, rt_batch *b, const rt_model *m, const rt_set *set)
 {
     *b = (rt_batch){ 0 };
     int64_t x_elems, y_elems;
-    if (!rt_mul(m->capacity, set->x_elems, &x_elems) || !rt_mul(m->capacity, set->y_elems, &y_elems))
+    if (!rt_mul(m->capacity, set->x_elems, &x_elems) ||
+        !rt_mul(m->capacity, set->y_elems, &y_elems))
         return rt_fail(e, RT_E_MEMORY, "a batch of %lld samples does not fit into memory",
                        (long long)m->capacity);
     b->x = rt_alloc(e, x_elems, (int64_t)sizeof(double), "a batch of inputs");

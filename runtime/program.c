@@ -29,7 +29,6 @@ void rt_signals_catch(void)
     struct sigaction action = { .sa_handler = on_signal };
     sigemptyset(&action.sa_mask);
     action.sa_flags = SA_RESTART;
-    caught = 0;
     sigaction(SIGINT, &action, &old_int);
     sigaction(SIGTERM, &action, &old_term);
 }
@@ -133,6 +132,7 @@ static bool only_text(const rt_prog *p)
 int rt_main(const rt_model *model, int argc, char **argv)
 {
     rt_err e = { .code = RT_E_OK };
+    caught = 0;
     rt_prog p = { .model = model, .argc = argc, .argv = argv };
     p.name = argc > 0 ? rt_base_name(argv[0]) : "program";
     if (model->abi != RT_ABI) {
@@ -147,9 +147,7 @@ int rt_main(const rt_model *model, int argc, char **argv)
             rt_cli_help(stderr, model, p.name, RT_VERB_NONE);
             return RT_E_USAGE;
         }
-        rt_signals_catch();
         ok = run_verb(&e, &p);
-        rt_signals_restore();
     }
     rt_ui_clear(&p.ui);
     errno = 0;

@@ -126,7 +126,8 @@ rt_score rt_judge_run(const rt_judge *j, int64_t batch, const char *what);
 
 /* ---- signals (program.c) ---- */
 
-/* The first signal since rt_signals_catch: SIGINT, SIGTERM, or 0. A second one ends the process. */
+/* The first signal that was caught: SIGINT, SIGTERM, or 0. A second one ends the process. Training
+ * alone catches them, once it has something to save. */
 int rt_signal(void);
 void rt_signals_catch(void);
 void rt_signals_restore(void);

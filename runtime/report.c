@@ -1,6 +1,6 @@
-/* runtime/report.c: what a user sees: a header of three lines, one live line on stderr where that is
- * a terminal, one permanent line per epoch on stdout. Nothing here computes; a log that is piped
- * into a file holds plain lines without control characters. */
+/* runtime/report.c: what a user sees: a header of three lines, one live line on stderr where that
+ * is a terminal, one permanent line per epoch on stdout. Nothing here computes; what is piped into
+ * a file holds plain lines without control characters. */
 #define _XOPEN_SOURCE 700   /* isatty */
 #include "runtime/report.h"
 #include "runtime/program.h"
@@ -111,7 +111,7 @@ char *rt_shape_chain(char text[RT_DIMS], const rt_model *m)
             snprintf(text + used, RT_DIMS - used, "-...");
             break;
         }
-        snprintf(text + used, RT_DIMS - used, "-%s", one);
+        snprintf(text + used, RT_DIMS - used, "-%.80s", one);
     }
     return text;
 }
@@ -234,7 +234,8 @@ void rt_report_progress(rt_ui *ui, const rt_progress *progress)
         return;
     ui->last = now;
     char line[MAX_LINE * 2], loss[RT_TEXT], rate[RT_TEXT], eta[RT_TEXT];
-    double spent = now - progress->start, total = (double)(progress->total > 0 ? progress->total : 1);
+    double spent = now - progress->start;
+    double total = (double)(progress->total > 0 ? progress->total : 1);
     double share = (double)progress->done / total;
     double speed = spent > 0 ? (double)progress->done / spent : 0;
     int used = progress->epoch > 0
@@ -271,7 +272,7 @@ static void print_metrics(const rt_model *m, const rt_score *score, bool names)
     for (int i = 0; i < rt_metric_count(m); i++) {
         rt_metric_text(text, m->metrics[i], score->value[i], false);
         printf("  %s%s", names ? rt_metric_name(m->metrics[i]) : "", names ? " " : "");
-        printf(m->metrics[i] == RT_ACCURACY ? "%6s" : "%-7s", text);
+        printf(m->metrics[i] == RT_R2 ? "%7s" : m->metrics[i] == RT_MAE ? "%-6s" : "%5s", text);
     }
 }
 
@@ -282,17 +283,17 @@ void rt_report_epoch(rt_prog *p, const rt_epoch_line *line)
     rt_ui_clear(&p->ui);
     if (ui->quiet)
         return;
-    printf("epoch %*lld/%lld  loss %-7s", digits(line->epochs), (long long)line->epoch,
+    printf("epoch %*lld/%lld  loss %-6s", digits(line->epochs), (long long)line->epoch,
            (long long)line->epochs, rt_loss_text(loss, line->train->loss));
     print_metrics(p->model, line->train, true);
     if (line->val) {
-        printf("  %s|%s  val %-7s", paint(ui, dim), paint(ui, plain),
+        printf("  %s|%s  val %-6s", paint(ui, dim), paint(ui, plain),
                rt_loss_text(val, line->val->loss));
         print_metrics(p->model, line->val, false);
     }
     printf("  %s%c%s  %6s  %6s", paint(ui, bold_green), line->best ? '*' : ' ', paint(ui, plain),
            rt_time_text(time, line->seconds), rt_rate_text(rate, line->rate));
-    if (line->eta >= 0)
+    if (line->eta >= 1)
         printf("  %seta %s%s", paint(ui, dim), rt_time_text(eta, line->eta), paint(ui, plain));
     putchar('\n');
     fflush(stdout);

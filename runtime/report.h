@@ -53,7 +53,7 @@ typedef struct rt_epoch_line {
     int64_t epoch, epochs;
     const struct rt_score *train, *val;
     bool best;
-    double seconds, rate, eta;   /* rate in samples a second; eta below 0: not said */
+    double seconds, rate, eta;   /* rate in samples a second; eta below 1: not said */
 } rt_epoch_line;
 void rt_report_epoch(struct rt_prog *p, const rt_epoch_line *line);
 /* "loss 0.110312, acc 97.03%": a score on stdout after `label`; the line is not ended. */

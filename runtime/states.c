@@ -287,15 +287,15 @@ static bool compare_state(rt_err *e, const rt_state *s, const rt_tensors *file, 
     return true;
 }
 
-/* Is the file's tensor the model's, or a slot "key#name" of an optimizer? */
-static bool is_known(const rt_model *m, const char *name)
+/* Is the file's tensor the model's, or "key#slot", an optimizer's beside another of the file? */
+static bool is_known(const rt_model *m, const rt_tensors *file, const char *name)
 {
     for (int i = 0; i < m->n_states; i++)
         if (m->states[i].role != RT_OPTIMIZER && strcmp(m->states[i].key, name) == 0)
             return true;
     const char *slot = strrchr(name, '#');
-    for (int i = 0; slot && i < m->n_states; i++) {
-        const char *key = m->states[i].key;
+    for (int64_t i = 0; slot && i < file->count; i++) {
+        const char *key = file->item[i].name;
         if (strlen(key) == (size_t)(slot - name) && memcmp(key, name, strlen(key)) == 0)
             return true;
     }
@@ -311,7 +311,7 @@ static bool compare(rt_err *e, const rt_model *m, const rt_tensors *file, Differ
     for (int64_t i = 0; ok && i < file->count; i++) {
         char theirs[RT_SHAPE_TEXT];
         const rt_tensor *t = &file->item[i];
-        if (!is_known(m, t->name))
+        if (!is_known(m, file, t->name))
             ok = differ(e, d, &d->unexpected, "unexpected", t->name,
                         rt_shape_text(theirs, t->shape, t->rank));
     }

@@ -39,6 +39,8 @@ char *rt_time_text(char text[RT_TEXT], double seconds)
 {
     if (!(seconds >= 0) || seconds > 8.64e8)
         snprintf(text, RT_TEXT, "-");
+    else if (seconds < 0.0995)
+        snprintf(text, RT_TEXT, "%.1fms", 1e3 * seconds);
     else if (seconds < 9.995)
         snprintf(text, RT_TEXT, "%.2fs", seconds);
     else if (seconds < 59.5)
@@ -50,15 +52,26 @@ char *rt_time_text(char text[RT_TEXT], double seconds)
     return text;
 }
 
+/* "1.2e-5", "2.6e29": no plus and no zeros before the exponent's digits. */
+static void exponent_text(char text[RT_TEXT], double value)
+{
+    snprintf(text, RT_TEXT, "%.1e", value);
+    char *from = strchr(text, 'e') + 1, *to = from;
+    if (*from == '-')
+        to++;
+    from++;
+    while (*from == '0' && from[1])
+        from++;
+    memmove(to, from, strlen(from) + 1);
+}
+
 char *rt_loss_text(char text[RT_TEXT], double loss)
 {
     double size = fabs(loss);
     if (!isfinite(loss))
         snprintf(text, RT_TEXT, isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf");
-    else if (loss != 0 && size < 0.001)
-        snprintf(text, RT_TEXT, "%.1e", loss);
-    else if (size >= 99999.5)
-        snprintf(text, RT_TEXT, "%.2e", loss);
+    else if ((loss != 0 && size < 0.001) || size >= 99999.5)
+        exponent_text(text, loss);
     else
         snprintf(text, RT_TEXT, "%.*f",
                  size < 9.99995 ? 4 : size < 99.9995 ? 3 : size < 999.995 ? 2 : 1, loss);

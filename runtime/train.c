@@ -1,9 +1,9 @@
-/* runtime/train.c: the training loop: seeds, epochs, validation, checkpoints, the end by a signal or
- * a number that is none. Which numbers come is decided here and equals PyTorch's loop: initial draws
- * in order, then two draws an epoch for the shuffle, all from one generator (LANGUAGE.md).
+/* runtime/train.c: the training loop: seeds, epochs, validation, checkpoints, the end by a signal
+ * or a number that is none. Which numbers come is decided here and equals PyTorch's loop: initial
+ * draws in order, then two draws an epoch for the shuffle, all from one generator.
  *
- * The learning rate is constant; `best` goes by the validation loss, without a validation set by the
- * training loss, never by the test set. */
+ * The learning rate is constant; `best` goes by the validation loss, without a validation set by
+ * the training loss, never by the test set. */
 #include "runtime/rundir.h"
 #include <inttypes.h>
 #include <math.h>
@@ -201,9 +201,11 @@ static bool stopped(rt_err *e, Train *t)
 {
     if (!rt_log_flush(e, &t->run.steps) || !save(e, t, t->run.last, NAN))
         return false;
+    char count[RT_TEXT];
     rt_ui_clear(&t->p->ui);
-    printf("stopped by %s after step %" PRId64 " in epoch %" PRId64 "   %s\n",
-           rt_signal() == SIGINT ? "SIGINT" : "SIGTERM", t->step, t->epoch + 1, t->run.last);
+    printf("stopped by %s after step %s in epoch %" PRId64 "   %s\n",
+           rt_signal() == SIGINT ? "SIGINT" : "SIGTERM", rt_count_text(count, t->step),
+           t->epoch + 1, t->run.last);
     return true;
 }
 
@@ -229,16 +231,8 @@ static bool report_end(rt_err *e, Train *t)
     return rt_rundir_test(e, &t->run, t->p, t->epoch, &test);
 }
 
-static bool train(rt_err *e, Train *t)
+static bool run_epochs(rt_err *e, Train *t)
 {
-    rt_report_header(t->p, &t->data, &t->set);
-    if (t->set.epochs == 0) {
-        if (!save(e, t, t->run.last, NAN) || !save(e, t, t->run.best, NAN))
-            return false;
-        printf("%s weights, untrained   %s\n", t->p->has_weights ? "given" : "initial",
-               t->run.last);
-        return true;
-    }
     double run_start = rt_now();
     while (t->epoch < t->set.epochs && rt_signal() == 0) {
         rt_tally tally = { 0 };
@@ -249,6 +243,22 @@ static bool train(rt_err *e, Train *t)
             return false;
     }
     return t->epoch < t->set.epochs ? stopped(e, t) : report_end(e, t);
+}
+
+static bool train(rt_err *e, Train *t)
+{
+    rt_report_header(t->p, &t->data, &t->set);
+    if (t->set.epochs == 0) {
+        if (!save(e, t, t->run.last, NAN) || !save(e, t, t->run.best, NAN))
+            return false;
+        printf("%s weights, untrained   %s\n", t->p->has_weights ? "given" : "initial",
+               t->run.last);
+        return true;
+    }
+    rt_signals_catch();
+    bool ok = run_epochs(e, t);
+    rt_signals_restore();
+    return ok;
 }
 
 bool rt_verb_train(rt_err *e, rt_prog *p)
