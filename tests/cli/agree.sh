@@ -1,0 +1,53 @@
+#!/bin/sh
+# tests/cli/agree.sh: ways to compute the same thing agree: any number of threads and a plan that
+# shares no memory give the same bits; unfused kernels, other instruction sets and products without
+# OpenBLAS the same losses to rounding; a run again the same files.
+. tests/lib.sh
+cd "$SCRATCH" || exit 1
+
+# train NAME DATA OPTIONS…: a program trains into NAME.run.
+train() {
+    _n=$1 _data=$2
+    shift 2
+    ./$_n train --data "$_data" --normalize zscore --epochs 3 --log-steps --out $_n.run --quiet "$@" ||
+        not_ok "$_n trains" "exit code $?"
+}
+same_bits() { cmp -s $2.run/last.safetensors $3.run/last.safetensors && cmp -s $2.run/steps.csv $3.run/steps.csv &&
+    ok "$1" || not_ok "$1" "the bits differ"; }
+# Losses of all steps within 1e-4, relative.
+same_losses() {
+    _bad=$(paste -d, $2.run/steps.csv $3.run/steps.csv | awk -F, 'NR > 1 { n++; d = $3 - $7; m = $3 < 0 ? -$3 : $3
+        if (d < 0) d = -d; if (!(d <= 1e-4 * m + 1e-6)) { print "step " $1 ": " $3 " and " $7; exit } } END { if (!n) print "no steps" }')
+    [ -z "$_bad" ] && ok "$1" || not_ok "$1" "$_bad"
+}
+
+for sample in iris regression; do
+    model=$ROOT/samples/$sample/model.py
+    data=$(ls "$ROOT"/samples/$sample/*.csv)
+    "$SEQC" build "$model" -o a -q && train a "$data" --threads 1
+    for threads in 2 3 7; do
+        cp a b && rm -rf b.run && train b "$data" --threads $threads
+        same_bits "$sample: $threads threads" a b
+    done
+    rm -rf b.run
+    "$SEQC" build "$model" --no-reuse -o b -q && train b "$data"
+    same_bits "$sample: without shared memory" a b
+    rm -rf b.run
+    "$SEQC" build "$model" --no-fuse -o b -q && train b "$data"
+    same_losses "$sample: unfused" a b
+    for march in x86-64-v3 x86-64 generic; do
+        [ "$(uname -m)" = x86_64 ] || continue
+        grep -q avx2 /proc/cpuinfo || [ $march != x86-64-v3 ] || continue
+        rm -rf b.run
+        "$SEQC" build "$model" --march $march -o b -q && train b "$data"
+        same_losses "$sample: $march" a b
+    done
+    rm -rf b.run
+    "$SEQC" build "$model" --blas none -o b -q && train b "$data"
+    same_losses "$sample: without OpenBLAS" a b
+    rm -rf b.run
+    "$SEQC" build "$model" --dtype f64 -o b -q && train b "$data"
+    [ -s b.run/last.safetensors ] && ok "$sample: float64" || not_ok "$sample: float64" "no weights"
+    rm -rf a.run b.run
+done
+exit 0
