@@ -1,0 +1,653 @@
+/* tests/unit/test_program.c: the program's face on two models written by hand: every verb, the run
+ * directory, PyTorch's draws and order, gradients, exit codes, signals. References are naive loops
+ * in double, written here anew. */
+#define _XOPEN_SOURCE 700
+#include "program_toy.h"
+#include "runtime/files.h"
+#include "runtime/random.h"
+#include "tests/unit/rt_test.h"
+#include <fcntl.h>
+#include <ftw.h>
+#include <math.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <time.h>
+
+enum { ROWS = 29, F = 4, C = 3, BATCH = 8, SEED = 7 };
+
+/* ---- running the program in a folder of its own ---- */
+
+static char out_text[1 << 16], err_text[1 << 14];
+
+static void read_text(const char *path, char *text, size_t room)
+{
+    FILE *f = fopen(path, "rb");
+    size_t n = f ? fread(text, 1, room - 1, f) : 0;
+    text[n] = '\0';
+    if (f)
+        fclose(f);
+}
+
+static void to_file(const char *path, int as)
+{
+    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
+    if (file < 0 || dup2(file, as) < 0)
+        _exit(99);
+    close(file);
+}
+
+/* Starts the program with words that single blanks separate; returns its process. */
+static pid_t start(const rt_model *model, const char *words, const char *out_path)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child != 0)
+        return child;
+    static char text[1024];
+    static char *argv[64];
+    int argc = 1;
+    argv[0] = "./toy";
+    snprintf(text, sizeof text, "%s", words);
+    for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
+        argv[argc++] = word;
+    to_file(out_path, STDOUT_FILENO);
+    to_file("stderr", STDERR_FILENO);
+    exit(rt_main(model, argc, argv));
+}
+
+static int finish(pid_t child)
+{
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    read_text("stdout", out_text, sizeof out_text);
+    read_text("stderr", err_text, sizeof err_text);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+}
+
+static int run(const rt_model *model, const char *words)
+{
+    return finish(start(model, words, "stdout"));
+}
+
+static void must_run(const rt_model *model, const char *words)
+{
+    int code = run(model, words);
+    ck_assert_msg(code == 0, "%s: exit code %d\n%s%s", words, code, out_text, err_text);
+    ck_assert_msg(err_text[0] == '\0', "%s: %s", words, err_text);
+}
+
+static void must_fail(const rt_model *model, const char *words, int code, const char *message)
+{
+    int got = run(model, words);
+    ck_assert_msg(got == code, "%s: exit code %d, not %d\n%s%s", words, got, code, out_text,
+                  err_text);
+    ck_assert_msg(strstr(err_text, message) != NULL, "%s says:\n%s\nnot: %s", words, err_text,
+                  message);
+    ck_assert_msg(strncmp(err_text, "toy: error: ", 12) == 0, "%s", err_text);
+}
+
+/* ---- data ---- */
+
+static double x_of[ROWS][F];
+static int class_of[ROWS];
+
+static double unit(uint64_t *state)
+{
+    *state = *state * 6364136223846793005u + 1442695040888963407u;
+    return (double)(*state >> 40) / (double)(1 << 24);
+}
+
+static void make_data(void)
+{
+    uint64_t state = 42;
+    FILE *csv = fopen("data.csv", "w"), *names = fopen("names.csv", "w");
+    FILE *line = fopen("line.csv", "w");
+    fprintf(csv, "a,b,c,d,kind\n");
+    fprintf(names, "a,b,c,d,kind\n");
+    fprintf(line, "u,v,y\n");
+    static const char *const name[] = { "ash", "birch", "cedar" };
+    for (int i = 0; i < ROWS; i++) {
+        for (int f = 0; f < F; f++) {
+            x_of[i][f] = floor((unit(&state) * 4 - 2) * 1024) / 1024;
+            fprintf(csv, "%.10g,", x_of[i][f]);
+            fprintf(names, "%.10g,", x_of[i][f]);
+        }
+        double sum = x_of[i][0] + 2 * x_of[i][1] - x_of[i][2];
+        class_of[i] = i < C ? i : sum < -1 ? 0 : sum < 1 ? 1 : 2;
+        fprintf(csv, "%d\n", class_of[i]);
+        fprintf(names, "%s\n", name[class_of[i]]);
+        fprintf(line, "%.10g,%.10g,%.10g\n", x_of[i][0], x_of[i][1],
+                3 * x_of[i][0] - x_of[i][1] + 0.5);
+    }
+    fclose(csv);
+    fclose(names);
+    fclose(line);
+}
+
+static void folder_open(void)
+{
+    folder_make();
+    ck_assert_int_eq(chdir(test_folder), 0);
+    unsetenv("NO_COLOR");
+    make_data();
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+    (void)st;
+    (void)type;
+    (void)ftw;
+    return remove(path);
+}
+
+static void folder_close(void)
+{
+    ck_assert_int_eq(chdir("/"), 0);
+    nftw(test_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- a naive reference of toy_classes ---- */
+
+typedef struct Ref { double w[C][F], b[C], mw[C][F], mb[C], dw[C][F], db[C]; } Ref;
+
+static void ref_init(Ref *r, rt_random *random)
+{
+    float w[C * F], b[C];
+    memset(r, 0, sizeof *r);
+    rt_random_seed(random, SEED);
+    rt_random_uniform(random, w, C * F, -0.5, 0.5);
+    rt_random_uniform(random, b, C, -0.5, 0.5);
+    for (int c = 0; c < C; c++) {
+        r->b[c] = (double)b[c];
+        for (int f = 0; f < F; f++)
+            r->w[c][f] = (double)w[c * F + f];
+    }
+}
+
+/* Mean loss of these rows and the gradients of it. */
+static double ref_loss(Ref *r, const int64_t *rows, int n)
+{
+    double loss = 0;
+    memset(r->dw, 0, sizeof r->dw);
+    memset(r->db, 0, sizeof r->db);
+    for (int i = 0; i < n; i++) {
+        double y[C], sum = 0;
+        const double *x = x_of[rows[i]];
+        for (int c = 0; c < C; c++) {
+            y[c] = r->b[c];
+            for (int f = 0; f < F; f++)
+                y[c] += r->w[c][f] * x[f];
+            sum += exp(y[c]);
+        }
+        loss += log(sum) - y[class_of[rows[i]]];
+        for (int c = 0; c < C; c++) {
+            double d = (exp(y[c]) / sum - (c == class_of[rows[i]])) / n;
+            r->db[c] += d;
+            for (int f = 0; f < F; f++)
+                r->dw[c][f] += d * x[f];
+        }
+    }
+    return loss / n;
+}
+
+static void ref_update(Ref *r, double lr)
+{
+    for (int c = 0; c < C; c++) {
+        r->mb[c] = 0.9 * r->mb[c] + r->db[c];
+        r->b[c] -= lr * r->mb[c];
+        for (int f = 0; f < F; f++) {
+            r->mw[c][f] = 0.9 * r->mw[c][f] + r->dw[c][f];
+            r->w[c][f] -= lr * r->mw[c][f];
+        }
+    }
+}
+
+static rt_tensors weights;
+
+static const float *tensor(const char *path, const char *name, int64_t elems)
+{
+    rt_err e = { 0 };
+    rt_tensors_free(&weights);
+    ck_assert_msg(rt_safetensors_read(&e, path, &weights), "%s", e.message);
+    const rt_tensor *t = rt_tensors_find(&weights, name);
+    ck_assert_msg(t != NULL, "%s has no %s", path, name);
+    ck_assert_int_eq(t->elems, elems);
+    ck_assert_int_eq(t->dtype, RT_F32);
+    return t->data;
+}
+
+static void close_to(const float *got, const double *want, int n, double bound, const char *what)
+{
+    for (int i = 0; i < n; i++)
+        ck_assert_msg(fabs((double)got[i] - want[i]) <= bound, "%s[%d] is %.9g, not %.9g", what, i,
+                      (double)got[i], want[i]);
+}
+
+static int lines_of(const char *path)
+{
+    static char text[1 << 16];
+    int n = 0;
+    read_text(path, text, sizeof text);
+    for (const char *c = text; *c; c++)
+        n += *c == '\n';
+    return n;
+}
+
+static bool exists(const char *path)
+{
+    return access(path, F_OK) == 0;
+}
+
+/* ---- training ---- */
+
+/* Initial weights are PyTorch's draws, in its order, however the state lies in memory. */
+START_TEST(initial_weights)
+{
+    Ref ref;
+    rt_random random;
+    ref_init(&ref, &random);
+    must_run(&toy_classes, "train --data data.csv --epochs 0 --out first");
+    close_to(tensor("first/last.safetensors", "0.weight", C * F), &ref.w[0][0], C * F, 0, "w");
+    close_to(tensor("first/last.safetensors", "0.bias", C), ref.b, C, 0, "b");
+    must_run(&toy_classes, "train --data data.csv --epochs 0 --out other --seed 8");
+    ck_assert(fabs((double)*tensor("other/last.safetensors", "0.bias", C) - ref.b[0]) > 1e-4);
+}
+END_TEST
+
+/* Every step's loss, the shuffle, the smaller last batch and the epoch's mean. */
+START_TEST(steps_equal_the_reference)
+{
+    bool shuffle = _i == 0;
+    Ref ref;
+    rt_random random;
+    int64_t order[ROWS];
+    must_run(&toy_classes, shuffle ? "train --data data.csv --epochs 3 --log-steps --out r"
+                           : "train --data data.csv --epochs 3 --log-steps --out r --no-shuffle");
+    FILE *steps = fopen("r/steps.csv", "r"), *epochs = fopen("r/metrics.csv", "r");
+    char head[256];
+    ck_assert_ptr_nonnull(fgets(head, sizeof head, steps));
+    ck_assert_str_eq(head, "step,epoch,loss,lr\n");
+    ck_assert_ptr_nonnull(fgets(head, sizeof head, epochs));
+    ck_assert_str_eq(head, "epoch,loss,accuracy,lr,seconds,samples_per_second,best\n");
+    ref_init(&ref, &random);
+    for (int epoch = 1, step = 1; epoch <= 3; epoch++) {
+        double sum = 0, loss, lr, acc;
+        int got_step, got_epoch;
+        rt_random_epoch(&random, shuffle, order, ROWS);
+        for (int at = 0; at < ROWS; at += BATCH, step++) {
+            int n = ROWS - at < BATCH ? ROWS - at : BATCH;
+            double want = ref_loss(&ref, order + at, n);
+            ck_assert_int_eq(fscanf(steps, "%d,%d,%lf,%lf\n", &got_step, &got_epoch, &loss, &lr), 4);
+            ck_assert_int_eq(got_step, step);
+            ck_assert_int_eq(got_epoch, epoch);
+            ck_assert_double_eq_tol(lr, 0.1, 1e-9);
+            ck_assert_double_eq_tol(loss, want, 1e-5 * want);
+            ref_update(&ref, 0.1);
+            sum += want * n;
+        }
+        ck_assert_int_eq(fscanf(epochs, "%d,%lf,%lf%*[^\n]\n", &got_epoch, &loss, &acc), 3);
+        ck_assert_double_eq_tol(loss, sum / ROWS, 1e-5 * sum / ROWS);
+        ck_assert(acc >= 0 && acc <= 1);
+    }
+    fclose(steps);
+    fclose(epochs);
+    close_to(tensor("r/last.safetensors", "0.weight", C * F), &ref.w[0][0], C * F, 1e-5, "w");
+    close_to(tensor("r/last.safetensors", "0.weight#momentum", C * F), &ref.mw[0][0], C * F, 1e-5,
+             "momentum");
+}
+END_TEST
+
+START_TEST(run_directory)
+{
+    static const char *const file[] = { "config.json", "metrics.csv", "metrics.jsonl",
+                                        "best.safetensors", "last.safetensors", "curves.svg" };
+    char path[64];
+    for (int k = 1; k <= 2; k++) {
+        must_run(&toy_classes, "train --data data.csv --epochs 4 --val-split 0.25");
+        for (size_t i = 0; i < sizeof file / sizeof *file; i++) {
+            snprintf(path, sizeof path, "runs/%d/%s", k, file[i]);
+            ck_assert_msg(exists(path), "no %s", path);
+        }
+    }
+    ck_assert(!exists("runs/1/steps.csv"));
+    ck_assert_int_eq(lines_of("runs/1/metrics.csv"), 5);
+    ck_assert_int_eq(lines_of("runs/1/metrics.jsonl"), 4);
+    ck_assert_ptr_nonnull(strstr(out_text, "epoch 4/4  loss 0."));
+    ck_assert_ptr_nonnull(strstr(out_text, "  |  val 0."));
+    ck_assert_ptr_nonnull(strstr(out_text, "best epoch "));
+    ck_assert_ptr_nonnull(strstr(out_text, "runs/2/best.safetensors\n"));
+    ck_assert_ptr_null(strchr(out_text, '\033'));
+    ck_assert_ptr_null(strchr(out_text, '\r'));
+    must_run(&toy_classes, "train --data data.csv --epochs 2 --quiet --out a/b/c");
+    ck_assert_int_eq(strncmp(out_text, "best epoch ", 11), 0);
+    ck_assert(exists("a/b/c/last.safetensors"));
+}
+END_TEST
+
+static void same_bytes(const char *a, const char *b)
+{
+    rt_buf left = { 0 }, right = { 0 };
+    ck_assert(rt_file_read(NULL, a, -1, &left) && rt_file_read(NULL, b, -1, &right));
+    ck_assert_int_eq(left.length, right.length);
+    ck_assert_msg(memcmp(left.data, right.data, (size_t)left.length) == 0, "%s, %s", a, b);
+    rt_buf_free(&left);
+    rt_buf_free(&right);
+}
+
+START_TEST(threads_change_no_bit)
+{
+    must_run(&toy_classes, "train --data data.csv --epochs 3 --threads 1 --out one");
+    must_run(&toy_classes, "train --data data.csv --epochs 3 --threads 3 --out three");
+    same_bytes("one/last.safetensors", "three/last.safetensors");
+    same_bytes("one/best.safetensors", "three/best.safetensors");
+}
+END_TEST
+
+START_TEST(regression)
+{
+    double r2 = 0, loss = 1;
+    must_run(&toy_line, "train --data line.csv --epochs 200 --lr 0.1 --out r --val line.csv");
+    must_run(&toy_line, "eval --data line.csv --weights r/last.safetensors");
+    ck_assert_int_eq(sscanf(out_text, "loss %lf, mae %*f, r2 %lf", &loss, &r2), 2);
+    ck_assert_double_lt(loss, 1e-4);
+    ck_assert_double_gt(r2, 0.999);
+    must_run(&toy_line, "predict --input line.csv --weights r/last.safetensors");
+    ck_assert_int_eq(strncmp(out_text, "y0\n", 3), 0);
+    ck_assert_double_eq_tol(atof(out_text + 3), 3 * x_of[0][0] - x_of[0][1] + 0.5, 0.05);
+}
+END_TEST
+
+/* R² of the untrained model, by hand: eval divides by the squares around the targets' mean. */
+START_TEST(r_squared)
+{
+    double mean = 0, total = 0, rest = 0, size = 0, got[3];
+    must_run(&toy_line, "train --data line.csv --epochs 0 --out r");
+    const float *w = tensor("r/last.safetensors", "fc.weight", 2);
+    for (int i = 0; i < ROWS; i++)
+        mean += (3 * x_of[i][0] - x_of[i][1] + 0.5) / ROWS;
+    for (int i = 0; i < ROWS; i++) {
+        double t = 3 * x_of[i][0] - x_of[i][1] + 0.5;
+        double d = (double)w[0] * x_of[i][0] + (double)w[1] * x_of[i][1] + 0.25 - t;
+        total += (t - mean) * (t - mean);
+        rest += d * d;
+        size += fabs(d);
+    }
+    must_run(&toy_line, "eval --data line.csv --weights r/last.safetensors");
+    ck_assert_int_eq(sscanf(out_text, "loss %lf, mae %lf, r2 %lf", got, got + 1, got + 2), 3);
+    ck_assert_double_eq_tol(got[0], rest / ROWS, 1e-5 * rest / ROWS);
+    ck_assert_double_eq_tol(got[1], size / ROWS, 1e-5 * size / ROWS);
+    ck_assert_double_eq_tol(got[2], 1 - rest / total, 1e-4);
+}
+END_TEST
+
+/* ---- predict and grad ---- */
+
+static void write_npy(const char *path, rt_dtype dtype, int rank, int64_t rows, const void *data)
+{
+    int64_t columns = rank == 2 ? F : 1;
+    rt_err e = { 0 };
+    rt_tensor t = { .dtype = dtype, .rank = rank, .shape = { rows, columns },
+                    .elems = rows * columns, .data = (void *)(uintptr_t)data };
+    t.bytes = t.elems * rt_dtype_bytes(dtype);
+    ck_assert_msg(rt_npy_write(&e, path, &t), "%s", e.message);
+}
+
+START_TEST(predictions)
+{
+    float x[ROWS][F];
+    for (int i = 0; i < ROWS; i++)
+        for (int f = 0; f < F; f++)
+            x[i][f] = (float)x_of[i][f];
+    write_npy("x.npy", RT_F32, 2, ROWS, x);
+    must_run(&toy_classes, "train --data names.csv --epochs 0 --out r");
+    must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy --output y.npy");
+    must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy -o y.csv --quiet");
+    ck_assert_str_eq(out_text, "");
+    float w[C * F], b[C];
+    memcpy(w, tensor("r/last.safetensors", "0.weight", C * F), sizeof w);
+    memcpy(b, tensor("r/last.safetensors", "0.bias", C), sizeof b);
+    rt_tensor y = { 0 };
+    rt_err e = { 0 };
+    ck_assert_msg(rt_npy_read(&e, "y.npy", &y), "%s", e.message);
+    ck_assert(y.rank == 2 && y.shape[0] == ROWS && y.shape[1] == C && y.dtype == RT_F32);
+    FILE *csv = fopen("y.csv", "r");
+    char head[64];
+    ck_assert_ptr_nonnull(fgets(head, sizeof head, csv));
+    ck_assert_str_eq(head, "ash,birch,cedar\n");
+    for (int i = 0; i < ROWS; i++)
+        for (int c = 0; c < C; c++) {
+            double want = (double)b[c], in_csv;
+            for (int f = 0; f < F; f++)
+                want += (double)w[c * F + f] * x_of[i][f];
+            float got = ((float *)y.data)[i * C + c];
+            ck_assert_double_eq_tol((double)got, want, 1e-5);
+            ck_assert_int_eq(fscanf(csv, c < C - 1 ? "%lf," : "%lf\n", &in_csv), 1);
+            ck_assert(got == (float)in_csv);
+        }
+    fclose(csv);
+    rt_tensor_free(&y);
+    must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy");
+    ck_assert_int_eq(strncmp(out_text, " 1  ", 4), 0);
+    ck_assert_ptr_nonnull(strstr(out_text, "cedar "));
+}
+END_TEST
+
+START_TEST(gradients)
+{
+    enum { N = 5 };
+    float x[N][F];
+    int64_t t[N], rows[N];
+    Ref ref;
+    rt_random random;
+    for (int i = 0; i < N; i++) {
+        rows[i] = i;
+        t[i] = class_of[i];
+        for (int f = 0; f < F; f++)
+            x[i][f] = (float)x_of[i][f];
+    }
+    write_npy("x.npy", RT_F32, 2, N, x);
+    write_npy("t.npy", RT_I64, 1, N, t);
+    must_run(&toy_classes, "train --data data.csv --epochs 0 --out r");
+    must_run(&toy_classes, "grad --weights r/last.safetensors --input x.npy --target t.npy "
+                           "-o g.safetensors");
+    ref_init(&ref, &random);
+    double loss = ref_loss(&ref, rows, N), dx[N][F];
+    close_to(tensor("g.safetensors", "loss", 1), &loss, 1, 1e-6, "loss");
+    close_to(tensor("g.safetensors", "d_0.weight", C * F), &ref.dw[0][0], C * F, 1e-6, "dw");
+    close_to(tensor("g.safetensors", "d_0.bias", C), ref.db, C, 1e-6, "db");
+    for (int i = 0; i < N; i++)   /* by central differences */
+        for (int f = 0; f < F; f++) {
+            double keep = x_of[i][f];
+            x_of[i][f] = keep + 1e-5;
+            double up = ref_loss(&ref, rows, N);
+            x_of[i][f] = keep - 1e-5;
+            dx[i][f] = (up - ref_loss(&ref, rows, N)) / 2e-5;
+            x_of[i][f] = keep;
+        }
+    close_to(tensor("g.safetensors", "d_input", N * F), &dx[0][0], N * F, 1e-6, "dx");
+    tensor("g.safetensors", "output", N * C);
+    ck_assert_int_eq(weights.count, 5);
+}
+END_TEST
+
+START_TEST(gradients_of_a_cotangent)
+{
+    float x[2][F] = { { 1, 2, 3, 4 }, { -1, 0.5f, 2, -3 } };
+    double want[C * F];
+    rt_err e = { 0 };
+    float g[2][C] = { { 1, 0, -2 }, { 0.5f, 3, 0 } };
+    rt_tensor cotangent = { .dtype = RT_F32, .rank = 2, .shape = { 2, C }, .elems = 2 * C,
+                            .bytes = 2 * C * 4, .data = g };
+    write_npy("x.npy", RT_F32, 2, 2, x);
+    ck_assert(rt_npy_write(&e, "g.npy", &cotangent));
+    must_run(&toy_classes, "train --data data.csv --epochs 0 --out r");
+    must_run(&toy_classes, "grad --weights r/last.safetensors --input x.npy --cotangent g.npy "
+                           "--eval -o g.safetensors");
+    for (int c = 0; c < C; c++)
+        for (int f = 0; f < F; f++)
+            want[c * F + f] = (double)(g[0][c] * x[0][f] + g[1][c] * x[1][f]);
+    close_to(tensor("g.safetensors", "d_0.weight", C * F), want, C * F, 1e-5, "dw");
+    ck_assert_ptr_null(rt_tensors_find(&weights, "loss"));
+}
+END_TEST
+
+/* ---- what is refused ---- */
+
+static void text_file(const char *path, const char *text)
+{
+    FILE *f = fopen(path, "w");
+    fputs(text, f);
+    fclose(f);
+}
+
+START_TEST(usage_errors)
+{
+    must_fail(&toy_classes, "train", 2, "train needs --data PATH");
+    must_fail(&toy_classes, "train --data d.csv --epoch 1", 2, "did you mean '--epochs'?");
+    must_fail(&toy_classes, "train --data data.csv --batch 9", 2, "compile it with --batch 9");
+    must_fail(&toy_classes, "train --data data.csv --val data.csv --val-split 0.5", 2,
+              "exclude each other");
+    must_fail(&toy_classes, "eval --data data.csv", 2, "eval needs --weights FILE");
+    must_fail(&toy_classes, "predict --weights w", 2, "predict needs --input FILE");
+    must_fail(&toy_classes, "predict --weights w --input x --output y.txt", 2, ".npy or .csv");
+    must_fail(&toy_classes, "grad --weights w --input x.npy -o g", 2, "either --target FILE");
+    must_fail(&toy_line, "grad --weights w", 2, "this program has no 'grad'");
+    ck_assert(!exists("runs"));
+    ck_assert_int_eq(run(&toy_classes, ""), 2);
+    ck_assert_ptr_nonnull(strstr(err_text, "usage: toy VERB"));
+}
+END_TEST
+
+START_TEST(data_errors)
+{
+    text_file("ragged.csv", "a,b,c,d,kind\n1,2,3,4,0\n1,2,3,1\n");
+    text_file("label.csv", "a,b,c,d,kind\n1,2,3,4,0\n1,2,3,4,3\n");
+    text_file("text.csv", "a,b,c,d,kind\n1,2,x,4,0\n1,2,3,4,1\n");
+    text_file("wide.csv", "a,b,c,d,e,kind\n1,2,3,4,5,0\n");
+    must_fail(&toy_classes, "train --data missing.csv", 3, "missing.csv");
+    must_fail(&toy_classes, "train --data ragged.csv", 1, "ragged.csv");
+    must_fail(&toy_classes, "train --data label.csv", 1, "3");
+    must_fail(&toy_classes, "train --data text.csv", 1, "text.csv");
+    must_fail(&toy_classes, "train --data wide.csv", 1, "wide.csv");
+    ck_assert_msg(!exists("runs"), "bad data made a run directory");
+}
+END_TEST
+
+START_TEST(foreign_weights)
+{
+    must_run(&toy_line, "train --data line.csv --epochs 1 --out line");
+    must_fail(&toy_classes, "eval --data data.csv --weights line/best.safetensors", 1,
+              "2 tensors missing, 2 unexpected, 0 different");
+    ck_assert_ptr_nonnull(strstr(err_text, "note: missing 0.weight (3, 4)\n"));
+    ck_assert_ptr_nonnull(strstr(err_text, "note: unexpected fc.bias (1,)\n"));
+    text_file("broken.safetensors", "not a file of weights");
+    must_fail(&toy_classes, "eval --data data.csv --weights broken.safetensors", 1,
+              "broken.safetensors");
+    must_fail(&toy_classes, "eval --data data.csv --weights none.safetensors", 3,
+              "none.safetensors");
+}
+END_TEST
+
+START_TEST(other_shapes_in_weights)
+{
+    rt_tensors list = { 0 };
+    rt_err e = { 0 };
+    int64_t shape[] = { 4, 3 };
+    ck_assert(rt_tensors_add(&e, &list, "0.weight", RT_F32, 2, shape, NULL));
+    ck_assert(rt_tensors_add(&e, &list, "0.bias", RT_I64, 1, shape + 1, NULL));
+    ck_assert(rt_safetensors_write(&e, "w.safetensors", &list));
+    rt_tensors_free(&list);
+    must_fail(&toy_classes, "eval --data data.csv --weights w.safetensors", 1, "2 different");
+    ck_assert_ptr_nonnull(strstr(err_text, "0.weight (4, 3), this program's is (3, 4)"));
+    ck_assert_ptr_nonnull(strstr(err_text, "0.bias int64, this program's is float32"));
+}
+END_TEST
+
+/* A number that is none ends training and leaves an earlier run's files as they were. */
+START_TEST(not_a_number)
+{
+    must_run(&toy_line, "train --data line.csv --epochs 1 --out r");
+    must_run(&toy_line, "train --data line.csv --epochs 1 --out copy");
+    must_fail(&toy_line, "train --data line.csv --lr 1e30 --out r", 4, "at step 2 (epoch 1)");
+    ck_assert_ptr_nonnull(strstr(err_text, "'fc.weight'"));
+    ck_assert_ptr_nonnull(strstr(err_text, "help: a lower --lr"));
+    same_bytes("r/last.safetensors", "copy/last.safetensors");
+    same_bytes("r/best.safetensors", "copy/best.safetensors");
+}
+END_TEST
+
+START_TEST(full_disk)
+{
+    if (!exists("/dev/full"))
+        return;
+    ck_assert_int_eq(finish(start(&toy_classes, "info", "/dev/full")), 3);
+    ck_assert_ptr_nonnull(strstr(err_text, "toy: error: standard output"));
+    text_file("file", "");
+    must_fail(&toy_classes, "train --data data.csv --out file", 3, "file");
+}
+END_TEST
+
+/* ---- signals ---- */
+
+START_TEST(signal_saves)
+{
+    int number = _i == 0 ? SIGINT : SIGTERM;
+    struct timespec pause = { .tv_nsec = 2000000 };
+    pid_t child = start(&toy_classes, "train --data data.csv --epochs 100000000 --out r", "stdout");
+    for (int i = 0; i < 10000 && lines_of("r/metrics.jsonl") < 2; i++)
+        nanosleep(&pause, NULL);
+    unlink("r/last.safetensors");
+    ck_assert_int_eq(kill(child, number), 0);
+    ck_assert_int_eq(finish(child), 128 + number);
+    ck_assert_ptr_nonnull(strstr(out_text, number == SIGINT ? "stopped by SIGINT after step "
+                                                            : "stopped by SIGTERM after step "));
+    tensor("r/last.safetensors", "0.weight", C * F);
+    ck_assert_int_gt(atoll(rt_meta_get(&weights, "seqc.step")), 8);
+}
+END_TEST
+
+/* ---- verbs for people ---- */
+
+START_TEST(texts)
+{
+    must_run(&toy_classes, "info");
+    ck_assert_ptr_nonnull(strstr(out_text, "Linear(4, 3)"));
+    ck_assert_ptr_nonnull(strstr(out_text, "0.weight#momentum   optimizer   3x4"));
+    must_run(&toy_classes, "bench --steps 5 --threads 1");
+    ck_assert_ptr_nonnull(strstr(out_text, "training step   batch 8"));
+    ck_assert_ptr_nonnull(strstr(out_text, "inference       batch 1"));
+    must_run(&toy_classes, "--version");
+    ck_assert_str_eq(out_text, "toy (seqc 0.1, any processor)\n");
+    must_run(&toy_classes, "--help");
+    must_run(&toy_classes, "train --help");
+    rt_model other = toy_classes;
+    other.abi = RT_ABI + 1;
+    ck_assert_int_eq(run(&other, "info"), 1);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *suite = suite_create("program");
+    TCase *tests = tcase_create("program");
+    tcase_add_checked_fixture(tests, folder_open, folder_close);
+    tcase_add_test(tests, initial_weights);
+    tcase_add_loop_test(tests, steps_equal_the_reference, 0, 2);
+    tcase_add_test(tests, run_directory);
+    tcase_add_test(tests, threads_change_no_bit);
+    tcase_add_test(tests, regression);
+    tcase_add_test(tests, r_squared);
+    tcase_add_test(tests, predictions);
+    tcase_add_test(tests, gradients);
+    tcase_add_test(tests, gradients_of_a_cotangent);
+    tcase_add_test(tests, usage_errors);
+    tcase_add_test(tests, data_errors);
+    tcase_add_test(tests, foreign_weights);
+    tcase_add_test(tests, other_shapes_in_weights);
+    tcase_add_test(tests, not_a_number);
+    tcase_add_test(tests, full_disk);
+    tcase_add_loop_test(tests, signal_saves, 0, 2);
+    tcase_add_test(tests, texts);
+    suite_add_tcase(suite, tests);
+    return run_suite(suite);
+}
