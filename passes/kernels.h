@@ -2,6 +2,7 @@
  * Private to the room; used by fuse, schedule and plan. */
 #ifndef SEQC_KERNELS_H
 #define SEQC_KERNELS_H
+#include "passes/offsets.h"
 #include "passes/passes.h"
 
 /* Nodes that must come after a node, with kernel nodes only (views are seen through): its readers, and
@@ -17,8 +18,7 @@ Flow pass_flow(const Graph *g, Arena *a);
 /* Whether members (ascending) are a kernel that generated code can run, and by which algorithm. */
 bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *algo);
 
-/* Whether an operand `in` of MAP node v is read at the element that v writes: same elements, or a
- * single number. */
+/* As many elements for every n. */
 bool pass_same_elements(const Shape *a, const Shape *b);
 
 /* A value that is stored between kernels. */
@@ -36,6 +36,9 @@ typedef struct Memory { Keep *keep; int n_keep, n_chain; } Memory;
 
 /* What the kernels, in this order, store and for how long. */
 Memory pass_memory(const Graph *g, const Kernel *k, int n, const PassCtx *ctx, Arena *a);
+
+/* The live ranges of its chains, [n_chain]. */
+Range *pass_ranges(const Memory *m, Arena *a);
 
 /* The least arena that the order can have. */
 int64_t pass_bound(const Graph *g, const Kernel *k, int n, const PassCtx *ctx, Arena *a);

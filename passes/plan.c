@@ -1,0 +1,101 @@
+/* passes/plan.c: where every stored value lies.
+ *
+ * needs   kernels in a valid order
+ * keeps   nodes, roots, kernels and their order
+ * breaks  nothing; adds buffers, state offsets, the lower bound
+ *
+ *     k0 { %4 %5 } …                 buffers train arena 141312 bound 141312 worker 0
+ *     k3 { %12 %13 } …          ->   %5 @0 131072 k0..k3
+ *     update "3.weight"=%17          %13 @0 131072 k3..k4 in %5, %17 state "3.weight" k4..k4
+ *
+ * Updates go into the states they replace, returns into the caller's memory, the rest into one arena
+ * for all graphs: live ranges by passes/memory.c, offsets by passes/offsets.c. A map may take over
+ * the bytes of an operand that dies with it. Sizes are at full capacity, rounded up to 64 bytes. */
+#include "ir/tasks.h"
+#include "passes/kernels.h"
+#include "passes/rules.h"
+#include "passes/stages.h"
+#include <string.h>
+
+/* A step over parameter, gradient and optimizer states reads them at equal places. Where those lie
+ * at equal offsets modulo 4096 each store falsely hits a load to come (twice Adam's time, measured):
+ * states of that size are put this much apart, modulo 4096. */
+enum { ALIAS_BYTES = 4096, STAGGER_BYTES = 17 * 64, STAGGER_FROM_BYTES = 16384 };
+
+/* The parameter of "key#slot", and the how manyth of its slots this is. */
+static uint32_t slot_of(const Module *m, uint32_t s, int *nth)
+{
+    const char *hash = strrchr(m->state[s].key, '#');
+    size_t len = hash ? (size_t)(hash - m->state[s].key) : 0;
+    uint32_t owner = 0;
+    *nth = 1;
+    for (uint32_t i = 1; i < s && hash; i++) {
+        const char *key = m->state[i].key;
+        if (strncmp(key, m->state[s].key, len)) continue;
+        if (!key[len]) owner = i;
+        else if (key[len] == '#') ++*nth;
+    }
+    return owner;
+}
+
+static void place_states(Module *m)
+{
+    int64_t at = 0;
+    for (uint32_t s = 1; s < m->n_state; s++) {
+        StateInfo *x = &m->state[s];
+        int64_t bytes = ir_round64(ir_stored_bytes(&x->type, m->capacity));
+        if (x->role == ROLE_OPTIMIZER && bytes >= STAGGER_FROM_BYTES) {
+            int nth;
+            uint32_t owner = slot_of(m, s, &nth);
+            int64_t want = (m->state[owner].offset_bytes + nth * STAGGER_BYTES) % ALIAS_BYTES;
+            if (owner) at += (want - at % ALIAS_BYTES + ALIAS_BYTES) % ALIAS_BYTES;
+        }
+        x->offset_bytes = at;
+        at += bytes;
+    }
+    m->state_bytes = at;
+}
+
+static void plan_graph(Graph *to, const Graph *from, const PassCtx *ctx)
+{
+    Arena *a = arena_new();
+    Val *map = arena_alloc(a, from->n_node, sizeof *map);
+    ir_copy_graph(to, from, map);
+    Kernel *k = arena_alloc(a, (size_t)from->n_kernel + 1, sizeof *k);
+    int64_t worker = 0;
+    for (int i = 0; i < from->n_kernel; i++) {
+        Val *member = arena_alloc(a, (size_t)from->kernel[i].n_member, sizeof *member);
+        k[i] = from->kernel[i];
+        for (int j = 0; j < k[i].n_member; j++) member[j] = map[k[i].member[j].i];
+        k[i].member = member;
+        int64_t bytes = ir_worker_bytes(to, &k[i]);
+        if (bytes > worker) worker = bytes;
+    }
+    ir_set_kernels(to, k, from->n_kernel);
+    Memory m = pass_memory(to, k, from->n_kernel, ctx, a);
+    Range *r = pass_ranges(&m, a);
+    int64_t bound, peak = pass_offsets(r, m.n_chain, &bound, a);
+    if (ctx->no_reuse)
+        for (int i = peak = 0; i < m.n_chain; i++) {
+            r[i].offset = peak;
+            peak += r[i].bytes;
+        }
+    Buffer *b = arena_alloc(a, (size_t)m.n_keep + 1, sizeof *b);
+    for (int i = 0; i < m.n_keep; i++) {
+        const Keep *x = &m.keep[i];
+        b[i] = (Buffer){ x->kind, x->val, x->state, x->out,
+                         x->chain < 0 ? 0 : r[x->chain].offset, x->bytes, x->first, x->last,
+                         x->in_place_of };
+    }
+    ir_set_plan(to, b, m.n_keep, peak, bound, worker);
+    arena_free(a);
+}
+
+Module *pass_plan(const Module *in, const PassCtx *ctx)
+{
+    Module *m = pass_begin(in, "plan");
+    place_states(m);
+    for (int i = 0; i < in->n_graph; i++)
+        plan_graph(ir_graph_add(m, in->graph[i]->name), in->graph[i], ctx);
+    return m;
+}
