@@ -75,11 +75,11 @@ static void plan_graph(Graph *to, const Graph *from, const PassCtx *ctx)
     Memory m = pass_memory(to, k, from->n_kernel, ctx, a);
     Range *r = pass_ranges(&m, a);
     int64_t bound, peak = pass_offsets(r, m.n_chain, &bound, a);
-    if (ctx->no_reuse)
-        for (int i = peak = 0; i < m.n_chain; i++) {
-            r[i].offset = peak;
-            peak += r[i].bytes;
-        }
+    if (ctx->no_reuse) peak = 0;
+    for (int i = 0; i < m.n_chain && ctx->no_reuse; i++) {
+        r[i].offset = peak;
+        peak += r[i].bytes;
+    }
     Buffer *b = arena_alloc(a, (size_t)m.n_keep + 1, sizeof *b);
     for (int i = 0; i < m.n_keep; i++) {
         const Keep *x = &m.keep[i];
