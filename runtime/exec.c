@@ -1,7 +1,9 @@
 /* runtime/exec.c: graphs made ready to run: memory for results, one arena and one scratch shared by
  * all bound graphs, since one runs at a time and neither keeps anything between runs. */
+#define _DEFAULT_SOURCE   /* madvise */
 #include "runtime/program.h"
 #include <string.h>
+#include <sys/mman.h>
 
 int64_t rt_sample_elems(const int64_t *shape, int rank)
 {
@@ -27,6 +29,20 @@ const rt_graph *rt_find_graph(const rt_model *m, const char *name)
     return NULL;
 }
 
+/* Large blocks come in large pages, where the system has them: fewer table walks in kernels. */
+static void ask_large_pages(void *memory, int64_t bytes)
+{
+#ifdef MADV_HUGEPAGE
+    enum { PAGE = 4096, LEAST = 4 << 20 };
+    uintptr_t start = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE;
+    if (bytes >= LEAST)
+        madvise((void *)start, (size_t)bytes - PAGE, MADV_HUGEPAGE);
+#else
+    (void)memory;
+    (void)bytes;
+#endif
+}
+
 /* Contents need not survive: bound graphs look the pointer up when they run. */
 static bool grow(rt_err *e, char **memory, int64_t *has, int64_t needs, const char *what)
 {
@@ -35,8 +51,10 @@ static bool grow(rt_err *e, char **memory, int64_t *has, int64_t needs, const ch
     rt_free(*memory);
     *has = 0;
     *memory = rt_alloc_raw(e, needs, 1, what);
-    if (*memory)
+    if (*memory) {
         *has = needs;
+        ask_large_pages(*memory, needs);
+    }
     return *memory != NULL;
 }
 

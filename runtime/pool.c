@@ -11,11 +11,11 @@
  * then looks for the announcement. All atomics are sequentially consistent, which that needs. */
 #define _GNU_SOURCE   /* sched_getaffinity, pthread_attr_setaffinity_np */
 #include "runtime/pool.h"
+#include "runtime/base.h"
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <time.h>
 
 enum { SPIN_NS = 30000, SPIN_STEP = 32, MAX_THREADS = 1024 };
@@ -28,7 +28,7 @@ typedef struct Worker {
 } Worker;
 
 struct rt_pool {
-    /* The job: written by the caller while `ticket` has nothing left, read between load and claim. */
+    /* The job: written while `ticket` has nothing left, read between load and claim. */
     _Atomic(rt_task *) task;
     _Atomic(const void *) ctx;
     _Atomic uint32_t n_tasks;
@@ -222,7 +222,7 @@ rt_pool *rt_pool_open(int threads)
 {
     threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
     size_t bytes = sizeof(rt_pool) + (size_t)(threads - 1) * sizeof(Worker);
-    rt_pool *pool = aligned_alloc(64, (bytes + 63) / 64 * 64);
+    rt_pool *pool = rt_alloc_raw(NULL, 1, (int64_t)bytes, "the threads");
     if (!pool)
         return NULL;
     *pool = (rt_pool){ .threads = 1 };
@@ -260,7 +260,7 @@ void rt_pool_close(rt_pool *pool)
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->done);
     pthread_mutex_destroy(&pool->lock);
-    free(pool);
+    rt_free(pool);
 }
 
 int rt_pool_threads(const rt_pool *pool)

@@ -153,8 +153,9 @@ static void data_row(Row *row, const rt_prog *p, const rt_data *d, const rt_sett
         if (part[i].set->n > 0)
             used += snprintf(row->left + used, MAX_LINE - (size_t)used, " %s %s,",
                              rt_count_text(count, part[i].set->n), part[i].what);
-    snprintf(row->left + used, MAX_LINE - (size_t)used, " %s in [%.4g, %.4g]%s%s",
-             rt_dims_text(dims, p->model->input, p->model->input_rank), set->low, set->high,
+    snprintf(row->left + used, MAX_LINE - (size_t)used, " %s%s in [%.4g, %.4g]%s%s",
+             rt_dims_text(dims, p->model->input, p->model->input_rank),
+             p->model->input_rank == 1 ? " inputs" : "", set->low, set->high,
              d->prep.norm == RT_NORM_NONE ? "" : ", ",
              d->prep.norm == RT_NORM_NONE ? "" : rt_norm_name(d->prep.norm));
     snprintf(row->right, MAX_LINE, "%.120s, seed %lld%s", p->model->loss ? p->model->loss : "",

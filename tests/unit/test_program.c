@@ -36,6 +36,22 @@ static void to_file(const char *path, int as)
     close(file);
 }
 
+/* Hooks of the child: what fails there, counted down from the start. Negative: nothing. */
+static int fail_alloc = -1, fail_write = -1;
+
+static void *failing_alloc(size_t bytes)
+{
+    return fail_alloc-- == 0 ? NULL : rt_os_real.alloc(bytes);
+}
+
+static ssize_t failing_write(int file, const void *bytes, size_t count)
+{
+    if (fail_write-- != 0)
+        return rt_os_real.write(file, bytes, count);
+    errno = ENOSPC;
+    return -1;
+}
+
 /* Starts the program with words that single blanks separate; returns its process. */
 static pid_t start(const rt_model *model, const char *words, const char *out_path)
 {
@@ -52,6 +68,8 @@ static pid_t start(const rt_model *model, const char *words, const char *out_pat
         argv[argc++] = word;
     to_file(out_path, STDOUT_FILENO);
     to_file("stderr", STDERR_FILENO);
+    rt_os.alloc = failing_alloc;
+    rt_os.write = failing_write;
     exit(rt_main(model, argc, argv));
 }
 
@@ -587,6 +605,44 @@ START_TEST(full_disk)
 }
 END_TEST
 
+/* Whatever allocation fails, the program says so, frees the rest and returns 5. */
+START_TEST(no_memory)
+{
+    const char *words = "train --data data.csv --epochs 1 --val-split 0.2 --threads 2 --out r "
+                        "--log-steps --normalize zscore";
+    int code = 5;
+    for (int n = 0; code == 5; n++) {
+        ck_assert_int_lt(n, 2000);
+        fail_alloc = n;
+        code = run(&toy_classes, words);
+        ck_assert_msg(code == 0 || code == 5, "allocation %d: exit code %d\n%s", n, code, err_text);
+        ck_assert_msg(code == 0 || strncmp(err_text, "toy: error: ", 12) == 0, "%s", err_text);
+        if (code == 0)
+            ck_assert_int_gt(n, 20);
+    }
+    fail_alloc = -1;
+}
+END_TEST
+
+/* Whatever write fails, the program returns 3, and the weights of an earlier run are whole. */
+START_TEST(full_disk_at_any_write)
+{
+    int code = 3;
+    must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
+    for (int n = 0; code == 3; n++) {
+        ck_assert_int_lt(n, 200);
+        fail_write = n;
+        code = run(&toy_classes, "train --data data.csv --epochs 2 --out r --log-steps");
+        ck_assert_msg(code == 0 || code == 3, "write %d: exit code %d\n%s", n, code, err_text);
+        tensor("r/last.safetensors", "0.weight", C * F);
+        tensor("r/best.safetensors", "0.weight", C * F);
+        if (code == 0)
+            ck_assert_int_gt(n, 8);
+    }
+    fail_write = -1;
+}
+END_TEST
+
 /* ---- signals ---- */
 
 START_TEST(signal_saves)
@@ -646,6 +702,8 @@ int main(void)
     tcase_add_test(tests, other_shapes_in_weights);
     tcase_add_test(tests, not_a_number);
     tcase_add_test(tests, full_disk);
+    tcase_add_test(tests, no_memory);
+    tcase_add_test(tests, full_disk_at_any_write);
     tcase_add_loop_test(tests, signal_saves, 0, 2);
     tcase_add_test(tests, texts);
     suite_add_tcase(suite, tests);
