@@ -87,10 +87,15 @@ int *ir_numbers(const Graph *g, Arena *a);               /* [n_node]: printed nu
 void str_val(Str *t, const Graph *g, const int *number, Val v);
 void str_attr(Str *t, const Attr *x);
 
-/* verify_plan.c */
+/* verify_kernels.c, verify_plan.c, verify_replay.c */
 bool ir_verify_kernels(const Graph *g, char err[IR_ERR]);
-bool ir_verify_plan(const Graph *g, char err[IR_ERR]);
+bool ir_verify_plan(const Graph *g, char err[IR_ERR]);   /* places and lives of buffers */
+/* Two independent proofs that no two live values share a byte. Places and lives must be verified. */
+bool ir_verify_sweep(const Graph *g, char err[IR_ERR]);
+bool ir_verify_replay(const Graph *g, char err[IR_ERR]);
 bool ir_verify_states(const Module *m, char err[IR_ERR]);
+/* %7, a state's key or scratch 3, for messages. */
+const char *ir_buffer_text(const Graph *g, int buffer, char buf[64]);
 
 /* Writes a message and is false: `return ir_fail(err, …)`. */
 bool ir_fail(char err[IR_ERR], const char *fmt, ...) __attribute__((format(printf, 2, 3)));

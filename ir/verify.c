@@ -147,7 +147,8 @@ static bool verify_graph(const Graph *g, char err[IR_ERR])
         }
     return verify_once(g, err) && verify_roots(g, err)
         && (!g->has_kernels || ir_verify_kernels(g, err))
-        && (!g->has_plan || ir_verify_plan(g, err));
+        && (!g->has_plan || (ir_verify_plan(g, err) && ir_verify_sweep(g, err)
+                             && ir_verify_replay(g, err)));
 }
 
 /* ---- the program ---- */

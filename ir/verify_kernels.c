@@ -1,0 +1,110 @@
+/* ir/verify_kernels.c: what holds for the kernels of a graph: their form, their order, and that every
+ * value which someone needs is computed. */
+#include "ir/priv.h"
+#include <string.h>
+
+#define KIND(kind) (1u << KIND_##kind)
+
+/* Kinds that an algorithm's kernel consists of, and how many of its root's kind there may be. */
+static const struct { unsigned members, roots; bool one; } form[ALGO_COUNT] = {
+    [ALGO_gemm] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_blas] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_map] = {KIND(MAP) | KIND(LEAF), KIND(MAP), false},
+    [ALGO_row] = {KIND(ROW) | KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(ROW) | KIND(REDUCE), false},
+    [ALGO_reduce] = {KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(REDUCE), false},
+    [ALGO_move] = {KIND(MOVE), KIND(MOVE), true},
+};
+
+/* Leaves that callers hold; they need no kernel. */
+static bool held(Op op)
+{
+    return op == OP_input || op == OP_scalar || op == OP_state;
+}
+
+static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
+{
+    int roots = 0;
+    if (k->algo <= ALGO_NONE || k->algo >= ALGO_COUNT)
+        return ir_fail(err, "it has no algorithm");
+    if (k->tile[0] < 0 || k->tile[1] < 0 || k->micro[0] < 0 || k->micro[1] < 0)
+        return ir_fail(err, "a tile is negative");
+    for (int i = 0; i < k->n_member; i++) {
+        Val v = k->member[i];
+        if (!v.i || v.i >= g->n_node)
+            return ir_fail(err, "member %d is no node", i + 1);
+        const Node *x = &g->node[v.i];
+        int number = ir_printed_number(g, v);
+        unsigned kind = 1u << ir_op[x->op].kind;
+        if (i && v.i <= k->member[i - 1].i)
+            return ir_fail(err, "its members do not ascend");
+        if (kind & KIND(VIEW))
+            return ir_fail(err, "%%%d (%s) is a view, which no kernel computes", number, ir_op[x->op].name);
+        if (held(x->op))
+            return ir_fail(err, "%%%d (%s) is given, so no kernel computes it", number, ir_op[x->op].name);
+        if (!(form[k->algo].members & kind))
+            return ir_fail(err, "%%%d (%s) cannot be in a kernel of algorithm %s", number,
+                           ir_op[x->op].name, ir_algo[k->algo].name);
+        roots += (form[k->algo].roots & kind) != 0;
+    }
+    if (!roots)
+        return ir_fail(err, "nothing in it is what algorithm %s computes", ir_algo[k->algo].name);
+    return roots == 1 || !form[k->algo].one
+        || ir_fail(err, "it has %d roots, but algorithm %s computes one", roots, ir_algo[k->algo].name);
+}
+
+/* Every operand is a member too, held by the caller, or stored by an earlier kernel. */
+static bool verify_order(const Graph *g, int k, const Stored *s, char err[IR_ERR])
+{
+    for (int i = 0; i < g->kernel[k].n_member; i++) {
+        Val v = g->kernel[k].member[i];
+        const Node *x = &g->node[v.i];
+        if (s->first_of[v.i + 1] - s->first_of[v.i] > 1 && ir_op[x->op].kind != KIND_MAP
+            && ir_op[x->op].kind != KIND_LEAF)
+            return ir_fail(err, "%%%d (%s) is computed by several kernels", ir_printed_number(g, v),
+                           ir_op[x->op].name);
+        for (int j = 0; j < x->n_in; j++) {
+            Val from = s->base[x->in[j].i];
+            Op op = g->node[from.i].op;
+            bool inlined = op == OP_const || op == OP_count;
+            if (held(op) || inlined || ir_is_member(s, from, k) || (s->by[from.i] >= 0 && s->by[from.i] < k))
+                continue;
+            return ir_fail(err, "it reads %%%d (%s), which no kernel before it stores",
+                           ir_printed_number(g, from), ir_op[op].name);
+        }
+    }
+    return true;
+}
+
+static bool verify_needed(const Graph *g, const Stored *s, char err[IR_ERR])
+{
+    Arena *scratch = arena_new();
+    bool *live = ir_live(g, scratch), ok = true;
+    for (uint32_t i = 1; i < g->n_node && ok; i++) {
+        OpKind kind = ir_op[g->node[i].op].kind;
+        if (live[i] && kind != KIND_LEAF && kind != KIND_VIEW && s->first_of[i] == s->first_of[i + 1])
+            ok = ir_fail(err, "no kernel computes %%%d (%s)", ir_printed_number(g, (Val){i}),
+                         ir_op[g->node[i].op].name);
+        if (ok && s->rooted[i] && s->first_of[i] == s->first_of[i + 1])
+            ok = ir_fail(err, "a root is %s%s, which no kernel computes", ir_op[g->node[i].op].name,
+                         g->node[i].op == OP_state ? " itself" : "");
+    }
+    arena_free(scratch);
+    return ok;
+}
+
+bool ir_verify_kernels(const Graph *g, char err[IR_ERR])
+{
+    char why[IR_ERR];
+    for (int k = 0; k < g->n_kernel; k++)
+        if (!verify_form(g, &g->kernel[k], why))
+            return ir_fail(err, "k%d: %.480s", k, why);
+    Arena *scratch = arena_new();
+    Stored s = ir_stored(g, scratch);
+    bool ok = true;
+    for (int k = 0; k < g->n_kernel && ok; k++)
+        if (!verify_order(g, k, &s, why))
+            ok = ir_fail(err, "k%d: %.480s", k, why);
+    ok = ok && verify_needed(g, &s, err);
+    arena_free(scratch);
+    return ok;
+}
