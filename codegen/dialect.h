@@ -1,0 +1,27 @@
+/* codegen/dialect.h: how a language for kernels says things. One table a language; what differs
+ * between C and another one stands here and in no emitter. */
+#ifndef SEQC_DIALECT_H
+#define SEQC_DIALECT_H
+#include "codegen/snippets.h"
+#include "ir/ir.h"
+
+/* A function of scalar expressions: its name, and the snippet that defines it (SNIP_none: the
+ * language's own library does). */
+typedef struct { const char *name; Snippet snippet; } DialectFn;
+
+typedef struct Dialect {
+    const char *name;
+    const char *type[DT_COUNT];            /* float, double, int64_t … */
+    const char *literal_suffix[DT_COUNT];  /* f for float */
+    const char *infinity, *nan;
+    const char *kernel, *function;         /* what stands before a kernel, before a helper */
+    const char *restricted;                /* a pointer that nothing else aliases */
+    const char *simd;                      /* before a loop over independent elements, or null */
+    DialectFn fn32[EX_COUNT], fn64[EX_COUNT];    /* from EX_exp on */
+} Dialect;
+
+extern const Dialect dialect_c;
+
+/* The shortest literal of type `d` that reads back as x converted to d. */
+const char *dialect_literal(const Dialect *l, DType d, double x, Arena *a);
+#endif

@@ -1,0 +1,139 @@
+/* codegen/emit.h: what the emitters of the room share. Nobody else includes it.
+ *
+ * One kernel is emitted as a C function of its memory (its parameters) and, where it sums scalars,
+ * a second one that adds up what the tasks found. The function's text mentions no graph, offset or
+ * value number, so that kernels of equal text are one function. A graph is then one small wrapper a
+ * kernel, which knows where the memory lies, and a list of calls. */
+#ifndef SEQC_EMIT_H
+#define SEQC_EMIT_H
+#include "codegen/codegen.h"
+#include "codegen/dialect.h"
+#include "codegen/out.h"
+#include "ir/tasks.h"
+
+/* k, or k times n once or more. */
+typedef struct { int64_t k; int n; } Extent;
+
+/* One loop variable of an iteration space, outermost first; `var` is a C expression. */
+typedef struct { Extent size; const char *var; } NestDim;
+enum { NEST_MAX = 2 * IR_MAX_RANK };
+typedef struct { int rank; NestDim dim[NEST_MAX]; } Nest;
+
+/* A parameter: one piece of memory. A value that is updated in place is one parameter. */
+typedef struct Slot {
+    Place place;
+    Type type;                        /* of the first value seen in it */
+    bool read, written;
+    const char *base, *name;          /* weight, weight_2 */
+} Slot;
+
+/* A finished kernel function, perhaps shared. */
+typedef struct KernelFn {
+    const char *name, *finish;        /* finish: null if there is none */
+    const char *params, *body;        /* parameters with comments; body with its braces */
+    const char *finish_params, *finish_body;
+    const char *head;                 /* the comment above it */
+    const char *users;                /* ", also in eval, infer" */
+    const Graph *first, *last;        /* graphs that use it */
+} KernelFn;
+
+enum { MAX_SLOTS = 160 };
+
+typedef struct Emit {
+    const Module *m;
+    const EmitOpts *o;
+    const Dialect *l;
+    Arena *a;
+    bool reached[SNIP_COUNT];
+    KernelFn **fn; int n_fn;
+    const char **micro; int n_micro;  /* texts of register tiles */
+} Emit;
+
+/* A kernel being emitted. */
+typedef struct Kern {
+    Emit *e;
+    const Graph *g;
+    int index;
+    const Kernel *k;
+    Val root;
+    Tasks tasks;                      /* at capacity */
+    Extent rows, cols;                /* of tasks, by n */
+    Out *out, *finish;
+    Slot slot[MAX_SLOTS]; int n_slot;
+    bool *member;                     /* [n_node] */
+    const char **name;                /* [n_node]: C name of a value where we are; null: not yet */
+    ExPool *pool;
+    int n_local;
+    DType real;                       /* of literals and functions: the module's, or double */
+    Nest row_nest;                    /* of per-row values in a row kernel; rank 0: none */
+    const char *(*row_value)(void *ctx, const Node *x, const Nest *nest);    /* elements of ROW members */
+    void *row_ctx;
+    const char *note;                 /* how it is cut, for the head comment */
+} Kern;
+
+/* ---- index.c ---- */
+
+Extent extent(int64_t k, int n);
+Extent extent_mul(Extent a, Extent b);
+Extent extent_of(const Shape *s, int first, int end);   /* product of dimensions */
+bool extent_eq(Extent a, Extent b);
+const char *extent_text(Emit *e, Extent x);
+const char *text_mul(Emit *e, const char *index, Extent by);
+const char *text_add(Emit *e, const char *a, const char *b);
+/* Where in a tensor of type t the element lies that an elementwise reader of shape `consumer` needs
+ * at the place of `nest`, whose elements are the consumer's in row-major order. */
+const char *index_text(Emit *e, const Type *t, const Shape *consumer, const Nest *nest);
+/* The longest row of `consumer` along which a tensor of type t is contiguous or constant. */
+Extent index_run(const Type *t, const Shape *consumer);
+bool text_simple(const char *s);                         /* a name or a number */
+
+/* ---- expr.c ---- */
+
+/* Writes locals for what is shared and returns the rest as one C expression of type d. */
+const char *expr_emit(Kern *k, Out *o, Ex e, const char *const *args, DType d);
+const char *real_type(const Kern *k);
+const char *literal(Kern *k, double x);
+
+/* ---- kernel.c ---- */
+
+const char *text(Emit *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+const char *fn_name(Emit *e, DType d, ExOp op);          /* and reaches its snippet */
+void reach(Emit *e, Snippet s);
+/* The parameter that holds v outside, made on first use. */
+const char *slot_read(Kern *k, Val v);
+const char *slot_write(Kern *k, Place p, const Type *t);
+/* The scratch for partial sums. */
+const char *slot_parts(Kern *k);
+/* The names that values have now, to go back to. */
+const char **names_save(Kern *k);
+void names_restore(Kern *k, const char **saved);
+/* Emits (or shares) kernel i of g. */
+typedef struct KernelUse {
+    KernelFn *fn;
+    const Slot *slot; int n_slot;
+    Tasks tasks;
+    Extent rows, cols;
+} KernelUse;
+KernelUse kernel_emit(Emit *e, const Graph *g, int i);
+const char *node_line(Emit *e, const Graph *g, Val v);   /* %5 = relu %4 : f32[n,128]   fashion.py:10 */
+const char *type_text(Emit *e, const Type *t);           /* [n][784] */
+
+/* ---- epilogue.c ---- */
+
+/* The value of v at the place of nest, computed from loads, members and what has a name already. */
+const char *value_emit(Kern *k, Out *o, Val v, const Nest *nest);
+/* The values and stores of all members with as many elements as `nest` that live in memory. */
+void members_emit(Kern *k, Out *o, const Nest *nest);
+/* The places where this kernel stores v. */
+int stores_of(const Kern *k, Val v, Place out[4]);
+void store_emit(Kern *k, Out *o, Val v, const Nest *nest);
+bool value_in(const Kern *k, Val v);                     /* computed by this kernel */
+
+/* ---- the algorithms: emit_##algo ---- */
+#define ALGO(name, ...) void emit_##name(Kern *k);
+#include "ir/algos.def"
+#undef ALGO
+/* The second stage: adds the tasks' partial sums in order, then the members and stores of shape []. */
+void finish_emit(Kern *k);
+
+#endif

@@ -1,0 +1,61 @@
+/* codegen/emit_map.c: one loop over elements. Where an operand is broadcast the loop runs along rows,
+ * the longest along which every operand is contiguous or constant. A task is a range of elements. */
+#include "codegen/emit.h"
+
+/* Shortens *run to what all operands of member v, and its stores, allow. */
+static void shorten(const Kern *k, Val v, Extent *run)
+{
+    const Node *x = ir_node(k->g, v);
+    for (int i = 0; i <= x->n_in; i++) {
+        if (i == x->n_in && x->op == OP_count) continue;
+        const Type *t = i < x->n_in ? ir_type(k->g, x->in[i]) : &x->type;
+        if (t->layout.kind == LAYOUT_plain && (!t->shape.rank || ir_shape_eq(&t->shape, &x->type.shape)))
+            continue;
+        Extent own = index_run(t, &x->type.shape);
+        if (own.n < run->n || (own.n == run->n && own.k < run->k)) *run = own;
+    }
+}
+
+void emit_map(Kern *k)
+{
+    Emit *e = k->e;
+    Out *o = k->out;
+    Extent elems = k->rows, run = elems;
+    for (int i = 0; i < k->k->n_member; i++) shorten(k, k->k->member[i], &run);
+    /* Rows of one kernel have to divide each other; where they do not, every element finds itself. */
+    for (int i = 0; i < k->k->n_member; i++) {
+        const Shape *s = &ir_type(k->g, k->k->member[i])->shape;
+        bool found = extent_eq(run, elems);
+        for (int a = 0; a <= s->rank; a++) found |= extent_eq(extent_of(s, a, s->rank), run);
+        if (!found) run = elems;
+    }
+    long long tile = (long long)k->tasks.tile_rows;
+    k->note = text(e, "A task is %lld elements.", tile);
+    reach(e, SNIP_smaller);
+    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
+             extent_text(e, elems));
+    if (extent_eq(run, elems)) {
+        Nest nest = { 1, { { elems, "i" } } };
+        out_open(o, "for (int64_t i = begin; i < end; i++)");
+        members_emit(k, o, &nest);
+        out_close(o, "");
+        return;
+    }
+    Extent rows = { run.k ? elems.k / run.k : 0, elems.n - run.n };
+    Nest nest = { 2, { { rows, "row" }, { run, "col" } } };
+    const char *cols = extent_text(e, run);
+    if (run.k == 1 && !run.n) {              /* every element is a row */
+        out_open(o, "for (int64_t row = begin; row < end; row++)");
+        members_emit(k, o, &nest);
+        out_close(o, "");
+        return;
+    }
+    const char *width = text_simple(cols) ? cols : text(e, "(%s)", cols);
+    out_open(o, "for (int64_t i = begin, stop; i < end; i = stop)");
+    out_line(o, "const int64_t row = i / %s, first = row * %s;", width, width);
+    out_line(o, "stop = smaller(first + %s, end);", cols);
+    out_open(o, "for (int64_t col = i - first; col < stop - first; col++)");
+    members_emit(k, o, &nest);
+    out_close(o, "");
+    out_close(o, "");
+}

@@ -1,0 +1,325 @@
+/* codegen/emit_row.c: a program per row. First the row's numbers (largest, sum of exponentials, loss,
+ * reductions), each by one loop over the row; then one loop that stores every element. Values of
+ * elements that nobody stores are computed again in each loop: they stay in registers, and the row
+ * in the first cache.
+ *
+ * Scalars over all rows are summed in double, per task, into `parts`; finish_emit adds the tasks in
+ * order. A target that names no class gives NaN, as the interpreter does. */
+#include "codegen/emit.h"
+#include <string.h>
+
+typedef struct Row {
+    Kern *k;
+    Emit *e;
+    Out *o;
+    Nest element, row;
+    Extent cols;
+    const char **max, **sum;          /* [n_node]: names of a row's largest and sum of exponentials */
+    const char **wanted, **weights;   /* [n_node]: of a target: its index; the sum of its probabilities */
+    const char *scale;                /* 1 / rows; null: not yet */
+    int slot;
+} Row;
+
+static const char *local(Row *r, const char *what) { return text(r->e, "%s%d", what, r->k->n_local++); }
+
+static bool per_element(const Row *r, Val v)
+{
+    const Shape *s = &ir_type(r->k->g, v)->shape;
+    Extent all = extent_mul(r->row.dim[0].size, r->cols);
+    return extent_eq(extent_of(s, 0, s->rank), all);
+}
+
+/* Opens a loop over the row; what is named in it is forgotten by close_loop. */
+static const char **open_loop(Row *r)
+{
+    const char **before = names_save(r->k);
+    out_open(r->o, "for (int64_t col = 0; col < %s; col++)", extent_text(r->e, r->cols));
+    return before;
+}
+
+static void close_loop(Row *r, const char **before)
+{
+    out_close(r->o, "");
+    names_restore(r->k, before);
+}
+
+static const char *element(Row *r, Val v) { return value_emit(r->k, r->o, v, &r->element); }
+
+/* ---- a row's numbers ---- */
+
+static void largest(Row *r, Val x)
+{
+    Val base = ir_view_base(r->k->g, x);
+    if (r->max[base.i]) return;
+    const char *m = local(r, "top");
+    out_line(r->o, "%s %s = -%s;", real_type(r->k), m, r->e->l->infinity);
+    const char **before = open_loop(r);
+    const char *s = element(r, x);
+    out_line(r->o, "%s = %s > %s ? %s : %s;", m, s, m, s, m);
+    close_loop(r, before);
+    r->max[base.i] = m;
+}
+
+static void exponentials(Row *r, Val x)
+{
+    Val base = ir_view_base(r->k->g, x);
+    if (r->sum[base.i]) return;
+    largest(r, x);
+    const char *sum = local(r, "sum"), *exp = fn_name(r->e, r->e->m->real, EX_exp);
+    out_line(r->o, "%s %s = 0;", real_type(r->k), sum);
+    const char **before = names_save(r->k);
+    if (r->e->m->real == DT_f32)             /* the order of this sum is free */
+        out_line(r->o, "#pragma omp simd reduction(+:%s)", sum);
+    out_open(r->o, "for (int64_t col = 0; col < %s; col++)", extent_text(r->e, r->cols));
+    out_line(r->o, "%s += %s(%s - %s);", sum, exp, element(r, x), r->max[base.i]);
+    close_loop(r, before);
+    r->sum[base.i] = sum;
+}
+
+static bool is_index(const Row *r, Val target)
+{
+    return !ir_dtype_real(ir_type(r->k->g, target)->dtype) && ir_type(r->k->g, target)->shape.rank == 1;
+}
+
+/* The class that an index target names, or -1. */
+static const char *wanted(Row *r, Val target)
+{
+    Val base = ir_view_base(r->k->g, target);
+    if (r->wanted[base.i]) return r->wanted[base.i];
+    const char *name = local(r, "wanted"), *array = slot_read(r->k, target);
+    const char *cols = extent_text(r->e, r->cols);
+    out_line(r->o, "const int64_t %s = %s[row] >= 0 && %s[row] < %s ? (int64_t)%s[row] : -1;", name,
+             array, array, cols, array);
+    return r->wanted[base.i] = name;
+}
+
+/* The sum of a row's target probabilities. */
+static const char *weights(Row *r, Val target)
+{
+    Val base = ir_view_base(r->k->g, target);
+    if (r->weights[base.i]) return r->weights[base.i];
+    const char *name = local(r, "weights");
+    out_line(r->o, "%s %s = 0;", real_type(r->k), name);
+    const char **before = open_loop(r);
+    out_line(r->o, "%s += %s;", name, element(r, target));
+    close_loop(r, before);
+    return r->weights[base.i] = name;
+}
+
+static const char *scale_of(Row *r, const Node *x)
+{
+    if (ir_has(x, AT_total)) return "";
+    return text(r->e, " * scale");
+}
+
+/* ---- ROW ops ---- */
+
+/* loss of a row: -(sum of weight * log-probability), log-probability = x - top - log(sum). */
+static const char *loss(Row *r, const Node *x)
+{
+    Val in = x->in[0], target = x->in[1], base = ir_view_base(r->k->g, in);
+    const char *name = local(r, "loss"), *shift = NULL;
+    if (x->op == OP_cross_entropy) {
+        exponentials(r, in);
+        shift = local(r, "shift");
+        out_line(r->o, "const %s %s = %s + %s(%s);", real_type(r->k), shift, r->max[base.i],
+                 fn_name(r->e, r->e->m->real, EX_log), r->sum[base.i]);
+    }
+    if (is_index(r, target)) {
+        const char *t = wanted(r, target);
+        out_line(r->o, "%s %s = %s;", real_type(r->k), name, r->e->l->nan);
+        const char **before = names_save(r->k);
+        out_open(r->o, "if (%s >= 0)", t);
+        Nest at = r->element;
+        at.dim[1].var = t;
+        const char *s = value_emit(r->k, r->o, in, &at);
+        out_line(r->o, "%s = %s%s%s;", name, shift ? shift : "", shift ? " - " : "-", s);
+        close_loop(r, before);
+        return name;
+    }
+    out_line(r->o, "%s %s = 0;", real_type(r->k), name);
+    const char **before = open_loop(r);
+    const char *s = element(r, in), *p = element(r, target);
+    if (shift) out_line(r->o, "%s += %s * (%s - %s);", name, p, shift, s);
+    else out_line(r->o, "%s -= %s * %s;", name, p, s);
+    close_loop(r, before);
+    return name;
+}
+
+static const char *argmax(Row *r, Val x)
+{
+    const char *best = local(r, "best"), *at = local(r, "at");
+    const char **before = names_save(r->k);
+    out_line(r->o, "%s %s = -%s;", real_type(r->k), best, r->e->l->infinity);
+    out_line(r->o, "int64_t %s = 0;", at);
+    out_open(r->o, "for (int64_t col = 0; col < %s; col++)", extent_text(r->e, r->cols));
+    const char *s = element(r, x);
+    out_open(r->o, "if (%s > %s || (%s != %s && %s == %s))", s, best, s, s, best, best);
+    out_line(r->o, "%s = %s;", best, s);
+    out_line(r->o, "%s = col;", at);
+    out_close(r->o, "");
+    close_loop(r, before);
+    return at;
+}
+
+/* What the elements of x, a ROW op, need per row. */
+static void prepare(Row *r, const Node *x)
+{
+    switch (x->op) {
+    case OP_softmax: case OP_log_softmax: exponentials(r, x->in[0]); break;
+    case OP_cross_entropy_grad:
+        exponentials(r, x->in[0]);
+        /* fall through */
+    case OP_nll_grad:
+        if (is_index(r, x->in[1])) wanted(r, x->in[1]);
+        else if (x->op == OP_cross_entropy_grad) weights(r, x->in[1]);
+        break;
+    default: break;
+    }
+}
+
+/* What the target says of the class at hand: 1 or 0, or its probability; NaN if it names no class. */
+static const char *weight_at(Row *r, const Node *x, const Nest *nest)
+{
+    if (!is_index(r, x->in[1])) return value_emit(r->k, r->o, x->in[1], nest);
+    const char *t = r->wanted[ir_view_base(r->k->g, x->in[1]).i];
+    return text(r->e, "(%s < 0 ? %s : %s == %s ? %s : %s)", t, r->e->l->nan, nest->dim[1].var, t,
+                literal(r->k, 1), literal(r->k, 0));
+}
+
+/* The value of a ROW op's element, as an expression. */
+static const char *row_value(void *ctx, const Node *x, const Nest *nest)
+{
+    Row *r = ctx;
+    Emit *e = r->e;
+    Val base = ir_view_base(r->k->g, x->in[0]);
+    if (x->op == OP_nll_grad) return text(e, "-(%s)%s", weight_at(r, x, nest), scale_of(r, x));
+    const char *in = value_emit(r->k, r->o, x->in[0], nest);
+    if (x->op == OP_log_softmax)
+        return text(e, "%s - %s - %s(%s)", in, r->max[base.i], fn_name(e, e->m->real, EX_log), r->sum[base.i]);
+    const char *p = text(e, "%s(%s - %s) / %s", fn_name(e, e->m->real, EX_exp), in, r->max[base.i], r->sum[base.i]);
+    if (x->op == OP_softmax) return p;
+    if (x->op != OP_cross_entropy_grad) ir_die(e->m, "row op %s has no elements", ir_op[x->op].name);
+    if (!is_index(r, x->in[1])) p = text(e, "%s * %s", p, r->weights[ir_view_base(r->k->g, x->in[1]).i]);
+    return text(e, "(%s - %s)%s", p, weight_at(r, x, nest), scale_of(r, x));
+}
+
+/* ---- the members in order ---- */
+
+static void add_slot(Row *r, const char *s)
+{
+    out_line(r->o, "total%d += %s;", r->slot++, s);
+}
+
+static void emit_reduction(Row *r, Val v, const Node *x)
+{
+    Kern *k = r->k;
+    bool slot = ir_is_slot(k->g, k->k, v);
+    if (slot && !per_element(r, x->in[0])) {
+        add_slot(r, value_emit(k, r->o, x->in[0], &r->row));
+        return;
+    }
+    const char *sum = local(r, "sum");
+    out_line(r->o, "double %s = 0;", sum);
+    const char **before = open_loop(r);
+    out_line(r->o, "%s += %s;", sum, element(r, x->in[0]));
+    close_loop(r, before);
+    if (slot) {
+        add_slot(r, sum);
+        return;
+    }
+    const char *name = local(r, "v"), *type = r->e->l->type[x->type.dtype];
+    if (x->op == OP_mean)
+        out_line(r->o, "const %s %s = (%s)(%s / %s);", type, name, type, sum, extent_text(r->e, r->cols));
+    else
+        out_line(r->o, "const %s %s = (%s)%s;", type, name, type, sum);
+    k->name[v.i] = name;
+}
+
+static void emit_member(Row *r, Val v)
+{
+    Kern *k = r->k;
+    const Node *x = ir_node(k->g, v);
+    switch (x->op) {
+    case OP_cross_entropy: case OP_nll: add_slot(r, loss(r, x)); return;
+    case OP_correct: {
+        const char *t = is_index(r, x->in[1]) ? wanted(r, x->in[1]) : argmax(r, x->in[1]);
+        add_slot(r, text(r->e, "%s == %s", argmax(r, x->in[0]), t));
+        return;
+    }
+    default: break;
+    }
+    if (ir_op[x->op].kind == KIND_ROW) prepare(r, x);
+    else if (ir_op[x->op].kind == KIND_REDUCE) emit_reduction(r, v, x);
+}
+
+/* The shape [outer, axis, inner] that the program runs over. */
+static void nests(Row *r)
+{
+    Kern *k = r->k;
+    Emit *e = r->e;
+    const Node *x = ir_node(k->g, k->root);
+    const Shape *s = &ir_type(k->g, x->in[0])->shape;
+    int axis = ir_has(x, AT_axis) ? (int)ir_attr_int(x, AT_axis) : s->rank - 1;
+    Extent outer = extent_of(s, 0, axis), inner = extent_of(s, axis + 1, s->rank);
+    r->cols = extent_of(s, axis, axis + 1);
+    Extent rows = extent_mul(outer, inner);
+    r->row = (Nest){ 1, { { rows, "row" } } };
+    if (inner.k == 1 && !inner.n) {
+        r->element = (Nest){ 2, { { rows, "row" }, { r->cols, "col" } } };
+        return;
+    }
+    const char *in = extent_text(e, inner);
+    r->element = (Nest){ 3, { { outer, text(e, "(row / (%s))", in) }, { r->cols, "col" },
+                              { inner, text(e, "(row %% (%s))", in) } } };
+}
+
+static bool needs_scale(const Row *r)
+{
+    for (int i = 0; i < r->k->k->n_member; i++) {
+        const Node *x = ir_node(r->k->g, r->k->k->member[i]);
+        if ((x->op == OP_cross_entropy_grad || x->op == OP_nll_grad) && !ir_has(x, AT_total)) return true;
+    }
+    return false;
+}
+
+void emit_row(Kern *k)
+{
+    Emit *e = k->e;
+    Out *o = k->out;
+    size_t n = k->g->n_node;
+    Row r = { .k = k, .e = e, .o = o };
+    r.max = arena_alloc(e->a, n, sizeof *r.max);
+    r.sum = arena_alloc(e->a, n, sizeof *r.sum);
+    r.wanted = arena_alloc(e->a, n, sizeof *r.wanted);
+    r.weights = arena_alloc(e->a, n, sizeof *r.weights);
+    nests(&r);
+    k->row_nest = r.row;
+    k->row_value = row_value;
+    k->row_ctx = &r;
+    int slots = ir_kernel_slots(k->g, k->k);
+    const char *rows = extent_text(e, r.row.dim[0].size);
+    long long tile = (long long)k->tasks.tile_rows;
+    k->note = text(e, "A task is %lld rows.%s", tile, slots ? " Its sums go to `parts`; the tasks are added in order." : "");
+    reach(e, SNIP_smaller);
+    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile, rows);
+    if (needs_scale(&r))
+        out_line(o, "const %s scale = %s / (%s)(%s);", real_type(k), literal(k, 1), real_type(k), rows);
+    for (int i = 0; i < slots; i++) out_line(o, "double total%d = 0;", i);
+    out_open(o, "for (int64_t row = begin; row < end; row++)");
+    for (int i = 0; i < k->k->n_member; i++) emit_member(&r, k->k->member[i]);
+    /* stores: numbers of rows, then elements */
+    members_emit(k, o, &r.row);
+    bool any = false;
+    for (int i = 0; i < k->k->n_member; i++) {
+        Place p[4];
+        any |= per_element(&r, k->k->member[i]) && stores_of(k, k->k->member[i], p);
+    }
+    if (any) {
+        const char **before = open_loop(&r);
+        members_emit(k, o, &r.element);
+        close_loop(&r, before);
+    }
+    out_close(o, "");
+    for (int i = 0; i < slots; i++) out_line(o, "%s[task * %d + %d] = total%d;", slot_parts(k), slots, i, i);
+}

@@ -1,0 +1,177 @@
+/* codegen/epilogue.c: the one emitter of elementwise work. An algorithm says where an element is (a
+ * loop nest) and what has a name already (the product's sum, a row's largest); this file writes the
+ * loads, the MAP members' expressions and the stores. Bias, activation, mask, optimizer: all of them
+ * are MAPs and come from here.
+ *
+ * All loads of an element stand before its stores, so a value may be written over one that it reads. */
+#include "codegen/emit.h"
+#include <string.h>
+
+bool value_in(const Kern *k, Val v) { return k->member[ir_view_base(k->g, v).i]; }
+
+static const char *load(Kern *k, const Type *t, const char *array, const char *index)
+{
+    const char *s = text(k->e, "%s[%s]", array, index);
+    return ir_dtype_real(t->dtype) ? s : text(k->e, "(%s)%s", real_type(k), s);
+}
+
+static const char *const_emit(Kern *k, Out *o, Val v, const Shape *consumer, const Nest *nest)
+{
+    Emit *e = k->e;
+    const Attr *values = ir_attr(ir_node(k->g, v), AT_values);
+    if (values->count == 1) return literal(k, values->u.reals[0]);
+    const Type *t = ir_type(k->g, v);
+    const char *name = text(e, "constant%d", k->n_local++);
+    out_open(o, "static const %s %s[] =", e->l->type[t->dtype], name);
+    for (int i = 0; i < values->count;) {
+        const char *line = "";
+        for (int j = 0; j < 8 && i < values->count; j++, i++)
+            line = text(e, "%s%s%s,", line, j ? " " : "",
+                        dialect_literal(e->l, t->dtype, values->u.reals[i], e->a));
+        out_line(o, "%s", line);
+    }
+    out_close(o, ";");
+    return load(k, t, name, index_text(e, t, consumer, nest));
+}
+
+static const char *random_text(Kern *k, Val v, const Shape *consumer, const Nest *nest)
+{
+    Emit *e = k->e;
+    const char *stream = ir_attr_str(ir_node(k->g, v), AT_stream);
+    reach(e, SNIP_philox);
+    return text(e, "uniform_%s(seed, 0x%08xu, step, %s)", ir_dtype_name(e->m->real),
+                (unsigned)ir_stream_hash(stream), index_text(e, ir_type(k->g, v), consumer, nest));
+}
+
+static const char *count_text(Kern *k, Val v)
+{
+    const Node *x = ir_node(k->g, v);
+    const Attr *axes = ir_attr(x, AT_axes);
+    const Shape *s = &ir_type(k->g, x->in[0])->shape;
+    Extent n = { 1, 0 };
+    for (int i = 0; i < axes->count; i++) {
+        int axis = (int)axes->u.ints[i];
+        n = extent_mul(n, extent_of(s, axis, axis + 1));
+    }
+    return n.n ? text(k->e, "(%s)(%s)", real_type(k), extent_text(k->e, n))
+               : literal(k, (double)n.k);
+}
+
+/* The value of `operand` as an elementwise reader of shape `consumer` sees it here. */
+static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consumer, const Nest *nest)
+{
+    Val base = ir_view_base(k->g, operand);
+    if (k->name[base.i]) return k->name[base.i];
+    const Node *x = ir_node(k->g, base);
+    if (value_in(k, base) && x->op != OP_random) return value_emit(k, o, base, nest);
+    /* What a view shows: the view's shape over the base's elements. */
+    Type t = *ir_type(k->g, operand);
+    if (!ir_val_eq(base, operand)) t.layout = x->type.layout;
+    const char *s;
+    switch (x->op) {
+    case OP_scalar: return slot_read(k, base);
+    case OP_const:
+        if (ir_attr(x, AT_values)->count == 1) return const_emit(k, o, base, consumer, nest);
+        s = const_emit(k, o, base, consumer, nest);
+        break;
+    case OP_count: return count_text(k, base);
+    case OP_random:
+        if (ir_place(k->g, base).where == AT_NOWHERE || value_in(k, base)) {
+            s = random_text(k, operand, consumer, nest);
+            break;
+        }
+        /* fall through */
+    default: s = load(k, &t, slot_read(k, operand), index_text(k->e, &t, consumer, nest));
+    }
+    const char *name = text(k->e, "a%d", k->n_local++);
+    out_line(o, "const %s %s = %s;", real_type(k), name, s);
+    /* A broadcast operand is another element for a reader of another shape: do not remember it. */
+    if (ir_elems_at(&t.shape, 2) == ir_elems_at(consumer, 2)) k->name[base.i] = name;
+    return name;
+}
+
+static Extent nest_elems(const Nest *nest)
+{
+    Extent space = { 1, 0 };
+    for (int i = 0; i < nest->rank; i++) space = extent_mul(space, nest->dim[i].size);
+    return space;
+}
+
+/* The loop nest for elements of that shape: a per-row value inside a loop over elements is found by
+ * its row, a scalar by nothing. */
+static const Nest *nest_for(const Kern *k, const Shape *s, const Nest *nest)
+{
+    static const Nest none = { 0 };
+    Extent elems = extent_of(s, 0, s->rank);
+    if (extent_eq(elems, nest_elems(nest))) return nest;
+    return k->row_nest.rank && extent_eq(elems, k->row_nest.dim[0].size) ? &k->row_nest : &none;
+}
+
+const char *value_emit(Kern *k, Out *o, Val v, const Nest *nest)
+{
+    Val base = ir_view_base(k->g, v);
+    if (k->name[base.i]) return k->name[base.i];
+    const Node *x = ir_node(k->g, base);
+    OpKind kind = ir_op[x->op].kind;
+    nest = nest_for(k, &x->type.shape, nest);
+    if (value_in(k, base) && kind == KIND_ROW) {
+        const char *s = k->row_value(k->row_ctx, x, nest), *name = text(k->e, "v%d", k->n_local++);
+        out_line(o, "const %s %s = %s;", k->e->l->type[x->type.dtype], name, s);
+        return k->name[base.i] = name;
+    }
+    if (kind != KIND_MAP || !value_in(k, base)) {
+        const char *s = operand_emit(k, o, v, &ir_type(k->g, v)->shape, nest);
+        return k->name[base.i] = s;
+    }
+    const char *args[EX_MAX_ARGS];
+    for (int i = 0; i < x->n_in; i++) args[i] = operand_emit(k, o, x->in[i], &x->type.shape, nest);
+    const char *s = expr_emit(k, o, ir_scalar_expr(k->pool, x), args, x->type.dtype);
+    const char *name = text(k->e, "v%d", k->n_local++);
+    out_line(o, "const %s %s = %s;", k->e->l->type[x->type.dtype], name, s);
+    return k->name[base.i] = name;
+}
+
+int stores_of(const Kern *k, Val v, Place out[4])
+{
+    int n = 0;
+    for (int i = 0; i < k->g->n_buffer && n < 4; i++) {
+        const Buffer *b = &k->g->buffer[i];
+        if (b->kind == BUF_SCRATCH || b->first != k->index) continue;
+        if (!ir_val_eq(ir_view_base(k->g, b->val), v)) continue;
+        out[n++] = (Place){ .where = b->kind == BUF_ARENA ? AT_ARENA : b->kind == BUF_STATE ? AT_STATE : AT_OUT,
+                            .base = v, .state = b->state, .offset_bytes = b->offset_bytes, .out = b->out };
+    }
+    return n;
+}
+
+void store_emit(Kern *k, Out *o, Val v, const Nest *nest)
+{
+    Place p[4];
+    const Type *t = ir_type(k->g, v);
+    for (int i = 0, n = stores_of(k, v, p); i < n; i++) {
+        Type stored = *t;
+        if (p[i].where == AT_STATE) stored = ir_state(k->e->m, p[i].state)->type;
+        const char *array = slot_write(k, p[i], &stored);
+        const char *s = k->name[v.i];
+        out_line(o, "%s[%s] = %s;", array, index_text(k->e, &stored, &t->shape, nest), s);
+    }
+}
+
+void members_emit(Kern *k, Out *o, const Nest *nest)
+{
+    Extent space = { 1, 0 };
+    for (int i = 0; i < nest->rank; i++) space = extent_mul(space, nest->dim[i].size);
+    for (int pass = 0; pass < 2; pass++) {
+        for (int i = 0; i < k->k->n_member; i++) {
+            Val v = k->k->member[i];
+            const Node *x = ir_node(k->g, v);
+            Place p[4];
+            if (!extent_eq(extent_of(&x->type.shape, 0, x->type.shape.rank), space)) continue;
+            if (!stores_of(k, v, p)) continue;      /* others are computed where they are needed */
+            OpKind kind = ir_op[x->op].kind;
+            if (kind != KIND_MAP && kind != KIND_LEAF && kind != KIND_ROW && !k->name[v.i]) continue;
+            if (pass) store_emit(k, o, v, nest);
+            else value_emit(k, o, v, nest);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+/* codegen/index.c: where an element lies. One mechanism for all kernels: a loop nest walks the
+ * elements of a shape in row-major order, a tensor is broadcast to that shape (numpy's rule) and
+ * stored in some layout; out comes the text of the element's index.
+ *
+ * The idea: dimensions of the nest and of the shape are matched from the right into blocks of equal
+ * product. In a block where the tensor is contiguous or constant the index needs no division. */
+#include "codegen/emit.h"
+#include <ctype.h>
+#include <string.h>
+
+Extent extent(int64_t k, int n) { return (Extent){ k, n }; }
+Extent extent_mul(Extent a, Extent b) { return (Extent){ a.k * b.k, a.n + b.n }; }
+bool extent_eq(Extent a, Extent b) { return a.k == b.k && a.n == b.n; }
+
+static Extent extent_dim(Dim d) { return (Extent){ d.k, d.n ? 1 : 0 }; }
+
+Extent extent_of(const Shape *s, int first, int end)
+{
+    Extent x = { 1, 0 };
+    for (int i = first; i < end; i++) x = extent_mul(x, extent_dim(s->dim[i]));
+    return x;
+}
+
+static bool is_one(Extent x) { return x.k == 1 && x.n == 0; }
+
+const char *extent_text(Emit *e, Extent x)
+{
+    const char *s = x.n && x.k == 1 ? "n" : text(e, "%lld", (long long)x.k);
+    for (int i = x.k == 1 ? 1 : 0; i < x.n; i++) s = text(e, "%s * n", s);
+    return s;
+}
+
+bool text_simple(const char *s)
+{
+    for (; *s; s++)
+        if (!isalnum((unsigned char)*s) && *s != '_') return false;
+    return true;
+}
+
+static const char *atom(Emit *e, const char *s)
+{
+    return text_simple(s) || s[0] == '(' ? s : text(e, "(%s)", s);
+}
+
+const char *text_mul(Emit *e, const char *index, Extent by)
+{
+    if (!strcmp(index, "0") || is_one(by)) return index;
+    if (!strcmp(index, "1")) return extent_text(e, by);
+    return text(e, "%s * %s", atom(e, index), extent_text(e, by));
+}
+
+const char *text_add(Emit *e, const char *a, const char *b)
+{
+    if (!strcmp(a, "0")) return b;
+    if (!strcmp(b, "0")) return a;
+    return text(e, "%s + %s", a, b);
+}
+
+/* Row-major strides of t's axes, aligned to the right with consumer's; 0 where it is broadcast. */
+static void strides(const Type *t, const Shape *consumer, Extent *stride)
+{
+    int lead = consumer->rank - t->shape.rank;
+    for (int i = 0; i < consumer->rank; i++) {
+        stride[i] = extent(0, 0);
+        int own = i - lead;
+        if (own < 0) continue;
+        Extent size = extent_dim(t->shape.dim[own]);
+        if (is_one(size) && !is_one(extent_dim(consumer->dim[i]))) continue;
+        stride[i] = extent_of(&t->shape, own + 1, t->shape.rank);
+    }
+}
+
+/* Contiguous (1), constant (0) or neither (-1) over axes [first, end) of the consumer; step: the
+ * stride of the innermost of them. */
+static int pattern(const Shape *consumer, const Extent *stride, int first, int end, Extent *step)
+{
+    Extent inner = { 1, 0 };
+    bool constant = true, contiguous = true;
+    *step = extent(0, 0);
+    for (int i = end; i-- > first;) {
+        Extent size = extent_dim(consumer->dim[i]);
+        if (is_one(size)) continue;
+        if (stride[i].k) {
+            if (constant && is_one(inner)) *step = stride[i];
+            constant = false;
+        }
+        if (!step->k || !extent_eq(stride[i], extent_mul(*step, inner))) contiguous = false;
+        inner = extent_mul(inner, size);
+    }
+    return constant ? 0 : contiguous ? 1 : -1;
+}
+
+Extent index_run(const Type *t, const Shape *consumer)
+{
+    Extent stride[IR_MAX_RANK], step, best = { 1, 0 };
+    strides(t, consumer, stride);
+    if (t->layout.kind != LAYOUT_plain) return best;
+    for (int first = consumer->rank; first-- > 0;)
+        if (pattern(consumer, stride, first, consumer->rank, &step) >= 0
+            && (!step.k || is_one(step)))
+            best = extent_of(consumer, first, consumer->rank);
+    return best;
+}
+
+/* One block: axes [first, end) of the consumer lie on nest dimensions whose joint index is `flat`. */
+static const char *block(Emit *e, const Shape *consumer, const Extent *stride, int first, int end,
+                         const char *flat)
+{
+    Extent step;
+    int p = pattern(consumer, stride, first, end, &step);
+    if (p == 0) return "0";
+    if (p == 1) return text_mul(e, flat, step);
+    const char *sum = "0";
+    for (int i = first; i < end; i++) {
+        if (!stride[i].k) continue;
+        const char *at = flat;
+        Extent below = extent_of(consumer, i + 1, end);
+        if (!is_one(below)) at = text(e, "%s / %s", atom(e, at), atom(e, extent_text(e, below)));
+        if (i > first)
+            at = text(e, "%s %% %s", is_one(below) ? atom(e, at) : at,
+                      atom(e, extent_text(e, extent_dim(consumer->dim[i]))));
+        sum = text_add(e, sum, text_mul(e, at, stride[i]));
+    }
+    return sum;
+}
+
+static bool less(Extent a, Extent b) { return a.n != b.n ? a.n < b.n : a.k < b.k; }
+
+/* Walks nest and consumer from the right and adds up the matched blocks. */
+static const char *match(Emit *e, const Shape *consumer, const Extent *stride, const Nest *nest)
+{
+    const char *sum = "0";
+    int axis = consumer->rank, dim = nest->rank;
+    while (axis > 0) {
+        int end = axis;
+        const char *flat = "0";
+        Extent a = extent_dim(consumer->dim[--axis]), b = { 1, 0 };
+        while (!extent_eq(a, b)) {
+            if (axis > 0 && (dim == 0 || less(a, b))) {
+                a = extent_mul(a, extent_dim(consumer->dim[--axis]));
+            } else if (dim > 0) {
+                dim--;
+                flat = text_add(e, text_mul(e, nest->dim[dim].var, b), flat);
+                b = extent_mul(b, nest->dim[dim].size);
+            } else {
+                break;
+            }
+        }
+        sum = text_add(e, block(e, consumer, stride, axis, end, flat), sum);
+    }
+    return sum;
+}
+
+/* The coordinate of one axis alone, for layouts that are not row major. */
+static const char *blocked(Emit *e, const Type *t, const Shape *consumer, const Nest *nest)
+{
+    StoredAxis axis[IR_MAX_RANK];
+    ir_stored_axes(t, 1, axis);
+    const char *sum = "0";
+    int lead = consumer->rank - t->shape.rank;
+    for (int i = 0; i < t->shape.rank; i++) {
+        if (is_one(extent_dim(t->shape.dim[i]))) continue;
+        Extent only[IR_MAX_RANK] = { { 0, 0 } };
+        only[i + lead] = extent(1, 0);
+        const char *at = match(e, consumer, only, nest);
+        StoredAxis s = axis[i];
+        if (s.block > 1) {
+            sum = text_add(e, sum, text(e, "%s / %lld * %lld", atom(e, at), (long long)s.block,
+                                        (long long)s.outer));
+            at = text(e, "%s %% %lld", atom(e, at), (long long)s.block);
+            sum = text_add(e, sum, text_mul(e, at, extent(s.inner, 0)));
+        } else {
+            sum = text_add(e, sum, text_mul(e, at, extent(s.outer, 0)));
+        }
+    }
+    return sum;
+}
+
+const char *index_text(Emit *e, const Type *t, const Shape *consumer, const Nest *nest)
+{
+    if (t->layout.kind != LAYOUT_plain) return blocked(e, t, consumer, nest);
+    Extent stride[IR_MAX_RANK];
+    strides(t, consumer, stride);
+    return match(e, consumer, stride, nest);
+}

@@ -1,0 +1,344 @@
+/* codegen/kernel.c: one kernel of a graph as a C function, shared with every kernel of equal text.
+ *
+ * The algorithms write bodies and ask for parameters as they need them; here parameters get their
+ * names and comments, and the fixed ones (task, n, scratch …) are taken only where the body mentions
+ * them. Names come from roles alone, never from users' text, so that equal layers give equal text. */
+#include "codegen/emit.h"
+#include <string.h>
+
+const char *text(Emit *e, const char *fmt, ...)
+{
+    va_list ap, again;
+    va_start(ap, fmt);
+    va_copy(again, ap);
+    int n = vsnprintf(NULL, 0, fmt, again);
+    va_end(again);
+    char *s = arena_alloc(e->a, (size_t)n + 1, 1);
+    vsnprintf(s, (size_t)n + 1, fmt, ap);
+    va_end(ap);
+    return s;
+}
+
+void reach(Emit *e, Snippet s) { snippet_reach(e->reached, s); }
+
+const char *fn_name(Emit *e, DType d, ExOp op)
+{
+    const DialectFn *f = d == DT_f32 ? &e->l->fn32[op] : &e->l->fn64[op];
+    if (!f->name) ir_die(e->m, "dialect %s has no function for expression op %d", e->l->name, op);
+    reach(e, f->snippet);
+    return f->name;
+}
+
+const char **names_save(Kern *k)
+{
+    const char **copy = arena_alloc(k->e->a, k->g->n_node, sizeof *copy);
+    memcpy(copy, k->name, k->g->n_node * sizeof *copy);
+    return copy;
+}
+
+void names_restore(Kern *k, const char **saved)
+{
+    memcpy(k->name, saved, k->g->n_node * sizeof *saved);
+}
+
+/* ---- parameters ---- */
+
+/* `name` if it is one of the words that we know to be harmless in C, else `other`. */
+static const char *known(const char *name, const char *other)
+{
+    static const char *const words[] = {
+        "x", "target", "cotangent", "output", "weight", "bias", "lr", "step_size", "bias2_sqrt",
+        "decay", "momentum_buffer", "exp_avg", "exp_avg_sq", NULL };
+    for (int i = 0; words[i]; i++)
+        if (!strcmp(name, words[i])) return words[i];
+    return other;
+}
+
+static const char *role_name(const Kern *k, Place p, bool write)
+{
+    switch (p.where) {
+    case AT_INPUT: return known(p.name, "input");
+    case AT_SCALAR: return known(p.name, "scalar");
+    case AT_STATE: {
+        const char *key = ir_state(k->e->m, p.state)->key, *last = strrchr(key, '#');
+        if (!last) last = strrchr(key, '.');
+        return known(last ? last + 1 : key, "state");
+    }
+    default: return write ? "y" : "t";
+    }
+}
+
+static bool same_place(Place a, Place b)
+{
+    if (a.where != b.where) return false;
+    switch (a.where) {
+    case AT_INPUT: case AT_SCALAR: return !strcmp(a.name, b.name);
+    case AT_STATE: return a.state.i == b.state.i;
+    case AT_ARENA: return a.offset_bytes == b.offset_bytes;
+    case AT_OUT: return a.out == b.out;
+    default: return a.base.i == b.base.i;
+    }
+}
+
+static Slot *slot_find(Kern *k, Place p, const Type *t, bool write)
+{
+    for (int i = 0; i < k->n_slot; i++)
+        if (same_place(k->slot[i].place, p) && k->slot[i].type.dtype == t->dtype) return &k->slot[i];
+    if (k->n_slot == MAX_SLOTS) ir_die(k->e->m, "kernel k%d of %s touches too many tensors", k->index, k->g->name);
+    const char *base = role_name(k, p, write);
+    int same = 1;
+    for (int i = 0; i < k->n_slot; i++) same += !strcmp(k->slot[i].base, base);
+    Slot *s = &k->slot[k->n_slot++];
+    *s = (Slot){ .place = p, .type = *t, .base = base, .name = same > 1 ? text(k->e, "%s_%d", base, same) : base };
+    return s;
+}
+
+const char *slot_read(Kern *k, Val v)
+{
+    Place p = ir_place(k->g, v);
+    if (p.where == AT_NOWHERE)
+        ir_die(k->e->m, "kernel k%d of %s reads %%%d, which is nowhere", k->index, k->g->name,
+               ir_printed_number(k->g, v));
+    Slot *s = slot_find(k, p, ir_type(k->g, v), false);
+    s->read = true;
+    return s->name;
+}
+
+const char *slot_write(Kern *k, Place p, const Type *t)
+{
+    Slot *s = slot_find(k, p, t, true);
+    s->written = true;
+    return s->name;
+}
+
+const char *slot_parts(Kern *k)
+{
+    Place p = { .where = AT_NOWHERE };
+    for (int i = 0; i < k->g->n_buffer; i++) {
+        const Buffer *b = &k->g->buffer[i];
+        if (b->kind == BUF_SCRATCH && b->first == k->index) p.offset_bytes = b->offset_bytes;
+    }
+    Type t = ir_type_of(DT_f64, ir_shape(0, NULL));
+    for (int i = 0; i < k->n_slot; i++)
+        if (k->slot[i].place.where == AT_NOWHERE) return k->slot[i].name;
+    k->slot[k->n_slot++] = (Slot){ .place = p, .type = t, .written = true,
+                                   .base = "parts", .name = "parts" };
+    return "parts";
+}
+
+const char *type_text(Emit *e, const Type *t)
+{
+    const char *s = "";
+    if (t->layout.kind == LAYOUT_panel)
+        s = text(e, "panels of %d rows: ", t->layout.width);
+    else if (t->layout.kind == LAYOUT_c)
+        s = text(e, "blocks of %d channels: ", t->layout.width);
+    if (!t->shape.rank) return "a number";
+    for (int i = 0; i < t->shape.rank; i++)
+        s = text(e, "%s[%s]", s, extent_text(e, extent_of(&t->shape, i, i + 1)));
+    return s;
+}
+
+static const char *slot_declaration(const Kern *k, const Slot *s, bool finish)
+{
+    Emit *e = k->e;
+    const char *type = e->l->type[s->type.dtype];
+    if (s->place.where == AT_SCALAR) return text(e, "%s %s", type, s->name);
+    bool constant = !s->written || (finish && s->place.where == AT_NOWHERE);
+    return text(e, "%s%s *%s %s", constant ? "const " : "", type, e->l->restricted, s->name);
+}
+
+/* The parameters that `body` mentions: fixed ones on the first line, then one a line. */
+static const char *params_text(Kern *k, const char *const *fixed, const char *body, bool finish)
+{
+    Emit *e = k->e;
+    const char *decl[MAX_SLOTS], *note[MAX_SLOTS], *s = "";
+    int n = 0, width = 0;
+    for (int i = 0; fixed[i]; i++)
+        if (out_mentions(body, strrchr(fixed[i], ' ')[1] == '*' ? strrchr(fixed[i], ' ') + 2
+                                                                  : strrchr(fixed[i], ' ') + 1))
+            s = text(e, "%s%s%s", s, *s ? ", " : "", fixed[i]);
+    for (int i = 0; i < k->n_slot; i++) {
+        const Slot *p = &k->slot[i];
+        if (!out_mentions(body, p->name)) continue;
+        decl[n] = slot_declaration(k, p, finish);
+        note[n] = p->place.where == AT_SCALAR ? NULL
+                : p->place.where == AT_NOWHERE ? "partial sums, a row a task"
+                : text(e, "%s%s", type_text(e, &p->type), p->read && p->written ? ", updated in place" : "");
+        if ((int)strlen(decl[n]) > width) width = (int)strlen(decl[n]);
+        n++;
+    }
+    if (!n) return *s ? s : "void";
+    if (*s) s = text(e, "%s,", s);
+    for (int i = 0; i < n; i++) {
+        const char *end = i + 1 < n ? "," : ")";
+        s = note[i] ? text(e, "%s\n    %s%s%*s/* %s */", s, decl[i], end, width - (int)strlen(decl[i]) + 2, "", note[i])
+                    : text(e, "%s\n    %s%s", s, decl[i], end);
+    }
+    return s;
+}
+
+/* ---- what a kernel says about itself ---- */
+
+static const char *attr_text(Emit *e, const Attr *a)
+{
+    const char *s = "";
+    switch (ir_attr_info[a->id].kind) {
+    case ATK_FLAG: return ir_attr_info[a->id].name;
+    case ATK_INT: s = text(e, "%lld", (long long)a->u.i); break;
+    case ATK_REAL: s = text(e, "%.9g", a->u.r); break;
+    case ATK_STR: case ATK_EXPR: s = text(e, "\"%s\"", a->u.s); break;
+    case ATK_INTS:
+        for (int i = 0; i < a->count; i++) s = text(e, "%s%s%lld", s, i ? "," : "", (long long)a->u.ints[i]);
+        s = text(e, "[%s]", s);
+        break;
+    case ATK_REALS: s = a->count == 1 ? text(e, "[%.9g]", a->u.reals[0]) : "[...]"; break;
+    }
+    return text(e, "%s=%s", ir_attr_info[a->id].name, s);
+}
+
+static const char *val_text(Emit *e, const Graph *g, Val v)
+{
+    const Node *x = ir_node(g, v);
+    if (x->op == OP_state) return text(e, "\"%s\"", ir_state(e->m, x->state)->key);
+    return text(e, "%%%d", ir_printed_number(g, v));
+}
+
+/* "%5 = relu %4" and what follows it apart, so that columns can be aligned. */
+static const char *node_left(Emit *e, const Graph *g, Val v)
+{
+    const Node *x = ir_node(g, v);
+    const char *s = text(e, "%%%d = %s", ir_printed_number(g, v), ir_op[x->op].name);
+    for (int i = 0; i < x->n_in; i++) s = text(e, "%s%s %s", s, i ? "," : "", val_text(e, g, x->in[i]));
+    for (int i = 0; i < x->n_attr; i++)
+        s = text(e, "%s%s%s%s", s, i ? ", " : " {", attr_text(e, &x->attr[i]), i + 1 < x->n_attr ? "" : "}");
+    return out_comment(e->a, s);
+}
+
+static const char *node_right(Emit *e, const Graph *g, Val v)
+{
+    const Node *x = ir_node(g, v);
+    const char *s = ir_type_string(&x->type, e->a);
+    if (!x->loc.file) return s;
+    return text(e, "%s   %s:%u", s, out_comment(e->a, e->m->file[x->loc.file]), x->loc.line);
+}
+
+static const char *flop_text(Emit *e, double flop)
+{
+    static const char *const unit[] = { "FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP" };
+    int u = 0;
+    for (; flop >= 1000 && u < 4; u++) flop /= 1000;
+    return text(e, "%.3g %s", flop, unit[u]);
+}
+
+static const char *head_text(Kern *k, const char *id)
+{
+    Emit *e = k->e;
+    int width = 0, n = k->k->n_member;
+    for (int i = 0; i < n; i++) {
+        int w = (int)strlen(node_left(e, k->g, k->k->member[i]));
+        if (w > width && w < 70) width = w;
+    }
+    double flop = ir_kernel_flop(k->g, k->index);
+    const char *s = text(e, "/* %s: %s of %s", id, out_comment(e->a, ir_kernel_name(k->g, k->index, e->a)), k->g->name);
+    if (flop > 0) s = text(e, "%s, %s at n = %lld", s, flop_text(e, flop), (long long)e->m->capacity);
+    for (int i = 0; i < n; i++) {
+        const char *left = node_left(e, k->g, k->k->member[i]);
+        s = text(e, "%s\n *   %-*s : %s", s, width, left, node_right(e, k->g, k->k->member[i]));
+    }
+    return text(e, "%s\n * %s", s, k->note);
+}
+
+static const char *dims_text(Emit *e, const Kern *k)
+{
+    Shape s = ir_type(k->g, k->root)->shape;
+    if (k->k->algo == ALGO_gemm || k->k->algo == ALGO_blas) {
+        s.rank = 3;
+        s.dim[2] = ir_product(k->g, k->root).k;
+    } else if (ir_op[ir_node(k->g, k->root)->op].kind != KIND_MAP) {
+        s = ir_type(k->g, ir_node(k->g, k->root)->in[0])->shape;
+    }
+    const char *t = "";
+    for (int i = 0; i < s.rank; i++) {
+        bool bare_n = i && s.dim[i - 1].n;
+        const char *d = s.dim[i].n ? s.dim[i].k == 1 ? "n" : text(e, "%lldn", (long long)s.dim[i].k)
+                                   : text(e, "%lld", (long long)s.dim[i].k);
+        t = text(e, "%s%s%s", t, i && !bare_n ? "x" : "", d);
+    }
+    return *t ? t : "1";
+}
+
+static const char *base_name(Kern *k)
+{
+    Emit *e = k->e;
+    char ops[41];
+    snprintf(ops, sizeof ops, "%s", out_ident(e->a, ir_kernel_name(k->g, k->index, e->a)));
+    return text(e, "%s_%s_%s", ops, ir_dtype_name(e->m->real), dims_text(e, k));
+}
+
+/* ---- emitting and sharing ---- */
+
+static void by_n(Kern *k)
+{
+    Tasks one = ir_tasks(k->g, k->index, 1), two = ir_tasks(k->g, k->index, 2);
+    k->rows = extent(one.rows, two.rows != one.rows);
+    k->cols = extent(one.cols, two.cols != one.cols);
+}
+
+static KernelFn *share(Kern *k)
+{
+    static const char *const fixed[] = { "int64_t task", "int64_t n", "char *scratch", "uint64_t seed",
+                                         "uint64_t step", NULL };
+    static const char *const fixed_finish[] = { "int64_t n", NULL };
+    Emit *e = k->e;
+    const char *body = out_text(k->out), *finish = k->finish ? out_text(k->finish) : NULL;
+    const char *params = params_text(k, fixed, body, false);
+    const char *finish_params = finish ? params_text(k, fixed_finish, finish, true) : "";
+    const char *base = base_name(k);
+    for (int i = 0; i < e->n_fn; i++) {
+        KernelFn *f = e->fn[i];
+        if (strcmp(f->body, body) || strcmp(f->params, params) || !finish != !f->finish
+            || (finish && (strcmp(f->finish_body, finish) || strcmp(f->finish_params, finish_params))))
+            continue;
+        if (f->last != k->g) f->users = text(e, "%s, %s", f->users, k->g->name);
+        f->last = k->g;
+        return f;
+    }
+    KernelFn *f = arena_alloc(e->a, 1, sizeof *f);
+    const char *id = text(e, "k%d", e->n_fn);
+    *f = (KernelFn){ .name = text(e, "%s_%s", id, base), .body = body, .params = params,
+                     .head = head_text(k, id), .users = "", .first = k->g, .last = k->g };
+    if (finish) {
+        f->finish = text(e, "%s_finish", id);
+        f->finish_body = finish;
+        f->finish_params = finish_params;
+    }
+    e->fn = arena_grow(e->a, e->fn, (size_t)e->n_fn, (size_t)e->n_fn + 1, sizeof *e->fn);
+    e->fn[e->n_fn++] = f;
+    return f;
+}
+
+typedef void Emitter(Kern *k);
+static Emitter *const emitters[ALGO_COUNT] = {
+#define ALGO(name, ...) [ALGO_##name] = emit_##name,
+#include "ir/algos.def"
+#undef ALGO
+};
+
+KernelUse kernel_emit(Emit *e, const Graph *g, int i)
+{
+    Kern *k = arena_alloc(e->a, 1, sizeof *k);
+    *k = (Kern){ .e = e, .g = g, .index = i, .k = &g->kernel[i], .root = ir_kernel_root(g, &g->kernel[i]),
+                 .tasks = ir_tasks(g, i, e->m->capacity), .out = out_new(e->a), .real = e->m->real,
+                 .pool = ex_pool(e->a) };
+    k->member = arena_alloc(e->a, g->n_node, sizeof *k->member);
+    k->name = arena_alloc(e->a, g->n_node, sizeof *k->name);
+    for (int j = 0; j < k->k->n_member; j++) k->member[k->k->member[j].i] = true;
+    by_n(k);
+    out_open(k->out, "%s", "");
+    emitters[k->k->algo](k);
+    if (ir_kernel_slots(g, k->k)) finish_emit(k);
+    out_close(k->out, "");
+    KernelFn *fn = share(k);
+    return (KernelUse){ fn, k->slot, k->n_slot, k->tasks, k->rows, k->cols };
+}

@@ -1,0 +1,214 @@
+/* codegen/program.c: the whole file. Kernels come first in the order in which graphs reach them, then
+ * the graphs (where each kernel's memory lies, and the calls in order), then the tables that the
+ * runtime reads, and main. The same module gives the same bytes. */
+#include "codegen/program.h"
+#include <ctype.h>
+#include <string.h>
+
+/* ---- graphs ---- */
+
+typedef struct GraphText {
+    const Graph *g;
+    Out *out;
+    Val *input; int n_input;
+} GraphText;
+
+static int input_index(const GraphText *t, const char *name)
+{
+    for (int i = 0; i < t->n_input; i++)
+        if (!strcmp(ir_node(t->g, t->input[i])->name, name)) return i;
+    ir_die(t->g->module, "graph %s has no input %s", t->g->name, name);
+}
+
+static int scalar_index(const Module *m, const char *name)
+{
+    for (int i = 0; i < m->prog.n_scalar; i++)
+        if (!strcmp(m->prog.scalar[i].name, name)) return i;
+    ir_die(m, "nothing defines the scalar %s", name);
+}
+
+/* Where a parameter's memory is, as C; `what` says for people what it is. */
+static const char *address(Emit *e, const GraphText *t, const Slot *s, const char **what)
+{
+    const char *type = e->l->type[s->type.dtype], *constant = s->written ? "" : "const ";
+    *what = s->place.base.i ? text(e, "%%%d", ir_printed_number(t->g, s->place.base)) : "";
+    switch (s->place.where) {
+    case AT_SCALAR:
+        *what = "";
+        return text(e, "((const %s *)c->scalars)[%d]", type, scalar_index(e->m, s->place.name));
+    case AT_INPUT:
+        *what = s->place.name;
+        return text(e, "(const %s *)c->in[%d]", type, input_index(t, s->place.name));
+    case AT_STATE:
+        *what = ir_state(e->m, s->place.state)->key;
+        return text(e, "(%s%s *)(c->state + %lld)", constant, type,
+                    (long long)ir_state(e->m, s->place.state)->offset_bytes);
+    case AT_OUT: {
+        int out = 0;
+        for (int i = 0; i < t->g->n_root; i++)
+            if (t->g->root[i].kind == ROOT_RETURN && out++ == s->place.out) *what = t->g->root[i].name;
+        return text(e, "(%s%s *)c->out[%d]", constant, type, s->place.out);
+    }
+    default:
+        if (s->place.where == AT_NOWHERE) *what = "partial sums";
+        return text(e, "(%s%s *)(c->arena + %lld)", constant, type, (long long)s->place.offset_bytes);
+    }
+}
+
+/* f(fixed…, memory…); with what each argument is. */
+static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *fn, const char *body,
+                 const char *const (*fixed)[2])
+{
+    const char *line = text(e, "%s(", fn), *arg[MAX_SLOTS], *what[MAX_SLOTS];
+    bool any = false;
+    for (int i = 0; fixed[i][0]; i++) {
+        if (!out_mentions(body, fixed[i][0])) continue;
+        line = text(e, "%s%s%s", line, any ? ", " : "", fixed[i][1]);
+        any = true;
+    }
+    int n = 0, width = 0;
+    for (int i = 0; i < u->n_slot; i++) {
+        if (!out_mentions(body, u->slot[i].name)) continue;
+        arg[n] = address(e, t, &u->slot[i], &what[n]);
+        if ((int)strlen(arg[n]) > width) width = (int)strlen(arg[n]);
+        n++;
+    }
+    out_line(o, "%s%s", line, n ? any ? "," : "" : ");");
+    out_deeper(o, 1);
+    for (int i = 0; i < n; i++) {
+        const char *end = i + 1 < n ? "," : ");";
+        if (*what[i])
+            out_line(o, "%s%s%*s/* %s */", arg[i], end, width - (int)strlen(arg[i]) + (i + 1 < n ? 2 : 1), "",
+                     out_comment(e->a, what[i]));
+        else
+            out_line(o, "%s%s", arg[i], end);
+    }
+    out_deeper(o, -1);
+}
+
+static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
+{
+    const char *scratch = text(e, "c->workers + worker * INT64_C(%lld)", (long long)t->g->worker_bytes);
+    const char *const fixed[][2] = { { "task", "task" }, { "n", "c->n" }, { "scratch", scratch },
+                                     { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
+    out_line(o, "static void %s_%d(const void *ctx, int64_t task, int worker)", t->g->name, i);
+    out_open(o, "%s", "");
+    out_line(o, "const rt_call *const c = (const rt_call *)ctx;");
+    if (!out_mentions(u->fn->body, "task")) out_line(o, "(void)task;");
+    if (!out_mentions(u->fn->body, "scratch")) out_line(o, "(void)worker;");
+    call(e, o, t, u, u->fn->name, u->fn->body, fixed);
+    out_close(o, "");
+}
+
+static const char *ceil_text(Emit *e, Extent size, int64_t full, int64_t tile)
+{
+    if (tile >= full) return "1";
+    if (!size.n) return text(e, "%lld", (long long)((full + tile - 1) / tile));
+    const char *s = text_simple(extent_text(e, size)) ? "c->n" : text(e, "%lld * c->n", (long long)size.k);
+    return text(e, "(%s + %lld) / %lld", s, (long long)tile - 1, (long long)tile);
+}
+
+static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
+{
+    const char *down = ceil_text(e, u->rows, u->tasks.rows, u->tasks.tile_rows);
+    const char *across = ceil_text(e, u->cols, u->tasks.cols, u->tasks.tile_cols);
+    const char *count = !strcmp(across, "1") ? down : !strcmp(down, "1") ? across : text(e, "%s * (%s)", down, across);
+    if (!strcmp(count, "1")) out_line(o, "%s_%d(c, 0, 0);", t->g->name, i);
+    else out_line(o, "rt_parallel(c->pool, %s_%d, c, %s);", t->g->name, i, count);
+    const char *const fixed[][2] = { { "n", "c->n" }, { NULL, NULL } };
+    if (u->fn->finish) call(e, o, t, u, u->fn->finish, u->fn->finish_body, fixed);
+}
+
+static GraphText graph_text(Emit *e, const Graph *g)
+{
+    GraphText t = { .g = g, .out = out_new(e->a), .input = arena_alloc(e->a, g->n_node, sizeof(Val)) };
+    for (uint32_t i = 1; i < g->n_node; i++)
+        if (g->node[i].op == OP_input) t.input[t.n_input++] = (Val){ i };
+    KernelUse *u = arena_alloc(e->a, (size_t)g->n_kernel + 1, sizeof *u);
+    for (int i = 0; i < g->n_kernel; i++) u[i] = kernel_emit(e, g, i);
+    Out *o = t.out;
+    out_line(o, "/* ---- %s ---- */", g->name);
+    out_line(o, "%s", "");
+    for (int i = 0; i < g->n_kernel; i++) {
+        wrapper(e, o, &t, &u[i], i);
+        out_line(o, "%s", "");
+    }
+    out_line(o, "static void run_%s(const rt_call *c)", g->name);
+    out_open(o, "%s", "");
+    for (int i = 0; i < g->n_kernel; i++) run_kernel(e, o, &t, &u[i], i);
+    if (!g->n_kernel) out_line(o, "(void)c;");
+    out_close(o, "");
+    return t;
+}
+
+/* ---- kernels ---- */
+
+static void write_kernel(Emit *e, Out *o, const KernelFn *f)
+{
+    const char *note = *f->users ? text(e, "\n * Also in %s.", f->users + 2) : "";
+    out_raw(o, text(e, "%s%s */\n", f->head, note));
+    const char *close = strchr(f->params, '\n') && strstr(f->params, ") ") ? "" : ")";
+    out_raw(o, text(e, "%s %s(%s%s\n%s\n", e->l->kernel, f->name, f->params, close, f->body));
+    if (!f->finish) return;
+    close = strstr(f->finish_params, ") ") ? "" : ")";
+    out_raw(o, text(e, "%s %s(%s%s\n%s\n", e->l->kernel, f->finish, f->finish_params, close, f->finish_body));
+}
+
+/* ---- the head ---- */
+
+static void head(Emit *e, Out *o)
+{
+    const Module *m = e->m;
+    const Program *p = &m->prog;
+    const char *name = out_comment(e->a, p->name ? p->name : "program");
+    out_line(o, "/* %s.c: generated by seqc %s from %s. Change the model and build again.", name, e->o->version,
+             out_comment(e->a, e->o->source));
+    out_line(o, " *");
+    if (p->loss)
+        out_line(o, " * %s%s%s.", out_comment(e->a, p->loss), p->optimizer ? ", " : "",
+                 p->optimizer ? out_comment(e->a, p->optimizer) : "");
+    out_line(o, " * %s, batches of n <= %lld, %s.", m->real == DT_f32 ? "float32" : "float64", (long long)m->capacity,
+             e->o->target->name);
+    out_line(o, " *");
+    out_line(o, " * A kernel computes a group of the graph's operations, cut into tasks that any thread may run: which");
+    out_line(o, " * task computes what follows from shapes alone, so any number of threads gives the same bits. A graph");
+    out_line(o, " * is its kernels in order; behind them come the tables that the runtime reads, and main. */");
+}
+
+void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
+{
+    Arena *a = arena_new();
+    Emit e = { .m = m, .o = opts, .l = &dialect_c, .a = a };
+    GraphText *t = arena_alloc(a, (size_t)m->n_graph + 1, sizeof *t);
+    for (int i = 0; i < m->n_graph; i++) {
+        if (!m->graph[i]->has_plan)
+            ir_die(m, "graph %s has no plan: codegen wants the module after the last pass", m->graph[i]->name);
+        t[i] = graph_text(&e, m->graph[i]);
+    }
+    Out *tables = out_new(a);
+    for (int i = 0; i < m->n_graph; i++) tables_graph(&e, tables, t[i].g, t[i].input, t[i].n_input);
+    tables_program(&e, tables);
+    bool single = m->real == DT_f32;
+    const Hole holes[] = {
+        { "R", single ? "float" : "double" }, { "S", single ? "f32" : "f64" }, { "F", single ? "f" : "" },
+        { "vector_bytes", text(&e, "%d", opts->target->vector_bytes) },
+        { "lanes", text(&e, "%lld", (long long)(opts->target->vector_bytes / ir_dtype_bytes(m->real))) } };
+    Out *o = out_new(a);
+    head(&e, o);
+    tables_includes(&e, o);
+    snippets_write(o, e.reached, holes, (int)(sizeof holes / sizeof *holes));
+    for (int i = 0; i < e.n_micro; i++) out_raw(o, text(&e, "%s\n", e.micro[i]));
+    for (int i = 0; i < e.n_fn; i++) write_kernel(&e, o, e.fn[i]);
+    for (int i = 0; i < m->n_graph; i++) out_raw(o, text(&e, "%s\n", out_text(t[i].out)));
+    out_raw(o, out_text(tables));
+    fputs(out_text(o), out);
+    arena_free(a);
+}
+
+bool emit_uses_blas(const Module *m)
+{
+    for (int i = 0; i < m->n_graph; i++)
+        for (int k = 0; k < m->graph[i]->n_kernel; k++)
+            if (m->graph[i]->kernel[k].algo == ALGO_blas) return true;
+    return false;
+}

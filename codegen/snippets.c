@@ -1,0 +1,131 @@
+/* codegen/snippets.c: the helpers that are not mathematics, and how snippets are chosen and written. */
+#include "codegen/snippets.h"
+#include "ir/ir.h"
+#include <string.h>
+
+const char *const snippet_text[SNIP_COUNT] = {
+    [SNIP_smaller] =
+        "static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }\n",
+    [SNIP_philox] =
+        "/* Element e of a random stream, uniform in [0, 1): Philox4x32-10 (Salmon et al., 2011) with key\n"
+        " * (seed, stream) and counter (e / 4, step); the upper 24 bits of word e % 4. */\n"
+        "static inline $R uniform_$S(uint64_t seed, uint32_t stream, uint64_t step, int64_t e)\n"
+        "{\n"
+        "    const uint64_t block = (uint64_t)e / 4;\n"
+        "    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32) ^ stream;\n"
+        "    uint32_t c0 = (uint32_t)block, c1 = (uint32_t)(block >> 32);\n"
+        "    uint32_t c2 = (uint32_t)step, c3 = (uint32_t)(step >> 32);\n"
+        "    for (int round = 0; round < 10; round++) {\n"
+        "        const uint64_t p = (uint64_t)0xD2511F53 * c0, q = (uint64_t)0xCD9E8D57 * c2;\n"
+        "        c0 = (uint32_t)(q >> 32) ^ c1 ^ k0;\n"
+        "        c1 = (uint32_t)q;\n"
+        "        c2 = (uint32_t)(p >> 32) ^ c3 ^ k1;\n"
+        "        c3 = (uint32_t)p;\n"
+        "        k0 += 0x9E3779B9;\n"
+        "        k1 += 0xBB67AE85;\n"
+        "    }\n"
+        "    const uint32_t word = e % 4 == 0 ? c0 : e % 4 == 1 ? c1 : e % 4 == 2 ? c2 : c3;\n"
+        "    return ($R)(word >> 8) * ($R)(1.0 / 16777216.0);\n"
+        "}\n",
+    [SNIP_vec] =
+        "/* $lanes elements that one instruction handles; memory need not be aligned to it. */\n"
+        "typedef $R vec __attribute__((vector_size($vector_bytes), aligned(sizeof($R)), may_alias));\n",
+    [SNIP_pack_rows] =
+        "/* pack[k][width] = b[k][cols], rows of b being `stride` apart; zeros beyond cols. */\n"
+        "static inline void pack_rows(int64_t depth, int64_t cols, int64_t width,\n"
+        "                             const $R *restrict b, int64_t stride, $R *restrict pack)\n"
+        "{\n"
+        "    for (int64_t k = 0; k < depth; k++, b += stride, pack += width) {\n"
+        "        for (int64_t j = 0; j < cols; j++)\n"
+        "            pack[j] = b[j];\n"
+        "        for (int64_t j = cols; j < width; j++)\n"
+        "            pack[j] = 0;\n"
+        "    }\n"
+        "}\n",
+    [SNIP_pack_columns] =
+        "/* pack[k][width] = b[cols][k], transposed in blocks of 4 x 4; zeros beyond cols. */\n"
+        "typedef $R vec4 __attribute__((vector_size(4 * sizeof($R)), aligned(sizeof($R)), may_alias));\n"
+        "static inline void transpose_4x4(const $R *restrict b, int64_t stride, $R *restrict pack,\n"
+        "                                 int64_t width)\n"
+        "{\n"
+        "    const vec4 a0 = *(const vec4 *)b, a1 = *(const vec4 *)(b + stride);\n"
+        "    const vec4 a2 = *(const vec4 *)(b + 2 * stride), a3 = *(const vec4 *)(b + 3 * stride);\n"
+        "    const vec4 lo01 = __builtin_shufflevector(a0, a1, 0, 4, 1, 5);\n"
+        "    const vec4 hi01 = __builtin_shufflevector(a0, a1, 2, 6, 3, 7);\n"
+        "    const vec4 lo23 = __builtin_shufflevector(a2, a3, 0, 4, 1, 5);\n"
+        "    const vec4 hi23 = __builtin_shufflevector(a2, a3, 2, 6, 3, 7);\n"
+        "    *(vec4 *)pack = __builtin_shufflevector(lo01, lo23, 0, 1, 4, 5);\n"
+        "    *(vec4 *)(pack + width) = __builtin_shufflevector(lo01, lo23, 2, 3, 6, 7);\n"
+        "    *(vec4 *)(pack + 2 * width) = __builtin_shufflevector(hi01, hi23, 0, 1, 4, 5);\n"
+        "    *(vec4 *)(pack + 3 * width) = __builtin_shufflevector(hi01, hi23, 2, 3, 6, 7);\n"
+        "}\n"
+        "static inline void pack_columns(int64_t depth, int64_t cols, int64_t width,\n"
+        "                                const $R *restrict b, int64_t stride, $R *restrict pack)\n"
+        "{\n"
+        "    for (int64_t first = 0; first < depth; first += 64) {       /* what is written stays in L1 */\n"
+        "        const int64_t last = first + 64 < depth ? first + 64 : depth;\n"
+        "        int64_t j = 0;\n"
+        "        for (; j + 4 <= cols; j += 4) {\n"
+        "            int64_t k = first;\n"
+        "            for (; k + 4 <= last; k += 4)\n"
+        "                transpose_4x4(b + j * stride + k, stride, pack + k * width + j, width);\n"
+        "            for (; k < last; k++)\n"
+        "                for (int64_t i = j; i < j + 4; i++)\n"
+        "                    pack[k * width + i] = b[i * stride + k];\n"
+        "        }\n"
+        "        for (; j < width; j++)\n"
+        "            for (int64_t k = first; k < last; k++)\n"
+        "                pack[k * width + j] = j < cols ? b[j * stride + k] : 0;\n"
+        "    }\n"
+        "}\n",
+    [SNIP_blas] =
+        "/* OpenBLAS, called on one thread a tile; own prototypes, so that no header is needed to compile. */\n"
+        "#ifdef __cplusplus\n"
+        "extern \"C\" {\n"
+        "#endif\n"
+        "void cblas_sgemm(int, int, int, int, int, int, float, const float *, int, const float *, int,\n"
+        "                 float, float *, int);\n"
+        "void cblas_dgemm(int, int, int, int, int, int, double, const double *, int, const double *, int,\n"
+        "                 double, double *, int);\n"
+        "void openblas_set_num_threads(int);\n"
+        "int openblas_get_parallel(void);\n"
+        "char *openblas_get_corename(void);\n"
+        "#ifdef __cplusplus\n"
+        "}\n"
+        "#endif\n"
+        "enum { ROW_MAJOR = 101, AS_IS = 111, TRANSPOSED = 112 };\n",
+};
+
+static const struct { const char *name, *needs; } info[SNIP_COUNT] = {
+#define SNIPPET(n, needs) [SNIP_##n] = { #n, needs },
+#include "codegen/snippets.def"
+#undef SNIPPET
+};
+
+static Snippet find(const char *name, size_t len)
+{
+    for (int s = 1; s < SNIP_COUNT; s++)
+        if (strlen(info[s].name) == len && !strncmp(info[s].name, name, len)) return (Snippet)s;
+    ir_die(NULL, "codegen/snippets.def: no snippet %.*s", (int)len, name);
+}
+
+void snippet_reach(bool *reached, Snippet s)
+{
+    if (s == SNIP_none || reached[s]) return;
+    reached[s] = true;
+    for (const char *w = info[s].needs; *w;) {
+        size_t len = strcspn(w, " ");
+        snippet_reach(reached, find(w, len));
+        w += len + strspn(w + len, " ");
+    }
+}
+
+void snippets_write(Out *o, const bool *reached, const Hole *holes, int n_hole)
+{
+    for (int s = 1; s < SNIP_COUNT; s++) {
+        if (!reached[s]) continue;
+        const char *text = snippet_text[s] ? snippet_text[s] : snippet_math_text[s];
+        out_template(o, text, holes, n_hole);
+        out_line(o, "%s", "");
+    }
+}

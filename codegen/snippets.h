@@ -1,0 +1,23 @@
+/* codegen/snippets.h: helpers in C that generated source carries, each with what it needs. */
+#ifndef SEQC_SNIPPETS_H
+#define SEQC_SNIPPETS_H
+#include "codegen/out.h"
+
+typedef enum {
+    SNIP_none,
+#define SNIPPET(name, ...) SNIP_##name,
+#include "codegen/snippets.def"
+#undef SNIPPET
+    SNIP_COUNT
+} Snippet;
+
+/* The text of a snippet. Holes: $R the real type, $S its name (f32), $F its literals' suffix,
+ * $vector_bytes, $fn_exp … . */
+extern const char *const snippet_text[SNIP_COUNT];
+extern const char *const snippet_math_text[SNIP_COUNT];    /* null where it is in the other */
+
+/* Marks a snippet and all that it needs in reached[SNIP_COUNT]. */
+void snippet_reach(bool *reached, Snippet s);
+/* Writes the marked ones in order. */
+void snippets_write(Out *o, const bool *reached, const Hole *holes, int n_hole);
+#endif

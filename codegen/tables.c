@@ -1,0 +1,299 @@
+/* codegen/tables.c: what a generated file tells the runtime: states, graphs, draws, layers, metrics,
+ * the numbers that change from step to step, defaults; and main. Field for field as runtime/rt.h. */
+#include "codegen/program.h"
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+static const char *const rt_dtype_names[DT_COUNT] = {
+    [DT_f32] = "RT_F32", [DT_f64] = "RT_F64", [DT_i64] = "RT_I64", [DT_i32] = "RT_I32", [DT_u8] = "RT_U8" };
+
+void tables_includes(Emit *e, Out *o)
+{
+    if (e->reached[SNIP_blas])
+        out_line(o, "#define _POSIX_C_SOURCE 200809L    /* execv, unsetenv */");
+    out_line(o, "#include \"runtime/rt.h\"");
+    out_line(o, "#include <math.h>");
+    if (e->reached[SNIP_blas]) {
+        out_line(o, "#include <stdio.h>");
+        out_line(o, "#include <stdlib.h>");
+    }
+    out_line(o, "#include <string.h>");
+    if (e->reached[SNIP_blas]) out_line(o, "#include <unistd.h>");
+    out_line(o, "%s", "");
+    out_line(o, "#ifdef __cplusplus");
+    out_line(o, "#define restrict __restrict");
+    out_line(o, "#endif");
+    out_line(o, "%s", "");
+}
+
+static const char *str(Emit *e, const char *s) { return out_string(e->a, s); }
+
+static const char *dims(Emit *e, const Shape *s)
+{
+    const char *t = "";
+    for (int i = 0; i < s->rank; i++)
+        t = text(e, "%s%s{ %lld, %s }", t, i ? ", " : "", (long long)s->dim[i].k, s->dim[i].n ? "true" : "false");
+    return *t ? text(e, "{ %s }", t) : "{ { 0, false } }";
+}
+
+static const char *sizes(Emit *e, const Shape *s)
+{
+    const char *t = "";
+    for (int i = 0; i < s->rank; i++) t = text(e, "%s%s%lld", t, i ? ", " : "", (long long)s->dim[i].k);
+    return *t ? text(e, "{ %s }", t) : "{ 0 }";
+}
+
+static void value_row(Emit *e, Out *o, const char *name, const Type *t)
+{
+    out_line(o, "{ %s, %s, %d, %s },", str(e, name), rt_dtype_names[t->dtype], t->shape.rank, dims(e, &t->shape));
+}
+
+void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input)
+{
+    int results = 0;
+    for (int i = 0; i < g->n_root; i++) results += g->root[i].kind == ROOT_RETURN;
+    if (n_input) {
+        out_open(o, "static const rt_value %s_inputs[] =", g->name);
+        for (int i = 0; i < n_input; i++) value_row(e, o, ir_node(g, input[i])->name, ir_type(g, input[i]));
+        out_close(o, ";");
+    }
+    if (results) {
+        out_open(o, "static const rt_value %s_results[] =", g->name);
+        for (int i = 0; i < g->n_root; i++)
+            if (g->root[i].kind == ROOT_RETURN) value_row(e, o, g->root[i].name, ir_type(g, g->root[i].val));
+        out_close(o, ";");
+    }
+}
+
+static const char *graph_row(Emit *e, const Graph *g)
+{
+    int inputs = 0, results = 0;
+    double flop = 0, bytes = 0;
+    for (uint32_t i = 1; i < g->n_node; i++) inputs += g->node[i].op == OP_input;
+    for (int i = 0; i < g->n_root; i++) results += g->root[i].kind == ROOT_RETURN;
+    for (int k = 0; k < g->n_kernel; k++) {
+        flop += ir_kernel_flop(g, k);
+        bytes += (double)ir_kernel_bytes(g, k);
+    }
+    return text(e, "{ \"%s\", run_%s, %lld, %lld, %d, %d, %s, %s, %.0f.0, %.0f.0 },", g->name, g->name,
+                (long long)g->arena_bytes, (long long)g->worker_bytes, inputs, results,
+                inputs ? text(e, "%s_inputs", g->name) : "0", results ? text(e, "%s_results", g->name) : "0",
+                flop, bytes);
+}
+
+static const char *number(Emit *e, double x) { return dialect_literal(e->l, DT_f64, x, e->a); }
+
+static void states(Emit *e, Out *o)
+{
+    static const char *const role[] = { "RT_PARAM", "RT_FROZEN", "RT_BUFFER", "RT_OPTIMIZER" };
+    const Module *m = e->m;
+    if (m->n_state <= 1) return;
+    out_line(o, "/* Axes: size, block, distance of blocks, distance inside a block. */");
+    out_open(o, "static const rt_state states[] =");
+    for (uint32_t i = 1; i < m->n_state; i++) {
+        const StateInfo *s = &m->state[i];
+        StoredAxis ax[IR_MAX_RANK];
+        ir_stored_axes(&s->type, 1, ax);
+        const char *t = "";
+        for (int j = 0; j < s->type.shape.rank; j++)
+            t = text(e, "%s%s{ %lld, %lld, %lld, %lld }", t, j ? ", " : "", (long long)ax[j].size,
+                     (long long)ax[j].block, (long long)ax[j].outer, (long long)ax[j].inner);
+        out_line(o, "{ %s, %s, %s, %d, { %s }, %lld, %lld },", str(e, s->key), role[s->role],
+                 rt_dtype_names[s->type.dtype], s->type.shape.rank, *t ? t : "{ 0, 0, 0, 0 }",
+                 (long long)s->offset_bytes, (long long)ir_stored_bytes(&s->type, 1));
+    }
+    out_close(o, ";");
+}
+
+static void draws(Emit *e, Out *o)
+{
+    static const char *const kind[] = { "RT_DRAW_SEED", "RT_DRAW_UNIFORM", "RT_DRAW_NORMAL", "RT_DRAW_CONSTANT",
+                                        "RT_DRAW_SKIP_UNIFORM", "RT_DRAW_SKIP_NORMAL" };
+    const Program *p = &e->m->prog;
+    if (!p->n_draw) return;
+    out_line(o, "/* Initial weights: kind, state, a, b, elements. */");
+    out_open(o, "static const rt_draw draws[] =");
+    for (int i = 0; i < p->n_draw; i++)
+        out_line(o, "{ %s, %d, %s, %s, %lld },", kind[p->draw[i].kind], (int)p->draw[i].state.i - 1,
+                 number(e, p->draw[i].a), number(e, p->draw[i].b), (long long)p->draw[i].elems);
+    out_close(o, ";");
+}
+
+/* FLOP of the forward pass that come from the layer's line. */
+static double layer_flop(const Module *m, Loc loc)
+{
+    const Graph *g = ir_graph_find(m, "infer");
+    double flop = 0;
+    for (uint32_t i = 1; g && loc.file && i < g->n_node; i++) {
+        Loc at = g->node[i].loc;
+        if (at.file == loc.file && at.line == loc.line && at.col == loc.col) flop += ir_flop(g, (Val){ i });
+    }
+    return flop;
+}
+
+static void layers(Emit *e, Out *o)
+{
+    static const char *const metric[] = { "RT_ACCURACY", "RT_MAE", "RT_R2" };
+    const Program *p = &e->m->prog;
+    if (p->n_layer) {
+        out_open(o, "static const rt_layer layers[] =");
+        for (int i = 0; i < p->n_layer; i++) {
+            const Layer *l = &p->layer[i];
+            out_line(o, "{ %s, %s, %d, %s, %lld, %.0f.0 },", str(e, l->path), str(e, l->text), l->out.shape.rank,
+                     dims(e, &l->out.shape), (long long)l->params, layer_flop(e->m, l->loc));
+        }
+        out_close(o, ";");
+    }
+    if (!p->n_metric) return;
+    const char *s = "";
+    for (int i = 0; i < p->n_metric; i++) s = text(e, "%s%s%s", s, i ? ", " : "", metric[p->metric[i]]);
+    out_line(o, "static const rt_metric metrics[] = { %s };", s);
+}
+
+static void scalars(Emit *e, Out *o)
+{
+    const Program *p = &e->m->prog;
+    if (!p->n_scalar) return;
+    const char *type = e->l->type[e->m->real];
+    Kern k = { .e = e, .pool = ex_pool(e->a), .real = DT_f64 };
+    const char *const args[EX_MAX_ARGS] = { "lr", "step" };
+    Out *body = out_new(e->a);
+    out_deeper(body, 1);
+    for (int i = 0; i < p->n_scalar; i++) {
+        char err[EX_ERR];
+        Ex x = ex_parse(k.pool, p->scalar[i].f, NULL, err);
+        if (!x.i) ir_die(e->m, "scalar %s: %s", p->scalar[i].name, err);
+        const char *s = expr_emit(&k, body, x, args, DT_f64);
+        out_line(body, "value[%d] = (%s)(%s);    /* %s */", i, type, s, out_comment(e->a, p->scalar[i].name));
+    }
+    out_line(o, "/* What changes from step to step. */");
+    out_line(o, "static void scalars(double lr, double step, void *out)");
+    out_open(o, "%s", "");
+    out_line(o, "%s *const value = (%s *)out;", type, type);
+    if (!out_mentions(out_text(body), "lr")) out_line(o, "(void)lr;");
+    if (!out_mentions(out_text(body), "step")) out_line(o, "(void)step;");
+    out_raw(o, out_text(body));
+    out_close(o, "");
+    out_line(o, "%s", "");
+}
+
+static void cpu_ok(Emit *e, Out *o)
+{
+    out_line(o, "/* Does this machine have the instructions that the file was compiled for? */");
+    out_line(o, "static bool cpu_ok(void)");
+    out_open(o, "%s", "");
+    for (const char *w = e->o->target->features; *w;) {
+        size_t len = strcspn(w, " ");
+        char upper[32] = "";
+        for (size_t i = 0; i < len && i + 1 < sizeof upper; i++) upper[i] = (char)toupper((unsigned char)w[i]);
+        out_line(o, "#ifdef __%s__", upper);
+        out_line(o, "if (!__builtin_cpu_supports(\"%.*s\"))", (int)len, w);
+        out_deeper(o, 1);
+        out_line(o, "return false;");
+        out_deeper(o, -1);
+        out_line(o, "#endif");
+        w += len + strspn(w + len, " ");
+    }
+    out_line(o, "return true;");
+    out_close(o, "");
+    out_line(o, "%s", "");
+}
+
+/* Does the loss sum over the batch? Its op says so. */
+static bool loss_is_sum(const Module *m)
+{
+    const Graph *g = ir_graph_find(m, "train");
+    for (int i = 0; g && i < g->n_root; i++) {
+        if (g->root[i].kind != ROOT_RETURN || strcmp(g->root[i].name, "loss")) continue;
+        const Node *x = ir_node(g, ir_view_base(g, g->root[i].val));
+        return x->op == OP_sum || ir_has(x, AT_total);
+    }
+    return false;
+}
+
+static const char *array(Emit *e, const char *name, long n)
+{
+    return n ? text(e, "%s, %ld", name, n) : "0, 0";
+}
+
+static void model(Emit *e, Out *o)
+{
+    static const char *const target[] = { "RT_TARGET_NONE", "RT_TARGET_CLASS", "RT_TARGET_INDEX", "RT_TARGET_REAL" };
+    const Module *m = e->m;
+    const Program *p = &m->prog;
+    out_open(o, "static const rt_model model =");
+    out_line(o, "RT_ABI,");
+    out_line(o, "%s, %s,", str(e, p->name ? p->name : "program"), str(e, e->o->version));
+    out_line(o, "%s, %s,", str(e, p->loss), str(e, p->optimizer));
+    out_line(o, "%s, 0,                       /* instruction set; BLAS: main says */", str(e, e->o->target->name));
+    out_line(o, "cpu_ok,");
+    out_line(o, "%s, %lld,                    /* real type, largest batch */", rt_dtype_names[m->real], (long long)m->capacity);
+    out_line(o, "%d, %d, %d,                  /* ranks of a sample's input, target, output */", p->input.rank,
+             p->target_shape.rank, p->output.rank);
+    out_line(o, "%s, %s, %s,", sizes(e, &p->input), sizes(e, &p->target_shape), sizes(e, &p->output));
+    out_line(o, "%s, %lld,", target[p->target], (long long)p->n_classes);
+    out_line(o, "%s, %lld,", array(e, "states", (long)m->n_state - 1), (long long)m->state_bytes);
+    out_line(o, "%s,", array(e, "graphs", m->n_graph));
+    out_line(o, "%s,", array(e, "draws", p->n_draw));
+    out_line(o, "%s,", array(e, "layers", p->n_layer));
+    out_line(o, "%s,", array(e, "metrics", p->n_metric));
+    out_line(o, "%d, %s,", p->n_scalar, p->n_scalar ? "scalars" : "0");
+    out_line(o, "%s,                          /* learning rate */", number(e, p->lr));
+    out_line(o, "%lld,                        /* epochs */", (long long)(p->epochs < 0 ? 0 : p->epochs));
+    out_line(o, "%lld, %s,                    /* seed */", (long long)(p->seed < 0 ? 0 : p->seed),
+             p->seed < 0 ? "false" : "true");
+    out_line(o, "%lld, %d, %s,                /* batch, shuffle, drop_last */",
+             (long long)(p->batch > 0 && p->batch <= m->capacity ? p->batch : m->capacity), (int)p->shuffle,
+             p->drop_last ? "true" : "false");
+    out_line(o, "%s,                          /* is the loss a sum? */", loss_is_sum(m) ? "true" : "false");
+    out_close(o, ";");
+    out_line(o, "%s", "");
+}
+
+static const char *const plain_main =
+    "int main(int argc, char **argv)\n"
+    "{\n"
+    "    return RT_ABI_SYMBOL == RT_ABI ? rt_main(&model, argc, argv) : 3;\n"
+    "}\n";
+
+static const char *const blas_main =
+    "/* OpenBLAS reads OPENBLAS_CORETYPE before main, and a wrong one halves its speed: start again\n"
+    " * without it. Its serial build must not be called by several threads. */\n"
+    "int main(int argc, char **argv)\n"
+    "{\n"
+    "    static char blas[80];\n"
+    "    if (getenv(\"OPENBLAS_CORETYPE\")) {\n"
+    "        unsetenv(\"OPENBLAS_CORETYPE\");\n"
+    "        execv(\"/proc/self/exe\", argv);\n"
+    "    }\n"
+    "    if (!openblas_get_parallel()) {\n"
+    "        fprintf(stderr, \"%s: error: this OpenBLAS cannot be called by several threads\\n\"\n"
+    "                        \"help: install libopenblas-pthread-dev, or build with --blas none\\n\", argv[0]);\n"
+    "        return 3;\n"
+    "    }\n"
+    "    openblas_set_num_threads(1);\n"
+    "    snprintf(blas, sizeof blas, \"OpenBLAS %s\", openblas_get_corename());\n"
+    "    rt_model with_blas = model;\n"
+    "    with_blas.blas = blas;\n"
+    "    return RT_ABI_SYMBOL == RT_ABI ? rt_main(&with_blas, argc, argv) : 3;\n"
+    "}\n";
+
+void tables_program(Emit *e, Out *o)
+{
+    out_line(o, "%s", "");
+    if (e->m->n_graph) {
+        out_line(o, "/* Arena and worker bytes; inputs, results; FLOP and bytes moved at full batch. */");
+        out_open(o, "static const rt_graph graphs[] =");
+        for (int i = 0; i < e->m->n_graph; i++) out_line(o, "%s", graph_row(e, e->m->graph[i]));
+        out_close(o, ";");
+    }
+    states(e, o);
+    draws(e, o);
+    layers(e, o);
+    out_line(o, "%s", "");
+    scalars(e, o);
+    cpu_ok(e, o);
+    model(e, o);
+    out_template(o, e->reached[SNIP_blas] ? blas_main : plain_main, NULL, 0);
+}
