@@ -1,0 +1,82 @@
+/* tests/ops/cases.h: an independent reference of every elementwise op, in double, and where to try it.
+ *
+ * References use other formulas than ir/ops.def where there is one. `lo` and `hi` bound the arguments of
+ * the comparison; finite differences keep away from `kink` (a value of a, or of a - b). The edges
+ * (zeros, infinities, NaN) are PyTorch's, in torch_ops.txt. */
+#ifndef SEQC_TESTS_OPS_CASES_H
+#define SEQC_TESTS_OPS_CASES_H
+#include "tests/ops/case.h"
+
+typedef double Reference(const double *x, const double *attr);
+typedef struct MapCase {
+    Reference *ref;
+    double lo, hi;
+    double attr[2][2];                   /* two choices of the REAL attributes, in the table's order */
+    enum { SMOOTH, KINK_A, KINK_DIFFERENCE } kink;
+    const char *without_torch;           /* why torch_ops.txt has no row; else null */
+    double torch_error;                  /* absolute: what PyTorch's own formula loses by cancellation */
+    bool zero_unsigned;                  /* PyTorch's zero has the other sign */
+} MapCase;
+
+#define REF(name, formula) \
+    static double ref_##name(const double *x, const double *attr) \
+    { \
+        const double a = x[0], b = x[1], p = attr[0], q = attr[1]; \
+        (void)b, (void)p, (void)q; \
+        return formula; \
+    }
+
+REF(relu, fmax(a, 0))
+REF(leaky_relu, fmax(a, 0) + p * fmin(a, 0))
+REF(elu, fmax(a, 0) + p * (exp(fmin(a, 0)) - 1))
+REF(sigmoid, 0.5 * (1 + tanh(a / 2)))
+REF(tanh, sinh(a) / cosh(a))
+REF(gelu, 0.5 * a * erfc(-a / sqrt(2)))
+REF(gelu_tanh, a / (1 + exp(-2 * sqrt(0.5 / atan(1)) * (a + 0.044715 * pow(a, 3)))))
+REF(silu, a / (1 + exp(-a)))
+REF(softplus, a * p > q ? a : (fmax(a * p, 0) + log(1 + exp(-fabs(a * p)))) / p)
+REF(neg, 0 - a)
+REF(exp, pow(2.718281828459045235360287, a))
+REF(log, log10(a) * 2.302585092994045684)
+REF(sqrt, pow(a, 0.5))
+REF(abs, a < 0 ? -a : a)
+REF(add, b + a)
+REF(sub, -(b - a))
+REF(mul, b * a)
+REF(div, a * (1 / b))
+REF(squared_error, pow(fmax(a, b) - fmin(a, b), 2))
+REF(abs_error, fmax(a, b) - fmin(a, b))
+REF(bce_logits, fmax(a, 0) - a * b + log(1 + exp(-fabs(a))))
+REF(bce, -(b * log(a) + (1 - b) * log(1 - a)))
+REF(expand, a)
+REF(map, a * a + b)
+#undef REF
+
+static const MapCase map_case[OP_COUNT] = {
+    [OP_relu] = {ref_relu, -4, 4, .kink = KINK_A, .zero_unsigned = true},
+    [OP_leaky_relu] = {ref_leaky_relu, -4, 4, {{0.01}, {0.3}}, .kink = KINK_A},
+    [OP_elu] = {ref_elu, -4, 4, {{1}, {1.5}}, .kink = KINK_A, .torch_error = 2e-16, .zero_unsigned = true},
+    [OP_sigmoid] = {ref_sigmoid, -6, 6},
+    [OP_tanh] = {ref_tanh, -4, 4},
+    [OP_gelu] = {ref_gelu, -4, 4},
+    [OP_gelu_tanh] = {ref_gelu_tanh, -4, 4},
+    [OP_silu] = {ref_silu, -6, 6},
+    [OP_softplus] = {ref_softplus, -6, 6, {{1, 20}, {0.7, 20}}},
+    [OP_neg] = {ref_neg, -4, 4},
+    [OP_exp] = {ref_exp, -4, 4},
+    [OP_log] = {ref_log, 0.1, 9},
+    [OP_sqrt] = {ref_sqrt, 0.1, 9},
+    [OP_abs] = {ref_abs, -4, 4, .kink = KINK_A},
+    [OP_add] = {ref_add, -4, 4},
+    [OP_sub] = {ref_sub, -4, 4},
+    [OP_mul] = {ref_mul, -4, 4},
+    [OP_div] = {ref_div, 0.5, 4},
+    [OP_squared_error] = {ref_squared_error, -4, 4, .kink = KINK_DIFFERENCE},
+    [OP_abs_error] = {ref_abs_error, -4, 4, .kink = KINK_DIFFERENCE},
+    [OP_bce_logits] = {ref_bce_logits, 0.05, 4, .torch_error = 1e-14},
+    [OP_bce] = {ref_bce, 0.1, 0.9, .torch_error = 2e-16},
+    [OP_expand] = {ref_expand, -4, 4, .without_torch = "copies"},
+    [OP_map] = {ref_map, -4, 4, .without_torch = "any expression"},
+};
+
+#endif
