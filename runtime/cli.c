@@ -368,6 +368,24 @@ static void say_default(char text[64], const rt_model *model, int id)
     }
 }
 
+enum { LEFT = 28, WIDTH = 79 };   /* of the options' column and of a line */
+
+/* Words from column LEFT on, where the cursor is or (`here` false) on a line of their own. */
+static void wrap(FILE *to, const char *text, bool here)
+{
+    int at = here ? LEFT : WIDTH;
+    for (size_t length; *text; text += length) {
+        text += strspn(text, " ");
+        length = strcspn(text, " ");
+        if (at + 1 + (int)length > WIDTH) {
+            fprintf(to, "\n%*s", LEFT, "");
+            at = LEFT;
+        }
+        at += fprintf(to, "%s%.*s", at > LEFT ? " " : "", (int)length, text);
+    }
+    fputc('\n', to);
+}
+
 static void help_option(FILE *to, const rt_model *model, int id)
 {
     const Option *option = &options[id];
@@ -378,10 +396,10 @@ static void help_option(FILE *to, const rt_model *model, int id)
              is_switch ? ", --" : option->argument ? " " : "",
              is_switch ? no_names[id] : option->argument ? option->argument : "");
     say_default(standard, model, id);
-    if (strlen(left) > 30)
-        fprintf(to, "  %s\n  %-30s%s%s\n", left, "", option->help, standard);
-    else
-        fprintf(to, "  %-30s%s%s\n", left, option->help, standard);
+    char text[256];
+    snprintf(text, sizeof text, "%s%s", option->help, standard);
+    fprintf(to, "  %-*s", LEFT - 2, left);
+    wrap(to, text, strlen(left) < LEFT - 2);
 }
 
 void rt_cli_help(FILE *to, const rt_model *model, const char *program, rt_verb verb)

@@ -1,6 +1,7 @@
 /* runtime/metrics.c: loss and metrics of a pass over a set. Sums are kept in double, in the order
  * of the batches; an epoch's loss is the mean over samples, whatever the size of the last batch. */
 #include "runtime/program.h"
+#include <math.h>
 
 static const struct Metric { const char *result, *key, *shown; } metrics[] = {
     [RT_ACCURACY] = { "correct", "accuracy", "acc" },
@@ -25,7 +26,9 @@ const char *rt_metric_name(rt_metric metric)
 
 char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool exact)
 {
-    if (metric == RT_ACCURACY)
+    if (isnan(value))
+        snprintf(text, RT_TEXT, "-");
+    else if (metric == RT_ACCURACY)
         snprintf(text, RT_TEXT, exact ? "%.2f%%" : value < 0.9995 ? "%.1f%%" : "%.0f%%",
                  100 * value);
     else if (exact)
@@ -41,7 +44,8 @@ void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n)
     double loss = rt_result_real(b, "loss");
     t->loss += m->loss_is_sum ? loss : loss * (double)n;
     for (int i = 0; i < rt_metric_count(m); i++)
-        t->sum[i] += rt_result_real(b, metrics[m->metrics[i]].result);
+        t->sum[i] += rt_result(b, metrics[m->metrics[i]].result)
+                         ? rt_result_real(b, metrics[m->metrics[i]].result) : NAN;
     t->n += n;
 }
 

@@ -91,7 +91,7 @@ typedef struct rt_score { double loss; double value[RT_MAX_METRICS]; } rt_score;
 typedef struct rt_tally { double loss, sum[RT_MAX_METRICS]; int64_t n; } rt_tally;
 
 int rt_metric_count(const rt_model *m);
-/* Adds what graph `b` returned for a batch of n. */
+/* Adds what graph `b` returned for a batch of n; a metric that it does not return becomes NaN. */
 void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n);
 /* `squares` is rt_data_target_squares of the set, or 0 where no metric is R². */
 rt_score rt_tally_score(const rt_tally *t, const rt_model *m, int64_t y_elems, double squares);

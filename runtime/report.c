@@ -266,37 +266,73 @@ static int digits(int64_t n)
     return count;
 }
 
+/* A line on its way; `width` counts what stands on the screen, colours do not. */
+typedef struct Line { char text[2 * MAX_LINE]; int used, width; } Line;
+
+static RT_PRINTF(2, 3) void put(Line *line, const char *format, ...)
+{
+    int room = (int)sizeof line->text - line->used;
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(line->text + line->used, (size_t)room, format, args);
+    va_end(args);
+    n = n < 0 ? 0 : n < room ? n : room - 1;
+    line->used += n;
+    line->width += n;
+}
+
+static void put_color(Line *line, const rt_ui *ui, const char *code)
+{
+    int width = line->width;
+    put(line, "%s", paint(ui, code));
+    line->width = width;
+}
+
 /* Metrics in columns of one width, each after two blanks; those of a validation without names. */
-static void print_metrics(const rt_model *m, const rt_score *score, bool names)
+static void put_metrics(Line *line, const rt_model *m, const rt_score *score, bool names)
 {
     char text[RT_TEXT];
     for (int i = 0; i < rt_metric_count(m); i++) {
-        rt_metric_text(text, m->metrics[i], score->value[i], false);
-        printf("  %s%s", names ? rt_metric_name(m->metrics[i]) : "", names ? " " : "");
-        printf(m->metrics[i] == RT_R2 ? "%7s" : m->metrics[i] == RT_MAE ? "%-6s" : "%5s", text);
+        rt_metric metric = m->metrics[i];
+        rt_metric_text(text, metric, score->value[i], false);
+        put(line, "  %s%s%*s", names ? rt_metric_name(metric) : "", names ? " " : "",
+            metric == RT_R2 ? 7 : metric == RT_MAE ? -6 : 5, text);
     }
 }
 
-void rt_report_epoch(rt_prog *p, const rt_epoch_line *line)
+/* What does not fit the terminal's width is left out from the right: the time that remains, the
+ * speed. */
+void rt_report_epoch(rt_prog *p, const rt_epoch_line *epoch)
 {
     char loss[RT_TEXT], val[RT_TEXT], time[RT_TEXT], rate[RT_TEXT], eta[RT_TEXT];
     const rt_ui *ui = &p->ui;
+    Line line = { .used = 0 };
+    int room = isatty(STDOUT_FILENO) ? columns(STDOUT_FILENO) : MAX_LINE;
     rt_ui_clear(&p->ui);
     if (ui->quiet)
         return;
-    printf("epoch %*lld/%lld  loss %-6s", digits(line->epochs), (long long)line->epoch,
-           (long long)line->epochs, rt_loss_text(loss, line->train->loss));
-    print_metrics(p->model, line->train, true);
-    if (line->val) {
-        printf("  %s|%s  val %-6s", paint(ui, dim), paint(ui, plain),
-               rt_loss_text(val, line->val->loss));
-        print_metrics(p->model, line->val, false);
+    put(&line, "epoch %*lld/%lld  loss %-6s", digits(epoch->epochs), (long long)epoch->epoch,
+        (long long)epoch->epochs, rt_loss_text(loss, epoch->train->loss));
+    put_metrics(&line, p->model, epoch->train, true);
+    if (epoch->val) {
+        put_color(&line, ui, dim);
+        put(&line, "  |");
+        put_color(&line, ui, plain);
+        put(&line, "  val %-6s", rt_loss_text(val, epoch->val->loss));
+        put_metrics(&line, p->model, epoch->val, false);
     }
-    printf("  %s%c%s  %6s  %6s", paint(ui, bold_green), line->best ? '*' : ' ', paint(ui, plain),
-           rt_time_text(time, line->seconds), rt_rate_text(rate, line->rate));
-    if (line->eta >= 1)
-        printf("  %seta %s%s", paint(ui, dim), rt_time_text(eta, line->eta), paint(ui, plain));
-    putchar('\n');
+    put_color(&line, ui, bold_green);
+    put(&line, "  %c", epoch->best ? '*' : ' ');
+    put_color(&line, ui, plain);
+    put(&line, "  %6s", rt_time_text(time, epoch->seconds));
+    if (line.width + 8 <= room)
+        put(&line, "  %6s", rt_rate_text(rate, epoch->rate));
+    if (epoch->eta >= 1 && line.width + 12 <= room) {
+        put_color(&line, ui, dim);
+        put(&line, "  eta %s", rt_time_text(eta, epoch->eta));
+        put_color(&line, ui, plain);
+    }
+    puts(line.text);
     fflush(stdout);
 }
 

@@ -55,7 +55,7 @@ typedef struct rt_epoch_line {
     bool best;
     double seconds, rate, eta;   /* rate in samples a second; eta below 1: not said */
 } rt_epoch_line;
-void rt_report_epoch(struct rt_prog *p, const rt_epoch_line *line);
+void rt_report_epoch(struct rt_prog *p, const rt_epoch_line *epoch);
 /* "loss 0.110312, acc 97.03%": a score on stdout after `label`; the line is not ended. */
 void rt_report_score(struct rt_prog *p, const char *label, const struct rt_score *score);
 

@@ -153,7 +153,7 @@ START_TEST(help)
         ck_assert_msg(shown == taken, "%s in:\n%s", word, text);
     }
     for (char *line = text; *line; line += strcspn(line, "\n") + 1)
-        ck_assert_msg(strcspn(line, "\n") <= 110, "%s", line);
+        ck_assert_msg(strcspn(line, "\n") <= 79, "%s", line);
     free(text);
 }
 END_TEST
@@ -161,7 +161,7 @@ END_TEST
 START_TEST(help_says_defaults)
 {
     char *text = help_of(RT_VERB_train);
-    ck_assert_ptr_nonnull(strstr(text, "0 writes the initial weights [3]"));
+    ck_assert_ptr_nonnull(strstr(text, " [3]\n"));
     ck_assert_ptr_nonnull(strstr(text, "learning rate [0.25]"));
     ck_assert_ptr_nonnull(strstr(text, "--shuffle, --no-shuffle"));
     free(text);
