@@ -4,8 +4,8 @@
 
 enum { COLUMNS = 6, CELL = 112 };
 
-/* Rows of text whose columns take the width of their longest cell. `right`: a letter per column, 'r'
- * for columns of numbers. */
+/* Rows of text whose columns take the width of their longest cell. `align`: a letter per column,
+ * 'r' for numbers. */
 typedef struct Table {
     const char *align;
     char (*row)[COLUMNS][CELL];

@@ -204,7 +204,8 @@ bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_
     rt_buf b = { 0 };
     bool ok = rt_buf_printf(e, &b, "{\n  \"model\": ") && rt_json_quote(e, &b, m->name) &&
               text_member(e, &b, "seqc", m->version) && command_member(e, &b, p) &&
-              text_member(e, &b, "loss", m->loss) && text_member(e, &b, "optimizer", m->optimizer) &&
+              text_member(e, &b, "loss", m->loss) &&
+              text_member(e, &b, "optimizer", m->optimizer) &&
               int_member(e, &b, "parameters", rt_param_count(m)) &&
               int_member(e, &b, "trained_parameters", rt_trained_count(m)) &&
               text_member(e, &b, "real", rt_dtype_name(m->real)) &&

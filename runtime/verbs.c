@@ -182,8 +182,12 @@ static bool ends_with(const char *text, const char *end)
 static bool write_outputs(rt_err *e, rt_prog *p, const Outputs *o, const char *path)
 {
     rt_buf b = { 0 };
-    bool ok = ends_with(path, ".npy") ? write_npy(e, p, o, path)
-            : csv_outputs(e, p, o, &b) && rt_file_replace(e, path, &(rt_piece){ b.data, b.length }, 1);
+    bool ok;
+    if (ends_with(path, ".npy"))
+        ok = write_npy(e, p, o, path);
+    else
+        ok = csv_outputs(e, p, o, &b) &&
+             rt_file_replace(e, path, &(rt_piece){ b.data, b.length }, 1);
     rt_buf_free(&b);
     if (ok && !p->ui.quiet) {
         char count[RT_TEXT], dims[RT_DIMS];
@@ -201,8 +205,8 @@ bool rt_verb_predict(rt_err *e, rt_prog *p)
         return rt_fail(e, RT_E_USAGE, "predict needs --input FILE") ||
                rt_help(e, "an NPY or CSV file with one sample a row");
     if (output && !ends_with(output, ".npy") && !ends_with(output, ".csv"))
-        return rt_fail(e, RT_E_USAGE, "--output takes a name that ends in .npy or .csv, not '%.80s'",
-                       output);
+        return rt_fail(e, RT_E_USAGE, "--output takes a name that ends in .npy or .csv, "
+                       "not '%.80s'", output);
     if (!rt_open_weights(e, p, true))
         return false;
     rt_set set = { 0 };
