@@ -92,9 +92,12 @@ static double y_of(const panel *p, double value)
     return p->top + PANEL * (p->high - at) / (p->high - p->low);
 }
 
+/* Beyond 1e300 differences could overflow. */
+static bool in_reach(double value) { return fabs(value) <= 1e300; }
+
 static bool drawable(const panel *p, double value)
 {
-    return isfinite(value) && (!p->log || value > 0);
+    return in_reach(value) && (!p->log || value > 0);
 }
 
 /* The smallest of 1, 2, 5 times a power of ten that is not below `least`. */
@@ -112,7 +115,7 @@ static void range_of(const panel *p, double *low, double *high)
     *high = -INFINITY;
     for (int c = 0; c < 2; c++)
         for (int64_t i = 0; curves[c] && i < p->n; i++)
-            if (isfinite(curves[c][i])) {
+            if (in_reach(curves[c][i])) {
                 *low = fmin(*low, curves[c][i]);
                 *high = fmax(*high, curves[c][i]);
             }
