@@ -46,37 +46,72 @@ static void copy_roots(Graph *g, bool all_updates, Arena *scratch)
     }
 }
 
+/* A map computes the random numbers that it reads element by element itself. Every other reader finds
+ * them stored, as a copy. */
+static bool inlines_random(const Graph *g, const Node *reader)
+{
+    for (int k = 0; k < reader->n_in; k++) {
+        const Node *x = ir_node(g, reader->in[k]);
+        if (x->op != OP_random) continue;
+        if (ir_op[reader->op].kind != KIND_MAP) return false;
+        if (!ir_shape_eq(&x->type.shape, &reader->type.shape)) return false;
+    }
+    return true;
+}
+
+static bool *stored_random(const Graph *g, const bool *live, Arena *scratch)
+{
+    bool *stored = arena_alloc(scratch, g->n_node, sizeof *stored);
+    for (uint32_t v = 1; v < g->n_node; v++) {
+        const Node *x = &g->node[v];
+        if (!live[v] || inlines_random(g, x)) continue;
+        for (int k = 0; k < x->n_in; k++) stored[x->in[k].i] = ir_is(g, x->in[k], OP_random);
+    }
+    return stored;
+}
+
+static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
+{
+    const Node *x = ir_node(g, v);
+    Choice c = { ALGO_gemm, { 0, 0 }, { 0, 0 } };
+    const Attr *tile = ir_attr(x, AT_tile), *micro = ir_attr(x, AT_micro);
+    if (!ir_has(x, AT_algo) || !tile) return pass_choose_product(g, v, ctx);
+    for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++)
+        if (!strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
+    if (c.algo == ALGO_gemm && !micro) return pass_choose_product(g, v, ctx);
+    for (int i = 0; i < 2; i++) {
+        c.tile[i] = tile->u.ints[i];
+        c.micro[i] = micro ? micro->u.ints[i] : 0;
+    }
+    return c;
+}
+
 /* The graph without layout's attributes, which go to kernels; choice[new node] keeps them. */
 static void copy_plain(Graph *to, const Graph *from, const PassCtx *ctx, Choice *choice,
                        Arena *scratch)
 {
-    const bool *live = ir_live(from, scratch);
-    Val *map = arena_alloc(scratch, from->n_node, sizeof *map);
+    const bool *live = ir_live(from, scratch), *aside = stored_random(from, live, scratch);
+    Val *plain = arena_alloc(scratch, from->n_node, sizeof *plain);
+    Val *stored = arena_alloc(scratch, from->n_node, sizeof *stored);
     for (uint32_t v = 1; v < from->n_node; v++) {
         const Node *x = &from->node[v];
         if (!live[v] && x->op != OP_input) continue;
-        if (ir_op[x->op].kind != KIND_PROD) {
-            map[v] = ir_copy_node(to, from, (Val){ v }, map);
-            continue;
+        const Val *map = inlines_random(from, x) ? plain : stored;
+        if (ir_op[x->op].kind == KIND_PROD) {
+            Val in[EX_MAX_ARGS];
+            Attr attr[8];
+            int n = 0;
+            for (int i = 0; i < x->n_in; i++) in[i] = map[x->in[i].i];
+            for (int i = 0; i < x->n_attr; i++)
+                if (x->attr[i].id < AT_algo) attr[n++] = x->attr[i];
+            plain[v] = ir_add_typed(to, x->op, x->loc, x->type, in, x->n_in, attr, n);
+            choice[plain[v].i] = choice_of(from, (Val){ v }, ctx);
+        } else {
+            plain[v] = ir_copy_node(to, from, (Val){ v }, map);
         }
-        Val in[EX_MAX_ARGS];
-        Attr attr[8];
-        int n = 0;
-        for (int i = 0; i < x->n_in; i++) in[i] = map[x->in[i].i];
-        for (int i = 0; i < x->n_attr; i++)
-            if (x->attr[i].id < AT_algo) attr[n++] = x->attr[i];
-        map[v] = ir_add_typed(to, x->op, x->loc, x->type, in, x->n_in, attr, n);
-        Choice c = pass_choose_product(from, (Val){ v }, ctx);
-        if (ir_has(x, AT_algo)) {
-            const Attr *tile = ir_attr(x, AT_tile), *micro = ir_attr(x, AT_micro);
-            for (int a = 0; a < ALGO_COUNT; a++)
-                if (a && !strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
-            for (int i = 0; i < 2 && tile; i++) c.tile[i] = tile->u.ints[i];
-            for (int i = 0; i < 2; i++) c.micro[i] = micro ? micro->u.ints[i] : 0;
-        }
-        choice[map[v].i] = c;
+        stored[v] = aside[v] ? copy_of(to, plain[v]) : plain[v];
     }
-    ir_copy_roots(to, from, map);
+    ir_copy_roots(to, from, plain);
 }
 
 /* ---- groups ---- */
@@ -265,14 +300,6 @@ static bool order_groups(const Fuse *f, uint32_t *order, int *n_order)
     return true;
 }
 
-/* A random node is computed inside the maps that read it element by element. Someone else's reader
- * needs it stored, by a kernel of its own. */
-static bool inline_random(const Graph *g, Val v, const Node *reader)
-{
-    return ir_op[reader->op].kind == KIND_MAP
-        && ir_shape_eq(&ir_type(g, v)->shape, &reader->type.shape);
-}
-
 static Val *with_random(const Fuse *f, const Group *x, int *n)
 {
     const Graph *g = f->g;
@@ -285,7 +312,7 @@ static Val *with_random(const Fuse *f, const Group *x, int *n)
         const Node *reader = &g->node[x->member[i].i];
         for (int k = 0; k < reader->n_in; k++) {
             Val v = reader->in[k];
-            if (!ir_is(g, v, OP_random) || !inline_random(g, v, reader)) continue;
+            if (!ir_is(g, v, OP_random)) continue;
             bool there = false;
             for (int j = 0; j < *n; j++) there = there || all[j].i == v.i;
             if (!there) all[(*n)++] = v;
@@ -295,28 +322,11 @@ static Val *with_random(const Fuse *f, const Group *x, int *n)
     return all;
 }
 
-static bool stored_random(const Graph *g, const Flow *flow, Val v)
-{
-    for (uint32_t i = 1; i < g->n_node; i++) {
-        const Node *x = &g->node[i];
-        for (int k = 0; k < x->n_in && flow->grouped[i]; k++)
-            if (flow->base[x->in[k].i].i == v.i && (x->in[k].i != v.i || !inline_random(g, v, x)))
-                return true;
-    }
-    return false;
-}
-
 static void write_kernels(const Fuse *f, Graph *g, const Choice *choice, const uint32_t *order,
                           int n_order)
 {
     Kernel *k = arena_alloc(f->scratch, g->n_node, sizeof *k);
     int n = 0;
-    for (uint32_t v = 1; v < g->n_node; v++) {
-        if (g->node[v].op != OP_random || !stored_random(g, &f->flow, (Val){ v })) continue;
-        Val *alone = arena_alloc(f->scratch, 1, sizeof *alone);
-        *alone = (Val){ v };
-        k[n++] = (Kernel){ .algo = ALGO_map, .n_member = 1, .member = alone };
-    }
     for (int i = 0; i < n_order; i++) {
         const Group *x = &f->group[order[i]];
         Kernel *to = &k[n++];
@@ -338,7 +348,8 @@ static void write_kernels(const Fuse *f, Graph *g, const Choice *choice, const u
  * are computed aside first and copied last. */
 static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *scratch)
 {
-    Choice *choice = arena_alloc(scratch, (size_t)from->n_node + 1, sizeof *choice);
+    /* A random node may get one copy more. */
+    Choice *choice = arena_alloc(scratch, (size_t)from->n_node * 2 + 1, sizeof *choice);
     copy_plain(to, from, ctx, choice, scratch);
     copy_roots(to, false, scratch);
     Fuse f = start(to, scratch);

@@ -17,6 +17,8 @@ typedef enum { BY_BYTES, BY_BUSIEST, BY_START, BY_AREA, N_RANKINGS } Ranking;
 
 /* Beyond this many ranges the search costs more than it brings; first fit remains. */
 enum { SEARCH_MAX_RANGES = 3000 };
+/* Nodes for a search, shared out: few ranges are cheap to search, and need more of it. */
+enum { SEARCH_SMALL = 200000 };
 
 /* qsort passes no context: the key of a range travels with it. */
 typedef struct { int64_t key[3]; int i; } Ranked;
@@ -316,7 +318,7 @@ int64_t pass_offsets(Range *r, int n, int64_t *bound, Arena *scratch)
         rank_ranges(r, n, busy, (Ranking)by, order, scratch);
         keep_better(&k, first_fit(r, n, order, low));
     }
-    long limit = n > SEARCH_MAX_RANGES ? 0 : 8L * n + 2000;
+    long limit = n > SEARCH_MAX_RANGES ? 0 : 8L * n + 2000 + SEARCH_SMALL / n;
     static const Ranking prefer[] = { BY_BUSIEST, BY_AREA, BY_BYTES };
     for (int p = 0; p < 3 && limit && k.peak > *bound; p++) {
         Found found = search(r, n, last, *bound, busy, prefer[p], limit);

@@ -1,0 +1,353 @@
+/* tests/passes/test_passes.c: golden pairs and properties of the passes.
+ *
+ * tests/passes/NAME/case.ir goes through the pass NAME, or through those that a comment `# run: a b c`
+ * in it lists, and must become case.out to the byte. SEQC_UPDATE=1 writes the .out files anew: read
+ * the difference before you believe it.
+ * Every case also runs the whole pipeline: values of returns, gradients and updates before and after
+ * each pass agree on random inputs, by the float64 interpreter. */
+#define _POSIX_C_SOURCE 200809L
+#include "passes/passes.h"
+#include <check.h>
+#include <dirent.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#ifndef SEQC_TEST_DIR
+#define SEQC_TEST_DIR "tests/passes"
+#endif
+
+enum { MAX_CASES = 512, PATH = 1024, BATCH = 5 };
+
+static char cases[MAX_CASES][PATH];          /* without .ir */
+static char folders[MAX_CASES][64];
+static int n_cases;
+
+static const PassCtx strict = { .blas = BLAS_NONE, .verify = true };
+
+static PassCtx context(const char *march)
+{
+    PassCtx c = strict;
+    c.target = ir_target(march);
+    return c;
+}
+
+static char *read_all(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    if (!f) return NULL;
+    size_t n = 0, cap = 1 << 20;
+    char *text = calloc(cap, 1);
+    n = fread(text, 1, cap - 1, f);
+    text[n] = '\0';
+    fclose(f);
+    return text;
+}
+
+static Module *parse(const char *text, const char *path)
+{
+    ParseErr err;
+    Module *m = ir_parse(text, strlen(text), &err);
+    if (!m) ck_abort_msg("%s:%d:%d: %s", path, err.line, err.col, err.text);
+    char why[IR_ERR];
+    if (!ir_verify(m, why)) ck_abort_msg("%s: %s", path, why);
+    return m;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(a, b); }
+
+/* Folders and files are sorted: a failing case has the same number everywhere. */
+static void collect(void)
+{
+    for (int p = 0; p < pass_count; p++) {
+        char dir[PATH], names[MAX_CASES][128];
+        int n = 0;
+        snprintf(dir, sizeof dir, "%s/%s", SEQC_TEST_DIR, pass_table[p].name);
+        DIR *d = opendir(dir);
+        for (struct dirent *e; d && (e = readdir(d));) {
+            size_t len = strlen(e->d_name);
+            if (len < 4 || len >= 128 || strcmp(e->d_name + len - 3, ".ir")) continue;
+            memcpy(names[n], e->d_name, len - 3);
+            names[n++][len - 3] = '\0';
+        }
+        if (d) closedir(d);
+        qsort(names, (size_t)n, sizeof *names, by_name);
+        for (int i = 0; i < n; i++) {
+            snprintf(folders[n_cases], sizeof *folders, "%s", pass_table[p].name);
+            snprintf(cases[n_cases++], PATH, "%.800s/%.120s", dir, names[i]);
+        }
+    }
+}
+
+/* The passes of a case: the folder's, or those of its comment. Words point into `line`. */
+static int passes_of(const char *text, const char *folder, char line[256], const char **names)
+{
+    const char *at = strstr(text, "# run: ");
+    snprintf(line, 256, "%.*s", at ? (int)strcspn(at + 7, "\n") : 255, at ? at + 7 : folder);
+    int n = 0;
+    for (char *word = strtok(line, " "); word && n < 16; word = strtok(NULL, " ")) names[n++] = word;
+    return n;
+}
+
+static void compare_text(const char *path, const char *got)
+{
+    if (getenv("SEQC_UPDATE")) {
+        FILE *f = fopen(path, "wb");
+        ck_assert_ptr_nonnull(f);
+        fputs(got, f);
+        fclose(f);
+        return;
+    }
+    char *want = read_all(path);
+    if (!want) ck_abort_msg("%s is missing", path);
+    int line = 1;
+    size_t at = 0, start = 0;
+    for (; want[at] && want[at] == got[at]; at++)
+        if (want[at] == '\n') {
+            line++;
+            start = at + 1;
+        }
+    if (want[at] || got[at])
+        ck_abort_msg("%s:%d differs\nwant %.*s\ngot  %.*s", path, line,
+                     (int)strcspn(want + start, "\n"), want + start,
+                     (int)strcspn(got + start, "\n"), got + start);
+    free(want);
+}
+
+START_TEST(golden)
+{
+    char path[PATH + 8], line[256], err[IR_ERR];
+    const char *names[16];
+    snprintf(path, sizeof path, "%s.ir", cases[_i]);
+    char *text = read_all(path);
+    Module *m = parse(text, path);
+    PassCtx c = context("x86-64-v4");
+    c.no_fuse = strstr(text, "# no_fuse") != NULL;
+    c.no_reuse = strstr(text, "# no_reuse") != NULL;
+    c.blas = strstr(text, "# blas") ? BLAS_AUTO : BLAS_NONE;
+    int n = passes_of(text, folders[_i], line, names);
+    Module *out = pass_run_list(m, &c, names, n, err);
+    if (!out) ck_abort_msg("%s: %s", path, err);
+    Arena *a = arena_new();
+    snprintf(path, sizeof path, "%s.out", cases[_i]);
+    compare_text(path, ir_print_string(out, a));
+    arena_free(a);
+    ir_module_free(out);
+    ir_module_free(m);
+    free(text);
+}
+END_TEST
+
+/* ---- the same values before and after ---- */
+
+static uint64_t hash(const char *s, uint64_t i)
+{
+    uint64_t h = 0xcbf29ce484222325u ^ i * 0x9e3779b97f4a7c15u;
+    for (; *s; s++) h = (h ^ (unsigned char)*s) * 0x100000001b3u;
+    h ^= h >> 31;
+    h *= 0xd6e8feb86659fd93u;
+    return h ^ h >> 32;
+}
+
+typedef struct { const Module *m; const Graph *g; Arena *a; } World;
+
+/* Values depend on the name alone, so that both modules see the same; indices stay small, and reals
+ * in (0, 1), where every function of the table is defined. */
+static const double *fill(World *w, const char *name, const Type *t)
+{
+    int64_t n = ir_elems_at(&t->shape, BATCH);
+    double *x = arena_alloc(w->a, (size_t)n + 1, sizeof *x);
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t h = hash(name, (uint64_t)i);
+        x[i] = ir_dtype_real(t->dtype) ? (double)(h % 1000 + 1) / 1002 : (double)(h % 3);
+    }
+    return x;
+}
+
+static const double *world_input(void *ctx, const char *name)
+{
+    World *w = ctx;
+    for (uint32_t i = 1; i < w->g->n_node; i++)
+        if (w->g->node[i].op == OP_input && !strcmp(w->g->node[i].name, name))
+            return fill(w, name, &w->g->node[i].type);
+    return NULL;
+}
+
+static const double *world_state(void *ctx, State s)
+{
+    World *w = ctx;
+    return fill(w, ir_state(w->m, s)->key, &ir_state(w->m, s)->type);
+}
+
+static double world_scalar(void *ctx, const char *name)
+{
+    (void)ctx;
+    return (double)(hash(name, 0) % 100 + 1) / 101;
+}
+
+static const Root *find_root(const Graph *g, const Root *like, const Module *from)
+{
+    for (int r = 0; r < g->n_root; r++) {
+        const Root *x = &g->root[r];
+        if (x->kind != like->kind) continue;
+        if (x->kind == ROOT_RETURN && !strcmp(x->name, like->name)) return x;
+        if (x->kind != ROOT_RETURN
+            && !strcmp(ir_state(g->module, x->state)->key, ir_state(from, like->state)->key))
+            return x;
+    }
+    return NULL;
+}
+
+static void same_values(const Module *before, const Module *after, const char *what)
+{
+    for (int i = 0; i < before->n_graph; i++) {
+        const Graph *b = before->graph[i], *a = ir_graph_find(after, b->name);
+        ck_assert_ptr_nonnull(a);
+        Arena *arena = arena_new();
+        World wb = { before, b, arena }, wa = { after, a, arena };
+        EvalIn eb = { BATCH, world_input, world_state, world_scalar, &wb, 7, 3 }, ea = eb;
+        ea.ctx = &wa;
+        double **vb = ir_eval(b, &eb, arena), **va = ir_eval(a, &ea, arena);
+        for (int r = 0; r < b->n_root; r++) {
+            const Root *x = find_root(a, &b->root[r], before);
+            if (!x && b->root[r].kind == ROOT_GRAD) continue;    /* became an update */
+            if (!x) ck_abort_msg("%s: %s lost a root", what, b->name);
+            const double *p = vb[b->root[r].val.i], *q = va[x->val.i];
+            int64_t n = ir_elems_at(&ir_type(b, b->root[r].val)->shape, BATCH);
+            for (int64_t e = 0; e < n; e++)
+                if (!(fabs(p[e] - q[e]) <= 1e-12 * (1 + fabs(p[e]))) && !(isnan(p[e]) && isnan(q[e])))
+                    ck_abort_msg("%s: %s root %d element %d: %.17g became %.17g", what, b->name, r,
+                                 (int)e, p[e], q[e]);
+        }
+        arena_free(arena);
+    }
+}
+
+typedef struct { Module *last; const char *path; int kept; } Watch;
+
+static void after_pass(void *ctx, const char *pass, const Module *m, double seconds)
+{
+    Watch *w = ctx;
+    (void)seconds;
+    char what[PATH + 64];
+    snprintf(what, sizeof what, "%s, after %s", w->path, pass);
+    same_values(w->last, m, what);
+    Arena *a = arena_new();
+    char *text = ir_print_string(m, a);
+    ir_module_free(w->last);
+    w->last = parse(text, what);
+    arena_free(a);
+    w->kept++;
+}
+
+static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
+{
+    for (int i = 0; i < n_cases; i++) {
+        char path[PATH + 8];
+        snprintf(path, sizeof path, "%s.ir", cases[i]);
+        char *text = read_all(path);
+        if (!strstr(text, "# text only")) {
+            Watch w = { parse(text, path), path, 0 };
+            PassCtx c = context(march);
+            c.after = after_pass;
+            c.ctx = &w;
+            c.no_fuse = no_fuse;
+            c.no_reuse = no_reuse;
+            Module *m = parse(text, path), *out = pass_run(m, &c, NULL);
+            ck_assert_str_eq(out->stage, "plan");
+            ck_assert_int_gt(w.kept, 0);
+            ir_module_free(out);
+            ir_module_free(m);
+            ir_module_free(w.last);
+        }
+        free(text);
+    }
+}
+
+START_TEST(values_fused) { keeps_values("x86-64-v4", false, false); } END_TEST
+START_TEST(values_alone) { keeps_values("x86-64-v3", true, false); } END_TEST
+START_TEST(values_apart) { keeps_values("", false, true); } END_TEST
+
+START_TEST(deterministic)
+{
+    for (int i = 0; i < n_cases; i++) {
+        char path[PATH + 8];
+        snprintf(path, sizeof path, "%s.ir", cases[i]);
+        char *text = read_all(path);
+        PassCtx c = context("x86-64-v4");
+        Module *m = parse(text, path), *p = pass_run(m, &c, NULL), *q = pass_run(m, &c, NULL);
+        Arena *a = arena_new();
+        ck_assert_str_eq(ir_print_string(p, a), ir_print_string(q, a));
+        arena_free(a);
+        ir_module_free(p);
+        ir_module_free(q);
+        ir_module_free(m);
+        free(text);
+    }
+}
+END_TEST
+
+/* ---- the runner ---- */
+
+static const char tiny[] = "seqc.ir 1\nbatch n <= 4\nreal f32\nstage shape\n\nprogram \"t\"\n\n"
+                           "graph infer\n%0 = input \"x\" : f32[n,3]\n%1 = relu %0 : f32[n,3]\n"
+                           "return output=%1\n";
+
+START_TEST(refusals)
+{
+    char err[IR_ERR];
+    PassCtx c = context("x86-64-v4");
+    Module *m = parse(tiny, "tiny");
+    ck_assert_ptr_null(pass_run_list(m, &c, (const char *[]){ "fold" }, 1, err));
+    ck_assert_str_eq(err, "there is no pass `fold`");
+    ck_assert_ptr_null(pass_run_list(m, &c, (const char *[]){ "plan" }, 1, err));
+    ck_assert_str_eq(err, "the pass `plan` needs kernels; run `fuse` first");
+    Module *same = pass_run_list(m, &c, NULL, 0, err);
+    Arena *a = arena_new();
+    ck_assert_str_eq(ir_print_string(m, a), ir_print_string(same, a));
+    arena_free(a);
+    ir_module_free(same);
+    ir_module_free(m);
+}
+END_TEST
+
+START_TEST(stops)
+{
+    PassCtx c = context("x86-64-v4");
+    Module *m = parse(tiny, "tiny");
+    for (int i = 1; i < pass_count; i++) {
+        Module *out = pass_run(m, &c, pass_table[i].name);
+        ck_assert_str_eq(out->stage, pass_table[i].name);
+        Module *rest = pass_run(out, &c, NULL);
+        ck_assert_str_eq(rest->stage, "plan");
+        ir_module_free(rest);
+        ir_module_free(out);
+    }
+    ir_module_free(m);
+}
+END_TEST
+
+int main(void)
+{
+    collect();
+    Suite *s = suite_create("passes");
+    TCase *t = tcase_create("golden");
+    tcase_set_timeout(t, 0);
+    tcase_add_loop_test(t, golden, 0, n_cases);
+    tcase_add_test(t, values_fused);
+    tcase_add_test(t, values_alone);
+    tcase_add_test(t, values_apart);
+    tcase_add_test(t, deterministic);
+    tcase_add_test(t, refusals);
+    tcase_add_test(t, stops);
+    suite_add_tcase(s, t);
+    if (!n_cases) {
+        fprintf(stderr, "no cases under %s\n", SEQC_TEST_DIR);
+        return 1;
+    }
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
