@@ -52,11 +52,28 @@ typedef struct rt_stamp {
     double loss;                 /* that `best` goes by; NaN: none yet */
     const rt_prep *prep;
 } rt_stamp;
-/* All states, in PyTorch's order, atomically. */
-bool rt_states_save(rt_err *e, const rt_prog *p, const char *path, const rt_stamp *stamp);
+/* All states of a block, in PyTorch's order, atomically. */
+bool rt_states_save(rt_err *e, const rt_prog *p, const char *block, const char *path,
+                    const rt_stamp *stamp);
 /* The model's tensors and the preparation of inputs; optimizer's slots are left alone. A file of
  * another model is refused before anything is touched, and the message lists the differences. */
 bool rt_states_load(rt_err *e, rt_prog *p, const char *path);
+
+/* ---- keeper.c ---- */
+
+/* A checkpoint that is renewed often. Starts with its path alone, which is the caller's. */
+typedef struct rt_keeper {
+    const char *path;
+    char *copy;                  /* of the state block */
+    rt_stamp stamp;
+    bool pending;                /* the copy is newer than the file */
+    double written;              /* when the file was; 0: never */
+} rt_keeper;
+/* Saves the states now or, where the last time is less than half a second ago, keeps a copy. */
+bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_stamp *stamp);
+/* Writes what is pending. */
+bool rt_keeper_flush(rt_err *e, rt_keeper *k, const rt_prog *p);
+void rt_keeper_close(rt_keeper *k);
 
 /* ---- exec.c ---- */
 

@@ -51,14 +51,20 @@ static void move(const rt_state *s, char *stored, char *logical, bool put)
     }
 }
 
+/* Where the state starts; callers that hold a constant block only read. */
+static char *in_block(const char *block, const rt_state *s)
+{
+    return (char *)(uintptr_t)(block + s->offset_bytes);
+}
+
 void rt_state_get(const rt_state *s, const char *block, void *logical)
 {
-    move(s, (char *)(uintptr_t)(block + s->offset_bytes), logical, false);
+    move(s, in_block(block, s), logical, false);
 }
 
 void rt_state_put(const rt_state *s, char *block, const void *logical)
 {
-    move(s, block + s->offset_bytes, (char *)(uintptr_t)logical, true);
+    move(s, in_block(block, s), (char *)(uintptr_t)logical, true);
 }
 
 /* ---- sums over states ---- */
@@ -203,16 +209,16 @@ static bool is_plain(const rt_state *s)
     return true;
 }
 
-static bool add_state(rt_err *e, const rt_prog *p, const rt_state *s, rt_tensors *list)
+static bool add_state(rt_err *e, const char *block, const rt_state *s, rt_tensors *list)
 {
     int64_t shape[RT_MAX_RANK];
     for (int i = 0; i < s->rank; i++)
         shape[i] = s->axis[i].size;
     bool plain = is_plain(s);
     rt_tensor *t = rt_tensors_add(e, list, s->key, s->dtype, s->rank, shape,
-                                  plain ? p->state + s->offset_bytes : NULL);
+                                  plain ? in_block(block, s) : NULL);
     if (t && !plain)
-        rt_state_get(s, p->state, t->data);
+        rt_state_get(s, block, t->data);
     return t != NULL;
 }
 
@@ -232,12 +238,13 @@ static bool add_stamp(rt_err *e, const rt_prog *p, const rt_stamp *stamp, rt_ten
     return ok && (!stamp->prep || rt_prep_to_meta(e, stamp->prep, list));
 }
 
-bool rt_states_save(rt_err *e, const rt_prog *p, const char *path, const rt_stamp *stamp)
+bool rt_states_save(rt_err *e, const rt_prog *p, const char *block, const char *path,
+                    const rt_stamp *stamp)
 {
     rt_tensors list = { 0 };
     bool ok = add_stamp(e, p, stamp, &list);
     for (int i = 0; ok && i < p->model->n_states; i++)
-        ok = add_state(e, p, &p->model->states[i], &list);
+        ok = add_state(e, block, &p->model->states[i], &list);
     ok = ok && rt_safetensors_write(e, path, &list);
     rt_tensors_free(&list);
     return ok;

@@ -18,6 +18,7 @@ typedef struct Train {
     rt_bound graph;
     rt_batch room;
     rt_judge val, test;
+    rt_keeper keep_best, keep_last;
     double squares;              /* of the training targets */
     int64_t *order;              /* [data.train.n] */
     int64_t step, epoch;         /* done so far */
@@ -91,6 +92,8 @@ static bool open_train(rt_err *e, Train *t)
 
 static void close_train(Train *t)
 {
+    rt_keeper_close(&t->keep_best);
+    rt_keeper_close(&t->keep_last);
     rt_rundir_close(&t->run);
     rt_judge_close(&t->val);
     rt_judge_close(&t->test);
@@ -100,10 +103,19 @@ static void close_train(Train *t)
     rt_data_free(&t->data);
 }
 
-static bool save(rt_err *e, const Train *t, const char *path, double loss)
+static rt_stamp stamp(const Train *t, double loss)
 {
-    rt_stamp stamp = { t->epoch, t->step, loss, &t->data.prep };
-    return rt_states_save(e, t->p, path, &stamp);
+    return (rt_stamp){ t->epoch, t->step, loss, &t->data.prep };
+}
+
+/* Writes what is still in memory alone; after a failure too, whose message stays. */
+static bool flush(rt_err *e, Train *t)
+{
+    rt_err ignored = { 0 };
+    bool failed = e->code != RT_E_OK;
+    rt_err *to = failed ? &ignored : e;
+    bool best = rt_keeper_flush(to, &t->keep_best, t->p);
+    return best && rt_keeper_flush(to, &t->keep_last, t->p) && rt_log_flush(to, &t->run.steps);
 }
 
 static bool numeric_failure(rt_err *e, const Train *t, double loss)
@@ -135,7 +147,7 @@ static bool train_step(rt_err *e, Train *t, int64_t at, int64_t n, rt_tally *tal
                        t->epoch + 1, loss, t->set.lr))
         return false;
     if (!isfinite(loss))
-        return rt_log_flush(e, &t->run.steps) && numeric_failure(e, t, loss);
+        return numeric_failure(e, t, loss);
     rt_tally_add(tally, &t->graph, n);
     return true;
 }
@@ -178,7 +190,9 @@ static bool finish_epoch(rt_err *e, Train *t, const rt_tally *tally, double star
         t->best_epoch = t->epoch;
         t->best = has_val ? val : train;
     }
-    if ((best && !save(e, t, t->run.best, loss)) || !save(e, t, t->run.last, loss))
+    rt_stamp now_done = stamp(t, loss);
+    if ((best && !rt_keep(e, &t->keep_best, t->p, &now_done)) ||
+        !rt_keep(e, &t->keep_last, t->p, &now_done))
         return false;
     double now = rt_now(), left = (double)(t->set.epochs - t->epoch);
     double rate = (double)tally->n / (trained > 0 ? trained : 1e-9);
@@ -199,7 +213,9 @@ static bool finish_epoch(rt_err *e, Train *t, const rt_tally *tally, double star
 
 static bool stopped(rt_err *e, Train *t)
 {
-    if (!rt_log_flush(e, &t->run.steps) || !save(e, t, t->run.last, NAN))
+    rt_stamp half_way = stamp(t, NAN);
+    t->keep_last.pending = false;
+    if (!flush(e, t) || !rt_states_save(e, t->p, t->p->state, t->run.last, &half_way))
         return false;
     char count[RT_TEXT];
     rt_ui_clear(&t->p->ui);
@@ -212,6 +228,8 @@ static bool stopped(rt_err *e, Train *t)
 static bool report_end(rt_err *e, Train *t)
 {
     char count[RT_TEXT], label[64];
+    if (!flush(e, t))
+        return false;
     if (!t->p->ui.quiet)
         putchar('\n');
     if (t->best_epoch > 0) {
@@ -249,14 +267,20 @@ static bool train(rt_err *e, Train *t)
 {
     rt_report_header(t->p, &t->data, &t->set);
     if (t->set.epochs == 0) {
-        if (!save(e, t, t->run.last, NAN) || !save(e, t, t->run.best, NAN))
+        rt_stamp untrained = stamp(t, NAN);
+        if (!rt_states_save(e, t->p, t->p->state, t->run.last, &untrained) ||
+            !rt_states_save(e, t->p, t->p->state, t->run.best, &untrained))
             return false;
         printf("%s weights, untrained   %s\n", t->p->has_weights ? "given" : "initial",
                t->run.last);
         return true;
     }
     rt_signals_catch();
+    t->keep_best = (rt_keeper){ .path = t->run.best };
+    t->keep_last = (rt_keeper){ .path = t->run.last };
     bool ok = run_epochs(e, t);
+    if (!ok)
+        flush(e, t);
     rt_signals_restore();
     return ok;
 }

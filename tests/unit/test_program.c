@@ -594,6 +594,18 @@ START_TEST(not_a_number)
 }
 END_TEST
 
+/* Epochs faster than the disk are kept in memory; a failure still writes the last good one. */
+START_TEST(last_good_epoch)
+{
+    must_fail(&toy_line, "train --data line.csv --lr 1.5 --epochs 1000 --out r", 4, "the loss is ");
+    int epochs = lines_of("r/metrics.csv") - 1;
+    ck_assert_int_gt(epochs, 3);
+    const float *w = tensor("r/last.safetensors", "fc.weight", 2);
+    ck_assert(isfinite(w[0]) && isfinite(w[1]));
+    ck_assert_int_eq(atoi(rt_meta_get(&weights, "seqc.epoch")), epochs);
+}
+END_TEST
+
 START_TEST(full_disk)
 {
     if (!exists("/dev/full"))
@@ -701,6 +713,7 @@ int main(void)
     tcase_add_test(tests, foreign_weights);
     tcase_add_test(tests, other_shapes_in_weights);
     tcase_add_test(tests, not_a_number);
+    tcase_add_test(tests, last_good_epoch);
     tcase_add_test(tests, full_disk);
     tcase_add_test(tests, no_memory);
     tcase_add_test(tests, full_disk_at_any_write);
