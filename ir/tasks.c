@@ -81,7 +81,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
         t.tile_cols = at_least(full_cols, 1);
         break;
     case ALGO_reduce:
-        if (ir_node(g, ir_kernel_root(g, k))->type.shape.rank && full_cols > 1) {
+        if (ir_node(g, ir_kernel_root(g, k))->type.shape.rank) {
             t.tile_rows = at_least(full_rows, 1);
             if (!t.tile_cols)
                 t.tile_cols = ceil_div(ceil_div(IR_REDUCE_ELEMS, t.tile_rows), IR_RESULT_STEP)
@@ -112,9 +112,8 @@ bool ir_is_slot(const Graph *g, const Kernel *k, Val member)
     const Node *x = ir_node(g, member);
     OpKind kind = ir_op[x->op].kind;
     if (kind == KIND_ROW) return k->algo == ALGO_row && x->type.shape.rank == 0;
-    if (kind != KIND_REDUCE) return false;
-    if (k->algo == ALGO_row) return x->type.shape.rank == 0;
-    return k->algo == ALGO_reduce && ir_elems_at(&x->type.shape, g->module->capacity) == 1;
+    bool sums = kind == KIND_REDUCE && (k->algo == ALGO_row || k->algo == ALGO_reduce);
+    return sums && x->type.shape.rank == 0;
 }
 
 int ir_kernel_slots(const Graph *g, const Kernel *k)

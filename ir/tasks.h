@@ -10,7 +10,8 @@
 /* What a kernel runs over:
  *   gemm, blas   rows and columns of the product [m,l]
  *   row          rows of the ROW operand and the length of one
- *   reduce       rows: elements reduced for one result; cols: results (1: a full reduction)
+ *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
+ *                else each task has all rows of some results
  *   map, move    rows: elements; cols: 1
  * Task t does rows from (t % down) * tile_rows and columns from (t / down) * tile_cols on, at most a
  * tile of them; so tasks of one panel of columns follow each other. */

@@ -78,12 +78,13 @@ static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
     if (!ir_has(x, AT_algo) || !tile) return pass_choose_product(g, v, ctx);
     for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++)
         if (!strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
-    if (c.algo == ALGO_gemm && !micro) return pass_choose_product(g, v, ctx);
+    bool usable = c.algo != ALGO_gemm || micro;
     for (int i = 0; i < 2; i++) {
         c.tile[i] = tile->u.ints[i];
         c.micro[i] = micro ? micro->u.ints[i] : 0;
+        usable = usable && c.tile[i] > 0 && (c.algo != ALGO_gemm || c.micro[i] > 0);
     }
-    return c;
+    return usable ? c : pass_choose_product(g, v, ctx);
 }
 
 /* The graph without layout's attributes, which go to kernels; choice[new node] keeps them. */
