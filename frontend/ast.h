@@ -1,0 +1,90 @@
+/* frontend/ast.h: the syntax tree of the model language. Private to the room.
+ *
+ * Everything lives in one arena. X_BAD stands where something was refused already: whoever meets it says
+ * nothing more. */
+#ifndef SEQC_FRONTEND_AST_H
+#define SEQC_FRONTEND_AST_H
+#include "frontend/lex.h"
+
+typedef enum {
+    X_BAD, X_INT, X_FLOAT, X_STR, X_FSTR, X_BYTES, X_NAME, X_TRUE, X_FALSE, X_NONE, X_ELLIPSIS,
+    X_TUPLE, X_LIST, X_SET, X_DICT,      /* item; of a dict: key, value, key, value … */
+    X_CALL,                              /* of, then arg */
+    X_ATTR,                              /* of.name */
+    X_INDEX,                             /* of[item[0]] */
+    X_SLICE,                             /* item[0]:item[1]:item[2], null where open */
+    X_UNARY, X_BINARY, X_AND, X_OR,      /* op; item */
+    X_COMPARE,                           /* item[0] op[0] item[1] op[1] … */
+    X_COND,                              /* item: value if true, condition, value if false */
+    X_STAR                               /* *item[0] in a display */
+} ExprKind;
+
+typedef enum {
+    O_NONE, O_ADD, O_SUB, O_MUL, O_DIV, O_FLOORDIV, O_MOD, O_POW, O_MATMUL, O_SHL, O_SHR, O_BITAND,
+    O_BITOR, O_BITXOR, O_NEG, O_POS, O_NOT, O_INVERT, O_LT, O_LE, O_GT, O_GE, O_EQ, O_NE, O_IS,
+    O_IS_NOT, O_IN, O_NOT_IN
+} Oper;
+
+typedef struct Expr Expr;
+/* stars: 1 for *value, 2 for **value. name null: positional. */
+typedef struct Arg { const char *name; Span name_at; int stars; Expr *value; } Arg;
+
+struct Expr {
+    ExprKind kind;
+    Oper op;
+    bool in_brackets;
+    int depth;                           /* of the tree below; limited */
+    Span at;
+    union { int64_t i; double f; } u;
+    const char *text;                    /* X_STR, X_NAME, X_ATTR's name */
+    uint32_t text_len;
+    Span name_at;                        /* X_ATTR: of the name */
+    Expr *of;
+    Expr **item; int n_item;
+    Arg *arg; int n_arg;
+    Oper *ops;                           /* X_COMPARE */
+};
+
+typedef enum {
+    S_EXPR, S_ASSIGN, S_AUGMENTED, S_IMPORT, S_FROM,
+    S_REFUSED                            /* names it would have bound, so that they are not unknown */
+} StmtKind;
+
+/* import a.b as c: path "a.b", name "c" (null without `as`). */
+typedef struct Import { const char *path, *name; Span at; } Import;
+
+typedef struct Stmt {
+    StmtKind kind;
+    Span at;
+    Expr *value;
+    Expr **target; int n_target;         /* a = b = value */
+    Oper op;
+    const char *from; Span from_at;      /* S_FROM */
+    Import *import; int n_import;        /* path "*" for all */
+    const char **bound; int n_bound;     /* S_REFUSED */
+} Stmt;
+
+typedef struct Script { Stmt *stmt; int n_stmt, cap_stmt; } Script;
+
+/* Statements that are there; what is refused is in the diagnostics. */
+Script fe_parse(FeDiags *d, uint16_t src, Arena *a);
+/* One expression, as in --loss EXPR; X_BAD after a mistake. */
+Expr *fe_parse_expr(FeDiags *d, uint16_t src, Arena *a);
+
+/* The inside of the parser: parse.c has statements, parse_expr.c expressions. */
+enum { FE_MAX_DEPTH = 64, FE_MAX_TREE = 300 };
+typedef struct Parser {
+    FeDiags *diags;
+    Arena *arena;
+    uint16_t src;
+    const Tok *tok;                      /* the current one; a T_END is last */
+    int depth;
+    bool failed;                         /* this statement is already reported */
+} Parser;
+bool fe_at(const Parser *p, const char *op);
+bool fe_accept(Parser *p, const char *op);
+Expr *fe_expr(Parser *p);                /* one expression, no bare tuple */
+Expr *fe_exprs(Parser *p);               /* with commas: a tuple */
+Expr *fe_expr_new(Parser *p, ExprKind kind, Span at);
+void fe_syntax_error(Parser *p, const char *expected);   /* at the current token; once a statement */
+#endif

@@ -1,0 +1,13 @@
+/* frontend/eval.h: evaluation by kind of expression, split over eval.c and eval_call.c. */
+#ifndef SEQC_FRONTEND_EVAL_H
+#define SEQC_FRONTEND_EVAL_H
+#include "frontend/value.h"
+
+Value *fe_eval_name(Interp *in, const Expr *x);
+Value *fe_eval_unary(Interp *in, const Expr *x);
+Value *fe_eval_binary(Interp *in, const Expr *x);
+Value *fe_eval_compare(Interp *in, const Expr *x);
+Value *fe_eval_cond(Interp *in, const Expr *x);
+Value *fe_eval_index(Interp *in, const Expr *x);
+Value *fe_eval_call(Interp *in, const Expr *x);
+#endif

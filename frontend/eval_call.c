@@ -1,0 +1,174 @@
+/* frontend/eval_call.c: evaluates calls, displays and whatever is left; the entry of evaluation. */
+#include "frontend/eval.h"
+#include <string.h>
+
+static void add_arg(Call *c, ArgVal v)
+{
+    if (c->n_arg < FE_MAX_ARGS) c->arg[c->n_arg++] = v;
+    c->n_given++;
+}
+
+static bool spread(Interp *in, Call *c, const Arg *a, Value *v)
+{
+    if (v->kind == V_BAD) return false;
+    if (a->stars == 1 && v->kind == V_MODULE && !v->u.mod->info) {
+        for (int i = 0; i < v->u.mod->n_child; i++)
+            add_arg(c, (ArgVal){ .v = fe_module_value(in, v->u.mod->child[i], a->value->at),
+                                 .at = a->value->at });
+        return true;
+    }
+    if (a->stars == 1 && (v->kind == V_LIST || v->kind == V_TUPLE)) {
+        for (int i = 0; i < v->u.list->n; i++) {
+            Value *item = v->u.list->item[i];
+            add_arg(c, (ArgVal){ .v = item, .at = item->at.src ? item->at : a->value->at });
+        }
+        return true;
+    }
+    if (a->stars == 2 && v->kind == V_DICT) {
+        for (int i = 0; i + 1 < v->u.list->n; i += 2)
+            if (v->u.list->item[i]->kind == V_STR)
+                add_arg(c, (ArgVal){ .name = v->u.list->item[i]->u.s, .name_at = a->value->at,
+                                     .v = v->u.list->item[i + 1], .at = a->value->at });
+        return true;
+    }
+    fe_report(in->d, a->value->at, DG(cannot_spread), a->stars == 1 ? "*" : "**", fe_kind_name(v));
+    return false;
+}
+
+/* What takes data takes names that nobody defined, too: a snippet is not always whole. */
+static bool takes_data(const Value *f)
+{
+    if (f->kind == V_DATA || f->kind == V_MODULE || f->kind == V_LOSS) return true;
+    if (f->kind != V_FN) return false;
+    const char *path = f->u.fn->path;
+    return f->u.fn->signature == NULL && strncmp(path, "torch.", 6) == 0
+        ? strncmp(path, "torch.nn.", 9) != 0
+        : strcmp(path, "print") == 0 || strcmp(path, "torch.utils.data.DataLoader") == 0;
+}
+
+/* In --optimizer "Adam(lr=0.01)" the parameters are the model's. */
+static void model_parameters(Interp *in, Call *c)
+{
+    double x;
+    for (int i = 0; i < c->n_arg; i++)
+        if (c->arg[i].name && strcmp(c->arg[i].name, "params") == 0) return;
+    if (c->n_arg >= FE_MAX_ARGS || (c->n_arg > 0 && !c->arg[0].name && !fe_number(c->arg[0].v, &x))) return;
+    memmove(c->arg + 1, c->arg, (size_t)c->n_arg * sizeof *c->arg);
+    c->arg[0] = (ArgVal){ .v = fe_parameters(in, in->model, c->at), .at = c->of_at };
+    c->n_arg++, c->n_given++;
+}
+
+Value *fe_call(Interp *in, Call *c)
+{
+    if (in->option && in->model && c->fn->body == fe_make_optim) model_parameters(in, c);
+    if (c->fn->signature) {
+        if (c->n_given > FE_MAX_ARGS) {
+            fe_report(in->d, c->at, DG(many_args), c->name, c->n_given);
+            return fe_bad(in, c->at);
+        }
+        if (!fe_bind_args(in, c)) return fe_bad(in, c->at);
+    }
+    return c->fn->body(in, c);
+}
+
+/* Sequential takes any number of layers: they go in as one list. */
+static bool gather(Interp *in, const Expr *x, Call *c, Value *all)
+{
+    bool good = true;
+    for (int i = 0; i < x->n_arg; i++) {
+        const Arg *a = &x->arg[i];
+        Value *v = fe_eval(in, a->value);
+        good &= v->kind != V_BAD;
+        if (a->stars == 0) {
+            Span at = a->value->at;
+            add_arg(c, (ArgVal){ a->name, a->name_at, at, v });
+            if (all && !a->name) fe_push(in, all, v);
+        } else {
+            int before = c->n_arg;
+            good &= spread(in, c, a, v);
+            if (!all || a->stars != 1) continue;
+            if (v->kind == V_LIST || v->kind == V_TUPLE)
+                for (int k = 0; k < v->u.list->n; k++) good &= fe_push(in, all, v->u.list->item[k]);
+            else for (int k = before; k < c->n_arg; k++) fe_push(in, all, c->arg[k].v);
+        }
+    }
+    return good;
+}
+
+Value *fe_eval_call(Interp *in, const Expr *x)
+{
+    Value *f = fe_eval(in, x->of);
+    Call c = { .at = x->at, .of_at = x->of->at };
+    bool lenient = takes_data(f);
+    in->lenient += lenient;
+    Value *all = fe_list(in, V_LIST, x->at);
+    bool good = gather(in, x, &c, all);
+    in->lenient -= lenient;
+    if (f->kind == V_BAD || !good) return fe_bad(in, x->at);
+    switch (f->kind) {
+    case V_DATA: return fe_data(in, f->u.s, x->at);
+    case V_MODULE: return fe_data(in, "the result of a model", x->at);
+    case V_LOSS: return fe_data(in, "the value of a loss", x->at);
+    case V_DTYPE: return fe_data(in, "a tensor", x->at);
+    case V_FN: case V_METHOD: break;
+    default:
+        fe_report(in->d, x->of->at, DG(not_callable), fe_kind_name(f));
+        return fe_bad(in, x->at);
+    }
+    c.fn = f->u.fn;
+    c.name = fe_last_part(c.fn->path);
+    c.self = f->kind == V_METHOD ? f->self : all;
+    return fe_call(in, &c);
+}
+
+static Value *eval_display(Interp *in, const Expr *x)
+{
+    ValueKind kind = x->kind == X_TUPLE ? V_TUPLE : x->kind == X_DICT ? V_DICT : V_LIST;
+    Value *r = fe_list(in, kind, x->at);
+    bool bad = false;
+    for (int i = 0; i < x->n_item; i++) {
+        bool star = x->item[i]->kind == X_STAR;
+        Value *v = fe_eval(in, star ? x->item[i]->item[0] : x->item[i]);
+        bad |= v->kind == V_BAD;
+        if (star && (v->kind == V_LIST || v->kind == V_TUPLE)) {
+            for (int k = 0; k < v->u.list->n && !bad; k++) bad |= !fe_push(in, r, v->u.list->item[k]);
+        } else if (star && v->kind != V_BAD) {
+            fe_report(in->d, x->item[i]->at, DG(cannot_spread), "*", fe_kind_name(v));
+            bad = true;
+        } else if (!bad && !fe_push(in, r, v)) {
+            bad = true;
+        }
+    }
+    return bad ? fe_bad(in, x->at) : r;
+}
+
+Value *fe_eval(Interp *in, const Expr *x)
+{
+    switch (x->kind) {
+    case X_BAD: return fe_bad(in, x->at);
+    case X_INT: return fe_int(in, x->u.i, x->at);
+    case X_FLOAT: return fe_float(in, x->u.f, x->at);
+    case X_STR: return fe_str(in, x->text, x->text_len, x->at);
+    case X_FSTR: return fe_data(in, "a formatted string", x->at);
+    case X_BYTES: return fe_data(in, "bytes", x->at);
+    case X_NAME: return fe_eval_name(in, x);
+    case X_TRUE: case X_FALSE: return fe_bool(in, x->kind == X_TRUE, x->at);
+    case X_NONE: return fe_val(in, V_NONE, x->at);
+    case X_ELLIPSIS: case X_SLICE: case X_STAR: return fe_data(in, "an ellipsis", x->at);
+    case X_TUPLE: case X_LIST: case X_SET: case X_DICT: return eval_display(in, x);
+    case X_CALL: return fe_eval_call(in, x);
+    case X_ATTR: return fe_attr(in, fe_eval(in, x->of), x->text, x->at, x->name_at);
+    case X_INDEX: return fe_eval_index(in, x);
+    case X_UNARY: return fe_eval_unary(in, x);
+    case X_BINARY: return fe_eval_binary(in, x);
+    case X_COMPARE: return fe_eval_compare(in, x);
+    case X_COND: return fe_eval_cond(in, x);
+    case X_AND: case X_OR: {
+        Value *a = fe_eval(in, x->item[0]);
+        int t = fe_truth(a);
+        if (t < 0) return a;
+        return (t == 1) == (x->kind == X_OR) ? a : fe_eval(in, x->item[1]);
+    }
+    }
+    return fe_bad(in, x->at);
+}

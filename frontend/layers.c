@@ -1,0 +1,362 @@
+/* frontend/layers.c: makes modules: checks a layer's arguments, makes its parameters, records their draws.
+ *
+ * A layer draws when it is constructed, as in PyTorch, whether or not it becomes part of the model. */
+#include "frontend/value.h"
+#include <math.h>
+#include <string.h>
+
+#define FN(path, signature, body) Value *body(Interp *in, const Call *c);
+#include "frontend/builtins.def"
+#undef FN
+
+typedef bool CheckRule(Interp *in, const Call *c, Mod *m);
+static CheckRule check_linear, check_identity, check_flatten, check_elementwise, check_gelu, check_softmax,
+    check_dropout;
+
+enum { SAME = false, DIFFERS = true };
+
+const LayerInfo fe_layer[] = {
+#define LAYER(name, signature, rule, op, evaluation, doc) \
+    { #name, signature, OP_##op, evaluation, doc },
+#include "frontend/layers.def"
+#undef LAYER
+};
+static CheckRule *const check[] = {
+#define LAYER(name, signature, rule, ...) check_##rule,
+#include "frontend/layers.def"
+#undef LAYER
+};
+
+/* ---- rules ---- */
+
+int64_t fe_param_elems(const Param *p)
+{
+    int64_t n = 1;
+    for (int i = 0; i < p->rank; i++) n *= p->dim[i];
+    return n;
+}
+
+static Param *add_param(Interp *in, Mod *m, const char *name, int rank, int64_t d0, int64_t d1)
+{
+    Param *p = arena_alloc(in->a, 1, sizeof *p);
+    *p = (Param){ .name = name, .owner = m, .rank = rank, .dim = { d0, d1 }, .at = m->at };
+    m->param[m->n_param++] = p;
+    return p;
+}
+
+static void draw_uniform(Interp *in, Param *p, double bound)
+{
+    float b = (float)bound;
+    fe_draw(in, (DrawRec){ DRAW_UNIFORM, p, -(double)b, (double)b, fe_param_elems(p) });
+}
+
+static bool positive(Interp *in, const Call *c, int i, const char *name)
+{
+    if (c->v[i]->u.i >= 1) return true;
+    fe_report(in->d, c->v_at[i], DG(not_positive), c->name, name, (long long)c->v[i]->u.i);
+    return false;
+}
+
+static bool check_linear(Interp *in, const Call *c, Mod *m)
+{
+    if (!positive(in, c, 0, "in_features") || !positive(in, c, 1, "out_features")) return false;
+    int64_t k = c->v[0]->u.i, l = c->v[1]->u.i, elems;
+    if (__builtin_mul_overflow(k, l, &elems) || elems > (int64_t)1 << 36) {
+        fe_report(in->d, c->at, DG(too_large), c->name, (long long)l, (long long)k);
+        return false;
+    }
+    draw_uniform(in, add_param(in, m, "weight", 2, l, k), sqrt(3.0) * (sqrt(2.0 / 6.0) / sqrt((double)k)));
+    if (c->v[2]->u.b) draw_uniform(in, add_param(in, m, "bias", 1, l, 1), 1 / sqrt((double)k));
+    return true;
+}
+
+static bool check_identity(Interp *in, const Call *c, Mod *m)
+{
+    (void)in, (void)c, (void)m;
+    return true;
+}
+
+static bool check_elementwise(Interp *in, const Call *c, Mod *m)
+{
+    double x;
+    for (int i = 0; i < FE_MAX_ARGS && m->arg[i]; i++)
+        if (fe_number(m->arg[i], &x) && !isfinite(x)) {
+            fe_report(in->d, c->v_at[i], DG(not_finite), c->name);
+            return false;
+        }
+    if (m->info->op == OP_softplus && fe_number(m->arg[0], &x) && x == 0) {
+        fe_report(in->d, c->v_at[0], DG(softplus_beta));
+        return false;
+    }
+    return true;
+}
+
+static bool check_flatten(Interp *in, const Call *c, Mod *m)
+{
+    (void)m;
+    if (c->v[0]->u.i != 0) return true;
+    fe_report(in->d, c->given[0] ? c->v_at[0] : c->at, DG(flatten_batch));
+    fe_help(in->d, "nn.Flatten() keeps axis 0, the samples of the batch, and merges the others");
+    return false;
+}
+
+static bool check_gelu(Interp *in, const Call *c, Mod *m)
+{
+    (void)m;
+    if (strcmp(c->v[0]->u.s, "none") == 0 || strcmp(c->v[0]->u.s, "tanh") == 0) return true;
+    fe_report(in->d, c->v_at[0], DG(bad_choice), c->name, "approximate", "'none' or 'tanh'",
+              fe_repr(in->a, c->v[0]));
+    return false;
+}
+
+static bool check_softmax(Interp *in, const Call *c, Mod *m)
+{
+    (void)m;
+    if (c->v[0]->kind == V_INT) return true;
+    fe_report(in->d, c->of_at, DG(implicit_dim), c->name);
+    fe_help(in->d, "write %s(dim=1)", c->name);
+    return true;
+}
+
+static bool check_dropout(Interp *in, const Call *c, Mod *m)
+{
+    double p = 0;
+    (void)m;
+    fe_number(c->v[0], &p);
+    if (p >= 0 && p <= 1) return true;
+    fe_report(in->d, c->given[0] ? c->v_at[0] : c->at, DG(bad_probability), c->name, fe_repr(in->a, c->v[0]));
+    return false;
+}
+
+/* ---- modules ---- */
+
+static Mod *new_module(Interp *in, Span at, const LayerInfo *info)
+{
+    Mod *m = arena_alloc(in->a, 1, sizeof *m);
+    *m = (Mod){ .info = info, .at = at, .layers = info != NULL };
+    if (in->n_mod == in->cap_mod) {
+        int cap = in->cap_mod ? 2 * in->cap_mod : 32;
+        in->mod = arena_grow(in->a, in->mod, (size_t)in->cap_mod, (size_t)cap, sizeof *in->mod);
+        in->cap_mod = cap;
+    }
+    in->mod[in->n_mod++] = m;
+    return m;
+}
+
+const char *fe_call_text(Interp *in, const Call *c, const char *leave_out)
+{
+    const char *text = "";
+    int left = fe_arg(c, leave_out);
+    for (int i = 0; i < c->n_arg; i++) {
+        const ArgVal *x = &c->arg[i];
+        if (x->name ? strcmp(x->name, leave_out) == 0 : i == left) continue;
+        text = arena_printf(in->a, "%s%s%s%s%s", text, *text ? ", " : "", x->name ? x->name : "",
+                            x->name ? "=" : "", fe_repr(in->a, x->v));
+    }
+    return arena_printf(in->a, "%s(%s)", c->name, text);
+}
+
+static bool check_dtype(Interp *in, const Call *c)
+{
+    int i = fe_arg(c, "dtype");
+    if (i < 0 || c->v[i]->kind != V_DTYPE) return true;
+    bool f64 = in->o->real == DT_f64;
+    const char *t = c->v[i]->u.s;
+    if (f64 ? strcmp(t, "float64") == 0 || strcmp(t, "double") == 0
+            : strcmp(t, "float32") == 0 || strcmp(t, "float") == 0) return true;
+    fe_report(in->d, c->v_at[i], DG(other_dtype), t);
+    fe_help(in->d, "the element type is an option of the compiler: --dtype f32 or --dtype f64");
+    return false;
+}
+
+Value *fe_make_layer(Interp *in, const Call *c)
+{
+    Mod *m = new_module(in, c->at, &fe_layer[c->fn->row]);
+    memcpy(m->arg, c->v, sizeof m->arg);
+    memcpy(m->arg_at, c->v_at, sizeof m->arg_at);
+    if (!check_dtype(in, c) || !check[c->fn->row](in, c, m)) return fe_bad(in, c->at);
+    m->text = fe_call_text(in, c, "inplace");
+    return fe_module_value(in, m, c->at);
+}
+
+bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at)
+{
+    if (child->depth >= FE_MAX_DEPTH - 1 || m->layers + child->layers > FE_MAX_LAYERS || child == m) {
+        fe_report(in->d, at, DG(model_too_big), FE_MAX_LAYERS, FE_MAX_DEPTH);
+        return false;
+    }
+    size_t n = (size_t)m->n_child;
+    if ((n & (n - 1)) == 0) {
+        size_t cap = n ? 2 * n : 1;
+        m->child = arena_grow(in->a, m->child, n, cap, sizeof *m->child);
+        m->child_name = arena_grow(in->a, m->child_name, n, cap, sizeof *m->child_name);
+    }
+    m->child[n] = child;
+    m->child_name[n] = name ? name : arena_printf(in->a, "%zu", n);
+    m->n_child++;
+    m->layers += child->layers;
+    if (child->depth >= m->depth) m->depth = child->depth + 1;
+    child->has_parent = true;
+    return true;
+}
+
+static bool append_value(Interp *in, Mod *m, const Value *v, const char *name, Span at)
+{
+    if (v->kind == V_MODULE) return fe_append_child(in, m, v->u.mod, name, at);
+    if (v->kind == V_BAD) return false;
+    fe_report(in->d, at, DG(not_a_layer), fe_repr(in->a, v),
+              v->kind == V_FN && v->u.fn->body == fe_make_layer ? "a class" : fe_kind_name(v));
+    if (v->kind == V_FN && v->u.fn->body == fe_make_layer)
+        fe_help(in->d, "a layer is made by calling its class: nn.%s", fe_signature(in->a, v->u.fn));
+    else if (v->kind == V_LIST || v->kind == V_TUPLE)
+        fe_help(in->d, "a star spreads a list: nn.Sequential(*layers)");
+    return false;
+}
+
+static bool append_named(Interp *in, Mod *m, const Value *dict)
+{
+    const List *l = dict->u.list;
+    for (int i = 0; i + 1 < l->n; i += 2) {
+        const Value *key = l->item[i];
+        if (key->kind != V_STR || key->len == 0 || strchr(key->u.s, '.') || key->len != strlen(key->u.s)) {
+            fe_report(in->d, key->at, DG(bad_child_name), fe_repr(in->a, key));
+            return false;
+        }
+        for (int k = 0; k < m->n_child; k++)
+            if (strcmp(m->child_name[k], key->u.s) == 0) {
+                fe_report(in->d, key->at, DG(bad_child_name), fe_repr(in->a, key));
+                return false;
+            }
+        if (!append_value(in, m, l->item[i + 1], key->u.s, l->item[i + 1]->at)) return false;
+    }
+    return true;
+}
+
+Value *fe_make_sequential(Interp *in, const Call *c)
+{
+    Mod *m = new_module(in, c->at, NULL);
+    const List *l = c->self->u.list;
+    bool good = true;
+    m->text = "Sequential";
+    for (int i = 0; i < c->n_arg; i++)
+        if (c->arg[i].name) {
+            fe_report(in->d, c->arg[i].name_at, DG(unknown_keyword), c->name, c->arg[i].name);
+            fe_help(in->d, "layers have no names here; give nn.Sequential an OrderedDict for that");
+            return fe_bad(in, c->at);
+        }
+    if (l->n == 1 && l->item[0]->kind == V_DICT) good = append_named(in, m, l->item[0]);
+    else for (int i = 0; i < l->n && good; i++)
+        good = append_value(in, m, l->item[i], NULL, i < c->n_arg ? c->arg[i].at : l->item[i]->at);
+    return good ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
+}
+
+/* ---- methods ---- */
+
+static void each_param(Interp *in, Mod *m, Value *list, const char *prefix)
+{
+    for (int i = 0; i < m->n_param; i++) {
+        Value *p = fe_val(in, V_PARAM, list->at), *item = p;
+        p->u.param = m->param[i];
+        if (prefix) {
+            const char *key = arena_printf(in->a, "%s%s", prefix, m->param[i]->name);
+            item = fe_list(in, V_TUPLE, list->at);
+            fe_push(in, item, fe_str(in, key, strlen(key), list->at));
+            fe_push(in, item, p);
+        }
+        bool seen = false;
+        for (int k = 0; k < list->u.list->n && !seen && !prefix; k++)
+            seen = list->u.list->item[k]->u.param == m->param[i];
+        if (!seen) fe_push(in, list, item);
+    }
+    for (int i = 0; i < m->n_child; i++)
+        each_param(in, m->child[i], list,
+                   prefix ? arena_printf(in->a, "%s%.200s.", prefix, m->child_name[i]) : NULL);
+}
+
+Value *fe_parameters(Interp *in, Mod *m, Span at)
+{
+    Value *list = fe_list(in, V_LIST, at);
+    each_param(in, m, list, NULL);
+    return list;
+}
+
+Value *fe_m_parameters(Interp *in, const Call *c) { return fe_parameters(in, c->self->u.mod, c->at); }
+
+Value *fe_m_named_parameters(Interp *in, const Call *c)
+{
+    Value *list = fe_list(in, V_LIST, c->at);
+    each_param(in, c->self->u.mod, list, "");
+    return list;
+}
+
+Value *fe_m_children(Interp *in, const Call *c)
+{
+    Value *list = fe_list(in, V_LIST, c->at);
+    for (int i = 0; i < c->self->u.mod->n_child; i++)
+        fe_push(in, list, fe_module_value(in, c->self->u.mod->child[i], c->at));
+    return list;
+}
+
+static Value *append(Interp *in, const Call *c, int i, const char *name)
+{
+    Mod *m = c->self->u.mod;
+    if (m->info || m->has_parent) {
+        fe_report(in->d, c->at, DG(cannot_append), m->info ? m->info->name : "a Sequential in another one");
+        return fe_bad(in, c->at);
+    }
+    return append_value(in, m, c->v[i], name, c->v_at[i]) ? c->self : fe_bad(in, c->at);
+}
+
+Value *fe_m_append(Interp *in, const Call *c) { return append(in, c, 0, NULL); }
+
+Value *fe_m_add_module(Interp *in, const Call *c)
+{
+    Mod *m = c->self->u.mod;
+    const Value *key = c->v[0];
+    bool good = key->len > 0 && key->len == strlen(key->u.s) && !strchr(key->u.s, '.');
+    for (int i = 0; i < m->n_child && good; i++) good = strcmp(m->child_name[i], key->u.s) != 0;
+    if (good) return append(in, c, 1, key->u.s);
+    fe_report(in->d, c->v_at[0], DG(bad_child_name), fe_repr(in->a, key));
+    return fe_bad(in, c->at);
+}
+
+Value *fe_m_requires_grad(Interp *in, const Call *c)
+{
+    const Value *all = fe_parameters(in, c->self->u.mod, c->at);
+    for (int i = 0; i < all->u.list->n; i++) all->u.list->item[i]->u.param->frozen = !c->v[0]->u.b;
+    return c->self;
+}
+
+Value *fe_m_load(Interp *in, const Call *c)
+{
+    fe_report(in->d, c->at, DG(load_state));
+    fe_help(in->d, "convert the file (seqc weights) and give it to the program: PROGRAM train --weights FILE");
+    return fe_bad(in, c->at);
+}
+
+Value *fe_m_apply(Interp *in, const Call *c)
+{
+    fe_report(in->d, c->at, DG(apply));
+    fe_help(in->d, "call the functions of nn.init on the layers: nn.init.zeros_(model[0].bias)");
+    return fe_bad(in, c->at);
+}
+
+Value *fe_p_numel(Interp *in, const Call *c) { return fe_int(in, fe_param_elems(c->self->u.param), c->at); }
+
+Value *fe_p_size(Interp *in, const Call *c)
+{
+    const Param *p = c->self->u.param;
+    if (strcmp(c->name, "dim") == 0) return fe_int(in, p->rank, c->at);
+    if (c->v[0]->kind == V_INT && c->v[0]->u.i >= -p->rank && c->v[0]->u.i < p->rank)
+        return fe_int(in, p->dim[c->v[0]->u.i < 0 ? c->v[0]->u.i + p->rank : c->v[0]->u.i], c->at);
+    Value *t = fe_list(in, V_TUPLE, c->at);
+    for (int i = 0; i < p->rank; i++) fe_push(in, t, fe_int(in, p->dim[i], c->at));
+    return t;
+}
+
+Value *fe_p_requires_grad(Interp *in, const Call *c)
+{
+    (void)in;
+    c->self->u.param->frozen = !c->v[0]->u.b;
+    return c->self;
+}

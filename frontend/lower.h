@@ -1,0 +1,46 @@
+/* frontend/lower.h: from the values of a model file to a module. Private to the room. */
+#ifndef SEQC_FRONTEND_LOWER_H
+#define SEQC_FRONTEND_LOWER_H
+#include "frontend/value.h"
+
+/* losses.def */
+typedef enum { METRICS_NONE, METRICS_ACCURACY, METRICS_ERRORS } Metrics;
+typedef struct LossInfo {
+    const char *name;
+    bool rows;                   /* a row op of [n,c]; else elementwise and averaged */
+    Op op;
+    TargetKind target;
+    Metrics metrics;
+} LossInfo;
+extern const LossInfo fe_loss[];
+
+/* What a file (with the command line) says. */
+typedef struct Roles {
+    const char *model_name;
+    Mod *model;
+    LossObj *loss;               /* null: none */
+    OptimObj *optim;
+    LoaderObj *loader;
+    int64_t batch, epochs, seed; /* epochs, seed: -1 not said */
+    Shape input;                 /* with the batch as axis 0 */
+    bool has_input;
+} Roles;
+
+/* roles.c: false after an error. */
+bool fe_roles(Interp *in, Roles *r);
+void fe_unused_defines(Interp *in);
+
+/* shapes.c: one step of the model, as the chain of shapes shows it. */
+typedef struct Step { const Mod *mod; const char *path; Shape out; } Step;
+typedef struct Chain { Step *step; int n; Shape input; int64_t batch; } Chain;
+bool fe_input_shape(Interp *in, Roles *r);               /* infers it where it is not said */
+bool fe_chain(Interp *in, const Roles *r, Chain *c);     /* shapes of all layers; reports mistakes */
+const char *fe_shape_text(Arena *a, const Shape *s, int64_t n);
+int fe_softmax_axis(const Mod *m, const Shape *s);       /* from 0; may be out of range */
+void fe_flatten_range(const Mod *m, const Shape *s, int *from, int *to);
+void fe_check_loss(Interp *in, const Roles *r, const Chain *c);   /* warnings and misfits */
+
+/* lower.c */
+Module *fe_lower(Interp *in, const char *path, Roles *r, const Chain *c);
+Loc fe_loc(Module *m, const FeDiags *d, Span at);
+#endif

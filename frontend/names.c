@@ -1,0 +1,191 @@
+/* frontend/names.c: which names PyTorch's world has, which of them this version knows, and which known
+ * name a misspelt one was meant to be. All from tables. */
+#include "frontend/value.h"
+#include <stdlib.h>
+#include <string.h>
+
+static const struct { const char *path, *names; SpaceKind kind; } spaces[] = {
+#define SPACE(path, predeclared, kind) { path, predeclared, SPACE_##kind },
+#include "frontend/spaces.def"
+#undef SPACE
+};
+
+static const struct { const char *path, *instead; } elsewhere[] = {
+#define KNOWN(path, instead) { path, instead },
+#include "frontend/known.def"
+#undef KNOWN
+};
+
+/* Bodies of the tables' rows, declared before they are pasted. */
+#define FN(path, signature, body) Value *body(Interp *in, const Call *c);
+#include "frontend/builtins.def"
+#undef FN
+
+enum {
+#define LAYER(name, ...) LAYER_ROW_##name,
+#include "frontend/layers.def"
+#undef LAYER
+    LAYER_ROW_COUNT
+};
+enum {
+#define LOSS(name, ...) LOSS_ROW_##name,
+#include "frontend/losses.def"
+#undef LOSS
+};
+enum {
+#define OPTIM(name, ...) OPTIM_ROW_##name,
+#include "frontend/optims.def"
+#undef OPTIM
+};
+enum {
+#define INIT(name, ...) INIT_ROW_##name,
+#include "frontend/inits.def"
+#undef INIT
+};
+
+static const Fn fns[] = {
+#define LAYER(name, signature, ...) { "torch.nn." #name, signature, fe_make_layer, LAYER_ROW_##name },
+#include "frontend/layers.def"
+#undef LAYER
+#define LOSS(name, signature, ...) { "torch.nn." #name, signature, fe_make_loss, LOSS_ROW_##name },
+#include "frontend/losses.def"
+#undef LOSS
+#define OPTIM(name, rule, signature) { "torch.optim." #name, signature, fe_make_optim, OPTIM_ROW_##name },
+#include "frontend/optims.def"
+#undef OPTIM
+#define INIT(name, signature, ...) { "torch.nn.init." #name, signature, fe_init, INIT_ROW_##name },
+#include "frontend/inits.def"
+#undef INIT
+#define FN(path, signature, body) { path, signature, body, 0 },
+#include "frontend/builtins.def"
+#undef FN
+};
+enum { N_FNS = sizeof fns / sizeof *fns };
+
+const char *fe_last_part(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot ? dot + 1 : path;
+}
+
+const Fn *fe_fn(const char *path)
+{
+    for (size_t i = 0; i < N_FNS; i++)
+        if (strcmp(fns[i].path, path) == 0) return &fns[i];
+    return NULL;
+}
+
+SpaceKind fe_space(const char *path)
+{
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
+        if (strcmp(spaces[i].path, path) == 0) return spaces[i].kind;
+    return SPACE_NONE;
+}
+
+/* Is `name` one of the blank-separated words? */
+static bool has_word(const char *words, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = words; n > 0 && (p = strstr(p, name)) != NULL; p += n)
+        if ((p == words || p[-1] == ' ') && (p[n] == 0 || p[n] == ' ')) return true;
+    return false;
+}
+
+const char *fe_predeclared(const char *name)
+{
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++)
+        if (has_word(spaces[i].names, name)) return spaces[i].path;
+    return NULL;
+}
+
+bool fe_known_elsewhere(const char *path, const char **instead)
+{
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++)
+        if (strcmp(elsewhere[i].path, path) == 0) {
+            *instead = elsewhere[i].instead;
+            return true;
+        }
+    return false;
+}
+
+/* ---- the nearest known name ---- */
+
+enum { MAX_WORD = 40 };
+
+static int lower(int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; }
+
+/* Twice the edit distance (insert, delete, replace, swap neighbours); another case of a letter is half
+ * a change. */
+static int distance(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    int row[3][MAX_WORD + 1];
+    if (n > MAX_WORD || m > MAX_WORD) return 1000;
+    for (size_t j = 0; j <= m; j++) row[0][j] = 2 * (int)j;
+    int *old = row[1], *prev = row[0], *cur = row[2];
+    for (size_t i = 1; i <= n; i++) {
+        cur[0] = 2 * (int)i;
+        for (size_t j = 1; j <= m; j++) {
+            int same = a[i - 1] == b[j - 1] ? 0 : lower(a[i - 1]) == lower(b[j - 1]) ? 1 : 2;
+            int d = prev[j - 1] + same;
+            if (prev[j] + 2 < d) d = prev[j] + 2;
+            if (cur[j - 1] + 2 < d) d = cur[j - 1] + 2;
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && old[j - 2] + 2 < d)
+                d = old[j - 2] + 2;
+            cur[j] = d;
+        }
+        int *t = old;
+        old = prev, prev = cur, cur = t;
+    }
+    return prev[m];
+}
+
+void fe_consider(Nearest *n, const char *name)
+{
+    int d = distance(n->wanted, name);
+    if (n->best && d >= n->distance) return;
+    n->best = name;
+    n->distance = d;
+}
+
+const char *fe_nearest(const Nearest *n)
+{
+    int allowed = (int)strlen(n->wanted) * 2 / 3;
+    if (allowed > 6) allowed = 6;
+    return n->best && n->distance <= (allowed < 2 ? 2 : allowed) ? n->best : NULL;
+}
+
+/* The name of something that stands directly in the space; null if it stands elsewhere. */
+static const char *member(const char *path, const char *space)
+{
+    size_t n = strlen(space);
+    if (n == 0) return strchr(path, '.') ? NULL : path;
+    if (strncmp(path, space, n) != 0 || path[n] != '.' || strchr(path + n + 1, '.')) return NULL;
+    return path + n + 1;
+}
+
+void fe_consider_space(Nearest *n, const char *path)
+{
+    for (size_t i = 0; i < N_FNS; i++) {
+        const char *name = member(fns[i].path, path);
+        if (name) fe_consider(n, name);
+    }
+    for (size_t i = 0; i < sizeof elsewhere / sizeof *elsewhere; i++) {
+        const char *name = member(elsewhere[i].path, path);
+        if (name) fe_consider(n, name);
+    }
+    for (size_t i = 0; i < sizeof spaces / sizeof *spaces; i++) {
+        const char *name = member(spaces[i].path, path);
+        if (name) fe_consider(n, name);
+    }
+}
+
+const char *fe_names_here(Arena *a, const char *path)
+{
+    const char *list = "";
+    for (size_t i = 0; i < N_FNS; i++) {
+        const char *name = member(fns[i].path, path);
+        if (name) list = *list ? arena_printf(a, "%s, %s", list, name) : name;
+    }
+    return list;
+}

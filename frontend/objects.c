@@ -1,0 +1,342 @@
+/* frontend/objects.c: losses, optimizers, loaders and the functions of nn.init. */
+#include "frontend/value.h"
+#include <math.h>
+#include <string.h>
+
+#define FN(path, signature, body) Value *body(Interp *in, const Call *c);
+#include "frontend/builtins.def"
+#undef FN
+
+/* ---- losses ---- */
+
+static bool kept(Interp *in, const Call *c, const char *name, bool same)
+{
+    int i = fe_arg(c, name);
+    if (i < 0 || !c->given[i] || same) return true;
+    fe_report(in->d, c->v_at[i], DG(argument_not_here), c->name, name);
+    return false;
+}
+
+static bool is_none(const Call *c, const char *name)
+{
+    int i = fe_arg(c, name);
+    return i < 0 || c->v[i]->kind == V_NONE;
+}
+
+Value *fe_make_loss(Interp *in, const Call *c)
+{
+    static const char *const none[] = { "weight", "pos_weight", "size_average", "reduce" };
+    bool good = true;
+    for (size_t i = 0; i < sizeof none / sizeof *none && good; i++)
+        good = kept(in, c, none[i], is_none(c, none[i]));
+    int i = fe_arg(c, "ignore_index");
+    if (good && i >= 0) good = kept(in, c, "ignore_index", c->v[i]->u.i < 0);
+    i = fe_arg(c, "label_smoothing");
+    double x = 0;
+    if (good && i >= 0) good = kept(in, c, "label_smoothing", fe_number(c->v[i], &x) && x == 0);
+    i = fe_arg(c, "reduction");
+    if (good && strcmp(c->v[i]->u.s, "mean") != 0 && strcmp(c->v[i]->u.s, "sum") != 0) {
+        fe_report(in->d, c->v_at[i], DG(bad_choice), c->name, "reduction", "'mean' or 'sum'",
+                  fe_repr(in->a, c->v[i]));
+        if (strcmp(c->v[i]->u.s, "none") == 0)
+            fe_help(in->d, "a training step needs one number; 'none' gives one per sample");
+        good = false;
+    }
+    if (!good) return fe_bad(in, c->at);
+    LossObj *o = arena_alloc(in->a, 1, sizeof *o);
+    *o = (LossObj){ c->fn->row, c->at, fe_call_text(in, c, ""), strcmp(c->v[i]->u.s, "sum") == 0 };
+    Value *v = fe_val(in, V_LOSS, c->at);
+    v->u.loss = o;
+    return v;
+}
+
+/* ---- optimizers ---- */
+
+static const struct { const char *rule, *name; double value; } settings[] = {
+#define OPTIMIZER(...)
+#define OPT_SETTING(rule, name, value) { #rule, #name, value },
+#define OPT_SLOT(...)
+#define OPT_SCALAR(...)
+#define OPT_LET(...)
+#include "ir/optimizers.def"
+#undef OPTIMIZER
+#undef OPT_SETTING
+#undef OPT_SLOT
+#undef OPT_SCALAR
+#undef OPT_LET
+};
+static const char *const optim_rule[] = {
+#define OPTIM(name, rule, signature) #rule,
+#include "frontend/optims.def"
+#undef OPTIM
+};
+
+static bool add_param(Interp *in, const Call *c, OptimObj *o, const Value *v)
+{
+    if (v->kind != V_PARAM) {
+        fe_report(in->d, c->v_at[0], v->kind == V_DICT ? DIAG_parameter_groups : DIAG_not_parameters,
+                  v->kind == V_DICT ? "%s: parameter groups are not in this version"
+                  : "%s takes parameters, but the list holds something else", c->name);
+        fe_help(in->d, "write %s(model.parameters(), lr=…)", c->name);
+        return false;
+    }
+    for (int i = 0; i < o->n_param; i++)
+        if (o->param[i] == v->u.param) {
+            fe_report(in->d, c->v_at[0], DG(parameter_twice), c->name, v->u.param->name);
+            return false;
+        }
+    size_t n = (size_t)o->n_param;
+    if ((n & (n - 1)) == 0) o->param = arena_grow(in->a, o->param, n, n ? 2 * n : 1, sizeof *o->param);
+    o->param[o->n_param++] = v->u.param;
+    return true;
+}
+
+static bool take_params(Interp *in, const Call *c, OptimObj *o)
+{
+    const Value *v = c->v[0];
+    if (v->kind == V_MODULE) {
+        fe_report(in->d, c->v_at[0], DG(module_as_params), c->name);
+        fe_help(in->d, "write %s(model.parameters(), …)", c->name);
+        return false;
+    }
+    if (v->kind == V_PARAM) {
+        fe_report(in->d, c->v_at[0], DG(param_not_list), c->name);
+        fe_help(in->d, "write %s([…], …): a list, even of one", c->name);
+        return false;
+    }
+    for (int i = 0; i < v->u.list->n; i++)
+        if (!add_param(in, c, o, v->u.list->item[i])) return false;
+    if (o->n_param > 0) return true;
+    fe_report(in->d, c->v_at[0], DG(no_parameters), c->name);
+    return false;
+}
+
+static bool nonnegative(Interp *in, const Call *c, int i, const char *name, double x)
+{
+    if (x >= 0 && isfinite(x)) return true;
+    fe_report(in->d, c->v_at[i], DG(negative_setting), c->name, name, fe_repr(in->a, c->v[i]));
+    return false;
+}
+
+static bool take_betas(Interp *in, const Call *c, double beta[2])
+{
+    int i = fe_arg(c, "betas");
+    if (i < 0) return true;
+    const Value *v = c->v[i];
+    bool good = (v->kind == V_TUPLE || v->kind == V_LIST) && v->u.list->n == 2
+        && fe_number(v->u.list->item[0], &beta[0]) && fe_number(v->u.list->item[1], &beta[1])
+        && beta[0] >= 0 && beta[0] < 1 && beta[1] >= 0 && beta[1] < 1;
+    if (!good) fe_report(in->d, c->v_at[i], DG(bad_betas), c->name, fe_repr(in->a, v));
+    return good;
+}
+
+static bool take_settings(Interp *in, const Call *c, OptimObj *o)
+{
+    double beta[2] = { 0, 0 };
+    if (!take_betas(in, c, beta)) return false;
+    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
+        if (strcmp(settings[k].rule, optim_rule[o->row]) != 0) continue;
+        double x = settings[k].value;
+        int i = fe_arg(c, settings[k].name);
+        if (i >= 0) fe_number(c->v[i], &x);
+        if (i >= 0 && strcmp(settings[k].name, "dampening") != 0
+            && !nonnegative(in, c, i, settings[k].name, x)) return false;
+        if (strcmp(settings[k].name, "beta1") == 0) x = beta[0];
+        if (strcmp(settings[k].name, "beta2") == 0) x = beta[1];
+        o->setting[o->n_setting++] = (OptSetting){ settings[k].name, x };
+    }
+    int lr = fe_arg(c, "lr"), n = fe_arg(c, "nesterov");
+    fe_number(c->v[lr], &o->lr);
+    if (!nonnegative(in, c, lr, "lr", o->lr)) return false;
+    if (n < 0 || !c->v[n]->u.b) return true;
+    double momentum = 0, dampening = 0;
+    fe_number(c->v[fe_arg(c, "momentum")], &momentum);
+    fe_number(c->v[fe_arg(c, "dampening")], &dampening);
+    if (momentum > 0 && dampening == 0) return true;
+    fe_report(in->d, c->v_at[n], DG(nesterov));
+    return false;
+}
+
+Value *fe_make_optim(Interp *in, const Call *c)
+{
+    static const char *const must_be_false[] = { "amsgrad", "maximize", "differentiable" };
+    OptimObj *o = arena_alloc(in->a, 1, sizeof *o);
+    *o = (OptimObj){ .row = c->fn->row, .at = c->at, .text = fe_call_text(in, c, "params") };
+    for (size_t k = 0; k < sizeof must_be_false / sizeof *must_be_false; k++) {
+        int i = fe_arg(c, must_be_false[k]);
+        if (i >= 0 && !kept(in, c, must_be_false[k], !c->v[i]->u.b)) return fe_bad(in, c->at);
+    }
+    if (!take_params(in, c, o) || !take_settings(in, c, o)) return fe_bad(in, c->at);
+    Value *v = fe_val(in, V_OPTIM, c->at);
+    v->u.optim = o;
+    return v;
+}
+
+/* ---- loaders ---- */
+
+Value *fe_make_loader(Interp *in, const Call *c)
+{
+    LoaderObj *o = arena_alloc(in->a, 1, sizeof *o);
+    int b = fe_arg(c, "batch_size"), s = fe_arg(c, "shuffle"), d = fe_arg(c, "drop_last");
+    if (c->v[b]->kind == V_INT && (c->v[b]->u.i < 1 || c->v[b]->u.i > 1 << 24)) {
+        fe_report(in->d, c->v_at[b], DG(bad_batch), (long long)c->v[b]->u.i);
+        return fe_bad(in, c->at);
+    }
+    if (!kept(in, c, "batch_sampler", is_none(c, "batch_sampler"))) return fe_bad(in, c->at);
+    bool sampler = !is_none(c, "sampler");
+    *o = (LoaderObj){ .at = c->at, .batch = c->v[b]->kind == V_INT ? c->v[b]->u.i : 0,
+                      .shuffle = sampler || (c->v[s]->kind == V_BOOL && c->v[s]->u.b) ? TRI_YES : TRI_NO,
+                      .drop_last = c->v[d]->u.b };
+    Value *v = fe_val(in, V_LOADER, c->at);
+    v->u.loader = o;
+    return v;
+}
+
+/* ---- nn.init ---- */
+
+static double arg(const Call *c, const char *name)
+{
+    double x = 0;
+    fe_number(c->v[fe_arg(c, name)], &x);
+    return x;
+}
+
+static bool gain_of(Interp *in, const Call *c, int i, double slope, double *gain)
+{
+    const char *f = c->v[i]->u.s;
+    static const char *const one[] = { "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d",
+        "conv_transpose2d", "conv_transpose3d", "sigmoid" };
+    for (size_t k = 0; k < sizeof one / sizeof *one; k++)
+        if (strcmp(f, one[k]) == 0) return *gain = 1, true;
+    if (strcmp(f, "tanh") == 0) return *gain = 5.0 / 3, true;
+    if (strcmp(f, "relu") == 0) return *gain = sqrt(2.0), true;
+    if (strcmp(f, "leaky_relu") == 0) return *gain = sqrt(2 / (1 + slope * slope)), true;
+    if (strcmp(f, "selu") == 0) return *gain = 0.75, true;
+    fe_report(in->d, c->v_at[i], DG(bad_choice), c->name, "nonlinearity",
+              "'linear', 'sigmoid', 'tanh', 'relu', 'leaky_relu' or 'selu'", fe_repr(in->a, c->v[i]));
+    return false;
+}
+
+Value *fe_fn_gain(Interp *in, const Call *c)
+{
+    double gain, slope = 0.01;
+    fe_number(c->v[1], &slope);
+    return gain_of(in, c, 0, slope, &gain) ? fe_float(in, gain, c->at) : fe_bad(in, c->at);
+}
+
+static bool matrix(Interp *in, const Call *c)
+{
+    const Param *p = c->v[0]->u.param;
+    if (p->rank == 2) return true;
+    fe_report(in->d, c->v_at[0], DG(init_rank), c->name, p->name, p->rank);
+    fe_help(in->d, "nn.init.zeros_ or nn.init.constant_ suit a bias");
+    return false;
+}
+
+typedef bool InitRule(Interp *in, const Call *c, DrawRec *r);
+
+static bool init_uniform(Interp *in, const Call *c, DrawRec *r)
+{
+    *r = (DrawRec){ .kind = DRAW_UNIFORM, .a = (double)(float)arg(c, "a"), .b = (double)(float)arg(c, "b") };
+    if (r->a <= r->b && isfinite(r->a) && isfinite(r->b)) return true;
+    fe_report(in->d, c->v_at[fe_arg(c, "b")], DG(empty_range), c->name);
+    return false;
+}
+
+static bool init_normal(Interp *in, const Call *c, DrawRec *r)
+{
+    *r = (DrawRec){ .kind = DRAW_NORMAL, .a = arg(c, "mean"), .b = arg(c, "std") };
+    return nonnegative(in, c, fe_arg(c, "std"), "std", r->b);
+}
+
+static bool init_constant(Interp *in, const Call *c, DrawRec *r)
+{
+    (void)in;
+    *r = (DrawRec){ .kind = DRAW_CONSTANT, .a = arg(c, "val") };
+    return true;
+}
+
+static bool init_ones(Interp *in, const Call *c, DrawRec *r)
+{
+    (void)in, (void)c;
+    *r = (DrawRec){ .kind = DRAW_CONSTANT, .a = 1 };
+    return true;
+}
+
+static bool init_zeros(Interp *in, const Call *c, DrawRec *r)
+{
+    (void)in, (void)c;
+    *r = (DrawRec){ .kind = DRAW_CONSTANT, .a = 0 };
+    return true;
+}
+
+static void spread_of(DrawRec *r, bool uniform, double std)
+{
+    double bound = (double)(float)(sqrt(3.0) * std);
+    *r = uniform ? (DrawRec){ .kind = DRAW_UNIFORM, .a = -bound, .b = bound }
+                 : (DrawRec){ .kind = DRAW_NORMAL, .a = 0, .b = std };
+}
+
+static bool xavier(Interp *in, const Call *c, DrawRec *r, bool uniform)
+{
+    if (!matrix(in, c)) return false;
+    const Param *p = c->v[0]->u.param;
+    spread_of(r, uniform, arg(c, "gain") * sqrt(2.0 / (double)(p->dim[0] + p->dim[1])));
+    return true;
+}
+
+static bool kaiming(Interp *in, const Call *c, DrawRec *r, bool uniform)
+{
+    double gain;
+    int mode = fe_arg(c, "mode");
+    const char *m = c->v[mode]->u.s;
+    if (!matrix(in, c) || !gain_of(in, c, fe_arg(c, "nonlinearity"), arg(c, "a"), &gain)) return false;
+    if (strcmp(m, "fan_in") != 0 && strcmp(m, "fan_out") != 0) {
+        fe_report(in->d, c->v_at[mode], DG(bad_choice), c->name, "mode", "'fan_in' or 'fan_out'",
+                  fe_repr(in->a, c->v[mode]));
+        return false;
+    }
+    const Param *p = c->v[0]->u.param;
+    spread_of(r, uniform, gain / sqrt((double)(m[4] == 'i' ? p->dim[1] : p->dim[0])));
+    return true;
+}
+
+static bool init_xavier_uniform(Interp *in, const Call *c, DrawRec *r) { return xavier(in, c, r, true); }
+static bool init_xavier_normal(Interp *in, const Call *c, DrawRec *r) { return xavier(in, c, r, false); }
+static bool init_kaiming_uniform(Interp *in, const Call *c, DrawRec *r) { return kaiming(in, c, r, true); }
+static bool init_kaiming_normal(Interp *in, const Call *c, DrawRec *r) { return kaiming(in, c, r, false); }
+
+static InitRule *const init_rule[] = {
+#define INIT(name, signature, rule) init_##rule,
+#include "frontend/inits.def"
+#undef INIT
+};
+
+Value *fe_init(Interp *in, const Call *c)
+{
+    DrawRec r;
+    if (!init_rule[c->fn->row](in, c, &r)) return fe_bad(in, c->at);
+    r.param = c->v[0]->u.param;
+    r.elems = fe_param_elems(r.param);
+    fe_draw(in, r);
+    return c->v[0];
+}
+
+/* weight.data.normal_(0, 0.01) and friends: the same draws, as methods. */
+Value *fe_p_init(Interp *in, const Call *c)
+{
+    double a = 0, b = 0;
+    DrawRec r = { .kind = DRAW_CONSTANT, .param = c->self->u.param };
+    if (c->name[0] != 'z') fe_number(c->v[0], &a);
+    if (c->name[0] == 'u' || c->name[0] == 'n') fe_number(c->v[1], &b);
+    if (c->name[0] == 'u') r.kind = DRAW_UNIFORM, a = (double)(float)a, b = (double)(float)b;
+    if (c->name[0] == 'n') r.kind = DRAW_NORMAL;
+    if ((r.kind == DRAW_NORMAL && !nonnegative(in, c, 1, "std", b))) return fe_bad(in, c->at);
+    if (r.kind == DRAW_UNIFORM && !(a <= b)) {
+        fe_report(in->d, c->v_at[1], DG(empty_range), c->name);
+        return fe_bad(in, c->at);
+    }
+    r.a = a, r.b = b, r.elems = fe_param_elems(r.param);
+    fe_draw(in, r);
+    return c->self;
+}

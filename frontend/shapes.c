@@ -1,0 +1,274 @@
+/* frontend/shapes.c: the shape after every layer, and what to say where one does not fit.
+ *
+ * Shapes are known before any graph is made, so that building graphs cannot fail on a user's mistake. */
+#include "frontend/lower.h"
+#include <string.h>
+
+static bool is_layer(const Mod *m, const char *name) { return m->info && strcmp(m->info->name, name) == 0; }
+
+const char *fe_shape_text(Arena *a, const Shape *s, int64_t n)
+{
+    const char *text = "(";
+    for (int i = 0; i < s->rank; i++) {
+        Dim d = s->dim[i];
+        const char *comma = i ? ", " : "";
+        text = d.n && n == 0 ? (d.k == 1 ? arena_printf(a, "%s%sn", text, comma)
+                                         : arena_printf(a, "%s%s%lldn", text, comma, (long long)d.k))
+                             : arena_printf(a, "%s%s%lld", text, comma, (long long)ir_dim_at(d, n));
+    }
+    return arena_printf(a, s->rank == 1 ? "%s,)" : "%s)", text);
+}
+
+/* The note with one line a layer, as far as the shapes are known. */
+static void note_chain(Interp *in, const Chain *c)
+{
+    enum { SHOWN = 24, WIDE = 48 };
+    int from = c->n > SHOWN ? c->n - SHOWN : 0, width = 5;
+    for (int i = from; i < c->n; i++) {
+        int w = (int)strlen(c->step[i].mod->text);
+        if (w > width) width = w < WIDE ? w : WIDE;
+    }
+    const char *text = arena_printf(in->a, "      %-*s   %s", width, "input",
+                                    fe_shape_text(in->a, &c->input, c->batch));
+    if (from > 0) text = arena_printf(in->a, "%s\n      … %d layers", text, from);
+    for (int i = from; i < c->n; i++) {
+        const Step *s = &c->step[i];
+        text = arena_printf(in->a, "%s\n%5u %-*.*s   %s", text, fe_place(in->d, s->mod->at).line, width, WIDE,
+                            s->mod->text, fe_shape_text(in->a, &s->out, c->batch));
+    }
+    fe_note(in->d, (Span){ 0 }, "how the shape came about, batch %lld\n%s", (long long)c->batch, text);
+}
+
+typedef bool ShapeRule(Interp *in, const Mod *m, const Chain *c, Shape *s);
+
+static int64_t sample_elems(const Shape *s)
+{
+    int64_t n = 1;
+    for (int i = 1; i < s->rank; i++) n *= s->dim[i].k;
+    return n;
+}
+
+static bool shape_linear(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    int64_t takes = m->arg[0]->u.i, out = m->arg[1]->u.i, gets = s->dim[s->rank - 1].k;
+    if (s->rank >= 2 && gets == takes) {
+        s->dim[s->rank - 1] = ir_dim(out);
+        return true;
+    }
+    fe_report(in->d, m->arg_at[0], DG(linear_features), (long long)takes, (long long)gets);
+    note_chain(in, c);
+    if (s->rank > 2 && sample_elems(s) == takes)
+        fe_help(in->d, "nn.Flatten() in front of it makes %lld features of %s", (long long)takes,
+                fe_shape_text(in->a, s, c->batch));
+    else
+        fe_help(in->d, "in_features is %lld here: nn.Linear(%lld, %lld%s)", (long long)gets, (long long)gets,
+                (long long)out, m->arg[2]->u.b ? "" : ", bias=False");
+    return false;
+}
+
+static bool shape_identity(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    (void)in, (void)m, (void)c, (void)s;
+    return true;
+}
+#define shape_elementwise shape_identity
+#define shape_gelu shape_identity
+#define shape_dropout shape_identity
+
+void fe_flatten_range(const Mod *m, const Shape *s, int *from, int *to)
+{
+    int64_t a = m->arg[0]->u.i, b = m->arg[1]->u.i, r = s->rank;
+    *from = (int)(a < -r || a >= r ? -1 : a < 0 ? a + r : a);
+    *to = (int)(b < -r || b >= r ? -1 : b < 0 ? b + r : b);
+}
+
+static bool shape_flatten(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    int from, to;
+    fe_flatten_range(m, s, &from, &to);
+    if (from < 0 || to < 0 || from > to) {
+        fe_report(in->d, m->at, DG(flatten_range), (long long)m->arg[0]->u.i, (long long)m->arg[1]->u.i,
+                  s->rank);
+        note_chain(in, c);
+        return false;
+    }
+    if (from == 0 && to > 0) {
+        fe_report(in->d, m->at, DG(flatten_batch));
+        note_chain(in, c);
+        return false;
+    }
+    for (int i = from + 1; i <= to; i++) s->dim[from].k *= s->dim[i].k;
+    memmove(&s->dim[from + 1], &s->dim[to + 1], sizeof s->dim[0] * (size_t)(s->rank - to - 1));
+    s->rank = (uint8_t)(s->rank - (to - from));
+    return true;
+}
+
+int fe_softmax_axis(const Mod *m, const Shape *s)
+{
+    const Value *v = m->arg[0];
+    if (v->kind != V_INT) return s->rank == 1 || s->rank == 3 ? 0 : 1;
+    int64_t i = v->u.i;
+    return (int)(i < -s->rank || i >= s->rank ? -1 : i < 0 ? i + s->rank : i);
+}
+
+static bool shape_softmax(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    int axis = fe_softmax_axis(m, s);
+    Span at = m->arg[0]->kind == V_INT ? m->arg_at[0] : m->at;
+    if (axis < 0) {
+        fe_report(in->d, at, DG(softmax_dim), m->info->name, (long long)m->arg[0]->u.i, s->rank);
+    } else if (axis == 0) {
+        fe_report(in->d, at, DG(softmax_batch), m->info->name);
+        fe_help(in->d, "write %s(dim=%d)", m->info->name, s->rank - 1);
+    } else {
+        if (s->dim[axis].k == 1) fe_report(in->d, m->at, DG(softmax_one), m->info->name);
+        return true;
+    }
+    note_chain(in, c);
+    return false;
+}
+
+static ShapeRule *const rules[] = {
+#define LAYER(name, signature, rule, ...) shape_##rule,
+#include "frontend/layers.def"
+#undef LAYER
+};
+
+static bool step(Interp *in, const Mod *m, const char *path, Chain *c)
+{
+    Shape s = c->n ? c->step[c->n - 1].out : c->input;
+    int64_t elems;
+    if (!m->info) {
+        for (int i = 0; i < m->n_child; i++) {
+            const char *child = arena_printf(in->a, "%s%s%.200s", path, *path ? "." : "", m->child_name[i]);
+            if (!step(in, m->child[i], child, c)) return false;
+        }
+        return true;
+    }
+    if (!rules[m->info - fe_layer](in, m, c, &s)) return false;
+    if (!ir_elems_ok(&s, c->batch, &elems) || elems > (int64_t)1 << 36) {
+        fe_report(in->d, m->at, DG(activation_size), fe_shape_text(in->a, &s, c->batch));
+        note_chain(in, c);
+        return false;
+    }
+    c->step[c->n++] = (Step){ m, path, s };
+    return true;
+}
+
+/* ---- parameters that stand in two places ---- */
+
+static bool shared(Interp *in, Mod *m)
+{
+    if (m->in_model && m->n_param > 0) {
+        fe_report(in->d, m->at, DG(layer_twice), m->text);
+        fe_help(in->d, "make a layer for each place");
+        return true;
+    }
+    m->in_model = true;
+    for (int i = 0; i < m->n_child; i++)
+        if (shared(in, m->child[i])) return true;
+    return false;
+}
+
+bool fe_chain(Interp *in, const Roles *r, Chain *c)
+{
+    *c = (Chain){ .input = r->input, .batch = r->batch };
+    int64_t elems;
+    if (shared(in, r->model)) return false;
+    if (!ir_elems_ok(&c->input, r->batch, &elems) || elems > (int64_t)1 << 36) {
+        fe_report(in->d, r->model->at, DG(activation_size), fe_shape_text(in->a, &c->input, 0));
+        return false;
+    }
+    c->step = arena_alloc(in->a, (size_t)r->model->layers + 1, sizeof *c->step);
+    return step(in, r->model, "", c);
+}
+
+/* ---- the input, backwards from the first Linear ---- */
+
+/* 1: found; 0: go on; -1: cannot be told. */
+static int first_linear(const Mod *m, int64_t *features)
+{
+    if (!m->info) {
+        for (int i = 0; i < m->n_child; i++) {
+            int r = first_linear(m->child[i], features);
+            if (r) return r;
+        }
+        return 0;
+    }
+    if (is_layer(m, "Linear")) return *features = m->arg[0]->u.i, 1;
+    if (is_layer(m, "Flatten")) return m->arg[0]->u.i == 1 && m->arg[1]->u.i == -1 ? 0 : -1;
+    return 0;
+}
+
+bool fe_input_shape(Interp *in, Roles *r)
+{
+    int64_t features;
+    if (r->has_input) return true;
+    if (first_linear(r->model, &features) == 1) {
+        r->input = (Shape){ .rank = 2, .dim = { ir_dim_n(1), ir_dim(features) } };
+        return r->has_input = true;
+    }
+    fe_report(in->d, r->model->at, DG(no_input_shape), r->model_name);
+    fe_help(in->d, "say the shape of one sample: input_shape = (1, 28, 28) in the file, or --input 1,28,28");
+    return false;
+}
+
+/* ---- loss and model together ---- */
+
+static const Mod *last_layer(const Chain *c)
+{
+    for (int i = c->n - 1; i >= 0; i--)
+        if (!is_layer(c->step[i].mod, "Identity") && !is_layer(c->step[i].mod, "Flatten"))
+            return c->step[i].mod;
+    return NULL;
+}
+
+static void warn_pair(Interp *in, const Roles *r, const Chain *c)
+{
+    static const struct { const char *layer, *loss, *why, *help; } pairs[] = {
+        { "Softmax", "CrossEntropyLoss", "it takes the softmax itself, so here it is taken twice",
+          "remove the Softmax; prediction still gives scores whose largest is the class" },
+        { "LogSoftmax", "CrossEntropyLoss", "it takes the log-softmax itself, so here it is taken twice",
+          "remove the LogSoftmax, or use nn.NLLLoss()" },
+        { "Sigmoid", "BCEWithLogitsLoss", "it takes the sigmoid itself, so here it is taken twice",
+          "remove the Sigmoid, or use nn.BCELoss()" },
+        { "Softmax", "NLLLoss", "it takes logarithms of probabilities, but here come probabilities",
+          "write nn.LogSoftmax in place of nn.Softmax" },
+    };
+    const Mod *m = last_layer(c);
+    const char *loss = fe_loss[r->loss->row].name;
+    for (size_t i = 0; m && i < sizeof pairs / sizeof *pairs; i++)
+        if (is_layer(m, pairs[i].layer) && strcmp(loss, pairs[i].loss) == 0) {
+            fe_report(in->d, m->at, DG(loss_after), pairs[i].layer, loss, pairs[i].why);
+            fe_note(in->d, r->loss->at, "the loss is here");
+            fe_help(in->d, "%s", pairs[i].help);
+            return;
+        }
+    if (strcmp(loss, "NLLLoss") == 0 && (!m || !is_layer(m, "LogSoftmax"))) {
+        fe_report(in->d, r->loss->at, DG(loss_without), loss, "log-probabilities", "a LogSoftmax");
+        if (m) fe_note(in->d, m->at, "the last layer is this one");
+        fe_help(in->d, "end the model with nn.LogSoftmax(dim=1), or use nn.CrossEntropyLoss()");
+    } else if (strcmp(loss, "BCELoss") == 0 && (!m || (!is_layer(m, "Sigmoid") && !is_layer(m, "Softmax")))) {
+        fe_report(in->d, r->loss->at, DG(loss_without), loss, "probabilities", "a Sigmoid");
+        if (m) fe_note(in->d, m->at, "the last layer is this one");
+        fe_help(in->d, "end the model with nn.Sigmoid(), or use nn.BCEWithLogitsLoss()");
+    }
+}
+
+void fe_check_loss(Interp *in, const Roles *r, const Chain *c)
+{
+    const Shape *out = c->n ? &c->step[c->n - 1].out : &c->input;
+    if (!r->loss) return;
+    const LossInfo *loss = &fe_loss[r->loss->row];
+    if (loss->rows && out->rank != 2) {
+        fe_report(in->d, r->loss->at, DG(loss_rank), loss->name, fe_shape_text(in->a, out, c->batch));
+        note_chain(in, c);
+        fe_help(in->d, "end the model with nn.Flatten() and nn.Linear(…, classes)");
+        return;
+    }
+    if (loss->rows && out->dim[1].k == 1) {
+        fe_report(in->d, r->loss->at, DG(one_class), loss->name);
+        fe_help(in->d, "for two classes give the model 2 outputs, or use nn.BCEWithLogitsLoss() with one");
+    }
+    warn_pair(in, r, c);
+}

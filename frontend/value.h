@@ -1,0 +1,202 @@
+/* frontend/value.h: what a model file evaluates to. Private to the room.
+ *
+ * Values are pointers into the interpreter's arena. Lists and modules are shared and may change, as in
+ * Python. V_DATA is what only exists when PyTorch runs (tensors of a data set, results of a model): it may
+ * be passed on and is refused where its content is needed. V_BAD has been reported already. */
+#ifndef SEQC_FRONTEND_VALUE_H
+#define SEQC_FRONTEND_VALUE_H
+#include "frontend/ast.h"
+
+typedef enum {
+    V_BAD, V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_TUPLE, V_LIST, V_DICT, V_SPACE, V_FN, V_METHOD,
+    V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA
+} ValueKind;
+
+enum { FE_MAX_ARGS = 24, FE_MAX_ITEMS = 100000, FE_MAX_LAYERS = 10000, FE_MAX_TEXT = 1 << 20 };
+
+typedef struct Value Value;
+typedef struct Mod Mod;
+typedef struct Interp Interp;
+typedef struct Call Call;
+
+typedef Value *FnBody(Interp *in, const Call *c);
+
+/* A function or class that a model file may call. */
+typedef struct Fn {
+    const char *path;            /* "torch.nn.Linear"; of a method ".to" */
+    const char *signature;       /* "in_features:int, bias:bool=True"; null: any arguments */
+    FnBody *body;
+    int row;                     /* of the table that it comes from */
+} Fn;
+
+/* layers.def */
+typedef struct LayerInfo {
+    const char *name, *signature;
+    Op op;
+    bool differs;                /* between training and evaluation */
+    const char *doc;
+} LayerInfo;
+
+typedef struct Param {
+    const char *name;            /* "weight" */
+    Mod *owner;
+    int rank;
+    int64_t dim[2];
+    bool frozen;
+    Span at;
+    State state;                 /* set when the module is built */
+} Param;
+
+struct Mod {
+    const LayerInfo *info;       /* null: Sequential */
+    Span at;
+    Value *arg[FE_MAX_ARGS];     /* by the signature's order */
+    Span arg_at[FE_MAX_ARGS];
+    const char *text;            /* "Linear(784, 128)" */
+    Mod **child;
+    const char **child_name;
+    int n_child;
+    bool has_parent;
+    Param *param[2]; int n_param;
+    int depth;                   /* of the containers below */
+    int64_t layers;              /* leaves, repeated ones counted again */
+    int calls;                   /* while lowering: how often it ran in this graph */
+    bool in_model;
+};
+
+typedef struct LossObj { int row; Span at; const char *text; bool total; } LossObj;
+typedef struct OptimObj {
+    int row; Span at; const char *text;
+    Param **param; int n_param;
+    double lr;
+    OptSetting setting[16]; int n_setting;
+} OptimObj;
+typedef struct LoaderObj { Span at; int64_t batch; Tri shuffle; bool drop_last; } LoaderObj;
+
+typedef struct List { Value **item; int n, cap; } List;
+
+struct Value {
+    ValueKind kind;
+    Span at;                     /* where it was made */
+    uint32_t len;                /* V_STR */
+    union {
+        bool b;
+        int64_t i;
+        double f;
+        const char *s;           /* V_STR; path of V_SPACE; name of V_DTYPE; what V_DATA is */
+        List *list;              /* V_TUPLE, V_LIST; V_DICT: key, value, … */
+        const Fn *fn;
+        Mod *mod;
+        Param *param;
+        LossObj *loss;
+        OptimObj *optim;
+        LoaderObj *loader;
+    } u;
+    Value *self;                 /* V_METHOD: fn is in u */
+};
+
+typedef struct ArgVal { const char *name; Span name_at, at; Value *v; } ArgVal;
+struct Call {
+    const Fn *fn;
+    const char *name;            /* last part of the path: "Linear" */
+    Span at, of_at;              /* the call; what is called */
+    Value *self;
+    ArgVal arg[FE_MAX_ARGS];
+    int n_arg;
+    int n_given;                 /* with those beyond FE_MAX_ARGS */
+    /* after binding, by the signature's order: */
+    Value *v[FE_MAX_ARGS];
+    Span v_at[FE_MAX_ARGS];
+    bool given[FE_MAX_ARGS];
+};
+
+typedef struct DrawRec { DrawKind kind; Param *param; double a, b; int64_t elems; } DrawRec;
+
+typedef struct Binding {
+    const char *name;
+    Value *v;
+    bool defined, used;          /* by -D; was looked up */
+    const char *overwritten;     /* a defined name that the file sets itself */
+    Span at;
+} Binding;
+
+struct Interp {
+    FeDiags *d;
+    Arena *a;
+    const FeOpts *o;
+    Binding *name; uint32_t n_name, cap_name;    /* in order of first binding */
+    uint32_t *slot; uint32_t n_slot;             /* hash of names; 0 is free */
+    const char **star; int n_star;               /* spaces imported whole */
+    DrawRec *draw; int n_draw, cap_draw;
+    Mod **mod; int n_mod, cap_mod;               /* all that were made */
+    bool has_seed; int64_t seed;
+    bool said_device;
+    int lenient;                 /* > 0: names that are not there are data */
+    bool option;                 /* evaluating --loss, --optimizer: bare class names are known */
+    Mod *model;                  /* then: the model that was chosen, or null */
+};
+
+/* value.c */
+Value *fe_val(Interp *in, ValueKind kind, Span at);
+Value *fe_int(Interp *in, int64_t i, Span at);
+Value *fe_float(Interp *in, double f, Span at);
+Value *fe_bool(Interp *in, bool b, Span at);
+Value *fe_str(Interp *in, const char *s, size_t n, Span at);
+Value *fe_data(Interp *in, const char *what, Span at);
+Value *fe_bad(Interp *in, Span at);
+Value *fe_list(Interp *in, ValueKind kind, Span at);
+bool fe_push(Interp *in, Value *list, Value *item);      /* false: too long, reported */
+const char *fe_repr(Arena *a, const Value *v);           /* as Python prints it, cut where long */
+const char *fe_kind_name(const Value *v);                /* "a string" */
+bool fe_number(const Value *v, double *x);               /* int, float or bool */
+bool fe_equal(const Value *a, const Value *b);
+int fe_truth(const Value *v);                            /* 1, 0, or -1: not known */
+
+/* eval.c */
+Value *fe_eval(Interp *in, const Expr *x);
+Value *fe_call(Interp *in, Call *c);
+
+/* interp.c */
+void fe_run(Interp *in, const Script *s);
+Binding *fe_lookup(Interp *in, const char *name);        /* null: not bound */
+Binding *fe_bind_name(Interp *in, const char *name, Value *v, Span at);
+Value *fe_attr_of_space(Interp *in, const char *path, const char *name, Span at, Span name_at);
+
+/* attrs.c */
+Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at);
+void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Span name_at);
+
+/* args.c */
+bool fe_bind_args(Interp *in, Call *c);                  /* by c->fn->signature */
+int fe_arg(const Call *c, const char *name);             /* its place; -1 */
+const char *fe_signature(Arena *a, const Fn *fn);        /* "Linear(in_features, out_features, bias=True)" */
+const char *fe_last_part(const char *path);
+
+/* names.c */
+typedef struct Nearest { const char *wanted, *best; int distance; } Nearest;
+void fe_consider(Nearest *n, const char *name);          /* starts with { wanted, null, 0 } */
+const char *fe_nearest(const Nearest *n);                /* null: nothing near enough */
+typedef enum { SPACE_NONE, SPACE_STRICT, SPACE_NEAR, SPACE_DATA } SpaceKind;
+SpaceKind fe_space(const char *path);
+const char *fe_predeclared(const char *name);            /* a path, or null */
+bool fe_known_elsewhere(const char *path, const char **instead);  /* PyTorch has it, this version not */
+const Fn *fe_fn(const char *path);
+void fe_consider_space(Nearest *n, const char *path);    /* all names in it */
+const char *fe_names_here(Arena *a, const char *path);   /* "Linear, ReLU, …" */
+
+/* builtins.c, layers.c, objects.c: bodies, listed in the tables */
+extern const LayerInfo fe_layer[];
+extern const int fe_n_layer;
+Value *fe_make_layer(Interp *in, const Call *c);
+Value *fe_make_sequential(Interp *in, const Call *c);
+Value *fe_make_loss(Interp *in, const Call *c);
+Value *fe_make_optim(Interp *in, const Call *c);
+Value *fe_make_loader(Interp *in, const Call *c);
+Value *fe_init(Interp *in, const Call *c);
+void fe_draw(Interp *in, DrawRec r);
+bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at);
+Value *fe_parameters(Interp *in, Mod *m, Span at);
+int64_t fe_param_elems(const Param *p);
+const char *fe_call_text(Interp *in, const Call *c, const char *leave_out);
+Value *fe_module_value(Interp *in, Mod *m, Span at);
+#endif
