@@ -5,8 +5,9 @@
 #include <string.h>
 
 enum { MAX_TEXT = 58, MARGIN = 28, TITLE = 62 };
-#define BIG 7.3                      /* width of a letter of 12 px and of 10 px, in px */
+#define BIG 7.3                      /* widths of letters of 12, 10 and 9 px, in px */
 #define SMALL 6.1
+#define TINY 5.5
 
 static const char *const kind_class[] = {
     [KIND_NONE] = "leaf", [KIND_LEAF] = "leaf", [KIND_VIEW] = "view", [KIND_MAP] = "map",
@@ -19,7 +20,7 @@ static const char style[] =
     ".t{font-size:16px;font-weight:bold}.s{font-size:11px;fill:#52606d}\n"
     ".op{font-size:12px;font-weight:bold}.ty{font-size:10px;fill:#3e4c59;text-anchor:end}\n"
     ".in{font-size:10px;fill:#616e7c}.k{font-size:10px;fill:#52606d}\n"
-    ".sh{font-size:9px;fill:#3e4c59;text-anchor:middle;stroke:#fff;stroke-width:3px;paint-order:stroke}\n"
+    ".sh{font-size:9px;fill:#3e4c59;text-anchor:middle}\n"
     ".box{fill:#f5f7fa;stroke:#9aa5b1}.e{fill:none;stroke:#9aa5b1;stroke-width:1.3px}\n"
     ".leaf{fill:#e4e7eb;stroke:#9aa5b1}.view{fill:#fff;stroke:#9aa5b1;stroke-dasharray:4 3}\n"
     ".map{fill:#fff3c4;stroke:#f0b429}.prod{fill:#cfe4ff;stroke:#4a90d9}\n"
@@ -218,10 +219,9 @@ static void draw_box(Str *t, const Picture *p, const Box *b, double dx, double d
 }
 
 /* Down from the lower edge to the upper edge of the next layer; through a bend straight. */
-static void draw_link(Str *t, const Picture *p, const Link *l, bool labelled, double dx, double dy)
+static void draw_link(Str *t, const Picture *p, const Link *l, double dx, double dy)
 {
     const Box *from = &p->box[l->from], *to = &p->box[l->to];
-    char shape[IR_TYPE_TEXT];
     double x1 = dx + from->x, y1 = dy + from->y + from->height, x2 = dx + to->x, y2 = dy + to->y;
     double middle = (y1 + y2) / 2;
     str_fmt(t, "<path class=\"e\" d=\"M%.1f,%.1f C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x1, y1, x1, middle, x2,
@@ -230,10 +230,21 @@ static void draw_link(Str *t, const Picture *p, const Link *l, bool labelled, do
         str_fmt(t, " V%.1f\"/>\n", y2 + to->height);
     else
         str_fmt(t, "\" marker-end=\"url(#a)\"/>\n");
-    if (labelled)
-        str_fmt(t, "<text class=\"sh\" x=\"%.1f\" y=\"%.1f\">%%%d %s</text>\n", x2 + (x1 - x2) * 0.35,
-                y1 + (y2 - y1) * 0.62, p->number[l->src],
-                ir_shape_text(&p->g->node[l->src].type.shape, shape));
+}
+
+/* The shape, on white, where the edge has left its box. */
+static void draw_shape(Str *t, const Picture *p, const Link *l, double dx, double dy)
+{
+    const Box *from = &p->box[l->from], *to = &p->box[l->to];
+    char shape[IR_TYPE_TEXT], text[IR_TYPE_TEXT + 16];
+    double x = dx + to->x + (from->x - to->x) * 0.4;
+    double y = dy + (from->y + from->height) * 0.45 + to->y * 0.55;
+    snprintf(text, sizeof text, "%%%d %s", p->number[l->src],
+             ir_shape_text(&p->g->node[l->src].type.shape, shape));
+    double width = TINY * (double)strlen(text) + 4;
+    str_fmt(t, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\" fill=\"#fff\"/>"
+            "<text class=\"sh\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x - width / 2, y - 6, width, x, y + 3,
+            text);
 }
 
 /* A graph below y; its height, and the width in *width. */
@@ -251,10 +262,11 @@ static double draw_graph(Str *t, const Graph *g, Arena *a, double y, double *wid
     if (g->has_plan)
         str_fmt(t, ", arena %s", ir_count_text((double)g->arena_bytes, "B", arena));
     str_add(t, "</text>\n", 8);
-    for (int i = 0; i < p.n_link; i++) {
-        const Link *l = &p.link[i];
-        draw_link(t, &p, l, !p.box[l->from].bend, MARGIN, y + TITLE);
-    }
+    for (int i = 0; i < p.n_link; i++)
+        draw_link(t, &p, &p.link[i], MARGIN, y + TITLE);
+    for (int i = 0; i < p.n_link; i++)
+        if (!p.box[p.link[i].from].bend)
+            draw_shape(t, &p, &p.link[i], MARGIN, y + TITLE);
     for (int i = 0; i < p.n_box; i++)
         draw_box(t, &p, &p.box[i], MARGIN, y + TITLE);
     *width = p.width > *width ? p.width : *width;
@@ -271,7 +283,7 @@ void ir_print_svg(const Module *m, FILE *out, const char *const *graphs)
         if (ir_prints_graph(m->graph[i]->name, graphs))
             y += draw_graph(&t, m->graph[i], a, y, &width);
     fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\""
-            " viewBox=\"0 0 %.0f %.0f\">\n", width + 2 * MARGIN, y, width + 2 * MARGIN, y);
+            " viewBox=\"0 0 %.0f %.0f\" xml:space=\"preserve\">\n", width + 2 * MARGIN, y, width + 2 * MARGIN, y);
     fputs(style, out);
     fputs("<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n", out);
     fwrite(t.s, 1, t.n, out);

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { SWEEPS = 12, MAX_BENDS = 20000, BEND_WIDTH = 10 };
+enum { SWEEPS = 12, MAX_BENDS = 20000, BEND_WIDTH = 10, MAX_ROUNDS = 100 };
 
 static int box_add(Picture *p, Box b)
 {
@@ -67,7 +67,7 @@ static void note_reader(Picture *p, int from, int to, uint32_t src, void *ctx)
 static void find_layers(Picture *p)
 {
     bool moved = true;
-    for (int round = 0; moved && round <= p->n_box; round++) {
+    for (int round = 0; moved && round < MAX_ROUNDS; round++) {
         moved = false;
         each_edge(p, push_down, &moved);
     }
@@ -80,11 +80,14 @@ static void find_layers(Picture *p)
 }
 
 /* The bend of a value in a layer: chains are shared by all its readers. */
-typedef struct Chain { int *last; int *last_layer; int n_bends; } Chain;
+typedef struct Chain { int *last, *linked; int n_bends; } Chain;   /* [n_node] */
 
 static void add_links(Picture *p, int from, int to, uint32_t src, void *ctx)
 {
     Chain *c = ctx;
+    if (c->linked[src] == to)        /* another reader in the same box */
+        return;
+    c->linked[src] = to;
     int at = c->last[src] >= 0 ? c->last[src] : from;
     int layer = p->box[at].layer;
     int span = p->box[to].layer - layer;
@@ -211,9 +214,10 @@ static void find_places(Picture *p)
 
 void svg_layout(Picture *p)
 {
-    Chain c = {.last = arena_alloc(p->a, p->g->n_node, sizeof(int))};
+    Chain c = {.last = arena_alloc(p->a, p->g->n_node, sizeof(int)),
+               .linked = arena_alloc(p->a, p->g->n_node, sizeof(int))};
     for (uint32_t i = 0; i < p->g->n_node; i++)
-        c.last[i] = -1;
+        c.last[i] = c.linked[i] = -1;
     find_layers(p);
     each_edge(p, add_links, &c);
     find_places(p);
