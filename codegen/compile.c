@@ -1,18 +1,15 @@
-/* codegen/compile.c: calls the C compiler on generated source.
- *
- * Knows how a C compiler is found and what it is told, not what it compiles. Libraries are linked
- * statically where the compiler finds an archive, so that a program needs libc, libm and libpthread
- * alone. Nothing goes through a shell: paths may hold any character.
- *
- * Sources: GCC's manual, "Options Controlling Optimization" and "Link Options"; POSIX posix_spawn. */
-#define _GNU_SOURCE   /* pipe2 */
+/* codegen/compile.c: from source text to an executable. The C compiler runs by posix_spawn with an
+ * argument vector, never through a shell; what it prints is captured in a temporary file beside the
+ * output and becomes our message, with the command line. The executable is written under a temporary
+ * name and renamed, so that a failed build leaves the old one; temporary files go on every path. */
+#define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <spawn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,218 +17,190 @@ extern char **environ;
 
 enum { MAX_ARGS = 96, MAX_OUTPUT = 1 << 16 };
 
-/* Numbers as DESIGN wants them: no errno, no traps, fused multiply-add, reassociation only where a
- * loop's pragma grants it. */
-static const char *const base_flags[] = {
-    "-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
-    "-fopenmp-simd"};
+typedef struct Args { const char *v[MAX_ARGS]; int n; Arena *a; } Args;
 
-typedef struct { const char *arg[MAX_ARGS]; int n; } Args;
-
-static void push(Args *a, const char *s)
+static void arg(Args *x, const char *s)
 {
-    if (a->n + 1 >= MAX_ARGS)
-        ir_die(NULL, "more than %d arguments for the C compiler", MAX_ARGS - 1);
-    a->arg[a->n++] = s;
-    a->arg[a->n] = NULL;
+    if (x->n + 1 == MAX_ARGS) ir_die(NULL, "compile: more than %d arguments", MAX_ARGS);
+    x->v[x->n++] = s;
 }
 
-/* Is `name` something that can be run: as a path, or along $PATH? */
-static bool runnable(const char *name, Arena *a)
+static bool is_file(const char *path)
 {
-    if (strchr(name, '/'))
-        return access(name, X_OK) == 0;
+    struct stat s;
+    return stat(path, &s) == 0 && S_ISREG(s.st_mode);
+}
+
+static bool is_program(const char *path) { return is_file(path) && access(path, X_OK) == 0; }
+
+/* Is there a program of this name on $PATH, or at this path? */
+static bool find_program(const char *name, Arena *a)
+{
+    if (strchr(name, '/')) return is_program(name);
     const char *path = getenv("PATH");
-    for (const char *p = path && *path ? path : "/usr/local/bin:/usr/bin:/bin"; *p;) {
-        size_t length = strcspn(p, ":");
-        const char *dir = length ? arena_strn(a, p, length) : ".";
-        if (access(arena_printf(a, "%s/%s", dir, name), X_OK) == 0)
+    for (const char *p = path ? path : "/usr/bin:/bin"; *p;) {
+        size_t len = strcspn(p, ":");
+        if (len && is_program(arena_printf(a, "%.*s/%s", (int)len, p, name))) return true;
+        p += len + (p[len] == ':');
+    }
+    return false;
+}
+
+/* $CC may hold arguments: "ccache gcc". */
+static void words(Args *x, const char *s)
+{
+    while (*(s += strspn(s, " \t"))) {
+        size_t len = strcspn(s, " \t");
+        arg(x, arena_strn(x->a, s, len));
+        s += len;
+    }
+}
+
+static bool choose_compiler(Args *x, const CompileOpts *o, char **message)
+{
+    static const char *const usual[] = { "cc", "gcc", "clang", NULL };
+    const char *cc = o->cc ? o->cc : getenv("CC");
+    if (cc && cc[strspn(cc, " \t")]) {
+        words(x, cc);
+        if (find_program(x->v[0], x->a)) return true;
+        *message = arena_printf(x->a, "there is no C compiler %s\nhelp: install gcc, or name another one by --cc or $CC",
+                                x->v[0]);
+        return false;
+    }
+    for (int i = 0; usual[i]; i++)
+        if (find_program(usual[i], x->a)) {
+            arg(x, usual[i]);
             return true;
-        p += length + (p[length] == ':');
-    }
+        }
+    *message = arena_str(x->a, "there is no C compiler (cc, gcc or clang)\nhelp: install gcc, or name one by --cc or $CC");
     return false;
 }
 
-/* The compiler and its own arguments ("ccache gcc" is two). */
-static bool choose_cc(const CompileOpts *o, Args *out, char **message, Arena *a)
+/* A library's archive, where the system keeps such files; null: not there. */
+static const char *archive(Arena *a, const char *name)
 {
-    static const char *const usual[] = {"cc", "gcc", "clang"};
-    const char *env = getenv("CC");
-    const char *said = o->cc ? o->cc : env && env[strspn(env, " \t")] ? env : NULL;
-    if (!said) {
-        for (size_t i = 0; i < sizeof usual / sizeof *usual; i++)
-            if (runnable(usual[i], a)) {
-                push(out, usual[i]);
-                return true;
-            }
-        *message = arena_printf(a, "no C compiler: cc, gcc and clang are not on the PATH\n"
-                                "help: install one (`apt-get install gcc`), or name it with --cc");
-        return false;
+    static const char *const folders[] = {
+        "/usr/lib/x86_64-linux-gnu/openblas-pthread", "/usr/lib/aarch64-linux-gnu/openblas-pthread",
+        "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib", NULL };
+    for (int i = 0; folders[i]; i++) {
+        const char *path = arena_printf(a, "%s/%s", folders[i], name);
+        if (is_file(path)) return path;
     }
-    for (const char *p = said;;) {
-        p += strspn(p, " \t");
-        size_t length = strcspn(p, " \t");
-        if (!length)
-            break;
-        push(out, arena_strn(a, p, length));
-        p += length;
-    }
-    if (out->n && runnable(out->arg[0], a))
-        return true;
-    *message = arena_printf(a, "the C compiler '%s' (from %s) is not there or cannot be run\n"
-                            "help: name another with --cc, or install it", said,
-                            o->cc ? "--cc" : "$CC");
-    return false;
+    return NULL;
 }
 
-/* The command as a person would type it. */
-static const char *command_line(const Args *c, Arena *a)
+static void arguments(Args *x, const char *source, const char *output, const CompileOpts *o)
 {
-    const char *line = "";
-    for (int i = 0; i < c->n; i++) {
-        bool plain = c->arg[i][0] && !c->arg[i][strspn(c->arg[i],
-            "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./=,+:@%")];
-        line = arena_printf(a, plain ? "%s%s%s" : "%s%s'%s'", line, i ? " " : "", c->arg[i]);
-    }
-    return line;
-}
-
-/* What `fd` gives until its end; only the beginning is kept. */
-static char *read_all(int fd, Arena *a)
-{
-    char *kept = arena_alloc(a, MAX_OUTPUT + 1, 1), chunk[4096];
-    size_t n = 0;
-    for (;;) {
-        ssize_t got = read(fd, chunk, sizeof chunk);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got <= 0)
-            return kept;
-        size_t take = (size_t)got < MAX_OUTPUT - n ? (size_t)got : MAX_OUTPUT - n;
-        memcpy(kept + n, chunk, take);
-        n += take;
-    }
-}
-
-static bool spawn(const Args *c, int out, pid_t *pid, char **message, Arena *a)
-{
-    posix_spawn_file_actions_t act;
-    int error = posix_spawn_file_actions_init(&act);
-    if (!error) {
-        error = posix_spawn_file_actions_addopen(&act, 0, "/dev/null", O_RDONLY, 0);
-        if (!error)
-            error = posix_spawn_file_actions_adddup2(&act, out, 1);
-        if (!error)
-            error = posix_spawn_file_actions_adddup2(&act, out, 2);
-        /* posix_spawn reads the vector alone; its type predates const. */
-        char *argv[MAX_ARGS];
-        for (int i = 0; i <= c->n; i++)
-            memcpy(&argv[i], &c->arg[i], sizeof argv[i]);
-        if (!error)
-            error = posix_spawnp(pid, c->arg[0], &act, NULL, argv, environ);
-        posix_spawn_file_actions_destroy(&act);
-    }
-    if (error)
-        *message = arena_printf(a, "%s cannot be started: %s", c->arg[0], strerror(error));
-    return !error;
-}
-
-/* Runs a command; what it prints, on both streams, in *printed. False and a message if it cannot be
- * started; *status as waitpid gives it. */
-static bool run(const Args *c, int *status, char **printed, char **message, Arena *a)
-{
-    int fd[2];
-    pid_t pid = 0;
-    if (pipe2(fd, O_CLOEXEC)) {
-        *message = arena_printf(a, "a pipe to the C compiler: %s", strerror(errno));
-        return false;
-    }
-    bool ok = spawn(c, fd[1], &pid, message, a);
-    close(fd[1]);
-    if (ok) {
-        *printed = read_all(fd[0], a);
-        while (waitpid(pid, status, 0) < 0)
-            if (errno != EINTR) {
-                *message = arena_printf(a, "waiting for %s: %s", c->arg[0], strerror(errno));
-                ok = false;
-                break;
-            }
-    }
-    close(fd[0]);
-    return ok;
-}
-
-/* Where the compiler finds this library file; null: nowhere. */
-static const char *find_archive(const Args *cc, const char *file, Arena *a)
-{
-    Args c = *cc;
-    char *printed = NULL, *message = NULL;
-    int status = 0;
-    push(&c, arena_printf(a, "-print-file-name=%s", file));
-    if (!run(&c, &status, &printed, &message, a) || status)
-        return NULL;
-    printed[strcspn(printed, "\n")] = '\0';
-    return strchr(printed, '/') && access(printed, R_OK) == 0 ? printed : NULL;
-}
-
-static void push_library(Args *c, const Args *cc, const char *name, Arena *a)
-{
-    const char *archive = find_archive(cc, arena_printf(a, "lib%s.a", name), a);
-    push(c, archive ? archive : arena_printf(a, "-l%s", name));
-}
-
-static void push_all(Args *c, const Args *cc, const char *source, const char *output,
-                     const CompileOpts *o, Arena *a)
-{
-    for (size_t i = 0; i < sizeof base_flags / sizeof *base_flags; i++)
-        push(c, base_flags[i]);
-    if (o->native)
-        push(c, "-march=native");
-    else if (o->target && o->target->march[0])
-        push(c, arena_printf(a, "-march=%s", o->target->march));
-    push(c, arena_printf(a, "-I%s/include", o->runtime_dir));
-    for (const char *const *x = o->extra; x && *x; x++)
-        push(c, *x);
-    push(c, source[0] == '-' ? arena_printf(a, "./%s", source) : source);
-    push(c, "-o");
-    push(c, output);
-    push(c, arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir));
+    static const char *const flags[] = { "-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
+                                         "-fopenmp-simd", NULL };
+    Arena *a = x->a;
+    for (int i = 0; flags[i]; i++) arg(x, flags[i]);
+    if (o->native) arg(x, "-march=native");
+    else if (*o->target->march) arg(x, arena_printf(a, "-march=%s", o->target->march));
+    for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
+    arg(x, arena_printf(a, "-I%s/include", o->runtime_dir));
+    arg(x, "-o");
+    arg(x, output);
+    arg(x, source);
+    arg(x, arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir));
     if (o->blas) {
-        push_library(c, cc, "openblas", a);
-        if (runnable("ld.gold", a))
-            push(c, "-fuse-ld=gold");    /* GNU ld takes a second for that archive */
+        const char *blas = archive(a, "libopenblas.a");
+        arg(x, blas ? blas : "-lopenblas");
+        /* GNU ld takes most of a second for the archive, gold and lld a fraction. */
+        if (find_program("ld.gold", a)) arg(x, "-fuse-ld=gold");
     }
-    push_library(c, cc, "z", a);
-    push(c, "-lm");
-    push(c, "-lpthread");
+    const char *zlib = archive(a, "libz.a");
+    arg(x, zlib ? zlib : "-lz");
+    arg(x, "-lm");
+    arg(x, "-lpthread");
+    x->v[x->n] = NULL;
 }
 
-bool emit_compile(const char *source, const char *output, const CompileOpts *o, char **message,
-                  Arena *a)
+static char *command_line(const Args *x)
 {
-    Args cc = {0};
-    char *printed = NULL;
-    int status = 0;
-    *message = NULL;
-    if (!choose_cc(o, &cc, message, a))
-        return false;
-    Args c = cc;
-    push_all(&c, &cc, source, output, o, a);
-    if (o->verbose)
-        fprintf(stderr, "%s\n", command_line(&c, a));
-    if (!run(&c, &status, &printed, message, a))
-        return false;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) {
-        if (printed[0])
-            fputs(printed, stderr);    /* warnings are worth seeing */
-        return true;
+    char *s = arena_str(x->a, "");
+    for (int i = 0; i < x->n; i++) {
+        bool quote = x->v[i][strcspn(x->v[i], " \t\"'$\\")] != '\0';
+        s = arena_printf(x->a, quote ? "%s%s'%s'" : "%s%s%s", s, i ? " " : "", x->v[i]);
     }
-    const char *how = WIFSIGNALED(status)
-        ? arena_printf(a, "was ended by signal %d", WTERMSIG(status))
-        : arena_printf(a, "failed with exit code %d", WEXITSTATUS(status));
-    *message = arena_printf(a, "the C compiler %s\n  ran: %s\n%s%s"
-                            "help: --keep DIR leaves the source for a closer look; another compiler"
-                            " can be named with --cc", how, command_line(&c, a), printed,
-                            printed[0] && printed[strlen(printed) - 1] != '\n' ? "\n" : "");
+    return s;
+}
+
+static char *read_back(int fd, Arena *a)
+{
+    char *s = arena_alloc(a, MAX_OUTPUT + 1, 1);
+    size_t n = 0;
+    if (lseek(fd, 0, SEEK_SET) < 0) return s;
+    for (ssize_t got; n < MAX_OUTPUT && (got = read(fd, s + n, MAX_OUTPUT - n)) > 0;) n += (size_t)got;
+    return s;
+}
+
+/* Runs the command with both outputs in `fd`. The exit status, or -1 with errno. */
+static int run(const Args *x, int fd)
+{
+    posix_spawn_file_actions_t actions;
+    pid_t pid;
+    int status = -1, e = posix_spawn_file_actions_init(&actions);
+    if (e) {
+        errno = e;
+        return -1;
+    }
+    posix_spawn_file_actions_adddup2(&actions, fd, 1);
+    posix_spawn_file_actions_adddup2(&actions, fd, 2);
+    e = posix_spawnp(&pid, x->v[0], &actions, NULL, (char *const *)(uintptr_t)x->v, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    if (e) {
+        errno = e;
+        return -1;
+    }
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) return -1;
+    return status;
+}
+
+static bool compile_to(const char *source, const char *output, int fd, const CompileOpts *o,
+                       char **message, Arena *a)
+{
+    Args x = { .a = a };
+    if (!choose_compiler(&x, o, message)) return false;
+    arguments(&x, source, output, o);
+    const char *line = command_line(&x);
+    if (o->verbose) fprintf(stderr, "%s\n", line);
+    int status = run(&x, fd);
+    if (status == 0) return true;
+    const char *printed = read_back(fd, a);
+    if (status < 0)
+        *message = arena_printf(a, "cannot run the C compiler %s: %s", x.v[0], strerror(errno));
+    else if (WIFSIGNALED(status))
+        *message = arena_printf(a, "the C compiler was ended by signal %d\n%s\n%s", WTERMSIG(status), line, printed);
+    else
+        *message = arena_printf(a, "the C compiler failed (exit %d)\n%s\n%s", WEXITSTATUS(status), line, printed);
     return false;
+}
+
+bool emit_compile(const char *source, const char *output, const CompileOpts *o, char **message, Arena *a)
+{
+    *message = NULL;
+    const char *library = arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir);
+    if (!is_file(library)) {
+        *message = arena_printf(a, "the runtime library %s is missing\nhelp: install seqc whole, or set SEQC_HOME to the "
+                                "folder that holds it", library);
+        return false;
+    }
+    char *log = arena_printf(a, "%s.log-XXXXXX", output), *made = arena_printf(a, "%s.new-%ld", output, (long)getpid());
+    int fd = mkstemp(log);
+    if (fd < 0) {
+        *message = arena_printf(a, "cannot write beside %s: %s", output, strerror(errno));
+        return false;
+    }
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    bool ok = compile_to(source, made, fd, o, message, a);
+    if (ok && rename(made, output) != 0) {
+        *message = arena_printf(a, "cannot write %s: %s", output, strerror(errno));
+        ok = false;
+    }
+    if (!ok) unlink(made);
+    close(fd);
+    unlink(log);
+    return ok;
 }

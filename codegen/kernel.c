@@ -148,7 +148,8 @@ static const char *slot_declaration(const Kern *k, const Slot *s, bool finish)
     return text(e, "%s%s *%s %s", constant ? "const " : "", type, e->l->restricted, s->name);
 }
 
-/* The parameters that `body` mentions: fixed ones on the first line, then one a line. */
+/* The parameters that `body` mentions, with the closing parenthesis: fixed ones on the first line,
+ * then one a line. */
 static const char *params_text(Kern *k, const char *const *fixed, const char *body, bool finish)
 {
     Emit *e = k->e;
@@ -168,7 +169,7 @@ static const char *params_text(Kern *k, const char *const *fixed, const char *bo
         if ((int)strlen(decl[n]) > width) width = (int)strlen(decl[n]);
         n++;
     }
-    if (!n) return *s ? s : "void";
+    if (!n) return *s ? text(e, "%s)", s) : "void)";
     if (*s) s = text(e, "%s,", s);
     for (int i = 0; i < n; i++) {
         const char *end = i + 1 < n ? "," : ")";

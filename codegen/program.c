@@ -147,11 +147,9 @@ static void write_kernel(Emit *e, Out *o, const KernelFn *f)
 {
     const char *note = *f->users ? text(e, "\n * Also in %s.", f->users + 2) : "";
     out_raw(o, text(e, "%s%s */\n", f->head, note));
-    const char *close = strchr(f->params, '\n') && strstr(f->params, ") ") ? "" : ")";
-    out_raw(o, text(e, "%s %s(%s%s\n%s\n", e->l->kernel, f->name, f->params, close, f->body));
-    if (!f->finish) return;
-    close = strstr(f->finish_params, ") ") ? "" : ")";
-    out_raw(o, text(e, "%s %s(%s%s\n%s\n", e->l->kernel, f->finish, f->finish_params, close, f->finish_body));
+    out_raw(o, text(e, "%s %s(%s\n%s\n", e->l->kernel, f->name, f->params, f->body));
+    if (f->finish)
+        out_raw(o, text(e, "%s %s(%s\n%s\n", e->l->kernel, f->finish, f->finish_params, f->finish_body));
 }
 
 /* ---- the head ---- */

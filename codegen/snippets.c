@@ -73,9 +73,12 @@ const char *const snippet_text[SNIP_COUNT] = {
         "                for (int64_t i = j; i < j + 4; i++)\n"
         "                    pack[k * width + i] = b[i * stride + k];\n"
         "        }\n"
+        "        for (; j < cols; j++)\n"
+        "            for (int64_t k = first; k < last; k++)\n"
+        "                pack[k * width + j] = b[j * stride + k];\n"
         "        for (; j < width; j++)\n"
         "            for (int64_t k = first; k < last; k++)\n"
-        "                pack[k * width + j] = j < cols ? b[j * stride + k] : 0;\n"
+        "                pack[k * width + j] = 0;\n"
         "    }\n"
         "}\n",
     [SNIP_blas] =
