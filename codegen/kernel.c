@@ -212,7 +212,7 @@ static const char *node_left(Emit *e, const Graph *g, Val v)
     const char *s = text(e, "%%%d = %s", ir_printed_number(g, v), ir_op[x->op].name);
     for (int i = 0; i < x->n_in; i++) s = text(e, "%s%s %s", s, i ? "," : "", val_text(e, g, x->in[i]));
     for (int i = 0; i < x->n_attr; i++)
-        s = text(e, "%s%s%s%s", s, i ? ", " : " {", attr_text(e, &x->attr[i]), i + 1 < x->n_attr ? "" : "}");
+        s = text(e, "%s%s%s%s", s, i ? " " : " {", attr_text(e, &x->attr[i]), i + 1 < x->n_attr ? "" : "}");
     return out_comment(e->a, s);
 }
 
