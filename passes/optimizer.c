@@ -49,6 +49,11 @@ typedef struct Opt {
     int n_var;
 } Opt;
 
+static bool of_rule(const Opt *o, int row, RowKind kind)
+{
+    return rows[row].kind == kind && !strcmp(rows[row].rule, o->group->rule);
+}
+
 static int find_var(const Opt *o, const char *name, size_t len)
 {
     for (int i = 0; i < o->n_var; i++)
@@ -57,12 +62,17 @@ static int find_var(const Opt *o, const char *name, size_t len)
 }
 
 /* The expression of a row: variables as arguments, settings as their numbers. Names are replaced in
- * the text, because expressions call only single letters arguments. */
+ * the text, because expressions call only single letters arguments. Slots that the settings switch off
+ * are names until the branch that reads them is folded away. */
 static Ex parse_row(const Opt *o, const char *f)
 {
-    const char **setting = arena_alloc(o->scratch, (size_t)o->group->n_setting + 1, sizeof *setting);
+    size_t n_names = 0;
+    const char **names = arena_alloc(o->scratch, (size_t)o->group->n_setting + N_ROWS + 1,
+                                     sizeof *names);
     char *text = arena_alloc(o->scratch, strlen(f) + 1, 1), *to = text, err[EX_ERR];
-    for (int i = 0; i < o->group->n_setting; i++) setting[i] = o->group->setting[i].name;
+    for (int i = 0; i < o->group->n_setting; i++) names[n_names++] = o->group->setting[i].name;
+    for (int i = 0; i < N_ROWS; i++)
+        if (of_rule(o, i, ROW_SLOT)) names[n_names++] = rows[i].name;
     while (*f) {
         size_t len = 0;
         while (isalnum((unsigned char)f[len]) || f[len] == '_' || (len && f[len] == '.')) len++;
@@ -71,7 +81,7 @@ static Ex parse_row(const Opt *o, const char *f)
         else memcpy(to, f, len ? len : 1), to += len ? len : 1;
         f += len ? len : 1;
     }
-    Ex e = ex_parse(o->pool, text, setting, err);
+    Ex e = ex_parse(o->pool, text, names, err);
     if (!e.i) ir_die(o->m, "optimizer %s: `%s`: %s", o->group->rule, text, err);
     for (int i = 0; i < o->group->n_setting; i++)
         e = ex_name_value(o->pool, e, o->group->setting[i].name, o->group->setting[i].value);
@@ -83,11 +93,6 @@ static void add_var(Opt *o, const char *name, Val val)
     if (o->n_var == MAX_VARS) ir_die(o->m, "optimizer %s has too many names", o->group->rule);
     o->var[o->n_var] = (Var){ name, val, ex_arg(o->pool, o->n_var) };
     o->n_var++;
-}
-
-static bool of_rule(const Opt *o, int row, RowKind kind)
-{
-    return rows[row].kind == kind && !strcmp(rows[row].rule, o->group->rule);
 }
 
 /* The scalar of the program with that name and expression of a = lr, b = step. Groups whose settings
@@ -143,7 +148,11 @@ static void bind_names(Opt *o, State p, Val g)
     add_var(o, "p", ir_state_val(o->g, p));
     for (int i = 0; i < N_ROWS; i++) {
         if (!of_rule(o, i, ROW_SLOT)) continue;
-        if (ex_is_num(o->pool, parse_row(o, rows[i].f), 0)) continue;
+        if (ex_is_num(o->pool, parse_row(o, rows[i].f), 0)) {
+            /* Rows may name it; the settings that leave it out take it out of their expressions. */
+            add_var(o, rows[i].name, (Val){ 0 });
+            continue;
+        }
         StateInfo info = *ir_state(o->m, p);
         const char *key = arena_printf(o->scratch, "%s#%s", info.key, rows[i].name);
         State slot = ir_state_find(o->m, key);
@@ -165,7 +174,7 @@ static void update(Opt *o, State p, Val g)
     bind_names(o, p, g);
     for (int i = 0; i < N_ROWS; i++) {
         int at = of_rule(o, i, ROW_LET) ? find_var(o, rows[i].name, strlen(rows[i].name)) : -1;
-        if (at < 0) continue;
+        if (at < 0 || !o->var[at].val.i) continue;
         Var *v = &o->var[at];
         Ex args[MAX_VARS];
         for (int k = 0; k < o->n_var; k++) args[k] = o->var[k].value;
