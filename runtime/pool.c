@@ -8,8 +8,11 @@
  *
  * Idle threads spin for some microseconds (the gap between two kernels), then sleep on a condition
  * variable. Both sleeps use the same handshake: announce, then look again; the other side writes,
- * then looks for the announcement. All atomics are sequentially consistent, which that needs. */
-#define _GNU_SOURCE   /* sched_getaffinity, pthread_attr_setaffinity_np */
+ * then looks for the announcement. All atomics are sequentially consistent, which that needs.
+ *
+ * Threads are not pinned to processors: beside other work on the machine that cost a quarter of the
+ * speed of a training step, since a pinned thread cannot step aside. */
+#define _GNU_SOURCE   /* sched_getaffinity */
 #include "runtime/pool.h"
 #include "runtime/base.h"
 #include <pthread.h>
@@ -39,8 +42,6 @@ struct rt_pool {
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     bool spins;                              /* false where threads outnumber processors */
-    bool pinned;
-    cpu_set_t caller_mask;                   /* to give back at the end, where pinned */
     int threads;
     Worker workers[];                        /* threads - 1 of them */
 };
@@ -179,31 +180,11 @@ void rt_parallel(rt_pool *pool, rt_task *task, const void *ctx, int64_t n_tasks)
     run_job(pool, task, ctx, (uint32_t)n_tasks);
 }
 
-/* The k-th processor of the set; the set has more than k. */
-static size_t nth_cpu(const cpu_set_t *set, int k)
-{
-    size_t cpu = 0;
-    while (!CPU_ISSET(cpu, set) || k-- > 0)
-        cpu++;
-    return cpu;
-}
-
 static bool start_worker(rt_pool *pool, int id)
 {
     Worker *worker = &pool->workers[id - 1];
     *worker = (Worker){ .pool = pool, .id = id };
-    pthread_attr_t attr;
-    if (pthread_attr_init(&attr) != 0)
-        return false;
-    if (pool->pinned) {
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(nth_cpu(&pool->caller_mask, id), &one);
-        pthread_attr_setaffinity_np(&attr, sizeof one, &one);
-    }
-    bool ok = pthread_create(&worker->thread, &attr, worker_main, worker) == 0;
-    pthread_attr_destroy(&attr);
-    return ok;
+    return pthread_create(&worker->thread, NULL, worker_main, worker) == 0;
 }
 
 /* Signals are the main thread's: workers start with all of them blocked. */
@@ -230,18 +211,7 @@ rt_pool *rt_pool_open(int threads)
     pthread_cond_init(&pool->work, NULL);
     pthread_cond_init(&pool->done, NULL);
     pool->spins = threads <= rt_cpu_count();
-    /* Pinning helps only a pool that owns every processor it may use: two smaller pools would
-     * both pin to the first ones. */
-    pool->pinned = threads > 1 &&
-                   sched_getaffinity(0, sizeof pool->caller_mask, &pool->caller_mask) == 0 &&
-                   CPU_COUNT(&pool->caller_mask) == threads;
     start_workers(pool, threads);
-    if (pool->pinned) {
-        cpu_set_t one;
-        CPU_ZERO(&one);
-        CPU_SET(nth_cpu(&pool->caller_mask, 0), &one);
-        sched_setaffinity(0, sizeof one, &one);
-    }
     return pool;
 }
 
@@ -255,8 +225,6 @@ void rt_pool_close(rt_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (int i = 1; i < pool->threads; i++)
         pthread_join(pool->workers[i - 1].thread, NULL);
-    if (pool->pinned)
-        sched_setaffinity(0, sizeof pool->caller_mask, &pool->caller_mask);
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->done);
     pthread_mutex_destroy(&pool->lock);
