@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { SPIN_NS = 30000, SPIN_STEP = 32, MAX_THREADS = 1024 };
 #define MAX_TASKS ((int64_t)UINT32_MAX)
@@ -51,10 +52,9 @@ const int RT_ABI_SYMBOL = RT_ABI;
 int rt_cpu_count(void)
 {
     cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) != 0)
-        return 1;
-    int count = CPU_COUNT(&set);
-    return count < 1 ? 1 : count;
+    long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
+                                                             : sysconf(_SC_NPROCESSORS_ONLN);
+    return count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : (int)count;
 }
 
 static void relax(void)
