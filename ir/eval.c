@@ -92,7 +92,8 @@ static void eval_map(const Eval *e, const Node *x, double *out)
     for (int64_t i = 0, n = elems(e, &x->type.shape); i < n; i++) {
         double arg[EX_MAX_ARGS];
         for (int k = 0; k < x->n_in; k++)
-            arg[k] = eval_operand(e, x, k)[broadcast_from(e, &x->type.shape, eval_shape(e, x, k), i)];
+            arg[k] =
+                eval_operand(e, x, k)[broadcast_from(e, &x->type.shape, eval_shape(e, x, k), i)];
         out[i] = ex_eval(p, f, arg);
     }
     arena_free(scratch);
@@ -126,7 +127,8 @@ static void eval_matmul(const Eval *e, const Node *x, double *out)
     for (int64_t i = 0; i < m; i++)
         for (int64_t j = 0; j < l; j++)
             for (int64_t c = 0; c < inner; c++)
-                out[i * l + j] += a[ta ? c * m + i : i * inner + c] * b[tb ? j * inner + c : c * l + j];
+                out[i * l + j] +=
+                    a[ta ? c * m + i : i * inner + c] * b[tb ? j * inner + c : c * l + j];
 }
 
 /* ---- reductions ---- */

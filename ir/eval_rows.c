@@ -17,7 +17,8 @@ static void softmax_row(const double *in, double *out, int64_t size, int64_t str
     for (int64_t j = 0; j < size; j++)
         sum += exp(in[j * stride] - top);
     for (int64_t j = 0; j < size; j++)
-        out[j * stride] = logarithm ? in[j * stride] - top - log(sum) : exp(in[j * stride] - top) / sum;
+        out[j * stride] =
+            logarithm ? in[j * stride] - top - log(sum) : exp(in[j * stride] - top) / sum;
 }
 
 void eval_softmax(const Eval *e, const Node *x, double *out)

@@ -1,8 +1,9 @@
 /* ir/expr.c: the pool of scalar expressions, folding of constants, evaluation, substitution.
  *
  * Parsing, printing, simplification and derivatives are in expr_parse.c, expr_print.c,
- * expr_simplify.c and expr_diff.c. One function, `apply`, says what every operation computes; folding
- * and ex_eval both call it, so that a folded constant has the bits that evaluation would give.
+ * expr_simplify.c and expr_diff.c. One function, `apply`, says what every operation computes;
+ * folding and ex_eval both call it, so that a folded constant has the bits that evaluation would
+ * give.
  *
  * Ints wrap around; sums are taken in uint64_t, where that is defined. */
 #include "ir/expr_pool.h"
@@ -218,7 +219,8 @@ Ex ex_make(ExPool *p, ExNode x)
 /* All NaNs are one: their bits carry no meaning here. */
 Ex ex_num(ExPool *p, double x)
 {
-    return ex_make(p, (ExNode){.op = EX_NUM, .type = EXT_REAL, .u.num = isnan(x) ? (double)NAN : x});
+    return ex_make(p,
+                   (ExNode){.op = EX_NUM, .type = EXT_REAL, .u.num = isnan(x) ? (double)NAN : x});
 }
 
 Ex ex_int(ExPool *p, int64_t i)

@@ -1,11 +1,12 @@
 /* ir/expr_diff.c: derivatives of scalar expressions, and derivatives in terms of the output.
  *
  * One forward loop over handles: the derivative of a node from those of its operands. "Identically
- * zero" is no expression at all (none), so that zero terms are never made; nothing is dropped later.
- * Derivatives of functions are the texts of exfuncs.def. Branches are differentiated as written.
+ * zero" is no expression at all (none), so that zero terms are never made; nothing is dropped
+ * later. Derivatives of functions are the texts of exfuncs.def. Branches are differentiated as
+ * written.
  *
- * ex_in_output proves what it uses: that a condition on the argument's sign is the same condition on
- * the output's, by following the six classes of numbers (-inf, negative, 0, positive, inf, NaN)
+ * ex_in_output proves what it uses: that a condition on the argument's sign is the same condition
+ * on the output's, by following the six classes of numbers (-inf, negative, 0, positive, inf, NaN)
  * through the function, with underflow and overflow. */
 #include "ir/expr_pool.h"
 #include "ir/ir.h"
@@ -24,9 +25,10 @@ static Ex simp1(ExPool *p, ExOp op, Ex a) { return ex_simp(p, op, a, none, none)
 
 /* ---- products of derivatives ---- */
 
-/* Leaves of a tree of branches, and whether one of them is a mask's 0, 1 or -1. */
-typedef struct { int leaves; bool mask; } Branches;
-enum { MAX_BRANCHES = 8 };               /* larger trees are multiplied from outside */
+/* A tree of branches: how many leaves, how many of them are not 0, and whether one is a mask's 0, 1
+ * or -1. */
+typedef struct { int leaves, kept; bool mask; } Branches;
+enum { MAX_BRANCHES = 8, SMALL = 16 };
 
 static void count_branches(const ExPool *p, Ex e, Branches *b)
 {
@@ -39,30 +41,53 @@ static void count_branches(const ExPool *p, Ex e, Branches *b)
         return;
     }
     b->leaves++;
+    b->kept += !(x->op == EX_NUM && x->u.num == 0);
     b->mask = b->mask || (x->op == EX_NUM && (x->u.num == 0 || fabs(x->u.num) == 1));
 }
 
-static bool masked(const ExPool *p, Ex e)
+/* Counts down what is left of a limit by the nodes that the text of e shows. */
+static void count_shown(const ExPool *p, Ex e, int *left)
 {
-    Branches b = {0, false};
-    if (ex_op_of(p, e) == EX_SELECT)
-        count_branches(p, e, &b);
-    return b.mask && b.leaves <= MAX_BRANCHES;
+    if (ex_some(e) && --*left > 0)
+        for (int k = 0; k < 3; k++)
+            count_shown(p, ex_node(p, e)->in[k], left);
+}
+
+/* Should `factor` go into the branches of e? A large one may, if that does not repeat it: else
+ * texts would grow exponentially with the depth of expressions. */
+static bool takes(const ExPool *p, Ex e, Ex factor)
+{
+    Branches b = {0};
+    int left = SMALL;
+    if (ex_op_of(p, e) != EX_SELECT)
+        return false;
+    count_branches(p, e, &b);
+    if (!b.mask || b.leaves > MAX_BRANCHES)
+        return false;
+    count_shown(p, factor, &left);
+    return b.kept <= 1 || left > 0;
 }
 
 Ex ex_chain(ExPool *p, Ex g, Ex d)
 {
     if (ex_is_num(p, d, 0) || ex_is_num(p, g, 0))
         return ex_num(p, 0);
-    if (masked(p, d)) {
-        const ExNode x = *ex_node(p, d);
-        return ex_simp(p, EX_SELECT, x.in[0], ex_chain(p, g, x.in[1]), ex_chain(p, g, x.in[2]));
-    }
-    if (masked(p, g)) {
-        const ExNode x = *ex_node(p, g);
-        return ex_simp(p, EX_SELECT, x.in[0], ex_chain(p, x.in[1], d), ex_chain(p, x.in[2], d));
-    }
-    return simp2(p, EX_MUL, g, d);
+    bool into_d = takes(p, d, g);
+    if (!into_d && !takes(p, g, d))
+        return simp2(p, EX_MUL, g, d);
+    const ExNode x = *ex_node(p, into_d ? d : g);
+    Ex yes = into_d ? ex_chain(p, g, x.in[1]) : ex_chain(p, x.in[1], d);
+    Ex no = into_d ? ex_chain(p, g, x.in[2]) : ex_chain(p, x.in[2], d);
+    return ex_simp(p, EX_SELECT, x.in[0], yes, no);
+}
+
+/* du / v, in the branches of a masked du */
+static Ex divided(ExPool *p, Ex du, Ex v)
+{
+    if (ex_is_num(p, du, 0) || !takes(p, du, v))
+        return ex_is_num(p, du, 0) ? du : simp2(p, EX_DIV, du, v);
+    const ExNode x = *ex_node(p, du);
+    return ex_simp(p, EX_SELECT, x.in[0], divided(p, x.in[1], v), divided(p, x.in[2], v));
 }
 
 /* ---- derivatives ---- */
@@ -83,9 +108,7 @@ static Ex negated(ExPool *p, Ex a) { return ex_some(a) ? simp1(p, EX_NEG, a) : n
 /* u / v: du / v - u / v / v * dv */
 static Ex d_quotient(ExPool *p, Ex e, Ex v, Ex du, Ex dv)
 {
-    Ex a = none;
-    if (ex_some(du))
-        a = masked(p, du) ? times(p, simp2(p, EX_DIV, ex_num(p, 1), v), du) : simp2(p, EX_DIV, du, v);
+    Ex a = ex_some(du) ? divided(p, du, v) : none;
     Ex b = times(p, simp2(p, EX_DIV, e, v), dv);
     if (!ex_some(b))
         return a;

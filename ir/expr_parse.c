@@ -2,8 +2,8 @@
  *
  * Two steps, because a literal takes its type from its place: a tree with types that may be open,
  * from the leaves up; then nodes, from the root down, with the type that the place asks for (real
- * where it asks for none). Text is hostile: its length and its nesting are limited, chains of binary
- * operators are read by a loop. */
+ * where it asks for none). Text is hostile: its length and its nesting are limited, chains of
+ * binary operators are read by a loop. */
 #include "ir/expr_pool.h"
 #include "ir/ir.h"
 #include <errno.h>
@@ -62,8 +62,14 @@ static Tree *fail(Parser *ps, size_t at, const char *fmt, ...)
 /* ---- characters ---- */
 
 static bool is_digit(char c) { return c >= '0' && c <= '9'; }
-static bool is_alpha(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_'; }
-static bool is_hex(char c) { return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'); }
+static bool is_alpha(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
+}
+static bool is_hex(char c)
+{
+    return is_digit(c) || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
+}
 
 static char peek(Parser *ps)
 {
@@ -367,6 +373,15 @@ static Ex build(ExPool *p, const Tree *t, Kind place)
     return ex_op(p, t->op, in[0], in[1], in[2]);
 }
 
+/* What is read must be short enough to be read again after printing, which adds blanks and digits.
+ */
+static bool prints_short(Parser *ps, const ExPool *p, Ex e)
+{
+    enum { CERTAIN = MAX_TEXT / 8 };
+    return strlen(ps->text) <= CERTAIN || strlen(ex_print(ps->scratch, p, e)) <= MAX_TEXT ||
+           fail(ps, 0, "expression longer than %d characters when printed", (int)MAX_TEXT) != NULL;
+}
+
 Ex ex_parse(ExPool *p, const char *text, const char *const *names, char err[EX_ERR])
 {
     Parser ps = {.text = text, .names = names, .err = err};
@@ -380,6 +395,8 @@ Ex ex_parse(ExPool *p, const char *text, const char *const *names, char err[EX_E
     if (t && peek(&ps))
         t = unexpected(&ps, "an operator or the end");
     Ex e = t ? build(p, t, REAL) : (Ex){0};
+    if (t && !prints_short(&ps, p, e))
+        e = (Ex){0};
     arena_free(ps.scratch);
     return e;
 }

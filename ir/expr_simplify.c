@@ -1,9 +1,9 @@
 /* ir/expr_simplify.c: exact simplification, and stable forms.
  *
- * ex_simplify keeps every bit: x + 0 stays (it turns -0 into 0), 0 * x stays (NaN, infinity), nothing
- * is reassociated. One function per operation, `simp_*`, gets operands in normal form and returns
- * normal form or none for "no rule"; what a rule builds goes through `ex_simp` again, and every rule
- * makes the expression smaller or moves a sign to where it is looked for, so this ends.
+ * ex_simplify keeps every bit: x + 0 stays (it turns -0 into 0), 0 * x stays (NaN, infinity),
+ * nothing is reassociated. One function per operation, `simp_*`, gets operands in normal form and
+ * returns normal form or none for "no rule"; what a rule builds goes through `ex_simp` again, and
+ * every rule makes the expression smaller or moves a sign to where it is looked for, so this ends.
  *
  * ex_stable adds the forms that programs use against overflow and cancellation; each is an identity
  * of real numbers that holds at the infinities as well. */
@@ -128,7 +128,11 @@ static Ex simp_neg(ExPool *p, Ex a)
 
 static ExOp mirrored(ExOp op)
 {
-    return op == EX_LT ? EX_GT : op == EX_GT ? EX_LT : op == EX_LE ? EX_GE : op == EX_GE ? EX_LE : op;
+    return op == EX_LT   ? EX_GT
+           : op == EX_GT ? EX_LT
+           : op == EX_LE ? EX_GE
+           : op == EX_GE ? EX_LE
+                         : op;
 }
 
 static Ex simp_compare(ExPool *p, ExOp op, Ex a, Ex b)

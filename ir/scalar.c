@@ -1,7 +1,7 @@
 /* ir/scalar.c: the scalar expression of an elementwise node.
  *
- * The text comes from the op's row, or from attribute `f` of a `map`; names in it are the node's REAL
- * attributes, whose values are put in. What comes out reads the operands alone. */
+ * The text comes from the op's row, or from attribute `f` of a `map`; names in it are the node's
+ * REAL attributes, whose values are put in. What comes out reads the operands alone. */
 #include "ir/ir.h"
 
 /* Names of all REAL attributes. */

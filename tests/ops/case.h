@@ -1,7 +1,8 @@
-/* tests/ops/case.h: what the tests of ops share: elementwise cases, graphs with fed inputs, PyTorch's rows.
+/* tests/ops/case.h: what the tests of ops share: elementwise cases, graphs with fed inputs,
+ * PyTorch's rows.
  *
- * A new elementwise op needs one line in cases.h (an independent reference and where to try it) and, if
- * PyTorch has it, one in tests/fixtures/make_ops.py. */
+ * A new elementwise op needs one line in cases.h (an independent reference and where to try it)
+ * and, if PyTorch has it, one in tests/fixtures/make_ops.py. */
 #ifndef SEQC_TESTS_OPS_CASE_H
 #define SEQC_TESTS_OPS_CASE_H
 #include "ir/ir.h"
@@ -63,8 +64,13 @@ static inline const double *feed_state(void *ctx, State s)
 static inline const double *bench_run(Bench *b, Val v)
 {
     ir_return(b->g, "y", v);
-    EvalIn in = {.n = b->n, .input = feed_input, .state = feed_state, .scalar = feed_scalar, .ctx = b,
-                 .seed = b->seed, .step = b->step};
+    EvalIn in = {.n = b->n,
+                 .input = feed_input,
+                 .state = feed_state,
+                 .scalar = feed_scalar,
+                 .ctx = b,
+                 .seed = b->seed,
+                 .step = b->step};
     return ir_eval(b->g, &in, b->arena)[v.i];
 }
 
@@ -100,7 +106,8 @@ static inline void fill(double *x, int n, double lo, double hi)
         x[i] = number(&state, lo, hi);
 }
 
-/* Relative, with an absolute part for what PyTorch itself rounds away; NaN and infinities exactly. */
+/* Relative, with an absolute part for what PyTorch itself rounds away; NaN and infinities exactly.
+ */
 static inline bool near(double got, double wanted, double relative, double absolute)
 {
     if (isnan(got) || isnan(wanted))

@@ -1,8 +1,9 @@
-/* tests/ops/cases.h: an independent reference of every elementwise op, in double, and where to try it.
+/* tests/ops/cases.h: an independent reference of every elementwise op, in double, and where to try
+ * it.
  *
- * References use other formulas than ir/ops.def where there is one. `lo` and `hi` bound the arguments of
- * the comparison; finite differences keep away from `kink` (a value of a, or of a - b). The edges
- * (zeros, infinities, NaN) are PyTorch's, in torch_ops.txt. */
+ * References use other formulas than ir/ops.def where there is one. `lo` and `hi` bound the
+ * arguments of the comparison; finite differences keep away from `kink` (a value of a, or of a -
+ * b). The edges (zeros, infinities, NaN) are PyTorch's, in torch_ops.txt. */
 #ifndef SEQC_TESTS_OPS_CASES_H
 #define SEQC_TESTS_OPS_CASES_H
 #include "tests/ops/case.h"
@@ -11,10 +12,10 @@ typedef double Reference(const double *x, const double *attr);
 typedef struct MapCase {
     Reference *ref;
     double lo, hi;
-    double attr[2][2];                   /* two choices of the REAL attributes, in the table's order */
+    double attr[2][2]; /* two choices of the REAL attributes, in the table's order */
     enum { SMOOTH, KINK_A, KINK_DIFFERENCE } kink;
     const char *without_torch;           /* why torch_ops.txt has no row; else null */
-    double torch_error;                  /* absolute: what PyTorch's own formula loses by cancellation */
+    double torch_error; /* absolute: what PyTorch's own formula loses by cancellation */
     bool zero_unsigned;                  /* PyTorch's zero has the other sign */
 } MapCase;
 
@@ -55,7 +56,8 @@ REF(map, a * a + b)
 static const MapCase map_case[OP_COUNT] = {
     [OP_relu] = {ref_relu, -4, 4, .kink = KINK_A, .zero_unsigned = true},
     [OP_leaky_relu] = {ref_leaky_relu, -4, 4, {{0.01}, {0.3}}, .kink = KINK_A},
-    [OP_elu] = {ref_elu, -4, 4, {{1}, {1.5}}, .kink = KINK_A, .torch_error = 2e-16, .zero_unsigned = true},
+    [OP_elu] =
+        {ref_elu, -4, 4, {{1}, {1.5}}, .kink = KINK_A, .torch_error = 2e-16, .zero_unsigned = true},
     [OP_sigmoid] = {ref_sigmoid, -6, 6},
     [OP_tanh] = {ref_tanh, -4, 4},
     [OP_gelu] = {ref_gelu, -4, 4},

@@ -1,8 +1,8 @@
 /* tests/ops/test_grad.c: the gradients that passes/differentiate.c builds, op by op.
  *
- * A graph `grad` of one op on input "x" (and states) is differentiated as text would be; d_input and the
- * states' d_… are compared with central differences of the interpreter, and for elementwise ops at the
- * edges with PyTorch. Elementwise ops need no line here; any other op with a gradient rule does. */
+ * A graph `grad` of one op on input "x" (and states) is differentiated; d_input and the states' d_…
+ * are compared with central differences of the interpreter, and for elementwise ops at the edges
+ * with PyTorch. Elementwise ops need no line here; any other op with a gradient rule does. */
 #include "passes/passes.h"
 #include "tests/ops/cases.h"
 
@@ -23,7 +23,8 @@ typedef Val Build(Graph *g, int variant);
 static Val build_reshape(Graph *g, int variant)
 {
     Val x = x_input(g, TYPE(DT_f64, -1, 2, 3));
-    return variant ? (Val){0} : ir_add_typed(g, OP_reshape, (Loc){0}, TYPE(DT_f64, -1, 6), &x, 1, NULL, 0);
+    return variant ? (Val){0}
+                   : ir_add_typed(g, OP_reshape, (Loc){0}, TYPE(DT_f64, -1, 6), &x, 1, NULL, 0);
 }
 
 static Val build_relayout(Graph *g, int variant)
@@ -39,14 +40,15 @@ static Val build_expand(Graph *g, int variant)
     Val x = x_input(g, variant ? TYPE(DT_f64, -1, 1, 2) : TYPE(DT_f64, 2, 1));
     if (variant > 1)
         return (Val){0};
-    return ir_add_typed(g, OP_expand, (Loc){0}, variant ? TYPE(DT_f64, -1, 4, 2) : TYPE(DT_f64, -1, 2, 3), &x, 1,
-                        NULL, 0);
+    return ir_add_typed(g, OP_expand, (Loc){0},
+                        variant ? TYPE(DT_f64, -1, 4, 2) : TYPE(DT_f64, -1, 2, 3), &x, 1, NULL, 0);
 }
 
 /* Operands that are broadcast, one that is used twice, one that nothing depends on. */
 static Val build_map(Graph *g, int variant)
 {
-    static const char *const f[] = {"a*b*c + a*d", "a > 0.5 ? b*c : d - a", "exp(a*b)/(1.5 + sigmoid(c)) + floor(d)"};
+    static const char *const f[] = {"a*b*c + a*d", "a > 0.5 ? b*c : d - a",
+                                    "exp(a*b)/(1.5 + sigmoid(c)) + floor(d)"};
     if (variant >= COUNT(f))
         return (Val){0};
     Val x = x_input(g, TYPE(DT_f64, -1, 2, 3));
@@ -101,7 +103,10 @@ static Val build_over_axis(Graph *g, Op op, int variant)
 }
 
 static Val build_softmax(Graph *g, int variant) { return build_over_axis(g, OP_softmax, variant); }
-static Val build_log_softmax(Graph *g, int variant) { return build_over_axis(g, OP_log_softmax, variant); }
+static Val build_log_softmax(Graph *g, int variant)
+{
+    return build_over_axis(g, OP_log_softmax, variant);
+}
 
 /* Indices, then probabilities that are a parameter themselves; mean, then total. */
 static Val build_class_loss(Graph *g, Op op, int variant)
@@ -115,14 +120,25 @@ static Val build_class_loss(Graph *g, Op op, int variant)
     return ir_add(g, op, (Loc){0}, in, 2, &attr, variant % 2);
 }
 
-static Val build_cross_entropy(Graph *g, int variant) { return build_class_loss(g, OP_cross_entropy, variant); }
+static Val build_cross_entropy(Graph *g, int variant)
+{
+    return build_class_loss(g, OP_cross_entropy, variant);
+}
 static Val build_nll(Graph *g, int variant) { return build_class_loss(g, OP_nll, variant); }
 
 static Build *const build[OP_COUNT] = {
-    [OP_reshape] = build_reshape, [OP_relayout] = build_relayout, [OP_expand] = build_expand,
-    [OP_map] = build_map, [OP_linear] = build_linear, [OP_matmul] = build_matmul, [OP_sum] = build_sum,
-    [OP_mean] = build_mean, [OP_softmax] = build_softmax, [OP_log_softmax] = build_log_softmax,
-    [OP_cross_entropy] = build_cross_entropy, [OP_nll] = build_nll,
+    [OP_reshape] = build_reshape,
+    [OP_relayout] = build_relayout,
+    [OP_expand] = build_expand,
+    [OP_map] = build_map,
+    [OP_linear] = build_linear,
+    [OP_matmul] = build_matmul,
+    [OP_sum] = build_sum,
+    [OP_mean] = build_mean,
+    [OP_softmax] = build_softmax,
+    [OP_log_softmax] = build_log_softmax,
+    [OP_cross_entropy] = build_cross_entropy,
+    [OP_nll] = build_nll,
 };
 
 static const char *const grad_rule[OP_COUNT] = {
@@ -265,8 +281,9 @@ static void compare(Case *c, Value *v)
         size = fmax(size, fabs(wanted[i]));
     }
     for (int i = 0; i < n; i++)
-        ck_assert_msg(fabs(got[i] - wanted[i]) <= 1e-7 * (size + 1), "%s: %s[%d] = %.12g, differences say %.12g",
-                      c->name, name, i, got[i], wanted[i]);
+        ck_assert_msg(fabs(got[i] - wanted[i]) <= 1e-7 * (size + 1),
+                      "%s: %s[%d] = %.12g, differences say %.12g", c->name, name, i, got[i],
+                      wanted[i]);
 }
 
 /* Everything real but the cotangent is compared. */
@@ -312,7 +329,8 @@ START_TEST(other_gradients_match_differences)
     for (int op = OP_NONE + 1; op < OP_COUNT; op++) {
         bool rule = strcmp(grad_rule[op], "leaf") != 0 && strcmp(grad_rule[op], "none") != 0;
         ck_assert_msg(!rule || build[op] || ir_op[op].kind == KIND_MAP,
-                      "%s has a gradient rule and no case in tests/ops/test_grad.c", ir_op[op].name);
+                      "%s has a gradient rule and no case in tests/ops/test_grad.c",
+                      ir_op[op].name);
         for (int variant = 0; build[op]; variant++) {
             Case c;
             Graph *g = case_new(&c, ir_op[op].name, BATCH);
@@ -348,7 +366,7 @@ START_TEST(elementwise_gradients_match_pytorch)
         Op op = op_named(r.op);
         derive(&c, g, build_elementwise(g, op, r.attr), false);
         give_values(&c, g, 0, 1);
-        const double relative = op == OP_bce ? 1e-8 : 1e-10;   /* PyTorch's 1e-12 there is a float */
+        const double relative = op == OP_bce ? 1e-8 : 1e-10; /* PyTorch's 1e-12 there is a float */
         for (int i = 0; i < 2; i++) {
             value_named(&c, "x")->x[i] = r.in[0];
             value_named(&c, "cotangent")->x[i] = 1;
@@ -359,8 +377,9 @@ START_TEST(elementwise_gradients_match_pytorch)
             int n;
             const double *d = result(&c, c.derived, k ? "d_b" : "d_input", &n);
             for (int i = 0; i < n && comparable(&r, k); i++)
-                ck_assert_msg(near(d[i], r.d[k], relative, 2e-16), "%s(%g, %g): %s = %.15g, PyTorch has %.15g", r.op,
-                              r.in[0], r.in[1], k ? "d_b" : "d_input", d[i], r.d[k]);
+                ck_assert_msg(near(d[i], r.d[k], relative, 2e-16),
+                              "%s(%g, %g): %s = %.15g, PyTorch has %.15g", r.op, r.in[0], r.in[1],
+                              k ? "d_b" : "d_input", d[i], r.d[k]);
         }
         case_free(&c);
     }

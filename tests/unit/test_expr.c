@@ -1,106 +1,7 @@
-/* tests/unit/test_expr.c: scalar expressions: text and back, exact simplification, derivatives.
- *
- * Tables say what people should see; random expressions say what must hold for all: text reads back to
- * the same handle, simplification changes no bit, derivatives agree with finite differences. */
+/* tests/unit/test_expr.c: scalar expressions, by tables: what people should see, what is refused, what
+ * simplifies, what derivatives look like. What must hold for all is in test_expr_random.c. */
 #define _POSIX_C_SOURCE 200809L
-#include "ir/expr.h"
-#include <check.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-
-#define COUNT(array) (int)(sizeof(array) / sizeof *(array))
-
-static Arena *arena;
-static ExPool *pool;
-
-static void setup(void)
-{
-    arena = arena_new();
-    pool = ex_pool(arena);
-}
-
-static void teardown(void)
-{
-    arena_free(arena);
-}
-
-static const char *const names[] = {"slope", "alpha", NULL};
-
-static Ex parsed(const char *text)
-{
-    char err[EX_ERR];
-    Ex e = ex_parse(pool, text, names, err);
-    ck_assert_msg(e.i != 0, "'%s': %s", text, err);
-    return e;
-}
-
-static const char *shown(Ex e)
-{
-    return e.i ? ex_print(arena, pool, e) : "none";
-}
-
-static bool same_bits(double x, double y)
-{
-    return (isnan(x) && isnan(y)) || memcmp(&x, &y, sizeof x) == 0;
-}
-
-static const double extremes[] = {0.0, -0.0, 1, -1, 0.5, -0.5, 2, 3.75, -7.25, 1e-300, -1e-300, 5e-324,
-                                  -5e-324, 1e300, -1e300, 700, -700, 40, -40, INFINITY, -INFINITY, NAN};
-
-/* ---- numbers that look random ---- */
-
-static uint64_t state = 88172645463325252u;
-
-static uint64_t draw(uint64_t below)
-{
-    state ^= state << 13;
-    state ^= state >> 7;
-    state ^= state << 17;
-    return state % below;
-}
-
-static Ex leaf(ExType t)
-{
-    static const double reals[] = {0, -0.0, 1, -1, 2, 0.5, -3, 0.1, 1e15, 1e-9, 1e300, INFINITY, NAN};
-    if (t == EXT_REAL && draw(3))
-        return ex_arg(pool, (int)draw(3));
-    if (t == EXT_REAL)
-        return ex_num(pool, reals[draw(COUNT(reals))]);
-    if (t == EXT_BOOL)
-        return parsed(draw(2) ? "a < b" : draw(2) ? "c != 0" : "true");
-    static const char *const ints[] = {"int(a)", "int(3)", "int(-2)", "int(9e18)", "int(-1e30)", "int(b)"};
-    return parsed(ints[draw(COUNT(ints))]);
-}
-
-/* Any expression that the language has, of that type. */
-static Ex any(ExType t, int depth)
-{
-    Ex none = {0};
-    if (depth == 0 || draw(8) == 0)
-        return leaf(t);
-    if (draw(6) == 0)
-        return ex_op(pool, EX_SELECT, any(EXT_BOOL, depth - 1), any(t, depth - 1), any(t, depth - 1));
-    if (t == EXT_BOOL) {
-        if (draw(2))
-            return draw(3) ? ex_op(pool, draw(2) ? EX_AND : EX_OR, any(t, depth - 1), any(t, depth - 1), none)
-                           : ex_op(pool, EX_NOT, any(t, depth - 1), none, none);
-        ExType in = draw(3) ? EXT_REAL : EXT_INT;
-        return ex_op(pool, (ExOp)(EX_LT + draw(6)), any(in, depth - 1), any(in, depth - 1), none);
-    }
-    if (draw(6) == 0)
-        return t == EXT_INT ? ex_op(pool, EX_TO_INT, any(EXT_REAL, depth - 1), none, none)
-                            : ex_op(pool, EX_TO_REAL, any(EXT_INT, depth - 1), none, none);
-    if (draw(6) == 0)
-        return ex_op(pool, EX_NEG, any(t, depth - 1), none, none);
-    if (t == EXT_REAL && draw(3) == 0) {
-        int fn = (int)draw(EX_COUNT - EX_exp);
-        Ex b = ex_fn_arity[fn] == 2 ? any(t, depth - 1) : none;
-        return ex_op(pool, (ExOp)(EX_exp + fn), any(t, depth - 1), b, none);
-    }
-    return ex_op(pool, (ExOp)(EX_ADD + draw(t == EXT_REAL ? 4 : 3)), any(t, depth - 1), any(t, depth - 1), none);
-}
+#include "tests/unit/expr_test.h"
 
 /* ---- text ---- */
 
@@ -144,7 +45,8 @@ START_TEST(prints_canonically)
         {"2 * 3 + a", "6 + a"},
         {"1 / 2 + a", "0.5 + a"},
         {"real(a < b ? 1 : 2)", "real(a < b ? 1 : 2)"},
-        {"(a < b ? 9223372036854775807 : 2) == int(a)", "(a < b ? 9223372036854775807 : 2) == int(a)"},
+        {"(a < b ? 9223372036854775807 : 2) == int(a)", "(a < b ? 9223372036854775807 : 2) == "
+                                                        "int(a)"},
         {"9007199254740993 * a", "9007199254740992*a"},
     };
     for (int i = 0; i < COUNT(rows); i++) {
@@ -197,7 +99,8 @@ START_TEST(refuses_with_a_place)
     };
     for (int i = 0; i < COUNT(rows); i++) {
         char err[EX_ERR];
-        ck_assert_msg(!ex_parse(pool, rows[i][0], names, err).i, "'%s' must be refused", rows[i][0]);
+        ck_assert_msg(!ex_parse(pool, rows[i][0], names, err).i, "'%s' must be refused",
+                      rows[i][0]);
         ck_assert_str_eq(err, rows[i][1]);
     }
 }
@@ -206,7 +109,9 @@ END_TEST
 /* n times open, then middle, then n times close. */
 static char *nested(int n, const char *open, const char *middle, const char *close)
 {
-    char *s = arena_alloc(arena, (size_t)n * (strlen(open) + strlen(close)) + strlen(middle) + 1, 1), *at = s;
+    char *s =
+             arena_alloc(arena, (size_t)n * (strlen(open) + strlen(close)) + strlen(middle) + 1, 1),
+         *at = s;
     for (int i = 0; i < n; i++)
         at = stpcpy(at, open);
     at = stpcpy(at, middle);
@@ -224,56 +129,11 @@ START_TEST(limits_nesting_and_length)
     ck_assert(!ex_parse(pool, nested(1000, "-", "a", ""), NULL, err).i);
     ck_assert(!ex_parse(pool, nested(500, "a<b?a:", "a", ""), NULL, err).i);
     ck_assert(!ex_parse(pool, nested(1000, "abs(", "a", ")"), NULL, err).i);
-    ck_assert(ex_parse(pool, nested(2000, "a+", "a", ""), NULL, err).i);
+    ck_assert(ex_parse(pool, nested(1000, "a+", "a", ""), NULL, err).i);
+    ck_assert(!ex_parse(pool, nested(2000, "a+", "a", ""), NULL, err).i);
+    ck_assert_str_eq(err, "column 1: expression longer than 4096 characters when printed");
     ck_assert(!ex_parse(pool, nested(3000, "a+", "a", ""), NULL, err).i);
     ck_assert_str_eq(err, "column 4097: expression longer than 4096 characters");
-}
-END_TEST
-
-START_TEST(random_text_reads_back)
-{
-    for (int i = 0; i < 20000; i++) {
-        if (i % 500 == 0) {
-            teardown();
-            setup();
-        }
-        char err[EX_ERR];
-        Ex e = any((ExType)draw(3), 5);
-        const char *text = shown(e);
-        if (strlen(text) > 4000)
-            continue;
-        Ex again = ex_parse(pool, text, names, err);
-        ck_assert_msg(again.i == e.i, "%s reads back as %s (%s)", text, shown(again), err);
-    }
-}
-END_TEST
-
-/* Broken text is refused or read, and what is read can be printed and read again. */
-START_TEST(survives_hostile_text)
-{
-    static const char alphabet[] = "ab01.,()?:<>=!&|+-*/ eExpmaxint\x80\xff\n";
-    for (int i = 0; i < 60000; i++) {
-        if (i % 500 == 0) {
-            teardown();
-            setup();
-        }
-        char text[512], err[EX_ERR];
-        if (i % 2) {
-            snprintf(text, sizeof text, "%.500s", shown(any(EXT_REAL, 4)));
-            for (uint64_t k = draw(4) + 1; k > 0; k--)
-                text[draw(strlen(text))] = alphabet[draw(sizeof alphabet - 1)];
-        } else {
-            size_t n = draw(40);
-            for (size_t k = 0; k < n; k++)
-                text[k] = alphabet[draw(sizeof alphabet - 1)];
-            text[n] = 0;
-        }
-        Ex e = ex_parse(pool, text, names, err);
-        if (e.i)
-            ck_assert_uint_eq(parsed(shown(e)).i, e.i);
-        else
-            ck_assert_msg(strncmp(err, "column ", 7) == 0, "'%s': %s", text, err);
-    }
 }
 END_TEST
 
@@ -282,56 +142,79 @@ END_TEST
 START_TEST(simplifies_exactly)
 {
     static const char *const rows[][2] = {
-        {"a * 1", "a"}, {"1 * a", "a"}, {"a / 1", "a"}, {"a - 0", "a"}, {"a + -0.0", "a"},
-        {"-0.0 + a", "a"}, {"--a", "a"}, {"-a * -b", "a*b"}, {"a - -b", "a + b"}, {"a + -b", "a - b"},
-        {"-a + b", "b - a"}, {"a * -1", "-a"}, {"a / -1", "-a"}, {"-0.0 - a", "-a"}, {"a - -3", "a + 3"},
-        {"a + -3", "a - 3"}, {"a + a", "2*a"}, {"-a - a", "-2*a"}, {"a / 4", "a*0.25"}, {"-(a * 3)", "a*-3"},
-        {"-a * 3", "a*-3"}, {"abs(-a)", "abs(a)"}, {"pow(a, 1)", "a"}, {"max(a, a)", "a"},
-        {"a < b ? c : c", "c"}, {"1 < 2 ? a : b", "a"}, {"!(!(a < b)) ? a : b", "a < b ? a : b"},
-        {"!(a < b) ? a : b", "a < b ? b : a"}, {"a < b ? a < b ? a : b : c", "a < b ? a : c"},
-        {"a < b ? a : a < b ? b : c", "a < b ? a : c"}, {"(a < b ? a + (a < b ? 1 : 2) : c)", "a < b ? a + 1 : c"},
-        {"0 < a ? a : b", "a > 0 ? a : b"}, {"!(a == b) ? a : b", "a != b ? a : b"},
-        {"a < b && 1 < 2 ? a : b", "a < b ? a : b"}, {"2 * 3 * a", "6*a"}, {"exp(0) * a", "a"},
+        {"a * 1", "a"},
+        {"1 * a", "a"},
+        {"a / 1", "a"},
+        {"a - 0", "a"},
+        {"a + -0.0", "a"},
+        {"-0.0 + a", "a"},
+        {"--a", "a"},
+        {"-a * -b", "a*b"},
+        {"a - -b", "a + b"},
+        {"a + -b", "a - b"},
+        {"-a + b", "b - a"},
+        {"a * -1", "-a"},
+        {"a / -1", "-a"},
+        {"-0.0 - a", "-a"},
+        {"a - -3", "a + 3"},
+        {"a + -3", "a - 3"},
+        {"a + a", "2*a"},
+        {"-a - a", "-2*a"},
+        {"a / 4", "a*0.25"},
+        {"-(a * 3)", "a*-3"},
+        {"-a * 3", "a*-3"},
+        {"abs(-a)", "abs(a)"},
+        {"pow(a, 1)", "a"},
+        {"max(a, a)", "a"},
+        {"a < b ? c : c", "c"},
+        {"1 < 2 ? a : b", "a"},
+        {"!(!(a < b)) ? a : b", "a < b ? a : b"},
+        {"!(a < b) ? a : b", "a < b ? b : a"},
+        {"a < b ? a < b ? a : b : c", "a < b ? a : c"},
+        {"a < b ? a : a < b ? b : c", "a < b ? a : c"},
+        {"(a < b ? a + (a < b ? 1 : 2) : c)", "a < b ? a + 1 : c"},
+        {"0 < a ? a : b", "a > 0 ? a : b"},
+        {"!(a == b) ? a : b", "a != b ? a : b"},
+        {"a < b && 1 < 2 ? a : b", "a < b ? a : b"},
+        {"2 * 3 * a", "6*a"},
+        {"exp(0) * a", "a"},
         /* what stays: it would lose a NaN, an infinity, a -0 or a bit */
-        {"a + 0", "a + 0"}, {"0 * a", "0*a"}, {"a * 0", "a*0"}, {"a - a", "a - a"}, {"a / a", "a/a"},
-        {"0 - a", "0 - a"}, {"-(a - b)", "-(a - b)"}, {"a / 3", "a/3"}, {"a + b - b", "a + b - b"},
-        {"a * 3 / 3", "a*3/3"}, {"!(a < b) ? 1 : 2", "a < b ? 2 : 1"}, {"a == a ? a : b", "a == a ? a : b"},
-        {"log(1 + a)", "log(1 + a)"}, {"2 * (3 * a)", "2*(3*a)"}, {"sqrt(a * a)", "sqrt(a*a)"},
+        {"a + 0", "a + 0"},
+        {"0 * a", "0*a"},
+        {"a * 0", "a*0"},
+        {"a - a", "a - a"},
+        {"a / a", "a/a"},
+        {"0 - a", "0 - a"},
+        {"-(a - b)", "-(a - b)"},
+        {"a / 3", "a/3"},
+        {"a + b - b", "a + b - b"},
+        {"a * 3 / 3", "a*3/3"},
+        {"!(a < b) ? 1 : 2", "a < b ? 2 : 1"},
+        {"a == a ? a : b", "a == a ? a : b"},
+        {"log(1 + a)", "log(1 + a)"},
+        {"2 * (3 * a)", "2*(3*a)"},
+        {"sqrt(a * a)", "sqrt(a*a)"},
     };
     for (int i = 0; i < COUNT(rows); i++)
         ck_assert_str_eq(shown(ex_simplify(pool, parsed(rows[i][0]))), rows[i][1]);
 }
 END_TEST
 
-START_TEST(simplification_changes_no_bit)
-{
-    for (int i = 0; i < 4000; i++) {
-        if (i % 500 == 0) {
-            teardown();
-            setup();
-        }
-        Ex e = any((ExType)draw(3), 4), s = ex_simplify(pool, e);
-        ck_assert_msg(ex_simplify(pool, s).i == s.i, "%s is not final", shown(s));
-        for (int k = 0; k < 60; k++) {
-            double arg[3];
-            for (int j = 0; j < 3; j++)
-                arg[j] = extremes[draw(COUNT(extremes))];
-            double x = ex_eval(pool, e, arg), y = ex_eval(pool, s, arg);
-            ck_assert_msg(same_bits(x, y), "%s = %a, but %s = %a at %g %g %g", shown(e), x, shown(s), y,
-                          arg[0], arg[1], arg[2]);
-        }
-    }
-}
-END_TEST
-
 START_TEST(stable_forms)
 {
     static const char *const rows[][2] = {
-        {"log(1 + exp(a))", "-logsigmoid(-a)"}, {"log1p(exp(a))", "-logsigmoid(-a)"},
-        {"log(1 + a)", "log1p(a)"}, {"log(1 - a)", "log1p(-a)"}, {"1 / (1 + exp(-a))", "sigmoid(a)"},
-        {"1 / (exp(a) + 1)", "sigmoid(-a)"}, {"exp(a) / (1 + exp(a))", "sigmoid(a)"},
-        {"a / (1 + exp(-a))", "a*sigmoid(a)"}, {"exp(a) - 1", "expm1(a)"}, {"log(sigmoid(a))", "logsigmoid(a)"},
-        {"log(1 - sigmoid(a))", "logsigmoid(-a)"}, {"a * 3 / 3", "a"},
+        {"log(1 + exp(a))", "-logsigmoid(-a)"},
+        {"log1p(exp(a))", "-logsigmoid(-a)"},
+        {"log(1 + a)", "log1p(a)"},
+        {"log(1 - a)", "log1p(-a)"},
+        {"1 / (1 + exp(-a))", "sigmoid(a)"},
+        {"1 / (exp(a) + 1)", "sigmoid(-a)"},
+        {"exp(a) / (1 + exp(a))", "sigmoid(a)"},
+        {"a / (1 + exp(-a))", "a*sigmoid(a)"},
+        {"exp(a) - 1", "expm1(a)"},
+        {"log(sigmoid(a))", "logsigmoid(a)"},
+        {"log(1 - sigmoid(a))", "logsigmoid(-a)"},
+        {"a * 3 / 3", "a"},
         {"(exp(a) - exp(-a)) / (exp(a) + exp(-a))", "tanh(a)"},
     };
     for (int i = 0; i < COUNT(rows); i++) {
@@ -339,8 +222,8 @@ START_TEST(stable_forms)
         ck_assert_str_eq(shown(s), rows[i][1]);
         for (double a = -3; a < 3; a += 0.37) {
             double x = ex_eval(pool, e, &a), y = ex_eval(pool, s, &a);
-            ck_assert_msg((isnan(x) && isnan(y)) || fabs(x - y) <= 1e-13 * (1 + fabs(x)), "%s at %g: %g %g",
-                          rows[i][0], a, x, y);
+            ck_assert_msg((isnan(x) && isnan(y)) || fabs(x - y) <= 1e-13 * (1 + fabs(x)),
+                          "%s at %g: %g %g", rows[i][0], a, x, y);
         }
     }
     double far[] = {1e3, -1e3, 1e300, -1e300};
@@ -364,13 +247,17 @@ START_TEST(derivatives_read_well)
         {"a > 0 ? a : 0.01*a", "a > 0 ? 1 : 0.01", "a > 0 ? b : b*0.01", "c > 0 ? 1 : 0.01"},
         {"a > 0 ? a : 1.5*expm1(a)", "a > 0 ? 1 : 1.5*(expm1(a) + 1)",
          "a > 0 ? b : b*(1.5*(expm1(a) + 1))", "c > 0 ? 1 : c + 1.5"},
-        {"a > 0 ? a : expm1(a)", "a > 0 ? 1 : expm1(a) + 1", "a > 0 ? b : b*(expm1(a) + 1)", "c > 0 ? 1 : c + 1"},
-        {"sigmoid(a)", "sigmoid(a)*(1 - sigmoid(a))", "b*(sigmoid(a)*(1 - sigmoid(a)))", "c*(1 - c)"},
-        {"1/(1 + exp(-a))", "sigmoid(a)*(1 - sigmoid(a))", "b*(sigmoid(a)*(1 - sigmoid(a)))", "c*(1 - c)"},
+        {"a > 0 ? a : expm1(a)", "a > 0 ? 1 : expm1(a) + 1", "a > 0 ? b : b*(expm1(a) + 1)",
+         "c > 0 ? 1 : c + 1"},
+        {"sigmoid(a)", "sigmoid(a)*(1 - sigmoid(a))", "b*(sigmoid(a)*(1 - sigmoid(a)))",
+         "c*(1 - c)"},
+        {"1/(1 + exp(-a))", "sigmoid(a)*(1 - sigmoid(a))", "b*(sigmoid(a)*(1 - sigmoid(a)))",
+         "c*(1 - c)"},
         {"tanh(a)", "1 - tanh(a)*tanh(a)", "b*(1 - tanh(a)*tanh(a))", "1 - c*c"},
         {"exp(a)", "exp(a)", "b*exp(a)", "c"},
         {"-a", "-1", "-b", "-1"},
-        {"a*2 > 20 ? a : log1p(exp(a*2))/2", "a*2 > 20 ? 1 : sigmoid(a*2)", "a*2 > 20 ? b : b*sigmoid(a*2)", "none"},
+        {"a*2 > 20 ? a : log1p(exp(a*2))/2", "a*2 > 20 ? 1 : sigmoid(a*2)",
+         "a*2 > 20 ? b : b*sigmoid(a*2)", "none"},
         {"a*sigmoid(a)", "sigmoid(a) + a*(sigmoid(a)*(1 - sigmoid(a)))", NULL, "none"},
         {"abs(a)", "sign(a)", "b*sign(a)", "none"},
         {"a > 0 ? a : -0.5*a", "a > 0 ? 1 : -0.5", NULL, "none"},
@@ -388,7 +275,8 @@ START_TEST(derivatives_read_well)
             ck_assert_str_eq(shown(ex_chain(pool, ex_arg(pool, 1), d)), rows[i][2]);
         ck_assert_str_eq(shown(ex_in_output(pool, e, d, 0, 2)), rows[i][3]);
     }
-    ck_assert_str_eq(shown(ex_diff(pool, parsed("(1 - b)*a - logsigmoid(a)"), 0)), "sigmoid(a) - b");
+    ck_assert_str_eq(shown(ex_diff(pool, parsed("(1 - b)*a - logsigmoid(a)"), 0)), "sigmoid(a) - "
+                                                                                   "b");
     ck_assert_str_eq(shown(ex_diff(pool, parsed("b/a"), 0)), "-(b/a/a)");
     ck_assert_str_eq(shown(ex_diff(pool, parsed("(a - b)*(a - b)"), 1)), "-2*(a - b)");
 }
@@ -397,9 +285,16 @@ END_TEST
 /* The form in the output has the derivative's values, at extremes too. */
 START_TEST(output_form_is_equal)
 {
-    static const char *const rows[] = {"a <= 0 ? 0 : a", "a > 0 ? a : 0.01*a", "a > 0 ? a : 1.5*expm1(a)",
-                                       "a > 0 ? a : expm1(a)", "sigmoid(a)", "tanh(a)", "exp(a)", "sqrt(a)",
-                                       "a > 0 ? a : tanh(a)", "a > 0 ? a : 0"};
+    static const char *const rows[] = {"a <= 0 ? 0 : a",
+                                       "a > 0 ? a : 0.01*a",
+                                       "a > 0 ? a : 1.5*expm1(a)",
+                                       "a > 0 ? a : expm1(a)",
+                                       "sigmoid(a)",
+                                       "tanh(a)",
+                                       "exp(a)",
+                                       "sqrt(a)",
+                                       "a > 0 ? a : tanh(a)",
+                                       "a > 0 ? a : 0"};
     for (int i = 0; i < COUNT(rows); i++) {
         Ex f = parsed(rows[i]), d = ex_diff(pool, f, 0), o = ex_in_output(pool, f, d, 0, 2);
         ck_assert_msg(o.i && !(ex_args_used(pool, o) & 1), "%s has no form in its output", rows[i]);
@@ -407,54 +302,22 @@ START_TEST(output_form_is_equal)
             double a = k < COUNT(extremes) ? extremes[k] : (k - 120) / 9.0;
             double arg[3] = {a, 0, ex_eval(pool, f, &a)};
             double x = ex_eval(pool, d, arg), y = ex_eval(pool, o, arg);
-            ck_assert_msg(same_bits(x, y) || fabs(x - y) <= 4e-16 * (1 + fabs(x)), "%s at %g: %a, but %s = %a",
-                          rows[i], a, x, shown(o), y);
+            ck_assert_msg(same_bits(x, y) || fabs(x - y) <= 4e-16 * (1 + fabs(x)),
+                          "%s at %g: %a, but %s = %a", rows[i], a, x, shown(o), y);
         }
     }
 }
 END_TEST
 
-/* A smooth expression of a and b whose values stay small. */
-static Ex smooth(int depth)
+/* Derivatives of deep expressions stay polynomial in text and time: none doubles with every level.
+ */
+START_TEST(derivatives_stay_small)
 {
-    static const ExOp fns[] = {EX_sigmoid, EX_logsigmoid, EX_tanh, EX_erf, EX_sin, EX_cos};
-    Ex none = {0};
-    if (depth == 0)
-        return draw(4) ? ex_arg(pool, (int)draw(2)) : ex_num(pool, (double)draw(9) / 4 - 1);
-    uint64_t k = draw(7);
-    if (k < 3)
-        return ex_op(pool, (ExOp)(EX_ADD + k), smooth(depth - 1), smooth(depth - 1), none);
-    if (k == 3)
-        return ex_op(pool, EX_DIV, smooth(depth - 1),
-                     ex_op(pool, EX_ADD, ex_num(pool, 1.5), ex_op(pool, EX_sigmoid, smooth(depth - 1), none, none),
-                           none), none);
-    Ex in = ex_op(pool, fns[draw(COUNT(fns))], smooth(depth - 1), none, none);
-    if (k == 4)
-        return ex_op(pool, EX_exp, in, none, none);
-    if (k == 5)
-        return ex_op(pool, EX_log1p, ex_op(pool, EX_exp, in, none, none), none, none);
-    return in;
-}
-
-START_TEST(derivatives_agree_with_differences)
-{
-    for (int i = 0; i < 3000; i++) {
-        if (i % 100 == 0) {
-            teardown();
-            setup();
-        }
-        Ex e = smooth(4);
-        for (int k = 0; k < 2; k++) {
-            double at[2] = {(double)draw(401) / 200 - 1, (double)draw(401) / 200 - 1}, h = 1e-5;
-            double up[2] = {at[0], at[1]}, down[2] = {at[0], at[1]};
-            up[k] += h;
-            down[k] -= h;
-            double wanted = (ex_eval(pool, e, up) - ex_eval(pool, e, down)) / (2 * h);
-            double got = ex_eval(pool, ex_diff(pool, e, k), at);
-            double size = 1 + fabs(ex_eval(pool, e, at));
-            ck_assert_msg(fabs(got - wanted) <= 1e-6 * (size + fabs(wanted)), "%s by %c at %g %g: %.12g, not %.12g",
-                          shown(e), 'a' + k, at[0], at[1], got, wanted);
-        }
+    static const char *const open[] = {"max(a,b*",   "tanh(a*",   "pow(a,",
+                                       "(a<=b?0:b*", "(a>b?a:2*", "sigmoid(a-"};
+    for (int i = 0; i < COUNT(open); i++) {
+        Ex d = ex_diff(pool, parsed(nested(60, open[i], "a", ")")), 0);
+        ck_assert_msg(strlen(shown(d)) < 200000, "%s: %zu characters", open[i], strlen(shown(d)));
     }
 }
 END_TEST
@@ -463,20 +326,38 @@ END_TEST
 
 START_TEST(evaluates_at_the_edges)
 {
-    static const struct { const char *text; double a, wanted; } rows[] = {
-        {"sigmoid(a)", -1e4, 0}, {"sigmoid(a)", 1e4, 1}, {"sigmoid(a)", NAN, NAN},
-        {"logsigmoid(a)", -1e4, -1e4}, {"logsigmoid(a)", INFINITY, 0}, {"logsigmoid(a)", -INFINITY, -INFINITY},
-        {"sign(a)", NAN, 0}, {"sign(a)", -0.0, 0}, {"sign(a)", -3, -1}, {"max(a, 0)", NAN, NAN},
-        {"max(0, a)", NAN, NAN}, {"min(a, 0)", NAN, NAN}, {"max(a, 0)", -2, 0}, {"min(a, 0)", -2, -2},
-        {"round(a)", 2.5, 2}, {"round(a)", -0.5, -0.0}, {"trunc(a)", -1.5, -1},
-        {"real(int(a))", 1e30, 9223372036854775807.0}, {"real(int(a))", -1e30, -9223372036854775808.0},
-        {"real(int(a))", NAN, 0}, {"real(int(a))", -1.9, -1}, {"a < 0 ? 1 : a >= 0 ? 2 : 3", NAN, 3},
-        {"a <= 0 ? 0 : a", NAN, NAN}, {"a <= 0 ? 0 : a", -0.0, 0}, {"int(a) + 9223372036854775807 < 0 ? 1 : 2", 1, 1},
+    static const struct { const char *text; double a, wanted;
+    } rows[] = {
+        {"sigmoid(a)", -1e4, 0},
+        {"sigmoid(a)", 1e4, 1},
+        {"sigmoid(a)", NAN, NAN},
+        {"logsigmoid(a)", -1e4, -1e4},
+        {"logsigmoid(a)", INFINITY, 0},
+        {"logsigmoid(a)", -INFINITY, -INFINITY},
+        {"sign(a)", NAN, 0},
+        {"sign(a)", -0.0, 0},
+        {"sign(a)", -3, -1},
+        {"max(a, 0)", NAN, NAN},
+        {"max(0, a)", NAN, NAN},
+        {"min(a, 0)", NAN, NAN},
+        {"max(a, 0)", -2, 0},
+        {"min(a, 0)", -2, -2},
+        {"round(a)", 2.5, 2},
+        {"round(a)", -0.5, -0.0},
+        {"trunc(a)", -1.5, -1},
+        {"real(int(a))", 1e30, 9223372036854775807.0},
+        {"real(int(a))", -1e30, -9223372036854775808.0},
+        {"real(int(a))", NAN, 0},
+        {"real(int(a))", -1.9, -1},
+        {"a < 0 ? 1 : a >= 0 ? 2 : 3", NAN, 3},
+        {"a <= 0 ? 0 : a", NAN, NAN},
+        {"a <= 0 ? 0 : a", -0.0, 0},
+        {"int(a) + 9223372036854775807 < 0 ? 1 : 2", 1, 1},
     };
     for (int i = 0; i < COUNT(rows); i++) {
         double got = ex_eval(pool, parsed(rows[i].text), &rows[i].a);
-        ck_assert_msg(same_bits(got, rows[i].wanted), "%s at %g is %g, not %g", rows[i].text, rows[i].a, got,
-                      rows[i].wanted);
+        ck_assert_msg(same_bits(got, rows[i].wanted), "%s at %g is %g, not %g", rows[i].text,
+                      rows[i].a, got, rows[i].wanted);
     }
 }
 END_TEST
@@ -508,14 +389,11 @@ int main(void)
     tcase_add_test(t, prints_canonically);
     tcase_add_test(t, refuses_with_a_place);
     tcase_add_test(t, limits_nesting_and_length);
-    tcase_add_test(t, random_text_reads_back);
-    tcase_add_test(t, survives_hostile_text);
     tcase_add_test(t, simplifies_exactly);
-    tcase_add_test(t, simplification_changes_no_bit);
     tcase_add_test(t, stable_forms);
     tcase_add_test(t, derivatives_read_well);
     tcase_add_test(t, output_form_is_equal);
-    tcase_add_test(t, derivatives_agree_with_differences);
+    tcase_add_test(t, derivatives_stay_small);
     tcase_add_test(t, evaluates_at_the_edges);
     tcase_add_test(t, substitutes_and_counts);
     suite_add_tcase(s, t);
