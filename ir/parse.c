@@ -287,7 +287,8 @@ static void parse_node(Parser *p)
         } while (!l->failed && lex_accept(l, ','));
     int n_attr = l->failed || named ? 0 : parse_attrs(p, op, attr);
     if (!l->failed && lex_peek(l) != ':')
-        lex_expected(l, n_attr || named ? "':' and the type" : "',', '{' or ':' and the type");
+        lex_expected(l, n_attr || named ? "':' and the type"
+                        : n_in ? "',', '{' or ':' and the type" : "an operand, '{' or ':' and the type");
     lex_need(l, ':');
     Type t = lex_type(l);
     Loc loc = lex_place(l);
@@ -309,16 +310,21 @@ static void parse_roots(Parser *p, Word w)
 {
     Lex *l = &p->l;
     bool returns = lex_is(w, "return");
+    char why[IR_ERR];
     do {
+        size_t at = lex_here(l);
         const char *name = returns ? lex_name(l, "a result's name") : NULL;
         State s = returns ? (State){0} : lex_state(l);
         lex_need(l, '=');
         Val v = l->failed ? (Val){0} : parse_val(p);
+        Root r = {returns ? ROOT_RETURN : lex_is(w, "grad") ? ROOT_GRAD : ROOT_UPDATE, name, s, v};
+        if (!l->failed && !ir_root_check(p->g, &r, why))
+            lex_fail(l, at, "%.480s", why);
         if (l->failed)
             return;
-        if (returns)
+        if (r.kind == ROOT_RETURN)
             ir_return(p->g, name, v);
-        else if (lex_is(w, "grad"))
+        else if (r.kind == ROOT_GRAD)
             ir_grad(p->g, s, v);
         else
             ir_update(p->g, s, v);
@@ -343,6 +349,7 @@ static void parse_graph_head(Parser *p)
         lex_fail(l, at, "there are more than %d graphs", IR_MAX_GRAPHS);
         return;
     }
+    p->graph_line[p->m->n_graph] = l->line;
     p->g = ir_graph_add(p->m, name);
     p->slot = NULL;
     p->cap = p->count = 0;
@@ -490,8 +497,12 @@ Module *ir_parse(const char *text, size_t len, ParseErr *err)
     }
     if (!p.l.failed)
         leave(&p, in);
-    if (!p.l.failed && !ir_verify(p.m, why))
+    int wrong = p.l.failed ? -1 : ir_verify_where(p.m, why);
+    if (wrong >= 0) {
+        p.l.line = wrong ? p.graph_line[wrong - 1] : 1;
+        p.l.line_start = p.l.at;
         lex_fail(&p.l, p.l.at, "%.480s", why);
+    }
     arena_free(p.scratch);
     if (!p.l.failed)
         return p.m;

@@ -14,6 +14,7 @@ typedef struct Parser {
     uint32_t *state_node;            /* [n_state]: its node in g; 0: none yet */
     uint32_t n_state_node;
     int n_named;                     /* inputs and scalars of g */
+    int graph_line[IR_MAX_GRAPHS];   /* where graphs begin */
 } Parser;
 
 /* A %number or a state's key; none with a message. */

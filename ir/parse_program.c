@@ -33,7 +33,7 @@ static void line_lr(Parser *p)
 
 static void line_batch(Parser *p)
 {
-    p->m->prog.batch = lex_int(&p->l, 1, IR_MAX_CAPACITY, "the batch");
+    p->m->prog.batch = lex_int(&p->l, 1, p->m->capacity, "the batch");
 }
 
 static void line_epochs(Parser *p)
@@ -133,10 +133,14 @@ static void line_draw(Parser *p)
 
 static void line_scalar(Parser *p)
 {
+    char why[IR_ERR];
+    size_t at = lex_here(&p->l);
     const char *name = lex_string(&p->l, "a scalar's name in quotes");
-    const char *f = lex_string(&p->l, "its expression in quotes");
+    ScalarDef d = {name, lex_string(&p->l, "its expression in quotes")};
+    if (!p->l.failed && !ir_scalar_check(&d, why))
+        lex_fail(&p->l, at, "%.480s", why);
     if (!p->l.failed)
-        ir_scalar_def(p->m, name, f);
+        ir_scalar_def(p->m, d.name, d.f);
 }
 
 static void line_group(Parser *p)
@@ -145,6 +149,8 @@ static void line_group(Parser *p)
     OptSetting *setting = NULL;
     State *param = NULL;
     int cap_setting = 0, cap_param = 0;
+    char why[IR_ERR];
+    size_t at = lex_here(l);
     OptGroup g = {.rule = lex_name(l, "a rule")};
     while (!l->failed && lex_peek(l) != '{') {
         if (g.n_setting == cap_setting) {
@@ -168,6 +174,8 @@ static void line_group(Parser *p)
     g.loc = lex_place(l);
     g.setting = setting;
     g.param = param;
+    if (!l->failed && !ir_group_check(p->m, &g, why))
+        lex_fail(l, at, "%.480s", why);
     if (!l->failed)
         ir_group(p->m, g);
 }

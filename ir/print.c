@@ -6,11 +6,11 @@
 #include "ir/priv.h"
 #include <string.h>
 
-enum { MAX_LEFT = 72, MAX_MIDDLE = 40, MAX_LINE = 100 };
+enum { MAX_LEFT = 72, MAX_KERNEL = 120, MAX_MIDDLE = 40, MAX_LINE = 100 };
 
 /* One row of a section: left [: middle] [@ place]. */
 typedef struct Row { Str left, middle; Loc loc; } Row;
-typedef struct Rows { Arena *arena; Row *row; size_t n, cap; const char *sign; } Rows;
+typedef struct Rows { Arena *arena; Row *row; size_t n, cap, max_left; const char *sign; } Rows;
 
 static Row *row_add(Rows *r, Loc loc)
 {
@@ -47,7 +47,7 @@ static void rows_print(Str *t, const Module *m, const Rows *r)
     size_t left = 0, middle = 0;
     for (size_t i = 0; i < r->n; i++) {
         const Row *x = &r->row[i];
-        if (x->left.n > left && x->left.n <= MAX_LEFT)
+        if (x->left.n > left && x->left.n <= r->max_left)
             left = x->left.n;
         if (x->middle.n > middle && x->middle.n <= MAX_MIDDLE)
             middle = x->middle.n;
@@ -92,7 +92,7 @@ static void print_head(Str *t, const Module *m)
 
 static void print_states(Str *t, const Module *m)
 {
-    Rows rows = {.arena = t->arena, .sign = ":"};
+    Rows rows = {.arena = t->arena, .max_left = MAX_LEFT, .sign = ":"};
     for (uint32_t i = 1; i < m->n_state; i++) {
         const StateInfo *s = &m->state[i];
         Row *x = row_add(&rows, s->loc);
@@ -208,7 +208,7 @@ static void print_program(Str *t, const Module *m)
     if (program_is_empty(p))
         return;
     print_settings(t, p);
-    Rows rows = {.arena = t->arena, .sign = ":"};
+    Rows rows = {.arena = t->arena, .max_left = MAX_LEFT, .sign = ":"};
     for (int i = 0; i < p->n_layer; i++) {
         Row *x = row_add(&rows, p->layer[i].loc);
         str_add(&x->left, "layer ", 6);
@@ -288,7 +288,7 @@ static void print_roots(Str *t, const Graph *g, const int *number)
 
 static void print_kernels(Str *t, const Graph *g, const int *number)
 {
-    Rows rows = {.arena = t->arena, .sign = "#"};
+    Rows rows = {.arena = t->arena, .max_left = MAX_KERNEL, .sign = "#"};
     Stored stored = ir_stored(g, t->arena);
     size_t name_width = 0;
     for (int k = 0; k < g->n_kernel; k++) {
@@ -352,7 +352,7 @@ static void print_buffers(Str *t, const Graph *g, const int *number)
 
 static void print_graph(Str *t, const Graph *g)
 {
-    Rows rows = {.arena = t->arena, .sign = ":"};
+    Rows rows = {.arena = t->arena, .max_left = MAX_LEFT, .sign = ":"};
     int *number = ir_numbers(g, t->arena), last = 0;
     for (uint32_t i = 1; i < g->n_node; i++)
         last = number[i] > last ? number[i] : last;

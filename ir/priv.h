@@ -87,6 +87,12 @@ int *ir_numbers(const Graph *g, Arena *a);               /* [n_node]: printed nu
 void str_val(Str *t, const Graph *g, const int *number, Val v);
 void str_attr(Str *t, const Attr *x);
 
+/* verify.c */
+int ir_verify_where(const Module *m, char err[IR_ERR]);  /* -1: holds; 0: not; i + 1: graph i does not */
+bool ir_root_check(const Graph *g, const Root *r, char err[IR_ERR]);
+bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR]);
+bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR]);
+
 /* verify_kernels.c, verify_plan.c, verify_replay.c */
 bool ir_verify_kernels(const Graph *g, char err[IR_ERR]);
 bool ir_verify_plan(const Graph *g, char err[IR_ERR]);   /* places and lives of buffers */

@@ -86,7 +86,7 @@ static bool verify_once(const Graph *g, char err[IR_ERR])
     return ok;
 }
 
-static bool verify_root(const Graph *g, const Root *r, char err[IR_ERR])
+bool ir_root_check(const Graph *g, const Root *r, char err[IR_ERR])
 {
     const Module *m = g->module;
     if (!r->val.i || r->val.i >= g->n_node)
@@ -103,7 +103,7 @@ static bool verify_root(const Graph *g, const Root *r, char err[IR_ERR])
     if (g->has_kernels)
         return ir_fail(err, "the gradient of \"%.100s\" is still there after fuse", s->key);
     if (s->role != ROLE_PARAM)
-        return ir_fail(err, "\"%.100s\" has a gradient, but is %s", s->key, ir_role_name[s->role]);
+        return ir_fail(err, "\"%.100s\" has a gradient, but role %s", s->key, ir_role_name[s->role]);
     return (t->dtype == s->type.dtype && ir_shape_eq(&t->shape, &s->type.shape))
         || ir_fail(err, "the gradient of \"%.100s\" is %s, not %s", s->key, T(t), T(&s->type));
 }
@@ -117,7 +117,7 @@ static bool verify_roots(const Graph *g, char err[IR_ERR])
     bool ok = true;
     for (int i = 0; i < g->n_root && ok; i++) {
         const Root *r = &g->root[i];
-        ok = verify_root(g, r, err);
+        ok = ir_root_check(g, r, err);
         if (!ok)
             break;
         if (r->kind == ROOT_RETURN) {
@@ -168,7 +168,7 @@ static const struct { const char *rule, *name; } setting[] = {
 };
 enum { N_SETTINGS = sizeof setting / sizeof *setting };
 
-static bool verify_group(const Module *m, const OptGroup *g, char err[IR_ERR])
+bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR])
 {
     int n = 0;
     for (int i = 0; i < N_SETTINGS; i++) {
@@ -187,13 +187,13 @@ static bool verify_group(const Module *m, const OptGroup *g, char err[IR_ERR])
             return ir_fail(err, "group %s names no state", g->rule);
         const StateInfo *s = &m->state[g->param[i].i];
         if (s->role != ROLE_PARAM && s->role != ROLE_FROZEN)
-            return ir_fail(err, "group %s: \"%.100s\" is %s, not a parameter", g->rule, s->key,
+            return ir_fail(err, "group %s: \"%.100s\" has role %s: no parameter", g->rule, s->key,
                            ir_role_name[s->role]);
     }
     return true;
 }
 
-static bool verify_scalar_def(const ScalarDef *d, char err[IR_ERR])
+bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR])
 {
     const char *canonical;
     char why[IR_ERR];
@@ -219,13 +219,13 @@ static bool verify_program(const Module *m, char err[IR_ERR])
     for (int i = 0; i < p->n_draw && ok; i++)
         ok = verify_draw(m, &p->draw[i], err);
     for (int i = 0; i < p->n_scalar && ok; i++) {
-        ok = verify_scalar_def(&p->scalar[i], err);
+        ok = ir_scalar_check(&p->scalar[i], err);
         for (int j = 0; j < i && ok; j++)
             if (p->scalar[j].name == p->scalar[i].name)
                 ok = ir_fail(err, "scalar \"%.100s\" is defined twice", p->scalar[i].name);
     }
     for (int i = 0; i < p->n_group && ok; i++)
-        ok = verify_group(m, &p->group[i], err);
+        ok = ir_group_check(m, &p->group[i], err);
     for (int i = 0; i < p->n_layer && ok; i++)
         ok = ir_type_sound(&p->layer[i].out, m->capacity, err);
     if (ok && (p->batch < 0 || p->batch > m->capacity))
@@ -234,24 +234,32 @@ static bool verify_program(const Module *m, char err[IR_ERR])
     return ok;
 }
 
-bool ir_verify(const Module *m, char err[IR_ERR])
+int ir_verify_where(const Module *m, char err[IR_ERR])
 {
     char why[IR_ERR];
-    if (m->capacity < 1 || m->capacity > IR_MAX_CAPACITY)
-        return ir_fail(err, "the batch capacity is %lld", (long long)m->capacity);
-    if (!ir_dtype_real(m->real))
-        return ir_fail(err, "the module's real type is %s", ir_dtype_name(m->real));
-    for (uint32_t i = 1; i < m->n_state; i++) {
+    bool ok = m->capacity >= 1 && m->capacity <= IR_MAX_CAPACITY;
+    if (!ok)
+        ir_fail(err, "the batch capacity is %lld", (long long)m->capacity);
+    else if (!ir_dtype_real(m->real))
+        ok = ir_fail(err, "the module's real type is %s", ir_dtype_name(m->real));
+    for (uint32_t i = 1; i < m->n_state && ok; i++) {
         const StateInfo *s = &m->state[i];
         if (ir_has_n(&s->type.shape))
-            return ir_fail(err, "state \"%.100s\" has a batch axis: %s", s->key, T(&s->type));
-        if (!ir_type_sound(&s->type, m->capacity, why))
-            return ir_fail(err, "state \"%.100s\": %.350s", s->key, why);
+            ok = ir_fail(err, "state \"%.100s\" has a batch axis: %s", s->key, T(&s->type));
+        else if (!ir_type_sound(&s->type, m->capacity, why))
+            ok = ir_fail(err, "state \"%.100s\": %.350s", s->key, why);
     }
-    if (!verify_program(m, err))
-        return false;
+    if (!ok || !verify_program(m, err))
+        return 0;
     for (int i = 0; i < m->n_graph; i++)
-        if (!verify_graph(m->graph[i], why))
-            return ir_fail(err, "graph %.60s: %.440s", m->graph[i]->name, why);
-    return m->state_bytes < 0 || ir_verify_states(m, err);
+        if (!verify_graph(m->graph[i], why)) {
+            ir_fail(err, "graph %.60s: %.440s", m->graph[i]->name, why);
+            return i + 1;
+        }
+    return m->state_bytes < 0 || ir_verify_states(m, err) ? -1 : 0;
+}
+
+bool ir_verify(const Module *m, char err[IR_ERR])
+{
+    return ir_verify_where(m, err) < 0;
 }
