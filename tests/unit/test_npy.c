@@ -328,7 +328,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("npy");
-    TCase *c = tcase_create("files");
+    TCase *c = case_create("files");
     tcase_add_checked_fixture(c, folder_make, folder_remove);
     tcase_add_test(c, reads_every_type);
     tcase_add_test(c, reads_other_spellings);

@@ -219,7 +219,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("random");
-    TCase *c = tcase_create("draws as PyTorch's");
+    TCase *c = case_create("draws as PyTorch's");
     tcase_add_test(c, uniform);
     tcase_add_test(c, linear_initialisation);
     tcase_add_test(c, uneven_interval);

@@ -261,7 +261,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("safetensors");
-    TCase *c = tcase_create("files");
+    TCase *c = case_create("files");
     tcase_add_checked_fixture(c, folder_make, folder_remove);
     tcase_add_test(c, reads);
     tcase_add_test(c, half_floats);

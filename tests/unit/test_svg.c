@@ -147,7 +147,7 @@ int main(int argc, char **argv)
         return ok ? EXIT_SUCCESS : EXIT_FAILURE;
     }
     Suite *suite = suite_create("svg");
-    TCase *c = tcase_create("chart");
+    TCase *c = case_create("chart");
     tcase_add_test(c, all_lengths);
     tcase_add_test(c, few_curves);
     tcase_add_test(c, strange_values);
