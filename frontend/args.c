@@ -73,11 +73,15 @@ const char *fe_signature(Arena *a, const Fn *fn)
 {
     if (!fn->signature) return arena_printf(a, "%s(…)", fe_last_part(fn->path));
     Sigs r = parse(fn->signature);
+    static const char *const rare[] = { "device", "dtype", "generator", "foreach", "fused", "capturable",
+        "differentiable", "maximize", "size_average", "reduce" };
     const char *text = r.any ? "…" : "";
     for (int i = 0; i < r.n; i++) {
         const Sig *s = &r.s[i];
-        if (i > 0 && s->by_name && !r.s[i - 1].by_name) text = arena_printf(a, "%s, *", text);
-        text = arena_printf(a, "%s%s%s%s%.*s", text, i ? ", " : "", s->name, s->has_default ? "=" : "",
+        bool skip = false;
+        for (size_t k = 0; k < sizeof rare / sizeof *rare; k++) skip |= strcmp(rare[k], s->name) == 0;
+        if (skip) continue;
+        text = arena_printf(a, "%s%s%s%s%.*s", text, *text ? ", " : "", s->name, s->has_default ? "=" : "",
                             (int)s->value_len, s->has_default ? s->value : "");
     }
     return arena_printf(a, "%s(%s)", fe_last_part(fn->path), text);
@@ -142,6 +146,21 @@ static bool has_type(Interp *in, Value **v, const char *type)
     return true;
 }
 
+void fe_wrong_type(Interp *in, const Call *c, int i, const char *name, const char *wants)
+{
+    const Value *v = c->v[i];
+    fe_report(in->d, c->v_at[i], DG(wrong_type), c->name, name, wants, fe_kind_name(v),
+              v->kind == V_NONE ? "" : ": ", v->kind == V_NONE ? "" : fe_repr(in->a, v));
+}
+
+/* The variable that holds the value, or null. */
+static const char *variable_of(const Interp *in, const Value *v)
+{
+    for (uint32_t i = 0; i < in->n_name; i++)
+        if (in->name[i].v == v) return in->name[i].name;
+    return NULL;
+}
+
 static bool check_type(Interp *in, Call *c, int i, const Sig *s)
 {
     Value *v = c->v[i];
@@ -150,11 +169,12 @@ static bool check_type(Interp *in, Call *c, int i, const Sig *s)
     if (v->kind == V_DATA) {
         fe_report(in->d, c->v_at[i], DG(needs_content), c->name, s->name, type_name(s->type), v->u.s);
         if (v->at.src && v->at.at != c->v_at[i].at) fe_note(in->d, v->at, "it comes from here");
-        fe_help(in->d, "write the number, or assign it to a name of its own and give it with -D NAME=VALUE");
+        const char *name = variable_of(in, v);
+        if (name) fe_help(in->d, "write the value, or give it on the command line: -D %s=VALUE", name);
+        else fe_help(in->d, "write the value, or give it a name and that with -D NAME=VALUE");
         return false;
     }
-    fe_report(in->d, c->v_at[i], DG(wrong_type), c->name, s->name, type_name(s->type), fe_kind_name(v),
-              fe_repr(in->a, v));
+    fe_wrong_type(in, c, i, s->name, type_name(s->type));
     if (v->kind == V_FLOAT && strcmp(s->type, "int") == 0 && v->u.f >= -1e15 && v->u.f <= 1e15
         && v->u.f == (double)(int64_t)v->u.f)
         fe_help(in->d, "write %lld, or divide with // instead of /", (long long)v->u.f);
@@ -180,7 +200,15 @@ static bool unknown_keyword(Interp *in, const Call *c, const Sigs *r, const ArgV
 {
     Nearest n = { x->name, NULL, 0 };
     fe_report(in->d, x->name_at, DG(unknown_keyword), c->name, x->name);
-    for (int i = 0; i < r->n; i++) fe_consider(&n, r->s[i].name);
+    static const struct { const char *said, *meant; } other_words[] = {
+        { "learning_rate", "lr" }, { "rate", "p" }, { "prob", "p" }, { "axis", "dim" }, { "units", "out_features" },
+        { "input_size", "in_features" }, { "output_size", "out_features" }, { "slope", "negative_slope" } };
+    for (int i = 0; i < r->n; i++) {
+        fe_consider(&n, r->s[i].name);
+        for (size_t k = 0; k < sizeof other_words / sizeof *other_words; k++)
+            if (strcmp(other_words[k].said, x->name) == 0 && strcmp(other_words[k].meant, r->s[i].name) == 0)
+                n = (Nearest){ x->name, r->s[i].name, 0 };
+    }
     if (fe_nearest(&n)) fe_help(in->d, "did you mean `%s`?", n.best);
     fe_help(in->d, "the signature is %s", fe_signature(in->a, c->fn));
     return false;

@@ -20,8 +20,7 @@ static Value *wrong(Interp *in, const Call *c, int i, const char *wants)
     if (c->v[i]->kind == V_DATA)
         fe_report(in->d, c->v_at[i], DG(needs_content), c->name, "the argument", wants, c->v[i]->u.s);
     else
-        fe_report(in->d, c->v_at[i], DG(wrong_type), c->name, "the argument", wants, fe_kind_name(c->v[i]),
-                  fe_repr(in->a, c->v[i]));
+        fe_wrong_type(in, c, i, "the argument", wants);
     return fe_bad(in, c->at);
 }
 
@@ -321,9 +320,8 @@ Value *fe_fn_save(Interp *in, const Call *c)
 
 Value *fe_m_to(Interp *in, const Call *c)
 {
-    const List *l = operands(c);
-    for (int i = 0; i < l->n && c->n_arg > 0; i++)
-        if (l->item[i]->kind == V_DTYPE) return fe_m_double(in, c);
+    for (int i = 0; i < c->n_arg; i++)
+        if (c->arg[i].v->kind == V_DTYPE) return fe_m_double(in, c);
     if (strcmp(c->name, "cpu") != 0) say_device(in, c->at);
     return c->self;
 }

@@ -40,7 +40,8 @@ static void unknown_name(Interp *in, const char *name, Span at)
 {
     static const char *const homes[] = { "torch.nn", "torch.optim", "torch.nn.init", "torch.utils.data" };
     Nearest n = { name, NULL, 0 };
-    for (uint32_t i = 0; i < in->n_name && i < 2000; i++) fe_consider(&n, in->name[i].name);
+    for (uint32_t i = 0; i < in->n_name && i < 2000; i++)
+        if (in->name[i].v->kind != V_BAD) fe_consider(&n, in->name[i].name);
     fe_consider_space(&n, "");
     static const char *const usual[] = { "torch", "nn", "optim", "math", "np", "DataLoader", "transforms" };
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) fe_consider(&n, usual[i]);
@@ -109,7 +110,7 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
         fe_report(in->d, at, DG(not_this_version), path);
         if (instead) fe_help(in->d, "%s", instead);
         if (strcmp(space, "torch.nn") == 0 || strcmp(space, "torch.optim") == 0)
-            fe_help(in->d, "this version has %s", fe_names_here(in->a, space));
+            fe_help(in->d, "this version has %s", fe_names_here(in->a, space, strstr(name, "Loss") != NULL));
         return fe_bad(in, at);
     }
     SpaceKind kind = fe_space(space);

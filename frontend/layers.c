@@ -200,6 +200,13 @@ bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at)
     return true;
 }
 
+/* Its first argument has no default. */
+static bool needs_arguments(const Fn *fn)
+{
+    size_t n = strcspn(fn->signature, ",=*");
+    return n > 0 && fn->signature[n] == ',';
+}
+
 static bool append_value(Interp *in, Mod *m, const Value *v, const char *name, Span at)
 {
     if (v->kind == V_MODULE) return fe_append_child(in, m, v->u.mod, name, at);
@@ -207,7 +214,9 @@ static bool append_value(Interp *in, Mod *m, const Value *v, const char *name, S
     fe_report(in->d, at, DG(not_a_layer), fe_repr(in->a, v),
               v->kind == V_FN && v->u.fn->body == fe_make_layer ? "a class" : fe_kind_name(v));
     if (v->kind == V_FN && v->u.fn->body == fe_make_layer)
-        fe_help(in->d, "a layer is made by calling its class: nn.%s", fe_signature(in->a, v->u.fn));
+        fe_help(in->d, "a layer is made by calling its class: nn.%s",
+                needs_arguments(v->u.fn) ? fe_signature(in->a, v->u.fn)
+                : arena_printf(in->a, "%s()", fe_last_part(v->u.fn->path)));
     else if (v->kind == V_LIST || v->kind == V_TUPLE)
         fe_help(in->d, "a star spreads a list: nn.Sequential(*layers)");
     return false;

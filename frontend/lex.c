@@ -1,7 +1,7 @@
 /* frontend/lex.c: cuts Python text into tokens, any bytes.
  *
  * Follows "Lexical analysis" of the Python language reference, without its parts that the model language
- * has no use for: identifiers are ASCII, integers have 63 bits, complex numbers are refused. */
+ * has no use for: integers have 63 bits, complex numbers are refused. */
 #include "frontend/lex.h"
 #include <stdlib.h>
 #include <string.h>
@@ -189,10 +189,32 @@ static void string(Lexer *l, size_t from, const char *prefix, size_t n_prefix)
 
 /* ---- the rest ---- */
 
+/* Letters beyond ASCII; signs, blanks and pictures are none. Coarser than Unicode's tables. */
+static bool is_letter(uint32_t u)
+{
+    static const uint32_t none[][2] = { { 0, 0xa9 }, { 0xab, 0xb4 }, { 0xb6, 0xb9 }, { 0xbb, 0xbf },
+        { 0xd7, 0xd7 }, { 0xf7, 0xf7 }, { 0x2000, 0x206f }, { 0x20a0, 0x2bff }, { 0x2e00, 0x2e7f },
+        { 0x3000, 0x3004 }, { 0x3008, 0x3020 }, { 0xd800, 0xf8ff }, { 0xfe00, 0xfe6f }, { 0xfeff, 0xff20 },
+        { 0xffe0, 0xffff }, { 0x1f000, 0x1faff }, { 0xe0000, 0x10ffff } };
+    for (size_t i = 0; i < sizeof none / sizeof *none; i++)
+        if (u >= none[i][0] && u <= none[i][1]) return false;
+    return true;
+}
+
+/* Bytes of the letter, digit or underscore here; 0: something else. */
+static size_t name_char(const Lexer *l)
+{
+    uint32_t u;
+    int c = peek(l, 0);
+    if (c < 0x80) return is_name(c);
+    size_t k = fe_utf8(l->s + l->at, l->n - l->at, &u);
+    return is_letter(u) ? k : 0;
+}
+
 static void name_or_string(Lexer *l)
 {
     size_t from = l->at;
-    while (is_name(peek(l, 0))) l->at++;
+    for (size_t k; (k = name_char(l)) > 0;) l->at += k;
     size_t n = l->at - from;
     if (n <= 2 && (peek(l, 0) == '"' || peek(l, 0) == '\'')) {
         size_t good = 0;
@@ -297,7 +319,7 @@ static void token(Lexer *l)
         l->at++;
         newline_at(l);
     } else if (is_digit(c) || (c == '.' && is_digit(peek(l, 1)))) number(l);
-    else if (is_name(c)) name_or_string(l);
+    else if (name_char(l) > 0) name_or_string(l);
     else if (c == '"' || c == '\'') string(l, l->at, "", 0);
     else operator(l);
 }

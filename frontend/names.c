@@ -180,12 +180,12 @@ void fe_consider_space(Nearest *n, const char *path)
     }
 }
 
-const char *fe_names_here(Arena *a, const char *path)
+const char *fe_names_here(Arena *a, const char *path, bool losses)
 {
     const char *list = "";
     for (size_t i = 0; i < N_FNS; i++) {
         const char *name = member(fns[i].path, path);
-        if (name) list = *list ? arena_printf(a, "%s, %s", list, name) : name;
+        if (name && (strstr(name, "Loss") != NULL) == losses) list = *list ? arena_printf(a, "%s, %s", list, name) : name;
     }
     return list;
 }

@@ -41,7 +41,11 @@ void fe_syntax_error(Parser *p, const char *expected)
         return;
     }
     switch (t->u.error) {
-    case DIAG_bad_char: fe_report(p->diags, t->at, DG(bad_char), t->text); break;
+    case DIAG_bad_char:
+        fe_report(p->diags, t->at, DG(bad_char), t->text);
+        if (strstr(t->text, "(U+201") || strstr(t->text, "(U+00AB") || strstr(t->text, "(U+00BB"))
+            fe_help(p->diags, "strings stand in straight quotes: \"…\" or '…'");
+        break;
     case DIAG_big_number: fe_report(p->diags, t->at, DG(big_number)); break;
     case DIAG_bad_number: fe_report(p->diags, t->at, DG(bad_number)); break;
     case DIAG_open_string: fe_report(p->diags, t->at, DG(open_string)); break;
@@ -89,6 +93,8 @@ static void add_item(Parser *p, Expr *x, Expr *item)
 }
 
 static void until_here(Parser *p, Expr *x) { x->at = fe_span_to(x->at, p->tok[-1].at); }
+
+static bool at_end(const Parser *p) { return p->tok->kind == T_END || p->tok->kind == T_NEWLINE; }
 
 static bool starts_expr(const Tok *t)
 {
@@ -159,7 +165,7 @@ static Expr *element(Parser *p)
 static bool elements(Parser *p, Expr *x, const char *bracket)
 {
     bool comma = false;
-    while (!p->failed && !fe_at(p, bracket)) {
+    while (!p->failed && !fe_at(p, bracket) && !at_end(p)) {
         add_item(p, x, element(p));
         if (comprehension(p)) return comma;
         if (!fe_accept(p, ",")) break;
@@ -188,7 +194,7 @@ static Expr *braces(Parser *p)
 {
     const Tok *open = p->tok++;
     Expr *x = fe_expr_new(p, X_DICT, open->at);
-    while (!p->failed && !fe_at(p, "}")) {
+    while (!p->failed && !fe_at(p, "}") && !at_end(p)) {
         if (fe_at(p, "**")) return refuse(p, DIAG_dict_star, "`**` inside a dict is not in the language");
         add_item(p, x, element(p));
         if (x->n_item == 1 && !fe_at(p, ":")) x->kind = X_SET;
@@ -285,7 +291,7 @@ static Expr *call(Parser *p, Expr *of)
     x->of = of;
     deepen(p, x, of);
     bool named = false;
-    while (!p->failed && !fe_at(p, ")")) {
+    while (!p->failed && !fe_at(p, ")") && !at_end(p)) {
         Arg a = { .name_at = p->tok->at };
         if (fe_accept(p, "**")) a.stars = 2;
         else if (fe_accept(p, "*")) a.stars = 1;

@@ -170,6 +170,7 @@ void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Spa
 bool fe_bind_args(Interp *in, Call *c);                  /* by c->fn->signature */
 int fe_arg(const Call *c, const char *name);             /* its place; -1 */
 const char *fe_signature(Arena *a, const Fn *fn);        /* "Linear(in_features, out_features, bias=True)" */
+void fe_wrong_type(Interp *in, const Call *c, int i, const char *name, const char *wants);
 const char *fe_last_part(const char *path);
 
 /* names.c */
@@ -182,7 +183,7 @@ const char *fe_predeclared(const char *name);            /* a path, or null */
 bool fe_known_elsewhere(const char *path, const char **instead);  /* PyTorch has it, this version not */
 const Fn *fe_fn(const char *path);
 void fe_consider_space(Nearest *n, const char *path);    /* all names in it */
-const char *fe_names_here(Arena *a, const char *path);   /* "Linear, ReLU, …" */
+const char *fe_names_here(Arena *a, const char *path, bool losses);   /* "Linear, ReLU, …" */
 
 /* builtins.c, layers.c, objects.c: bodies, listed in the tables */
 extern const LayerInfo fe_layer[];

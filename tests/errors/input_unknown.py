@@ -1,0 +1,4 @@
+import torch
+from torch import nn, optim
+
+model = nn.Sequential(nn.ReLU(), nn.Sigmoid())

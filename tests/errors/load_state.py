@@ -1,0 +1,5 @@
+import torch
+from torch import nn, optim
+
+model = nn.Sequential(nn.Linear(4, 2))
+model.load_state_dict(torch.load("weights.pth"))

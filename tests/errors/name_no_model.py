@@ -1,0 +1,4 @@
+import torch
+from torch import nn, optim
+
+criterion = nn.MSELoss()

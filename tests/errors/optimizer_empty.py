@@ -1,0 +1,5 @@
+import torch
+from torch import nn, optim
+
+model = nn.Sequential(nn.ReLU())
+optimizer = optim.Adam(model.parameters())

@@ -1,0 +1,2 @@
+# options: --loss nn.MseLoss()
+model = nn.Sequential(nn.Linear(4, 8))

@@ -1,0 +1,2 @@
+# options: --model nett
+net = nn.Sequential(nn.Linear(4, 8))

@@ -1,0 +1,6 @@
+import torch
+from torch import nn, optim
+
+model = nn.Sequential(
+    nn.Linear(4, 8),
+    nn.ReLU(),
