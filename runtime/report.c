@@ -75,20 +75,6 @@ void rt_report_error(rt_ui *ui, const char *program, const rt_err *e)
     fprintf(stderr, "%s: error: %s\n", program, e->message);
 }
 
-void rt_report_note(rt_ui *ui, const char *format, ...)
-{
-    if (ui->quiet)
-        return;
-    va_list args;
-    rt_ui_clear(ui);
-    fflush(stdout);
-    fputs("note: ", stderr);
-    va_start(args, format);
-    vfprintf(stderr, format, args);
-    va_end(args);
-    fputc('\n', stderr);
-}
-
 /* ---- header ---- */
 
 char *rt_shape_chain(char text[RT_DIMS], const rt_model *m)

@@ -27,8 +27,6 @@ void rt_ui_clear(rt_ui *ui);
 
 /* "fashion: error: …" and its notes, on stderr. */
 void rt_report_error(rt_ui *ui, const char *program, const rt_err *e);
-/* "note: …", on stderr, not when quiet. */
-void rt_report_note(rt_ui *ui, const char *format, ...) RT_PRINTF(2, 3);
 
 /* What the header says beyond the model; `data` null: no data line (`info`). */
 typedef struct rt_settings {

@@ -48,7 +48,8 @@ char *rt_time_text(char text[RT_TEXT], double seconds)
     else if (seconds < 3599.5)
         snprintf(text, RT_TEXT, "%dm%02ds", (int)(seconds + 0.5) / 60, (int)(seconds + 0.5) % 60);
     else
-        snprintf(text, RT_TEXT, "%dh%02dm", (int)(seconds / 3600), (int)(seconds / 60) % 60);
+        snprintf(text, RT_TEXT, "%dh%02dm", (int)(seconds / 60 + 0.5) / 60,
+                 (int)(seconds / 60 + 0.5) % 60);
     return text;
 }
 
@@ -70,11 +71,12 @@ char *rt_loss_text(char text[RT_TEXT], double loss)
     double size = fabs(loss);
     if (!isfinite(loss))
         snprintf(text, RT_TEXT, isnan(loss) ? "nan" : loss > 0 ? "inf" : "-inf");
-    else if ((loss != 0 && size < 0.001) || size >= 99999.5)
+    else if ((loss != 0 && size < 0.001) || size >= 999999.5)
         exponent_text(text, loss);
     else
         snprintf(text, RT_TEXT, "%.*f",
-                 size < 9.99995 ? 4 : size < 99.9995 ? 3 : size < 999.995 ? 2 : 1, loss);
+                 size < 9.99995 ? 4 : size < 99.9995 ? 3 : size < 999.995 ? 2
+                                  : size < 9999.95 ? 1 : 0, loss);
     return text;
 }
 

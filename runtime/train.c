@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <string.h>
 
+enum { LOG_BYTES = 1 << 16 };   /* of steps.csv that gather before they are written */
+
 typedef struct Train {
     rt_prog *p;
     rt_settings set;
@@ -135,6 +137,17 @@ static bool numeric_failure(rt_err *e, const Train *t, double loss)
                    t->set.lr);
 }
 
+/* A row of steps.csv, written now and then. */
+static bool log_step(rt_err *e, Train *t, double loss)
+{
+    rt_log *log = &t->run.steps;
+    if (!log->open)
+        return true;
+    return rt_buf_printf(e, &log->text, "%" PRId64 ",%" PRId64 ",%.9g,%.9g\n", t->step,
+                         t->epoch + 1, loss, t->set.lr) &&
+           (log->text.length < LOG_BYTES || rt_log_flush(e, log));
+}
+
 /* One step; false after a failure. */
 static bool train_step(rt_err *e, Train *t, int64_t at, int64_t n, rt_tally *tally)
 {
@@ -142,9 +155,7 @@ static bool train_step(rt_err *e, Train *t, int64_t at, int64_t n, rt_tally *tal
     t->step++;
     rt_run(&t->graph, n, (const void *[]){ t->room.x, t->room.y }, t->set.lr, (uint64_t)t->step);
     double loss = rt_result_real(&t->graph, "loss");
-    if (t->run.steps.open &&
-        !rt_buf_printf(e, &t->run.steps.text, "%" PRId64 ",%" PRId64 ",%.9g,%.9g\n", t->step,
-                       t->epoch + 1, loss, t->set.lr))
+    if (!log_step(e, t, loss))
         return false;
     if (!isfinite(loss))
         return numeric_failure(e, t, loss);

@@ -176,7 +176,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("cli");
-    TCase *tests = tcase_create("cli");
+    TCase *tests = case_create("cli");
     tcase_add_test(tests, values);
     tcase_add_test(tests, last_one_holds);
     tcase_add_test(tests, one_name_two_meanings);

@@ -124,7 +124,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("pool");
-    TCase *tests = tcase_create("pool");
+    TCase *tests = case_create("pool");
     tcase_add_loop_test(tests, every_task_once, 1, 9);
     tcase_add_loop_test(tests, many_small_jobs, 1, 5);
     tcase_add_test(tests, sleepers_wake);

@@ -697,7 +697,7 @@ END_TEST
 int main(void)
 {
     Suite *suite = suite_create("program");
-    TCase *tests = tcase_create("program");
+    TCase *tests = case_create("program");
     tcase_add_checked_fixture(tests, folder_open, folder_close);
     tcase_add_test(tests, initial_weights);
     tcase_add_loop_test(tests, steps_equal_the_reference, 0, 2);
