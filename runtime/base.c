@@ -185,8 +185,9 @@ static void *real_alloc(size_t bytes)
 
 static int real_open(const char *path, int flags, mode_t mode) { return open(path, flags, mode); }
 
-const rt_hooks rt_os_real = {real_alloc, free, real_open, read, write, fsync, close, rename, unlink};
-rt_hooks rt_os = {real_alloc, free, real_open, read, write, fsync, close, rename, unlink};
+#define REAL_HOOKS {real_alloc, free, real_open, read, write, fsync, close, rename, unlink}
+const rt_hooks rt_os_real = REAL_HOOKS;
+rt_hooks rt_os = REAL_HOOKS;
 
 /* ---- memory ---- */
 

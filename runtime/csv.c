@@ -46,7 +46,7 @@ static bool add_field(rt_err *e, rt_csv *c, const char *text, int64_t length)
 {
     if (c->n_fields == c->capacity) {
         int64_t capacity = c->capacity ? 2 * c->capacity : 64;
-        rt_csv_field *bigger = rt_alloc(e, capacity, (int64_t)sizeof *bigger, "a line of a CSV file");
+        rt_csv_field *bigger = rt_alloc(e, capacity, (int64_t)sizeof *bigger, "a line of CSV");
         if (!bigger)
             return false;
         if (c->n_fields)

@@ -1,8 +1,8 @@
 /* runtime/csv.h: tables in text files, a record at a time.
  *
  * RFC 4180 with what people really have: comma, semicolon or tab (found in the first line), CRLF or
- * LF, quoted fields with doubled quotes and line breaks, a UTF-8 byte order mark, empty lines. Every
- * record must have as many fields as the first. Missing values are errors, not guesses. */
+ * LF, quoted fields with doubled quotes and line breaks, a UTF-8 byte order mark, empty lines.
+ * Every record must have as many fields as the first. Missing values are errors, not guesses. */
 #ifndef SEQC_RT_CSV_H
 #define SEQC_RT_CSV_H
 #include "runtime/base.h"

@@ -1,8 +1,8 @@
 /* runtime/data.c: from paths and options to the sets that a program works on (see data.h).
  *
- * Order: load, split, take statistics over the training rows, prepare all rows. The split draws from
- * a generator of its own, so that initial weights and shuffles are those of a run without one; rows
- * keep the file's order on both sides. */
+ * Order: load, split, take statistics over the training rows, prepare all rows. The split draws
+ * from a generator of its own, so that initial weights and shuffles are those of a run without one;
+ * rows keep the file's order on both sides. */
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/load.h"
 #include "runtime/random.h"
@@ -20,8 +20,9 @@ bool rt_needs_of(rt_err *e, const rt_model *m, rt_needs *needs)
     needs->index = m->target_kind == RT_TARGET_CLASS || m->target_kind == RT_TARGET_INDEX;
     needs->classes = needs->index ? m->n_classes : 0;
     for (int i = 0; i < m->n_graphs; i++) {
-        size_t length = strlen(m->graphs[i].name);
-        if (length >= sizeof suffix && !strcmp(m->graphs[i].name + length + 1 - sizeof suffix, suffix))
+        const char *name = m->graphs[i].name;
+        size_t length = strlen(name);
+        if (length >= sizeof suffix && !strcmp(name + length + 1 - sizeof suffix, suffix))
             needs->probabilities = m->target_kind == RT_TARGET_CLASS;
     }
     return true;
@@ -115,7 +116,7 @@ static bool make_view(rt_err *e, const rt_set *from, rt_set *view, int64_t *pick
     return view->name && (!view->x_bytes || rt_prep_apply(e, p, view));
 }
 
-/* Chooses the validation rows: *val gets the picks of `n_val`, the training set those of the rest. */
+/* Chooses the validation rows: *val gets `n_val` picks, the training set those of the rest. */
 static bool choose_rows(rt_err *e, rt_set *train, double share, uint64_t seed, int64_t **val,
                         int64_t *n_val)
 {

@@ -31,7 +31,8 @@ typedef struct rt_prep {
 
 void rt_prep_free(rt_prep *p);                                     /* leaves {0} */
 /* Metadata keys "seqc.normalize", "seqc.shift", "seqc.scale", "seqc.classes", "seqc.columns",
- * "seqc.targets"; all but the first hold JSON lists. Reading checks everything against the model; `path` is for messages. */
+ * "seqc.targets"; all but the first hold JSON lists. Reading checks everything against the model;
+ * `path` is for messages. */
 bool rt_prep_to_meta(rt_err *e, const rt_prep *p, rt_tensors *list);
 bool rt_prep_from_meta(rt_err *e, const rt_tensors *list, const char *path, const rt_model *m,
                        rt_prep *out);

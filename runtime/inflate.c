@@ -99,8 +99,8 @@ bool rt_inflate_finish(rt_err *e, rt_inflate *s)
     if (!unpack(e, s, &more, 1, &got))
         return false;
     if (got)
-        return rt_fail(e, RT_E_DATA, "%s: more than the announced %" PRId64 " bytes are packed in it",
-                       s->name, s->given - 1);
+        return rt_fail(e, RT_E_DATA, "%s: more than the announced %" PRId64
+                       " bytes are packed in it", s->name, s->given - 1);
     if (z->avail_in || s->left)
         return rt_fail(e, RT_E_DATA, "%s: %" PRId64 " bytes follow the packed data", s->name,
                        s->left + z->avail_in);

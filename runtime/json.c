@@ -229,7 +229,8 @@ static bool read_token(rt_err *e, rt_json *j)
         skip_space(j);
         j->expect = object ? NEXT_KEY : VALUE;
     }
-    if ((j->expect == FIRST_KEY && at_char(j, '}')) || (j->expect == FIRST_VALUE && at_char(j, ']')))
+    if ((j->expect == FIRST_KEY && at_char(j, '}'))
+        || (j->expect == FIRST_VALUE && at_char(j, ']')))
         return close_level(j, object);
     if (j->expect == VALUE || j->expect == FIRST_VALUE)
         return read_value(e, j);
@@ -252,7 +253,7 @@ bool rt_json_next(rt_err *e, rt_json *j)
 {
     if (read_token(e, j))
         return true;
-    j->kind = RT_JSON_END;    /* so that a loop over a level's tokens cannot mistake it for an end */
+    j->kind = RT_JSON_END;    /* so that a loop over a level's tokens sees no end of the level */
     return false;
 }
 

@@ -1,7 +1,7 @@
 /* runtime/load_array.c: NPY and IDX files, and directories of IDX files, as data sets (see load.h).
  *
- * Bytes stay bytes and mean x / 255. Other numbers become the model's real type, in place where they
- * have it already. CIFAR binaries and image folders are recognised and refused. */
+ * Bytes stay bytes and mean x / 255. Other numbers become the model's real type, in place where
+ * they have it already. CIFAR binaries and image folders are recognised and refused. */
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/idx.h"
 #include "runtime/load.h"

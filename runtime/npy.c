@@ -27,7 +27,8 @@ typedef struct reader {
 
 static bool bad_header(reader *r, const char *what)
 {
-    return rt_fail(r->e, RT_E_DATA, "%s: the header of this NPY file is damaged: %s", r->name, what);
+    return rt_fail(r->e, RT_E_DATA, "%s: the header of this NPY file is damaged: %s", r->name,
+                   what);
 }
 
 static void skip_space(reader *r)
@@ -71,8 +72,8 @@ static bool read_descr(reader *r)
     if (!read_quoted(r, &text, &length)) {
         if (r->at == r->end || *r->at != '[')
             return bad_header(r, "no dtype");
-        return rt_fail(r->e, RT_E_DATA, "%s: holds an array of structures; plain numbers are needed",
-                       r->name);
+        return rt_fail(r->e, RT_E_DATA,
+                       "%s: holds an array of structures; plain numbers are needed", r->name);
     }
     for (int i = 0; i < N_DESCRS; i++)
         if (strlen(descrs[i].descr) == length && !memcmp(descrs[i].descr, text, length))

@@ -1,8 +1,8 @@
 /* runtime/npz.c: NumPy's archives: a zip file of NPY files, stored or deflated.
  *
- * The central directory at the end says what is there; local headers are only stepped over. Refused:
- * encryption, other packings, members beyond 4 GiB (zip64), members whose packed bytes overlap or
- * could not hold what they claim. Source: PKWARE's APPNOTE, sections 4.3 and 4.4. */
+ * The central directory at the end says what is there; local headers are only stepped over.
+ * Refused: encryption, other packings, members beyond 4 GiB (zip64), members whose packed bytes
+ * overlap or could not hold what they claim. Source: PKWARE's APPNOTE, sections 4.3 and 4.4. */
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/files.h"
 #include "runtime/inflate.h"

@@ -380,8 +380,8 @@ bool rt_safetensors_write(rt_err *e, const char *path, const rt_tensors *list)
     int64_t *begin = NULL;
     bool ok = list->count < 1 << 24
            || rt_fail(e, RT_E_DATA, "%s: too many tensors for one file", path);
-    ok = ok && (pieces = rt_alloc(e, list->count + 1, (int64_t)sizeof *pieces, "a list of tensors"));
-    ok = ok && (begin = rt_alloc(e, list->count, (int64_t)sizeof *begin, "a list of tensors"));
+    ok = ok && (pieces = rt_alloc(e, list->count + 1, (int64_t)sizeof *pieces, "a file's header"));
+    ok = ok && (begin = rt_alloc(e, list->count, (int64_t)sizeof *begin, "a file's header"));
     ok = ok && write_header(e, &header, list, pieces, begin)
       && rt_file_replace(e, path, pieces, (int)list->count + 1);
     rt_free(pieces);

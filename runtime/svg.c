@@ -1,8 +1,8 @@
 /* runtime/svg.c: the chart of svg.h as SVG text.
  *
  * A panel has its own y axis: ticks at 1, 2 or 5 times a power of ten, a logarithmic scale where
- * the values span more than a factor of 50. All text comes through add_text, which escapes it. Numbers
- * are rounded to hundredths of a pixel, so equal charts are equal bytes. */
+ * the values span more than a factor of 50. All text comes through add_text, which escapes it.
+ * Numbers are rounded to hundredths of a pixel, so equal charts are equal bytes. */
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/svg.h"
 #include <inttypes.h>

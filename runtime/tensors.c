@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 
 #if defined __BYTE_ORDER__ && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "all file formats here are little endian and are used in place: a big endian machine needs swaps"
+#error "file formats here are little endian and used in place: this machine would need swaps"
 #endif
 
 int64_t rt_dtype_bytes(rt_dtype d)

@@ -364,7 +364,8 @@ START_TEST(messages)
         memset(long_text, 'a', sizeof long_text - 1);
     }
     ck_assert(!rt_help(&e, "no room is left for this"));
-    ck_assert_str_eq(rt_show(text, "a\x1b[2J\xff\xc3\xa9\xc2\x9b", 10), "'a\\x1b[2J\\xffé\\xc2\\x9b'");
+    rt_show(text, "a\x1b[2J\xff\xc3\xa9\xc2\x9b", 10);
+    ck_assert_str_eq(text, "'a\\x1b[2J\\xffé\\xc2\\x9b'");
     ck_assert_str_eq(rt_show(text, "", 0), "''");
     rt_show(text, long_text, sizeof long_text - 1);
     ck_assert(strlen(text) < RT_SHOW_TEXT && strstr(text, "…'"));

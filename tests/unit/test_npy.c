@@ -241,7 +241,8 @@ static rt_buf two_arrays(const char *first, const char *second, int64_t claimed)
     static const float f[2] = {1, 2};
     static const int64_t i[1] = {-7};
     rt_buf zip = {0}, directory = {0};
-    rt_buf a = npy(1, H("'<f4'", "False", "(2,)"), f, 8), b = npy(1, H("'<i8'", "False", "()"), i, 8);
+    rt_buf a = npy(1, H("'<f4'", "False", "(2,)"), f, 8);
+    rt_buf b = npy(1, H("'<i8'", "False", "()"), i, 8);
     add_member(&zip, &directory, first, &a, true, claimed);
     add_member(&zip, &directory, second, &b, false, -1);
     end_zip(&zip, &directory, 2);
@@ -264,7 +265,8 @@ END_TEST
 
 START_TEST(hostile_npz)
 {
-    static const struct { const char *first, *second; int64_t claimed; const char *says; } rows[] = {
+    static const struct { const char *first, *second; int64_t claimed; const char *says; }
+    rows[] = {
         {"x.npy", "x.npy", -1, "twice"},
         {"x.npy", "evil.pkl", -1, "no NPY file"},
         {"x.npy", ".npy", -1, "no NPY file"},

@@ -1,4 +1,5 @@
-/* tests/unit/test_random.c: the generator against PyTorch's own draws (tests/fixtures/random.inc). */
+/* tests/unit/test_random.c: the generator against PyTorch's own draws, which are in
+ * tests/fixtures/random.inc. */
 #define _XOPEN_SOURCE 700
 #include "runtime/random.h"
 #include "tests/unit/rt_test.h"
