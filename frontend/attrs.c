@@ -27,7 +27,10 @@ static Value *no_attribute(Interp *in, const Value *v, const char *kind, const c
     if (v->kind == V_OPTIM)
         for (size_t i = 0; i < sizeof optim / sizeof *optim; i++) fe_consider(&n, optim[i]);
     fe_report(in->d, at, DG(no_attribute), kind, name);
-    if (fe_nearest(&n)) fe_help(in->d, "did you mean `%s`?", n.best);
+    if (v->kind == V_MODULE && v->u.mod->info && v->u.mod->n_param == 0
+        && (strcmp(name, "weight") == 0 || strcmp(name, "bias") == 0))
+        fe_help(in->d, "%s has no parameters; layers are counted from 0, activations included", kind);
+    else if (fe_nearest(&n)) fe_help(in->d, "did you mean `%s`?", n.best);
     return fe_bad(in, at);
 }
 

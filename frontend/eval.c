@@ -46,6 +46,14 @@ static void unknown_name(Interp *in, const char *name, Span at)
     static const char *const usual[] = { "torch", "nn", "optim", "math", "np", "DataLoader", "transforms" };
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) fe_consider(&n, usual[i]);
     fe_report(in->d, at, DG(unknown_name), name);
+    static const struct { const char *name, *how; } roles[] = {
+        { "model", "nn.Sequential(nn.Linear(4, 2))" }, { "net", "nn.Sequential(nn.Linear(4, 2))" },
+        { "criterion", "nn.CrossEntropyLoss()" }, { "optimizer", "optim.SGD(model.parameters(), lr=0.01)" } };
+    for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
+        if (strcmp(roles[i].name, name) == 0) {
+            fe_help(in->d, "define it above this line: %s = %s", name, roles[i].how);
+            return;
+        }
     for (size_t i = 0; i < sizeof homes / sizeof *homes; i++) {
         const char *path = arena_printf(in->a, "%s.%.100s", homes[i], name), *instead;
         if (!fe_fn(path) && !fe_known_elsewhere(path, &instead)) continue;
@@ -67,6 +75,7 @@ Value *fe_eval_name(Interp *in, const Expr *x)
     }
     Value *v = known_name(in, x->text, x->at);
     if (v) return v;
+    if (in->quiet > 0) return fe_bad(in, x->at);
     if (in->lenient > 0) {
         fe_report(in->d, x->at, DG(name_as_data), x->text);
         v = fe_data(in, arena_printf(in->a, "`%s`, which the file does not define", x->text), x->at);
@@ -109,8 +118,10 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
     if (fe_known_elsewhere(path, &instead)) {
         fe_report(in->d, at, DG(not_this_version), path);
         if (instead) fe_help(in->d, "%s", instead);
-        if (strcmp(space, "torch.nn") == 0 || strcmp(space, "torch.optim") == 0)
+        bool list = strcmp(space, "torch.nn") == 0 || strcmp(space, "torch.optim") == 0;
+        if (list && !in->said_vocabulary)
             fe_help(in->d, "this version has %s", fe_names_here(in->a, space, strstr(name, "Loss") != NULL));
+        in->said_vocabulary |= list;
         return fe_bad(in, at);
     }
     SpaceKind kind = fe_space(space);

@@ -101,9 +101,11 @@ Value *fe_eval_call(Interp *in, const Expr *x)
     Call c = { .at = x->at, .of_at = x->of->at };
     bool lenient = takes_data(f);
     in->lenient += lenient;
+    in->quiet += f->kind == V_BAD;
     Value *all = fe_list(in, V_LIST, x->at);
     bool good = gather(in, x, &c, all);
     in->lenient -= lenient;
+    in->quiet -= f->kind == V_BAD;
     if (f->kind == V_BAD || !good) return fe_bad(in, x->at);
     switch (f->kind) {
     case V_DATA: return fe_data(in, f->u.s, x->at);

@@ -93,7 +93,12 @@ static bool refuse_statement(Parser *p, Stmt *s)
     case DIAG_try: fe_report(p->diags, t->at, DG(try)); break;
     default: fe_report(p->diags, t->at, DG(statement), refused[i].word); break;
     }
-    if (refused[i].help) fe_help(p->diags, "%s", refused[i].help);
+    bool parameters = false;
+    for (const Tok *k = t; k->kind != T_NEWLINE && k->kind != T_END; k++)
+        parameters |= fe_tok_is(k, "parameters") || fe_tok_is(k, "named_parameters");
+    if (refused[i].id == DIAG_loop && parameters)
+        fe_help(p->diags, "write a line for each parameter: model[0].weight.requires_grad = False");
+    else if (refused[i].help) fe_help(p->diags, "%s", refused[i].help);
     if (t[1].kind == T_NAME) add_name(p, s, t[1].text);
     skip_statement(p, s);
     skip_more_clauses(p, s);

@@ -132,6 +132,8 @@ struct Interp {
     bool has_seed; int64_t seed;
     bool said_device;
     int lenient;                 /* > 0: names that are not there are data */
+    int quiet;                   /* > 0: inside a call that is already refused */
+    bool said_vocabulary;
     bool option;                 /* evaluating --loss, --optimizer: bare class names are known */
     Mod *model;                  /* then: the model that was chosen, or null */
 };
