@@ -19,4 +19,4 @@ model = nn.Sequential(
     nn.Linear(16, 3),
 )
 criterion = nn.CrossEntropyLoss()
-optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+optimizer = optim.SGD(model.parameters(), lr=0.02, momentum=0.9)

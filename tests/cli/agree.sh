@@ -9,7 +9,7 @@ cd "$SCRATCH" || exit 1
 train() {
     _n=$1 _data=$2
     shift 2
-    ./$_n train --data "$_data" --normalize zscore --epochs 3 --log-steps --out $_n.run --quiet "$@" ||
+    ./$_n train --data "$_data" --normalize zscore --epochs 3 --log-steps --out $_n.run --quiet "$@" >/dev/null ||
         not_ok "$_n trains" "exit code $?"
 }
 same_bits() { cmp -s $2.run/last.safetensors $3.run/last.safetensors && cmp -s $2.run/steps.csv $3.run/steps.csv &&

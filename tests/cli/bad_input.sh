@@ -8,7 +8,7 @@ cd "$SCRATCH" || exit 1
 "$SEQC" build "$ROOT/samples/softmax_regression/model.py" -o images -q
 iris=$ROOT/samples/iris/iris.csv
 houses=$ROOT/samples/regression/houses.csv
-./iris train --data "$iris" --epochs 1 --out run --quiet || not_ok "a run to begin with" "exit code $?"
+./iris train --data "$iris" --epochs 1 --out run --quiet >/dev/null || not_ok "a run to begin with" "exit code $?"
 W=run/last.safetensors
 train() { refuses "$1" "$2" "$3" ./iris train --quiet --epochs 1 --out bad --data "$4"; }
 
@@ -33,10 +33,10 @@ train "label out of range" 1 "3" range.csv
 awk -F, 'NR > 1 { $5 = -1 }; { print }' OFS=, "$iris" >negative.csv
 train "negative label" 1 "-1" negative.csv
 awk -F, 'NR > 1 { $5 = "k" NR % 4 }; { print }' OFS=, "$iris" >four.csv
-train "more names than classes" 1 "4" four.csv
+train "more names than classes" 1 "3 classes" four.csv
 cut -d, -f1,2,5 "$iris" >narrow.csv
 train "too few columns" 1 "narrow.csv" narrow.csv
-refuses "an unknown target column" 1 "colour" ./iris train --data "$iris" --target colour --out bad
+refuses "an unknown target column" 2 "colour" ./iris train --data "$iris" --target colour --out bad
 printf '\377\376a,b\n\000\001,2\n' >binary.csv
 train "binary bytes" 1 binary.csv binary.csv
 
@@ -95,7 +95,7 @@ refuses "unknown option" 2 "--epoch" ./iris train --epoch 3
 refuses "batch above the capacity" 2 "--batch" ./iris train --data "$iris" --batch 9999
 refuses "no data" 2 "--data" ./iris train
 refuses "predict without weights" 2 "--weights" ./iris predict --input "$iris" --output y.csv
-refuses "a full disk" 3 "" ./iris predict --quiet --weights $W --input "$iris" --output /dev/full
+refuses "an output in a missing folder" 3 "no/such" ./iris predict --quiet --weights $W --input "$iris" --output no/such/y.csv
 refuses "an output folder that cannot be made" 3 "" ./iris train --data "$iris" --epochs 1 --out /proc/none
 refuses "learning rate that explodes" 4 "" ./houses train --data "$houses" --lr 1e30 --epochs 3 --out bad
 

@@ -31,7 +31,7 @@ refuses "two instruction sets" 2 "one instruction set" "$SEQC" build "$model" --
 refuses "cuda" 2 "generates C alone" "$SEQC" build "$model" --target cuda
 refuses "fast math" 2 "default and strict" "$SEQC" build "$model" --math fast
 refuses "missing model file" 3 "nowhere.py" "$SEQC" build nowhere.py
-refuses "a folder as model file" 3 "" "$SEQC" build "$ROOT/samples"
+refuses "a folder as model file" 3 samples "$SEQC" ir "$ROOT/samples"
 refuses "a name that would replace the model" 2 "no ending" "$SEQC" build "$ROOT/LICENSE"
 refuses "the C compiler is missing" 3 "no-such-cc" "$SEQC" build "$model" --cc no-such-cc -o p
 refuses "the C compiler fails" 3 "false" "$SEQC" build "$model" --cc false -o p
