@@ -142,8 +142,11 @@ static bool verify_graph(const Graph *g, char err[IR_ERR])
     char why[IR_ERR];
     for (uint32_t i = 1; i < g->n_node; i++)
         if (!verify_node(g, i, why)) {
-            const char *what = g->node[i].op < OP_COUNT ? ir_op[g->node[i].op].name : "?";
-            return ir_fail(err, "%%%d (%s): %.450s", ir_printed_number(g, (Val){i}), what, why);
+            const Node *x = &g->node[i];
+            if (x->op == OP_state && x->state.i && x->state.i < g->module->n_state)
+                return ir_fail(err, "state \"%.60s\": %.400s", g->module->state[x->state.i].key, why);
+            return ir_fail(err, "%%%d (%s): %.450s", ir_printed_number(g, (Val){i}),
+                           x->op < OP_COUNT ? ir_op[x->op].name : "?", why);
         }
     return verify_once(g, err) && verify_roots(g, err)
         && (!g->has_kernels || ir_verify_kernels(g, err))

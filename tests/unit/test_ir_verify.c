@@ -1,0 +1,409 @@
+/* tests/unit/test_ir_verify.c: the verifier finds each invariant that is broken, one at a time, in a
+ * module that held before; both checkers of the memory plan find overlaps, each on its own. */
+#include "ir/priv.h"
+#include "tests/unit/ir_sample.h"
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+static Module *sample(void)
+{
+    ParseErr err;
+    Module *m = ir_parse(ir_sample, strlen(ir_sample), &err);
+    ck_assert_msg(m != NULL, "%s", err.text);
+    return m;
+}
+
+static Graph *train(Module *m)
+{
+    return ir_graph_find(m, "train");
+}
+
+/* The node that is printed as %number, to be changed. */
+static Node *node(Module *m, int number)
+{
+    Graph *g = train(m);
+    for (uint32_t i = 1; i < g->n_node; i++)
+        if (ir_printed_number(g, (Val){i}) == number)
+            return &g->node[i];
+    ck_abort_msg("no %%%d", number);
+}
+
+static Val val(Module *m, int number)
+{
+    return (Val){(uint32_t)(node(m, number) - train(m)->node)};
+}
+
+static Val *operands(Module *m, int number)
+{
+    return (Val *)(uintptr_t)node(m, number)->in;
+}
+
+static Val *members(Module *m, int k)
+{
+    return (Val *)(uintptr_t)train(m)->kernel[k].member;
+}
+
+static Buffer *buffer(Module *m, int i)
+{
+    return &train(m)->buffer[i];
+}
+
+/* ---- one broken invariant each ---- */
+
+static void capacity(Module *m) { m->capacity = 0; }
+static void real_type(Module *m) { m->real = DT_i64; }
+static void state_batch(Module *m) { m->state[2].type.shape.dim[0].n = true; }
+static void state_rank(Module *m) { m->state[2].type.shape.dim[0].k = 0; }
+static void no_op(Module *m) { node(m, 5)->op = OP_NONE; }
+static void operand_count(Module *m) { node(m, 5)->n_in = 0; }
+static void operand_order(Module *m) { operands(m, 5)[0] = val(m, 9); }
+static void result_type(Module *m) { node(m, 5)->type.dtype = DT_f64; }
+static void reshape_type(Module *m) { node(m, 3)->type.shape.dim[0] = ir_dim(200704); }
+static void attr_missing(Module *m) { node(m, 13)->n_attr = 0; }
+static void attr_foreign(Module *m) { ((Attr *)(uintptr_t)node(m, 13)->attr)[0].id = AT_axis; }
+static void expr_text(Module *m) { ((Attr *)(uintptr_t)node(m, 11)->attr)[0].u.s = "b>0?a:0"; }
+static void place_file(Module *m) { node(m, 5)->loc.file = 9; }
+static void input_name(Module *m) { node(m, 0)->name = NULL; }
+static void input_twice(Module *m) { node(m, 1)->name = node(m, 0)->name; }
+static void root_none(Module *m) { train(m)->root[0].val.i = 0; }
+static void root_no_name(Module *m) { train(m)->root[0].name = NULL; }
+static void root_twice(Module *m) { train(m)->root[1].name = train(m)->root[0].name; }
+static void update_type(Module *m) { train(m)->root[4].state.i = 5; }
+static void update_twice(Module *m) { train(m)->root[3].state = train(m)->root[2].state; }
+static void grad_late(Module *m) { train(m)->root[4].kind = ROOT_GRAD; }
+static void state_type(Module *m) { m->state[2].type.dtype = DT_i32; }
+
+static void state_twice(Module *m)
+{
+    Graph *g = train(m);
+    State first = {0};
+    for (uint32_t i = 1; i < g->n_node; i++) {
+        if (g->node[i].op != OP_state || !ir_type_eq(&g->node[i].type, ir_type(g, val(m, 12))))
+            continue;
+        if (first.i)
+            g->node[i].state = first;
+        first = g->node[i].state;
+    }
+}
+
+static void no_algo(Module *m) { train(m)->kernel[1].algo = ALGO_NONE; }
+static void tile_negative(Module *m) { train(m)->kernel[1].tile[0] = -1; }
+static void member_order(Module *m) { members(m, 0)[0] = members(m, 0)[1]; }
+static void member_view(Module *m) { members(m, 1)[0] = val(m, 3); }
+static void member_input(Module *m) { members(m, 1)[0] = val(m, 0); }
+static void member_kind(Module *m) { train(m)->kernel[1].algo = ALGO_map; }
+static void two_roots(Module *m) { members(m, 0)[1] = val(m, 6); }
+static void no_root(Module *m) { members(m, 1)[0] = val(m, 5); }
+static void computed_twice(Module *m) { members(m, 1)[0] = val(m, 4); }
+
+static void kernel_order(Module *m)
+{
+    Kernel k = train(m)->kernel[1];
+    train(m)->kernel[1] = train(m)->kernel[2];
+    train(m)->kernel[2] = k;
+}
+
+static void not_computed(Module *m) { train(m)->kernel[4].n_member = 1; }
+static void plan_alone(Module *m) { train(m)->has_kernels = false; }
+static void below_bound(Module *m) { train(m)->bound_bytes = 200000; }
+static void negative_worker(Module *m) { train(m)->worker_bytes = -64; }
+static void two_buffers(Module *m) { buffer(m, 1)->val = buffer(m, 0)->val; }
+static void no_buffer(Module *m) { train(m)->n_buffer = 9; }
+static void buffer_unstored(Module *m) { buffer(m, 1)->val = val(m, 4); }
+static void first_wrong(Module *m) { buffer(m, 2)->first = 1; }
+static void last_early(Module *m) { buffer(m, 0)->last = 1; }
+static void last_far(Module *m) { buffer(m, 0)->last = 6; }
+static void misaligned(Module *m) { buffer(m, 2)->offset_bytes += 4; }
+static void beyond(Module *m) { buffer(m, 2)->offset_bytes = 151552; }
+static void too_small(Module *m) { buffer(m, 2)->bytes -= 64; }
+static void wrong_result(Module *m) { buffer(m, 4)->out = 1; }
+static void update_in_arena(Module *m) { buffer(m, 9)->kind = BUF_ARENA; }
+static void arena_in_result(Module *m) { buffer(m, 2)->kind = BUF_OUT; }
+static void scratch_long(Module *m) { buffer(m, 6)->last = 3; }
+static void in_place_early(Module *m) { buffer(m, 0)->last = 4; }
+static void in_place_moved(Module *m) { buffer(m, 3)->offset_bytes = 64; }
+static void in_place_result(Module *m) { buffer(m, 3)->in_place_of = val(m, 7); }
+
+static void taken_twice(Module *m)
+{
+    buffer(m, 2)->in_place_of = buffer(m, 3)->in_place_of = buffer(m, 1)->val;
+    buffer(m, 2)->offset_bytes = buffer(m, 1)->offset_bytes;
+}
+
+static void both_roots(Module *m) { train(m)->root[1].val = train(m)->root[0].val; }
+static void overlap(Module *m) { buffer(m, 2)->offset_bytes = 131072; }
+static void scratch_overlap(Module *m) { buffer(m, 6)->offset_bytes = 141312; }
+static void state_nowhere(Module *m) { m->state[2].offset_bytes = -1; }
+static void state_misaligned(Module *m) { m->state[2].offset_bytes = 401412; }
+static void state_overlap(Module *m) { m->state[2].offset_bytes = 401344; }
+static void state_beyond(Module *m) { m->state_bytes = 808448; }
+static void draw_nothing(Module *m) { m->prog.draw[1].state.i = 0; }
+static void scalar_twice(Module *m) { m->prog.scalar[1].name = m->prog.scalar[0].name; }
+static void scalar_text(Module *m) { m->prog.scalar[1].f = "c"; }
+static void group_rule(Module *m) { m->prog.group[0].rule = "sgdx"; }
+static void group_short(Module *m) { m->prog.group[0].n_setting = 3; }
+static void group_member(Module *m) { ((State *)(uintptr_t)m->prog.group[0].param)[0].i = 5; }
+static void batch_large(Module *m) { m->prog.batch = 257; }
+
+static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
+    {capacity, "the batch capacity is 0"},
+    {real_type, "the module's real type is i64"},
+    {state_batch, "state \"1.bias\" has a batch axis: f32[128n]"},
+    {state_rank, "state \"1.bias\": axis 0 has size 0, but sizes are at least 1"},
+    {no_op, "graph train: %5 (none): it has no op"},
+    {operand_count, "graph train: %5 (relu): it has 0 operands"},
+    {operand_order, "graph train: %5 (relu): operand 1 does not stand before it"},
+    {result_type, "graph train: %5 (relu): its type is f32[n,128], not f64[n,128]"},
+    {reshape_type, "graph train: %3 (reshape): f32[n,1,28,28] cannot become f32[200704,784]: the batch must "
+                   "stay a factor"},
+    {attr_missing, "graph train: %13 (sum): sum needs attribute axes"},
+    {attr_foreign, "graph train: %13 (sum): sum takes no attribute axis"},
+    {expr_text, "graph train: %11 (map): the expression \"b>0?a:0\" is not canonical: \"b > 0 ? a : 0\""},
+    {place_file, "graph train: %5 (relu): its place names file 9 of 2"},
+    {input_name, "graph train: %0 (input): it has no name"},
+    {input_twice, "graph train: input \"x\" is there twice"},
+    {state_twice, "graph train: state \"1.weight\" has two nodes"},
+    {state_type, "graph train: state \"1.bias\": it is f32[128], but the state is i32[128]"},
+    {root_none, "graph train: a root names no node"},
+    {root_no_name, "graph train: a return has no name"},
+    {root_twice, "graph train: result loss is returned twice"},
+    {update_type, "graph train: the update of \"mean\" is f32[128], not f32[10]"},
+    {update_twice, "graph train: \"1.weight\" has two updates"},
+    {grad_late, "graph train: the gradient of \"1.bias\" is still there after fuse"},
+    {no_algo, "graph train: k1: it has no algorithm"},
+    {tile_negative, "graph train: k1: a tile is negative"},
+    {member_order, "graph train: k0: its members do not ascend"},
+    {member_view, "graph train: k1: %3 (reshape) is a view, which no kernel computes"},
+    {member_input, "graph train: k1: %0 (input) is given, so no kernel computes it"},
+    {member_kind, "graph train: k1: %6 (matmul) cannot be in a kernel of algorithm map"},
+    {two_roots, "graph train: k0: it has 2 roots, but algorithm gemm computes one"},
+    {no_root, "graph train: k1: nothing in it is what algorithm blas computes"},
+    {computed_twice, "graph train: k0: %4 (linear) is computed by several kernels"},
+    {kernel_order, "graph train: k1: it reads %6 (matmul), which no kernel before it stores"},
+    {not_computed, "graph train: no kernel computes %16 (map)"},
+    {plan_alone, "graph train: there are buffers, but no kernels"},
+    {below_bound, "graph train: the arena of 151616 bytes is below its lower bound of 200000"},
+    {negative_worker, "graph train: a size of the plan is negative"},
+    {two_buffers, "graph train: %5 has two buffers"},
+    {no_buffer, "graph train: %16 is stored by k4, but has no buffer"},
+    {buffer_unstored, "graph train: %4 has a buffer, but no kernel stores it"},
+    {first_wrong, "graph train: %9 lives from k1 on, but k2 stores it"},
+    {last_early, "graph train: %5 lives until k1, but k3 reads it"},
+    {last_far, "graph train: %5 lives from k0 to k6 of 6 kernels"},
+    {misaligned, "graph train: %9 at 141316, 10240 bytes: not multiples of 64"},
+    {beyond, "graph train: %9 ends beyond the arena of 151616 bytes"},
+    {too_small, "graph train: %9 has 10176 bytes, but needs 10240"},
+    {wrong_result, "graph train: %7 is returned, but does not lie in result 0"},
+    {update_in_arena, "graph train: %16 updates \"1.bias\", but does not lie in it"},
+    {arena_in_result, "graph train: %9 is no root, but lies in a result"},
+    {scratch_long, "graph train: the scratch of k2 lives for several kernels"},
+    {in_place_early, "graph train: %11 cannot take over %5: k0..k4 at 0, 131072 bytes"},
+    {in_place_moved, "graph train: %11 cannot take over %5: k0..k3 at 0, 131072 bytes"},
+    {in_place_result, "graph train: %11 takes the place of a value that is not in the arena"},
+    {taken_twice, "graph train: %6 is taken over twice"},
+    {both_roots, "graph train: %7 is in two roots, but has one place"},
+    {overlap, "graph train: sweep: %6 and %9 are both live at k2 and overlap"},
+    {scratch_overlap, "graph train: sweep: %9 and the scratch of k2 are both live at k2 and overlap"},
+    {state_nowhere, "state \"1.bias\" has no place"},
+    {state_misaligned, "state \"1.bias\" lies at 401412, not at a multiple of 64"},
+    {state_overlap, "states \"1.weight\" and \"1.bias\" overlap"},
+    {state_beyond, "state \"mean\" ends beyond the 808448 bytes of all states"},
+    {draw_nothing, "a draw names no state"},
+    {scalar_twice, "scalar \"lr\" is defined twice"},
+    {scalar_text, "scalar \"bias1\": the expression \"c\" reads more than the 2 operands"},
+    {group_rule, "\"sgdx\" is not a rule of an optimizer"},
+    {group_short, "group sgd lacks its setting nesterov"},
+    {group_member, "group sgd: \"mean\" has role buffer: no parameter"},
+    {batch_large, "the batch of 257 is above the capacity of 256"},
+};
+enum { N_BROKEN = sizeof broken / sizeof *broken };
+
+START_TEST(sound)
+{
+    char err[IR_ERR] = "";
+    Module *m = sample();
+    ck_assert_msg(ir_verify(m, err), "%s", err);
+    ir_module_free(m);
+}
+END_TEST
+
+START_TEST(invariants)
+{
+    char err[IR_ERR] = "holds";
+    Module *m = sample();
+    broken[_i].spoil(m);
+    ck_assert(!ir_verify(m, err));
+    ck_assert_str_eq(err, broken[_i].says);
+    ir_module_free(m);
+}
+END_TEST
+
+/* ---- the two checkers, each alone ---- */
+
+static void check_both(Module *m, const char *sweep, const char *replay)
+{
+    char err[IR_ERR];
+    ck_assert(!ir_verify_sweep(train(m), err));
+    ck_assert_str_eq(err, sweep);
+    ck_assert(!ir_verify_replay(train(m), err));
+    ck_assert_str_eq(err, replay);
+    ir_module_free(m);
+}
+
+START_TEST(overlap_with_an_operand)
+{
+    Module *m = sample();
+    overlap(m);
+    check_both(m, "sweep: %6 and %9 are both live at k2 and overlap",
+               "replay: k2 writes over %6 while it reads it");
+}
+END_TEST
+
+START_TEST(overlap_of_two_results)
+{
+    Module *m = sample();
+    scratch_overlap(m);
+    check_both(m, "sweep: %9 and the scratch of k2 are both live at k2 and overlap",
+               "replay: k2 writes %9 and something else over it");
+}
+END_TEST
+
+START_TEST(overlap_with_a_later_operand)
+{
+    Module *m = sample();
+    buffer(m, 1)->offset_bytes = 65536;
+    check_both(m, "sweep: %5 and %6 are both live at k1 and overlap",
+               "replay: k1 writes over %5 while it reads it");
+}
+END_TEST
+
+/* In place, but the sweep is told so: only the replay looks at what the kernel reads. */
+START_TEST(in_place_of_a_products_operand)
+{
+    char err[IR_ERR];
+    static const char text[] =
+        "seqc.ir 1\nbatch n <= 16\nreal f32\nstage plan\n"
+        "state \"w\" : f32[4,4] param\n"
+        "graph train\n"
+        "%0 = input \"x\" : f32[n,4]\n"
+        "%1 = relu %0 : f32[n,4]\n"
+        "%2 = linear %1, \"w\" : f32[n,4]\n"
+        "%3 = relu %2 : f32[n,4]\n"
+        "return y=%3\n"
+        "kernels train\nk0 a { %1 } map\nk1 b { %2 } gemm\nk2 c { %3 } map\n"
+        "buffers train arena 512 bound 256 worker 0\n"
+        "%1 @0 256 k0..k1\n%2 @256 256 k1..k2\n%3 out 0 k2..k2\n";
+    ParseErr at;
+    Module *m = ir_parse(text, strlen(text), &at);
+    ck_assert_msg(m != NULL, "%s", at.text);
+    Buffer *b = buffer(m, 1);
+    b->offset_bytes = 0;
+    b->in_place_of = buffer(m, 0)->val;
+    ck_assert(ir_verify_sweep(train(m), err));
+    ck_assert(!ir_verify_replay(train(m), err));
+    ck_assert_str_eq(err, "replay: k1 writes %2 in place of %1, but does not read it element by element");
+    ir_module_free(m);
+}
+END_TEST
+
+static const struct { const char *graph, *says; } state_order[] = {
+    {"%1 = map \"w\" {f=\"2*a\"} : f32[4,4]\n%2 = linear %0, \"w\" : f32[n,4]\n"
+     "return y=%2\nupdate \"w\"=%1\n"
+     "kernels t\nk0 a { %1 } map\nk1 b { %2 } gemm\n"
+     "buffers t arena 0 bound 0 worker 0\n%1 state \"w\" k0..k0\n%2 out 0 k1..k1\n",
+     "6:1: graph t: replay: k1 reads the old \"w\", but k0 has updated it"},
+    {"%1 = matmul \"w\", \"w\" : f32[4,4]\n"
+     "update \"w\"=%1\n"
+     "kernels t\nk0 a { %1 } gemm\n"
+     "buffers t arena 0 bound 0 worker 0\n%1 state \"w\" k0..k0\n",
+     "6:1: graph t: replay: k0 updates \"w\" while it reads more of it than one element"},
+    {"%1 = linear %0, \"w\" : f32[n,4]\n%2 = map \"w\" {f=\"2*a\"} : f32[4,4]\n"
+     "return y=%1\nupdate \"w\"=%2\n"
+     "kernels t\nk0 b { %1 } gemm\nk1 a { %2 } map\n"
+     "buffers t arena 0 bound 0 worker 0\n%2 state \"w\" k1..k1\n%1 out 0 k0..k0\n", NULL},
+};
+
+START_TEST(states_are_read_before_they_change)
+{
+    char text[2048];
+    ParseErr err = {0};
+    int n = snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= 16\nreal f32\nstage plan\n"
+                     "state \"w\" : f32[4,4] param\ngraph t\n%%0 = input \"x\" : f32[n,4]\n%s",
+                     state_order[_i].graph);
+    Module *m = ir_parse(text, (size_t)n, &err);
+    if (state_order[_i].says)
+        ck_assert_str_eq(err.text, state_order[_i].says);
+    else
+        ck_assert_msg(m != NULL, "%s", err.text);
+    ir_module_free(m);
+}
+END_TEST
+
+/* Random plans of a chain: the checkers agree with each other and with comparing all pairs. */
+START_TEST(random_plans)
+{
+    enum { NODES = 12, ROUNDS = 400 };
+    char text[4096], err[IR_ERR];
+    uint32_t seed = 99;
+    int n_good = 0;
+    for (int round = 0; round < ROUNDS; round++) {
+        int n = snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= 16\nreal f32\nstage plan\ngraph train\n"
+                         "%%0 = input \"x\" : f32[n]\n%%1 = relu %%0 : f32[n]\n%%2 = relu %%1 : f32[n]\n");
+        int from[NODES + 2] = {0}, last[NODES + 2] = {0}, offset[NODES + 2] = {0};
+        last[1] = 1;
+        for (int i = 3; i <= NODES; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            from[i] = 1 + (int)((seed >> 10) % (uint32_t)(i - 1));
+            n += snprintf(text + n, sizeof text - (size_t)n, "%%%d = add %%%d, %%%d : f32[n]\n", i, i - 1,
+                          from[i]);
+            last[i - 1] = last[from[i]] = i - 1;
+        }
+        n += snprintf(text + n, sizeof text - (size_t)n, "return y=%%%d\nkernels train\n", NODES);
+        for (int i = 1; i <= NODES; i++)
+            n += snprintf(text + n, sizeof text - (size_t)n, "k%d a { %%%d } map\n", i - 1, i);
+        Module *m = ir_parse(text, (size_t)n, &(ParseErr){0});
+        ck_assert_ptr_nonnull(m);
+        Buffer plan[NODES];
+        for (int i = 1; i < NODES; i++) {
+            seed = seed * 1664525u + 1013904223u;
+            offset[i] = 64 * (int)((seed >> 10) % (round % 2 ? 14 : 60));
+            plan[i - 1] = (Buffer){.kind = BUF_ARENA, .val = val(m, i), .offset_bytes = offset[i],
+                                   .bytes = 64, .first = i - 1, .last = last[i]};
+        }
+        plan[NODES - 1] = (Buffer){.kind = BUF_OUT, .val = val(m, NODES), .first = NODES - 1, .last = NODES - 1};
+        ir_set_plan(train(m), plan, NODES, 64 * 60, 0, 0);
+        ck_assert_msg(ir_verify_plan(train(m), err), "%s", err);
+        bool apart = true;
+        for (int i = 1; i < NODES; i++)
+            for (int j = i + 1; j < NODES; j++)
+                apart = apart && (offset[i] != offset[j] || last[i] < j - 1);
+        ck_assert_int_eq(ir_verify_sweep(train(m), err), apart);
+        ck_assert_int_eq(ir_verify_replay(train(m), err), apart);
+        n_good += apart;
+        ir_module_free(m);
+    }
+    ck_assert_int_gt(n_good, 10);
+    ck_assert_int_lt(n_good, ROUNDS - 10);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("ir_verify");
+    TCase *t = tcase_create("verify");
+    tcase_add_test(t, sound);
+    tcase_add_loop_test(t, invariants, 0, N_BROKEN);
+    tcase_add_test(t, overlap_with_an_operand);
+    tcase_add_test(t, overlap_of_two_results);
+    tcase_add_test(t, overlap_with_a_later_operand);
+    tcase_add_test(t, in_place_of_a_products_operand);
+    tcase_add_loop_test(t, states_are_read_before_they_change, 0, 3);
+    tcase_add_test(t, random_plans);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
