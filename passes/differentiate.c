@@ -69,10 +69,20 @@ static Val keep_sum(Diff *c, Loc loc, Val v, int64_t axis)
  * scalars; to read `2 * (a - b) / c` they go into the map that uses them. */
 typedef struct Incoming { Ex e; int n; Val in[2]; } Incoming;
 
+/* What v repeats, if that is a scalar; else v without the repetitions that broadcasting does. */
+static Val before_expand(const Graph *g, Val v)
+{
+    Val at = v;
+    while (ir_is(g, at, OP_expand) || ir_is(g, at, OP_reshape)) at = ir_node(g, at)->in[0];
+    if (ir_type(g, at)->shape.rank == 0) return at;
+    while (ir_is(g, v, OP_expand)) v = ir_node(g, v)->in[0];
+    return v;
+}
+
 static Incoming incoming(Diff *c, Val d_y, bool through_expand)
 {
     Graph *g = c->g;
-    while (through_expand && ir_is(g, d_y, OP_expand)) d_y = ir_node(g, d_y)->in[0];
+    if (through_expand) d_y = before_expand(g, d_y);
     const Node *x = ir_node(g, d_y);
     bool scalar = x->type.shape.rank == 0;
     if (scalar && x->op == OP_const)
@@ -86,7 +96,7 @@ static Incoming incoming(Diff *c, Val d_y, bool through_expand)
 }
 
 /* e * d_y, with the factor taken into the branches of a select: `b <= 0 ? 0 : a`. A factor of 1 / x
- * divides, which is one rounding less. */
+ * divides: one rounding less. */
 static Ex times(ExPool *p, Ex e, Ex d_y)
 {
     const ExNode x = *ex_node(p, e), by = *ex_node(p, d_y);
@@ -96,6 +106,8 @@ static Ex times(ExPool *p, Ex e, Ex d_y)
         return ex_op(p, EX_SELECT, x.in[0], times(p, x.in[1], d_y), times(p, x.in[2], d_y));
     if (x.op == EX_NEG) return ex_op(p, EX_NEG, times(p, x.in[0], d_y), (Ex){ 0 }, (Ex){ 0 });
     if (ex_is_num(p, e, -1)) return ex_op(p, EX_NEG, d_y, (Ex){ 0 }, (Ex){ 0 });
+    if (x.op == EX_DIV && ex_is_num(p, x.in[0], 1))
+        return ex_op(p, EX_DIV, d_y, x.in[1], (Ex){ 0 });
     if (by.op == EX_DIV && ex_is_num(p, by.in[0], 1))
         return ex_op(p, EX_DIV, e, by.in[1], (Ex){ 0 });
     if (x.op == EX_NUM || by.op != EX_ARG) return ex_op(p, EX_MUL, e, d_y, (Ex){ 0 });
@@ -443,13 +455,16 @@ static void differentiate(Graph *g, Arena *scratch)
 Module *pass_differentiate(const Module *in, const PassCtx *ctx)
 {
     (void)ctx;
-    Module *m = pass_begin(in, "differentiate");
+    Module *m = pass_begin(in, "differentiate"), *out = pass_begin(in, "differentiate");
     Arena *scratch = arena_new();
     for (int i = 0; i < in->n_graph; i++) {
         Graph *g = ir_graph_add(m, in->graph[i]->name);
         ir_copy_graph(g, in->graph[i], NULL);
         differentiate(g, scratch);
+        /* Rules make what most readers need and some do not: the second copy drops it. */
+        ir_copy_graph(ir_graph_add(out, g->name), g, NULL);
     }
     arena_free(scratch);
-    return m;
+    ir_module_free(m);
+    return out;
 }

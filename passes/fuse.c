@@ -20,12 +20,13 @@
 
 /* ---- roots that need a kernel of their own ---- */
 
+/* Maps compute reals; other elements are moved. */
 static Val copy_of(Graph *g, Val v)
 {
     const Node *x = ir_node(g, v);
     Loc loc = x->loc;
     if (ir_dtype_real(x->type.dtype)) return ir_map(g, "a", &v, 1, loc);
-    return ir_add_typed(g, OP_expand, loc, x->type, &v, 1, NULL, 0);
+    return ir_add_typed(g, OP_relayout, loc, x->type, &v, 1, NULL, 0);
 }
 
 /* A returned leaf, and a value that is a root twice. An update that is no MAP is copied too, as a

@@ -33,6 +33,9 @@ static bool is_forward(const Module *m)
             if (x->kind != ROOT_RETURN) return false;
             if (derived && !strncmp(x->name, "d_", 2)) return false;
         }
+        /* Second derivatives of losses have no rule. */
+        for (uint32_t v = 1; v < g->n_node; v++)
+            if (g->node[v].op == OP_cross_entropy_grad || g->node[v].op == OP_nll_grad) return false;
     }
     return true;
 }

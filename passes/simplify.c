@@ -190,6 +190,13 @@ static Val retype(Simp *s, Op op, const Node *x, Val in)
     if (ir_type_eq(ir_type(s->to, in), &x->type)) return in;
     if (is_fill(s->to, in) && op != OP_relayout)
         return make_const(s, x->type, ir_attr(ir_node(s->to, in), AT_values)->u.reals, 1, x->loc);
+    /* A repeated scalar looks the same in any shape. */
+    bool fills = op == OP_reshape && ir_is(s->to, in, OP_expand)
+              && ir_type(s->to, ir_node(s->to, in)->in[0])->shape.rank == 0;
+    if (fills) {
+        op = OP_expand;
+        in = ir_node(s->to, in)->in[0];
+    }
     return share(s, ir_add_typed(s->to, op, x->loc, x->type, &in, 1, NULL, 0));
 }
 
