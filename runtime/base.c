@@ -243,9 +243,10 @@ bool rt_buf_reserve(rt_err *e, rt_buf *b, int64_t more)
         return rt_fail(e, RT_E_DATA, "a size of %" PRId64 " bytes more is impossible", more);
     if (needed <= b->capacity)
         return true;
-    int64_t capacity = b->capacity < 64 ? 64 : b->capacity;
-    while (capacity < needed)
-        capacity = capacity > INT64_MAX / 2 ? needed : capacity * 2;
+    /* Twice as much as before, so that adding little by little stays linear. */
+    int64_t capacity = b->capacity > INT64_MAX / 2 ? needed : b->capacity * 2;
+    capacity = capacity < 64 ? 64 : capacity;
+    capacity = capacity < needed ? needed : capacity;
     char *data = rt_alloc_raw(e, capacity, 1, "a buffer");
     if (!data)
         return false;

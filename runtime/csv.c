@@ -163,8 +163,9 @@ int64_t rt_csv_record_bound(const rt_csv *c)
 {
     /* Delimiters and line breaks alone take n_columns bytes of each record, but for the last. */
     int64_t left = c->file.length - c->at, lines = 1;
+    const char *b = c->file.data;    /* a zero byte follows the last one */
     for (int64_t i = c->at; i < c->file.length; i++)
-        lines += c->file.data[i] == '\n' || c->file.data[i] == '\r';
+        lines += b[i] == '\n' || (b[i] == '\r' && b[i + 1] != '\n');
     int64_t most = left / (c->n_columns ? c->n_columns : 1) + 1;
     return lines < most ? lines : most;
 }

@@ -17,12 +17,22 @@
 
 /* ---- reading ---- */
 
+static bool make_room(rt_err *e, const char *path, rt_buf *b, int64_t more)
+{
+    char size[RT_SIZE_TEXT];
+    if (rt_buf_reserve(NULL, b, more))
+        return true;
+    rt_fail(e, RT_E_MEMORY, "%s: out of memory: reading it would need %s", path,
+            rt_size_text(size, b->length + more));
+    return false;
+}
+
 static bool read_all(rt_err *e, const char *path, int file, int64_t limit_bytes, rt_buf *b)
 {
     char size[RT_SIZE_TEXT];
     for (;;) {
         /* One byte more than the limit is asked for, so that too long a file shows itself. */
-        if (b->capacity - b->length < 2 && !rt_buf_reserve(e, b, b->length + (1 << 16)))
+        if (b->capacity - b->length < 2 && !make_room(e, path, b, b->length + (1 << 16)))
             return false;
         ssize_t got = rt_os.read(file, b->data + b->length, (size_t)(b->capacity - b->length - 1));
         if (got < 0 && errno == EINTR)
@@ -54,7 +64,7 @@ bool rt_file_read(rt_err *e, const char *path, int64_t limit_bytes, rt_buf *b)
     int64_t hint = known && S_ISREG(info.st_mode) ? (int64_t)info.st_size : 0;
     if (limit_bytes >= 0 && hint > limit_bytes)
         hint = limit_bytes;
-    ok = ok && rt_buf_reserve(e, b, hint + 1) && read_all(e, path, file, limit_bytes, b);
+    ok = ok && make_room(e, path, b, hint + 1) && read_all(e, path, file, limit_bytes, b);
     rt_os.close(file);
     if (!ok)
         rt_buf_free(b);
