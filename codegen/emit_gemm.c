@@ -20,7 +20,12 @@ typedef struct Gemm {
     int64_t tile_rows, tile_cols, lanes;   /* lanes of one panel: vectors * elements of a vector */
     int height, vectors;
     bool blocked;                          /* several blocks of k */
+    bool panels;                           /* a tile has several panels */
+    int64_t fewest;                        /* rows of the smallest tile that can occur */
     const char *real;
+    const char *row0, *col0;               /* where the tile starts: variables, or 0 */
+    const char *rows, *cols;               /* its size: variables, or numbers */
+    const char *panel;                     /* first column of the panel */
 } Gemm;
 
 /* ---- register tiles ---- */
@@ -38,9 +43,9 @@ static void write_micro(Gemm *g, int height)
     int v = g->vectors;
     out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns. */", height,
              (long long)g->lanes, height, v, v > 1 ? "s" : "");
-    out_line(o, "static inline void %s(int64_t depth, const %s *restrict a, int64_t row_step,",
+    out_line(o, "static __attribute__((noinline)) void %s(int64_t depth, const %s *restrict a,",
              micro_name(g, height), g->real);
-    out_line(o, "    int64_t k_step, const %s *restrict b, %s *restrict sums)", g->real, g->real);
+    out_line(o, "    int64_t row_step, int64_t k_step, const %s *restrict b, %s *restrict sums)", g->real, g->real);
     out_open(o, "%s", "");
     for (int i = 0; i < height; i++) {
         const char *s = "";
@@ -70,25 +75,70 @@ static void write_micro(Gemm *g, int height)
     e->micro[e->n_micro++] = out_text(o);
 }
 
+static bool plain(const Gemm *g, Val v) { return ir_type(g->k->g, v)->layout.kind == LAYOUT_plain; }
+
 /* ---- the tile's shape ---- */
 
 static void shape(Gemm *g)
 {
     Kern *k = g->k;
-    const Target *t = g->e->o->target;
-    int64_t vector = t->vector_bytes / ir_dtype_bytes(g->e->m->real);
+    Emit *e = g->e;
+    int64_t vector = e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
     g->tile_rows = k->tasks.tile_rows;
     g->tile_cols = k->tasks.tile_cols;
     g->vectors = k->k->micro[1] ? (int)k->k->micro[1] : 1;
     g->lanes = g->vectors * vector;
+    if (!plain(g, g->p.a))
+        ir_die(e->m, "kernel k%d of %s: a product whose rows lie in blocks", k->index, k->g->name);
     if (!k->k->tile[0] || !k->k->tile[1] || g->tile_cols % g->lanes)
-        ir_die(g->e->m, "kernel k%d of %s: a tile of %lld columns is not whole panels of %lld", k->index,
+        ir_die(e->m, "kernel k%d of %s: a tile of %lld columns is not whole panels of %lld", k->index,
                k->g->name, (long long)g->tile_cols, (long long)g->lanes);
+    g->panels = g->tile_cols > g->lanes;
+    g->blocked = ir_dim_at(g->p.k, e->m->capacity) > IR_K_BLOCK;
     /* Strips of nearly equal height, none higher than the registers allow. */
     int64_t most = k->k->micro[0] ? k->k->micro[0] : 4;
-    int64_t rows = g->tile_rows < k->tasks.rows ? g->tile_rows : k->tasks.rows;
-    int64_t strips = (rows + most - 1) / most;
-    g->height = (int)((rows + strips - 1) / strips);
+    int64_t full = g->tile_rows < k->tasks.rows ? g->tile_rows : k->tasks.rows;
+    int64_t strips = (full + most - 1) / most;
+    g->height = (int)((full + strips - 1) / strips);
+    g->fewest = g->m.n ? 1 : g->m.k - (k->tasks.down - 1) * g->tile_rows;
+}
+
+/* Where the task's tile is and how large. What is the same for every task is written as a number. */
+static void place(Gemm *g)
+{
+    Emit *e = g->e;
+    Out *o = g->o;
+    const char *m = extent_text(e, g->m), *l = extent_text(e, g->l), *down = NULL;
+    long long tr = (long long)g->tile_rows, tc = (long long)g->tile_cols;
+    bool one_down = g->k->tasks.down == 1, one_across = g->k->tasks.across == 1;
+    g->row0 = one_down ? "0" : "row0";
+    g->col0 = one_across ? "0" : "col0";
+    if (!one_down && !one_across) {
+        down = g->m.n ? "down" : text(e, "%lld", (long long)g->k->tasks.down);
+        if (g->m.n) out_line(o, "const int64_t down = (%s + %lld) / %lld;", m, tr - 1, tr);
+    }
+    if (!one_down) out_line(o, "const int64_t row0 = %s * %lld;", down ? text(e, "task %% %s", down) : "task", tr);
+    if (!one_across) out_line(o, "const int64_t col0 = %s * %lld;", down ? text(e, "task / %s", down) : "task", tc);
+    g->rows = "rows";
+    if (one_down) g->rows = m;
+    else if (!g->m.n && g->m.k % tr == 0) g->rows = text(e, "%lld", tr);
+    else out_line(o, "const int64_t rows = smaller(%lld, %s - row0);", tr, m);
+    g->cols = "cols";
+    if (one_across && !g->l.n) g->cols = l;
+    else if (!g->l.n && g->l.k % tc == 0) g->cols = text(e, "%lld", tc);
+    else out_line(o, "const int64_t cols = smaller(%lld, %s - %s);", tc, l, g->col0);
+    g->panel = g->panels ? text_add(e, g->col0, "j0") : g->col0;
+}
+
+/* The height of this tile's strips: a number where every tile has enough rows. */
+static const char *height(Gemm *g)
+{
+    if (g->fewest >= g->height) return text(g->e, "%d", g->height);
+    if (g->height > 4)
+        out_line(g->o, "const int64_t height = %s >= %d ? %d : %s >= 4 ? 4 : 1;", g->rows, g->height, g->height, g->rows);
+    else
+        out_line(g->o, "const int64_t height = %s >= %d ? %d : 1;", g->rows, g->height, g->height);
+    return "height";
 }
 
 /* ---- operands ---- */
@@ -106,83 +156,79 @@ static const char *row_stride(const Gemm *g, Val v)
     return extent_text(g->e, extent_of(&ir_type(g->k->g, v)->shape, 1, 2));
 }
 
-static bool plain(const Gemm *g, Val v) { return ir_type(g->k->g, v)->layout.kind == LAYOUT_plain; }
+static const char *sum_of(Gemm *g, const char *a, const char *b)
+{
+    const char *s = text_add(g->e, a, b);
+    return text_simple(s) ? s : text(g->e, "(%s)", s);
+}
 
 static void pack(Gemm *g, const char *width)
 {
     Emit *e = g->e;
     Out *o = g->o;
-    const char *into = g->tile_cols > g->lanes ? "pack + j0 * depth" : "pack";
+    const char *into = g->panels ? "pack + j0 * depth" : "pack", *k0 = g->blocked ? "k0" : "0";
+    long long lanes = (long long)g->lanes;
     if (!plain(g, g->p.b)) {
+        const char *k = sum_of(g, k0, "k"), *col = sum_of(g, g->panel, "j");
         out_open(o, "for (int64_t k = 0; k < depth; k++)");
-        out_open(o, "for (int64_t j = 0; j < %lld; j++)", (long long)g->lanes);
-        const char *k = g->blocked ? "(k0 + k)" : "k", *col = "(col0 + j0 + j)";
-        out_line(o, "(%s)[k * %lld + j] = j < %s ? %s : 0;", into, (long long)g->lanes, width,
+        out_open(o, "for (int64_t j = 0; j < %lld; j++)", lanes);
+        out_line(o, "(%s)[k * %lld + j] = j < %s ? %s : 0;", into, lanes, width,
                  g->p.tb ? element(g, g->p.b, col, k) : element(g, g->p.b, k, col));
         out_close(o, "");
         out_close(o, "");
         return;
     }
     const char *b = slot_read(g->k, g->p.b), *stride = row_stride(g, g->p.b);
-    const char *k0 = g->blocked ? "k0" : "0";
     Extent ld = extent_of(&ir_type(g->k->g, g->p.b)->shape, 1, 2);
-    const char *from = g->p.tb ? text_add(e, text_add(e, b, text_mul(e, "(col0 + j0)", ld)), k0)
-                               : text_add(e, text_add(e, b, text_mul(e, k0, ld)), "col0 + j0");
+    const char *row = g->p.tb ? g->panel : k0, *col = g->p.tb ? k0 : g->panel;
+    const char *from = text_add(e, text_add(e, b, text_mul(e, row, ld)), col);
     reach(e, g->p.tb ? SNIP_pack_columns : SNIP_pack_rows);
-    out_line(o, "%s(depth, %s, %lld, %s, %s, %s);", g->p.tb ? "pack_columns" : "pack_rows", width,
-             (long long)g->lanes, from, stride, into);
+    out_line(o, "%s(depth, %s, %lld, %s, %s, %s);", g->p.tb ? "pack_columns" : "pack_rows", width, lanes, from,
+             stride, into);
 }
 
-/* Calls of the register tiles: the full height, then 4 rows or 1 where a tile has fewer. */
+/* Calls of the register tiles: the full height, then 4 rows or 1 where a tile may have fewer. */
 static void strip(Gemm *g)
 {
     Emit *e = g->e;
     Out *o = g->o;
+    const char *k0 = g->blocked ? "k0" : "0", *from = g->panels ? "pack + j0 * depth" : "pack";
     const char *a = slot_read(g->k, g->p.a), *ld = row_stride(g, g->p.a);
     Extent by = extent_of(&ir_type(g->k->g, g->p.a)->shape, 1, 2);
-    const char *k0 = g->blocked ? "k0" : "0";
-    const char *at = g->p.ta ? text_add(e, text_add(e, a, text_mul(e, k0, by)), "row0 + top")
-                             : text_add(e, text_add(e, a, text_mul(e, "(row0 + top)", by)), k0);
+    const char *at = g->p.ta ? text_add(e, text_add(e, a, text_mul(e, k0, by)), text_add(e, g->row0, "top"))
+                             : text_add(e, text_add(e, a, text_mul(e, sum_of(g, g->row0, "top"), by)), k0);
     const char *steps = g->p.ta ? text(e, "1, %s", ld) : text(e, "%s, 1", ld);
-    const char *from = g->tile_cols > g->lanes ? "pack + j0 * depth" : "pack";
-    int height[3] = { g->height, 4, 1 };
+    int heights[3] = { g->height, 4, 1 };
     bool first = true;
     for (int i = 0; i < 3; i++) {
-        if (i && height[i] >= g->height) continue;
-        write_micro(g, height[i]);
-        bool last = g->height == 1 || i == 2;
-        const char *when = last ? "" : text(e, "if (height == %d) ", height[i]);
-        out_line(o, "%s%s%s(depth, %s, %s, %s, strip);", first ? "" : "else ", when,
-                 micro_name(g, height[i]), at, steps, from);
+        if (i && (heights[i] >= g->height || g->fewest >= g->height)) continue;
+        write_micro(g, heights[i]);
+        bool last = g->height == 1 || g->fewest >= g->height || i == 2;
+        const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
+        out_line(o, "%s%s%s(depth, %s, %s, %s, strip);", first ? "" : "else ", when, micro_name(g, heights[i]), at,
+                 steps, from);
         first = false;
     }
 }
 
 /* ---- the task ---- */
 
-static void open_strips(Gemm *g)
-{
-    Out *o = g->o;
-    out_open(o, "for (int64_t r = 0; r < rows; r += height)");
-    out_line(o, "const int64_t top = smaller(r, rows - height);    /* the last strip overlaps */");
-    out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", g->real, (long long)(g->height * g->lanes));
-    strip(g);
-}
-
-/* The epilogue on rows of `from`, whose row i is row `row` of the result. */
+/* The epilogue on one row: `acc` is the sum in column j. */
 static void epilogue(Gemm *g, const char *acc, const char *width)
 {
     Kern *k = g->k;
+    Emit *e = g->e;
     Out *o = g->o;
-    const char **before = names_save(k);
-    out_open(o, "for (int64_t j = 0; j < %s; j++)", width);
-    out_line(o, "const int64_t col = col0 + j0 + j;");
+    const char **before = names_save(k), *first = acc[1] == 't' ? g->panel : g->col0;
+    const char *var = strcmp(first, "0") ? "j" : "col";
+    out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", var, var, width, var);
+    if (*var == 'j') out_line(o, "const int64_t col = %s + j;", first);
     Nest nest = { 2, { { g->m, "row" }, { g->l, "col" } } };
-    const char *sum = acc;
+    const char *sum = text(e, "%s + %s]", acc, var);
     if (g->p.bias.i) {
-        Shape s = ir_type(k->g, k->root)->shape;
         const Type *t = ir_type(k->g, g->p.bias);
-        sum = text(g->e, "%s + %s[%s]", acc, slot_read(k, g->p.bias), index_text(g->e, t, &s, &nest));
+        sum = text(e, "%s + %s[%s]", sum, slot_read(k, g->p.bias),
+                   index_text(e, t, &ir_type(k->g, k->root)->shape, &nest));
     }
     out_line(o, "const %s sum = %s;", g->real, sum);
     k->name[k->root.i] = "sum";
@@ -191,81 +237,62 @@ static void epilogue(Gemm *g, const char *acc, const char *width)
     names_restore(k, before);
 }
 
-static void tile_head(Gemm *g)
+/* One block of k for one panel: pack, then strips, each into the epilogue or into the sums. */
+static void write_panel(Gemm *g)
 {
-    Out *o = g->o;
     Emit *e = g->e;
-    const char *m = extent_text(e, g->m), *l = extent_text(e, g->l);
-    long long tr = (long long)g->tile_rows, tc = (long long)g->tile_cols;
-    bool one_down = !g->m.n && g->k->tasks.down == 1;
-    if (one_down)
-        out_line(o, "const int64_t row0 = 0, col0 = task * %lld;", tc);
-    else if (g->m.n)
-        out_line(o, "const int64_t down = (%s + %lld) / %lld, row0 = task %% down * %lld, col0 = task / down * %lld;",
-                 m, tr - 1, tr, tr, tc);
-    else
-        out_line(o, "const int64_t row0 = task %% %lld * %lld, col0 = task / %lld * %lld;",
-                 (long long)g->k->tasks.down, tr, (long long)g->k->tasks.down, tc);
-    bool whole = !g->m.n && g->m.k % tr == 0;
-    out_line(o, whole ? "const int64_t rows = %lld%.0s;" : "const int64_t rows = smaller(%lld, %s - row0);", tr, m);
-    if (g->l.n || g->l.k % tc)
-        out_line(o, "const int64_t cols = smaller(%lld, %s - col0);", tc, l);
+    Out *o = g->o;
+    long long lanes = (long long)g->lanes;
+    const char *width = g->cols;
+    if (g->panels) {
+        out_open(o, "for (int64_t j0 = 0; j0 < %s; j0 += %lld)", g->cols, lanes);
+        bool whole = !g->l.n && g->l.k % lanes == 0;
+        width = whole ? text(e, "%lld", lanes) : "width";
+        if (!whole) out_line(o, "const int64_t width = smaller(%lld, %s - j0);", lanes, g->cols);
+    }
+    pack(g, width);
+    const char *h = height(g);
+    out_open(o, "for (int64_t r = 0; r < %s; r += %s)", g->rows, h);
+    out_line(o, "const int64_t top = smaller(r, %s - %s);    /* the last strip overlaps */", g->rows, h);
+    out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", g->real, (long long)(g->height * g->lanes));
+    strip(g);
+    out_open(o, "for (int64_t i = r - top; i < %s; i++)", h);
+    const char *acc = text(e, "strip[i * %lld", lanes);
+    if (g->blocked) {
+        out_open(o, "for (int64_t j = 0; j < %lld; j++)", lanes);
+        out_line(o, "%s *const s = sums + (top + i) * %lld + %sj;", g->real, (long long)g->tile_cols,
+                 g->panels ? "j0 + " : "");
+        out_line(o, "*s = k0 ? *s + %s + j] : %s + j];", acc, acc);
+        out_close(o, "");
+    } else {
+        out_line(o, "const int64_t row = %s + i;", text_add(e, g->row0, "top"));
+        epilogue(g, acc, width);
+    }
+    out_close(o, "");
+    out_close(o, "");
+    if (g->panels) out_close(o, "");
 }
 
 static void write_task(Gemm *g)
 {
     Emit *e = g->e;
     Out *o = g->o;
-    Kern *k = g->k;
-    bool panels = g->tile_cols > g->lanes, whole = !g->l.n && g->l.k % g->tile_cols == 0;
-    long long lanes = (long long)g->lanes, tc = (long long)g->tile_cols;
-    const char *width = whole ? text(e, "%lld", lanes) : panels ? text(e, "smaller(%lld, cols - j0)", lanes) : "cols";
     const char *depth = extent_text(e, g->depth);
     out_line(o, "%s *const pack = (%s *)scratch;", g->real, g->real);
-    if (g->blocked)
-        out_line(o, "%s *const sums = (%s *)(scratch + %lld);", g->real, g->real,
-                 (long long)ir_pack_bytes(k->g, k->k));
-    if (g->height > 4)
-        out_line(o, "const int64_t height = rows >= %d ? %d : rows >= 4 ? 4 : 1;", g->height, g->height);
-    else
-        out_line(o, g->height > 1 ? "const int64_t height = rows >= %d ? %d : 1;" : "const int64_t height = 1;",
-                 g->height, g->height);
-    if (g->blocked) {
-        out_open(o, "for (int64_t k0 = 0; k0 < %s; k0 += %d)", depth, IR_K_BLOCK);
-        out_line(o, "const int64_t depth = smaller(%d, %s - k0);", IR_K_BLOCK, depth);
-    } else {
+    if (!g->blocked) {
         out_line(o, "const int64_t depth = %s;", depth);
+        write_panel(g);
+        return;
     }
-    if (panels)
-        out_open(o, "for (int64_t j0 = 0; j0 < %s; j0 += %lld)", whole ? text(e, "%lld", tc) : "cols", lanes);
-    else
-        out_line(o, "const int64_t j0 = 0;");
-    if (panels && !whole) {
-        out_line(o, "const int64_t width = %s;", width);
-        width = "width";
-    }
-    pack(g, width);
-    open_strips(g);
-    out_open(o, "for (int64_t i = r - top; i < height; i++)");
-    const char *acc = text(e, "strip[i * %lld + j]", lanes);
-    if (g->blocked) {
-        out_open(o, "for (int64_t j = 0; j < %lld; j++)", lanes);
-        out_line(o, "%s *const s = sums + (top + i) * %lld + j0 + j;", g->real, tc);
-        out_line(o, "*s = k0 ? *s + %s : %s;", acc, acc);
-        out_close(o, "");
-    } else {
-        out_line(o, "const int64_t row = row0 + top + i;");
-        epilogue(g, acc, width);
-    }
+    out_line(o, "%s *const sums = (%s *)(scratch + %lld);", g->real, g->real,
+             (long long)ir_pack_bytes(g->k->g, g->k->k));
+    out_open(o, "for (int64_t k0 = 0; k0 < %s; k0 += %d)", depth, IR_K_BLOCK);
+    out_line(o, "const int64_t depth = smaller(%d, %s - k0);", IR_K_BLOCK, depth);
+    write_panel(g);
     out_close(o, "");
-    out_close(o, "");
-    if (panels) out_close(o, "");
-    if (!g->blocked) return;
-    out_close(o, "");
-    out_open(o, "for (int64_t i = 0; i < rows; i++)");
-    out_line(o, "const int64_t row = row0 + i%s;", panels ? "" : ", j0 = 0");
-    if (panels) out_line(o, "const int64_t j0 = 0;");
-    epilogue(g, text(e, "sums[i * %lld + j]", tc), whole ? text(e, "%lld", tc) : "cols");
+    out_open(o, "for (int64_t i = 0; i < %s; i++)", g->rows);
+    out_line(o, "const int64_t row = %s;", text_add(e, g->row0, "i"));
+    epilogue(g, text(e, "sums[i * %lld", (long long)g->tile_cols), g->cols);
     out_close(o, "");
 }
 
@@ -275,12 +302,11 @@ void emit_gemm(Kern *k)
     g.m = extent(g.p.m.k, g.p.m.n);
     g.l = extent(g.p.l.k, g.p.l.n);
     g.depth = extent(g.p.k.k, g.p.k.n);
-    g.blocked = ir_dim_at(g.p.k, k->e->m->capacity) > IR_K_BLOCK;
     shape(&g);
-    k->note = text(k->e, "A task is %lld rows of %lld columns, computed in strips of %d rows.",
-                   (long long)g.tile_rows, (long long)g.tile_cols, g.height);
+    k->note = text(k->e, "A task is %lld rows of %lld columns, in strips of %d rows.", (long long)g.tile_rows,
+                   (long long)g.tile_cols, g.height);
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);
-    tile_head(&g);
+    place(&g);
     write_task(&g);
 }
