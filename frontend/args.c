@@ -69,6 +69,12 @@ int fe_arg(const Call *c, const char *name)
     return -1;
 }
 
+const char *fe_arg_name(Arena *a, const Call *c, int i)
+{
+    Sigs r = parse(c->fn->signature);
+    return i < r.n ? arena_str(a, r.s[i].name) : NULL;
+}
+
 const char *fe_signature(Arena *a, const Fn *fn)
 {
     if (!fn->signature) return arena_printf(a, "%s(…)", fe_last_part(fn->path));

@@ -143,15 +143,16 @@ static Mod *new_module(Interp *in, Span at, const LayerInfo *info)
     return m;
 }
 
-const char *fe_call_text(Interp *in, const Call *c, const char *leave_out)
+const char *fe_call_text(Interp *in, const Call *c, const char *leave_out, bool named)
 {
     const char *text = "";
     int left = fe_arg(c, leave_out);
     for (int i = 0; i < c->n_arg; i++) {
         const ArgVal *x = &c->arg[i];
         if (x->name ? strcmp(x->name, leave_out) == 0 : i == left) continue;
-        text = arena_printf(in->a, "%s%s%s%s%s", text, *text ? ", " : "", x->name ? x->name : "",
-                            x->name ? "=" : "", fe_repr(in->a, x->v));
+        const char *name = x->name ? x->name : named ? fe_arg_name(in->a, c, i) : NULL;
+        text = arena_printf(in->a, "%s%s%s%s%s", text, *text ? ", " : "", name ? name : "",
+                            name ? "=" : "", fe_repr(in->a, x->v));
     }
     return arena_printf(in->a, "%s(%s)", c->name, text);
 }
@@ -175,7 +176,7 @@ Value *fe_make_layer(Interp *in, const Call *c)
     memcpy(m->arg, c->v, sizeof m->arg);
     memcpy(m->arg_at, c->v_at, sizeof m->arg_at);
     if (!check_dtype(in, c) || !check[c->fn->row](in, c, m)) return fe_bad(in, c->at);
-    m->text = fe_call_text(in, c, "inplace");
+    m->text = fe_call_text(in, c, "inplace", false);
     return fe_module_value(in, m, c->at);
 }
 

@@ -44,7 +44,7 @@ Value *fe_make_loss(Interp *in, const Call *c)
     }
     if (!good) return fe_bad(in, c->at);
     LossObj *o = arena_alloc(in->a, 1, sizeof *o);
-    *o = (LossObj){ c->fn->row, c->at, fe_call_text(in, c, ""), strcmp(c->v[i]->u.s, "sum") == 0 };
+    *o = (LossObj){ c->fn->row, c->at, fe_call_text(in, c, "", true), strcmp(c->v[i]->u.s, "sum") == 0 };
     Value *v = fe_val(in, V_LOSS, c->at);
     v->u.loss = o;
     return v;
@@ -161,7 +161,7 @@ Value *fe_make_optim(Interp *in, const Call *c)
 {
     static const char *const must_be_false[] = { "amsgrad", "maximize", "differentiable" };
     OptimObj *o = arena_alloc(in->a, 1, sizeof *o);
-    *o = (OptimObj){ .row = c->fn->row, .at = c->at, .text = fe_call_text(in, c, "params") };
+    *o = (OptimObj){ .row = c->fn->row, .at = c->at, .text = fe_call_text(in, c, "params", true) };
     for (size_t k = 0; k < sizeof must_be_false / sizeof *must_be_false; k++) {
         int i = fe_arg(c, must_be_false[k]);
         if (i >= 0 && !kept(in, c, must_be_false[k], !c->v[i]->u.b)) return fe_bad(in, c->at);

@@ -171,6 +171,7 @@ void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Spa
 /* args.c */
 bool fe_bind_args(Interp *in, Call *c);                  /* by c->fn->signature */
 int fe_arg(const Call *c, const char *name);             /* its place; -1 */
+const char *fe_arg_name(Arena *a, const Call *c, int i); /* null beyond the last */
 const char *fe_signature(Arena *a, const Fn *fn);        /* "Linear(in_features, out_features, bias=True)" */
 void fe_wrong_type(Interp *in, const Call *c, int i, const char *name, const char *wants);
 const char *fe_last_part(const char *path);
@@ -200,6 +201,7 @@ void fe_draw(Interp *in, DrawRec r);
 bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at);
 Value *fe_parameters(Interp *in, Mod *m, Span at);
 int64_t fe_param_elems(const Param *p);
-const char *fe_call_text(Interp *in, const Call *c, const char *leave_out);
+/* "Adam(lr=0.01)", for people. With `named`, positional arguments get their names. */
+const char *fe_call_text(Interp *in, const Call *c, const char *leave_out, bool named);
 Value *fe_module_value(Interp *in, Mod *m, Span at);
 #endif
