@@ -1,15 +1,21 @@
 /* ir/arena.c: memory that is freed whole.
  *
- * Chunks of growing size, handed out from the front; a large request gets a chunk of its own. Nothing
- * is ever returned to a chunk: what a pass throws away costs memory until its arena dies, which is what
- * makes handles and interned strings safe to keep. Not safe to share between threads. */
+ * Chunks of growing size, handed out from the front; a large request gets a chunk of its own.
+ * Nothing is ever returned to a chunk: what a pass throws away costs memory until its arena dies,
+ * which is what makes handles and interned strings safe to keep. Not safe to share between threads.
+ */
 #include "ir/arena.h"
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_CHUNK_BYTES = 16 << 10, LAST_CHUNK_BYTES = 4 << 20, ALIGN_BYTES = 16, EXIT_MEMORY = 5 };
+enum {
+    FIRST_CHUNK_BYTES = 16 << 10,
+    LAST_CHUNK_BYTES = 4 << 20,
+    ALIGN_BYTES = 16,
+    EXIT_MEMORY = 5
+};
 
 typedef struct Chunk {
     struct Chunk *next;

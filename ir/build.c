@@ -1,8 +1,8 @@
 /* ir/build.c: adding nodes, inputs and roots to a graph.
  *
- * A node that is added has been checked: operands before it, attributes of its op, type derived. What
- * users can cause is checked by callers or asked with ir_try_add; the rest is a mistake of ours and
- * dies. */
+ * A node that is added has been checked: operands before it, attributes of its op, type derived.
+ * What users can cause is checked by callers or asked with ir_try_add; the rest is a mistake of
+ * ours and dies. */
 #include "ir/priv.h"
 #include <stdlib.h>
 #include <string.h>
@@ -111,7 +111,8 @@ static Val push_node(Graph *g, const Node *x)
     if (g->n_node == g->cap_node) {
         if (g->cap_node > UINT32_MAX / 2)
             ir_die(NULL, "too many nodes");
-        g->node = arena_grow(g->module->arena, g->node, g->n_node, g->cap_node * 2, sizeof *g->node);
+        g->node =
+            arena_grow(g->module->arena, g->node, g->n_node, g->cap_node * 2, sizeof *g->node);
         g->cap_node *= 2;
     }
     g->node[g->n_node] = *x;
@@ -163,7 +164,8 @@ Val ir_try_add(Graph *g, Op op, Loc loc, const Type *type, const Val *in, int n_
     return push_node(g, &x);
 }
 
-Val ir_add_typed(Graph *g, Op op, Loc loc, Type type, const Val *in, int n_in, const Attr *attr, int n_attr)
+Val ir_add_typed(Graph *g, Op op, Loc loc, Type type, const Val *in, int n_in, const Attr *attr,
+                 int n_attr)
 {
     char err[IR_ERR];
     Val v = ir_try_add(g, op, loc, &type, in, n_in, attr, n_attr, err);
@@ -241,7 +243,8 @@ static void push_root(Graph *g, Root r)
         ir_die(g->module, "graph %s: a root of no node", g->name);
     if (g->n_root == g->cap_root) {
         int cap = g->cap_root ? g->cap_root * 2 : 8;
-        g->root = arena_grow(g->module->arena, g->root, (size_t)g->n_root, (size_t)cap, sizeof *g->root);
+        g->root =
+            arena_grow(g->module->arena, g->root, (size_t)g->n_root, (size_t)cap, sizeof *g->root);
         g->cap_root = cap;
     }
     g->root[g->n_root++] = r;
@@ -264,7 +267,8 @@ void ir_update(Graph *g, State s, Val v)
     push_root(g, (Root){ROOT_UPDATE, NULL, s, v});
 }
 
-/* The expression of a map: real, and of operands that are there. Its canonical text, in a, is what is kept. */
+/* The expression of a map: real, and of operands that are there. Its canonical text, in a, is what
+ * is kept. */
 bool ir_expr_check(const char *f, int n_in, Arena *a, const char **canonical, char err[IR_ERR])
 {
     char why[EX_ERR];

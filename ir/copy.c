@@ -62,10 +62,11 @@ Val ir_copy_node(Graph *to, const Graph *from, Val v, const Val *map)
     for (int i = 0; i < x->n_in; i++) {
         in[i] = map[x->in[i].i];
         if (!in[i].i)
-            ir_die(from->module, "graph %s: operand %d of %%%d (%s) is not copied yet", from->name, i + 1,
-                   ir_printed_number(from, v), ir_op[x->op].name);
+            ir_die(from->module, "graph %s: operand %d of %%%d (%s) is not copied yet", from->name,
+                   i + 1, ir_printed_number(from, v), ir_op[x->op].name);
     }
-    /* A product's layout is a choice that the type holds; other derived types follow the operands. */
+    /* A product's layout is a choice that the type holds; other derived types follow the operands.
+     */
     bool keep_type = ir_type_is_given(x->op) || ir_op[x->op].kind == KIND_PROD;
     return keep_type ? ir_add_typed(to, x->op, x->loc, x->type, in, x->n_in, x->attr, x->n_attr)
                      : ir_add(to, x->op, x->loc, in, x->n_in, x->attr, x->n_attr);
@@ -110,13 +111,15 @@ void ir_set_kernels(Graph *g, const Kernel *k, int n)
                                          (size_t)k[i].n_member + 1, sizeof(Val));
 }
 
-/* Values in states and results take no arena: their offset is 0 and their size follows from the type. */
+/* Values in states and results take no arena: their offset is 0 and their size follows from the
+ * type. */
 void ir_set_plan(Graph *g, const Buffer *b, int n, int64_t arena_bytes, int64_t bound_bytes,
                  int64_t worker_bytes)
 {
     g->has_plan = true;
     g->n_buffer = n;
-    g->buffer = arena_grow(g->module->arena, (void *)(uintptr_t)b, (size_t)n, (size_t)n + 1, sizeof *b);
+    g->buffer =
+        arena_grow(g->module->arena, (void *)(uintptr_t)b, (size_t)n, (size_t)n + 1, sizeof *b);
     g->arena_bytes = arena_bytes;
     g->bound_bytes = bound_bytes;
     g->worker_bytes = worker_bytes;

@@ -12,7 +12,11 @@ typedef struct Json { Str t; bool first; } Json;
 static size_t utf8_length(const char *s)
 {
     unsigned char c = (unsigned char)*s;
-    size_t n = c < 0x80 ? 1 : c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3 : c >= 0xf0 && c < 0xf5 ? 4 : 0;
+    size_t n = c < 0x80              ? 1
+             : c >= 0xc2 && c < 0xe0 ? 2
+             : c >= 0xe0 && c < 0xf0 ? 3
+             : c >= 0xf0 && c < 0xf5 ? 4
+                                     : 0;
     for (size_t i = 1; i < n; i++)
         if (((unsigned char)s[i] & 0xc0) != 0x80)
             return 0;
@@ -25,50 +29,50 @@ static size_t utf8_length(const char *s)
 static void string(Json *j, const char *s)
 {
     Str *t = &j->t;
-    str_add(t, "\"", 1);
+    ir_str_add(t, "\"", 1);
     while (*s) {
         size_t n = utf8_length(s);
         unsigned char c = (unsigned char)*s;
         if (c == '"' || c == '\\')
-            str_fmt(t, "\\%c", c);
+            ir_str_fmt(t, "\\%c", c);
         else if (c < 0x20 || c == 0x7f || !n)
-            str_fmt(t, "\\u%04x", c);
+            ir_str_fmt(t, "\\u%04x", c);
         else
-            str_add(t, s, n);
+            ir_str_add(t, s, n);
         s += n ? n : 1;
     }
-    str_add(t, "\"", 1);
+    ir_str_add(t, "\"", 1);
 }
 
 static void comma(Json *j)
 {
     if (!j->first)
-        str_add(&j->t, ",", 1);
+        ir_str_add(&j->t, ",", 1);
     j->first = false;
 }
 
 static void key(Json *j, const char *name)
 {
     comma(j);
-    str_fmt(&j->t, "\"%s\":", name);
+    ir_str_fmt(&j->t, "\"%s\":", name);
 }
 
 static void open(Json *j, const char *bracket)
 {
-    str_add(&j->t, bracket, 1);
+    ir_str_add(&j->t, bracket, 1);
     j->first = true;
 }
 
 static void close(Json *j, const char *bracket)
 {
-    str_add(&j->t, bracket, 1);
+    ir_str_add(&j->t, bracket, 1);
     j->first = false;
 }
 
 static void key_int(Json *j, const char *name, int64_t x)
 {
     key(j, name);
-    str_fmt(&j->t, "%lld", (long long)x);
+    ir_str_fmt(&j->t, "%lld", (long long)x);
 }
 
 static void key_string(Json *j, const char *name, const char *s)
@@ -77,7 +81,7 @@ static void key_string(Json *j, const char *name, const char *s)
     if (s)
         string(j, s);
     else
-        str_add(&j->t, "null", 4);
+        ir_str_add(&j->t, "null", 4);
 }
 
 /* JSON has no inf and nan: they are strings. */
@@ -85,7 +89,7 @@ static void real(Json *j, double x)
 {
     const char *s = ir_real_string(x, j->t.arena);
     if (isfinite(x))
-        str_add(&j->t, s, strlen(s));
+        ir_str_add(&j->t, s, strlen(s));
     else
         string(j, s);
 }
@@ -93,7 +97,7 @@ static void real(Json *j, double x)
 static void value(Json *j, const Graph *g, const int *number, Val v)
 {
     if (number[v.i] >= 0)
-        str_fmt(&j->t, "%d", number[v.i]);
+        ir_str_fmt(&j->t, "%d", number[v.i]);
     else
         string(j, ir_state(g->module, g->node[v.i].state)->key);
 }
@@ -106,9 +110,9 @@ static void shape(Json *j, const Shape *s)
         if (s->dim[i].n && s->dim[i].k == 1)
             string(j, "n");
         else if (s->dim[i].n)
-            str_fmt(&j->t, "\"%lldn\"", (long long)s->dim[i].k);
+            ir_str_fmt(&j->t, "\"%lldn\"", (long long)s->dim[i].k);
         else
-            str_fmt(&j->t, "%lld", (long long)s->dim[i].k);
+            ir_str_fmt(&j->t, "%lld", (long long)s->dim[i].k);
     }
     close(j, "]");
 }
@@ -120,7 +124,7 @@ static void type_and_place(Json *j, const Module *m, const Type *t, Loc loc)
     shape(j, &t->shape);
     if (t->layout.kind != LAYOUT_plain) {
         key(j, "layout");
-        str_fmt(&j->t, "\"%s%d\"", ir_layout[t->layout.kind].name, t->layout.width);
+        ir_str_fmt(&j->t, "\"%s%d\"", ir_layout[t->layout.kind].name, t->layout.width);
     }
     if (!loc.file || loc.file >= m->n_file)
         return;
@@ -137,10 +141,10 @@ static void attr(Json *j, const Attr *a)
     key(j, ir_attr_info[a->id].name);
     switch (ir_attr_info[a->id].kind) {
     case ATK_FLAG:
-        str_add(&j->t, "true", 4);
+        ir_str_add(&j->t, "true", 4);
         break;
     case ATK_INT:
-        str_fmt(&j->t, "%lld", (long long)a->u.i);
+        ir_str_fmt(&j->t, "%lld", (long long)a->u.i);
         break;
     case ATK_REAL:
         real(j, a->u.r);
@@ -155,7 +159,7 @@ static void attr(Json *j, const Attr *a)
         for (int i = 0; i < a->count; i++) {
             comma(j);
             if (ir_attr_info[a->id].kind == ATK_INTS)
-                str_fmt(&j->t, "%lld", (long long)a->u.ints[i]);
+                ir_str_fmt(&j->t, "%lld", (long long)a->u.ints[i]);
             else
                 real(j, a->u.reals[i]);
         }
@@ -168,7 +172,7 @@ static void node(Json *j, const Graph *g, const int *number, uint32_t i)
 {
     const Node *x = &g->node[i];
     comma(j);
-    str_add(&j->t, "\n   ", 4);
+    ir_str_add(&j->t, "\n   ", 4);
     open(j, "{");
     key_int(j, "id", number[i]);
     key_string(j, "op", ir_op[x->op].name);
@@ -202,7 +206,8 @@ static void roots(Json *j, const Graph *g, const int *number)
         comma(j);
         open(j, "{");
         key_string(j, "kind", name[r->kind]);
-        key_string(j, "name", r->kind == ROOT_RETURN ? r->name : ir_state(g->module, r->state)->key);
+        key_string(j, "name",
+                   r->kind == ROOT_RETURN ? r->name : ir_state(g->module, r->state)->key);
         key(j, "value");
         value(j, g, number, r->val);
         close(j, "}");
@@ -218,7 +223,7 @@ static void kernels(Json *j, const Graph *g, const int *number)
     for (int k = 0; k < g->n_kernel; k++) {
         const Kernel *x = &g->kernel[k];
         comma(j);
-        str_add(&j->t, "\n   ", 4);
+        ir_str_add(&j->t, "\n   ", 4);
         open(j, "{");
         key_string(j, "name", ir_kernel_name(g, k, j->t.arena));
         key_string(j, "algo", ir_algo[x->algo].name);
@@ -230,7 +235,7 @@ static void kernels(Json *j, const Graph *g, const int *number)
         }
         close(j, "]");
         key(j, "tile");
-        str_fmt(&j->t, "[%lld,%lld]", (long long)x->tile[0], (long long)x->tile[1]);
+        ir_str_fmt(&j->t, "[%lld,%lld]", (long long)x->tile[0], (long long)x->tile[1]);
         key(j, "flop");
         real(j, ir_kernel_flop(g, k));
         key_int(j, "bytes", ir_kernel_bytes_of(g, k, &stored));
@@ -250,7 +255,7 @@ static void plan(Json *j, const Graph *g, const int *number)
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
         comma(j);
-        str_add(&j->t, "\n   ", 4);
+        ir_str_add(&j->t, "\n   ", 4);
         open(j, "{");
         key_string(j, "kind", kind[b->kind]);
         if (b->kind != BUF_SCRATCH) {
@@ -279,7 +284,7 @@ static void graph(Json *j, const Graph *g)
 {
     int *number = ir_numbers(g, j->t.arena);
     comma(j);
-    str_add(&j->t, "\n ", 2);
+    ir_str_add(&j->t, "\n ", 2);
     open(j, "{");
     key_string(j, "name", g->name);
     key(j, "nodes");
@@ -310,7 +315,7 @@ void ir_print_json(const Module *m, FILE *out, const char *const *graphs)
     for (uint32_t i = 1; i < m->n_state; i++) {
         const StateInfo *s = &m->state[i];
         comma(&j);
-        str_add(&j.t, "\n ", 2);
+        ir_str_add(&j.t, "\n ", 2);
         open(&j, "{");
         key_string(&j, "key", s->key);
         key_string(&j, "role", ir_role_name[s->role]);
@@ -327,7 +332,7 @@ void ir_print_json(const Module *m, FILE *out, const char *const *graphs)
             graph(&j, m->graph[i]);
     close(&j, "]");
     close(&j, "}");
-    str_add(&j.t, "\n", 1);
+    ir_str_add(&j.t, "\n", 1);
     fwrite(j.t.s, 1, j.t.n, out);
     arena_free(j.t.arena);
 }

@@ -101,7 +101,8 @@ int ir_printed_number(const Graph *g, Val v)
     return number;
 }
 
-/* Operations per element of a row program: the largest, a difference, an exponential, a sum, a quotient. */
+/* Operations per element of a row program: the largest, a difference, an exponential, a sum, a
+ * quotient. */
 enum { ROW_FLOP = 5 };
 
 static double elems(const Graph *g, const Type *t)

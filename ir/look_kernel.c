@@ -1,7 +1,8 @@
 /* ir/look_kernel.c: questions about kernels and places.
  *
- * A value is stored where someone outside its kernel reads it: another kernel that does not compute it
- * too, or a root. Of several kernels that compute it the last before the first such reader stores it. */
+ * A value is stored where someone outside its kernel reads it: another kernel that does not compute
+ * it too, or a root. Of several kernels that compute it the last before the first such reader
+ * stores it. */
 #include "ir/priv.h"
 #include <limits.h>
 #include <string.h>
@@ -122,7 +123,8 @@ static int64_t traffic_bytes(const Graph *g, Val v)
 {
     const Node *x = &g->node[v.i];
     const Attr *values = ir_attr(x, AT_values);
-    if (x->op == OP_scalar || x->op == OP_count || x->op == OP_random || (values && values->count == 1))
+    if (x->op == OP_scalar || x->op == OP_count || x->op == OP_random
+        || (values && values->count == 1))
         return 0;
     return ir_stored_bytes(&x->type, g->module->capacity);
 }

@@ -1,7 +1,7 @@
 /* ir/module.c: modules, their strings, states, graphs and program.
  *
- * Interning makes equal strings equal pointers; the table also knows which state has a string as its
- * key, so that finding a state is one look-up. Tables grow by doubling inside the arena. */
+ * Interning makes equal strings equal pointers; the table also knows which state has a string as
+ * its key, so that finding a state is one look-up. Tables grow by doubling inside the arena. */
 #include "ir/priv.h"
 #include <stdlib.h>
 #include <string.h>
@@ -222,7 +222,7 @@ void ir_group(Module *m, OptGroup g)
         setting[i] = (OptSetting){ir_intern(m, g.setting[i].name), g.setting[i].value};
     g.rule = ir_intern(m, g.rule);
     g.setting = setting;
-    g.param = arena_grow(m->arena, (void *)(uintptr_t)g.param, (size_t)g.n_param, (size_t)g.n_param + 1,
-                         sizeof *g.param);
+    g.param = arena_grow(m->arena, (void *)(uintptr_t)g.param, (size_t)g.n_param,
+                         (size_t)g.n_param + 1, sizeof *g.param);
     *PUSH(m, m->prog.group, m->prog.n_group, m->prog.cap_group) = g;
 }

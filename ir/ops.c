@@ -1,5 +1,5 @@
-/* ir/ops.c: the tables of ops, attributes, algorithms and targets, pasted from the .def files, and the
- * words of the text form that no .def has. */
+/* ir/ops.c: the tables of ops, attributes, algorithms and targets, pasted from the .def files, and
+ * the words of the text form that no .def has. */
 #include "ir/priv.h"
 #include <string.h>
 
@@ -37,7 +37,8 @@ const Target ir_targets[] = {
 const int ir_n_targets = (int)(sizeof ir_targets / sizeof ir_targets[0]);
 
 const char *const ir_role_name[4] = {"param", "frozen", "buffer", "optimizer"};
-const char *const ir_draw_name[6] = {"seed", "uniform", "normal", "constant", "skip_uniform", "skip_normal"};
+const char *const ir_draw_name[6] = {"seed",     "uniform",      "normal",
+                                     "constant", "skip_uniform", "skip_normal"};
 const char *const ir_target_name[4] = {"none", "class", "index", "real"};
 const char *const ir_metric_name[3] = {"accuracy", "mae", "r2"};
 

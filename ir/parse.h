@@ -18,13 +18,14 @@ typedef struct Parser {
 } Parser;
 
 /* A %number or a state's key; none with a message. */
-Val parse_val(Parser *p);
-void parse_program_line(Parser *p, Word word);           /* a line whose first word was read */
-bool parse_is_program_word(Word word);
-void parse_kernel_line(Parser *p, Word word);
-void parse_buffers_head(Parser *p);                      /* after the graph's name */
-void parse_buffer_line(Parser *p);
+Val ir_parse_val(Parser *p);
+void ir_parse_node(Parser *p);
+void ir_parse_program_line(Parser *p, Word word); /* a line whose first word was read */
+bool ir_parse_is_program_word(Word word);
+void ir_parse_kernel_line(Parser *p, Word word);
+void ir_parse_buffers_head(Parser *p); /* after the graph's name */
+void ir_parse_buffer_line(Parser *p);
 /* Moves what the lines said into the graph. */
-void parse_kernels_done(Parser *p);
-void parse_buffers_done(Parser *p);
+void ir_parse_kernels_done(Parser *p);
+void ir_parse_buffers_done(Parser *p);
 #endif

@@ -4,52 +4,52 @@
 
 static void line_program(Parser *p)
 {
-    if (!lex_at_end(&p->l))
-        p->m->prog.name = lex_string(&p->l, "the program's name in quotes");
+    if (!ir_lex_at_end(&p->l))
+        p->m->prog.name = ir_lex_string(&p->l, "the program's name in quotes");
 }
 
 static void line_loss(Parser *p)
 {
-    p->m->prog.loss = lex_string(&p->l, "the loss in quotes");
+    p->m->prog.loss = ir_lex_string(&p->l, "the loss in quotes");
 }
 
 static void line_optimizer(Parser *p)
 {
-    p->m->prog.optimizer = lex_string(&p->l, "the optimizer in quotes");
+    p->m->prog.optimizer = ir_lex_string(&p->l, "the optimizer in quotes");
 }
 
 static void line_target(Parser *p)
 {
-    int kind = lex_choice(&p->l, "a target (none class index real)", ir_target_name, 4);
+    int kind = ir_lex_choice(&p->l, "a target (none class index real)", ir_target_name, 4);
     p->m->prog.target = kind < 0 ? TARGET_NONE : (TargetKind)kind;
-    if (!lex_at_end(&p->l))
-        p->m->prog.n_classes = lex_int(&p->l, 1, IR_MAX_ELEMS, "the number of classes");
+    if (!ir_lex_at_end(&p->l))
+        p->m->prog.n_classes = ir_lex_int(&p->l, 1, IR_MAX_ELEMS, "the number of classes");
 }
 
 static void line_lr(Parser *p)
 {
-    p->m->prog.lr = lex_real(&p->l, "a learning rate");
+    p->m->prog.lr = ir_lex_real(&p->l, "a learning rate");
 }
 
 static void line_batch(Parser *p)
 {
-    p->m->prog.batch = lex_int(&p->l, 1, p->m->capacity, "the batch");
+    p->m->prog.batch = ir_lex_int(&p->l, 1, p->m->capacity, "the batch");
 }
 
 static void line_epochs(Parser *p)
 {
-    p->m->prog.epochs = lex_int(&p->l, 0, INT64_MAX, "the epochs");
+    p->m->prog.epochs = ir_lex_int(&p->l, 0, INT64_MAX, "the epochs");
 }
 
 static void line_seed(Parser *p)
 {
-    p->m->prog.seed = lex_int(&p->l, INT64_MIN, INT64_MAX, "the seed");
+    p->m->prog.seed = ir_lex_int(&p->l, INT64_MIN, INT64_MAX, "the seed");
 }
 
 static void line_shuffle(Parser *p)
 {
     static const char *const answer[] = {"no", "yes"};
-    int i = lex_choice(&p->l, "yes or no", answer, 2);
+    int i = ir_lex_choice(&p->l, "yes or no", answer, 2);
     p->m->prog.shuffle = i == 1 ? TRI_YES : TRI_NO;
 }
 
@@ -60,14 +60,14 @@ static void line_drop_last(Parser *p)
 
 static Shape sample(Parser *p)
 {
-    size_t at = lex_here(&p->l);
-    Shape s = lex_shape(&p->l);
+    size_t at = ir_lex_here(&p->l);
+    Shape s = ir_lex_shape(&p->l);
     Type t = ir_type_of(DT_f64, s);
     char why[IR_ERR];
     if (!p->l.failed && ir_has_n(&s))
-        lex_fail(&p->l, at, "the shape of one sample has no batch axis");
+        ir_lex_fail(&p->l, at, "the shape of one sample has no batch axis");
     else if (!p->l.failed && !ir_type_sound(&t, 1, why))
-        lex_fail(&p->l, at, "%.400s", why);
+        ir_lex_fail(&p->l, at, "%.400s", why);
     return s;
 }
 
@@ -89,20 +89,20 @@ static void line_output(Parser *p)
 static void line_layer(Parser *p)
 {
     Lex *l = &p->l;
-    Layer x = {.path = lex_string(l, "a layer's path in quotes")};
-    x.text = lex_string(l, "a layer's text in quotes");
-    lex_need(l, ':');
-    x.out = lex_type(l);
-    lex_need_word(l, "params");
-    x.params = lex_int(l, 0, INT64_MAX, "the number of parameters");
-    x.loc = lex_place(l);
+    Layer x = {.path = ir_lex_string(l, "a layer's path in quotes")};
+    x.text = ir_lex_string(l, "a layer's text in quotes");
+    ir_lex_need(l, ':');
+    x.out = ir_lex_type(l);
+    ir_lex_need_word(l, "params");
+    x.params = ir_lex_int(l, 0, INT64_MAX, "the number of parameters");
+    x.loc = ir_lex_place(l);
     if (!l->failed)
         ir_layer(p->m, x);
 }
 
 static void line_metric(Parser *p)
 {
-    int i = lex_choice(&p->l, "a metric (accuracy mae r2)", ir_metric_name, 3);
+    int i = ir_lex_choice(&p->l, "a metric (accuracy mae r2)", ir_metric_name, 3);
     if (i >= 0)
         ir_metric(p->m, (Metric)i);
 }
@@ -111,22 +111,23 @@ static void line_draw(Parser *p)
 {
     Lex *l = &p->l;
     Draw d = {.kind = DRAW_SEED};
-    if (lex_peek(l) == '"')
-        d.state = lex_state(l);
-    size_t at = lex_here(l);
-    int kind = lex_choice(l, "a draw", ir_draw_name, 6);
+    if (ir_lex_peek(l) == '"')
+        d.state = ir_lex_state(l);
+    size_t at = ir_lex_here(l);
+    int kind = ir_lex_choice(l, "a draw", ir_draw_name, 6);
     if (l->failed)
         return;
     d.kind = (DrawKind)kind;
     bool fills = d.kind == DRAW_UNIFORM || d.kind == DRAW_NORMAL || d.kind == DRAW_CONSTANT;
     if (fills != (d.state.i != 0))
-        lex_fail(l, at, fills ? "%s needs a state before it" : "%s takes no state", ir_draw_name[kind]);
+        ir_lex_fail(l, at, fills ? "%s needs a state before it" : "%s takes no state",
+                    ir_draw_name[kind]);
     if (d.kind == DRAW_SKIP_UNIFORM || d.kind == DRAW_SKIP_NORMAL)
-        d.elems = lex_int(l, 0, INT64_MAX, "the number of elements");
+        d.elems = ir_lex_int(l, 0, INT64_MAX, "the number of elements");
     else
-        d.a = lex_real(l, "a number");
+        d.a = ir_lex_real(l, "a number");
     if (d.kind == DRAW_UNIFORM || d.kind == DRAW_NORMAL)
-        d.b = lex_real(l, "a second number");
+        d.b = ir_lex_real(l, "a second number");
     if (!l->failed)
         ir_draw(p->m, d);
 }
@@ -134,11 +135,11 @@ static void line_draw(Parser *p)
 static void line_scalar(Parser *p)
 {
     char why[IR_ERR];
-    size_t at = lex_here(&p->l);
-    const char *name = lex_string(&p->l, "a scalar's name in quotes");
-    ScalarDef d = {name, lex_string(&p->l, "its expression in quotes")};
+    size_t at = ir_lex_here(&p->l);
+    const char *name = ir_lex_string(&p->l, "a scalar's name in quotes");
+    ScalarDef d = {name, ir_lex_string(&p->l, "its expression in quotes")};
     if (!p->l.failed && !ir_scalar_check(&d, why))
-        lex_fail(&p->l, at, "%.480s", why);
+        ir_lex_fail(&p->l, at, "%.480s", why);
     if (!p->l.failed)
         ir_scalar_def(p->m, d.name, d.f);
 }
@@ -150,32 +151,33 @@ static void line_group(Parser *p)
     State *param = NULL;
     int cap_setting = 0, cap_param = 0;
     char why[IR_ERR];
-    size_t at = lex_here(l);
-    OptGroup g = {.rule = lex_name(l, "a rule")};
-    while (!l->failed && lex_peek(l) != '{') {
+    size_t at = ir_lex_here(l);
+    OptGroup g = {.rule = ir_lex_name(l, "a rule")};
+    while (!l->failed && ir_lex_peek(l) != '{') {
         if (g.n_setting == cap_setting) {
             int cap = cap_setting ? cap_setting * 2 : 8;
-            setting = arena_grow(p->scratch, setting, (size_t)cap_setting, (size_t)cap, sizeof *setting);
+            setting =
+                arena_grow(p->scratch, setting, (size_t)cap_setting, (size_t)cap, sizeof *setting);
             cap_setting = cap;
         }
-        setting[g.n_setting].name = lex_name(l, "a setting or '{'");
-        lex_need(l, '=');
-        setting[g.n_setting++].value = lex_real(l, "a number");
+        setting[g.n_setting].name = ir_lex_name(l, "a setting or '{'");
+        ir_lex_need(l, '=');
+        setting[g.n_setting++].value = ir_lex_real(l, "a number");
     }
-    lex_need(l, '{');
-    while (!l->failed && !lex_accept(l, '}')) {
+    ir_lex_need(l, '{');
+    while (!l->failed && !ir_lex_accept(l, '}')) {
         if (g.n_param == cap_param) {
             int cap = cap_param ? cap_param * 2 : 8;
             param = arena_grow(p->scratch, param, (size_t)cap_param, (size_t)cap, sizeof *param);
             cap_param = cap;
         }
-        param[g.n_param++] = lex_state(l);
+        param[g.n_param++] = ir_lex_state(l);
     }
-    g.loc = lex_place(l);
+    g.loc = ir_lex_place(l);
     g.setting = setting;
     g.param = param;
     if (!l->failed && !ir_group_check(p->m, &g, why))
-        lex_fail(l, at, "%.480s", why);
+        ir_lex_fail(l, at, "%.480s", why);
     if (!l->failed)
         ir_group(p->m, g);
 }
@@ -193,17 +195,17 @@ enum { N_LINES = sizeof line / sizeof *line };
 static int find(Word word)
 {
     for (int i = 0; i < N_LINES; i++)
-        if (lex_is(word, line[i].word))
+        if (ir_lex_is(word, line[i].word))
             return i;
     return -1;
 }
 
-bool parse_is_program_word(Word word)
+bool ir_parse_is_program_word(Word word)
 {
     return find(word) > 0;
 }
 
-void parse_program_line(Parser *p, Word word)
+void ir_parse_program_line(Parser *p, Word word)
 {
     line[find(word)].line(p);
 }

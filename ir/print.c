@@ -1,7 +1,7 @@
 /* ir/print.c: a module as exact text.
  *
- * One fact a line; what the parser derives again is printed for people. Columns are aligned inside a
- * section by widths that follow from the section's rows alone, so the same module gives the same
+ * One fact a line; what the parser derives again is printed for people. Columns are aligned inside
+ * a section by widths that follow from the section's rows alone, so the same module gives the same
  * bytes. Comments (# …) are derived facts that the parser skips. Grammar: ir/parse.c. */
 #include "ir/priv.h"
 #include <string.h>
@@ -33,12 +33,12 @@ static void str_place(Str *t, const Module *m, Loc loc)
     for (const char *c = name; *c && bare; c++)
         bare = (*c >= 'a' && *c <= 'z') || (*c >= 'A' && *c <= 'Z') || (*c >= '0' && *c <= '9')
             || *c == '_' || *c == '.' || *c == '-';
-    str_add(t, "@ ", 2);
+    ir_str_add(t, "@ ", 2);
     if (bare)
-        str_add(t, name, strlen(name));
+        ir_str_add(t, name, strlen(name));
     else
-        str_quoted(t, name);
-    str_fmt(t, ":%u:%u", loc.line, loc.col);
+        ir_str_quoted(t, name);
+    ir_str_fmt(t, ":%u:%u", loc.line, loc.col);
 }
 
 /* Longer cells than the limits do not widen a column; they just push their own row's rest. */
@@ -54,17 +54,17 @@ static void rows_print(Str *t, const Module *m, const Rows *r)
     }
     for (size_t i = 0; i < r->n; i++) {
         const Row *x = &r->row[i];
-        str_add(t, x->left.s, x->left.n);
+        ir_str_add(t, x->left.s, x->left.n);
         if (x->middle.n) {
-            str_pad(t, x->left.n < left ? left - x->left.n : 0);
-            str_fmt(t, " %s ", r->sign);
-            str_add(t, x->middle.s, x->middle.n);
+            ir_str_pad(t, x->left.n < left ? left - x->left.n : 0);
+            ir_str_fmt(t, " %s ", r->sign);
+            ir_str_add(t, x->middle.s, x->middle.n);
         }
         if (x->loc.file && x->loc.file < m->n_file) {
-            str_pad(t, 2 + (x->middle.n && x->middle.n < middle ? middle - x->middle.n : 0));
+            ir_str_pad(t, 2 + (x->middle.n && x->middle.n < middle ? middle - x->middle.n : 0));
             str_place(t, m, x->loc);
         }
-        str_add(t, "\n", 1);
+        ir_str_add(t, "\n", 1);
     }
 }
 
@@ -72,22 +72,23 @@ static void str_type(Str *t, const Type *type)
 {
     char buf[IR_TYPE_TEXT];
     const char *text = ir_type_text(type, buf);
-    str_add(t, text, strlen(text));
+    ir_str_add(t, text, strlen(text));
 }
 
 /* ---- head, states, program ---- */
 
 static void print_head(Str *t, const Module *m)
 {
-    str_fmt(t, "seqc.ir %d\n", IR_VERSION);
+    ir_str_fmt(t, "seqc.ir %d\n", IR_VERSION);
     for (int i = 1; i < m->n_file; i++) {
-        str_add(t, "file ", 5);
-        str_quoted(t, m->file[i]);
-        str_add(t, "\n", 1);
+        ir_str_add(t, "file ", 5);
+        ir_str_quoted(t, m->file[i]);
+        ir_str_add(t, "\n", 1);
     }
-    str_fmt(t, "batch n <= %lld\nreal %s\nstage ", (long long)m->capacity, ir_dtype_name(m->real));
-    str_name(t, m->stage);
-    str_add(t, "\n", 1);
+    ir_str_fmt(t, "batch n <= %lld\nreal %s\nstage ", (long long)m->capacity,
+               ir_dtype_name(m->real));
+    ir_str_name(t, m->stage);
+    ir_str_add(t, "\n", 1);
 }
 
 static void print_states(Str *t, const Module *m)
@@ -96,13 +97,13 @@ static void print_states(Str *t, const Module *m)
     for (uint32_t i = 1; i < m->n_state; i++) {
         const StateInfo *s = &m->state[i];
         Row *x = row_add(&rows, s->loc);
-        str_add(&x->left, "state ", 6);
-        str_quoted(&x->left, s->key);
+        ir_str_add(&x->left, "state ", 6);
+        ir_str_quoted(&x->left, s->key);
         str_type(&x->middle, &s->type);
-        str_fmt(&x->middle, " %s", ir_role_name[s->role]);
+        ir_str_fmt(&x->middle, " %s", ir_role_name[s->role]);
     }
     if (rows.n)
-        str_add(t, "\n", 1);
+        ir_str_add(t, "\n", 1);
     rows_print(t, m, &rows);
 }
 
@@ -110,16 +111,16 @@ static void str_word_quoted(Str *t, const char *word, const char *text)
 {
     if (!text)
         return;
-    str_fmt(t, "%s ", word);
-    str_quoted(t, text);
-    str_add(t, "\n", 1);
+    ir_str_fmt(t, "%s ", word);
+    ir_str_quoted(t, text);
+    ir_str_add(t, "\n", 1);
 }
 
 static void str_sample(Str *t, const char *word, const Shape *s)
 {
     char buf[IR_TYPE_TEXT];
     if (s->rank)
-        str_fmt(t, "%s %s\n", word, ir_shape_text(s, buf));
+        ir_str_fmt(t, "%s %s\n", word, ir_shape_text(s, buf));
 }
 
 static bool program_is_empty(const Program *p)
@@ -133,31 +134,31 @@ static bool program_is_empty(const Program *p)
 
 static void print_settings(Str *t, const Program *p)
 {
-    str_add(t, "\nprogram", 8);
+    ir_str_add(t, "\nprogram", 8);
     if (p->name)
         str_word_quoted(t, "", p->name);
     else
-        str_add(t, "\n", 1);
+        ir_str_add(t, "\n", 1);
     str_word_quoted(t, "loss", p->loss);
     str_word_quoted(t, "optimizer", p->optimizer);
     if (p->target || p->n_classes)
-        str_fmt(t, "target %s", ir_target_name[p->target]);
+        ir_str_fmt(t, "target %s", ir_target_name[p->target]);
     if (p->n_classes)
-        str_fmt(t, " %lld", (long long)p->n_classes);
+        ir_str_fmt(t, " %lld", (long long)p->n_classes);
     if (p->target || p->n_classes)
-        str_add(t, "\n", 1);
+        ir_str_add(t, "\n", 1);
     if (p->lr != 0 || 1 / p->lr < 0)
-        str_fmt(t, "lr %s\n", ir_real_string(p->lr, t->arena));
+        ir_str_fmt(t, "lr %s\n", ir_real_string(p->lr, t->arena));
     if (p->batch)
-        str_fmt(t, "batch %lld\n", (long long)p->batch);
+        ir_str_fmt(t, "batch %lld\n", (long long)p->batch);
     if (p->epochs != -1)
-        str_fmt(t, "epochs %lld\n", (long long)p->epochs);
+        ir_str_fmt(t, "epochs %lld\n", (long long)p->epochs);
     if (p->seed != -1)
-        str_fmt(t, "seed %lld\n", (long long)p->seed);
+        ir_str_fmt(t, "seed %lld\n", (long long)p->seed);
     if (p->shuffle != TRI_UNSET)
-        str_fmt(t, "shuffle %s\n", p->shuffle == TRI_YES ? "yes" : "no");
+        ir_str_fmt(t, "shuffle %s\n", p->shuffle == TRI_YES ? "yes" : "no");
     if (p->drop_last)
-        str_add(t, "drop_last\n", 10);
+        ir_str_add(t, "drop_last\n", 10);
     str_sample(t, "input", &p->input);
     str_sample(t, "target_shape", &p->target_shape);
     str_sample(t, "output", &p->output);
@@ -167,39 +168,39 @@ static void print_draw(Str *t, const Module *m, const Draw *d)
 {
     const char *a = ir_real_string(d->a, t->arena), *b = ir_real_string(d->b, t->arena);
     const char *word = ir_draw_name[d->kind];
-    str_add(t, "draw ", 5);
+    ir_str_add(t, "draw ", 5);
     if (d->state.i) {
-        str_quoted(t, ir_state(m, d->state)->key);
-        str_add(t, " ", 1);
+        ir_str_quoted(t, ir_state(m, d->state)->key);
+        ir_str_add(t, " ", 1);
     }
     if (d->kind == DRAW_SKIP_UNIFORM || d->kind == DRAW_SKIP_NORMAL)
-        str_fmt(t, "%s %lld\n", word, (long long)d->elems);
+        ir_str_fmt(t, "%s %lld\n", word, (long long)d->elems);
     else if (d->kind == DRAW_SEED || d->kind == DRAW_CONSTANT)
-        str_fmt(t, "%s %s\n", word, a);
+        ir_str_fmt(t, "%s %s\n", word, a);
     else
-        str_fmt(t, "%s %s %s\n", word, a, b);
+        ir_str_fmt(t, "%s %s %s\n", word, a, b);
 }
 
 static void print_group(Str *t, const Module *m, const OptGroup *g)
 {
-    str_add(t, "group ", 6);
-    str_name(t, g->rule);
+    ir_str_add(t, "group ", 6);
+    ir_str_name(t, g->rule);
     for (int i = 0; i < g->n_setting; i++) {
-        str_add(t, " ", 1);
-        str_name(t, g->setting[i].name);
-        str_fmt(t, "=%s", ir_real_string(g->setting[i].value, t->arena));
+        ir_str_add(t, " ", 1);
+        ir_str_name(t, g->setting[i].name);
+        ir_str_fmt(t, "=%s", ir_real_string(g->setting[i].value, t->arena));
     }
-    str_add(t, " {", 2);
+    ir_str_add(t, " {", 2);
     for (int i = 0; i < g->n_param; i++) {
-        str_add(t, " ", 1);
-        str_quoted(t, ir_state(m, g->param[i])->key);
+        ir_str_add(t, " ", 1);
+        ir_str_quoted(t, ir_state(m, g->param[i])->key);
     }
-    str_add(t, " }", 2);
+    ir_str_add(t, " }", 2);
     if (g->loc.file && g->loc.file < m->n_file) {
-        str_add(t, "  ", 2);
+        ir_str_add(t, "  ", 2);
         str_place(t, m, g->loc);
     }
-    str_add(t, "\n", 1);
+    ir_str_add(t, "\n", 1);
 }
 
 static void print_program(Str *t, const Module *m)
@@ -211,24 +212,24 @@ static void print_program(Str *t, const Module *m)
     Rows rows = {.arena = t->arena, .max_left = MAX_LEFT, .sign = ":"};
     for (int i = 0; i < p->n_layer; i++) {
         Row *x = row_add(&rows, p->layer[i].loc);
-        str_add(&x->left, "layer ", 6);
-        str_quoted(&x->left, p->layer[i].path);
-        str_add(&x->left, " ", 1);
-        str_quoted(&x->left, p->layer[i].text);
+        ir_str_add(&x->left, "layer ", 6);
+        ir_str_quoted(&x->left, p->layer[i].path);
+        ir_str_add(&x->left, " ", 1);
+        ir_str_quoted(&x->left, p->layer[i].text);
         str_type(&x->middle, &p->layer[i].out);
-        str_fmt(&x->middle, " params %lld", (long long)p->layer[i].params);
+        ir_str_fmt(&x->middle, " params %lld", (long long)p->layer[i].params);
     }
     rows_print(t, m, &rows);
     for (int i = 0; i < p->n_metric; i++)
-        str_fmt(t, "metric %s\n", ir_metric_name[p->metric[i]]);
+        ir_str_fmt(t, "metric %s\n", ir_metric_name[p->metric[i]]);
     for (int i = 0; i < p->n_draw; i++)
         print_draw(t, m, &p->draw[i]);
     for (int i = 0; i < p->n_scalar; i++) {
-        str_add(t, "scalar ", 7);
-        str_quoted(t, p->scalar[i].name);
-        str_add(t, " ", 1);
-        str_quoted(t, p->scalar[i].f);
-        str_add(t, "\n", 1);
+        ir_str_add(t, "scalar ", 7);
+        ir_str_quoted(t, p->scalar[i].name);
+        ir_str_add(t, " ", 1);
+        ir_str_quoted(t, p->scalar[i].f);
+        ir_str_add(t, "\n", 1);
     }
     for (int i = 0; i < p->n_group; i++)
         print_group(t, m, &p->group[i]);
@@ -240,21 +241,21 @@ static void print_node(Row *row, const Graph *g, const int *number, uint32_t i, 
 {
     const Node *x = &g->node[i];
     int pad = width - snprintf(NULL, 0, "%d", number[i]);
-    str_fmt(&row->left, "%%%d%*s = %s", number[i], pad, "", ir_op[x->op].name);
+    ir_str_fmt(&row->left, "%%%d%*s = %s", number[i], pad, "", ir_op[x->op].name);
     if (x->name) {
-        str_add(&row->left, " ", 1);
-        str_quoted(&row->left, x->name);
+        ir_str_add(&row->left, " ", 1);
+        ir_str_quoted(&row->left, x->name);
     }
     for (int j = 0; j < x->n_in; j++) {
-        str_add(&row->left, ", ", j ? 2 : 0);
-        str_add(&row->left, " ", j ? 0 : 1);
-        str_val(&row->left, g, number, x->in[j]);
+        ir_str_add(&row->left, ", ", j ? 2 : 0);
+        ir_str_add(&row->left, " ", j ? 0 : 1);
+        ir_str_val(&row->left, g, number, x->in[j]);
     }
     for (int j = 0; j < x->n_attr; j++) {
-        str_add(&row->left, j ? " " : " {", j ? 1 : 2);
-        str_attr(&row->left, &x->attr[j]);
+        ir_str_add(&row->left, j ? " " : " {", j ? 1 : 2);
+        ir_str_attr(&row->left, &x->attr[j]);
     }
-    str_add(&row->left, "}", x->n_attr ? 1 : 0);
+    ir_str_add(&row->left, "}", x->n_attr ? 1 : 0);
     str_type(&row->middle, &x->type);
 }
 
@@ -267,23 +268,23 @@ static void print_roots(Str *t, const Graph *g, const int *number)
         const Root *r = &g->root[i];
         Str one = {.arena = t->arena};
         if (r->kind == ROOT_RETURN)
-            str_name(&one, r->name);
+            ir_str_name(&one, r->name);
         else
-            str_quoted(&one, ir_state(g->module, r->state)->key);
-        str_add(&one, "=", 1);
-        str_val(&one, g, number, r->val);
+            ir_str_quoted(&one, ir_state(g->module, r->state)->key);
+        ir_str_add(&one, "=", 1);
+        ir_str_val(&one, g, number, r->val);
         bool joins = i && g->root[i - 1].kind == r->kind && t->n - start + one.n + 2 <= MAX_LINE;
         if (!joins) {
-            str_add(t, "\n", i ? 1 : 0);
+            ir_str_add(t, "\n", i ? 1 : 0);
             start = t->n;
-            str_fmt(t, "%s ", word[r->kind]);
+            ir_str_fmt(t, "%s ", word[r->kind]);
         } else {
-            str_add(t, ", ", r->kind == ROOT_RETURN ? 0 : 1);
-            str_add(t, " ", 1);
+            ir_str_add(t, ", ", r->kind == ROOT_RETURN ? 0 : 1);
+            ir_str_add(t, " ", 1);
         }
-        str_add(t, one.s, one.n);
+        ir_str_add(t, one.s, one.n);
     }
-    str_add(t, "\n", g->n_root ? 1 : 0);
+    ir_str_add(t, "\n", g->n_root ? 1 : 0);
 }
 
 static void print_kernels(Str *t, const Graph *g, const int *number)
@@ -300,53 +301,54 @@ static void print_kernels(Str *t, const Graph *g, const int *number)
         const char *name = ir_kernel_name(g, k, t->arena);
         char flop[32], bytes[32];
         Row *row = row_add(&rows, (Loc){0});
-        str_fmt(&row->left, "k%d %s", k, name);
-        str_pad(&row->left, name_width - strlen(name) + (k < 10 && g->n_kernel > 10));
-        str_add(&row->left, " {", 2);
+        ir_str_fmt(&row->left, "k%d %s", k, name);
+        ir_str_pad(&row->left, name_width - strlen(name) + (k < 10 && g->n_kernel > 10));
+        ir_str_add(&row->left, " {", 2);
         for (int i = 0; i < x->n_member; i++) {
-            str_add(&row->left, " ", 1);
-            str_val(&row->left, g, number, x->member[i]);
+            ir_str_add(&row->left, " ", 1);
+            ir_str_val(&row->left, g, number, x->member[i]);
         }
-        str_fmt(&row->left, " } %s", ir_algo[x->algo].name);
+        ir_str_fmt(&row->left, " } %s", ir_algo[x->algo].name);
         if (x->tile[0] || x->tile[1])
-            str_fmt(&row->left, " tile %lldx%lld", (long long)x->tile[0], (long long)x->tile[1]);
+            ir_str_fmt(&row->left, " tile %lldx%lld", (long long)x->tile[0], (long long)x->tile[1]);
         if (x->micro[0] || x->micro[1])
-            str_fmt(&row->left, " micro %lldx%lld", (long long)x->micro[0], (long long)x->micro[1]);
-        str_fmt(&row->middle, "%s, %s", ir_count_text(ir_kernel_flop(g, k), "FLOP", flop),
-                ir_count_text((double)ir_kernel_bytes_of(g, k, &stored), "B", bytes));
+            ir_str_fmt(&row->left, " micro %lldx%lld", (long long)x->micro[0],
+                       (long long)x->micro[1]);
+        ir_str_fmt(&row->middle, "%s, %s", ir_count_text(ir_kernel_flop(g, k), "FLOP", flop),
+                   ir_count_text((double)ir_kernel_bytes_of(g, k, &stored), "B", bytes));
     }
-    str_add(t, "kernels ", 8);
-    str_name(t, g->name);
-    str_add(t, "\n", 1);
+    ir_str_add(t, "kernels ", 8);
+    ir_str_name(t, g->name);
+    ir_str_add(t, "\n", 1);
     rows_print(t, g->module, &rows);
 }
 
 static void print_buffers(Str *t, const Graph *g, const int *number)
 {
-    str_add(t, "buffers ", 8);
-    str_name(t, g->name);
-    str_fmt(t, " arena %lld bound %lld worker %lld\n", (long long)g->arena_bytes,
-            (long long)g->bound_bytes, (long long)g->worker_bytes);
+    ir_str_add(t, "buffers ", 8);
+    ir_str_name(t, g->name);
+    ir_str_fmt(t, " arena %lld bound %lld worker %lld\n", (long long)g->arena_bytes,
+               (long long)g->bound_bytes, (long long)g->worker_bytes);
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
         if (b->kind == BUF_SCRATCH)
-            str_add(t, "scratch", 7);
+            ir_str_add(t, "scratch", 7);
         else
-            str_val(t, g, number, b->val);
+            ir_str_val(t, g, number, b->val);
         if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH)
-            str_fmt(t, " @%lld %lld", (long long)b->offset_bytes, (long long)b->bytes);
+            ir_str_fmt(t, " @%lld %lld", (long long)b->offset_bytes, (long long)b->bytes);
         if (b->kind == BUF_STATE) {
-            str_add(t, " state ", 7);
-            str_quoted(t, ir_state(g->module, b->state)->key);
+            ir_str_add(t, " state ", 7);
+            ir_str_quoted(t, ir_state(g->module, b->state)->key);
         }
         if (b->kind == BUF_OUT)
-            str_fmt(t, " out %d", b->out);
-        str_fmt(t, " k%d..k%d", b->first, b->last);
+            ir_str_fmt(t, " out %d", b->out);
+        ir_str_fmt(t, " k%d..k%d", b->first, b->last);
         if (b->in_place_of.i) {
-            str_add(t, " in ", 4);
-            str_val(t, g, number, b->in_place_of);
+            ir_str_add(t, " in ", 4);
+            ir_str_val(t, g, number, b->in_place_of);
         }
-        str_add(t, "\n", 1);
+        ir_str_add(t, "\n", 1);
     }
 }
 
@@ -357,9 +359,9 @@ static void print_graph(Str *t, const Graph *g)
     for (uint32_t i = 1; i < g->n_node; i++)
         last = number[i] > last ? number[i] : last;
     int width = snprintf(NULL, 0, "%d", last);
-    str_add(t, "\ngraph ", 7);
-    str_name(t, g->name);
-    str_add(t, "\n", 1);
+    ir_str_add(t, "\ngraph ", 7);
+    ir_str_name(t, g->name);
+    ir_str_add(t, "\n", 1);
     for (uint32_t i = 1; i < g->n_node; i++)
         if (number[i] >= 0)
             print_node(row_add(&rows, g->node[i].loc), g, number, i, width);
@@ -381,10 +383,10 @@ static void print_module(Str *t, const Module *m, const char *const *graphs)
             print_graph(t, m->graph[i]);
     if (m->state_bytes < 0)
         return;
-    str_fmt(t, "\nbuffers states %lld\n", (long long)m->state_bytes);
+    ir_str_fmt(t, "\nbuffers states %lld\n", (long long)m->state_bytes);
     for (uint32_t i = 1; i < m->n_state; i++) {
-        str_quoted(t, m->state[i].key);
-        str_fmt(t, " @%lld\n", (long long)m->state[i].offset_bytes);
+        ir_str_quoted(t, m->state[i].key);
+        ir_str_fmt(t, " @%lld\n", (long long)m->state[i].offset_bytes);
     }
 }
 

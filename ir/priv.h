@@ -23,7 +23,8 @@ int64_t ir_round_bytes(int64_t bytes);                   /* up to IR_ALIGN_BYTES
 
 /* module.c */
 const char *ir_intern_n(Module *m, const char *s, size_t n);
-const char *ir_interned(const Module *m, const char *s); /* null if no string of the module is equal */
+const char *ir_interned(const Module *m,
+                        const char *s); /* null if no string of the module is equal */
 uint32_t ir_hash(const char *s, size_t n);               /* FNV-1a */
 
 /* ops.c */
@@ -57,7 +58,7 @@ bool ir_type_is_given(Op op);        /* the text or the caller says it */
 /* build.c */
 bool ir_attrs_check(Op op, const Attr *attr, int n_attr, char err[IR_ERR]);
 bool ir_expr_check(const char *f, int n_in, Arena *a, const char **canonical, char err[IR_ERR]);
-Val ir_state_node(Graph *g, State s);                    /* of a state that the graph has no node of yet */
+Val ir_state_node(Graph *g, State s); /* of a state that the graph has no node of yet */
 
 /* look_kernel.c */
 /* Facts about all values of a graph with kernels. */
@@ -76,19 +77,20 @@ int64_t ir_kernel_bytes_of(const Graph *g, int k, const Stored *s);
 /* text.c */
 /* A string that grows in an arena. */
 typedef struct Str { Arena *arena; char *s; size_t n, cap; } Str;
-void str_add(Str *t, const char *s, size_t n);
-void str_fmt(Str *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-void str_pad(Str *t, size_t count);                      /* blanks */
-void str_quoted(Str *t, const char *s);                  /* in quotes, with escapes */
-void str_name(Str *t, const char *s);                    /* bare where it can be, else quoted */
+void ir_str_add(Str *t, const char *s, size_t n);
+void ir_str_fmt(Str *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void ir_str_pad(Str *t, size_t count); /* blanks */
+void ir_str_quoted(Str *t, const char *s); /* in quotes, with escapes */
+void ir_str_name(Str *t, const char *s); /* bare where it can be, else quoted */
 const char *ir_count_text(double x, const char *unit, char buf[32]);   /* 51.4 MFLOP */
 bool ir_prints_graph(const char *name, const char *const *graphs);
-int *ir_numbers(const Graph *g, Arena *a);               /* [n_node]: printed numbers; -1: a state */
-void str_val(Str *t, const Graph *g, const int *number, Val v);
-void str_attr(Str *t, const Attr *x);
+int *ir_numbers(const Graph *g, Arena *a); /* [n_node]: printed numbers; -1: a state */
+void ir_str_val(Str *t, const Graph *g, const int *number, Val v);
+void ir_str_attr(Str *t, const Attr *x);
 
 /* verify.c */
-int ir_verify_where(const Module *m, char err[IR_ERR]);  /* -1: holds; 0: not; i + 1: graph i does not */
+int ir_verify_where(const Module *m,
+                    char err[IR_ERR]); /* -1: holds; 0: not; i + 1: graph i does not */
 bool ir_root_check(const Graph *g, const Root *r, char err[IR_ERR]);
 bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR]);
 bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR]);
@@ -96,7 +98,8 @@ bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR]);
 /* verify_kernels.c, verify_plan.c, verify_replay.c */
 bool ir_verify_kernels(const Graph *g, char err[IR_ERR]);
 bool ir_verify_plan(const Graph *g, char err[IR_ERR]);   /* places and lives of buffers */
-/* Two independent proofs that no two live values share a byte. Places and lives must be verified. */
+/* Two independent proofs that no two live values share a byte. Places and lives must be verified.
+ */
 bool ir_verify_sweep(const Graph *g, char err[IR_ERR]);
 bool ir_verify_replay(const Graph *g, char err[IR_ERR]);
 bool ir_verify_states(const Module *m, char err[IR_ERR]);

@@ -1,8 +1,8 @@
 /* ir/shape.c: the type of a node's result, one rule for each `shape` column of ops.def.
  *
  * A rule sees the operands' types and the attributes and says the result, or what is wrong in words
- * that name both sides. Where the result's stored layout is a choice (products, leaves, relayout) the
- * given type may differ from the derived one in its layout, and in nothing else. */
+ * that name both sides. Where the result's stored layout is a choice (products, leaves, relayout)
+ * the given type may differ from the derived one in its layout, and in nothing else. */
 #include "ir/priv.h"
 #include <string.h>
 
@@ -83,8 +83,8 @@ static bool axes_ok(const ShapeIn *s, char err[IR_ERR])
         return ir_fail(err, "axes names no axis");
     for (int i = 0; i < axes->count; i++) {
         if (axes->u.ints[i] < 0 || axes->u.ints[i] >= rank)
-            return ir_fail(err, "axis %lld is not one of the %d of %s", (long long)axes->u.ints[i], rank,
-                           T(s->in[0]));
+            return ir_fail(err, "axis %lld is not one of the %d of %s", (long long)axes->u.ints[i],
+                           rank, T(s->in[0]));
         if (i && axes->u.ints[i] <= axes->u.ints[i - 1])
             return ir_fail(err, "axes must ascend");
     }
@@ -115,12 +115,14 @@ static bool shape_reshape(const ShapeIn *s, Type *out, char err[IR_ERR])
     if (out->dtype != s->in[0]->dtype)
         return ir_fail(err, "%s cannot become %s: the element types differ", T(s->in[0]), T(out));
     if (power[0] != power[1])
-        return ir_fail(err, "%s cannot become %s: the batch must stay a factor", T(s->in[0]), T(out));
+        return ir_fail(err, "%s cannot become %s: the batch must stay a factor", T(s->in[0]),
+                       T(out));
     if (k[0] != k[1])
-        return ir_fail(err, "%s cannot become %s: %lld elements%s are not %lld", T(s->in[0]), T(out),
-                       (long long)k[0], power[0] ? " a sample" : "", (long long)k[1]);
+        return ir_fail(err, "%s cannot become %s: %lld elements%s are not %lld", T(s->in[0]),
+                       T(out), (long long)k[0], power[0] ? " a sample" : "", (long long)k[1]);
     if (out->layout.kind || s->in[0]->layout.kind)
-        return ir_fail(err, "%s cannot become %s: a view needs the plain layout", T(s->in[0]), T(out));
+        return ir_fail(err, "%s cannot become %s: a view needs the plain layout", T(s->in[0]),
+                       T(out));
     return true;
 }
 
@@ -174,8 +176,8 @@ static bool shape_map(const ShapeIn *s, Type *out, char err[IR_ERR])
             return ir_fail(err, "operand %d, %s, does not broadcast with %s", i + 1, T(t),
                            ir_shape_text(&out->shape, (char[IR_TYPE_TEXT]){0}));
         if (out->dtype != DT_NONE && out->dtype != t->dtype)
-            return ir_fail(err, "operand %d is %s, but an earlier one has elements of %s", i + 1, T(t),
-                           ir_dtype_name(out->dtype));
+            return ir_fail(err, "operand %d is %s, but an earlier one has elements of %s", i + 1,
+                           T(t), ir_dtype_name(out->dtype));
         out->dtype = t->dtype;
     }
     return map_layout(s, out, err);

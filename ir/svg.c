@@ -1,6 +1,6 @@
-/* ir/svg.c: graphs as a picture that a browser shows: kernels as boxes, nodes as rows coloured by what
- * they do, edges with shapes. States, scalars and constants are text in the rows that read them, which
- * keeps the lines few. Layout: ir/svg_layout.c. */
+/* ir/svg.c: graphs as a picture that a browser shows: kernels as boxes, nodes as rows coloured by
+ * what they do, edges with shapes. States, scalars and constants are text in the rows that read
+ * them, which keeps the lines few. Layout: ir/svg_layout.c. */
 #include "ir/svg.h"
 #include <string.h>
 
@@ -25,9 +25,11 @@ static const char style[] =
     ".leaf{fill:#e4e7eb;stroke:#9aa5b1}.view{fill:#fff;stroke:#9aa5b1;stroke-dasharray:4 3}\n"
     ".map{fill:#fff3c4;stroke:#f0b429}.prod{fill:#cfe4ff;stroke:#4a90d9}\n"
     ".reduce{fill:#e6dcfa;stroke:#8662c7}.rows{fill:#ffd9d9;stroke:#d64545}\n"
-    ".move{fill:#d3f2e3;stroke:#27ab83}.root{font-size:10px;fill:#0c6b58;font-weight:bold;text-anchor:end}\n"
+    ".move{fill:#d3f2e3;stroke:#27ab83}.root{font-size:10px;fill:#0c6b58;font-weight:bold;text-"
+    "anchor:end}\n"
     "</style>\n"
-    "<defs><marker id=\"a\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" markerHeight=\"7\""
+    "<defs><marker id=\"a\" viewBox=\"0 0 8 8\" refX=\"7\" refY=\"4\" markerWidth=\"7\" "
+    "markerHeight=\"7\""
     " orient=\"auto\"><path d=\"M0,0 L8,4 L0,8 z\" fill=\"#7b8794\"/></marker></defs>\n";
 
 static void escaped(Str *t, const char *s)
@@ -35,17 +37,17 @@ static void escaped(Str *t, const char *s)
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
         if (c == '&')
-            str_add(t, "&amp;", 5);
+            ir_str_add(t, "&amp;", 5);
         else if (c == '<')
-            str_add(t, "&lt;", 4);
+            ir_str_add(t, "&lt;", 4);
         else if (c == '>')
-            str_add(t, "&gt;", 4);
+            ir_str_add(t, "&gt;", 4);
         else if (c == '"')
-            str_add(t, "&quot;", 6);
+            ir_str_add(t, "&quot;", 6);
         else if (c < 0x20 || c >= 0x7f)
-            str_fmt(t, "\\x%02x", c);
+            ir_str_fmt(t, "\\x%02x", c);
         else
-            str_add(t, s, 1);
+            ir_str_add(t, s, 1);
     }
 }
 
@@ -62,11 +64,11 @@ static void str_operand(Str *t, const Picture *p, Val v)
 {
     const Node *x = &p->g->node[v.i];
     if (x->op == OP_scalar)
-        str_quoted(t, x->name);
+        ir_str_quoted(t, x->name);
     else if (x->op == OP_const && ir_attr(x, AT_values)->count == 1)
-        str_add(t, "", 0), str_attr(t, ir_attr(x, AT_values));
+        ir_str_add(t, "", 0), ir_str_attr(t, ir_attr(x, AT_values));
     else
-        str_val(t, p->g, p->number, v);
+        ir_str_val(t, p->g, p->number, v);
 }
 
 /* The second line: operands and attributes, cut where it gets long. */
@@ -74,19 +76,19 @@ static const char *details(const Picture *p, uint32_t i)
 {
     const Node *x = &p->g->node[i];
     Str t = {.arena = p->a};
-    str_add(&t, "", 0);
+    ir_str_add(&t, "", 0);
     if (x->name)
-        str_quoted(&t, x->name);
+        ir_str_quoted(&t, x->name);
     for (int j = 0; j < x->n_in; j++) {
-        str_add(&t, ", ", j ? 2 : 0);
+        ir_str_add(&t, ", ", j ? 2 : 0);
         str_operand(&t, p, x->in[j]);
     }
     for (int j = 0; j < x->n_attr; j++) {
-        str_add(&t, "  ", 2);
+        ir_str_add(&t, "  ", 2);
         if (x->attr[j].id == AT_f)
-            str_add(&t, x->attr[j].u.s, strlen(x->attr[j].u.s));
+            ir_str_add(&t, x->attr[j].u.s, strlen(x->attr[j].u.s));
         else
-            str_attr(&t, &x->attr[j]);
+            ir_str_attr(&t, &x->attr[j]);
     }
     if (t.n > MAX_TEXT)
         memcpy(t.s + MAX_TEXT - 3, "...", 4);
@@ -103,13 +105,14 @@ static const char *root_text(const Picture *p, uint32_t i)
 {
     static const char *const word[] = {"return", "grad", "update"};
     Str t = {.arena = p->a};
-    str_add(&t, "", 0);
+    ir_str_add(&t, "", 0);
     for (int r = 0; r < p->g->n_root; r++) {
         const Root *root = &p->g->root[r];
         if (root->val.i != i)
             continue;
-        str_fmt(&t, "%s%s ", t.n ? ", " : "", word[root->kind]);
-        str_quoted(&t, root->kind == ROOT_RETURN ? root->name : ir_state(p->g->module, root->state)->key);
+        ir_str_fmt(&t, "%s%s ", t.n ? ", " : "", word[root->kind]);
+        ir_str_quoted(&t, root->kind == ROOT_RETURN ? root->name
+                                                    : ir_state(p->g->module, root->state)->key);
     }
     if (t.n > MAX_TEXT)
         memcpy(t.s + MAX_TEXT - 3, "...", 4);
@@ -188,16 +191,19 @@ static void draw_row(Str *t, const Picture *p, const Box *b, int i, double dx, d
     char type[IR_TYPE_TEXT];
     double inset = b->kernel < 0 ? 0 : SVG_PAD, width = b->width - 2 * inset;
     double left = dx + b->x - b->width / 2 + inset, top = dy + row_y(b, i);
-    str_fmt(t, "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"6\"/>\n",
-            kind_class[ir_op[x->op].kind], left, top, width, SVG_ROW);
-    str_fmt(t, "<text class=\"op\" x=\"%.1f\" y=\"%.1f\">%s</text>", left + SVG_PAD, top + 15, title(p, v));
-    str_fmt(t, "<text class=\"ty\" x=\"%.1f\" y=\"%.1f\">%s</text>", left + width - SVG_PAD, top + 15,
-            ir_type_text(&x->type, type));
-    str_fmt(t, "<text class=\"in\" x=\"%.1f\" y=\"%.1f\">", left + SVG_PAD, top + 30);
+    ir_str_fmt(t,
+               "<rect class=\"%s\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%d\" rx=\"6\"/>\n",
+               kind_class[ir_op[x->op].kind], left, top, width, SVG_ROW);
+    ir_str_fmt(t, "<text class=\"op\" x=\"%.1f\" y=\"%.1f\">%s</text>", left + SVG_PAD, top + 15,
+               title(p, v));
+    ir_str_fmt(t, "<text class=\"ty\" x=\"%.1f\" y=\"%.1f\">%s</text>", left + width - SVG_PAD,
+               top + 15, ir_type_text(&x->type, type));
+    ir_str_fmt(t, "<text class=\"in\" x=\"%.1f\" y=\"%.1f\">", left + SVG_PAD, top + 30);
     escaped(t, details(p, v));
-    str_fmt(t, "</text><text class=\"root\" x=\"%.1f\" y=\"%.1f\">", left + width - SVG_PAD, top + 30);
+    ir_str_fmt(t, "</text><text class=\"root\" x=\"%.1f\" y=\"%.1f\">", left + width - SVG_PAD,
+               top + 30);
     escaped(t, root_text(p, v));
-    str_add(t, "</text>\n", 8);
+    ir_str_add(t, "</text>\n", 8);
 }
 
 static void draw_box(Str *t, const Picture *p, const Box *b, double dx, double dy)
@@ -207,12 +213,14 @@ static void draw_box(Str *t, const Picture *p, const Box *b, double dx, double d
     if (b->kernel >= 0) {
         const Kernel *k = &p->g->kernel[b->kernel];
         double left = dx + b->x - b->width / 2;
-        str_fmt(t, "<rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"9\"/>\n",
-                left, dy + b->y, b->width, b->height);
-        str_fmt(t, "<text class=\"k\" x=\"%.1f\" y=\"%.1f\">k%d %s</text>", left + SVG_PAD, dy + b->y + 14,
-                b->kernel, ir_kernel_name(p->g, b->kernel, p->a));
-        str_fmt(t, "<text class=\"ty\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", left + b->width - SVG_PAD,
-                dy + b->y + 14, ir_algo[k->algo].name);
+        ir_str_fmt(
+            t,
+            "<rect class=\"box\" x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" rx=\"9\"/>\n",
+            left, dy + b->y, b->width, b->height);
+        ir_str_fmt(t, "<text class=\"k\" x=\"%.1f\" y=\"%.1f\">k%d %s</text>", left + SVG_PAD,
+                   dy + b->y + 14, b->kernel, ir_kernel_name(p->g, b->kernel, p->a));
+        ir_str_fmt(t, "<text class=\"ty\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+                   left + b->width - SVG_PAD, dy + b->y + 14, ir_algo[k->algo].name);
     }
     for (int i = 0; i < b->n; i++)
         draw_row(t, p, b, i, dx, dy);
@@ -224,12 +232,12 @@ static void draw_link(Str *t, const Picture *p, const Link *l, double dx, double
     const Box *from = &p->box[l->from], *to = &p->box[l->to];
     double x1 = dx + from->x, y1 = dy + from->y + from->height, x2 = dx + to->x, y2 = dy + to->y;
     double middle = (y1 + y2) / 2;
-    str_fmt(t, "<path class=\"e\" d=\"M%.1f,%.1f C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x1, y1, x1, middle, x2,
-            middle, x2, y2);
+    ir_str_fmt(t, "<path class=\"e\" d=\"M%.1f,%.1f C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x1, y1, x1,
+               middle, x2, middle, x2, y2);
     if (to->bend)
-        str_fmt(t, " V%.1f\"/>\n", y2 + to->height);
+        ir_str_fmt(t, " V%.1f\"/>\n", y2 + to->height);
     else
-        str_fmt(t, "\" marker-end=\"url(#a)\"/>\n");
+        ir_str_fmt(t, "\" marker-end=\"url(#a)\"/>\n");
 }
 
 /* The shape, on white, where the edge has left its box. */
@@ -242,9 +250,10 @@ static void draw_shape(Str *t, const Picture *p, const Link *l, double dx, doubl
     snprintf(text, sizeof text, "%%%d %s", p->number[l->src],
              ir_shape_text(&p->g->node[l->src].type.shape, shape));
     double width = TINY * (double)strlen(text) + 4;
-    str_fmt(t, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\" fill=\"#fff\"/>"
-            "<text class=\"sh\" x=\"%.1f\" y=\"%.1f\">%s</text>\n", x - width / 2, y - 6, width, x, y + 3,
-            text);
+    ir_str_fmt(t,
+               "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"12\" fill=\"#fff\"/>"
+               "<text class=\"sh\" x=\"%.1f\" y=\"%.1f\">%s</text>\n",
+               x - width / 2, y - 6, width, x, y + 3, text);
 }
 
 /* A graph below y; its height, and the width in *width. */
@@ -253,15 +262,15 @@ static double draw_graph(Str *t, const Graph *g, Arena *a, double y, double *wid
     Picture p = {.g = g, .a = a, .number = ir_numbers(g, a)};
     char arena[32];
     make_boxes(&p);
-    svg_layout(&p);
-    str_fmt(t, "<text class=\"t\" x=\"%d\" y=\"%.1f\">graph ", MARGIN, y + 22);
+    ir_svg_layout(&p);
+    ir_str_fmt(t, "<text class=\"t\" x=\"%d\" y=\"%.1f\">graph ", MARGIN, y + 22);
     escaped(t, g->name);
-    str_fmt(t, "</text>\n<text class=\"s\" x=\"%d\" y=\"%.1f\">", MARGIN, y + 40);
+    ir_str_fmt(t, "</text>\n<text class=\"s\" x=\"%d\" y=\"%.1f\">", MARGIN, y + 40);
     if (g->has_kernels)
-        str_fmt(t, "%d kernels", g->n_kernel);
+        ir_str_fmt(t, "%d kernels", g->n_kernel);
     if (g->has_plan)
-        str_fmt(t, ", arena %s", ir_count_text((double)g->arena_bytes, "B", arena));
-    str_add(t, "</text>\n", 8);
+        ir_str_fmt(t, ", arena %s", ir_count_text((double)g->arena_bytes, "B", arena));
+    ir_str_add(t, "</text>\n", 8);
     for (int i = 0; i < p.n_link; i++)
         draw_link(t, &p, &p.link[i], MARGIN, y + TITLE);
     for (int i = 0; i < p.n_link; i++)
@@ -278,12 +287,14 @@ void ir_print_svg(const Module *m, FILE *out, const char *const *graphs)
     Arena *a = arena_new();
     Str t = {.arena = a};
     double y = MARGIN / 2, width = 320;
-    str_add(&t, "", 0);
+    ir_str_add(&t, "", 0);
     for (int i = 0; i < m->n_graph; i++)
         if (ir_prints_graph(m->graph[i]->name, graphs))
             y += draw_graph(&t, m->graph[i], a, y, &width);
-    fprintf(out, "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\""
-            " viewBox=\"0 0 %.0f %.0f\" xml:space=\"preserve\">\n", width + 2 * MARGIN, y, width + 2 * MARGIN, y);
+    fprintf(out,
+            "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"%.0f\" height=\"%.0f\""
+            " viewBox=\"0 0 %.0f %.0f\" xml:space=\"preserve\">\n",
+            width + 2 * MARGIN, y, width + 2 * MARGIN, y);
     fputs(style, out);
     fputs("<rect width=\"100%\" height=\"100%\" fill=\"#ffffff\"/>\n", out);
     fwrite(t.s, 1, t.n, out);

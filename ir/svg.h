@@ -30,5 +30,5 @@ typedef struct Picture {
 } Picture;
 
 /* boxes with sizes in, places out. */
-void svg_layout(Picture *p);
+void ir_svg_layout(Picture *p);
 #endif

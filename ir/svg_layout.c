@@ -32,7 +32,8 @@ static void link_add(Picture *p, Link l)
 }
 
 /* Calls once for each value that crosses from one box into another. */
-static void each_edge(Picture *p, void (*call)(Picture *, int from, int to, uint32_t src, void *), void *ctx)
+static void each_edge(Picture *p, void (*call)(Picture *, int from, int to, uint32_t src, void *),
+                      void *ctx)
 {
     const Graph *g = p->g;
     for (uint32_t i = 1; i < g->n_node; i++)
@@ -91,13 +92,14 @@ static void add_links(Picture *p, int from, int to, uint32_t src, void *ctx)
     int at = c->last[src] >= 0 ? c->last[src] : from;
     int layer = p->box[at].layer;
     int span = p->box[to].layer - layer;
-    if (span < 1) {                  /* an earlier reader's chain is longer: leave it where it fits */
+    if (span < 1) { /* an earlier reader's chain is longer: leave it where it fits */
         at = from;
         layer = p->box[from].layer;
         span = p->box[to].layer - layer;
     }
     for (; span > 1 && c->n_bends < MAX_BENDS; span--) {
-        int bend = box_add(p, (Box){.kernel = -1, .layer = ++layer, .width = BEND_WIDTH, .bend = true});
+        int bend =
+            box_add(p, (Box){.kernel = -1, .layer = ++layer, .width = BEND_WIDTH, .bend = true});
         link_add(p, (Link){at, bend, src});
         c->n_bends++;
         c->last[src] = at = bend;
@@ -116,14 +118,22 @@ static int by_key(const void *a, const void *b)
                             : (x->box > y->box) - (x->box < y->box);
 }
 
-typedef struct Layers { int n; int *start; Seat *seat; double *sum; int *count; double *want; } Layers;
+typedef struct Layers {
+    int n;
+    int *start;
+    Seat *seat;
+    double *sum;
+    int *count;
+    double *want;
+} Layers;
 
 static void gather(const Picture *p, Layers *l, bool down)
 {
     memset(l->sum, 0, (size_t)p->n_box * sizeof *l->sum);
     memset(l->count, 0, (size_t)p->n_box * sizeof *l->count);
     for (int i = 0; i < p->n_link; i++) {
-        int me = down ? p->link[i].to : p->link[i].from, other = down ? p->link[i].from : p->link[i].to;
+        int me = down ? p->link[i].to : p->link[i].from,
+            other = down ? p->link[i].from : p->link[i].to;
         l->sum[me] += p->box[other].x;
         l->count[me]++;
     }
@@ -186,8 +196,8 @@ static void find_places(Picture *p)
             for (int i = l.start[layer]; i < l.start[layer + 1] && sweep < SWEEPS / 2; i++)
                 l.seat[i].key = l.want[l.seat[i].box];
             if (sweep < SWEEPS / 2)
-                qsort(l.seat + l.start[layer], (size_t)(l.start[layer + 1] - l.start[layer]), sizeof *l.seat,
-                      by_key);
+                qsort(l.seat + l.start[layer], (size_t)(l.start[layer + 1] - l.start[layer]),
+                      sizeof *l.seat, by_key);
             place_layer(p, &l, layer);
         }
     }
@@ -212,7 +222,7 @@ static void find_places(Picture *p)
     p->height = y;
 }
 
-void svg_layout(Picture *p)
+void ir_svg_layout(Picture *p)
 {
     Chain c = {.last = arena_alloc(p->a, p->g->n_node, sizeof(int)),
                .linked = arena_alloc(p->a, p->g->n_node, sizeof(int))};

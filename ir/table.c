@@ -1,5 +1,5 @@
-/* ir/table.c: a module for people: states, kernels and values in aligned columns, sizes at capacity.
- * A view; what is exact is the text form. */
+/* ir/table.c: a module for people: states, kernels and values in aligned columns, sizes at
+ * capacity. A view; what is exact is the text form. */
 #include "ir/priv.h"
 #include <string.h>
 
@@ -51,7 +51,7 @@ static void print(const Table *t, FILE *out)
 static const char *quoted(Arena *a, const char *s)
 {
     Str t = {.arena = a};
-    str_quoted(&t, s);
+    ir_str_quoted(&t, s);
     t.s[t.n - 1] = '\0';
     return t.s + 1;
 }
@@ -84,16 +84,16 @@ static void print_states(const Module *m, FILE *out, Arena *a)
 static const char *operands(const Graph *g, const int *number, const Node *x, Arena *a)
 {
     Str t = {.arena = a};
-    str_add(&t, "", 0);
+    ir_str_add(&t, "", 0);
     if (x->name)
-        str_quoted(&t, x->name);
+        ir_str_quoted(&t, x->name);
     for (int i = 0; i < x->n_in; i++) {
-        str_add(&t, ", ", i ? 2 : 0);
-        str_val(&t, g, number, x->in[i]);
+        ir_str_add(&t, ", ", i ? 2 : 0);
+        ir_str_val(&t, g, number, x->in[i]);
     }
     for (int i = 0; i < x->n_attr; i++) {
-        str_add(&t, "  ", i ? 1 : 2);
-        str_attr(&t, &x->attr[i]);
+        ir_str_add(&t, "  ", i ? 1 : 2);
+        ir_str_attr(&t, &x->attr[i]);
     }
     return t.s;
 }
@@ -115,7 +115,8 @@ static void print_nodes(const Graph *g, const int *number, FILE *out, Arena *a)
             continue;
         double flop = ir_flop(g, (Val){i});
         row(&t, arena_printf(a, "%%%d", number[i]), ir_op[x->op].name, operands(g, number, x, a),
-            ir_type_string(&x->type, a), flop > 0 ? size(a, flop, "") : "", place_text(g->module, x->loc, a));
+            ir_type_string(&x->type, a), flop > 0 ? size(a, flop, "") : "",
+            place_text(g->module, x->loc, a));
     }
     print(&t, out);
 }
@@ -128,13 +129,16 @@ static void print_kernels(const Graph *g, FILE *out, Arena *a)
     row(&t, "kernel", "name", "ops", "FLOP", "bytes", "algorithm");
     for (int k = 0; k < g->n_kernel; k++) {
         const Kernel *x = &g->kernel[k];
-        const char *tile = x->tile[0] || x->tile[1]
-                         ? arena_printf(a, " %lldx%lld", (long long)x->tile[0], (long long)x->tile[1]) : "";
+        const char *tile =
+            x->tile[0] || x->tile[1]
+                ? arena_printf(a, " %lldx%lld", (long long)x->tile[0], (long long)x->tile[1])
+                : "";
         double f = ir_kernel_flop(g, k), b = (double)ir_kernel_bytes_of(g, k, &stored);
         flop += f;
         bytes += b;
-        row(&t, arena_printf(a, "k%d", k), ir_kernel_name(g, k, a), arena_printf(a, "%d", x->n_member),
-            size(a, f, ""), size(a, b, "B"), arena_printf(a, "%s%s", ir_algo[x->algo].name, tile));
+        row(&t, arena_printf(a, "k%d", k), ir_kernel_name(g, k, a),
+            arena_printf(a, "%d", x->n_member), size(a, f, ""), size(a, b, "B"),
+            arena_printf(a, "%s%s", ir_algo[x->algo].name, tile));
     }
     fprintf(out, "\n  %d kernels, %s, %s read and written\n", g->n_kernel, size(a, flop, "FLOP"),
             size(a, bytes, "B"));
@@ -145,28 +149,29 @@ static void print_plan(const Graph *g, const int *number, FILE *out, Arena *a)
 {
     Table t = {.arena = a, .cols = 5, .right = {true, true, true, false, false}};
     fprintf(out, "\n  arena %s, lower bound %s%s\n", size(a, (double)g->arena_bytes, "B"),
-            size(a, (double)g->bound_bytes, "B"), g->arena_bytes == g->bound_bytes ? " (reached)" : "");
+            size(a, (double)g->bound_bytes, "B"),
+            g->arena_bytes == g->bound_bytes ? " (reached)" : "");
     row(&t, "value", "offset", "bytes", "kernels", "place", NULL);
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
         Str name = {.arena = a}, where = {.arena = a};
         bool arena = b->kind == BUF_ARENA || b->kind == BUF_SCRATCH;
-        str_add(&where, "", 0);
+        ir_str_add(&where, "", 0);
         if (b->kind == BUF_SCRATCH)
-            str_add(&name, "scratch", 7);
+            ir_str_add(&name, "scratch", 7);
         else
-            str_val(&name, g, number, b->val);
+            ir_str_val(&name, g, number, b->val);
         if (b->kind == BUF_STATE)
-            str_fmt(&where, "state %s", quoted(a, ir_state(g->module, b->state)->key));
+            ir_str_fmt(&where, "state %s", quoted(a, ir_state(g->module, b->state)->key));
         if (b->kind == BUF_OUT)
-            str_fmt(&where, "result %d", b->out);
+            ir_str_fmt(&where, "result %d", b->out);
         if (b->in_place_of.i) {
-            str_add(&where, "in place of ", 12);
-            str_val(&where, g, number, b->in_place_of);
+            ir_str_add(&where, "in place of ", 12);
+            ir_str_val(&where, g, number, b->in_place_of);
         }
         row(&t, name.s, arena ? arena_printf(a, "%lld", (long long)b->offset_bytes) : "",
-            arena_printf(a, "%lld", (long long)b->bytes), arena_printf(a, "k%d..k%d", b->first, b->last),
-            where.s, NULL);
+            arena_printf(a, "%lld", (long long)b->bytes),
+            arena_printf(a, "k%d..k%d", b->first, b->last), where.s, NULL);
     }
     print(&t, out);
 }
@@ -174,8 +179,9 @@ static void print_plan(const Graph *g, const int *number, FILE *out, Arena *a)
 void ir_print_table(const Module *m, FILE *out, const char *const *graphs)
 {
     Arena *a = arena_new();
-    fprintf(out, "%s  stage %s, batch n <= %lld, %s\n", m->prog.name ? quoted(a, m->prog.name) : "module",
-            quoted(a, m->stage), (long long)m->capacity, ir_dtype_name(m->real));
+    fprintf(out, "%s  stage %s, batch n <= %lld, %s\n",
+            m->prog.name ? quoted(a, m->prog.name) : "module", quoted(a, m->stage),
+            (long long)m->capacity, ir_dtype_name(m->real));
     print_states(m, out, a);
     for (int i = 0; i < m->n_graph; i++) {
         const Graph *g = m->graph[i];

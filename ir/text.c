@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void str_add(Str *t, const char *s, size_t n)
+void ir_str_add(Str *t, const char *s, size_t n)
 {
     if (t->n + n + 1 > t->cap) {
         size_t cap = (t->n + n + 1) * 2 + 64;
@@ -18,7 +18,7 @@ void str_add(Str *t, const char *s, size_t n)
     t->s[t->n] = '\0';
 }
 
-void str_fmt(Str *t, const char *fmt, ...)
+void ir_str_fmt(Str *t, const char *fmt, ...)
 {
     char buf[512];
     va_list list;
@@ -28,39 +28,39 @@ void str_fmt(Str *t, const char *fmt, ...)
     if (n < 0)
         return;
     if ((size_t)n < sizeof buf) {
-        str_add(t, buf, (size_t)n);
+        ir_str_add(t, buf, (size_t)n);
         return;
     }
     char *large = arena_alloc(t->arena, (size_t)n + 1, 1);
     va_start(list, fmt);
     vsnprintf(large, (size_t)n + 1, fmt, list);
     va_end(list);
-    str_add(t, large, (size_t)n);
+    ir_str_add(t, large, (size_t)n);
 }
 
-void str_pad(Str *t, size_t count)
+void ir_str_pad(Str *t, size_t count)
 {
     static const char blank[] = "                                ";
     for (; count >= sizeof blank; count -= sizeof blank - 1)
-        str_add(t, blank, sizeof blank - 1);
-    str_add(t, blank, count);
+        ir_str_add(t, blank, sizeof blank - 1);
+    ir_str_add(t, blank, count);
 }
 
-void str_quoted(Str *t, const char *s)
+void ir_str_quoted(Str *t, const char *s)
 {
-    str_add(t, "\"", 1);
+    ir_str_add(t, "\"", 1);
     for (; *s; s++) {
         unsigned char c = (unsigned char)*s;
         if (c == '"' || c == '\\')
-            str_fmt(t, "\\%c", c);
+            ir_str_fmt(t, "\\%c", c);
         else if (c == '\n')
-            str_add(t, "\\n", 2);
+            ir_str_add(t, "\\n", 2);
         else if (c < 0x20 || c >= 0x7f)
-            str_fmt(t, "\\x%02x", c);
+            ir_str_fmt(t, "\\x%02x", c);
         else
-            str_add(t, s, 1);
+            ir_str_add(t, s, 1);
     }
-    str_add(t, "\"", 1);
+    ir_str_add(t, "\"", 1);
 }
 
 static bool letter(char c)
@@ -68,15 +68,15 @@ static bool letter(char c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-void str_name(Str *t, const char *s)
+void ir_str_name(Str *t, const char *s)
 {
     bool bare = letter(*s);
     for (const char *c = s; *c && bare; c++)
         bare = letter(*c) || (*c >= '0' && *c <= '9') || *c == '.';
     if (bare)
-        str_add(t, s, strlen(s));
+        ir_str_add(t, s, strlen(s));
     else
-        str_quoted(t, s);
+        ir_str_quoted(t, s);
 }
 
 const char *ir_real_string(double x, Arena *a)
@@ -126,44 +126,44 @@ int *ir_numbers(const Graph *g, Arena *a)
     return number;
 }
 
-void str_val(Str *t, const Graph *g, const int *number, Val v)
+void ir_str_val(Str *t, const Graph *g, const int *number, Val v)
 {
     if (number[v.i] >= 0)
-        str_fmt(t, "%%%d", number[v.i]);
+        ir_str_fmt(t, "%%%d", number[v.i]);
     else if (g->node[v.i].op == OP_state)
-        str_quoted(t, ir_state(g->module, g->node[v.i].state)->key);
+        ir_str_quoted(t, ir_state(g->module, g->node[v.i].state)->key);
     else
-        str_add(t, "none", 4);
+        ir_str_add(t, "none", 4);
 }
 
-void str_attr(Str *t, const Attr *x)
+void ir_str_attr(Str *t, const Attr *x)
 {
     const AttrInfo *info = &ir_attr_info[x->id];
-    str_fmt(t, "%s%s", info->name, info->kind == ATK_FLAG ? "" : "=");
+    ir_str_fmt(t, "%s%s", info->name, info->kind == ATK_FLAG ? "" : "=");
     switch (info->kind) {
     case ATK_FLAG:
         break;
     case ATK_INT:
-        str_fmt(t, "%lld", (long long)x->u.i);
+        ir_str_fmt(t, "%lld", (long long)x->u.i);
         break;
     case ATK_REAL:
-        str_fmt(t, "%s", ir_real_string(x->u.r, t->arena));
+        ir_str_fmt(t, "%s", ir_real_string(x->u.r, t->arena));
         break;
     case ATK_INTS:
         for (int i = 0; i < x->count; i++)
-            str_fmt(t, "%c%lld", i ? ',' : '[', (long long)x->u.ints[i]);
-        str_add(t, "[]", x->count ? 0 : 1);
-        str_add(t, "]", 1);
+            ir_str_fmt(t, "%c%lld", i ? ',' : '[', (long long)x->u.ints[i]);
+        ir_str_add(t, "[]", x->count ? 0 : 1);
+        ir_str_add(t, "]", 1);
         break;
     case ATK_REALS:
         for (int i = 0; i < x->count; i++)
-            str_fmt(t, "%c%s", i ? ',' : '[', ir_real_string(x->u.reals[i], t->arena));
-        str_add(t, "[]", x->count ? 0 : 1);
-        str_add(t, "]", 1);
+            ir_str_fmt(t, "%c%s", i ? ',' : '[', ir_real_string(x->u.reals[i], t->arena));
+        ir_str_add(t, "[]", x->count ? 0 : 1);
+        ir_str_add(t, "]", 1);
         break;
     case ATK_STR:
     case ATK_EXPR:
-        str_quoted(t, x->u.s);
+        ir_str_quoted(t, x->u.s);
         break;
     }
 }

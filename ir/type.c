@@ -1,7 +1,7 @@
 /* ir/type.c: dimensions, shapes, layouts and types.
  *
- * A dimension is a constant or a multiple of the batch n, so a shape is known for every batch before
- * there is one. Sizes are computed with overflow checks; nothing here looks at a graph. */
+ * A dimension is a constant or a multiple of the batch n, so a shape is known for every batch
+ * before there is one. Sizes are computed with overflow checks; nothing here looks at a graph. */
 #include "ir/priv.h"
 #include <stdarg.h>
 #include <string.h>
@@ -228,7 +228,8 @@ bool ir_type_sound(const Type *t, int64_t capacity, char err[IR_ERR])
     if (t->dtype <= DT_NONE || t->dtype >= DT_COUNT)
         return ir_fail(err, "the type has no element type");
     if (t->shape.rank > IR_MAX_RANK)
-        return ir_fail(err, "the type has %d axes, but %d are the most", t->shape.rank, IR_MAX_RANK);
+        return ir_fail(err, "the type has %d axes, but %d are the most", t->shape.rank,
+                       IR_MAX_RANK);
     for (int i = 0; i < t->shape.rank; i++)
         if (t->shape.dim[i].k < 1)
             return ir_fail(err, "axis %d has size %lld, but sizes are at least 1", i,
@@ -239,8 +240,8 @@ bool ir_type_sound(const Type *t, int64_t capacity, char err[IR_ERR])
     if (t->layout.kind != LAYOUT_plain) {
         const LayoutInfo *l = &ir_layout[t->layout.kind];
         if (l->axis >= t->shape.rank)
-            return ir_fail(err, "layout %s blocks axis %d, but the type has %d axes", l->name, l->axis,
-                           t->shape.rank);
+            return ir_fail(err, "layout %s blocks axis %d, but the type has %d axes", l->name,
+                           l->axis, t->shape.rank);
         if (t->layout.width < 1 || t->layout.width > IR_MAX_WIDTH)
             return ir_fail(err, "layout %s has width %d, but widths go from 1 to %d", l->name,
                            t->layout.width, IR_MAX_WIDTH);

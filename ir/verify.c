@@ -15,7 +15,8 @@ static bool verify_expr(const Node *x, const Attr *a, char err[IR_ERR])
     Arena *scratch = arena_new();
     bool ok = ir_expr_check(a->u.s, x->n_in, scratch, &canonical, err);
     if (ok && strcmp(canonical, a->u.s) != 0)
-        ok = ir_fail(err, "the expression \"%.200s\" is not canonical: \"%.200s\"", a->u.s, canonical);
+        ok = ir_fail(err, "the expression \"%.200s\" is not canonical: \"%.200s\"", a->u.s,
+                     canonical);
     arena_free(scratch);
     return ok;
 }
@@ -28,7 +29,8 @@ static bool verify_leaf(const Graph *g, uint32_t i, char err[IR_ERR])
         if (!x->state.i || x->state.i >= m->n_state)
             return ir_fail(err, "it names no state");
         return ir_type_eq(&x->type, &m->state[x->state.i].type)
-            || ir_fail(err, "it is %s, but the state is %s", T(&x->type), T(&m->state[x->state.i].type));
+            || ir_fail(err, "it is %s, but the state is %s", T(&x->type),
+                       T(&m->state[x->state.i].type));
     }
     bool named = x->op == OP_input || x->op == OP_scalar;
     return named == (x->name != NULL) || ir_fail(err, named ? "it has no name" : "it has a name");
@@ -72,7 +74,8 @@ static bool verify_once(const Graph *g, char err[IR_ERR])
         const Node *x = &g->node[i];
         if (x->op == OP_state) {
             if (seen[x->state.i])
-                ok = ir_fail(err, "state \"%.100s\" has two nodes", g->module->state[x->state.i].key);
+                ok = ir_fail(err, "state \"%.100s\" has two nodes",
+                             g->module->state[x->state.i].key);
             seen[x->state.i] = true;
         }
         if (!x->name)
@@ -103,7 +106,8 @@ bool ir_root_check(const Graph *g, const Root *r, char err[IR_ERR])
     if (g->has_kernels)
         return ir_fail(err, "the gradient of \"%.100s\" is still there after fuse", s->key);
     if (s->role != ROLE_PARAM)
-        return ir_fail(err, "\"%.100s\" has a gradient, but role %s", s->key, ir_role_name[s->role]);
+        return ir_fail(err, "\"%.100s\" has a gradient, but role %s", s->key,
+                       ir_role_name[s->role]);
     return (t->dtype == s->type.dtype && ir_shape_eq(&t->shape, &s->type.shape))
         || ir_fail(err, "the gradient of \"%.100s\" is %s, not %s", s->key, T(t), T(&s->type));
 }
@@ -144,7 +148,8 @@ static bool verify_graph(const Graph *g, char err[IR_ERR])
         if (!verify_node(g, i, why)) {
             const Node *x = &g->node[i];
             if (x->op == OP_state && x->state.i && x->state.i < g->module->n_state)
-                return ir_fail(err, "state \"%.60s\": %.400s", g->module->state[x->state.i].key, why);
+                return ir_fail(err, "state \"%.60s\": %.400s", g->module->state[x->state.i].key,
+                               why);
             return ir_fail(err, "%%%d (%s): %.450s", ir_printed_number(g, (Val){i}),
                            x->op < OP_COUNT ? ir_op[x->op].name : "?", why);
         }

@@ -1,16 +1,20 @@
-/* ir/verify_kernels.c: what holds for the kernels of a graph: their form, their order, and that every
- * value which someone needs is computed. */
+/* ir/verify_kernels.c: what holds for the kernels of a graph: their form, their order, and that
+ * every value which someone needs is computed. */
 #include "ir/priv.h"
 #include <string.h>
 
 #define KIND(kind) (1u << KIND_##kind)
 
 /* Kinds that an algorithm's kernel consists of, and how many of its root's kind there may be. */
-static const struct { unsigned members, roots; bool one; } form[ALGO_COUNT] = {
+static const struct {
+    unsigned members, roots;
+    bool one;
+} form[ALGO_COUNT] = {
     [ALGO_gemm] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_blas] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_map] = {KIND(MAP) | KIND(LEAF), KIND(MAP), false},
-    [ALGO_row] = {KIND(ROW) | KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(ROW) | KIND(REDUCE), false},
+    [ALGO_row] = {KIND(ROW) | KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(ROW) | KIND(REDUCE),
+                  false},
     [ALGO_reduce] = {KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(REDUCE), false},
     [ALGO_move] = {KIND(MOVE), KIND(MOVE), true},
 };
@@ -38,9 +42,11 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
         if (i && v.i <= k->member[i - 1].i)
             return ir_fail(err, "its members do not ascend");
         if (kind & KIND(VIEW))
-            return ir_fail(err, "%%%d (%s) is a view, which no kernel computes", number, ir_op[x->op].name);
+            return ir_fail(err, "%%%d (%s) is a view, which no kernel computes", number,
+                           ir_op[x->op].name);
         if (held(x->op))
-            return ir_fail(err, "%%%d (%s) is given, so no kernel computes it", number, ir_op[x->op].name);
+            return ir_fail(err, "%%%d (%s) is given, so no kernel computes it", number,
+                           ir_op[x->op].name);
         if (!(form[k->algo].members & kind))
             return ir_fail(err, "%%%d (%s) cannot be in a kernel of algorithm %s", number,
                            ir_op[x->op].name, ir_algo[k->algo].name);
@@ -49,7 +55,8 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (!roots)
         return ir_fail(err, "nothing in it is what algorithm %s computes", ir_algo[k->algo].name);
     return roots == 1 || !form[k->algo].one
-        || ir_fail(err, "it has %d roots, but algorithm %s computes one", roots, ir_algo[k->algo].name);
+        || ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
+                   ir_algo[k->algo].name);
 }
 
 /* Every operand is a member too, held by the caller, or stored by an earlier kernel. */
@@ -66,7 +73,8 @@ static bool verify_order(const Graph *g, int k, const Stored *s, char err[IR_ERR
             Val from = s->base[x->in[j].i];
             Op op = g->node[from.i].op;
             bool inlined = op == OP_const || op == OP_count;
-            if (held(op) || inlined || ir_is_member(s, from, k) || (s->by[from.i] >= 0 && s->by[from.i] < k))
+            if (held(op) || inlined || ir_is_member(s, from, k)
+                || (s->by[from.i] >= 0 && s->by[from.i] < k))
                 continue;
             return ir_fail(err, "it reads %%%d (%s), which no kernel before it stores",
                            ir_printed_number(g, from), ir_op[op].name);
@@ -81,7 +89,8 @@ static bool verify_needed(const Graph *g, const Stored *s, char err[IR_ERR])
     bool *live = ir_live(g, scratch), ok = true;
     for (uint32_t i = 1; i < g->n_node && ok; i++) {
         OpKind kind = ir_op[g->node[i].op].kind;
-        if (live[i] && kind != KIND_LEAF && kind != KIND_VIEW && s->first_of[i] == s->first_of[i + 1])
+        if (live[i] && kind != KIND_LEAF && kind != KIND_VIEW
+            && s->first_of[i] == s->first_of[i + 1])
             ok = ir_fail(err, "no kernel computes %%%d (%s)", ir_printed_number(g, (Val){i}),
                          ir_op[g->node[i].op].name);
         if (ok && s->rooted[i] && s->first_of[i] == s->first_of[i + 1])

@@ -1,10 +1,10 @@
-/* ir/verify_plan.c: what holds for a plan: every stored value has one place for as long as it is read,
- * and, by a sweep, no two live values overlap. ir/verify_replay.c proves the latter again in another
- * way.
+/* ir/verify_plan.c: what holds for a plan: every stored value has one place for as long as it is
+ * read, and, by a sweep, no two live values overlap. ir/verify_replay.c proves the latter again in
+ * another way.
  *
- * The sweep goes over kernels in time and keeps the live buffers sorted by offset: one that is new can
- * only collide with its neighbours, so O(n log n) comparisons do. A value in place of another takes
- * over its bytes after the kernel that ends the one and begins the other. */
+ * The sweep goes over kernels in time and keeps the live buffers sorted by offset: one that is new
+ * can only collide with its neighbours, so O(n log n) comparisons do. A value in place of another
+ * takes over its bytes after the kernel that ends the one and begins the other. */
 #include "ir/priv.h"
 #include <stdlib.h>
 #include <string.h>
@@ -82,10 +82,12 @@ static bool verify_life(const Graph *g, int i, const Stored *s, char err[IR_ERR]
         return ir_fail(err, "%s lives from k%d on, but k%d stores it", NAME(i), b->first,
                        s->by[b->val.i]);
     return b->last >= s->last[b->val.i]
-        || ir_fail(err, "%s lives until k%d, but k%d reads it", NAME(i), b->last, s->last[b->val.i]);
+        || ir_fail(err, "%s lives until k%d, but k%d reads it", NAME(i), b->last,
+                   s->last[b->val.i]);
 }
 
-static bool verify_in_place(const Graph *g, int i, const int *buffer_of, bool *taken, char err[IR_ERR])
+static bool verify_in_place(const Graph *g, int i, const int *buffer_of, bool *taken,
+                            char err[IR_ERR])
 {
     const Buffer *b = &g->buffer[i];
     if (!b->in_place_of.i)
@@ -211,7 +213,8 @@ bool ir_verify_sweep(const Graph *g, char err[IR_ERR])
 {
     Arena *scratch = arena_new();
     size_t room = (size_t)g->n_buffer + 1;
-    Live *start = arena_alloc(scratch, room, sizeof *start), *live = arena_alloc(scratch, room, sizeof *live);
+    Live *start = arena_alloc(scratch, room, sizeof *start),
+         *live = arena_alloc(scratch, room, sizeof *live);
     int n = 0, n_live = 0, gone = 0;
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
@@ -260,10 +263,11 @@ bool ir_verify_states(const Module *m, char err[IR_ERR])
                          (long long)s[i]->offset_bytes, IR_ALIGN_BYTES);
         else if (s[i]->offset_bytes < end_bytes)
             ok = ir_fail(err, "states \"%.100s\" and \"%.100s\" overlap", s[i - 1]->key, s[i]->key);
-        else if (__builtin_add_overflow(s[i]->offset_bytes, ir_stored_bytes(&s[i]->type, 1), &end_bytes)
+        else if (__builtin_add_overflow(s[i]->offset_bytes, ir_stored_bytes(&s[i]->type, 1),
+                                        &end_bytes)
                  || end_bytes > m->state_bytes)
-            ok = ir_fail(err, "state \"%.100s\" ends beyond the %lld bytes of all states", s[i]->key,
-                         (long long)m->state_bytes);
+            ok = ir_fail(err, "state \"%.100s\" ends beyond the %lld bytes of all states",
+                         s[i]->key, (long long)m->state_bytes);
     }
     arena_free(scratch);
     return ok;

@@ -1,9 +1,9 @@
 /* ir/verify_replay.c: a plan is run with names instead of numbers: who wrote this range last?
  *
- * Independent of the sweep and of the lives that the plan claims: it knows the kernels, the operands
- * and the offsets alone, so it also catches wrong views, wrong in-place and readers of a state that
- * come after its update. Memory is a tree over the offsets that occur; a node of it knows its owner
- * where its whole range has one, so that a write or a look is O(log n). */
+ * Independent of the sweep and of the lives that the plan claims: it knows the kernels, the
+ * operands and the offsets alone, so it also catches wrong views, wrong in-place and readers of a
+ * state that come after its update. Memory is a tree over the offsets that occur; a node of it
+ * knows its owner where its whole range has one, so that a write or a look is O(log n). */
 #include "ir/priv.h"
 #include <stdlib.h>
 #include <string.h>
@@ -115,15 +115,15 @@ static bool same_rows(const Shape *a, const Shape *b)
         && ir_dim_eq(a->dim[a->rank - 1], b->dim[b->rank - 1]);
 }
 
-/* Kernel k may write v where it reads `old`: every reader in it takes the element that it writes, or,
- * in a row program, the row. */
+/* Kernel k may write v where it reads `old`: every reader in it takes the element that it writes,
+ * or, in a row program, the row. */
 static bool element_by_element(const Replay *r, int k, Val old, Val v)
 {
     const Graph *g = r->g;
     const Kernel *kernel = &g->kernel[k];
     const Type *to = &g->node[v.i].type, *from = &g->node[old.i].type;
-    if (ir_dtype_bytes(to->dtype) != ir_dtype_bytes(from->dtype) || to->layout.kind != from->layout.kind
-        || to->layout.width != from->layout.width)
+    if (ir_dtype_bytes(to->dtype) != ir_dtype_bytes(from->dtype)
+        || to->layout.kind != from->layout.kind || to->layout.width != from->layout.width)
         return false;
     for (int i = 0; i < kernel->n_member; i++) {
         const Node *x = &g->node[kernel->member[i].i];
@@ -192,8 +192,8 @@ static bool write_state(Replay *r, int k, int i, char err[IR_ERR])
     r->written_at[b->state.i] = k;
     r->writer[b->state.i] = b->val.i;
     return !old.i || element_by_element(r, k, old, b->val)
-        || ir_fail(err, "replay: k%d updates \"%.100s\" while it reads more of it than one element", k,
-                   ir_state(r->g->module, b->state)->key);
+        || ir_fail(err, "replay: k%d updates \"%.100s\" while it reads more of it than one element",
+                   k, ir_state(r->g->module, b->state)->key);
 }
 
 /* After k's writes: what it read is whole, or was taken over element by element. */
@@ -208,7 +208,8 @@ static bool reads_survive(Replay *r, int k, int i, const int *taker, char err[IR
     if (!w || (cut < end && look_bytes(r, cut, end) != i))
         return ir_fail(err, "replay: k%d writes over %s while it reads it", k, NAME(i));
     return element_by_element(r, k, b->val, w->val)
-        || ir_fail(err, "replay: k%d writes %s in place of %s, but does not read it element by element",
+        || ir_fail(err,
+                   "replay: k%d writes %s in place of %s, but does not read it element by element",
                    k, NAME(by), NAME(i));
 }
 
@@ -233,7 +234,8 @@ static bool run_kernel(Replay *r, int k, const int *write, int n_write, const in
     }
     for (int i = 0; i < n_write; i++)
         if (in_arena(&r->g->buffer[write[i]]) && look_buffer(r, write[i]) != write[i])
-            return ir_fail(err, "replay: k%d writes %s and something else over it", k, NAME(write[i]));
+            return ir_fail(err, "replay: k%d writes %s and something else over it", k,
+                           NAME(write[i]));
     for (int m = 0; m < kernel->n_member; m++) {
         const Node *x = &r->g->node[kernel->member[m].i];
         for (int j = 0; j < x->n_in; j++) {
