@@ -1,8 +1,8 @@
 /* ir/expr.h: scalar expressions, the mathematics of elementwise ops.
  *
- * Text like "a > 0 ? a : slope * a" becomes hash-consed nodes in a pool: equal expressions have equal
- * handles. Types are real, int and bool without implicit promotion (a literal without '.' takes the
- * type that its place asks for). Grammar, loosest first:
+ * Text like "a > 0 ? a : slope * a" becomes hash-consed nodes in a pool: equal expressions have
+ * equal handles. Types are real, int and bool without implicit promotion (a literal without '.'
+ * takes the type that its place asks for). Grammar, loosest first:
  *   ?:   ||   &&   == !=   < <= > >=   + -   * /   unary - !   f(x, y)   literal  name  ( )
  *   int(x) truncates and saturates, real(i) converts. Literals: decimal, hex float, inf, nan.
  * Names of one letter are arguments 0 .. 25; longer ones are looked up in the caller's list.
@@ -40,11 +40,11 @@ typedef struct ExNode {
 
 typedef struct ExPool ExPool;
 
-ExPool *ex_pool(Arena *a);                               /* lives in, and is freed with, the arena */
+ExPool *ex_pool(Arena *a);                              /* lives in, and is freed with, the arena */
 const ExNode *ex_node(const ExPool *p, Ex e);
 
-/* Parses text. On a mistake returns none and writes "column N: what" to err. names: the longer names
- * that may stand in it, null-terminated, or null. */
+/* Parses text of at most 4096 characters, as is and printed. On a mistake returns none and writes
+ * "column N: what" to err. names: longer names that may stand in it, null-terminated, or null. */
 enum { EX_ERR = 160 };
 Ex ex_parse(ExPool *p, const char *text, const char *const *names, char err[EX_ERR]);
 const char *ex_print(Arena *a, const ExPool *p, Ex e);   /* canonical text */
@@ -52,19 +52,20 @@ const char *ex_print(Arena *a, const ExPool *p, Ex e);   /* canonical text */
 Ex ex_num(ExPool *p, double x);
 Ex ex_arg(ExPool *p, int i);
 Ex ex_op(ExPool *p, ExOp op, Ex a, Ex b, Ex c);          /* builds, simplifying constants */
-Ex ex_subst(ExPool *p, Ex e, const Ex *args, int n);     /* argument i becomes args[i]; none: kept */
+Ex ex_subst(ExPool *p, Ex e, const Ex *args, int n);    /* argument i becomes args[i]; none: kept */
 Ex ex_name_value(ExPool *p, Ex e, const char *name, double value);   /* a name becomes a number */
 
 /* d e / d argument, simplified and stabilised; branches as written, kinks as exfuncs.def says. */
 Ex ex_diff(ExPool *p, Ex e, int arg);
 /* Rewrites that change no bit of any value (a NaN stays a NaN). */
 Ex ex_simplify(ExPool *p, Ex e);
-/* Simplifies, and replaces forms that overflow or cancel by equal ones that do not: log(1 + exp(a)),
- * 1 / (1 + exp(-a)), log(1 + a), exp(a) - 1. Equal as mathematics, not bit for bit. */
+/* Simplifies, and replaces forms that overflow or cancel by equal ones that do not:
+ * log(1 + exp(a)), 1 / (1 + exp(-a)), log(1 + a), exp(a) - 1. Equal as mathematics, not in bits. */
 Ex ex_stable(ExPool *p, Ex e);
-/* g times the derivative d, for the chain rule: goes into the branches of a d that is masked, so that
- * a branch that is 0 gives 0 whatever g is (also inf and NaN, as PyTorch's masks do) and one that is
- * 1 gives g: ex_chain(b, a > 0 ? 1 : 0) is a > 0 ? b : 0. Backward maps are made with it. */
+/* g times the derivative d, for the chain rule. It goes into the branches of a d that masks: there
+ * a branch that is 0 gives 0 whatever g is (inf and NaN too, as PyTorch's masks do) and one that is
+ * 1 gives g: ex_chain(b, a > 0 ? 1 : 0) is a > 0 ? b : 0. Where that would repeat a large g in
+ * several branches it multiplies from outside. */
 Ex ex_chain(ExPool *p, Ex g, Ex d);
 
 /* The derivative `d` of f (one argument, number `arg`) rewritten so that it reads f's output as

@@ -53,32 +53,35 @@ REF(expand, a)
 REF(map, a * a + b)
 #undef REF
 
+#define CASE(name, from, to, ...) \
+    [OP_##name] = {.ref = ref_##name, .lo = from, .hi = to, __VA_ARGS__}
 static const MapCase map_case[OP_COUNT] = {
-    [OP_relu] = {ref_relu, -4, 4, .kink = KINK_A, .zero_unsigned = true},
-    [OP_leaky_relu] = {ref_leaky_relu, -4, 4, {{0.01}, {0.3}}, .kink = KINK_A},
-    [OP_elu] =
-        {ref_elu, -4, 4, {{1}, {1.5}}, .kink = KINK_A, .torch_error = 2e-16, .zero_unsigned = true},
-    [OP_sigmoid] = {ref_sigmoid, -6, 6},
-    [OP_tanh] = {ref_tanh, -4, 4},
-    [OP_gelu] = {ref_gelu, -4, 4},
-    [OP_gelu_tanh] = {ref_gelu_tanh, -4, 4},
-    [OP_silu] = {ref_silu, -6, 6},
-    [OP_softplus] = {ref_softplus, -6, 6, {{1, 20}, {0.7, 20}}},
-    [OP_neg] = {ref_neg, -4, 4},
-    [OP_exp] = {ref_exp, -4, 4},
-    [OP_log] = {ref_log, 0.1, 9},
-    [OP_sqrt] = {ref_sqrt, 0.1, 9},
-    [OP_abs] = {ref_abs, -4, 4, .kink = KINK_A},
-    [OP_add] = {ref_add, -4, 4},
-    [OP_sub] = {ref_sub, -4, 4},
-    [OP_mul] = {ref_mul, -4, 4},
-    [OP_div] = {ref_div, 0.5, 4},
-    [OP_squared_error] = {ref_squared_error, -4, 4, .kink = KINK_DIFFERENCE},
-    [OP_abs_error] = {ref_abs_error, -4, 4, .kink = KINK_DIFFERENCE},
-    [OP_bce_logits] = {ref_bce_logits, 0.05, 4, .torch_error = 1e-14},
-    [OP_bce] = {ref_bce, 0.1, 0.9, .torch_error = 2e-16},
-    [OP_expand] = {ref_expand, -4, 4, .without_torch = "copies"},
-    [OP_map] = {ref_map, -4, 4, .without_torch = "any expression"},
+    CASE(relu, -4, 4, .kink = KINK_A, .zero_unsigned = true),
+    CASE(leaky_relu, -4, 4, .attr = {{0.01}, {0.3}}, .kink = KINK_A),
+    CASE(elu, -4, 4, .attr = {{1}, {1.5}}, .kink = KINK_A, .torch_error = 2e-16,
+         .zero_unsigned = true),
+    CASE(sigmoid, -6, 6, .kink = SMOOTH),
+    CASE(tanh, -4, 4, .kink = SMOOTH),
+    CASE(gelu, -4, 4, .kink = SMOOTH),
+    CASE(gelu_tanh, -4, 4, .kink = SMOOTH),
+    CASE(silu, -6, 6, .kink = SMOOTH),
+    CASE(softplus, -6, 6, .attr = {{1, 20}, {0.7, 20}}),
+    CASE(neg, -4, 4, .kink = SMOOTH),
+    CASE(exp, -4, 4, .kink = SMOOTH),
+    CASE(log, 0.1, 9, .kink = SMOOTH),
+    CASE(sqrt, 0.1, 9, .kink = SMOOTH),
+    CASE(abs, -4, 4, .kink = KINK_A),
+    CASE(add, -4, 4, .kink = SMOOTH),
+    CASE(sub, -4, 4, .kink = SMOOTH),
+    CASE(mul, -4, 4, .kink = SMOOTH),
+    CASE(div, 0.5, 4, .kink = SMOOTH),
+    CASE(squared_error, -4, 4, .kink = KINK_DIFFERENCE),
+    CASE(abs_error, -4, 4, .kink = KINK_DIFFERENCE),
+    CASE(bce_logits, 0.05, 4, .torch_error = 1e-14),
+    CASE(bce, 0.1, 0.9, .torch_error = 2e-16),
+    CASE(expand, -4, 4, .without_torch = "copies"),
+    CASE(map, -4, 4, .without_torch = "any expression"),
 };
+#undef CASE
 
 #endif
