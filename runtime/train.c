@@ -117,7 +117,10 @@ static bool flush(rt_err *e, Train *t)
     bool failed = e->code != RT_E_OK;
     rt_err *to = failed ? &ignored : e;
     bool best = rt_keeper_flush(to, &t->keep_best, t->p);
-    return best && rt_keeper_flush(to, &t->keep_last, t->p) && rt_log_flush(to, &t->run.steps);
+    bool last = rt_keeper_flush(to, &t->keep_last, t->p);
+    bool curves = t->run.n_epochs == 0 ||
+                  rt_rundir_curves(to, &t->run, t->p, &t->set, t->best_epoch);
+    return rt_log_flush(to, &t->run.steps) && best && last && curves;
 }
 
 static bool numeric_failure(rt_err *e, const Train *t, double loss)
@@ -211,7 +214,7 @@ static bool finish_epoch(rt_err *e, Train *t, const rt_tally *tally, double star
                          best };
     if (!rt_rundir_epoch(e, &t->run, t->p, &row))
         return false;
-    if (now - t->last_curves > 1 || left == 0) {
+    if (now - t->last_curves > 1) {
         t->last_curves = now;
         if (!rt_rundir_curves(e, &t->run, t->p, &t->set, t->best_epoch))
             return false;
