@@ -1,7 +1,7 @@
 /* frontend/args.c: binds the arguments of a call to a signature, as Python does.
  *
- * Signatures are text as in PyTorch's documentation, with types: "dim:int?=None, *, fused=None". Bound values
- * have that type, ints being reals and 0 and 1 being flags, as in Python. */
+ * Signatures are text as in PyTorch's documentation, with types: "dim:int?=None, *, fused=None".
+ * Bound values have that type, ints being reals and 0 and 1 being flags, as in Python. */
 #include "frontend/value.h"
 #include <stdlib.h>
 #include <string.h>
@@ -79,16 +79,19 @@ const char *fe_signature(Arena *a, const Fn *fn)
 {
     if (!fn->signature) return arena_printf(a, "%s(…)", fe_last_part(fn->path));
     Sigs r = parse(fn->signature);
-    static const char *const rare[] = { "device", "dtype", "generator", "foreach", "fused", "capturable",
-        "differentiable", "maximize", "size_average", "reduce" };
+    static const char *const rare[] = { "device",       "dtype",      "generator",      "foreach",
+                                        "fused",        "capturable", "differentiable", "maximize",
+                                        "size_average", "reduce" };
     const char *text = r.any ? "…" : "";
     for (int i = 0; i < r.n; i++) {
         const Sig *s = &r.s[i];
         bool skip = false;
-        for (size_t k = 0; k < sizeof rare / sizeof *rare; k++) skip |= strcmp(rare[k], s->name) == 0;
+        for (size_t k = 0; k < sizeof rare / sizeof *rare; k++)
+            skip |= strcmp(rare[k], s->name) == 0;
         if (skip) continue;
-        text = arena_printf(a, "%s%s%s%s%.*s", text, *text ? ", " : "", s->name, s->has_default ? "=" : "",
-                            (int)s->value_len, s->has_default ? s->value : "");
+        text = arena_printf(a, "%s%s%s%s%.*s", text, *text ? ", " : "", s->name,
+                            s->has_default ? "=" : "", (int)s->value_len,
+                            s->has_default ? s->value : "");
     }
     return arena_printf(a, "%s(%s)", fe_last_part(fn->path), text);
 }
@@ -143,12 +146,14 @@ static bool has_type(Interp *in, Value **v, const char *type)
         return true;
     }
     if (strcmp(type, "flag") == 0) {
-        if (k == V_INT && ((*v)->u.i == 0 || (*v)->u.i == 1)) *v = fe_bool(in, (*v)->u.i == 1, (*v)->at);
+        if (k == V_INT && ((*v)->u.i == 0 || (*v)->u.i == 1))
+            *v = fe_bool(in, (*v)->u.i == 1, (*v)->at);
         return (*v)->kind == V_BOOL;
     }
     if (strcmp(type, "str") == 0) return k == V_STR;
     if (strcmp(type, "param") == 0) return k == V_PARAM;
-    if (strcmp(type, "params") == 0) return k == V_LIST || k == V_TUPLE || k == V_PARAM || k == V_MODULE;
+    if (strcmp(type, "params") == 0)
+        return k == V_LIST || k == V_TUPLE || k == V_PARAM || k == V_MODULE;
     return true;
 }
 
@@ -171,12 +176,15 @@ static bool check_type(Interp *in, Call *c, int i, const Sig *s)
 {
     Value *v = c->v[i];
     if (v->kind == V_BAD) return false;
-    if (s->type[0] == 0 || (s->none_ok && v->kind == V_NONE) || has_type(in, &c->v[i], s->type)) return true;
+    if (s->type[0] == 0 || (s->none_ok && v->kind == V_NONE) || has_type(in, &c->v[i], s->type))
+        return true;
     if (v->kind == V_DATA) {
-        fe_report(in->d, c->v_at[i], DG(needs_content), c->name, s->name, type_name(s->type), v->u.s);
+        fe_report(in->d, c->v_at[i], DG(needs_content), c->name, s->name, type_name(s->type),
+                  v->u.s);
         if (v->at.src && v->at.at != c->v_at[i].at) fe_note(in->d, v->at, "it comes from here");
         const char *name = variable_of(in, v);
-        if (name) fe_help(in->d, "write the value, or give it on the command line: -D %s=VALUE", name);
+        if (name)
+            fe_help(in->d, "write the value, or give it on the command line: -D %s=VALUE", name);
         else fe_help(in->d, "write the value, or give it a name and that with -D NAME=VALUE");
         return false;
     }
@@ -206,13 +214,19 @@ static bool unknown_keyword(Interp *in, const Call *c, const Sigs *r, const ArgV
 {
     Nearest n = { x->name, NULL, 0 };
     fe_report(in->d, x->name_at, DG(unknown_keyword), c->name, x->name);
-    static const struct { const char *said, *meant; } other_words[] = {
-        { "learning_rate", "lr" }, { "rate", "p" }, { "prob", "p" }, { "axis", "dim" }, { "units", "out_features" },
-        { "input_size", "in_features" }, { "output_size", "out_features" }, { "slope", "negative_slope" } };
+    static const struct { const char *said, *meant; } other_words[] = { { "learning_rate", "lr" },
+                        { "rate", "p" },
+                        { "prob", "p" },
+                        { "axis", "dim" },
+                        { "units", "out_features" },
+                        { "input_size", "in_features" },
+                        { "output_size", "out_features" },
+                        { "slope", "negative_slope" } };
     for (int i = 0; i < r->n; i++) {
         fe_consider(&n, r->s[i].name);
         for (size_t k = 0; k < sizeof other_words / sizeof *other_words; k++)
-            if (strcmp(other_words[k].said, x->name) == 0 && strcmp(other_words[k].meant, r->s[i].name) == 0)
+            if (strcmp(other_words[k].said, x->name) == 0
+                && strcmp(other_words[k].meant, r->s[i].name) == 0)
                 n = (Nearest){ x->name, r->s[i].name, 0 };
     }
     if (fe_nearest(&n)) fe_help(in->d, "did you mean `%s`?", n.best);

@@ -1,7 +1,7 @@
 /* frontend/ast.h: the syntax tree of the model language. Private to the room.
  *
- * Everything lives in one arena. X_BAD stands where something was refused already: whoever meets it says
- * nothing more. */
+ * Everything lives in one arena. X_BAD stands where something was refused already: whoever meets
+ * it says nothing more. */
 #ifndef SEQC_FRONTEND_AST_H
 #define SEQC_FRONTEND_AST_H
 #include "frontend/lex.h"
@@ -46,8 +46,12 @@ struct Expr {
 };
 
 typedef enum {
-    S_EXPR, S_ASSIGN, S_AUGMENTED, S_IMPORT, S_FROM,
-    S_REFUSED                            /* names it would have bound, so that they are not unknown */
+    S_EXPR,
+    S_ASSIGN,
+    S_AUGMENTED,
+    S_IMPORT,
+    S_FROM,
+    S_REFUSED /* names it would have bound, so that they are not unknown */
 } StmtKind;
 
 /* import a.b as c: path "a.b", name "c" (null without `as`). */
@@ -86,5 +90,5 @@ bool fe_accept(Parser *p, const char *op);
 Expr *fe_expr(Parser *p);                /* one expression, no bare tuple */
 Expr *fe_exprs(Parser *p);               /* with commas: a tuple */
 Expr *fe_expr_new(Parser *p, ExprKind kind, Span at);
-void fe_syntax_error(Parser *p, const char *expected);   /* at the current token; once a statement */
+void fe_syntax_error(Parser *p, const char *expected); /* at the current token; once a statement */
 #endif

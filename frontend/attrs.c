@@ -15,8 +15,10 @@ static Value *method(Interp *in, Value *self, const char *kind, const char *name
 
 static Value *no_attribute(Interp *in, const Value *v, const char *kind, const char *name, Span at)
 {
-    static const char *const module[] = { "weight", "bias", "parameters", "requires_grad_", "append",
-        "named_parameters", "children", "eval", "train", "state_dict" };
+    static const char *const module[] = { "weight",         "bias",   "parameters",
+                                          "requires_grad_", "append", "named_parameters",
+                                          "children",       "eval",   "train",
+                                          "state_dict" };
     static const char *const param[] = { "requires_grad", "shape", "data", "grad", "numel" };
     static const char *const optim[] = { "step", "zero_grad", "state_dict" };
     Nearest n = { name, NULL, 0 };
@@ -29,7 +31,8 @@ static Value *no_attribute(Interp *in, const Value *v, const char *kind, const c
     fe_report(in->d, at, DG(no_attribute), kind, name);
     if (v->kind == V_MODULE && v->u.mod->info && v->u.mod->n_param == 0
         && (strcmp(name, "weight") == 0 || strcmp(name, "bias") == 0))
-        fe_help(in->d, "%s has no parameters; layers are counted from 0, activations included", kind);
+        fe_help(in->d, "%s has no parameters; layers are counted from 0, activations included",
+                kind);
     else if (fe_nearest(&n)) fe_help(in->d, "did you mean `%s`?", n.best);
     return fe_bad(in, at);
 }
@@ -81,9 +84,11 @@ static Value *param_attr(Interp *in, Value *self, const char *name, Span at)
     }
     Value *v = method(in, self, "param", name, at);
     if (v) return v;
-    static const char *const content[] = { "grad", "T", "min", "max", "mean", "std", "sum", "detach", "item",
-        "cpu", "numpy", "tolist", "clone", "abs", "norm", "view", "reshape", "device", "dtype", "is_leaf",
-        "grad_fn", "flatten", "t", "var" };
+    static const char *const content[] = { "grad",    "T",       "min",    "max",   "mean",
+                                           "std",     "sum",     "detach", "item",  "cpu",
+                                           "numpy",   "tolist",  "clone",  "abs",   "norm",
+                                           "view",    "reshape", "device", "dtype", "is_leaf",
+                                           "grad_fn", "flatten", "t",      "var" };
     for (size_t i = 0; i < sizeof content / sizeof *content; i++)
         if (strcmp(name, content[i]) == 0) return fe_data(in, "the content of a parameter", at);
     return no_attribute(in, self, "a parameter", name, at);
@@ -110,7 +115,10 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
         break;
     case V_LOADER: if (strcmp(name, "batch_size") == 0) return fe_int(in, v->u.loader->batch, at);
         return fe_data(in, "a DataLoader's content", at);
-    case V_STR: case V_DTYPE: case V_FLOAT: case V_INT: return fe_data(in, "the result of a method", at);
+    case V_STR:
+    case V_DTYPE:
+    case V_FLOAT:
+    case V_INT: return fe_data(in, "the result of a method", at);
     default: break;
     }
     return no_attribute(in, v, fe_kind_name(v), name, name_at);
@@ -127,11 +135,13 @@ void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Spa
     }
     if (v->kind == V_MODULE && strcmp(name, "requires_grad") == 0) {
         fe_report(in->d, name_at, DG(module_requires_grad));
-        fe_help(in->d, "write .requires_grad_(False), or set it on the parameters: model[0].weight");
+        fe_help(in->d,
+                "write .requires_grad_(False), or set it on the parameters: model[0].weight");
         return;
     }
     fe_report(in->d, at, DG(cannot_set), name, fe_kind_name(v));
     if (v->kind == V_PARAM)
-        fe_help(in->d, "nn.init.constant_(…) and the other functions of nn.init set a parameter's values");
+        fe_help(in->d,
+                "nn.init.constant_(…) and the other functions of nn.init set a parameter's values");
     else if (v->kind == V_MODULE) fe_help(in->d, "write the layer where the Sequential is made");
 }

@@ -13,12 +13,16 @@ Value *fe_fn_none(Interp *in, const Call *c) { return none(in, c); }
 Value *fe_fn_false(Interp *in, const Call *c) { return fe_bool(in, false, c->at); }
 Value *fe_fn_zero(Interp *in, const Call *c) { return fe_int(in, 0, c->at); }
 Value *fe_fn_same(Interp *in, const Call *c) { (void)in; return c->v[0]; }
-Value *fe_fn_data(Interp *in, const Call *c) { return fe_data(in, fe_last_part(c->fn->path), c->at); }
+Value *fe_fn_data(Interp *in, const Call *c)
+{
+    return fe_data(in, fe_last_part(c->fn->path), c->at);
+}
 
 static Value *wrong(Interp *in, const Call *c, int i, const char *wants)
 {
     if (c->v[i]->kind == V_DATA)
-        fe_report(in->d, c->v_at[i], DG(needs_content), c->name, "the argument", wants, c->v[i]->u.s);
+        fe_report(in->d, c->v_at[i], DG(needs_content), c->name, "the argument", wants,
+                  c->v[i]->u.s);
     else
         fe_wrong_type(in, c, i, "the argument", wants);
     return fe_bad(in, c->at);
@@ -63,14 +67,16 @@ Value *fe_fn_int(Interp *in, const Call *c)
     int64_t i;
     if (c->v[0]->kind == V_INT) return c->v[0];
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
-    return fe_number(c->v[0], &x) && to_int(x, &i) ? fe_int(in, i, c->at) : wrong(in, c, 0, "a number");
+    return fe_number(c->v[0], &x) && to_int(x, &i) ? fe_int(in, i, c->at)
+                                                   : wrong(in, c, 0, "a number");
 }
 
 Value *fe_fn_float(Interp *in, const Call *c)
 {
     double x;
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
-    if (c->v[0]->kind == V_STR && strcmp(c->v[0]->u.s, "inf") == 0) return fe_float(in, INFINITY, c->at);
+    if (c->v[0]->kind == V_STR && strcmp(c->v[0]->u.s, "inf") == 0)
+        return fe_float(in, INFINITY, c->at);
     return fe_number(c->v[0], &x) ? fe_float(in, x, c->at) : wrong(in, c, 0, "a number");
 }
 
@@ -114,7 +120,8 @@ Value *fe_fn_round(Interp *in, const Call *c)
 static const List *operands(const Call *c)
 {
     const List *l = c->self->u.list;
-    if (l->n == 1 && (l->item[0]->kind == V_LIST || l->item[0]->kind == V_TUPLE)) return l->item[0]->u.list;
+    if (l->n == 1 && (l->item[0]->kind == V_LIST || l->item[0]->kind == V_TUPLE))
+        return l->item[0]->u.list;
     return l;
 }
 
@@ -138,7 +145,8 @@ static Value *fold(Interp *in, const Call *c, bool product)
     double r, x;
     int64_t i;
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
-    if (c->v[0]->kind != V_LIST && c->v[0]->kind != V_TUPLE) return wrong(in, c, 0, "a list of numbers");
+    if (c->v[0]->kind != V_LIST && c->v[0]->kind != V_TUPLE)
+        return wrong(in, c, 0, "a list of numbers");
     const List *l = c->v[0]->u.list;
     bool whole = c->v[1]->kind == V_INT;
     if (!fe_number(c->v[1], &r)) return wrong(in, c, 1, "a number");
@@ -165,7 +173,8 @@ Value *fe_fn_list(Interp *in, const Call *c)
         for (int i = 0; i < v->u.mod->n_child; i++)
             fe_push(in, r, fe_module_value(in, v->u.mod->child[i], c->at));
     else if (v->kind == V_LIST || v->kind == V_TUPLE || v->kind == V_DICT)
-        for (int i = 0; i < v->u.list->n; i += v->kind == V_DICT ? 2 : 1) fe_push(in, r, v->u.list->item[i]);
+        for (int i = 0; i < v->u.list->n; i += v->kind == V_DICT ? 2 : 1)
+            fe_push(in, r, v->u.list->item[i]);
     else return wrong(in, c, 0, "a list");
     return r;
 }
@@ -199,7 +208,8 @@ Value *fe_fn_ordered(Interp *in, const Call *c)
     const Value *v = c->v[0];
     Value *r = fe_list(in, V_DICT, c->at);
     if (v->kind == V_DICT) return c->v[0];
-    if (v->kind != V_LIST && v->kind != V_TUPLE) return wrong(in, c, 0, "a list of (name, value) pairs");
+    if (v->kind != V_LIST && v->kind != V_TUPLE)
+        return wrong(in, c, 0, "a list of (name, value) pairs");
     for (int i = 0; i < v->u.list->n; i++) {
         const Value *pair = v->u.list->item[i];
         if ((pair->kind != V_TUPLE && pair->kind != V_LIST) || pair->u.list->n != 2)
@@ -265,8 +275,8 @@ Value *fe_fn_manual_seed(Interp *in, const Call *c)
     return fe_data(in, "a generator", c->at);
 }
 
-/* torch.rand and friends draw from the generator that initialises weights, so later layers are drawn
- * after them; their numbers themselves are data. */
+/* torch.rand and friends draw from the generator that initialises weights, so later layers are
+ * drawn after them; their numbers themselves are data. */
 Value *fe_fn_rand(Interp *in, const Call *c)
 {
     const List *l = operands(c);
@@ -280,7 +290,8 @@ Value *fe_fn_rand(Interp *in, const Call *c)
             && !__builtin_mul_overflow(n, l->item[i]->u.i, &n) && n < (int64_t)1 << 40;
     if (strcmp(c->name, "randperm") == 0) n = n > 0 ? n - 1 : 0;
     if (known && n > 0)
-        fe_draw(in, (DrawRec){ .kind = strcmp(c->name, "randn") == 0 ? DRAW_SKIP_NORMAL : DRAW_SKIP_UNIFORM,
+        fe_draw(in, (DrawRec){ .kind = strcmp(c->name, "randn") == 0 ? DRAW_SKIP_NORMAL
+                                                                     : DRAW_SKIP_UNIFORM,
                                .elems = n });
     return fe_data(in, arena_printf(in->a, "torch.%s", c->name), c->at);
 }
@@ -303,11 +314,14 @@ Value *fe_fn_device(Interp *in, const Call *c)
 Value *fe_fn_default_dtype(Interp *in, const Call *c)
 {
     const Value *v = c->v[0];
-    bool f64 = v->kind == V_DTYPE && (strcmp(v->u.s, "float64") == 0 || strcmp(v->u.s, "double") == 0);
-    bool f32 = v->kind == V_DTYPE && (strcmp(v->u.s, "float32") == 0 || strcmp(v->u.s, "float") == 0);
+    bool f64 =
+        v->kind == V_DTYPE && (strcmp(v->u.s, "float64") == 0 || strcmp(v->u.s, "double") == 0);
+    bool f32 =
+        v->kind == V_DTYPE && (strcmp(v->u.s, "float32") == 0 || strcmp(v->u.s, "float") == 0);
     if ((f64 && in->o->real == DT_f64) || (f32 && in->o->real == DT_f32)) return none(in, c);
     fe_report(in->d, c->v_at[0], DG(other_dtype), fe_repr(in->a, v));
-    fe_help(in->d, "the element type is an option of the compiler: --dtype %s", f64 ? "f64" : "f32");
+    fe_help(in->d, "the element type is an option of the compiler: --dtype %s",
+            f64 ? "f64" : "f32");
     return fe_bad(in, c->at);
 }
 

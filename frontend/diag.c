@@ -1,7 +1,7 @@
 /* frontend/diag.c: collects diagnostics. Printing is diag_print.c.
  *
- * Sources are copied, so that the caller may free its text before it prints. The same report twice is
- * said once; beyond 20 they are only counted. */
+ * Sources are copied, so that the caller may free its text before it prints. The same report
+ * twice is said once; beyond 20 they are only counted. */
 #include "frontend/diag.h"
 #include <stdlib.h>
 #include <string.h>

@@ -1,8 +1,9 @@
 /* frontend/diag_print.c: diagnostics as text for people and as JSON for editors.
  *
- * The text has the source line with a caret under what is meant. Tabs are repeated above the caret, wide
- * characters count two, a long line is shown around the place, and bytes that are no text are shown as
- * a replacement character, so that no file can write control codes to a terminal. */
+ * The text has the source line with a caret under what is meant. Tabs are repeated above the
+ * caret, wide characters count two, a long line is shown around the place, and bytes that are no
+ * text are shown as a replacement character, so that no file can write control codes to a
+ * terminal. */
 #include "frontend/diag.h"
 #include <string.h>
 
@@ -80,7 +81,9 @@ static void put_source(const FeDiags *d, FILE *out, Span at, const char *on, con
         if (i < first) continue;
         if (p >= mark && !inside) fputs(on, out), inside = true;
         if (c == '\t' && !inside) fputc('\t', out);
-        else for (int w = unprintable(c) ? 1 : char_width(c); w > 0; w--) fputc(inside ? '^' : ' ', out);
+        else
+            for (int w = unprintable(c) ? 1 : char_width(c); w > 0; w--)
+                fputc(inside ? '^' : ' ', out);
     }
     if (!inside) fprintf(out, "%s^", on);
     fprintf(out, "%s\n", off);

@@ -38,17 +38,22 @@ static Value *known_name(Interp *in, const char *name, Span at)
 
 static void unknown_name(Interp *in, const char *name, Span at)
 {
-    static const char *const homes[] = { "torch.nn", "torch.optim", "torch.nn.init", "torch.utils.data" };
+    static const char *const homes[] = { "torch.nn", "torch.optim", "torch.nn.init",
+                                         "torch.utils.data" };
     Nearest n = { name, NULL, 0 };
     for (uint32_t i = 0; i < in->n_name && i < 2000; i++)
         if (in->name[i].v->kind != V_BAD) fe_consider(&n, in->name[i].name);
     fe_consider_space(&n, "");
-    static const char *const usual[] = { "torch", "nn", "optim", "math", "np", "DataLoader", "transforms" };
+    static const char *const usual[] = { "torch", "nn",         "optim",     "math",
+                                         "np",    "DataLoader", "transforms" };
     for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) fe_consider(&n, usual[i]);
     fe_report(in->d, at, DG(unknown_name), name);
-    static const struct { const char *name, *how; } roles[] = {
-        { "model", "nn.Sequential(nn.Linear(4, 2))" }, { "net", "nn.Sequential(nn.Linear(4, 2))" },
-        { "criterion", "nn.CrossEntropyLoss()" }, { "optimizer", "optim.SGD(model.parameters(), lr=0.01)" } };
+    static const struct {
+        const char *name, *how;
+    } roles[] = { { "model", "nn.Sequential(nn.Linear(4, 2))" },
+                  { "net", "nn.Sequential(nn.Linear(4, 2))" },
+                  { "criterion", "nn.CrossEntropyLoss()" },
+                  { "optimizer", "optim.SGD(model.parameters(), lr=0.01)" } };
     for (size_t i = 0; i < sizeof roles / sizeof *roles; i++)
         if (strcmp(roles[i].name, name) == 0) {
             fe_help(in->d, "define it above this line: %s = %s", name, roles[i].how);
@@ -58,12 +63,15 @@ static void unknown_name(Interp *in, const char *name, Span at)
         const char *path = arena_printf(in->a, "%s.%.100s", homes[i], name), *instead;
         if (!fe_fn(path) && !fe_known_elsewhere(path, &instead)) continue;
         fe_help(in->d, "write %s.%s, or first: from %s import %s",
-                strcmp(homes[i], "torch.nn") == 0 ? "nn" : strcmp(homes[i], "torch.optim") == 0 ? "optim"
-                : homes[i], name, homes[i], name);
+                strcmp(homes[i], "torch.nn") == 0      ? "nn"
+                : strcmp(homes[i], "torch.optim") == 0 ? "optim"
+                                                       : homes[i],
+                name, homes[i], name);
         return;
     }
     if (fe_nearest(&n)) fe_help(in->d, "did you mean `%s`?", n.best);
-    fe_help(in->d, "a name that the file leaves open is given on the command line: -D %s=VALUE", name);
+    fe_help(in->d, "a name that the file leaves open is given on the command line: -D %s=VALUE",
+            name);
 }
 
 Value *fe_eval_name(Interp *in, const Expr *x)
@@ -78,7 +86,8 @@ Value *fe_eval_name(Interp *in, const Expr *x)
     if (in->quiet > 0) return fe_bad(in, x->at);
     if (in->lenient > 0) {
         fe_report(in->d, x->at, DG(name_as_data), x->text);
-        v = fe_data(in, arena_printf(in->a, "`%s`, which the file does not define", x->text), x->at);
+        v = fe_data(in, arena_printf(in->a, "`%s`, which the file does not define", x->text),
+                    x->at);
         fe_bind_name(in, x->text, v, x->at);
         return v;
     }
@@ -106,8 +115,9 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
             if (strcmp(name, constants[i].name) == 0) return fe_float(in, constants[i].value, at);
     }
     if (strcmp(space, "torch") == 0) {
-        static const char *const types[] = { "float", "float32", "float64", "double", "float16", "half",
-            "bfloat16", "int", "int32", "int64", "long", "uint8", "bool" };
+        static const char *const types[] = { "float", "float32",  "float64", "double", "float16",
+                                             "half",  "bfloat16", "int",     "int32",  "int64",
+                                             "long",  "uint8",    "bool" };
         for (size_t i = 0; i < sizeof types / sizeof *types; i++)
             if (strcmp(name, types[i]) == 0) {
                 Value *v = fe_val(in, V_DTYPE, at);
@@ -120,7 +130,8 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
         if (instead) fe_help(in->d, "%s", instead);
         bool list = strcmp(space, "torch.nn") == 0 || strcmp(space, "torch.optim") == 0;
         if (list && !in->said_vocabulary)
-            fe_help(in->d, "this version has %s", fe_names_here(in->a, space, strstr(name, "Loss") != NULL));
+            fe_help(in->d, "this version has %s",
+                    fe_names_here(in->a, space, strstr(name, "Loss") != NULL));
         in->said_vocabulary |= list;
         return fe_bad(in, at);
     }
@@ -128,7 +139,8 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
     Nearest n = { name, NULL, 0 };
     fe_consider_space(&n, space);
     const char *near = fe_nearest(&n);
-    if (kind == SPACE_STRICT || (kind == SPACE_NEAR && near && n.distance <= 3 && strlen(name) > 4)) {
+    if (kind == SPACE_STRICT
+        || (kind == SPACE_NEAR && near && n.distance <= 3 && strlen(name) > 4)) {
         fe_report(in->d, name_at, DG(unknown_member), space, name);
         if (near) fe_help(in->d, "did you mean `%s`?", near);
         return fe_bad(in, at);
@@ -138,11 +150,14 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
 
 /* ---- operators ---- */
 
-static const char *const oper_text[] = { [O_ADD] = "+", [O_SUB] = "-", [O_MUL] = "*", [O_DIV] = "/",
-    [O_FLOORDIV] = "//", [O_MOD] = "%", [O_POW] = "**", [O_MATMUL] = "@", [O_SHL] = "<<", [O_SHR] = ">>",
-    [O_BITAND] = "&", [O_BITOR] = "|", [O_BITXOR] = "^", [O_NEG] = "-", [O_POS] = "+", [O_NOT] = "not",
-    [O_INVERT] = "~", [O_LT] = "<", [O_LE] = "<=", [O_GT] = ">", [O_GE] = ">=", [O_EQ] = "==",
-    [O_NE] = "!=", [O_IS] = "is", [O_IS_NOT] = "is not", [O_IN] = "in", [O_NOT_IN] = "not in" };
+static const char *const oper_text[] = {
+    [O_ADD] = "+",    [O_SUB] = "-",        [O_MUL] = "*",    [O_DIV] = "/",  [O_FLOORDIV] = "//",
+    [O_MOD] = "%",    [O_POW] = "**",       [O_MATMUL] = "@", [O_SHL] = "<<", [O_SHR] = ">>",
+    [O_BITAND] = "&", [O_BITOR] = "|",      [O_BITXOR] = "^", [O_NEG] = "-",  [O_POS] = "+",
+    [O_NOT] = "not",  [O_INVERT] = "~",     [O_LT] = "<",     [O_LE] = "<=",  [O_GT] = ">",
+    [O_GE] = ">=",    [O_EQ] = "==",        [O_NE] = "!=",    [O_IS] = "is",  [O_IS_NOT] = "is not",
+    [O_IN] = "in",    [O_NOT_IN] = "not in"
+};
 
 static bool is_data(const Value *v) { return v->kind == V_DATA || v->kind == V_PARAM; }
 
@@ -231,7 +246,8 @@ static Value *repeat(Interp *in, const Value *list, int64_t times, Span at)
             return fe_bad(in, at);
         }
         char *s = arena_alloc(in->a, (size_t)n * list->len + 1, 1);
-        for (int64_t i = 0; i < n && list->len > 0; i++) memcpy(s + i * list->len, list->u.s, list->len);
+        for (int64_t i = 0; i < n && list->len > 0; i++)
+            memcpy(s + i * list->len, list->u.s, list->len);
         return fe_str(in, s, (size_t)n * list->len, at);
     }
     Value *r = fe_list(in, list->kind, at);
@@ -261,7 +277,10 @@ static Value *concat(Interp *in, const Value *a, const Value *b, Span at)
     return r;
 }
 
-static bool is_seq(const Value *v) { return v->kind == V_LIST || v->kind == V_TUPLE || v->kind == V_STR; }
+static bool is_seq(const Value *v)
+{
+    return v->kind == V_LIST || v->kind == V_TUPLE || v->kind == V_STR;
+}
 
 Value *fe_eval_binary(Interp *in, const Expr *x)
 {
@@ -289,7 +308,8 @@ Value *fe_eval_unary(Interp *in, const Expr *x)
     }
     if (is_data(a)) return fe_data(in, "arithmetic on data", x->at);
     if (fe_number(a, &p)) {
-        if (a->kind == V_FLOAT && x->op != O_INVERT) return fe_float(in, x->op == O_NEG ? -p : p, x->at);
+        if (a->kind == V_FLOAT && x->op != O_INVERT)
+            return fe_float(in, x->op == O_NEG ? -p : p, x->at);
         int64_t i = a->kind == V_INT ? a->u.i : a->u.b;
         if (a->kind != V_FLOAT && !(x->op == O_NEG && i == INT64_MIN))
             return fe_int(in, x->op == O_NEG ? -i : x->op == O_INVERT ? ~i : i, x->at);
@@ -309,7 +329,8 @@ static int compare(Oper op, const Value *a, const Value *b)
     case O_IS: return a == b || (a->kind == b->kind && fe_equal(a, b));
     case O_IS_NOT: return !(a == b || (a->kind == b->kind && fe_equal(a, b)));
     case O_IN: case O_NOT_IN: {
-        if (b->kind == V_STR && a->kind == V_STR) return (strstr(b->u.s, a->u.s) != NULL) == (op == O_IN);
+        if (b->kind == V_STR && a->kind == V_STR)
+            return (strstr(b->u.s, a->u.s) != NULL) == (op == O_IN);
         if (b->kind != V_LIST && b->kind != V_TUPLE && b->kind != V_DICT) return -2;
         bool found = false;
         for (int i = 0; i < b->u.list->n && !found; i += b->kind == V_DICT ? 2 : 1)
@@ -336,7 +357,8 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
         if (r == -1) return a->kind == V_BAD || b->kind == V_BAD ? fe_bad(in, x->at)
             : fe_data(in, "a comparison of data", x->at);
         if (r == -2) {
-            fe_report(in->d, x->at, DG(bad_operands), oper_text[x->ops[i]], fe_kind_name(a), fe_kind_name(b));
+            fe_report(in->d, x->at, DG(bad_operands), oper_text[x->ops[i]], fe_kind_name(a),
+                      fe_kind_name(b));
             return fe_bad(in, x->at);
         }
         if (r == 0) return fe_bool(in, false, x->at);
@@ -401,7 +423,8 @@ Value *fe_eval_index(Interp *in, const Expr *x)
     if (of->kind == V_BAD) return of;
     bool seq = of->kind == V_LIST || of->kind == V_TUPLE || of->kind == V_STR;
     if (seq && x->item[0]->kind == X_SLICE) return eval_slice(in, x, of);
-    if (is_data(of)) return fe_data(in, of->kind == V_DATA ? of->u.s : "an element of a parameter", x->at);
+    if (is_data(of))
+        return fe_data(in, of->kind == V_DATA ? of->u.s : "an element of a parameter", x->at);
     Value *key = x->item[0]->kind == X_SLICE ? fe_val(in, V_NONE, x->at) : fe_eval(in, x->item[0]);
     if (key->kind == V_BAD || key->kind == V_DATA) return key;
     if (of->kind == V_DICT) {
@@ -420,9 +443,12 @@ Value *fe_eval_index(Interp *in, const Expr *x)
                   : fe_kind_name(key));
         return fe_bad(in, x->at);
     }
-    int64_t i = key->u.i, n = mod ? of->u.mod->n_child : of->kind == V_STR ? (int64_t)of->len : of->u.list->n;
+    int64_t i = key->u.i, n = mod                 ? of->u.mod->n_child
+                              : of->kind == V_STR ? (int64_t)of->len
+                                                  : of->u.list->n;
     if (i < -n || i >= n) {
-        fe_report(in->d, x->item[0]->at, DG(index_range), (long long)i, fe_kind_name(of), (long long)n);
+        fe_report(in->d, x->item[0]->at, DG(index_range), (long long)i, fe_kind_name(of),
+                  (long long)n);
         return fe_bad(in, x->at);
     }
     if (i < 0) i += n;

@@ -52,7 +52,8 @@ static void model_parameters(Interp *in, Call *c)
     double x;
     for (int i = 0; i < c->n_arg; i++)
         if (c->arg[i].name && strcmp(c->arg[i].name, "params") == 0) return;
-    if (c->n_arg >= FE_MAX_ARGS || (c->n_arg > 0 && !c->arg[0].name && !fe_number(c->arg[0].v, &x))) return;
+    if (c->n_arg >= FE_MAX_ARGS || (c->n_arg > 0 && !c->arg[0].name && !fe_number(c->arg[0].v, &x)))
+        return;
     memmove(c->arg + 1, c->arg, (size_t)c->n_arg * sizeof *c->arg);
     c->arg[0] = (ArgVal){ .v = fe_parameters(in, in->model, c->at), .at = c->of_at };
     c->n_arg++, c->n_given++;
@@ -133,7 +134,8 @@ static Value *eval_display(Interp *in, const Expr *x)
         Value *v = fe_eval(in, star ? x->item[i]->item[0] : x->item[i]);
         bad |= v->kind == V_BAD;
         if (star && (v->kind == V_LIST || v->kind == V_TUPLE)) {
-            for (int k = 0; k < v->u.list->n && !bad; k++) bad |= !fe_push(in, r, v->u.list->item[k]);
+            for (int k = 0; k < v->u.list->n && !bad; k++)
+                bad |= !fe_push(in, r, v->u.list->item[k]);
         } else if (star && v->kind != V_BAD) {
             fe_report(in->d, x->item[i]->at, DG(cannot_spread), "*", fe_kind_name(v));
             bad = true;

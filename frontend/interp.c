@@ -1,6 +1,7 @@
 /* frontend/interp.c: runs the statements of a model file from top to bottom.
  *
- * There are no loops and no functions, so a file is evaluated in time proportional to its length. */
+ * There are no loops and no functions, so a file is evaluated in time proportional to its length.
+ * */
 #include "frontend/value.h"
 #include <string.h>
 
@@ -54,7 +55,8 @@ Binding *fe_bind_name(Interp *in, const char *name, Value *v, Span at)
     return b;
 }
 
-/* The file's own assignment. A name given with -D keeps that value where the file's is only data. */
+/* The file's own assignment. A name given with -D keeps that value where the file's is only data.
+ * */
 static void assign_name(Interp *in, const char *name, Value *v, Span at)
 {
     Binding *b = fe_lookup(in, name);
@@ -75,8 +77,10 @@ static void assign_name(Interp *in, const char *name, Value *v, Span at)
 static Value *space_value(Interp *in, const char *path, Span at)
 {
     if (fe_space(path) == SPACE_NONE) {
-        static const char *const tops[] = { "torch", "torchvision", "numpy", "math", "pandas", "matplotlib",
-            "sklearn", "collections", "torchmetrics", "random", "typing", "pathlib", "tqdm" };
+        static const char *const tops[] = { "torch",        "torchvision", "numpy",   "math",
+                                            "pandas",       "matplotlib",  "sklearn", "collections",
+                                            "torchmetrics", "random",      "typing",  "pathlib",
+                                            "tqdm" };
         size_t top_len = strcspn(path, ".");
         const char *top = arena_strn(in->a, path, top_len);
         Nearest n = { top, NULL, 0 };
@@ -88,7 +92,8 @@ static Value *space_value(Interp *in, const char *path, Span at)
             path = fe_space(right) == SPACE_NONE ? n.best : right;
         } else if (strcmp(top, "torch") == 0) {
             Nearest m = { fe_last_part(path), NULL, 0 };
-            const char *parent = arena_strn(in->a, path, strlen(path) - strlen(fe_last_part(path)) - 1);
+            const char *parent =
+                arena_strn(in->a, path, strlen(path) - strlen(fe_last_part(path)) - 1);
             fe_consider_space(&m, parent);
             if (fe_nearest(&m) && m.distance > 0) {
                 fe_report(in->d, at, DG(unknown_import), path);
@@ -132,9 +137,12 @@ static void run_from(Interp *in, const Stmt *s)
             in->star[in->n_star++] = space->u.s;
             continue;
         }
-        Value *v = space->kind == V_SPACE ? fe_attr_of_space(in, space->u.s, x->path, x->at, x->at)
-            : space->kind == V_BAD ? fe_bad(in, x->at)
-            : fe_data(in, arena_printf(in->a, "%s of the Python module %s", x->path, s->from), x->at);
+        Value *v =
+            space->kind == V_SPACE ? fe_attr_of_space(in, space->u.s, x->path, x->at, x->at)
+            : space->kind == V_BAD
+                ? fe_bad(in, x->at)
+                : fe_data(in, arena_printf(in->a, "%s of the Python module %s", x->path, s->from),
+                          x->at);
         assign_name(in, x->name ? x->name : x->path, v, x->at);
     }
 }
@@ -221,7 +229,8 @@ void fe_run(Interp *in, const Script *c)
         case S_FROM: run_from(in, s); break;
         case S_REFUSED:
             for (int k = 0; k < s->n_bound; k++)
-                if (!fe_lookup(in, s->bound[k])) fe_bind_name(in, s->bound[k], fe_bad(in, s->at), s->at);
+                if (!fe_lookup(in, s->bound[k]))
+                    fe_bind_name(in, s->bound[k], fe_bad(in, s->at), s->at);
             break;
         }
     }

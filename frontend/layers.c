@@ -1,6 +1,8 @@
-/* frontend/layers.c: makes modules: checks a layer's arguments, makes its parameters, records their draws.
+/* frontend/layers.c: makes modules: checks a layer's arguments, makes its parameters, records
+ * their draws.
  *
- * A layer draws when it is constructed, as in PyTorch, whether or not it becomes part of the model. */
+ * A layer draws when it is constructed, as in PyTorch, whether or not it becomes part of the
+ * model. */
 #include "frontend/value.h"
 #include <math.h>
 #include <string.h>
@@ -10,8 +12,8 @@
 #undef FN
 
 typedef bool CheckRule(Interp *in, const Call *c, Mod *m);
-static CheckRule check_linear, check_identity, check_flatten, check_elementwise, check_gelu, check_softmax,
-    check_dropout;
+static CheckRule check_linear, check_identity, check_flatten, check_elementwise, check_gelu,
+    check_softmax, check_dropout;
 
 enum { SAME = false, DIFFERS = true };
 
@@ -65,7 +67,8 @@ static bool check_linear(Interp *in, const Call *c, Mod *m)
         fe_report(in->d, c->at, DG(too_large), c->name, (long long)l, (long long)k);
         return false;
     }
-    draw_uniform(in, add_param(in, m, "weight", 2, l, k), sqrt(3.0) * (sqrt(2.0 / 6.0) / sqrt((double)k)));
+    draw_uniform(in, add_param(in, m, "weight", 2, l, k),
+                 sqrt(3.0) * (sqrt(2.0 / 6.0) / sqrt((double)k)));
     if (c->v[2]->u.b) draw_uniform(in, add_param(in, m, "bias", 1, l, 1), 1 / sqrt((double)k));
     return true;
 }
@@ -124,7 +127,8 @@ static bool check_dropout(Interp *in, const Call *c, Mod *m)
     (void)m;
     fe_number(c->v[0], &p);
     if (p >= 0 && p <= 1) return true;
-    fe_report(in->d, c->given[0] ? c->v_at[0] : c->at, DG(bad_probability), c->name, fe_repr(in->a, c->v[0]));
+    fe_report(in->d, c->given[0] ? c->v_at[0] : c->at, DG(bad_probability), c->name,
+              fe_repr(in->a, c->v[0]));
     return false;
 }
 
@@ -182,7 +186,8 @@ Value *fe_make_layer(Interp *in, const Call *c)
 
 bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at)
 {
-    if (child->depth >= FE_MAX_DEPTH - 1 || m->layers + child->layers > FE_MAX_LAYERS || child == m) {
+    if (child->depth >= FE_MAX_DEPTH - 1 || m->layers + child->layers > FE_MAX_LAYERS
+        || child == m) {
         fe_report(in->d, at, DG(model_too_big), FE_MAX_LAYERS, FE_MAX_DEPTH);
         return false;
     }
@@ -228,7 +233,8 @@ static bool append_named(Interp *in, Mod *m, const Value *dict)
     const List *l = dict->u.list;
     for (int i = 0; i + 1 < l->n; i += 2) {
         const Value *key = l->item[i];
-        if (key->kind != V_STR || key->len == 0 || strchr(key->u.s, '.') || key->len != strlen(key->u.s)) {
+        if (key->kind != V_STR || key->len == 0 || strchr(key->u.s, '.')
+            || key->len != strlen(key->u.s)) {
             fe_report(in->d, key->at, DG(bad_child_name), fe_repr(in->a, key));
             return false;
         }
@@ -290,7 +296,10 @@ Value *fe_parameters(Interp *in, Mod *m, Span at)
     return list;
 }
 
-Value *fe_m_parameters(Interp *in, const Call *c) { return fe_parameters(in, c->self->u.mod, c->at); }
+Value *fe_m_parameters(Interp *in, const Call *c)
+{
+    return fe_parameters(in, c->self->u.mod, c->at);
+}
 
 Value *fe_m_named_parameters(Interp *in, const Call *c)
 {
@@ -311,7 +320,8 @@ static Value *append(Interp *in, const Call *c, int i, const char *name)
 {
     Mod *m = c->self->u.mod;
     if (m->info || m->has_parent) {
-        fe_report(in->d, c->at, DG(cannot_append), m->info ? m->info->name : "a Sequential in another one");
+        fe_report(in->d, c->at, DG(cannot_append),
+                  m->info ? m->info->name : "a Sequential in another one");
         return fe_bad(in, c->at);
     }
     return append_value(in, m, c->v[i], name, c->v_at[i]) ? c->self : fe_bad(in, c->at);
@@ -340,7 +350,9 @@ Value *fe_m_requires_grad(Interp *in, const Call *c)
 Value *fe_m_load(Interp *in, const Call *c)
 {
     fe_report(in->d, c->at, DG(load_state));
-    fe_help(in->d, "convert the file (seqc weights) and give it to the program: PROGRAM train --weights FILE");
+    fe_help(
+        in->d,
+        "convert the file (seqc weights) and give it to the program: PROGRAM train --weights FILE");
     return fe_bad(in, c->at);
 }
 
@@ -351,7 +363,10 @@ Value *fe_m_apply(Interp *in, const Call *c)
     return fe_bad(in, c->at);
 }
 
-Value *fe_p_numel(Interp *in, const Call *c) { return fe_int(in, fe_param_elems(c->self->u.param), c->at); }
+Value *fe_p_numel(Interp *in, const Call *c)
+{
+    return fe_int(in, fe_param_elems(c->self->u.param), c->at);
+}
 
 Value *fe_p_size(Interp *in, const Call *c)
 {

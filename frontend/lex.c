@@ -1,7 +1,7 @@
 /* frontend/lex.c: cuts Python text into tokens, any bytes.
  *
- * Follows "Lexical analysis" of the Python language reference, without its parts that the model language
- * has no use for: integers have 63 bits, complex numbers are refused. */
+ * Follows "Lexical analysis" of the Python language reference, without its parts that the model
+ * language has no use for: integers have 63 bits, complex numbers are refused. */
 #include "frontend/lex.h"
 #include <stdlib.h>
 #include <string.h>
@@ -171,7 +171,8 @@ static void string(Lexer *l, size_t from, const char *prefix, size_t n_prefix)
             if (l->at + 1 < l->n) l->at++;
             continue;
         }
-        if (l->s[l->at] == quote && (!triple || (peek(l, 1) == quote && peek(l, 2) == quote))) break;
+        if (l->s[l->at] == quote && (!triple || (peek(l, 1) == quote && peek(l, 2) == quote)))
+            break;
     }
     char *text = arena_alloc(l->arena, l->at - start + 4, 1);
     size_t k = 0;
@@ -192,10 +193,13 @@ static void string(Lexer *l, size_t from, const char *prefix, size_t n_prefix)
 /* Letters beyond ASCII; signs, blanks and pictures are none. Coarser than Unicode's tables. */
 static bool is_letter(uint32_t u)
 {
-    static const uint32_t none[][2] = { { 0, 0xa9 }, { 0xab, 0xb4 }, { 0xb6, 0xb9 }, { 0xbb, 0xbf },
-        { 0xd7, 0xd7 }, { 0xf7, 0xf7 }, { 0x2000, 0x206f }, { 0x20a0, 0x2bff }, { 0x2e00, 0x2e7f },
-        { 0x3000, 0x3004 }, { 0x3008, 0x3020 }, { 0xd800, 0xf8ff }, { 0xfe00, 0xfe6f }, { 0xfeff, 0xff20 },
-        { 0xffe0, 0xffff }, { 0x1f000, 0x1faff }, { 0xe0000, 0x10ffff } };
+    static const uint32_t none[][2] = {
+        { 0, 0xa9 },          { 0xab, 0xb4 },     { 0xb6, 0xb9 },     { 0xbb, 0xbf },
+        { 0xd7, 0xd7 },       { 0xf7, 0xf7 },     { 0x2000, 0x206f }, { 0x20a0, 0x2bff },
+        { 0x2e00, 0x2e7f },   { 0x3000, 0x3004 }, { 0x3008, 0x3020 }, { 0xd800, 0xf8ff },
+        { 0xfe00, 0xfe6f },   { 0xfeff, 0xff20 }, { 0xffe0, 0xffff }, { 0x1f000, 0x1faff },
+        { 0xe0000, 0x10ffff }
+    };
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (u >= none[i][0] && u <= none[i][1]) return false;
     return true;
@@ -229,8 +233,10 @@ static void name_or_string(Lexer *l)
 
 static void operator(Lexer *l)
 {
-    static const char *const ops[] = { "**=", "//=", ">>=", "<<=", "...", "**", "//", "==", "!=", "<=",
-        ">=", "->", "+=", "-=", "*=", "/=", "%=", "@=", "&=", "|=", "^=", ":=", "<<", ">>" };
+    static const char *const ops[] = {
+        "**=", "//=", ">>=", "<<=", "...", "**", "//", "==", "!=", "<=", ">=", "->",
+        "+=",  "-=",  "*=",  "/=",  "%=",  "@=", "&=", "|=", "^=", ":=", "<<", ">>"
+    };
     size_t len = 1;
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++) {
         size_t n = strlen(ops[i]);
@@ -243,10 +249,12 @@ static void operator(Lexer *l)
     if (c == 0 || (len == 1 && !strchr("+-*/%@&|^~<>()[]{},:.;=", c))) {
         uint32_t u;
         size_t k = fe_utf8(l->s + l->at, l->n - l->at, &u);
-        const char *what = c == '!' || c == '?' || c == '$' ? arena_printf(l->arena, "'%c'", c)
+        const char *what =
+            c == '!' || c == '?' || c == '$' ? arena_printf(l->arena, "'%c'", c)
             : c < 0x20 || c == 0x7f ? arena_printf(l->arena, "the byte 0x%02x", (unsigned)c)
-            : c >= 0x80 && u == 0xfffd ? arena_printf(l->arena, "the byte 0x%02x, which is not UTF-8", (unsigned)c)
-            : arena_printf(l->arena, "'%s' (U+%04X)", arena_strn(l->arena, l->s + l->at, k), u);
+            : c >= 0x80 && u == 0xfffd
+                ? arena_printf(l->arena, "the byte 0x%02x, which is not UTF-8", (unsigned)c)
+                : arena_printf(l->arena, "'%s' (U+%04X)", arena_strn(l->arena, l->s + l->at, k), u);
         push_error(l, DIAG_bad_char, l->at, l->at + k, what);
         l->at += k;
         return;
@@ -271,7 +279,8 @@ static bool newline_at(Lexer *l)
     return true;
 }
 
-/* At the start of a line: its indentation, against the blocks that are open. Empty lines do not count. */
+/* At the start of a line: its indentation, against the blocks that are open. Empty lines do not
+ * count. */
 static void indentation(Lexer *l)
 {
     for (;;) {

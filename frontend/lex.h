@@ -1,12 +1,23 @@
 /* frontend/lex.h: Python text becomes tokens. Private to the room.
  *
- * The whole text is cut at once. What is no token becomes T_ERROR with its message, which the parser
- * reports only when it gets there: a skipped block may hold anything. */
+ * The whole text is cut at once. What is no token becomes T_ERROR with its message, which the
+ * parser reports only when it gets there: a skipped block may hold anything. */
 #ifndef SEQC_FRONTEND_LEX_H
 #define SEQC_FRONTEND_LEX_H
 #include "frontend/diag.h"
 
-typedef enum { T_END, T_NEWLINE, T_INDENT, T_DEDENT, T_NAME, T_INT, T_FLOAT, T_STR, T_OP, T_ERROR } TokKind;
+typedef enum {
+    T_END,
+    T_NEWLINE,
+    T_INDENT,
+    T_DEDENT,
+    T_NAME,
+    T_INT,
+    T_FLOAT,
+    T_STR,
+    T_OP,
+    T_ERROR
+} TokKind;
 
 typedef struct Tok {
     TokKind kind;
@@ -14,7 +25,7 @@ typedef struct Tok {
     bool formatted, bytes;     /* T_STR: f"…", b"…" */
     uint32_t str_len;
     Span at;
-    const char *text;          /* T_NAME: the name; T_OP: in the source; T_STR: decoded; T_ERROR: detail */
+    const char *text; /* T_NAME: the name; T_OP: in the source; T_STR: decoded; T_ERROR: detail */
     union { int64_t i; double f; DiagId error; } u;
 } Tok;
 

@@ -29,12 +29,20 @@ Loc fe_loc(Module *m, const FeDiags *d, Span at)
 
 /* ---- layers ---- */
 
-typedef struct Spot { Lower *l; Graph *g; const Mod *m; const char *path; Loc loc; bool training; } Spot;
+typedef struct Spot {
+    Lower *l;
+    Graph *g;
+    const Mod *m;
+    const char *path;
+    Loc loc;
+    bool training;
+} Spot;
 typedef Val LowerRule(const Spot *p, Val x);
 
 static Val reshape(const Spot *p, Val x, Shape s)
 {
-    return ir_add_typed(p->g, OP_reshape, p->loc, ir_type_of(p->l->m->real, s), IR_IN(x), IR_NO_ATTRS);
+    return ir_add_typed(p->g, OP_reshape, p->loc, ir_type_of(p->l->m->real, s), IR_IN(x),
+                        IR_NO_ATTRS);
 }
 
 /* Rows of the last axis become a matrix where there are more axes. */
@@ -136,8 +144,8 @@ static Val lower_module(Lower *l, Graph *g, const Mod *m, const char *path, Val 
     }
     for (int i = 0; i < m->n_child; i++)
         x = lower_module(l, g, m->child[i],
-                         arena_printf(l->in->a, "%s%s%s", path, *path ? "." : "", m->child_name[i]), x,
-                         training);
+                         arena_printf(l->in->a, "%s%s%s", path, *path ? "." : "", m->child_name[i]),
+                         x, training);
     return x;
 }
 
@@ -170,7 +178,8 @@ static Val loss_value(Lower *l, Graph *g, const LossInfo *loss, Val out, Val t)
 {
     Loc loc = fe_loc(l->m, l->d, l->r->loss->at);
     Attr total = ir_flag(AT_total);
-    if (loss->rows) return ir_add(g, loss->op, loc, IR_IN(out, t), &total, l->r->loss->total ? 1 : 0);
+    if (loss->rows)
+        return ir_add(g, loss->op, loc, IR_IN(out, t), &total, l->r->loss->total ? 1 : 0);
     Val e = ir_add(g, loss->op, loc, IR_IN(out, t), IR_NO_ATTRS);
     return reduce(g, l->r->loss->total ? OP_sum : OP_mean, e, loc);
 }
@@ -224,14 +233,16 @@ static void add_states(Lower *l, Mod *m, const char *prefix)
         Param *p = m->param[i];
         const char *key = arena_printf(l->in->a, "%s%s%s", prefix, *prefix ? "." : "", p->name);
         p->state = ir_state_add(l->m, key, p->frozen ? ROLE_FROZEN : ROLE_PARAM,
-                                ir_type_of(l->m->real, ir_shape(p->rank, p->dim)), fe_loc(l->m, l->d, p->at));
+                                ir_type_of(l->m->real, ir_shape(p->rank, p->dim)),
+                                fe_loc(l->m, l->d, p->at));
     }
     for (int i = 0; i < m->n_child; i++)
         add_states(l, m->child[i], arena_printf(l->in->a, "%s%s%s", prefix, *prefix ? "." : "",
                                                 m->child_name[i]));
 }
 
-/* What is drawn for tensors outside the model is drawn and thrown away, so that the rest stays equal. */
+/* What is drawn for tensors outside the model is drawn and thrown away, so that the rest stays
+ * equal. */
 static void add_draws(Lower *l)
 {
     for (int i = 0; i < l->in->n_draw; i++) {
@@ -299,8 +310,9 @@ static void fill_program(Lower *l, const char *path, const Chain *c)
         const Step *s = &c->step[i];
         int64_t params = 0;
         for (int k = 0; k < s->mod->n_param; k++) params += fe_param_elems(s->mod->param[k]);
-        ir_layer(l->m, (Layer){ ir_intern(l->m, s->path), ir_intern(l->m, s->mod->text),
-                                ir_type_of(l->m->real, s->out), params, fe_loc(l->m, l->d, s->mod->at) });
+        ir_layer(l->m,
+                 (Layer){ ir_intern(l->m, s->path), ir_intern(l->m, s->mod->text),
+                          ir_type_of(l->m->real, s->out), params, fe_loc(l->m, l->d, s->mod->at) });
     }
     if (!r->loss) return;
     const LossInfo *loss = &fe_loss[r->loss->row];

@@ -34,7 +34,7 @@ void fe_unused_defines(Interp *in);
 typedef struct Step { const Mod *mod; const char *path; Shape out; } Step;
 typedef struct Chain { Step *step; int n; Shape input; int64_t batch; } Chain;
 bool fe_input_shape(Interp *in, Roles *r);               /* infers it where it is not said */
-bool fe_chain(Interp *in, const Roles *r, Chain *c);     /* shapes of all layers; reports mistakes */
+bool fe_chain(Interp *in, const Roles *r, Chain *c); /* shapes of all layers; reports mistakes */
 const char *fe_shape_text(Arena *a, const Shape *s, int64_t n);
 int fe_softmax_axis(const Mod *m, const Shape *s);       /* from 0; may be out of range */
 void fe_flatten_range(const Mod *m, const Shape *s, int *from, int *to);

@@ -1,5 +1,5 @@
-/* frontend/names.c: which names PyTorch's world has, which of them this version knows, and which known
- * name a misspelt one was meant to be. All from tables. */
+/* frontend/names.c: which names PyTorch's world has, which of them this version knows, and which
+ * known name a misspelt one was meant to be. All from tables. */
 #include "frontend/value.h"
 #include <stdlib.h>
 #include <string.h>
@@ -44,13 +44,15 @@ enum {
 };
 
 static const Fn fns[] = {
-#define LAYER(name, signature, ...) { "torch.nn." #name, signature, fe_make_layer, LAYER_ROW_##name },
+#define LAYER(name, signature, ...)                                                                \
+    { "torch.nn." #name, signature, fe_make_layer, LAYER_ROW_##name },
 #include "frontend/layers.def"
 #undef LAYER
 #define LOSS(name, signature, ...) { "torch.nn." #name, signature, fe_make_loss, LOSS_ROW_##name },
 #include "frontend/losses.def"
 #undef LOSS
-#define OPTIM(name, rule, signature) { "torch.optim." #name, signature, fe_make_optim, OPTIM_ROW_##name },
+#define OPTIM(name, rule, signature)                                                               \
+    { "torch.optim." #name, signature, fe_make_optim, OPTIM_ROW_##name },
 #include "frontend/optims.def"
 #undef OPTIM
 #define INIT(name, signature, ...) { "torch.nn.init." #name, signature, fe_init, INIT_ROW_##name },
@@ -114,8 +116,8 @@ enum { MAX_WORD = 40 };
 
 static int lower(int c) { return c >= 'A' && c <= 'Z' ? c + 32 : c; }
 
-/* Twice the edit distance (insert, delete, replace, swap neighbours); another case of a letter is half
- * a change. */
+/* Twice the edit distance (insert, delete, replace, swap neighbours); another case of a letter is
+ * half a change. */
 static int distance(const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
@@ -130,7 +132,8 @@ static int distance(const char *a, const char *b)
             int d = prev[j - 1] + same;
             if (prev[j] + 2 < d) d = prev[j] + 2;
             if (cur[j - 1] + 2 < d) d = cur[j - 1] + 2;
-            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] && old[j - 2] + 2 < d)
+            if (i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1]
+                && old[j - 2] + 2 < d)
                 d = old[j - 2] + 2;
             cur[j] = d;
         }
@@ -185,7 +188,8 @@ const char *fe_names_here(Arena *a, const char *path, bool losses)
     const char *list = "";
     for (size_t i = 0; i < N_FNS; i++) {
         const char *name = member(fns[i].path, path);
-        if (name && (strstr(name, "Loss") != NULL) == losses) list = *list ? arena_printf(a, "%s, %s", list, name) : name;
+        if (name && (strstr(name, "Loss") != NULL) == losses)
+            list = *list ? arena_printf(a, "%s, %s", list, name) : name;
     }
     return list;
 }

@@ -44,7 +44,8 @@ Value *fe_make_loss(Interp *in, const Call *c)
     }
     if (!good) return fe_bad(in, c->at);
     LossObj *o = arena_alloc(in->a, 1, sizeof *o);
-    *o = (LossObj){ c->fn->row, c->at, fe_call_text(in, c, "", true), strcmp(c->v[i]->u.s, "sum") == 0 };
+    *o = (LossObj){ c->fn->row, c->at, fe_call_text(in, c, "", true),
+                    strcmp(c->v[i]->u.s, "sum") == 0 };
     Value *v = fe_val(in, V_LOSS, c->at);
     v->u.loss = o;
     return v;
@@ -74,9 +75,11 @@ static const char *const optim_rule[] = {
 static bool add_param(Interp *in, const Call *c, OptimObj *o, const Value *v)
 {
     if (v->kind != V_PARAM) {
-        fe_report(in->d, c->v_at[0], v->kind == V_DICT ? DIAG_parameter_groups : DIAG_not_parameters,
+        fe_report(in->d, c->v_at[0],
+                  v->kind == V_DICT ? DIAG_parameter_groups : DIAG_not_parameters,
                   v->kind == V_DICT ? "%s: parameter groups are not in this version"
-                  : "%s takes parameters, but the list holds something else", c->name);
+                                    : "%s takes parameters, but the list holds something else",
+                  c->name);
         fe_help(in->d, "write %s(model.parameters(), lr=…)", c->name);
         return false;
     }
@@ -86,7 +89,8 @@ static bool add_param(Interp *in, const Call *c, OptimObj *o, const Value *v)
             return false;
         }
     size_t n = (size_t)o->n_param;
-    if ((n & (n - 1)) == 0) o->param = arena_grow(in->a, o->param, n, n ? 2 * n : 1, sizeof *o->param);
+    if ((n & (n - 1)) == 0)
+        o->param = arena_grow(in->a, o->param, n, n ? 2 * n : 1, sizeof *o->param);
     o->param[o->n_param++] = v->u.param;
     return true;
 }
@@ -184,8 +188,10 @@ Value *fe_make_loader(Interp *in, const Call *c)
     }
     if (!kept(in, c, "batch_sampler", is_none(c, "batch_sampler"))) return fe_bad(in, c->at);
     bool sampler = !is_none(c, "sampler");
-    *o = (LoaderObj){ .at = c->at, .batch = c->v[b]->kind == V_INT ? c->v[b]->u.i : 0,
-                      .shuffle = sampler || (c->v[s]->kind == V_BOOL && c->v[s]->u.b) ? TRI_YES : TRI_NO,
+    *o = (LoaderObj){ .at = c->at,
+                      .batch = c->v[b]->kind == V_INT ? c->v[b]->u.i : 0,
+                      .shuffle =
+                          sampler || (c->v[s]->kind == V_BOOL && c->v[s]->u.b) ? TRI_YES : TRI_NO,
                       .drop_last = c->v[d]->u.b };
     Value *v = fe_val(in, V_LOADER, c->at);
     v->u.loader = o;
@@ -213,7 +219,8 @@ static bool gain_of(Interp *in, const Call *c, int i, double slope, double *gain
     if (strcmp(f, "leaky_relu") == 0) return *gain = sqrt(2 / (1 + slope * slope)), true;
     if (strcmp(f, "selu") == 0) return *gain = 0.75, true;
     fe_report(in->d, c->v_at[i], DG(bad_choice), c->name, "nonlinearity",
-              "'linear', 'sigmoid', 'tanh', 'relu', 'leaky_relu' or 'selu'", fe_repr(in->a, c->v[i]));
+              "'linear', 'sigmoid', 'tanh', 'relu', 'leaky_relu' or 'selu'",
+              fe_repr(in->a, c->v[i]));
     return false;
 }
 
@@ -237,7 +244,9 @@ typedef bool InitRule(Interp *in, const Call *c, DrawRec *r);
 
 static bool init_uniform(Interp *in, const Call *c, DrawRec *r)
 {
-    *r = (DrawRec){ .kind = DRAW_UNIFORM, .a = (double)(float)arg(c, "a"), .b = (double)(float)arg(c, "b") };
+    *r = (DrawRec){ .kind = DRAW_UNIFORM,
+                    .a = (double)(float)arg(c, "a"),
+                    .b = (double)(float)arg(c, "b") };
     if (r->a <= r->b && isfinite(r->a) && isfinite(r->b)) return true;
     fe_report(in->d, c->v_at[fe_arg(c, "b")], DG(empty_range), c->name);
     return false;
@@ -290,7 +299,8 @@ static bool kaiming(Interp *in, const Call *c, DrawRec *r, bool uniform)
     double gain;
     int mode = fe_arg(c, "mode");
     const char *m = c->v[mode]->u.s;
-    if (!matrix(in, c) || !gain_of(in, c, fe_arg(c, "nonlinearity"), arg(c, "a"), &gain)) return false;
+    if (!matrix(in, c) || !gain_of(in, c, fe_arg(c, "nonlinearity"), arg(c, "a"), &gain))
+        return false;
     if (strcmp(m, "fan_in") != 0 && strcmp(m, "fan_out") != 0) {
         fe_report(in->d, c->v_at[mode], DG(bad_choice), c->name, "mode", "'fan_in' or 'fan_out'",
                   fe_repr(in->a, c->v[mode]));
@@ -301,10 +311,22 @@ static bool kaiming(Interp *in, const Call *c, DrawRec *r, bool uniform)
     return true;
 }
 
-static bool init_xavier_uniform(Interp *in, const Call *c, DrawRec *r) { return xavier(in, c, r, true); }
-static bool init_xavier_normal(Interp *in, const Call *c, DrawRec *r) { return xavier(in, c, r, false); }
-static bool init_kaiming_uniform(Interp *in, const Call *c, DrawRec *r) { return kaiming(in, c, r, true); }
-static bool init_kaiming_normal(Interp *in, const Call *c, DrawRec *r) { return kaiming(in, c, r, false); }
+static bool init_xavier_uniform(Interp *in, const Call *c, DrawRec *r)
+{
+    return xavier(in, c, r, true);
+}
+static bool init_xavier_normal(Interp *in, const Call *c, DrawRec *r)
+{
+    return xavier(in, c, r, false);
+}
+static bool init_kaiming_uniform(Interp *in, const Call *c, DrawRec *r)
+{
+    return kaiming(in, c, r, true);
+}
+static bool init_kaiming_normal(Interp *in, const Call *c, DrawRec *r)
+{
+    return kaiming(in, c, r, false);
+}
 
 static InitRule *const init_rule[] = {
 #define INIT(name, signature, rule) init_##rule,

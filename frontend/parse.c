@@ -1,8 +1,9 @@
 /* frontend/parse.c: statements of the model language.
  *
- * Statements that belong to Python but not to the language are refused by name, with what to do instead,
- * and skipped by indentation; what they would have bound is remembered, so that one mistake makes one
- * message. The block under `if __name__ == "__main__":` is PyTorch's and is skipped unread. */
+ * Statements that belong to Python but not to the language are refused by name, with what to do
+ * instead, and skipped by indentation; what they would have bound is remembered, so that one
+ * mistake makes one message. The block under `if __name__ == "__main__":` is PyTorch's and is
+ * skipped unread. */
 #include "frontend/ast.h"
 #include <string.h>
 
@@ -10,7 +11,8 @@ static void add_name(Parser *p, Stmt *s, const char *name)
 {
     int n = s->n_bound;
     if ((n & (n - 1)) == 0)
-        s->bound = arena_grow(p->arena, s->bound, (size_t)n, n ? (size_t)n * 2 : 1, sizeof *s->bound);
+        s->bound =
+            arena_grow(p->arena, s->bound, (size_t)n, n ? (size_t)n * 2 : 1, sizeof *s->bound);
     s->bound[s->n_bound++] = name;
 }
 
@@ -46,26 +48,37 @@ static bool is_main_guard(const Parser *p)
     if (fe_tok_is(t, "(")) t++;
     const Tok *name = t->kind == T_NAME ? t : t + 2, *text = t->kind == T_NAME ? t + 2 : t;
     return (t->kind == T_NAME || t->kind == T_STR) && t[1].kind != T_END && fe_tok_is(t + 1, "==")
-        && fe_tok_is(name, "__name__") && text->kind == T_STR && strcmp(text->text, "__main__") == 0;
+           && fe_tok_is(name, "__name__") && text->kind == T_STR
+           && strcmp(text->text, "__main__") == 0;
 }
 
 static const struct { const char *word; DiagId id; const char *help; } refused[] = {
-    { "for", DIAG_loop, "move a training loop under `if __name__ == \"__main__\":`; the generated program "
-                        "has its own: PROGRAM train --data …" },
-    { "while", DIAG_loop, "move a training loop under `if __name__ == \"__main__\":`; the generated program "
-                          "has its own: PROGRAM train --data …" },
-    { "if", DIAG_branch, "write the branch that is meant, use `a if c else b` on constants, or give the "
-                         "value with -D NAME=VALUE" },
-    { "def", DIAG_function, "write its statements here; functions for PyTorch alone may stand under "
-                            "`if __name__ == \"__main__\":`" },
+    { "for", DIAG_loop,
+      "move a training loop under `if __name__ == \"__main__\":`; the generated program "
+      "has its own: PROGRAM train --data …" },
+    { "while", DIAG_loop,
+      "move a training loop under `if __name__ == \"__main__\":`; the generated program "
+      "has its own: PROGRAM train --data …" },
+    { "if", DIAG_branch,
+      "write the branch that is meant, use `a if c else b` on constants, or give the "
+      "value with -D NAME=VALUE" },
+    { "def", DIAG_function,
+      "write its statements here; functions for PyTorch alone may stand under "
+      "`if __name__ == \"__main__\":`" },
     { "class", DIAG_class, "describe the model with nn.Sequential(…)" },
     { "with", DIAG_with, "what only runs the model belongs under `if __name__ == \"__main__\":`" },
     { "try", DIAG_try, "write the branch that is meant" },
-    { "async", DIAG_statement, NULL }, { "@", DIAG_statement, NULL }, { "del", DIAG_statement, NULL },
-    { "assert", DIAG_statement, NULL }, { "raise", DIAG_statement, NULL },
-    { "global", DIAG_statement, NULL }, { "nonlocal", DIAG_statement, NULL },
-    { "return", DIAG_statement, NULL }, { "break", DIAG_statement, NULL },
-    { "continue", DIAG_statement, NULL }, { "!", DIAG_statement, NULL },
+    { "async", DIAG_statement, NULL },
+    { "@", DIAG_statement, NULL },
+    { "del", DIAG_statement, NULL },
+    { "assert", DIAG_statement, NULL },
+    { "raise", DIAG_statement, NULL },
+    { "global", DIAG_statement, NULL },
+    { "nonlocal", DIAG_statement, NULL },
+    { "return", DIAG_statement, NULL },
+    { "break", DIAG_statement, NULL },
+    { "continue", DIAG_statement, NULL },
+    { "!", DIAG_statement, NULL },
 };
 
 /* A statement outside the language: its message, and past it. */
@@ -176,14 +189,16 @@ static void import(Parser *p, Stmt *s)
 
 static void check_target(Parser *p, const Expr *x)
 {
-    if (p->failed || x->kind == X_NAME || x->kind == X_ATTR || x->kind == X_INDEX || x->kind == X_BAD)
+    if (p->failed || x->kind == X_NAME || x->kind == X_ATTR || x->kind == X_INDEX
+        || x->kind == X_BAD)
         return;
     if (x->kind == X_TUPLE || x->kind == X_LIST) {
         for (int i = 0; i < x->n_item; i++) check_target(p, x->item[i]);
         return;
     }
     fe_report(p->diags, x->at, DG(bad_target));
-    if (x->kind == X_COMPARE || x->kind == X_BINARY) fe_help(p->diags, "a comparison is written `==`");
+    if (x->kind == X_COMPARE || x->kind == X_BINARY)
+        fe_help(p->diags, "a comparison is written `==`");
     p->failed = true;
 }
 
@@ -308,6 +323,7 @@ Expr *fe_parse_expr(FeDiags *d, uint16_t src, Arena *a)
     Parser p = { .diags = d, .arena = a, .src = src, .tok = toks.tok + 1 };
     if (p.tok->kind == T_INDENT) p.tok++;
     Expr *x = fe_exprs(&p);
-    if (!p.failed && p.tok->kind != T_NEWLINE) fe_syntax_error(&p, "expected the end of the expression");
+    if (!p.failed && p.tok->kind != T_NEWLINE)
+        fe_syntax_error(&p, "expected the end of the expression");
     return p.failed ? fe_expr_new(&p, X_BAD, x->at) : x;
 }

@@ -1,8 +1,9 @@
 /* frontend/parse_expr.c: expressions of the model language.
  *
- * Precedence climbing over Python's operators. Recursion is limited twice: brackets and unary operators
- * while parsing, and the depth of the tree for those who walk it later. What Python has and the language
- * has not (lambda, comprehensions, await) is recognised, so that the message can say so. */
+ * Precedence climbing over Python's operators. Recursion is limited twice: brackets and unary
+ * operators while parsing, and the depth of the tree for those who walk it later. What Python has
+ * and the language has not (lambda, comprehensions, await) is recognised, so that the message can
+ * say so. */
 #include "frontend/ast.h"
 #include <string.h>
 
@@ -178,7 +179,8 @@ static Expr *parens(Parser *p)
 {
     const Tok *open = p->tok++;
     Expr *x = fe_expr_new(p, X_TUPLE, open->at);
-    if (fe_at(p, "yield") || fe_at(p, "await")) return refuse(p, DIAG_yield, "generators are not in the language");
+    if (fe_at(p, "yield") || fe_at(p, "await"))
+        return refuse(p, DIAG_yield, "generators are not in the language");
     bool comma = elements(p, x, ")");
     close(p, open, ")");
     until_here(p, x);
@@ -195,7 +197,8 @@ static Expr *braces(Parser *p)
     const Tok *open = p->tok++;
     Expr *x = fe_expr_new(p, X_DICT, open->at);
     while (!p->failed && !fe_at(p, "}") && !at_end(p)) {
-        if (fe_at(p, "**")) return refuse(p, DIAG_dict_star, "`**` inside a dict is not in the language");
+        if (fe_at(p, "**"))
+            return refuse(p, DIAG_dict_star, "`**` inside a dict is not in the language");
         add_item(p, x, element(p));
         if (x->n_item == 1 && !fe_at(p, ":")) x->kind = X_SET;
         if (comprehension(p)) break;
@@ -219,12 +222,15 @@ static Expr *name(Parser *p)
     static const struct { const char *word; ExprKind kind; } words[] = {
         { "True", X_TRUE }, { "False", X_FALSE }, { "None", X_NONE },
     };
-    static const char *const reserved[] = { "and", "as", "assert", "break", "class", "continue", "def",
-        "del", "elif", "else", "except", "finally", "for", "from", "global", "if", "import", "in", "is",
-        "nonlocal", "or", "pass", "raise", "return", "try", "while", "with" };
+    static const char *const reserved[] = {
+        "and",  "as",       "assert",  "break", "class", "continue", "def", "del",    "elif",
+        "else", "except",   "finally", "for",   "from",  "global",   "if",  "import", "in",
+        "is",   "nonlocal", "or",      "pass",  "raise", "return",   "try", "while",  "with"
+    };
     const Tok *t = p->tok;
     if (fe_at(p, "lambda")) return refuse(p, DIAG_lambda, "`lambda` is not in the language");
-    if (fe_at(p, "yield") || fe_at(p, "await")) return refuse(p, DIAG_yield, "generators are not in the language");
+    if (fe_at(p, "yield") || fe_at(p, "await"))
+        return refuse(p, DIAG_yield, "generators are not in the language");
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (strcmp(t->text, reserved[i]) == 0) {
             fe_syntax_error(p, "expected a value");
@@ -437,8 +443,8 @@ static Expr *binary(Parser *p, int level)
 static Oper comparison_op(Parser *p)
 {
     static const struct { const char *text; Oper op; } ops[] = {
-        { "<", O_LT }, { "<=", O_LE }, { ">", O_GT }, { ">=", O_GE }, { "==", O_EQ }, { "!=", O_NE },
-        { "in", O_IN }, { "is", O_IS },
+        { "<", O_LT },  { "<=", O_LE }, { ">", O_GT },  { ">=", O_GE },
+        { "==", O_EQ }, { "!=", O_NE }, { "in", O_IN }, { "is", O_IS },
     };
     if (fe_at(p, "not") && fe_tok_is(p->tok + 1, "in")) return p->tok += 2, O_NOT_IN;
     for (size_t i = 0; i < sizeof ops / sizeof *ops; i++)
@@ -460,7 +466,8 @@ static Expr *comparison(Parser *p)
         x->ops[n] = op;
         add_item(p, x, binary(p, 1));
         until_here(p, x);
-        if (n >= FE_MAX_TREE) return (fe_report(p->diags, x->at, DG(too_deep), "comparisons"), p->failed = true, x);
+        if (n >= FE_MAX_TREE)
+            return (fe_report(p->diags, x->at, DG(too_deep), "comparisons"), p->failed = true, x);
     }
     return x ? x : first;
 }

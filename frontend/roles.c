@@ -12,7 +12,9 @@ typedef struct RoleInfo {
 } RoleInfo;
 
 static const RoleInfo model_role = { V_MODULE, "model", "--model NAME", { "model", "net" } };
-static const RoleInfo loss_role = { V_LOSS, "loss", "--loss EXPR", { "criterion", "loss", "loss_fn" } };
+static const RoleInfo loss_role = {
+    V_LOSS, "loss", "--loss EXPR", { "criterion", "loss", "loss_fn" }
+};
 static const RoleInfo optim_role = { V_OPTIM, "optimizer", "--optimizer EXPR",
     { "optimizer", "optimiser", "opt" } };
 static const RoleInfo loader_role = { V_LOADER, "DataLoader", NULL,
@@ -62,7 +64,8 @@ static Binding *choose(Interp *in, const RoleInfo *r)
     }
     for (int i = 0; i < f.n && i < 8; i++)
         fe_note(in->d, f.b[i]->at, "`%s` is %s", f.b[i]->name, fe_repr(in->a, f.b[i]->v));
-    if (r->option) fe_help(in->d, "name one of them `%s`, or say which: %s", r->usual[0], r->option);
+    if (r->option)
+        fe_help(in->d, "name one of them `%s`, or say which: %s", r->usual[0], r->option);
     return b;
 }
 
@@ -90,7 +93,8 @@ static bool choose_model(Interp *in, Roles *r)
     }
     if (in->d->errors > errors) return false;
     fe_report(in->d, (Span){ 0 }, DG(no_model));
-    fe_help(in->d, "a model is a layer or a Sequential that has a name: model = nn.Sequential(nn.Linear(4, 2))");
+    fe_help(in->d, "a model is a layer or a Sequential that has a name: model = "
+                   "nn.Sequential(nn.Linear(4, 2))");
     return false;
 }
 
@@ -103,7 +107,9 @@ static Value *option_value(Interp *in, const char *option, const char *text, Val
     Value *v = fe_eval(in, x);
     bool cls = v->kind == V_FN && v->u.fn->body == (kind == V_LOSS ? fe_make_loss : fe_make_optim);
     if (cls) {
-        Call c = { .fn = v->u.fn, .name = fe_last_part(v->u.fn->path), .at = x->at, .of_at = x->at };
+        Call c = {
+            .fn = v->u.fn, .name = fe_last_part(v->u.fn->path), .at = x->at, .of_at = x->at
+        };
         v = fe_call(in, &c);
     }
     in->option = false;

@@ -1,10 +1,14 @@
 /* frontend/shapes.c: the shape after every layer, and what to say where one does not fit.
  *
- * Shapes are known before any graph is made, so that building graphs cannot fail on a user's mistake. */
+ * Shapes are known before any graph is made, so that building graphs cannot fail on a user's
+ * mistake. */
 #include "frontend/lower.h"
 #include <string.h>
 
-static bool is_layer(const Mod *m, const char *name) { return m->info && strcmp(m->info->name, name) == 0; }
+static bool is_layer(const Mod *m, const char *name)
+{
+    return m->info && strcmp(m->info->name, name) == 0;
+}
 
 const char *fe_shape_text(Arena *a, const Shape *s, int64_t n)
 {
@@ -12,9 +16,10 @@ const char *fe_shape_text(Arena *a, const Shape *s, int64_t n)
     for (int i = 0; i < s->rank; i++) {
         Dim d = s->dim[i];
         const char *comma = i ? ", " : "";
-        text = d.n && n == 0 ? (d.k == 1 ? arena_printf(a, "%s%sn", text, comma)
-                                         : arena_printf(a, "%s%s%lldn", text, comma, (long long)d.k))
-                             : arena_printf(a, "%s%s%lld", text, comma, (long long)ir_dim_at(d, n));
+        text = d.n && n == 0
+                   ? (d.k == 1 ? arena_printf(a, "%s%sn", text, comma)
+                               : arena_printf(a, "%s%s%lldn", text, comma, (long long)d.k))
+                   : arena_printf(a, "%s%s%lld", text, comma, (long long)ir_dim_at(d, n));
     }
     return arena_printf(a, s->rank == 1 ? "%s,)" : "%s)", text);
 }
@@ -33,10 +38,11 @@ static void note_chain(Interp *in, const Chain *c)
     if (from > 0) text = arena_printf(in->a, "%s\n      … %d layers", text, from);
     for (int i = from; i < c->n; i++) {
         const Step *s = &c->step[i];
-        text = arena_printf(in->a, "%s\n%5u %-*.*s   %s", text, fe_place(in->d, s->mod->at).line, width, WIDE,
-                            s->mod->text, fe_shape_text(in->a, &s->out, c->batch));
+        text = arena_printf(in->a, "%s\n%5u %-*.*s   %s", text, fe_place(in->d, s->mod->at).line,
+                            width, WIDE, s->mod->text, fe_shape_text(in->a, &s->out, c->batch));
     }
-    fe_note(in->d, (Span){ 0 }, "how the shape came about, batch %lld\n%s", (long long)c->batch, text);
+    fe_note(in->d, (Span){ 0 }, "how the shape came about, batch %lld\n%s", (long long)c->batch,
+            text);
 }
 
 typedef bool ShapeRule(Interp *in, const Mod *m, const Chain *c, Shape *s);
@@ -61,8 +67,8 @@ static bool shape_linear(Interp *in, const Mod *m, const Chain *c, Shape *s)
         fe_help(in->d, "nn.Flatten() in front of it makes %lld features of %s", (long long)takes,
                 fe_shape_text(in->a, s, c->batch));
     else
-        fe_help(in->d, "in_features is %lld here: nn.Linear(%lld, %lld%s)", (long long)gets, (long long)gets,
-                (long long)out, m->arg[2]->u.b ? "" : ", bias=False");
+        fe_help(in->d, "in_features is %lld here: nn.Linear(%lld, %lld%s)", (long long)gets,
+                (long long)gets, (long long)out, m->arg[2]->u.b ? "" : ", bias=False");
     return false;
 }
 
@@ -87,8 +93,8 @@ static bool shape_flatten(Interp *in, const Mod *m, const Chain *c, Shape *s)
     int from, to;
     fe_flatten_range(m, s, &from, &to);
     if (from < 0 || to < 0 || from > to) {
-        fe_report(in->d, m->at, DG(flatten_range), (long long)m->arg[0]->u.i, (long long)m->arg[1]->u.i,
-                  s->rank);
+        fe_report(in->d, m->at, DG(flatten_range), (long long)m->arg[0]->u.i,
+                  (long long)m->arg[1]->u.i, s->rank);
         note_chain(in, c);
         return false;
     }
@@ -140,7 +146,8 @@ static bool step(Interp *in, const Mod *m, const char *path, Chain *c)
     int64_t elems;
     if (!m->info) {
         for (int i = 0; i < m->n_child; i++) {
-            const char *child = arena_printf(in->a, "%s%s%.200s", path, *path ? "." : "", m->child_name[i]);
+            const char *child =
+                arena_printf(in->a, "%s%s%.200s", path, *path ? "." : "", m->child_name[i]);
             if (!step(in, m->child[i], child, c)) return false;
         }
         return true;
@@ -209,7 +216,9 @@ bool fe_input_shape(Interp *in, Roles *r)
         return r->has_input = true;
     }
     fe_report(in->d, r->model->at, DG(no_input_shape), r->model_name);
-    fe_help(in->d, "say the shape of one sample: input_shape = (1, 28, 28) in the file, or --input 1,28,28");
+    fe_help(
+        in->d,
+        "say the shape of one sample: input_shape = (1, 28, 28) in the file, or --input 1,28,28");
     return false;
 }
 
@@ -228,7 +237,8 @@ static void warn_pair(Interp *in, const Roles *r, const Chain *c)
     static const struct { const char *layer, *loss, *why, *help; } pairs[] = {
         { "Softmax", "CrossEntropyLoss", "it takes the softmax itself, so here it is taken twice",
           "remove the Softmax; prediction still gives scores whose largest is the class" },
-        { "LogSoftmax", "CrossEntropyLoss", "it takes the log-softmax itself, so here it is taken twice",
+        { "LogSoftmax", "CrossEntropyLoss",
+          "it takes the log-softmax itself, so here it is taken twice",
           "remove the LogSoftmax, or use nn.NLLLoss()" },
         { "Sigmoid", "BCEWithLogitsLoss", "it takes the sigmoid itself, so here it is taken twice",
           "remove the Sigmoid, or use nn.BCELoss()" },
@@ -248,7 +258,8 @@ static void warn_pair(Interp *in, const Roles *r, const Chain *c)
         fe_report(in->d, r->loss->at, DG(loss_without), loss, "log-probabilities", "a LogSoftmax");
         if (m) fe_note(in->d, m->at, "the last layer is this one");
         fe_help(in->d, "end the model with nn.LogSoftmax(dim=1), or use nn.CrossEntropyLoss()");
-    } else if (strcmp(loss, "BCELoss") == 0 && (!m || (!is_layer(m, "Sigmoid") && !is_layer(m, "Softmax")))) {
+    } else if (strcmp(loss, "BCELoss") == 0
+               && (!m || (!is_layer(m, "Sigmoid") && !is_layer(m, "Softmax")))) {
         fe_report(in->d, r->loss->at, DG(loss_without), loss, "probabilities", "a Sigmoid");
         if (m) fe_note(in->d, m->at, "the last layer is this one");
         fe_help(in->d, "end the model with nn.Sigmoid(), or use nn.BCEWithLogitsLoss()");
@@ -261,14 +272,16 @@ void fe_check_loss(Interp *in, const Roles *r, const Chain *c)
     if (!r->loss) return;
     const LossInfo *loss = &fe_loss[r->loss->row];
     if (loss->rows && out->rank != 2) {
-        fe_report(in->d, r->loss->at, DG(loss_rank), loss->name, fe_shape_text(in->a, out, c->batch));
+        fe_report(in->d, r->loss->at, DG(loss_rank), loss->name,
+                  fe_shape_text(in->a, out, c->batch));
         note_chain(in, c);
         fe_help(in->d, "end the model with nn.Flatten() and nn.Linear(…, classes)");
         return;
     }
     if (loss->rows && out->dim[1].k == 1) {
         fe_report(in->d, r->loss->at, DG(one_class), loss->name);
-        fe_help(in->d, "for two classes give the model 2 outputs, or use nn.BCEWithLogitsLoss() with one");
+        fe_help(in->d,
+                "for two classes give the model 2 outputs, or use nn.BCEWithLogitsLoss() with one");
     }
     warn_pair(in, r, c);
 }

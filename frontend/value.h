@@ -1,8 +1,9 @@
 /* frontend/value.h: what a model file evaluates to. Private to the room.
  *
- * Values are pointers into the interpreter's arena. Lists and modules are shared and may change, as in
- * Python. V_DATA is what only exists when PyTorch runs (tensors of a data set, results of a model): it may
- * be passed on and is refused where its content is needed. V_BAD has been reported already. */
+ * Values are pointers into the interpreter's arena. Lists and modules are shared and may change,
+ * as in Python. V_DATA is what only exists when PyTorch runs (tensors of a data set, results of a
+ * model): it may be passed on and is refused where its content is needed. V_BAD has been reported
+ * already. */
 #ifndef SEQC_FRONTEND_VALUE_H
 #define SEQC_FRONTEND_VALUE_H
 #include "frontend/ast.h"
@@ -172,7 +173,8 @@ void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Spa
 bool fe_bind_args(Interp *in, Call *c);                  /* by c->fn->signature */
 int fe_arg(const Call *c, const char *name);             /* its place; -1 */
 const char *fe_arg_name(Arena *a, const Call *c, int i); /* null beyond the last */
-const char *fe_signature(Arena *a, const Fn *fn);        /* "Linear(in_features, out_features, bias=True)" */
+const char *fe_signature(Arena *a,
+                         const Fn *fn); /* "Linear(in_features, out_features, bias=True)" */
 void fe_wrong_type(Interp *in, const Call *c, int i, const char *name, const char *wants);
 const char *fe_last_part(const char *path);
 
@@ -183,7 +185,8 @@ const char *fe_nearest(const Nearest *n);                /* null: nothing near e
 typedef enum { SPACE_NONE, SPACE_STRICT, SPACE_NEAR, SPACE_DATA } SpaceKind;
 SpaceKind fe_space(const char *path);
 const char *fe_predeclared(const char *name);            /* a path, or null */
-bool fe_known_elsewhere(const char *path, const char **instead);  /* PyTorch has it, this version not */
+bool fe_known_elsewhere(const char *path,
+                        const char **instead); /* PyTorch has it, this version not */
 const Fn *fe_fn(const char *path);
 void fe_consider_space(Nearest *n, const char *path);    /* all names in it */
 const char *fe_names_here(Arena *a, const char *path, bool losses);   /* "Linear, ReLU, …" */

@@ -1,8 +1,8 @@
 /* tests/errors/test_errors.c: every mistake of this folder and the exact text that it gives.
  *
  * NAME.py is a model file with a mistake, NAME.txt what the compiler says about it. A first line
- * "# options: --loss X -D a=1" is the command line. With ERRORS_WRITE=1 in the environment the texts are
- * written instead of compared: read every line of the difference before you keep it. */
+ * "# options: --loss X -D a=1" is the command line. With ERRORS_WRITE=1 in the environment the
+ * texts are written instead of compared: read every line of the difference before you keep it. */
 #include "frontend/frontend.h"
 #include <check.h>
 #include <glob.h>
@@ -77,7 +77,8 @@ START_TEST(exact_text)
         size_t len = 0;
         bool compiled;
         char *said = messages_of(g.gl_pathv[i], &compiled), expected_path[512];
-        snprintf(expected_path, sizeof expected_path, "%.*s.txt", (int)strlen(g.gl_pathv[i]) - 3, g.gl_pathv[i]);
+        snprintf(expected_path, sizeof expected_path, "%.*s.txt", (int)strlen(g.gl_pathv[i]) - 3,
+                 g.gl_pathv[i]);
         if (getenv("ERRORS_WRITE")) {
             FILE *f = fopen(expected_path, "wb");
             fputs(said, f);
@@ -85,7 +86,8 @@ START_TEST(exact_text)
         }
         char *expected = slurp(expected_path, &len);
         if (!expected || strcmp(expected, said) != 0 || *said == 0) {
-            fprintf(stderr, "%s: expected\n%s--- but is\n%s\n", g.gl_pathv[i], expected ? expected : "", said);
+            fprintf(stderr, "%s: expected\n%s--- but is\n%s\n", g.gl_pathv[i],
+                    expected ? expected : "", said);
             wrong++;
         }
         free(expected);
@@ -124,9 +126,11 @@ START_TEST(json)
     FILE *out = open_memstream(&said, &n);
     fe_diags_json(d, out);
     fclose(out);
-    ck_assert_str_eq(said, "[\n  {\"file\": \"a \\\"b\\\".py\", \"line\": 1, \"column\": 12, \"end_line\": 1, "
-        "\"end_column\": 16, \"severity\": \"error\", \"code\": \"E302\", \"message\": \"torch.nn has no `Relu`\", "
-        "\"notes\": [], \"help\": [\"did you mean `ReLU`?\"]}\n]\n");
+    ck_assert_str_eq(
+        said, "[\n  {\"file\": \"a \\\"b\\\".py\", \"line\": 1, \"column\": 12, \"end_line\": 1, "
+              "\"end_column\": 16, \"severity\": \"error\", \"code\": \"E302\", \"message\": "
+              "\"torch.nn has no `Relu`\", "
+              "\"notes\": [], \"help\": [\"did you mean `ReLU`?\"]}\n]\n");
     free(said);
     fe_diags_free(d);
 }

@@ -1,5 +1,5 @@
-/* tests/unit/test_frontend.c: what a model file becomes. Expected texts and numbers are written by hand
- * from PyTorch's documentation, not taken from the compiler. */
+/* tests/unit/test_frontend.c: what a model file becomes. Expected texts and numbers are written
+ * by hand from PyTorch's documentation, not taken from the compiler. */
 #include "frontend/frontend.h"
 #include <check.h>
 #include <math.h>
@@ -82,8 +82,8 @@ START_TEST(whole_model)
     ck_assert_double_eq(p->lr, 0.1);
     ck_assert_int_eq(p->n_layer, 4);
     ck_assert_int_eq(p->layer[1].params, 100480);
-    static const char *const graphs[] = { "train", "train_prob", "eval", "eval_prob", "infer", "loss",
-        "loss_prob", "grad" };
+    static const char *const graphs[] = { "train", "train_prob", "eval",      "eval_prob",
+                                          "infer", "loss",       "loss_prob", "grad" };
     for (size_t i = 0; i < sizeof graphs / sizeof *graphs; i++)
         ck_assert_ptr_nonnull(ir_graph_find(m, graphs[i]));
     ck_assert_ptr_null(ir_graph_find(m, "grad_eval"));
@@ -91,7 +91,8 @@ START_TEST(whole_model)
 }
 END_TEST
 
-static void check_draw(const Module *m, int i, DrawKind kind, const char *key, double a, double b, int64_t elems)
+static void check_draw(const Module *m, int i, DrawKind kind, const char *key, double a, double b,
+                       int64_t elems)
 {
     ck_assert_int_lt(i, m->prog.n_draw);
     const Draw *d = &m->prog.draw[i];
@@ -105,12 +106,14 @@ static void check_draw(const Module *m, int i, DrawKind kind, const char *key, d
 /* Modules draw when they are made, also those outside the model; nn.init draws later. */
 START_TEST(draws)
 {
-    Module *m = compile("a = nn.Linear(4, 9)\nspare = nn.Linear(3, 2)\ntorch.manual_seed(5)\n"
-        "x = torch.randn(2, 3)\ny = torch.randperm(10)\n"
-        "model = nn.Sequential(nn.Linear(16, 4, bias=False), a)\n"
-        "nn.init.kaiming_normal_(model[0].weight, mode='fan_out', nonlinearity='relu')\n"
-        "nn.init.normal_(spare.weight)\nnn.init.zeros_(spare.bias)\nnn.init.constant_(a.bias, 0.25)\n"
-        "nn.init.xavier_uniform_(a.weight)\nnn.init.kaiming_uniform_(a.weight)\n");
+    Module *m =
+        compile("a = nn.Linear(4, 9)\nspare = nn.Linear(3, 2)\ntorch.manual_seed(5)\n"
+                "x = torch.randn(2, 3)\ny = torch.randperm(10)\n"
+                "model = nn.Sequential(nn.Linear(16, 4, bias=False), a)\n"
+                "nn.init.kaiming_normal_(model[0].weight, mode='fan_out', nonlinearity='relu')\n"
+                "nn.init.normal_(spare.weight)\nnn.init.zeros_(spare.bias)\nnn.init.constant_(a."
+                "bias, 0.25)\n"
+                "nn.init.xavier_uniform_(a.weight)\nnn.init.kaiming_uniform_(a.weight)\n");
     int i = 0;
     float quarter = (float)(sqrt(3.0) * (sqrt(2.0 / 6) / 2));
     check_draw(m, i++, DRAW_UNIFORM, "1.weight", -quarter, quarter, 0);
@@ -165,8 +168,9 @@ END_TEST
 
 START_TEST(dropout)
 {
-    Module *m = compile("model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Dropout(0.5)), nn.Dropout(1.0),"
-                        " nn.Dropout(0))\ncriterion = nn.L1Loss()\n");
+    Module *m = compile(
+        "model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Dropout(0.5)), nn.Dropout(1.0),"
+        " nn.Dropout(0))\ncriterion = nn.L1Loss()\n");
     check_has(m, "train", "= random {stream=\"1.0#0\"} ");
     check_has(m, "train", "= map %2, %3 {f=\"b < 0.5 ? 0 : a*2\"} ");
     check_has(m, "train", "= map %4 {f=\"a*0\"} ");
@@ -181,7 +185,8 @@ END_TEST
 START_TEST(linear_of_many_axes)
 {
     opts.input = "5,7,4";
-    Module *m = compile("model = nn.Sequential(nn.Linear(4, 2), nn.Flatten(2, -1), nn.Linear(14, 3))\n");
+    Module *m =
+        compile("model = nn.Sequential(nn.Linear(4, 2), nn.Flatten(2, -1), nn.Linear(14, 3))\n");
     check_has(m, "infer", "= reshape %0 ");
     check_has(m, "infer", ": f32[35n,4] ");
     check_has(m, "infer", ": f32[n,5,7,2] ");
@@ -195,8 +200,14 @@ END_TEST
 
 START_TEST(losses)
 {
-    static const struct { const char *loss, *line; TargetKind target; int metrics; bool prob; } all[] = {
-        { "nn.CrossEntropyLoss(reduction='sum')", "= cross_entropy %2, %1 {total} ", TARGET_CLASS, 1, true },
+    static const struct {
+        const char *loss, *line;
+        TargetKind target;
+        int metrics;
+        bool prob;
+    } all[] = {
+        { "nn.CrossEntropyLoss(reduction='sum')", "= cross_entropy %2, %1 {total} ", TARGET_CLASS,
+          1, true },
         { "nn.NLLLoss()", "= nll %2, %1 ", TARGET_INDEX, 1, false },
         { "nn.MSELoss()", "= mean %3 {axes=[0,1]} ", TARGET_REAL, 2, false },
         { "nn.MSELoss(reduction='sum')", "= sum %3 {axes=[0,1]} ", TARGET_REAL, 2, false },
@@ -246,7 +257,8 @@ START_TEST(optimizers)
     ck_assert_int_eq(m->prog.group[0].n_param, 2);
     ck_assert_double_eq(setting(m, "momentum"), 0.9);
     ck_assert_double_eq(setting(m, "nesterov"), 1);
-    ck_assert_str_eq(m->prog.optimizer, "SGD(lr=0.5, momentum=0.9, weight_decay=0.0001, nesterov=True)");
+    ck_assert_str_eq(m->prog.optimizer,
+                     "SGD(lr=0.5, momentum=0.9, weight_decay=0.0001, nesterov=True)");
     ir_module_free(m);
     m = compile("model = nn.Linear(4, 3)\no = optim.Adam(list(model.parameters()))\n");
     ck_assert_double_eq(m->prog.lr, 1e-3);
@@ -259,7 +271,8 @@ START_TEST(program_fields)
 {
     static const char *const define[] = { "n_features=8", "n_classes=3" };
     opts.define = define, opts.n_define = 2, opts.real = DT_f64;
-    Module *m = compile("from torch.utils.data import DataLoader\nnum_epochs = 7\nseed = 3\nbatch_size = 5\n"
+    Module *m = compile(
+        "from torch.utils.data import DataLoader\nnum_epochs = 7\nseed = 3\nbatch_size = 5\n"
         "trainloader = DataLoader(torch.load('x'), batch_size=12, shuffle=True, drop_last=True)\n"
         "testloader = DataLoader(torch.load('y'), batch_size=50)\n"
         "model = nn.Sequential(nn.Flatten(), nn.Dropout(0.1), nn.Linear(n_features, n_classes))\n");
@@ -287,12 +300,14 @@ START_TEST(data_is_passed_on)
 {
     static const char *const define[] = { "n=6" };
     opts.define = define, opts.n_define = 1;
-    Module *m = compile("import pandas as pd\nimport numpy as np\nfrom torch.utils.data import TensorDataset\n"
+    Module *m = compile(
+        "import pandas as pd\nimport numpy as np\nfrom torch.utils.data import TensorDataset\n"
         "df = pd.read_csv('a.csv')\nX = df.iloc[:, 1:-1].to_numpy()\nn = X.shape[1]\n"
         "dataset = TensorDataset(torch.tensor(X).float(), torch.tensor(df['y'].values))\n"
         "sample, label = dataset[0]\nprint(f'{sample}', sample.mean() / np.pi)\n"
         "device = torch.device('cuda' if torch.cuda.is_available() else 'cpu')\n"
-        "model = nn.Sequential(nn.Linear(n, 2)).to(device)\npred = model(sample)\nw = model[0].weight - pred * 2\n");
+        "model = nn.Sequential(nn.Linear(n, 2)).to(device)\npred = model(sample)\nw = "
+        "model[0].weight - pred * 2\n");
     ck_assert_int_eq(m->prog.input.dim[0].k, 6);
     ir_module_free(m);
 }
@@ -300,11 +315,14 @@ END_TEST
 
 START_TEST(containers)
 {
-    Module *m = compile("from collections import OrderedDict\nblocks = [nn.Linear(4, 4), nn.ReLU()]\n"
-        "act = nn.Tanh()\nhead = nn.Sequential(OrderedDict([('fc', nn.Linear(4, 2)), ('act', act)]))\n"
+    Module *m = compile(
+        "from collections import OrderedDict\nblocks = [nn.Linear(4, 4), nn.ReLU()]\n"
+        "act = nn.Tanh()\nhead = nn.Sequential(OrderedDict([('fc', nn.Linear(4, 2)), ('act', "
+        "act)]))\n"
         "model = nn.Sequential(*blocks, act, head)\nmodel.append(nn.Linear(2, 1))\n"
         "model.add_module('last', act)\nassertion = len(model)\nnn.init.ones_(head.fc.bias)\n");
-    static const char *const keys[] = { "0.weight", "0.bias", "3.fc.weight", "3.fc.bias", "4.weight", "4.bias" };
+    static const char *const keys[] = { "0.weight",  "0.bias",   "3.fc.weight",
+                                        "3.fc.bias", "4.weight", "4.bias" };
     ck_assert_int_eq(m->n_state, 7);
     for (uint32_t i = 0; i < 6; i++) ck_assert_str_eq(m->state[i + 1].key, keys[i]);
     ck_assert_str_eq(m->prog.layer[m->prog.n_layer - 1].path, "last");

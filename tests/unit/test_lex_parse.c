@@ -1,7 +1,7 @@
 /* tests/unit/test_lex_parse.c: no bytes make the frontend crash, and what it refuses it explains.
  *
- * Every model file of the tree is cut at every byte and has bytes changed by a fixed generator; then come
- * the texts that are hostile on purpose. Meant to run under the sanitizers, too. */
+ * Every model file of the tree is cut at every byte and has bytes changed by a fixed generator;
+ * then come the texts that are hostile on purpose. Meant to run under the sanitizers, too. */
 #include "frontend/frontend.h"
 #include <check.h>
 #include <glob.h>
@@ -15,7 +15,7 @@ static bool compile(const char *text, size_t len)
     FeOpts o = { .real = DT_f32 };
     char *said = NULL;
     size_t n;
-    char *copy = malloc(len + 1);         /* exactly as long as said, so that reading beyond is found */
+    char *copy = malloc(len + 1); /* exactly as long as said, so that reading beyond is found */
     memcpy(copy, text, len);
     Module *m = fe_compile("hostile.py", copy, len, &o, d);
     free(copy);
@@ -136,8 +136,10 @@ END_TEST
 
 START_TEST(bytes)
 {
-    static const char nul[] = "model = nn.Linear(4, 2)\0\n", utf[] = "model = nn.Linear(4, 2)\xff\xfe\n";
-    static const char bom[] = "\xef\xbb\xbfmodel = nn.Linear(4, 2)\r\n", cr[] = "a = 1\rmodel = nn.Linear(4, a)\r";
+    static const char nul[] = "model = nn.Linear(4, 2)\0\n",
+                      utf[] = "model = nn.Linear(4, 2)\xff\xfe\n";
+    static const char bom[] = "\xef\xbb\xbfmodel = nn.Linear(4, 2)\r\n",
+                      cr[] = "a = 1\rmodel = nn.Linear(4, a)\r";
     ck_assert(!compile(nul, sizeof nul - 1));
     ck_assert(!compile(utf, sizeof utf - 1));
     ck_assert(compile(bom, sizeof bom - 1));
@@ -150,15 +152,41 @@ END_TEST
 /* What Python reads as this value. */
 START_TEST(values)
 {
-    static const char *const equal[] = { "0x1f == 31", "1_000 == 1000", "7 // -2 == -4", "-7 % 3 == 2",
-        "2 ** 10 == 1024", "2 ** -1 == 0.5", "'a' 'b' == \"ab\"", "'\\x41\\n' == '''A\n'''", "r'\\n' == '\\\\n'",
-        "[1, 2, 3][-1] == 3", "(1, 2, 3)[1:] == (2, 3)", "1 < 2 < 3", "not 1 > 2", "(4 if False else 5) == 5",
-        "math.sqrt(16) == 4.0", "len([1, 2]) == 2", "max(1, 3, 2) == 3", "sum([1, 2], 3) == 6", "round(2.5) == 2",
-        "int(3.9) == 3", "'x' in ['x', 'y']", "None is None", "{'a': 1}['a'] == 1", "1e3 == 1000", ".5 == 1 / 2",
-        "-2 ** 2 == -4", "[0] * 3 == [0, 0, 0]", "(1 or 2) == 1", "(0 and 2) == 0", "5 & 3 == 1", "1 << 4 == 16" };
+    static const char *const equal[] = { "0x1f == 31",
+                                         "1_000 == 1000",
+                                         "7 // -2 == -4",
+                                         "-7 % 3 == 2",
+                                         "2 ** 10 == 1024",
+                                         "2 ** -1 == 0.5",
+                                         "'a' 'b' == \"ab\"",
+                                         "'\\x41\\n' == '''A\n'''",
+                                         "r'\\n' == '\\\\n'",
+                                         "[1, 2, 3][-1] == 3",
+                                         "(1, 2, 3)[1:] == (2, 3)",
+                                         "1 < 2 < 3",
+                                         "not 1 > 2",
+                                         "(4 if False else 5) == 5",
+                                         "math.sqrt(16) == 4.0",
+                                         "len([1, 2]) == 2",
+                                         "max(1, 3, 2) == 3",
+                                         "sum([1, 2], 3) == 6",
+                                         "round(2.5) == 2",
+                                         "int(3.9) == 3",
+                                         "'x' in ['x', 'y']",
+                                         "None is None",
+                                         "{'a': 1}['a'] == 1",
+                                         "1e3 == 1000",
+                                         ".5 == 1 / 2",
+                                         "-2 ** 2 == -4",
+                                         "[0] * 3 == [0, 0, 0]",
+                                         "(1 or 2) == 1",
+                                         "(0 and 2) == 0",
+                                         "5 & 3 == 1",
+                                         "1 << 4 == 16" };
     for (size_t i = 0; i < sizeof equal / sizeof *equal; i++) {
         char text[300];
-        snprintf(text, sizeof text, "import math\nmodel = nn.Linear(4, 2 if (%s) else 'wrong')\n", equal[i]);
+        snprintf(text, sizeof text, "import math\nmodel = nn.Linear(4, 2 if (%s) else 'wrong')\n",
+                 equal[i]);
         ck_assert_msg(compile(text, strlen(text)), "%s", equal[i]);
     }
 }
@@ -167,9 +195,12 @@ END_TEST
 /* The block for PyTorch is skipped unread, however it is written. */
 START_TEST(main_guard)
 {
-    static const char *const guards[] = { "if __name__ == \"__main__\":\n    for x in y: pass\n    z = $ ?\n",
-        "if '__main__' == __name__ :\n\n    # note\n  \n    while True:\n        a = 1\n\n    b = [\n1]\n",
-        "if (__name__ == '__main__'):\n\tmain()\n", "if __name__ == '__main__': main()\n" };
+    static const char *const guards[] = {
+        "if __name__ == \"__main__\":\n    for x in y: pass\n    z = $ ?\n",
+        "if '__main__' == __name__ :\n\n    # note\n  \n    while True:\n        a = 1\n\n    b = "
+        "[\n1]\n",
+        "if (__name__ == '__main__'):\n\tmain()\n", "if __name__ == '__main__': main()\n"
+    };
     for (size_t i = 0; i < sizeof guards / sizeof *guards; i++) {
         char text[300];
         snprintf(text, sizeof text, "%smodel = nn.Linear(4, 2)\n", guards[i]);
