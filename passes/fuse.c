@@ -198,6 +198,15 @@ static bool join(Fuse *f, uint32_t a, uint32_t b)
 
 static OpKind kind_of(const Fuse *f, uint32_t v) { return ir_op[f->g->node[v].op].kind; }
 
+/* A map for one reduction alone is better computed there than stored for it. */
+static bool only_reduced(const Fuse *f, uint32_t v)
+{
+    uint32_t from = f->flow.at[v], to = f->flow.at[v + 1];
+    for (int r = 0; r < f->g->n_root; r++)
+        if (f->flow.base[f->g->root[r].val.i].i == v) return false;
+    return to - from == 1 && kind_of(f, f->flow.next[from]) == KIND_REDUCE;
+}
+
 /* Takes readers of members that are maps, nearest first, until none fits. */
 static void take_readers(Fuse *f, uint32_t group)
 {
@@ -208,7 +217,8 @@ static void take_readers(Fuse *f, uint32_t group)
             for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1] && !again; e++) {
                 uint32_t to = f->flow.next[e];
                 bool alone = f->of[to] != group && f->group[f->of[to]].n == 1;
-                again = alone && kind_of(f, to) == KIND_MAP && join(f, group, f->of[to]);
+                alone = alone && kind_of(f, to) == KIND_MAP && !only_reduced(f, to);
+                again = alone && join(f, group, f->of[to]);
             }
         }
     }

@@ -118,7 +118,7 @@ START_TEST(golden)
 {
     char path[PATH + 8], line[256], err[IR_ERR];
     const char *names[16];
-    snprintf(path, sizeof path, "%s.ir", cases[_i]);
+    snprintf(path, sizeof path, "%.1000s.ir", cases[_i]);
     char *text = read_all(path);
     Module *m = parse(text, path);
     PassCtx c = context("x86-64-v4");
@@ -129,7 +129,7 @@ START_TEST(golden)
     Module *out = pass_run_list(m, &c, names, n, err);
     if (!out) ck_abort_msg("%s: %s", path, err);
     Arena *a = arena_new();
-    snprintf(path, sizeof path, "%s.out", cases[_i]);
+    snprintf(path, sizeof path, "%.1000s.out", cases[_i]);
     compare_text(path, ir_print_string(out, a));
     arena_free(a);
     ir_module_free(out);
@@ -244,7 +244,7 @@ static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
 {
     for (int i = 0; i < n_cases; i++) {
         char path[PATH + 8];
-        snprintf(path, sizeof path, "%s.ir", cases[i]);
+        snprintf(path, sizeof path, "%.1000s.ir", cases[i]);
         char *text = read_all(path);
         if (!strstr(text, "# text only")) {
             Watch w = { parse(text, path), path, 0 };
@@ -272,7 +272,7 @@ START_TEST(deterministic)
 {
     for (int i = 0; i < n_cases; i++) {
         char path[PATH + 8];
-        snprintf(path, sizeof path, "%s.ir", cases[i]);
+        snprintf(path, sizeof path, "%.1000s.ir", cases[i]);
         char *text = read_all(path);
         PassCtx c = context("x86-64-v4");
         Module *m = parse(text, path), *p = pass_run(m, &c, NULL), *q = pass_run(m, &c, NULL);
