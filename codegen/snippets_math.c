@@ -138,7 +138,7 @@ const char *const snippet_math_text[SNIP_COUNT] = {
         "    q = q * t - 0.63321996f;\n"
         "    q = q * t - 1.1295784f;\n"
         "    q = q * t + 0.00018803506f;\n"
-        "    return a < 1.0f ? x + x * p : copysignf(1.0f - exp_f32(q), x) + (x - x);\n"
+        "    return a < 1.0f ? x + x * p : copysignf(1.0f - exp_f32(q), x);\n"
         "}\n",
     [SNIP_sigmoid_f64] =
         "/* 1 / (1 + exp(-x)), small values exact too. */\n"

@@ -2,53 +2,16 @@
  *
  * A case is a graph as text; kernels_run.c takes it through layout, fuse, schedule, plan and codegen,
  * compiles and runs it. Each case runs fused and with every node its own kernel, in float and double. */
+#include "cases.h"
 #include "kernels_run.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
 
-typedef struct Case {
-    const char *name;
-    int capacity, classes;
-    const char *states, *body;           /* types written with `real` */
-} Case;
-
-static const Case cases[] = {
-#define CASE(name, capacity, classes, states, body) { name, capacity, classes, states, body },
-#include "kernels_cases.def"
-#undef CASE
-};
-enum { N_CASES = sizeof cases / sizeof *cases };
-
-/* The case as a module, `real` replaced by the type. */
-static char *module_text(const Case *c, const char *real)
-{
-    size_t room = 4096 + 2 * (strlen(c->states) + strlen(c->body));
-    char *s = calloc(room, 1), *w = s;
-    char *raw = calloc(room, 1);
-    bool update = strstr(c->body, "update ") != NULL;
-    int at = snprintf(raw, room, "seqc.ir 1\nfile \"t.py\"\nbatch n <= %d\nreal %s\nstage tidy\n\n%s\nprogram \"t\"\n", c->capacity,
-                      real, c->states);
-    if (c->classes) at += snprintf(raw + at, room - (size_t)at, "target class %d\n", c->classes);
-    at += snprintf(raw + at, room - (size_t)at, "input [3]\noutput [3]\nscalar \"lr\" \"a\"\nscalar \"bias2_sqrt\" \"sqrt(1 - pow(0.999, b))\"\n"
-                   "scalar \"step_size\" \"a / (1 - pow(0.9, b))\"\n\ngraph %s\n%s", update ? "train" : "infer", c->body);
-    for (const char *r = raw; *r;) {
-        bool word = !strncmp(r, "real[", 5);
-        if (word) {
-            w += sprintf(w, "%s", real);
-            r += 4;
-        } else {
-            *w++ = *r++;
-        }
-    }
-    free(raw);
-    return s;
-}
-
 static void one(int i, const char *real, Variant v)
 {
     const Case *c = &cases[i];
-    char *text = module_text(c, real), name[128];
+    char *text = case_text(c, real), name[128];
     snprintf(name, sizeof name, "%s %s%s%s", c->name, real, v.no_fuse ? ", not fused" : "", v.blas ? ", blas" : "");
     const char *only = getenv("ONLY");
     if (!only || strstr(name, only)) check_text(name, text, v);

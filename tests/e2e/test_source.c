@@ -1,0 +1,123 @@
+/* tests/e2e/test_source.c: the text of generated programs.
+ *
+ * Every case of the catalogue: the same bytes twice, no warning from gcc and clang as C11 and as C++17
+ * at the optimization that users get, no line that is absurdly long. Hostile names (of states, files,
+ * layers, losses) neither end a comment or string nor become code. */
+#define _POSIX_C_SOURCE 200809L   /* open_memstream */
+#include "cases.h"
+#include "codegen/codegen.h"
+#include "passes/passes.h"
+#include <check.h>
+#include <unistd.h>
+
+static const char *scratch(void)
+{
+    const char *dir = getenv("SCRATCH");
+    return dir ? dir : "/tmp";
+}
+
+/* Parses, plans and writes `text`; the caller frees. */
+static char *source_of(const char *text, const char *stages)
+{
+    static const char *const all[] = { "layout", "fuse", "schedule", "plan" };
+    ParseErr parse;
+    char err[IR_ERR], *out = NULL;
+    size_t len = 0;
+    Module *m = ir_parse(text, strlen(text), &parse);
+    ck_assert_msg(m != NULL, "%s: %s", stages, parse.text);
+    PassCtx c = { .target = ir_target("x86-64-v4"), .blas = BLAS_NONE };
+    Module *p = pass_run_list(m, &c, all, 4, err);
+    ck_assert_msg(p != NULL, "%s: %s", stages, err);
+    FILE *f = open_memstream(&out, &len);
+    emit_program(p, &(EmitOpts){ c.target, "test", "model.py" }, f);
+    fclose(f);
+    ir_module_free(p);
+    ir_module_free(m);
+    return out;
+}
+
+static bool there(const char *program)
+{
+    char command[200];
+    snprintf(command, sizeof command, "command -v %s >/dev/null 2>&1", program);
+    return system(command) == 0;
+}
+
+static void compile_everywhere(const char *name, const char *source)
+{
+    static const char *const cc[][2] = { { "gcc", "-std=c11" }, { "clang", "-std=c11" }, { "g++", "-x c++ -std=c++17" },
+                                         { "clang++", "-x c++ -std=c++17" } };
+    char path[512], command[2000];
+    snprintf(path, sizeof path, "%s/source-%ld.c", scratch(), (long)getpid());
+    FILE *f = fopen(path, "w");
+    ck_assert(f != NULL && fputs(source, f) >= 0 && fclose(f) == 0);
+    for (int i = 0; i < 4; i++) {
+        if (!there(cc[i][0])) continue;
+        snprintf(command, sizeof command, "%s %s -O3 -march=x86-64-v4 -fno-math-errno -fno-trapping-math -ffp-contract=fast "
+                 "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. -c -o %s.o %s", cc[i][0], cc[i][1],
+                 path, path);
+        ck_assert_msg(system(command) == 0, "%s: %s has something to say about %s", name, cc[i][0], path);
+    }
+    char object[520];
+    snprintf(object, sizeof object, "%s.o", path);
+    unlink(object);
+    unlink(path);
+}
+
+START_TEST(test_cases)
+{
+    const Case *c = &cases[_i];
+    char *text = case_text(c, _i % 3 == 2 ? "f64" : "f32");
+    char *one = source_of(text, c->name), *two = source_of(text, c->name);
+    ck_assert_msg(!strcmp(one, two), "%s: another text the second time", c->name);
+    for (const char *line = one; *line; line += strcspn(line, "\n") + 1)
+        ck_assert_msg(strcspn(line, "\n") < 400, "%s: %.60s… is a long line", c->name, line);
+    compile_everywhere(c->name, one);
+    free(one);
+    free(two);
+    free(text);
+}
+END_TEST
+
+/* Names that try to get out of where they stand. */
+START_TEST(test_hostile)
+{
+    static const char *const text =
+        "seqc.ir 1\nfile \"\\\" int evil;\\n.py\"\nbatch n <= 4\nreal f32\nstage tidy\n\n"
+        "state \"\\\"; int evil; //\" : f32[3] param\nstate \"*/ int evil; /*\" : f32[3] param\n"
+        "state \"a\\nint evil;\" : f32[3] param\nstate \"?\?/\\\\\" : f32[3] param\nstate \"\\xff\\x01int\" : f32[3] param\n\n"
+        "program \"*/ evil\"\nloss \"*/ int evil; /*\"\noptimizer \"\\\\\\n#include <evil.h>\"\ninput [3]\noutput [3]\n"
+        "layer \"*/\" \"\\\" evil \\\\\" : f32[n,3] params 0\n\n"
+        "graph infer\n%0 = input \"x\" : f32[n,3]\n"
+        "%1 = map %0, \"\\\"; int evil; //\", \"*/ int evil; /*\", \"a\\nint evil;\", \"?\?/\\\\\", \"\\xff\\x01int\""
+        " {f=\"a + b + c + d + e + f\"} : f32[n,3] @ \"\\\" int evil;\\n.py\":1:1\nreturn output=%1\n";
+    char *s = source_of(text, "hostile");
+    compile_everywhere("hostile", s);
+    for (const char *p = s; *p; p++) ck_assert_msg(*p == '\n' || (*p >= 0x20 && *p < 0x7f), "byte %d", *p);
+    /* Without comments and strings no word of a user is left. */
+    bool comment = false, string = false;
+    for (char *p = s; *p; p++) {
+        if (!string && !comment && p[0] == '/' && p[1] == '*') comment = true;
+        if (comment && p[0] == '*' && p[1] == '/' ) comment = false;
+        if (!comment && *p == '"') string = !string;
+        if (string && *p == '\\') p++;
+        ck_assert_msg(comment || string || strncmp(p, "evil", 4), "a user's word is code: %.40s", p);
+    }
+    free(s);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("source");
+    TCase *t = tcase_create("text");
+    tcase_add_loop_test(t, test_cases, 0, N_CASES);
+    tcase_add_test(t, test_hostile);
+    tcase_set_timeout(t, 120);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
