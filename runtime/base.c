@@ -23,14 +23,11 @@ static void append(rt_err *e, size_t at, const char *format, va_list args)
         e->message[at] = 0;
     if (wanted < 0 || (size_t)wanted < room)
         return;
-    size_t end = sizeof e->message - 1;
-    while (end > at && ((unsigned char)e->message[end - 1] & 0xc0) == 0x80)
-        end--;
-    if (end > at && ((unsigned char)e->message[end - 1] & 0xc0) == 0xc0)
-        end--;
-    else
-        end = sizeof e->message - 1;
-    e->message[end] = 0;
+    size_t end = sizeof e->message - 1, last = end - 1;
+    while (last > at && ((unsigned char)e->message[last] & 0xc0) == 0x80)
+        last--;
+    if (!rt_utf8_length(e->message + last, end - last))
+        e->message[last] = 0;
 }
 
 bool rt_fail(rt_err *e, rt_code code, const char *format, ...)

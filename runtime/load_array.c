@@ -115,9 +115,10 @@ static bool take_inputs(rt_err *e, rt_set *s, const rt_needs *needs, rt_tensor *
         memmove(t->shape + 1, t->shape, (size_t)t->rank++ * sizeof *t->shape);
         t->shape[0] = 1;
     }
-    if (t->rank < 1 || !shapes_agree(t->shape + 1, t->rank - 1, m->input, m->input_rank))
-        return t->rank < 1 ? rt_fail(e, RT_E_DATA, "%s: is a single number", path)
-                           : wrong_shape(e, needs, t, path);
+    if (t->rank < 1)
+        return rt_fail(e, RT_E_DATA, "%s: is a single number", path);
+    if (!shapes_agree(t->shape + 1, t->rank - 1, m->input, m->input_rank))
+        return wrong_shape(e, needs, t, path);
     if (t->shape[0] < 1)
         return rt_fail(e, RT_E_DATA, "%s: holds no samples", path);
     s->n = s->rows = t->shape[0];

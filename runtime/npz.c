@@ -65,9 +65,10 @@ static bool check_member(rt_err *e, const char *label, const member *m)
     if (m->method != STORED && m->method != DEFLATED)
         return rt_fail(e, RT_E_DATA, "%s: is packed by method %d; NPZ uses 0 and 8", label,
                        m->method);
-    if (m->packed == UINT32_MAX || m->unpacked == UINT32_MAX || m->local == UINT32_MAX)
-        return rt_help((rt_fail(e, RT_E_DATA, "%s: is larger than 4 GiB", label), e),
-                       "store it as a file of its own: np.save(path, x)");
+    if (m->packed == UINT32_MAX || m->unpacked == UINT32_MAX || m->local == UINT32_MAX) {
+        rt_fail(e, RT_E_DATA, "%s: is larger than 4 GiB", label);
+        return rt_help(e, "store it as a file of its own: np.save(path, x)");
+    }
     if (m->method == STORED ? m->packed != m->unpacked
                             : !rt_inflate_possible(m->packed, m->unpacked))
         return damaged(e, label, "its packed size cannot hold its unpacked one");
