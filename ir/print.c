@@ -6,7 +6,7 @@
 #include "ir/priv.h"
 #include <string.h>
 
-enum { MAX_LEFT = 72, MAX_KERNEL = 120, MAX_MIDDLE = 40, MAX_LINE = 100 };
+enum { MAX_LEFT = 84, MAX_KERNEL = 120, MAX_MIDDLE = 40, MAX_LINE = 100 };
 
 /* One row of a section: left [: middle] [@ place]. */
 typedef struct Row { Str left, middle; Loc loc; } Row;

@@ -4,7 +4,7 @@
 #include "ir/svg.h"
 #include <string.h>
 
-enum { MAX_TEXT = 58, MARGIN = 28, TITLE = 62 };
+enum { MAX_TEXT = 76, MARGIN = 28, TITLE = 62 };
 #define BIG 7.3                      /* widths of letters of 12, 10 and 9 px, in px */
 #define SMALL 6.1
 #define TINY 5.5
@@ -226,14 +226,15 @@ static void draw_box(Str *t, const Picture *p, const Box *b, double dx, double d
         draw_row(t, p, b, i, dx, dy);
 }
 
-/* Down from the lower edge to the upper edge of the next layer; through a bend straight. */
+/* Down to the floor of the layer, past taller neighbours, then to the upper edge of the next one;
+ * through a bend straight. */
 static void draw_link(Str *t, const Picture *p, const Link *l, double dx, double dy)
 {
     const Box *from = &p->box[l->from], *to = &p->box[l->to];
-    double x1 = dx + from->x, y1 = dy + from->y + from->height, x2 = dx + to->x, y2 = dy + to->y;
+    double x1 = dx + from->x, y1 = dy + from->floor, x2 = dx + to->x, y2 = dy + to->y;
     double middle = (y1 + y2) / 2;
-    ir_str_fmt(t, "<path class=\"e\" d=\"M%.1f,%.1f C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x1, y1, x1,
-               middle, x2, middle, x2, y2);
+    ir_str_fmt(t, "<path class=\"e\" d=\"M%.1f,%.1f V%.1f C%.1f,%.1f %.1f,%.1f %.1f,%.1f", x1,
+               dy + from->y + from->height, y1, x1, middle, x2, middle, x2, y2);
     if (to->bend)
         ir_str_fmt(t, " V%.1f\"/>\n", y2 + to->height);
     else
@@ -246,7 +247,7 @@ static void draw_shape(Str *t, const Picture *p, const Link *l, double dx, doubl
     const Box *from = &p->box[l->from], *to = &p->box[l->to];
     char shape[IR_TYPE_TEXT], text[IR_TYPE_TEXT + 16];
     double x = dx + to->x + (from->x - to->x) * 0.4;
-    double y = dy + (from->y + from->height) * 0.45 + to->y * 0.55;
+    double y = dy + from->floor * 0.45 + to->y * 0.55;
     snprintf(text, sizeof text, "%%%d %s", p->number[l->src],
              ir_shape_text(&p->g->node[l->src].type.shape, shape));
     double width = TINY * (double)strlen(text) + 4;

@@ -11,6 +11,7 @@ typedef struct Box {
     int first, n;                    /* its rows in Picture.row */
     int layer;
     double width, height, x, y;      /* x: middle; y: top */
+    double floor;                    /* lower edge of its layer */
     bool bend;
 } Box;
 

@@ -211,9 +211,11 @@ static void find_places(Picture *p)
             low = b->x - b->width / 2 < low ? b->x - b->width / 2 : low;
             high = b->x + b->width / 2 > high ? b->x + b->width / 2 : high;
         }
-        for (int i = l.start[layer]; i < l.start[layer + 1]; i++)
-            if (p->box[l.seat[i].box].bend)
-                p->box[l.seat[i].box].height = tall;
+        for (int i = l.start[layer]; i < l.start[layer + 1]; i++) {
+            Box *b = &p->box[l.seat[i].box];
+            b->height = b->bend ? tall : b->height;
+            b->floor = y + tall;
+        }
         y += tall + SVG_LAYER_GAP;
     }
     for (int i = 0; i < p->n_box; i++)

@@ -3,7 +3,7 @@
 #include "ir/priv.h"
 #include <string.h>
 
-enum { MAX_COLS = 8, MAX_CELL = 56 };
+enum { MAX_COLS = 8, MAX_CELL = 80 };
 
 typedef struct Table {
     Arena *arena;

@@ -101,7 +101,7 @@ const char *ir_count_text(double x, const char *unit, char buf[32])
     for (; x >= 999.5 && k < 5; k++)
         x /= 1000;
     if (!k)
-        snprintf(buf, 32, "%.0f %s", x, unit);
+        snprintf(buf, 32, "%.0f%s%s", x, *unit ? " " : "", unit);
     else
         snprintf(buf, 32, "%.*f %c%s", x < 99.95 ? 1 : 0, x, prefix[k], unit);
     return buf;
