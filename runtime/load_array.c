@@ -275,8 +275,8 @@ static bool refuse_directory(rt_err *e, const char *path)
     closedir(d);
     rt_fail(e, RT_E_DATA, "%s: has no IDX files%s", path,
             cifar ? "; it looks like CIFAR, whose binary files this program does not read"
-            : images || folders ? "; it looks like a folder of images, which this program does not "
-                                  "read" : "");
+            : images ? "; it looks like a folder of images, which this program does not read"
+            : folders ? "; it has folders in it, but folders of images are not read" : "");
     return rt_help(e, "a directory holds train-images-idx3-ubyte and train-labels-idx1-ubyte (and "
                       "t10k-…), each also .gz; other images can be stored as arrays: "
                       "--data x.npy --labels y.npy");

@@ -348,6 +348,10 @@ START_TEST(directory)
     folder_empty();
     file_with_text("cat.JPG", "");
     refused(&m, &o, RT_E_DATA, "it looks like a folder of images");
+    folder_empty();
+    ck_assert_int_eq(mkdir(in_folder("cats"), 0700), 0);
+    refused(&m, &o, RT_E_DATA, "folders of images are not read");
+    rmdir(in_folder("cats"));
 }
 END_TEST
 
