@@ -283,6 +283,17 @@ END_TEST
 
 /* ---- hostile text ---- */
 
+static void draw_views(const Module *m)
+{
+    FILE *f = fopen("/dev/null", "w");
+    ck_assert_ptr_nonnull(f);
+    ir_print_dot(m, f, NULL);
+    ir_print_svg(m, f, NULL);
+    ir_print_json(m, f, NULL);
+    ir_print_table(m, f, NULL);
+    fclose(f);
+}
+
 /* Whatever comes out of a mutated text must print and read back; exact copies end at the last byte, so
  * that ASan sees one read too many. */
 static void survives(const char *text, size_t len)
@@ -298,6 +309,7 @@ static void survives(const char *text, size_t len)
     }
     Arena *a = arena_new();
     const char *first = ir_print_string(m, a);
+    draw_views(m);
     Module *again = ir_parse(first, strlen(first), &err);
     ck_assert_msg(again != NULL, "%s", err.text);
     ck_assert_str_eq(first, ir_print_string(again, a));
