@@ -108,6 +108,10 @@ Value *fe_eval_call(Interp *in, const Expr *x)
     in->lenient -= lenient;
     in->quiet -= f->kind == V_BAD;
     if (f->kind == V_BAD || !good) return fe_bad(in, x->at);
+    if (f->kind == V_DATA && x->of->kind == X_ATTR && strcmp(x->of->text, "backward") == 0) {
+        fe_report(in->d, x->at, DG(no_effect), "backward()");
+        fe_help(in->d, "the generated program takes the training steps: PROGRAM train --data …");
+    }
     switch (f->kind) {
     case V_DATA: return fe_data(in, f->u.s, x->at);
     case V_MODULE: return fe_data(in, "the result of a model", x->at);

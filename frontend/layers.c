@@ -217,12 +217,14 @@ static bool append_value(Interp *in, Mod *m, const Value *v, const char *name, S
 {
     if (v->kind == V_MODULE) return fe_append_child(in, m, v->u.mod, name, at);
     if (v->kind == V_BAD) return false;
-    fe_report(in->d, at, DG(not_a_layer), fe_repr(in->a, v),
+    fe_report(in->d, at, DG(not_a_layer), v->kind == V_DATA ? v->u.s : fe_repr(in->a, v),
               v->kind == V_FN && v->u.fn->body == fe_make_layer ? "a class" : fe_kind_name(v));
     if (v->kind == V_FN && v->u.fn->body == fe_make_layer)
         fe_help(in->d, "a layer is made by calling its class: nn.%s",
                 needs_arguments(v->u.fn) ? fe_signature(in->a, v->u.fn)
                 : arena_printf(in->a, "%s()", fe_last_part(v->u.fn->path)));
+    else if (v->kind == V_DATA && strstr(v->u.s, "functional"))
+        fe_help(in->d, "torch.nn has a layer for such a function: nn.ReLU() for F.relu");
     else if (v->kind == V_LIST || v->kind == V_TUPLE)
         fe_help(in->d, "a star spreads a list: nn.Sequential(*layers)");
     return false;

@@ -244,6 +244,10 @@ bool fe_roles(Interp *in, Roles *r)
     Binding *loader = choose(in, &loader_role);
     if (loader) r->loader = loader->v->u.loader;
     int64_t batch = variable(in, "batch_size", 1, 1 << 24, 0);
+    if (in->o->batch < 0 || in->o->batch > 1 << 24) {
+        fe_report(in->d, (Span){ 0 }, DG(bad_batch), (long long)in->o->batch);
+        good = false;
+    }
     r->batch = in->o->batch ? in->o->batch : r->loader && r->loader->batch ? r->loader->batch
              : batch ? batch : 32;
     r->epochs = variable(in, "num_epochs", 0, 1 << 30, -1);
