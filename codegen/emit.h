@@ -63,7 +63,7 @@ typedef struct Kern {
     bool *member;                     /* [n_node] */
     const char **name;                /* [n_node]: C name of a value where we are; null: not yet */
     ExPool *pool;
-    int n_local;
+    struct { const char *word; int n; } local[64]; int n_local;    /* names in use */
     DType real;                       /* of literals and functions: the module's, or double */
     Nest row_nest;                    /* of per-row values in a row kernel; rank 0: none */
     const char *(*row_value)(void *ctx, const Node *x, const Nest *nest);    /* elements of ROW members */
@@ -99,6 +99,8 @@ const char *literal(Kern *k, double x);
 const char *text(Emit *e, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 const char *fn_name(Emit *e, DType d, ExOp op);          /* and reaches its snippet */
 void reach(Emit *e, Snippet s);
+/* A new local name: a word gets a number from its second use on, a letter from its first. */
+const char *local_name(Kern *k, const char *word);
 /* The parameter that holds v outside, made on first use. */
 const char *slot_read(Kern *k, Val v);
 const char *slot_write(Kern *k, Place p, const Type *t);

@@ -110,12 +110,22 @@ static void close_reduced(Out *o, const Groups *g)
         if (g->group[i].reduced) out_close(o, "");
 }
 
+/* The task's range of results. */
+static void write_range(Kern *k, Extent results)
+{
+    long long tile = (long long)k->tasks.tile_cols;
+    reach(k->e, SNIP_smaller);
+    out_line(k->out, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
+             extent_text(k->e, results));
+}
+
 /* The innermost group is reduced: one result after the other. */
 static void emit_rows(Kern *k, Val operand, const Groups *g, Extent results)
 {
     Emit *e = k->e;
     Out *o = k->out;
     const char *at[IR_MAX_RANK] = { 0 };
+    write_range(k, results);
     kept_index(e, g, "i", at);
     out_open(o, "for (int64_t i = begin; i < end; i++)");
     out_line(o, "double total = 0;");
@@ -134,44 +144,58 @@ static void emit_rows(Kern *k, Val operand, const Groups *g, Extent results)
     out_close(o, "");
 }
 
-/* The innermost group stays: a block of neighbouring results together. */
-static void emit_columns(Kern *k, Val operand, const Groups *g, Extent results)
+/* The sums of one block of `width` neighbouring results, the first of them at `first`. */
+static void write_block(Kern *k, Val operand, const Groups *g, Extent results, const char *first,
+                        const char *width, int64_t block)
 {
     Emit *e = k->e;
     Out *o = k->out;
     Extent inner = g->group[g->n - 1].size;
-    const char *cols = extent_text(e, inner), *at[IR_MAX_RANK] = { 0 };
-    bool one_row = extent_eq(inner, results);
-    kept_index(e, g, "(first + j)", at);
-    enum { BLOCK = 256 };
-    int64_t block = k->tasks.tile_cols < BLOCK ? k->tasks.tile_cols : BLOCK;
-    out_open(o, "for (int64_t first = begin, width; first < end; first += width)");
-    const char *stop = one_row ? "end" : text(e, "smaller(end, (first / (%s) + 1) * (%s))", cols, cols);
-    out_line(o, "width = smaller(%lld, %s - first);", (long long)block, stop);
+    const char *at[IR_MAX_RANK] = { 0 }, *j = strcmp(first, "0") ? text(e, "(%s + j)", first) : "j";
     out_line(o, "double total[%lld] = { 0 };", (long long)block);
     const char **before = names_save(k);
     open_reduced(e, o, g);
-    if (!one_row) {                          /* the row of results is the same for the whole block */
-        const char *row[IR_MAX_RANK] = { 0 };
-        kept_index(e, g, "first", row);
-        for (int i = 0; i + 1 < g->n; i++) at[i] = row[i];
-        at[g->n - 1] = text(e, "(first %% (%s) + j)", cols);
+    if (extent_eq(inner, results)) {
+        kept_index(e, g, j, at);
+    } else {                                 /* the row of results is the same for the whole block */
+        kept_index(e, g, first, at);
+        at[g->n - 1] = text(e, "(%s %% (%s) + j)", first, extent_text(e, inner));
     }
     Nest nest = operand_nest(e, g, at);
-    out_open(o, "for (int64_t j = 0; j < width; j++)");
+    out_open(o, "for (int64_t j = 0; j < %s; j++)", width);
     out_line(o, "total[j] += %s;", value_emit(k, o, operand, &nest));
     members_emit(k, o, &nest);
     out_close(o, "");
     close_reduced(o, g);
     names_restore(k, before);
-    out_open(o, "for (int64_t j = 0; j < width; j++)");
+    out_open(o, "for (int64_t j = 0; j < %s; j++)", width);
     const DType d = ir_type(k->g, k->root)->dtype;
-    out_line(o, "const int64_t i = first + j;");
     out_line(o, "const %s sum = %s;", e->l->type[d], result_text(k, "total[j]"));
     k->name[k->root.i] = "sum";
-    Nest result = { 1, { { results, "i" } } };
+    Nest result = { 1, { { results, j } } };
     members_emit(k, o, &result);
     out_close(o, "");
+}
+
+/* The innermost group stays: a block of neighbouring results together. */
+static void emit_columns(Kern *k, Val operand, const Groups *g, Extent results)
+{
+    Emit *e = k->e;
+    Out *o = k->out;
+    enum { BLOCK = 256 };
+    Extent inner = g->group[g->n - 1].size;
+    bool one_row = extent_eq(inner, results);
+    if (one_row && !results.n && results.k <= BLOCK && k->tasks.across == 1) {
+        write_block(k, operand, g, results, "0", extent_text(e, results), results.k);
+        return;
+    }
+    int64_t block = k->tasks.tile_cols < BLOCK ? k->tasks.tile_cols : BLOCK;
+    write_range(k, results);
+    out_open(o, "for (int64_t first = begin, width; first < end; first += width)");
+    const char *cols = extent_text(e, inner);
+    const char *stop = one_row ? "end" : text(e, "smaller(end, (first / (%s) + 1) * (%s))", cols, cols);
+    out_line(o, "width = smaller(%lld, %s - first);", (long long)block, stop);
+    write_block(k, operand, g, results, "first", "width", block);
     out_close(o, "");
 }
 
@@ -188,9 +212,6 @@ void emit_reduce(Kern *k)
     Extent results = extent_of(&x->type.shape, 0, x->type.shape.rank);
     long long tile = (long long)k->tasks.tile_cols;
     k->note = text(e, "A task is %lld results, summed in double.", tile);
-    reach(e, SNIP_smaller);
-    out_line(k->out, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
-             extent_text(e, results));
     if (g.n && !g.group[g.n - 1].reduced) emit_columns(k, operand, &g, results);
     else emit_rows(k, operand, &g, results);
 }

@@ -15,12 +15,13 @@ typedef struct Row {
     Nest element, row;
     Extent cols;
     const char **max, **sum;          /* [n_node]: names of a row's largest and sum of exponentials */
-    const char **wanted, **weights;   /* [n_node]: of a target: its index; the sum of its probabilities */
+    /* [n_node], of a target: its index, the weight of the other classes; the sum of probabilities */
+    const char **wanted, **other, **weights;
     const char *scale;                /* 1 / rows; null: not yet */
     int slot;
 } Row;
 
-static const char *local(Row *r, const char *what) { return text(r->e, "%s%d", what, r->k->n_local++); }
+static const char *local(Row *r, const char *what) { return local_name(r->k, what); }
 
 static bool per_element(const Row *r, Val v)
 {
@@ -88,9 +89,20 @@ static const char *wanted(Row *r, Val target)
     if (r->wanted[base.i]) return r->wanted[base.i];
     const char *name = local(r, "wanted"), *array = slot_read(r->k, target);
     const char *cols = extent_text(r->e, r->cols);
-    out_line(r->o, "const int64_t %s = %s[row] >= 0 && %s[row] < %s ? (int64_t)%s[row] : -1;", name,
-             array, array, cols, array);
+    out_line(r->o, "const int64_t %s = %s[row] >= 0 && %s[row] < %s ? %s[row] : -1;", name, array, array,
+             cols, array);
     return r->wanted[base.i] = name;
+}
+
+/* What classes weigh that an index does not name: 0, or NaN where it names none. */
+static void other(Row *r, Val target)
+{
+    Val base = ir_view_base(r->k->g, target);
+    const char *t = wanted(r, target);
+    if (r->other[base.i]) return;
+    r->other[base.i] = local(r, "other");
+    out_line(r->o, "const %s %s = %s < 0 ? %s : %s;", real_type(r->k), r->other[base.i], t, r->e->l->nan,
+             literal(r->k, 0));
 }
 
 /* The sum of a row's target probabilities. */
@@ -171,7 +183,7 @@ static void prepare(Row *r, const Node *x)
         exponentials(r, x->in[0]);
         /* fall through */
     case OP_nll_grad:
-        if (is_index(r, x->in[1])) wanted(r, x->in[1]);
+        if (is_index(r, x->in[1])) other(r, x->in[1]);
         else if (x->op == OP_cross_entropy_grad) weights(r, x->in[1]);
         break;
     default: break;
@@ -183,8 +195,8 @@ static const char *weight_at(Row *r, const Node *x, const Nest *nest)
 {
     if (!is_index(r, x->in[1])) return value_emit(r->k, r->o, x->in[1], nest);
     const char *t = r->wanted[ir_view_base(r->k->g, x->in[1]).i];
-    return text(r->e, "(%s < 0 ? %s : %s == %s ? %s : %s)", t, r->e->l->nan, nest->dim[1].var, t,
-                literal(r->k, 1), literal(r->k, 0));
+    return text(r->e, "(%s == %s ? %s : %s)", nest->dim[1].var, t, literal(r->k, 1),
+                r->other[ir_view_base(r->k->g, x->in[1]).i]);
 }
 
 /* The value of a ROW op's element, as an expression. */
@@ -292,6 +304,7 @@ void emit_row(Kern *k)
     r.max = arena_alloc(e->a, n, sizeof *r.max);
     r.sum = arena_alloc(e->a, n, sizeof *r.sum);
     r.wanted = arena_alloc(e->a, n, sizeof *r.wanted);
+    r.other = arena_alloc(e->a, n, sizeof *r.other);
     r.weights = arena_alloc(e->a, n, sizeof *r.weights);
     nests(&r);
     k->row_nest = r.row;
@@ -304,8 +317,11 @@ void emit_row(Kern *k)
     reach(e, SNIP_smaller);
     out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile, rows);
     if (needs_scale(&r))
-        out_line(o, "const %s scale = %s / (%s)(%s);", real_type(k), literal(k, 1), real_type(k), rows);
-    for (int i = 0; i < slots; i++) out_line(o, "double total%d = 0;", i);
+        out_line(o, text_simple(rows) ? "const %s scale = %s / (%s)%s;" : "const %s scale = %s / (%s)(%s);",
+                 real_type(k), literal(k, 1), real_type(k), rows);
+    const char *zeros = "";
+    for (int i = 0; i < slots; i++) zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
+    if (slots) out_line(o, "%s;", zeros);
     out_open(o, "for (int64_t row = begin; row < end; row++)");
     for (int i = 0; i < k->k->n_member; i++) emit_member(&r, k->k->member[i]);
     /* stores: numbers of rows, then elements */
@@ -321,5 +337,6 @@ void emit_row(Kern *k)
         close_loop(&r, before);
     }
     out_close(o, "");
-    for (int i = 0; i < slots; i++) out_line(o, "%s[task * %d + %d] = total%d;", slot_parts(k), slots, i, i);
+    for (int i = 0; i < slots; i++)
+        out_line(o, slots == 1 ? "%s[task] = total0;" : "%s[task * %d + %d] = total%d;", slot_parts(k), slots, i, i);
 }

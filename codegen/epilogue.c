@@ -21,7 +21,7 @@ static const char *const_emit(Kern *k, Out *o, Val v, const Shape *consumer, con
     const Attr *values = ir_attr(ir_node(k->g, v), AT_values);
     if (values->count == 1) return literal(k, values->u.reals[0]);
     const Type *t = ir_type(k->g, v);
-    const char *name = text(e, "constant%d", k->n_local++);
+    const char *name = local_name(k, "constant");
     out_open(o, "static const %s %s[] =", e->l->type[t->dtype], name);
     for (int i = 0; i < values->count;) {
         const char *line = "";
@@ -83,7 +83,7 @@ static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consu
         /* fall through */
     default: s = load(k, &t, slot_read(k, operand), index_text(k->e, &t, consumer, nest));
     }
-    const char *name = text(k->e, "a%d", k->n_local++);
+    const char *name = local_name(k, "a");
     out_line(o, "const %s %s = %s;", real_type(k), name, s);
     /* A broadcast operand is another element for a reader of another shape: do not remember it. */
     if (ir_elems_at(&t.shape, 2) == ir_elems_at(consumer, 2)) k->name[base.i] = name;
@@ -115,7 +115,7 @@ const char *value_emit(Kern *k, Out *o, Val v, const Nest *nest)
     OpKind kind = ir_op[x->op].kind;
     nest = nest_for(k, &x->type.shape, nest);
     if (value_in(k, base) && kind == KIND_ROW) {
-        const char *s = k->row_value(k->row_ctx, x, nest), *name = text(k->e, "v%d", k->n_local++);
+        const char *s = k->row_value(k->row_ctx, x, nest), *name = local_name(k, "v");
         out_line(o, "const %s %s = %s;", k->e->l->type[x->type.dtype], name, s);
         return k->name[base.i] = name;
     }
@@ -126,7 +126,7 @@ const char *value_emit(Kern *k, Out *o, Val v, const Nest *nest)
     const char *args[EX_MAX_ARGS];
     for (int i = 0; i < x->n_in; i++) args[i] = operand_emit(k, o, x->in[i], &x->type.shape, nest);
     const char *s = expr_emit(k, o, ir_scalar_expr(k->pool, x), args, x->type.dtype);
-    const char *name = text(k->e, "v%d", k->n_local++);
+    const char *name = local_name(k, "v");
     out_line(o, "const %s %s = %s;", k->e->l->type[x->type.dtype], name, s);
     return k->name[base.i] = name;
 }

@@ -97,7 +97,7 @@ static Piece emit(Walk *w, Ex e)
         if (!call || w->uses[e.i] < 2) return p;
     }
     const char *type = x->type == EXT_REAL ? real_type(w->k) : x->type == EXT_INT ? "int64_t" : "bool";
-    const char *name = text(w->k->e, "s%d", w->k->n_local++);
+    const char *name = local_name(w->k, "s");
     out_line(w->o, "const %s %s = %s;", type, name, p.s);
     w->name[e.i] = name;
     return (Piece){ name, LV_ATOM };

@@ -33,7 +33,9 @@ void finish_emit(Kern *k)
     int slots = ir_kernel_slots(k->g, k->k), s = 0;
     const char *parts = slot_parts(k);
     out_open(o, "%s", "");
-    for (int i = 0; i < slots; i++) out_line(o, "double total%d = 0;", i);
+    const char *zeros = "";
+    for (int i = 0; i < slots; i++) zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
+    out_line(o, "%s;", zeros);
     out_open(o, "for (int64_t task = 0; task < %s; task++)", task_count(k));
     for (int i = 0; i < slots; i++) {
         const char *at = slots == 1 ? "task" : text(e, "task * %d + %d", slots, i);
@@ -45,8 +47,10 @@ void finish_emit(Kern *k)
         if (!ir_is_slot(k->g, k->k, v)) continue;
         const Node *x = ir_node(k->g, v);
         const char *by = divisor(k, x), *type = e->l->type[x->type.dtype];
-        const char *name = text(e, "v%d", k->n_local++), *sum = text(e, "total%d", s++);
-        if (by) out_line(o, "const %s %s = (%s)(%s / (double)(%s));", type, name, type, sum, by);
+        const char *name = local_name(k, "v"), *sum = text(e, "total%d", s++);
+        const char *form = by && !text_simple(by) ? "const %s %s = (%s)(%s / (double)(%s));"
+                                                  : "const %s %s = (%s)(%s / (double)%s);";
+        if (by) out_line(o, form, type, name, type, sum, by);
         else out_line(o, "const %s %s = (%s)%s;", type, name, type, sum);
         k->name[v.i] = name;
     }

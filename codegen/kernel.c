@@ -29,6 +29,17 @@ const char *fn_name(Emit *e, DType d, ExOp op)
     return f->name;
 }
 
+const char *local_name(Kern *k, const char *word)
+{
+    int i = 0;
+    while (i < k->n_local && strcmp(k->local[i].word, word)) i++;
+    if (i == (int)(sizeof k->local / sizeof *k->local)) ir_die(k->e->m, "codegen: too many kinds of local names");
+    if (i == k->n_local) k->local[k->n_local++].word = word;
+    int n = k->local[i].n++;
+    if (!word[1]) return text(k->e, "%s%d", word, n);
+    return n ? text(k->e, "%s%d", word, n + 1) : word;
+}
+
 const char **names_save(Kern *k)
 {
     const char **copy = arena_alloc(k->e->a, k->g->n_node, sizeof *copy);
