@@ -65,8 +65,7 @@ Val ir_copy_node(Graph *to, const Graph *from, Val v, const Val *map)
             ir_die(from->module, "graph %s: operand %d of %%%d (%s) is not copied yet", from->name,
                    i + 1, ir_printed_number(from, v), ir_op[x->op].name);
     }
-    /* A product's layout is a choice that the type holds; other derived types follow the operands.
-     */
+    /* A product's layout is a choice that the type holds; other derived types follow operands. */
     bool keep_type = ir_type_is_given(x->op) || ir_op[x->op].kind == KIND_PROD;
     return keep_type ? ir_add_typed(to, x->op, x->loc, x->type, in, x->n_in, x->attr, x->n_attr)
                      : ir_add(to, x->op, x->loc, in, x->n_in, x->attr, x->n_attr);

@@ -213,6 +213,26 @@ static void unknown_line(Parser *p, Word w, Section in)
         ir_lex_expected(&p->l, want[in]);
 }
 
+/* `buffers states BYTES`, or the plan of the graph above, which may be named "states" too. */
+static Section parse_buffers(Parser *p, Section in, Word w)
+{
+    Lex *l = &p->l;
+    if (ir_lex_accept_word(l, "states") && ir_lex_peek(l) != 'a') {
+        leave(p, in);
+        p->m->state_bytes = ir_lex_int(l, 0, INT64_MAX, "the bytes of all states");
+        return IN_STATE_BUFFERS;
+    }
+    l->at = w.at + w.n;
+    if (in != IN_KERNELS) {
+        out_of_place(p, w, "buffers follow the kernels of their graph");
+        return in;
+    }
+    leave(p, in);
+    parse_section_name(p, "buffers");
+    ir_parse_buffers_head(p);
+    return IN_BUFFERS;
+}
+
 /* One line; the section that it belongs to. */
 static Section parse_line(Parser *p, Section in)
 {
@@ -254,20 +274,7 @@ static Section parse_line(Parser *p, Section in)
         parse_section_name(p, "kernels");
         return IN_KERNELS;
     } else if (ir_lex_is(w, "buffers") && in < IN_STATE_BUFFERS) {
-        if (ir_lex_accept_word(l, "states") && ir_lex_peek(l) != 'a') {
-            leave(p, in);
-            p->m->state_bytes = ir_lex_int(l, 0, INT64_MAX, "the bytes of all states");
-            return IN_STATE_BUFFERS;
-        }
-        l->at = w.at + w.n;
-        if (in != IN_KERNELS) {
-            out_of_place(p, w, "buffers follow the kernels of their graph");
-            return in;
-        }
-        leave(p, in);
-        parse_section_name(p, "buffers");
-        ir_parse_buffers_head(p);
-        return IN_BUFFERS;
+        return parse_buffers(p, in, w);
     } else if (in == IN_KERNELS && w.n > 1 && w.s[0] == 'k') {
         ir_parse_kernel_line(p, w);
     } else if (in == IN_BUFFERS && ir_lex_is(w, "scratch")) {
