@@ -13,8 +13,8 @@
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
  *   map, move    rows: elements; cols: 1
- * Task t does rows from (t % down) * tile_rows and columns from (t / down) * tile_cols on, at most a
- * tile of them; so tasks of one panel of columns follow each other. */
+ * Task t does rows from (t % down) * tile_rows and columns from (t / down) * tile_cols on, at most
+ * a tile of them; so tasks of one panel of columns follow each other. */
 typedef struct Tasks {
     int64_t rows, cols;
     int64_t tile_rows, tile_cols;
@@ -40,10 +40,12 @@ typedef struct Product {
 } Product;
 Product ir_product(const Graph *g, Val root);
 
-/* The member that decides the algorithm: the first PROD, ROW, REDUCE or MOVE, else the last member. */
+/* The member that decides the algorithm: the first PROD, ROW, REDUCE or MOVE, else the last
+ * member. */
 Val ir_kernel_root(const Graph *g, const Kernel *k);
 /* Scalars that the kernel sums per task, then in task order: full reductions, losses, `correct`.
- * Task t's partial sum of the s-th of them (in member order) is slot t * slots + s of the scratch. */
+ * Task t's partial sum of the s-th of them (in member order) is slot t * slots + s of the
+ * scratch. */
 bool ir_is_slot(const Graph *g, const Kernel *k, Val member);
 int ir_kernel_slots(const Graph *g, const Kernel *k);
 /* Scratch of the whole kernel at capacity, a multiple of 64; 0: none. */

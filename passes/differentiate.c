@@ -8,10 +8,10 @@
  *     %5 = relu %4                            %13 = map %12, %5 {f="b <= 0 ? 0 : a"}
  *     …                                       %14 = matmul %13, %3 {ta}   grad "1.weight"=%14
  *
- * A rule per op stands under grad_##rule, its formula above it; d_y is the derivative of the result,
- * y the result. An elementwise op needs none: its scalar expression is differentiated, in terms of y
- * where that is provably the same, and multiplied by d_y, one map per operand. Only what leads to a
- * wanted leaf gets nodes: frozen parameters and, in train, the input cost nothing.
+ * A rule per op stands under grad_##rule, its formula above it; d_y is the derivative of the
+ * result, y the result. An elementwise op needs none: its scalar expression is differentiated, in
+ * terms of y where that is provably the same, and multiplied by d_y, one map per operand. Only what
+ * leads to a wanted leaf gets nodes: frozen parameters and, in train, the input cost nothing.
  * It does not order or share work: simplify and schedule do.
  * Kinks and NaN follow the expressions (ir/ops.def); source: PyTorch's derivatives. */
 #include "ir/tasks.h"
@@ -114,7 +114,8 @@ static Ex times(ExPool *p, Ex e, Ex d_y)
     return ex_op(p, EX_MUL, d_y, e, (Ex){ 0 });
 }
 
-/* Whether an operand that e reads spans the whole result, so that a scalar d_y may stay a scalar. */
+/* Whether an operand that e reads spans the whole result, so that a scalar d_y may stay a
+ * scalar. */
 static bool spans(const Diff *c, const Node *x, Ex e)
 {
     uint32_t used = ex_args_used(c->pool, e);

@@ -1,8 +1,8 @@
 /* passes/forms.c: what a kernel may be made of.
  *
- * Forms by their root: a product with a MAP epilogue; a row program; a reduction with a MAP prologue
- * and epilogue; maps of one element count; a single node of any kind. fuse only proposes groups, this
- * file is the one place that says which of them code can be generated for.
+ * Forms by their root: a product with a MAP epilogue; a row program; a reduction with a MAP
+ * prologue and epilogue; maps of one element count; a single node of any kind. fuse only proposes
+ * groups, this file is the one place that says which of them code can be generated for.
  * It does not know orders: cycles are fuse's concern. */
 #include "passes/kernels.h"
 #include <string.h>

@@ -9,8 +9,8 @@
  *     %8 = cross_entropy %6, %1, %9 = correct %6, %1            k1 { %8 %9 } row
  *
  * Greedy: every node starts alone; products, then row programs, then reductions, then maps take
- * neighbours for as long as passes/forms.c accepts the group and no path leads out of it and back. A
- * path may run through memory: who reads a state must come before who replaces it.
+ * neighbours for as long as passes/forms.c accepts the group and no path leads out of it and back.
+ * A path may run through memory: who reads a state must come before who replaces it.
  * It does not decide the order in which kernels run, only that there is one. */
 #include "passes/kernels.h"
 #include "passes/rules.h"
@@ -47,8 +47,8 @@ static void copy_roots(Graph *g, bool all_updates, Arena *scratch)
     }
 }
 
-/* A map computes the random numbers that it reads element by element itself. Every other reader finds
- * them stored, as a copy. */
+/* A map computes the random numbers that it reads element by element itself. Every other reader
+ * finds them stored, as a copy. */
 static bool inlines_random(const Graph *g, const Node *reader)
 {
     for (int k = 0; k < reader->n_in; k++) {

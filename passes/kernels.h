@@ -5,8 +5,8 @@
 #include "passes/offsets.h"
 #include "passes/passes.h"
 
-/* Nodes that must come after a node, with kernel nodes only (views are seen through): its readers, and
- * the node whose value replaces a state that it reads. next[at[v] .. at[v + 1]) */
+/* Nodes that must come after a node, with kernel nodes only (views are seen through): its readers,
+ * and the node whose value replaces a state that it reads. next[at[v] .. at[v + 1]) */
 typedef struct Flow {
     Val *base;                       /* [n_node] through views to what has storage */
     bool *grouped;                   /* [n_node] a kernel has to compute it */

@@ -11,7 +11,7 @@
  * algorithm other than our own has to be a tenth faster: each costs size and start-up time.
  *
  * The model, in cycles, for m x l x k on vectors of v lanes and f fused multiply-adds a cycle:
- *   gemm  m l' k / (v f e) + p l' k t + A, where l' is l rounded up to whole register tiles, e = 0.85
+ *   gemm  m l' k / (v f e) + p l' k t + A, where l' is l in whole register tiles, e = 0.85
  *         (less where the register tile has fewer than 8 accumulators to hide latency), p the
  *         cycles to pack one element, t the tasks that pack the same columns, and A = the first
  *         operand once for each panel at 8 bytes a cycle where it exceeds half of L2
@@ -47,8 +47,9 @@ static double flop(const Problem *p) { return 2.0 * (double)p->m * (double)p->l 
 
 /* ---- tiles ---- */
 
-/* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16. Few
- * rows take more vectors, so that latency stays hidden; rows are split evenly, without tiny tails. */
+/* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16.
+ * Few rows take more vectors, so that latency stays hidden; rows are split evenly, without tiny
+ * tails. */
 static void tile_gemm(const Problem *p, const Target *t, Choice *c)
 {
     int64_t across = ceil_div(p->l, p->lanes), vectors = across < 2 ? 1 : 2;

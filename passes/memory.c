@@ -1,7 +1,8 @@
-/* passes/memory.c: what an order of kernels stores, for how long, and what may take over whose bytes.
+/* passes/memory.c: what kernels in an order store, how long, and who may take over
+ * whose bytes.
  *
- * A value is stored if a kernel that does not compute it reads it, or a root. Of several kernels that
- * compute it (random numbers) the last before its first outside reader stores it.
+ * A value is stored if a kernel that does not compute it reads it, or a root. Of several kernels
+ * that compute it (random numbers) the last before its first outside reader stores it.
  * It does not choose orders or offsets. */
 #include "ir/tasks.h"
 #include "passes/kernels.h"
@@ -12,7 +13,7 @@ typedef struct Facts {
     const Kernel *k;
     int n;
     Val *base;                       /* [n_node] */
-    int *by, *first, *last;          /* [n_node] storing kernel, first and last outside reader; -1 */
+    int *by, *first, *last;          /* [n_node] storing kernel, outside readers; -1: none */
     int *root;                       /* [n_node] index of the root that it is; -1 */
     int *uses;                       /* [n_node] kernels that read it from outside */
 } Facts;
@@ -62,9 +63,9 @@ static Facts gather(const Graph *g, const Kernel *k, int n, Arena *a)
 
 /* ---- in place ---- */
 
-/* Reader x of kernel k reads `in` exactly at the element that it writes, and writes over that element
- * only after reading it. Products, row programs and reductions read ahead; their maps do not, but a
- * map before the root of a reduction reads what many results need. */
+/* Reader x of kernel k reads `in` exactly at the element that it writes, and writes over that
+ * element only after reading it. Products, row programs and reductions read ahead; their maps do
+ * not, but a map before the root of a reduction reads what many results need. */
 static bool reads_in_step(const Graph *g, const Kernel *k, const Node *x, Val in, Val root, Val v)
 {
     const Shape *s = &ir_type(g, in)->shape;

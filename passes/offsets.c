@@ -33,6 +33,12 @@ static int by_key(const void *pa, const void *pb)
 
 static int64_t length(const Range *r) { return (int64_t)r->last - r->first + 1; }
 
+static int64_t area(const Range *r)
+{
+    int64_t x;
+    return __builtin_mul_overflow(r->bytes, length(r), &x) ? INT64_MAX : x;
+}
+
 static void rank_ranges(const Range *r, int n, const int64_t *busy, Ranking by, int *order,
                         Arena *scratch)
 {
@@ -42,7 +48,7 @@ static void rank_ranges(const Range *r, int n, const int64_t *busy, Ranking by, 
         switch (by) {
         case BY_BUSIEST: first = -busy[i]; break;
         case BY_START:   first = r[i].first; break;
-        case BY_AREA:    first = -(r[i].bytes / 64 * length(&r[i])); break;
+        case BY_AREA:    first = -area(&r[i]); break;
         default: break;
         }
         k[i] = (Ranked){ { first, -r[i].bytes, -length(&r[i]) }, i };
@@ -60,7 +66,8 @@ static bool meet(const Range *a, const Range *b)
     return a->first <= b->last && b->first <= a->last;
 }
 
-/* Each range in the lowest gap that fits, in the given order. low lists the placed ones by offset. */
+/* Each range in the lowest gap that fits, in the given order. low lists the placed ones by
+ * offset. */
 static int64_t first_fit(Range *r, int n, const int *order, int *low)
 {
     int64_t peak = 0;
@@ -93,7 +100,7 @@ typedef struct Search {
     int64_t *low;                    /* lowest offset still open to each range */
     int *from, *to;                  /* first and last moment of each range */
     int64_t *floor, *todo;           /* of each moment: bytes used from below, bytes unplaced */
-    int *near, *near_at;             /* ranges that meet range i: near[near_at[i] .. near_at[i+1]) */
+    int *near, *near_at;             /* ranges that meet i: near[near_at[i] .. near_at[i+1]) */
     int *cand;                       /* candidates, a stack shared by all depths */
     int64_t *undo;                   /* saved low and floor values, likewise */
     size_t n_cand, cap_cand, n_undo, cap_undo;

@@ -7,9 +7,9 @@
 /* Bytes that live in steps first .. last, both included. bytes is rounded up by the caller. */
 typedef struct Range { int first, last; int64_t bytes, offset; } Range;
 
-/* Sets every offset so that ranges that meet in time do not meet in memory; returns the peak, and in
- * *bound what no placement can undercut: the most bytes live in one step. Deterministic: budgets are
- * counted in search nodes, and every comparison is a total order. */
+/* Sets every offset so that ranges that meet in time do not meet in memory; returns the peak, and
+ * in *bound what no placement can undercut: the most bytes live in one step. Deterministic: budgets
+ * are counted in search nodes, and every comparison is a total order. */
 int64_t pass_offsets(Range *r, int n, int64_t *bound, Arena *scratch);
 
 /* The most bytes live in one step, and that step. */

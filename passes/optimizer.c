@@ -62,8 +62,8 @@ static int find_var(const Opt *o, const char *name, size_t len)
 }
 
 /* The expression of a row: variables as arguments, settings as their numbers. Names are replaced in
- * the text, because expressions call only single letters arguments. Slots that the settings switch off
- * are names until the branch that reads them is folded away. */
+ * the text, because expressions call only single letters arguments. Slots that the settings switch
+ * off are names until the branch that reads them is folded away. */
 static Ex parse_row(const Opt *o, const char *f)
 {
     size_t n_names = 0;
@@ -95,8 +95,8 @@ static void add_var(Opt *o, const char *name, Val val)
     o->n_var++;
 }
 
-/* The scalar of the program with that name and expression of a = lr, b = step. Groups whose settings
- * differ get their own: step_size, step_size2, … */
+/* The scalar of the program with that name and expression of a = lr, b = step. Groups whose
+ * settings differ get their own: step_size, step_size2, … */
 static const char *program_scalar(Opt *o, const char *name, const char *f)
 {
     const Program *p = &o->m->prog;

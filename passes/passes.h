@@ -1,4 +1,5 @@
-/* passes/passes.h: the pipeline. Passes are functions from module to module; the table is passes.def.
+/* passes/passes.h: the pipeline. Passes are functions from module to module; the table is
+ * passes.def.
  *
  * Errors: none. A pass cannot fail on a verified module; a mistake of ours dies with the IR. */
 #ifndef SEQC_PASSES_H
@@ -26,11 +27,12 @@ extern const PassInfo pass_table[];   /* in the pipeline's order */
 extern const int pass_count;
 
 const PassInfo *pass_find(const char *name);           /* null if unknown */
-/* Runs the pipeline after m's stage up to and including `stop` (null: all). The caller keeps `m` and
- * owns the result. */
+/* Runs the pipeline after m's stage up to and including `stop` (null: all). The caller keeps `m`
+ * and owns the result. */
 Module *pass_run(const Module *m, const PassCtx *c, const char *stop);
 /* Runs the named passes in that order. False and a message if the module lacks what one needs. */
-Module *pass_run_list(const Module *m, const PassCtx *c, const char *const *names, int n, char err[IR_ERR]);
+Module *pass_run_list(const Module *m, const PassCtx *c, const char *const *names, int n,
+                      char err[IR_ERR]);
 
 /* The plan for people: peak, lower bound, the step and tensors at the peak, a map. */
 void pass_print_plan(const Graph *g, FILE *out);

@@ -8,9 +8,10 @@
  *     k3 { %12 %13 } …          ->   %5 @0 131072 k0..k3
  *     update "3.weight"=%17          %13 @0 131072 k3..k4 in %5, %17 state "3.weight" k4..k4
  *
- * Updates go into the states they replace, returns into the caller's memory, the rest into one arena
- * for all graphs: live ranges by passes/memory.c, offsets by passes/offsets.c. A map may take over
- * the bytes of an operand that dies with it. Sizes are at full capacity, rounded up to 64 bytes. */
+ * Updates go into the states they replace, returns into the caller's memory, the rest into one
+ * arena for all graphs: live ranges by passes/memory.c, offsets by passes/offsets.c. A map may take
+ * over the bytes of an operand that dies with it. Sizes are at full capacity, rounded up to 64
+ * bytes. */
 #include "ir/tasks.h"
 #include "passes/kernels.h"
 #include "passes/rules.h"
@@ -18,8 +19,8 @@
 #include <string.h>
 
 /* A step over parameter, gradient and optimizer states reads them at equal places. Where those lie
- * at equal offsets modulo 4096 each store falsely hits a load to come (twice Adam's time, measured):
- * states of that size are put this much apart, modulo 4096. */
+ * at equal offsets modulo 4096 each store falsely hits a load to come (twice Adam's time,
+ * measured): states of that size are put this much apart, modulo 4096. */
 enum { ALIAS_BYTES = 4096, STAGGER_BYTES = 17 * 64, STAGGER_FROM_BYTES = 16384 };
 
 /* The parameter of "key#slot", and the how manyth of its slots this is. */

@@ -7,8 +7,8 @@ typedef enum { GRAPH_PLAIN, GRAPH_TRAIN, GRAPH_GRAD, GRAPH_LOSS } GraphKind;
 GraphKind pass_graph_kind(const Graph *g);   /* from its name: train and train_prob are TRAIN */
 
 /* A map by its expression; an arithmetic op by its name where the expression is one. The operands
- * are those that the expression reads, renumbered in the order of `in`. A bare argument that has the
- * type already gives no node. type: of the result, for expressions without operands. */
+ * are those that the expression reads, renumbered in the order of `in`. A bare argument that has
+ * the type already gives no node. type: of the result, for expressions without operands. */
 Val pass_emit_map(Graph *g, ExPool *p, Arena *scratch, Ex f, const Val *in, int n_in, Type type,
                   Loc loc);
 

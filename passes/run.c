@@ -1,7 +1,7 @@
 /* passes/run.c: runs passes one after the other, checks what they need and what they made.
  *
- * With ctx->verify each result is verified, printed, parsed, printed again and compared, and the next
- * pass runs on what was parsed: so text is as good as memory, everywhere. */
+ * With ctx->verify each result is verified, printed, parsed, printed again and compared, and the
+ * next pass runs on what was parsed: so text is as good as memory, everywhere. */
 #include "passes/passes.h"
 #include "passes/stages.h"
 #include <string.h>
@@ -34,8 +34,10 @@ static bool is_forward(const Module *m)
             if (derived && !strncmp(x->name, "d_", 2)) return false;
         }
         /* Second derivatives of losses have no rule. */
-        for (uint32_t v = 1; v < g->n_node; v++)
-            if (g->node[v].op == OP_cross_entropy_grad || g->node[v].op == OP_nll_grad) return false;
+        for (uint32_t v = 1; v < g->n_node; v++) {
+            Op op = g->node[v].op;
+            if (op == OP_cross_entropy_grad || op == OP_nll_grad) return false;
+        }
     }
     return true;
 }
@@ -76,12 +78,13 @@ static Module *round_trip(const Module *m, const char *pass)
     char *once = ir_print_string(m, a);
     Module *again = ir_parse(once, strlen(once), &err);
     if (!again)
-        ir_die(m, "after %s: the text does not parse: %d:%d: %s", pass, err.line, err.col, err.text);
+        ir_die(m, "after %s: the text does not parse: %d:%d: %s", pass, err.line, err.col,
+               err.text);
     char *twice = ir_print_string(again, a);
     size_t at = 0;
     while (once[at] && once[at] == twice[at]) at++;
     if (once[at] || twice[at])
-        ir_die(m, "after %s: the text changes when it is read and printed again, from here on: %.60s",
+        ir_die(m, "after %s: the text changes when it is read and printed again, from here: %.60s",
                pass, once + at);
     arena_free(a);
     return again;
@@ -112,8 +115,8 @@ static int stage_index(const char *stage)
     return -1;
 }
 
-/* Runs table[from .. to]; a copy if that is nothing. `forward` is skipped where it does not hold: its
- * pass has been there. */
+/* Runs table[from .. to]; a copy if that is nothing. `forward` is skipped where it does not hold:
+ * its pass has been there. */
 static Module *run_range(const Module *m, const PassCtx *c, int from, int to)
 {
     Module *now = NULL;

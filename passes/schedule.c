@@ -4,7 +4,7 @@
  * keeps   kernels, nodes, roots
  * breaks  a plan is dropped
  *
- *     k0 { %4 } k1 { %5 } k2 { update } k3 …  ->  k0 k1 k3 k2 …, if less is live at once that way
+ *     k0 { %4 } k1 { %5 } k2 { update } k3 …  ->  k0 k1 k3 k2 …, if less is live so
  *
  * Several list orders are made and the one with the lowest bound on memory is kept, the earlier of
  * equals; first the order as it came, so that a graph that gains nothing stays as it reads.
@@ -73,7 +73,8 @@ static void find_edges(Sched *s, Arena *a)
 {
     const Graph *g = s->g;
     Flow f = pass_flow(g, a);
-    int *by = arena_alloc(a, g->n_node, sizeof *by), *keep = arena_alloc(a, g->n_node, sizeof *keep);
+    int *by = arena_alloc(a, g->n_node, sizeof *by);
+    int *keep = arena_alloc(a, g->n_node, sizeof *keep);
     for (uint32_t i = 0; i < g->n_node; i++) by[i] = keep[i] = -1;
     for (int k = 0; k < s->n; k++)
         for (int i = 0; i < s->k[k].n_member; i++)

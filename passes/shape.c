@@ -8,8 +8,8 @@
  *     %2 = exp %0  : f32[n,8]     ->   return output=%1
  *     return output=%1
  *
- * Copying adds each node anew, which derives its type; the verifier does so a second time and checks
- * everything else. Types cannot come out otherwise than they went in. */
+ * Copying adds each node anew, which derives its type; the verifier does so a second time and
+ * checks everything else. Types cannot come out otherwise than they went in. */
 #include "passes/rules.h"
 #include "passes/stages.h"
 

@@ -1,4 +1,5 @@
-/* passes/show.c: the plan for people: peak, lower bound, what lives at the peak, a map of the arena. */
+/* passes/show.c: the plan for people: peak, lower bound, what lives at the peak, a map of the
+ * arena. */
 #include "passes/passes.h"
 #include "passes/offsets.h"
 #include <inttypes.h>
@@ -9,6 +10,14 @@ enum { MAP_COLUMNS = 64 };
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
 static bool in_arena(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
+
+/* Letters follow each other over the buffers in the arena, and start again when they run out. */
+static char letter(const Graph *g, int buffer)
+{
+    int nth = 0;
+    for (int i = 0; i < buffer; i++) nth += in_arena(&g->buffer[i]);
+    return letters[nth % (int)strlen(letters)];
+}
 
 static int64_t live_at(const Graph *g, int k)
 {
@@ -50,13 +59,14 @@ static void print_peak(const Graph *g, int peak, FILE *out, Arena *a)
         fputs("  ", out);
         print_bytes(out, b->bytes);
         fprintf(out, " %5.1f%%  %c  %s", 100.0 * (double)b->bytes / (double)g->arena_bytes,
-                letters[i % (int)strlen(letters)], value_name(g, b, a));
+                letter(g, i), value_name(g, b, a));
         if (b->val.i) {
             const Node *x = ir_node(g, b->val);
             fprintf(out, " = %s : %s", ir_op[x->op].name, ir_type_string(&x->type, a));
         }
         fprintf(out, ", k%d to k%d", b->first, b->last);
-        if (b->in_place_of.i) fprintf(out, ", in place of %%%d", ir_printed_number(g, b->in_place_of));
+        if (b->in_place_of.i)
+            fprintf(out, ", in place of %%%d", ir_printed_number(g, b->in_place_of));
         fputc('\n', out);
     }
 }
@@ -73,8 +83,7 @@ static void print_row(const Graph *g, int k, int width, int peak, FILE *out, Are
         int from = (int)((double)b->offset_bytes * scale);
         int to = (int)((double)(b->offset_bytes + b->bytes) * scale + 0.5);
         if (to <= from) to = from + 1;
-        for (int c = from; c < to && c < MAP_COLUMNS; c++)
-            row[c] = letters[i % (int)strlen(letters)];
+        for (int c = from; c < to && c < MAP_COLUMNS; c++) row[c] = letter(g, i);
     }
     fprintf(out, "  k%-3d %-*s ", k, width, ir_kernel_name(g, k, a));
     print_bytes(out, live_at(g, k));
@@ -97,7 +106,7 @@ void pass_print_plan(const Graph *g, FILE *out)
     fprintf(out, "plan of %s: arena %" PRId64 " B", g->name, g->arena_bytes);
     if (g->arena_bytes == g->bound_bytes) fputs(", the lower bound", out);
     else fprintf(out, ", lower bound %" PRId64 " B", g->bound_bytes);
-    fprintf(out, "; %d buffers, %d in place", n_arena, in_place);
+    fprintf(out, "; %d buffer%s, %d in place", n_arena, n_arena == 1 ? "" : "s", in_place);
     if (g->worker_bytes) fprintf(out, "; each thread %" PRId64 " B", g->worker_bytes);
     fputc('\n', out);
     if (n_arena) {

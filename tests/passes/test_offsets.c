@@ -1,7 +1,7 @@
 /* tests/passes/test_offsets.c: thousands of random sets of live ranges through passes/offsets.c.
  *
- * Two independent checkers: no two ranges that meet in time meet in memory, and a replay that stamps
- * every byte block with its writer and asks at each last step who wrote it. */
+ * Two independent checkers: no two ranges that meet in time meet in memory, and a replay that
+ * stamps every byte block with its writer and asks at each last step who wrote it. */
 #include "passes/offsets.h"
 #include <check.h>
 #include <stdbool.h>
@@ -102,8 +102,8 @@ END_TEST
 /* First fit by size needs more than the bound here; the search does not. */
 START_TEST(search_beats_first_fit)
 {
-    Range r[] = { { 0, 1, 64 * 2, 0 }, { 1, 2, 64 * 3, 0 }, { 2, 4, 64 * 2, 0 }, { 0, 0, 64 * 3, 0 },
-                  { 3, 4, 64 * 3, 0 }, { 4, 5, 64, 0 }, { 3, 3, 64, 0 } };
+    Range r[] = { { 0, 1, 64 * 2, 0 }, { 1, 2, 64 * 3, 0 }, { 2, 4, 64 * 2, 0 },
+                  { 0, 0, 64 * 3, 0 }, { 3, 4, 64 * 3, 0 }, { 4, 5, 64, 0 }, { 3, 3, 64, 0 } };
     int64_t bound;
     Arena *a = arena_new();
     ck_assert_int_eq(pass_offsets(r, 7, &bound, a), bound);

@@ -1,10 +1,10 @@
 /* tests/passes/test_passes.c: golden pairs and properties of the passes.
  *
- * tests/passes/NAME/case.ir goes through the pass NAME, or through those that a comment `# run: a b c`
- * in it lists, and must become case.out to the byte. SEQC_UPDATE=1 writes the .out files anew: read
- * the difference before you believe it.
- * Every case also runs the whole pipeline: values of returns, gradients and updates before and after
- * each pass agree on random inputs, by the float64 interpreter. */
+ * tests/passes/NAME/case.ir goes through the pass NAME, or through those that a comment `# run: a b
+ * c` in it lists, and must become case.out to the byte. SEQC_UPDATE=1 writes the .out files anew:
+ * read the difference before you believe it.
+ * Every case also runs the whole pipeline: values of returns, gradients and updates before and
+ * after each pass agree on random inputs, by the float64 interpreter. */
 #define _POSIX_C_SOURCE 200809L
 #include "passes/passes.h"
 #include <check.h>
@@ -85,7 +85,8 @@ static int passes_of(const char *text, const char *folder, char line[256], const
     const char *at = strstr(text, "# run: ");
     snprintf(line, 256, "%.*s", at ? (int)strcspn(at + 7, "\n") : 255, at ? at + 7 : folder);
     int n = 0;
-    for (char *word = strtok(line, " "); word && n < 16; word = strtok(NULL, " ")) names[n++] = word;
+    for (char *word = strtok(line, " "); word && n < 16; word = strtok(NULL, " "))
+        names[n++] = word;
     return n;
 }
 
@@ -198,6 +199,11 @@ static const Root *find_root(const Graph *g, const Root *like, const Module *fro
     return NULL;
 }
 
+static bool same(double a, double b)
+{
+    return fabs(a - b) <= 1e-12 * (1 + fabs(a)) || (isnan(a) && isnan(b));
+}
+
 static void same_values(const Module *before, const Module *after, const char *what)
 {
     for (int i = 0; i < before->n_graph; i++) {
@@ -215,7 +221,7 @@ static void same_values(const Module *before, const Module *after, const char *w
             const double *p = vb[b->root[r].val.i], *q = va[x->val.i];
             int64_t n = ir_elems_at(&ir_type(b, b->root[r].val)->shape, BATCH);
             for (int64_t e = 0; e < n; e++)
-                if (!(fabs(p[e] - q[e]) <= 1e-12 * (1 + fabs(p[e]))) && !(isnan(p[e]) && isnan(q[e])))
+                if (!same(p[e], q[e]))
                     ck_abort_msg("%s: %s root %d element %d: %.17g became %.17g", what, b->name, r,
                                  (int)e, p[e], q[e]);
         }
@@ -240,6 +246,13 @@ static void after_pass(void *ctx, const char *pass, const Module *m, double seco
     w->kept++;
 }
 
+static void reaches_bound(const Module *m, const char *path)
+{
+    for (int i = 0; i < m->n_graph; i++)
+        if (m->graph[i]->arena_bytes != m->graph[i]->bound_bytes)
+            ck_abort_msg("%s: %s: the arena is above its bound", path, m->graph[i]->name);
+}
+
 static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
 {
     for (int i = 0; i < n_cases; i++) {
@@ -256,6 +269,7 @@ static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
             Module *m = parse(text, path), *out = pass_run(m, &c, NULL);
             ck_assert_str_eq(out->stage, "plan");
             ck_assert_int_gt(w.kept, 0);
+            if (!no_reuse) reaches_bound(out, path);
             ir_module_free(out);
             ir_module_free(m);
             ir_module_free(w.last);
@@ -284,6 +298,23 @@ START_TEST(deterministic)
         ir_module_free(m);
         free(text);
     }
+}
+END_TEST
+
+START_TEST(shown)
+{
+    char *text = read_all(SEQC_TEST_DIR "/plan/regression.ir"), *got = NULL;
+    PassCtx c = context("x86-64-v4");
+    Module *m = parse(text, "regression"), *out = pass_run(m, &c, NULL);
+    size_t n;
+    FILE *f = open_memstream(&got, &n);
+    for (int i = 0; i < out->n_graph; i++) pass_print_plan(out->graph[i], f);
+    fclose(f);
+    compare_text(SEQC_TEST_DIR "/plan/regression.show", got);
+    free(got);
+    ir_module_free(out);
+    ir_module_free(m);
+    free(text);
 }
 END_TEST
 
@@ -338,6 +369,7 @@ int main(void)
     tcase_add_test(t, values_alone);
     tcase_add_test(t, values_apart);
     tcase_add_test(t, deterministic);
+    tcase_add_test(t, shown);
     tcase_add_test(t, refusals);
     tcase_add_test(t, stops);
     suite_add_tcase(s, t);
