@@ -135,7 +135,7 @@ static Tree *binary(Parser *ps, const ExBinary *o, size_t at, Tree *a, Tree *b)
                         kind_name(a->kind == BOOL ? b->kind : a->kind));
         return tree(ps, o->op, BOOL, a, b, NULL);
     }
-    Kind k;
+    Kind k = REAL;
     if (!unify(ps, at, what, a->kind, b->kind, &k))
         return NULL;
     if (o->op == EX_DIV && k == INT)
