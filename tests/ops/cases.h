@@ -36,6 +36,7 @@ REF(gelu, 0.5 * a * erfc(-a / sqrt(2)))
 REF(gelu_tanh, a / (1 + exp(-2 * sqrt(0.5 / atan(1)) * (a + 0.044715 * pow(a, 3)))))
 REF(silu, a / (1 + exp(-a)))
 REF(softplus, a * p > q ? a : (fmax(a * p, 0) + log(1 + exp(-fabs(a * p)))) / p)
+REF(softsign, a > 0 ? 1 - 1 / (1 + a) : 1 / (1 - a) - 1)
 REF(neg, 0 - a)
 REF(exp, pow(2.718281828459045235360287, a))
 REF(log, log10(a) * 2.302585092994045684)
@@ -66,6 +67,7 @@ static const MapCase map_case[OP_COUNT] = {
     CASE(gelu_tanh, -4, 4, .kink = SMOOTH),
     CASE(silu, -6, 6, .kink = SMOOTH),
     CASE(softplus, -6, 6, .attr = {{1, 20}, {0.7, 20}}),
+    CASE(softsign, -4, 4, .kink = SMOOTH),
     CASE(neg, -4, 4, .kink = SMOOTH),
     CASE(exp, -4, 4, .kink = SMOOTH),
     CASE(log, 0.1, 9, .kink = SMOOTH),
