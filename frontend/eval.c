@@ -130,8 +130,10 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
         if (instead) fe_help(in->d, "%s", instead);
         bool list = strcmp(space, "torch.nn") == 0 || strcmp(space, "torch.optim") == 0;
         if (list && !in->said_vocabulary)
-            fe_help(in->d, "this version has %s",
-                    fe_names_here(in->a, space, strstr(name, "Loss") != NULL));
+            fe_help(in->d, "this version has %s%s",
+                    fe_names_here(in->a, space, strstr(name, "Loss") != NULL),
+                    strcmp(space, "torch.nn") == 0 && !strstr(name, "Loss")
+                        ? " and elementwise activations" : "");
         in->said_vocabulary |= list;
         return fe_bad(in, at);
     }

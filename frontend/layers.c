@@ -19,7 +19,7 @@ enum { SAME = false, DIFFERS = true };
 
 const LayerInfo fe_layer[] = {
 #define LAYER(name, signature, rule, op, evaluation, doc) \
-    { #name, signature, OP_##op, evaluation, doc },
+    { #name, signature, #rule, OP_##op, evaluation, doc },
 #include "frontend/layers.def"
 #undef LAYER
 };

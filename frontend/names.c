@@ -183,12 +183,15 @@ void fe_consider_space(Nearest *n, const char *path)
     }
 }
 
+/* Names of a space, without activations: there are many, and the table grows. */
 const char *fe_names_here(Arena *a, const char *path, bool losses)
 {
     const char *list = "";
     for (size_t i = 0; i < N_FNS; i++) {
         const char *name = member(fns[i].path, path);
-        if (name && (strstr(name, "Loss") != NULL) == losses)
+        bool activation = fns[i].body == fe_make_layer
+            && strcmp(fe_layer[fns[i].row].rule, "elementwise") == 0;
+        if (name && !activation && (strstr(name, "Loss") != NULL) == losses)
             list = *list ? arena_printf(a, "%s, %s", list, name) : name;
     }
     return list;

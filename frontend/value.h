@@ -32,7 +32,7 @@ typedef struct Fn {
 
 /* layers.def */
 typedef struct LayerInfo {
-    const char *name, *signature;
+    const char *name, *signature, *rule;
     Op op;
     bool differs;                /* between training and evaluation */
     const char *doc;
@@ -189,7 +189,7 @@ bool fe_known_elsewhere(const char *path,
                         const char **instead); /* PyTorch has it, this version not */
 const Fn *fe_fn(const char *path);
 void fe_consider_space(Nearest *n, const char *path);    /* all names in it */
-const char *fe_names_here(Arena *a, const char *path, bool losses);   /* "Linear, ReLU, …" */
+const char *fe_names_here(Arena *a, const char *path, bool losses);   /* "SGD, Adam" */
 
 /* builtins.c, layers.c, objects.c: bodies, listed in the tables */
 extern const LayerInfo fe_layer[];
