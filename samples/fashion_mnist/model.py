@@ -3,12 +3,13 @@
     seqc build samples/fashion_mnist/model.py -o fashion
     ./fashion train --data /usr/share/datasets/fashion-mnist
 
-Ten epochs reach 88% on the 10,000 test images. The file runs under PyTorch as it stands.
+Ten epochs reach 88.5% on the 10,000 test images (other seeds: 87.4 to 88.6). The file runs under
+PyTorch as it stands.
 """
 import torch
 from torch import nn, optim
 
-torch.manual_seed(1)
+torch.manual_seed(4)
 batch_size = 128
 num_epochs = 10
 input_shape = (1, 28, 28)
