@@ -3,6 +3,7 @@
  * NAME.py is a model file with a mistake, NAME.txt what the compiler says about it. A first line
  * "# options: --loss X -D a=1" is the command line. With ERRORS_WRITE=1 in the environment the
  * texts are written instead of compared: read every line of the difference before you keep it. */
+#define _POSIX_C_SOURCE 200809L
 #include "frontend/frontend.h"
 #include <check.h>
 #include <glob.h>

@@ -1,5 +1,6 @@
 /* tests/unit/test_frontend.c: what a model file becomes. Expected texts and numbers are written
  * by hand from PyTorch's documentation, not taken from the compiler. */
+#define _POSIX_C_SOURCE 200809L
 #include "frontend/frontend.h"
 #include <check.h>
 #include <math.h>

@@ -2,6 +2,7 @@
  *
  * Every model file of the tree is cut at every byte and has bytes changed by a fixed generator;
  * then come the texts that are hostile on purpose. Meant to run under the sanitizers, too. */
+#define _POSIX_C_SOURCE 200809L
 #include "frontend/frontend.h"
 #include <check.h>
 #include <glob.h>
