@@ -135,6 +135,8 @@ bool value_in(const Kern *k, Val v);                     /* computed by this ker
 #define ALGO(name, ...) void emit_##name(Kern *k);
 #include "ir/algos.def"
 #undef ALGO
+/* A product of operands in any layout. */
+void emit_loops(Kern *k);
 /* The second stage: adds the tasks' partial sums in order, then the members and stores of shape []. */
 void finish_emit(Kern *k);
 

@@ -1,30 +1,52 @@
 /* codegen/emit_blas.c: a tile of a product by OpenBLAS on this task's thread, then the epilogue on the
  * tile while it is in cache. k is never split between tasks, and OpenBLAS runs on one thread, so the
- * number of threads changes no bit. Operands are plain; layouts of its own OpenBLAS makes itself. */
+ * number of threads changes no bit. */
 #include "codegen/emit.h"
+
+static bool plain(const Kern *k, Val v)
+{
+    return ir_type(k->g, v)->layout.kind == LAYOUT_plain;
+}
+
+/* The BLAS integer for an extent. */
+static const char *blas_int(Emit *e, Extent x)
+{
+    return x.n ? text(e, "(int)(%s)", extent_text(e, x)) : extent_text(e, x);
+}
+
+/* Where the tile's part of an operand begins: its row or column `at` of stride `ld`. */
+static const char *begin(Emit *e, const char *array, const char *at, bool is_row, Extent ld)
+{
+    return text(e, "%s + %s", array, is_row ? text_mul(e, at, ld) : at);
+}
 
 void emit_blas(Kern *k)
 {
     Emit *e = k->e;
     Out *o = k->out;
     Product p = ir_product(k->g, k->root);
+    if (!plain(k, p.a) || !plain(k, p.b)) {
+        emit_loops(k);
+        return;
+    }
     Extent m = extent(p.m.k, p.m.n), l = extent(p.l.k, p.l.n), depth = extent(p.k.k, p.k.n);
+    Extent lda = extent_of(&ir_type(k->g, p.a)->shape, 1, 2);
+    Extent ldb = extent_of(&ir_type(k->g, p.b)->shape, 1, 2);
     long long tr = (long long)k->tasks.tile_rows, tc = (long long)k->tasks.tile_cols;
-    const char *real = real_type(k), *mt = extent_text(e, m), *lt = extent_text(e, l);
-    Extent lda = extent_of(&ir_type(k->g, p.a)->shape, 1, 2), ldb = extent_of(&ir_type(k->g, p.b)->shape, 1, 2);
+    const char *real = real_type(k), *mt = extent_text(e, m);
     const char *a = slot_read(k, p.a), *b = slot_read(k, p.b);
     reach(e, SNIP_blas);
     reach(e, SNIP_smaller);
     k->note = text(e, "A task is %lld rows of %lld columns, by OpenBLAS.", tr, tc);
-    out_line(o, "const int64_t down = (%s + %lld) / %lld, row0 = task %% down * %lld, col0 = task / down * %lld;",
-             mt, tr - 1, tr, tr, tc);
-    out_line(o, "const int64_t rows = smaller(%lld, %s - row0), cols = smaller(%lld, %s - col0);", tr, mt, tc, lt);
+    out_line(o, "const int64_t down = (%s + %lld) / %lld;", mt, tr - 1, tr);
+    out_line(o, "const int64_t row0 = task %% down * %lld, rows = smaller(%lld, %s - row0);", tr, tr, mt);
+    out_line(o, "const int64_t col0 = task / down * %lld, cols = smaller(%lld, %s - col0);", tc, tc,
+             extent_text(e, l));
     out_line(o, "%s *const tile = (%s *)scratch;    /* [rows][%lld] */", real, real, tc);
-    out_line(o, "cblas_%cgemm(ROW_MAJOR, %s, %s, (int)rows, (int)cols, (int)(%s), 1,", e->m->real == DT_f32 ? 's' : 'd',
-             p.ta ? "TRANSPOSED" : "AS_IS", p.tb ? "TRANSPOSED" : "AS_IS", extent_text(e, depth));
-    out_line(o, "            %s + %s, (int)(%s),", a, p.ta ? "row0" : text_mul(e, "row0", lda), extent_text(e, lda));
-    out_line(o, "            %s + %s, (int)(%s), 0, tile, %lld);", b, p.tb ? text_mul(e, "col0", ldb) : "col0",
-             extent_text(e, ldb), tc);
+    out_line(o, "cblas_%cgemm(ROW_MAJOR, %s, %s, (int)rows, (int)cols, %s, 1, %s, %s,",
+             e->m->real == DT_f32 ? 's' : 'd', p.ta ? "TRANSPOSED" : "AS_IS", p.tb ? "TRANSPOSED" : "AS_IS",
+             blas_int(e, depth), begin(e, a, "row0", !p.ta, lda), blas_int(e, lda));
+    out_line(o, "            %s, %s, 0, tile, %lld);", begin(e, b, "col0", p.tb, ldb), blas_int(e, ldb), tc);
     out_open(o, "for (int64_t i = 0; i < rows; i++)");
     out_open(o, "for (int64_t j = 0; j < cols; j++)");
     out_line(o, "const int64_t row = row0 + i, col = col0 + j;");

@@ -88,8 +88,6 @@ static void shape(Gemm *g)
     g->tile_cols = k->tasks.tile_cols;
     g->vectors = k->k->micro[1] ? (int)k->k->micro[1] : 1;
     g->lanes = g->vectors * vector;
-    if (!plain(g, g->p.a))
-        ir_die(e->m, "kernel k%d of %s: a product whose rows lie in blocks", k->index, k->g->name);
     if (!k->k->tile[0] || !k->k->tile[1] || g->tile_cols % g->lanes)
         ir_die(e->m, "kernel k%d of %s: a tile of %lld columns is not whole panels of %lld", k->index,
                k->g->name, (long long)g->tile_cols, (long long)g->lanes);
@@ -302,6 +300,10 @@ void emit_gemm(Kern *k)
     g.m = extent(g.p.m.k, g.p.m.n);
     g.l = extent(g.p.l.k, g.p.l.n);
     g.depth = extent(g.p.k.k, g.p.k.n);
+    if (!plain(&g, g.p.a)) {
+        emit_loops(k);
+        return;
+    }
     shape(&g);
     k->note = text(k->e, "A task is %lld rows of %lld columns, in strips of %d rows.", (long long)g.tile_rows,
                    (long long)g.tile_cols, g.height);

@@ -3,9 +3,9 @@
 #include "codegen/emit.h"
 
 /* Places of the stored result, outermost first: blocks of the blocked axis count as an axis. */
-typedef struct { int axis; Extent size; bool block, inside; } Stored;
+typedef struct { int axis; const char *size; bool block, inside; } Stored;
 
-static int stored_order(const Type *t, Stored s[IR_MAX_RANK + 1], int *blocked)
+static int stored_order(Emit *e, const Type *t, Stored s[IR_MAX_RANK + 1], int *blocked)
 {
     StoredAxis ax[IR_MAX_RANK];
     ir_stored_axes(t, 1, ax);
@@ -13,14 +13,17 @@ static int stored_order(const Type *t, Stored s[IR_MAX_RANK + 1], int *blocked)
     *blocked = -1;
     for (int i = 0; i < t->shape.rank; i++) {
         Extent size = extent_of(&t->shape, i, i + 1);
-        if (ax[i].block > 1) {
+        long long block = (long long)ax[i].block;
+        if (block > 1) {
             *blocked = i;
-            s[n++] = (Stored){ i, extent((size.k + ax[i].block - 1) / ax[i].block, size.n), true, false };
+            const char *blocks = size.n ? text(e, "(%s + %lld) / %lld", extent_text(e, size), block - 1, block)
+                                        : text(e, "%lld", (size.k + block - 1) / block);
+            s[n++] = (Stored){ i, blocks, true, false };
         } else {
-            s[n++] = (Stored){ i, size, false, false };
+            s[n++] = (Stored){ i, extent_text(e, size), false, false };
         }
     }
-    if (*blocked >= 0) s[n++] = (Stored){ *blocked, extent(ax[*blocked].block, 0), false, true };
+    if (*blocked >= 0) s[n++] = (Stored){ *blocked, text(e, "%lld", (long long)ax[*blocked].block), false, true };
     return n;
 }
 
@@ -30,14 +33,14 @@ void emit_move(Kern *k)
     Out *o = k->out;
     const Node *x = ir_node(k->g, k->root);
     Stored s[IR_MAX_RANK + 1];
-    int blocked, n = stored_order(&x->type, s, &blocked);
+    int blocked, n = stored_order(e, &x->type, s, &blocked);
     const char *at[IR_MAX_RANK] = { "0" };
     for (int i = 0; i < x->type.shape.rank; i++) at[i] = "0";
     k->note = "One task.";
     out_open(o, "if (task == 0)");
     for (int i = 0; i < n; i++) {
         const char *var = text(e, "i%d%s", s[i].axis, s[i].block ? "_block" : s[i].inside ? "_lane" : "");
-        out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", var, var, extent_text(e, s[i].size), var);
+        out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", var, var, s[i].size, var);
         at[s[i].axis] = s[i].inside ? text(e, "(%s + %s)", at[s[i].axis], var)
                       : s[i].block ? text(e, "%s * %d", var, x->type.layout.width) : var;
     }

@@ -2,6 +2,7 @@
  *
  * A case is a graph as text; kernels_run.c takes it through layout, fuse, schedule, plan and codegen,
  * compiles and runs it. Each case runs fused and with every node its own kernel, in float and double. */
+#define _POSIX_C_SOURCE 200809L   /* setenv */
 #include "cases.h"
 #include "kernels_run.h"
 #include <check.h>
@@ -28,6 +29,18 @@ static const char *march(void)
 START_TEST(test_fused) { one(_i, "f32", (Variant){ .march = march() }); } END_TEST
 START_TEST(test_unfused) { one(_i, "f32", (Variant){ .no_fuse = true, .march = march() }); } END_TEST
 START_TEST(test_double) { one(_i, "f64", (Variant){ .march = march() }); } END_TEST
+static bool openblas(void)
+{
+    return system("echo 'int main(void){return 0;}' | ${CC:-cc} -x c - -lopenblas -o /dev/null 2>/dev/null") == 0;
+}
+
+/* Products by OpenBLAS where it is installed. */
+START_TEST(test_blas)
+{
+    if (strstr(cases[_i].body, "linear %") || strstr(cases[_i].body, "matmul"))
+        for (int f64 = 0; f64 < 2; f64++) one(_i, f64 ? "f64" : "f32", (Variant){ .blas = true, .march = march() });
+}
+END_TEST
 START_TEST(test_plain_machine) { one(_i, "f32", (Variant){ .march = "x86-64" }); } END_TEST
 
 int main(void)
@@ -38,6 +51,9 @@ int main(void)
     tcase_add_loop_test(t, test_unfused, 0, N_CASES);
     tcase_add_loop_test(t, test_double, 0, N_CASES);
     tcase_add_loop_test(t, test_plain_machine, 0, N_CASES);
+    setenv("OPENBLAS_NUM_THREADS", "1", 1);
+    if (openblas()) tcase_add_loop_test(t, test_blas, 0, N_CASES);
+    else puts("skipped: products by OpenBLAS, which is not installed");
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
