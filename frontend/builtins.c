@@ -15,7 +15,7 @@ Value *fe_fn_zero(Interp *in, const Call *c) { return fe_int(in, 0, c->at); }
 Value *fe_fn_same(Interp *in, const Call *c) { (void)in; return c->v[0]; }
 Value *fe_fn_data(Interp *in, const Call *c)
 {
-    return fe_data(in, fe_last_part(c->fn->path), c->at);
+    return fe_data(in, c->fn->path[0] == '.' ? fe_last_part(c->fn->path) : c->fn->path, c->at);
 }
 
 static Value *wrong(Interp *in, const Call *c, int i, const char *wants)

@@ -153,11 +153,6 @@ static void assign(Interp *in, const Expr *x, Value *v);
 
 static void unpack(Interp *in, const Expr *x, Value *v)
 {
-    for (int i = 0; i < x->n_item; i++)
-        if (x->item[i]->kind == X_STAR) {
-            fe_report(in->d, x->item[i]->at, DG(star_target));
-            return;
-        }
     bool many = v->kind == V_TUPLE || v->kind == V_LIST;
     if (many && v->u.list->n != x->n_item) {
         fe_report(in->d, x->at, DG(unpack_count), x->n_item, v->u.list->n);

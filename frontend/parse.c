@@ -196,10 +196,14 @@ static void check_target(Parser *p, const Expr *x)
         for (int i = 0; i < x->n_item; i++) check_target(p, x->item[i]);
         return;
     }
+    p->failed = true;
+    if (x->kind == X_STAR) {
+        fe_report(p->diags, x->at, DG(star_target));
+        return;
+    }
     fe_report(p->diags, x->at, DG(bad_target));
     if (x->kind == X_COMPARE || x->kind == X_BINARY)
         fe_help(p->diags, "a comparison is written `==`");
-    p->failed = true;
 }
 
 static const struct { const char *text; Oper op; } augmented[] = {

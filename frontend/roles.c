@@ -155,8 +155,17 @@ static bool choose_optim(Interp *in, Roles *r)
     }
     if (in->d->errors > errors) return false;
     if (!r->optim) return true;
+    bool mine = false, trains = false;
     for (int i = 0; i < r->optim->n_param; i++)
-        if (owns(r->model, r->optim->param[i])) return true;
+        if (owns(r->model, r->optim->param[i])) {
+            mine = true;
+            trains |= !r->optim->param[i]->frozen;
+        }
+    if (mine && !trains) {
+        fe_report(in->d, r->optim->at, DG(nothing_trains));
+        fe_help(in->d, "give the layers that should learn requires_grad = True again");
+    }
+    if (mine) return true;
     fe_report(in->d, r->optim->at, DG(optimizer_of_other), r->model_name);
     fe_note(in->d, r->model->at, "`%s` is made here", r->model_name);
     fe_note(in->d, r->optim->param[0]->at, "the optimizer's parameters belong to this layer");

@@ -198,7 +198,7 @@ START_TEST(main_guard)
 {
     static const char *const guards[] = {
         "if __name__ == \"__main__\":\n    for x in y: pass\n    z = $ ?\n",
-        "if '__main__' == __name__ :\n\n    # note\n  \n    while True:\n        a = 1\n\n    b = "
+        "if '__main__' == __name__ :\n\n    # note\n  \n    while True:\n        a = 1\n    b = "
         "[\n1]\n",
         "if (__name__ == '__main__'):\n\tmain()\n", "if __name__ == '__main__': main()\n"
     };

@@ -1,0 +1,2 @@
+# options: -D width
+model = nn.Sequential(nn.Linear(4, 2))

@@ -1,0 +1,5 @@
+from torch import nn, optim
+
+model = nn.Sequential(nn.Linear(4, 2))
+note = '''never
+ends

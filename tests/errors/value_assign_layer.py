@@ -1,0 +1,4 @@
+from torch import nn, optim
+
+model = nn.Sequential(nn.Linear(4, 2))
+model[0] = nn.Linear(4, 8)
