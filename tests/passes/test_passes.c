@@ -7,6 +7,7 @@
  * after each pass agree on random inputs, by the float64 interpreter. */
 #define _POSIX_C_SOURCE 200809L
 #include "passes/passes.h"
+#include "tests/passes/random_graph.h"
 #include <check.h>
 #include <dirent.h>
 #include <math.h>
@@ -253,26 +254,35 @@ static void reaches_bound(const Module *m, const char *path)
             ck_abort_msg("%s: %s: the arena is above its bound", path, m->graph[i]->name);
 }
 
+/* The whole pipeline on a text, with the values compared after each pass. */
+static void run_pipeline(const char *text, const char *path, PassCtx c)
+{
+    Watch w = { parse(text, path), path, 0 };
+    c.after = after_pass;
+    c.ctx = &w;
+    Module *m = parse(text, path), *out = pass_run(m, &c, NULL);
+    ck_assert_str_eq(out->stage, "plan");
+    ck_assert_int_gt(w.kept, 0);
+    ir_module_free(out);
+    ir_module_free(m);
+    ir_module_free(w.last);
+}
+
 static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
 {
     for (int i = 0; i < n_cases; i++) {
         char path[PATH + 8];
         snprintf(path, sizeof path, "%.1000s.ir", cases[i]);
         char *text = read_all(path);
-        if (!strstr(text, "# text only")) {
-            Watch w = { parse(text, path), path, 0 };
-            PassCtx c = context(march);
-            c.after = after_pass;
-            c.ctx = &w;
-            c.no_fuse = no_fuse;
-            c.no_reuse = no_reuse;
+        PassCtx c = context(march);
+        c.no_fuse = no_fuse;
+        c.no_reuse = no_reuse;
+        run_pipeline(text, path, c);
+        if (!no_reuse) {
             Module *m = parse(text, path), *out = pass_run(m, &c, NULL);
-            ck_assert_str_eq(out->stage, "plan");
-            ck_assert_int_gt(w.kept, 0);
-            if (!no_reuse) reaches_bound(out, path);
+            reaches_bound(out, path);
             ir_module_free(out);
             ir_module_free(m);
-            ir_module_free(w.last);
         }
         free(text);
     }
@@ -281,6 +291,22 @@ static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
 START_TEST(values_fused) { keeps_values("x86-64-v4", false, false); } END_TEST
 START_TEST(values_alone) { keeps_values("x86-64-v3", true, false); } END_TEST
 START_TEST(values_apart) { keeps_values("", false, true); } END_TEST
+
+/* ---- random graphs ---- */
+
+START_TEST(random_graphs)
+{
+    for (uint64_t k = 0; k < 40; k++) {
+        uint64_t seed = (uint64_t)_i * 1000 + k;
+        char *text = random_graph(seed), what[64];
+        snprintf(what, sizeof what, "random graph %d", (int)seed);
+        PassCtx c = context("x86-64-v4");
+        c.no_fuse = k % 8 == 7;
+        run_pipeline(text, what, c);
+        free(text);
+    }
+}
+END_TEST
 
 START_TEST(deterministic)
 {
@@ -369,6 +395,7 @@ int main(void)
     tcase_add_test(t, values_alone);
     tcase_add_test(t, values_apart);
     tcase_add_test(t, deterministic);
+    tcase_add_loop_test(t, random_graphs, 0, 8);
     tcase_add_test(t, shown);
     tcase_add_test(t, refusals);
     tcase_add_test(t, stops);
