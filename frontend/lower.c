@@ -32,7 +32,7 @@ Loc fe_loc(Module *m, const FeDiags *d, Span at)
 typedef struct Spot {
     Lower *l;
     Graph *g;
-    const Mod *m;
+    Mod *m;
     const char *path;
     Loc loc;
     bool training;
@@ -111,8 +111,7 @@ static Val lower_dropout(const Spot *p, Val x)
 {
     double share = 0;
     fe_number(p->m->arg[0], &share);
-    Mod *m = (Mod *)(uintptr_t)p->m;
-    int call = m->calls++;
+    int call = p->m->calls++;
     if (!p->training || share == 0) return x;
     Arena *a = p->l->in->a;
     if (share == 1) return ir_map(p->g, "a * 0.0", IR_IN(x), p->loc);
@@ -136,7 +135,7 @@ static void forget_calls(Mod *m)
     for (int i = 0; i < m->n_child; i++) forget_calls(m->child[i]);
 }
 
-static Val lower_module(Lower *l, Graph *g, const Mod *m, const char *path, Val x, bool training)
+static Val lower_module(Lower *l, Graph *g, Mod *m, const char *path, Val x, bool training)
 {
     if (m->info) {
         Spot p = { l, g, m, path, fe_loc(l->m, l->d, m->at), training };
