@@ -198,8 +198,7 @@ START_TEST(main_guard)
 {
     static const char *const guards[] = {
         "if __name__ == \"__main__\":\n    for x in y: pass\n    z = $ ?\n",
-        "if '__main__' == __name__ :\n\n    # note\n  \n    while True:\n        a = 1\n    b = "
-        "[\n1]\n",
+        "if '__main__' == __name__ :\n\n    # x\n  \n    while 1:\n        a = 1\n    b = [\n1]\n",
         "if (__name__ == '__main__'):\n\tmain()\n", "if __name__ == '__main__': main()\n"
     };
     for (size_t i = 0; i < sizeof guards / sizeof *guards; i++) {
