@@ -85,6 +85,9 @@ const char *text_add(Emit *e, const char *a, const char *b);
 const char *index_text(Emit *e, const Type *t, const Shape *consumer, const Nest *nest);
 /* The longest row of `consumer` along which a tensor of type t is contiguous or constant. */
 Extent index_run(const Type *t, const Shape *consumer);
+/* With parentheses unless it needs none as an operand of anything. */
+const char *text_atom(Emit *e, const char *s);
+const char *extent_atom(Emit *e, Extent x);
 bool text_simple(const char *s);                         /* a name or a number */
 
 /* ---- expr.c ---- */

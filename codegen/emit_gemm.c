@@ -156,8 +156,7 @@ static const char *row_stride(const Gemm *g, Val v)
 
 static const char *sum_of(Gemm *g, const char *a, const char *b)
 {
-    const char *s = text_add(g->e, a, b);
-    return text_simple(s) ? s : text(g->e, "(%s)", s);
+    return text_atom(g->e, text_add(g->e, a, b));
 }
 
 static void pack(Gemm *g, const char *width)

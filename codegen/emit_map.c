@@ -50,7 +50,7 @@ void emit_map(Kern *k)
         out_close(o, "");
         return;
     }
-    const char *width = text_simple(cols) ? cols : text(e, "(%s)", cols);
+    const char *width = text_atom(e, cols);
     out_open(o, "for (int64_t i = begin, stop; i < end; i = stop)");
     out_line(o, "const int64_t row = i / %s, first = row * %s;", width, width);
     out_line(o, "stop = smaller(first + %s, end);", cols);

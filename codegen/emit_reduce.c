@@ -45,7 +45,7 @@ static const char *result_text(Kern *k, const char *sum)
     Emit *e = k->e;
     DType d = ir_type(k->g, k->root)->dtype;
     const char *by = divisor(k);
-    if (by) sum = text(e, text_simple(by) ? "%s / (double)%s" : "%s / (double)(%s)", sum, by);
+    if (by) sum = text(e, "%s / (double)%s", sum, text_atom(e, by));
     if (d == DT_f64) return sum;
     return text(e, by ? "(%s)(%s)" : "(%s)%s", e->l->type[d], sum);
 }
@@ -83,17 +83,15 @@ static Nest operand_nest(Emit *e, const Groups *g, const char *const *at)
 static void kept_index(Emit *e, const Groups *g, const char *flat, const char **at)
 {
     Extent below = { 1, 0 };
-    bool first = true;
     int top = 0;
     while (top < g->n && g->group[top].reduced) top++;
     for (int i = g->n; i-- > 0;) {
         if (g->group[i].reduced) continue;
         const char *s = flat;
-        if (!first) s = text(e, "%s / (%s)", s, extent_text(e, below));
-        if (i > top) s = text(e, "%s %% (%s)", s, extent_text(e, g->group[i].size));
-        at[i] = i > top || !first ? text(e, "(%s)", s) : s;
+        if (below.k != 1 || below.n) s = text(e, "%s / %s", text_atom(e, s), extent_atom(e, below));
+        if (i > top) s = text(e, "%s %% %s", s == flat ? text_atom(e, s) : s, extent_atom(e, g->group[i].size));
+        at[i] = s;
         below = extent_mul(below, g->group[i].size);
-        first = false;
     }
 }
 
@@ -151,7 +149,7 @@ static void write_block(Kern *k, Val operand, const Groups *g, Extent results, c
     Emit *e = k->e;
     Out *o = k->out;
     Extent inner = g->group[g->n - 1].size;
-    const char *at[IR_MAX_RANK] = { 0 }, *j = strcmp(first, "0") ? text(e, "(%s + j)", first) : "j";
+    const char *at[IR_MAX_RANK] = { 0 }, *j = text_add(e, first, "j");
     out_line(o, "double total[%lld] = { 0 };", (long long)block);
     const char **before = names_save(k);
     open_reduced(e, o, g);
@@ -159,7 +157,7 @@ static void write_block(Kern *k, Val operand, const Groups *g, Extent results, c
         kept_index(e, g, j, at);
     } else {                                 /* the row of results is the same for the whole block */
         kept_index(e, g, first, at);
-        at[g->n - 1] = text(e, "(%s %% (%s) + j)", first, extent_text(e, inner));
+        at[g->n - 1] = text(e, "%s %% %s + j", first, extent_atom(e, inner));
     }
     Nest nest = operand_nest(e, g, at);
     out_open(o, "for (int64_t j = 0; j < %s; j++)", width);
@@ -190,10 +188,11 @@ static void emit_columns(Kern *k, Val operand, const Groups *g, Extent results)
         return;
     }
     int64_t block = k->tasks.tile_cols < BLOCK ? k->tasks.tile_cols : BLOCK;
+    if (!inner.n && inner.k < block) block = inner.k;
     write_range(k, results);
     out_open(o, "for (int64_t first = begin, width; first < end; first += width)");
-    const char *cols = extent_text(e, inner);
-    const char *stop = one_row ? "end" : text(e, "smaller(end, (first / (%s) + 1) * (%s))", cols, cols);
+    const char *cols = extent_atom(e, inner);
+    const char *stop = one_row ? "end" : text(e, "smaller(end, (first / %s + 1) * %s)", cols, cols);
     out_line(o, "width = smaller(%lld, %s - first);", (long long)block, stop);
     write_block(k, operand, g, results, "first", "width", block);
     out_close(o, "");

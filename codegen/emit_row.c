@@ -17,7 +17,7 @@ typedef struct Row {
     const char **max, **sum;          /* [n_node]: names of a row's largest and sum of exponentials */
     /* [n_node], of a target: its index, the weight of the other classes; the sum of probabilities */
     const char **wanted, **other, **weights;
-    const char *scale;                /* 1 / rows; null: not yet */
+    const char *inner;                /* elements between those of a row; null: they are neighbours */
     int slot;
 } Row;
 
@@ -281,9 +281,8 @@ static void nests(Row *r)
         r->element = (Nest){ 2, { { rows, "row" }, { r->cols, "col" } } };
         return;
     }
-    const char *in = extent_text(e, inner);
-    r->element = (Nest){ 3, { { outer, text(e, "(row / (%s))", in) }, { r->cols, "col" },
-                              { inner, text(e, "(row %% (%s))", in) } } };
+    r->inner = extent_atom(e, inner);
+    r->element = (Nest){ 3, { { outer, "outer" }, { r->cols, "col" }, { inner, "inner" } } };
 }
 
 static bool needs_scale(const Row *r)
@@ -317,12 +316,13 @@ void emit_row(Kern *k)
     reach(e, SNIP_smaller);
     out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile, rows);
     if (needs_scale(&r))
-        out_line(o, text_simple(rows) ? "const %s scale = %s / (%s)%s;" : "const %s scale = %s / (%s)(%s);",
-                 real_type(k), literal(k, 1), real_type(k), rows);
+        out_line(o, "const %s scale = %s / (%s)%s;", real_type(k), literal(k, 1), real_type(k),
+                 text_atom(e, rows));
     const char *zeros = "";
     for (int i = 0; i < slots; i++) zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
     if (slots) out_line(o, "%s;", zeros);
     out_open(o, "for (int64_t row = begin; row < end; row++)");
+    if (r.inner) out_line(o, "const int64_t outer = row / %s, inner = row %% %s;", r.inner, r.inner);
     for (int i = 0; i < k->k->n_member; i++) emit_member(&r, k->k->member[i]);
     /* stores: numbers of rows, then elements */
     members_emit(k, o, &r.row);

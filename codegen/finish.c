@@ -48,9 +48,7 @@ void finish_emit(Kern *k)
         const Node *x = ir_node(k->g, v);
         const char *by = divisor(k, x), *type = e->l->type[x->type.dtype];
         const char *name = local_name(k, "v"), *sum = text(e, "total%d", s++);
-        const char *form = by && !text_simple(by) ? "const %s %s = (%s)(%s / (double)(%s));"
-                                                  : "const %s %s = (%s)(%s / (double)%s);";
-        if (by) out_line(o, form, type, name, type, sum, by);
+        if (by) out_line(o, "const %s %s = (%s)(%s / (double)%s);", type, name, type, sum, text_atom(e, by));
         else out_line(o, "const %s %s = (%s)%s;", type, name, type, sum);
         k->name[v.i] = name;
     }

@@ -37,16 +37,29 @@ bool text_simple(const char *s)
     return true;
 }
 
-static const char *atom(Emit *e, const char *s)
+/* Is all of it inside one pair of parentheses? */
+static bool enclosed(const char *s)
 {
-    return text_simple(s) || s[0] == '(' ? s : text(e, "(%s)", s);
+    int depth = 0;
+    for (; *s; s++) {
+        depth += (*s == '(') - (*s == ')');
+        if (!depth) return *s == ')' && !s[1];
+    }
+    return false;
 }
+
+const char *text_atom(Emit *e, const char *s)
+{
+    return text_simple(s) || enclosed(s) ? s : text(e, "(%s)", s);
+}
+
+const char *extent_atom(Emit *e, Extent x) { return text_atom(e, extent_text(e, x)); }
 
 const char *text_mul(Emit *e, const char *index, Extent by)
 {
     if (!strcmp(index, "0") || is_one(by)) return index;
     if (!strcmp(index, "1")) return extent_text(e, by);
-    return text(e, "%s * %s", atom(e, index), extent_text(e, by));
+    return text(e, "%s * %s", text_atom(e, index), extent_text(e, by));
 }
 
 const char *text_add(Emit *e, const char *a, const char *b)
@@ -115,10 +128,10 @@ static const char *block(Emit *e, const Shape *consumer, const Extent *stride, i
         if (!stride[i].k) continue;
         const char *at = flat;
         Extent below = extent_of(consumer, i + 1, end);
-        if (!is_one(below)) at = text(e, "%s / %s", atom(e, at), atom(e, extent_text(e, below)));
+        if (!is_one(below)) at = text(e, "%s / %s", text_atom(e, at), extent_atom(e, below));
         if (i > first)
-            at = text(e, "%s %% %s", is_one(below) ? atom(e, at) : at,
-                      atom(e, extent_text(e, extent_dim(consumer->dim[i]))));
+            at = text(e, "%s %% %s", is_one(below) ? text_atom(e, at) : at,
+                      extent_atom(e, extent_dim(consumer->dim[i])));
         sum = text_add(e, sum, text_mul(e, at, stride[i]));
     }
     return sum;
@@ -165,9 +178,9 @@ static const char *blocked(Emit *e, const Type *t, const Shape *consumer, const 
         const char *at = match(e, consumer, only, nest);
         StoredAxis s = axis[i];
         if (s.block > 1) {
-            sum = text_add(e, sum, text(e, "%s / %lld * %lld", atom(e, at), (long long)s.block,
+            sum = text_add(e, sum, text(e, "%s / %lld * %lld", text_atom(e, at), (long long)s.block,
                                         (long long)s.outer));
-            at = text(e, "%s %% %lld", atom(e, at), (long long)s.block);
+            at = text(e, "%s %% %lld", text_atom(e, at), (long long)s.block);
             sum = text_add(e, sum, text_mul(e, at, extent(s.inner, 0)));
         } else {
             sum = text_add(e, sum, text_mul(e, at, extent(s.outer, 0)));

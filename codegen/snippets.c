@@ -32,8 +32,8 @@ const char *const snippet_text[SNIP_COUNT] = {
         "typedef $R vec __attribute__((vector_size($vector_bytes), aligned(sizeof($R)), may_alias));\n",
     [SNIP_pack_rows] =
         "/* pack[k][width] = b[k][cols], rows of b being `stride` apart; zeros beyond cols. */\n"
-        "static inline void pack_rows(int64_t depth, int64_t cols, int64_t width,\n"
-        "                             const $R *restrict b, int64_t stride, $R *restrict pack)\n"
+        "static __attribute__((noinline)) void pack_rows(int64_t depth, int64_t cols, int64_t width,\n"
+        "    const $R *restrict b, int64_t stride, $R *restrict pack)\n"
         "{\n"
         "    for (int64_t k = 0; k < depth; k++, b += stride, pack += width) {\n"
         "        for (int64_t j = 0; j < cols; j++)\n"
@@ -59,8 +59,8 @@ const char *const snippet_text[SNIP_COUNT] = {
         "    *(vec4 *)(pack + 2 * width) = __builtin_shufflevector(hi01, hi23, 0, 1, 4, 5);\n"
         "    *(vec4 *)(pack + 3 * width) = __builtin_shufflevector(hi01, hi23, 2, 3, 6, 7);\n"
         "}\n"
-        "static inline void pack_columns(int64_t depth, int64_t cols, int64_t width,\n"
-        "                                const $R *restrict b, int64_t stride, $R *restrict pack)\n"
+        "static __attribute__((noinline)) void pack_columns(int64_t depth, int64_t cols, int64_t width,\n"
+        "    const $R *restrict b, int64_t stride, $R *restrict pack)\n"
         "{\n"
         "    const int64_t fours = cols / 4 * 4;\n"
         "    for (int64_t first = 0; first < depth; first += 64) {       /* what is written stays in L1 */\n"
