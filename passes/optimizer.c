@@ -156,6 +156,12 @@ static void bind_names(Opt *o, State p, Val g)
         StateInfo info = *ir_state(o->m, p);
         const char *key = arena_printf(o->scratch, "%s#%s", info.key, rows[i].name);
         State slot = ir_state_find(o->m, key);
+        /* Text may hold a state of that name that is none of ours. */
+        while (slot.i && (ir_state(o->m, slot)->role != ROLE_OPTIMIZER
+                          || !ir_type_eq(&ir_state(o->m, slot)->type, &info.type))) {
+            key = arena_printf(o->scratch, "%s_", key);
+            slot = ir_state_find(o->m, key);
+        }
         if (!slot.i) slot = ir_state_add(o->m, key, ROLE_OPTIMIZER, info.type, o->group->loc);
         add_var(o, rows[i].name, ir_state_val(o->g, slot));
     }
@@ -190,6 +196,15 @@ static void update(Opt *o, State p, Val g)
         if (slot[i].i) ir_update(o->g, slot[i], slot_value[i]);
 }
 
+/* The first group that names the parameter; null: none does. */
+static const OptGroup *group_of(const Module *m, State p)
+{
+    for (int k = 0; k < m->prog.n_group; k++)
+        for (int j = 0; j < m->prog.group[k].n_param; j++)
+            if (m->prog.group[k].param[j].i == p.i) return &m->prog.group[k];
+    return NULL;
+}
+
 static void optimize(Graph *to, const Graph *from, Arena *scratch)
 {
     Module *m = to->module;
@@ -201,16 +216,10 @@ static void optimize(Graph *to, const Graph *from, Arena *scratch)
     to->n_root = kept;
     for (int i = 0; i < from->n_root; i++) {
         const Root *r = &from->root[i];
-        if (r->kind != ROOT_GRAD) continue;
-        for (int k = 0; k < m->prog.n_group; k++) {
-            const OptGroup *group = &m->prog.group[k];
-            for (int j = 0; j < group->n_param; j++) {
-                if (group->param[j].i != r->state.i) continue;
-                Opt o = { .g = to, .m = m, .scratch = scratch, .pool = ex_pool(scratch),
-                          .group = group };
-                update(&o, r->state, map[r->val.i]);
-            }
-        }
+        const OptGroup *group = r->kind == ROOT_GRAD ? group_of(m, r->state) : NULL;
+        if (!group) continue;
+        Opt o = { .g = to, .m = m, .scratch = scratch, .pool = ex_pool(scratch), .group = group };
+        update(&o, r->state, map[r->val.i]);
     }
 }
 
