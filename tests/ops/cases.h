@@ -16,6 +16,7 @@ typedef struct MapCase {
     enum { SMOOTH, KINK_A, KINK_DIFFERENCE } kink;
     const char *without_torch;           /* why torch_ops.txt has no row; else null */
     double torch_error; /* absolute: what PyTorch's own formula loses by cancellation */
+    double torch_slope; /* relative: PyTorch's derivative has a float constant, 1e-12 or 1 / 6 */
     bool zero_unsigned;                  /* PyTorch's zero has the other sign */
 } MapCase;
 
@@ -37,6 +38,19 @@ REF(gelu_tanh, a / (1 + exp(-2 * sqrt(0.5 / atan(1)) * (a + 0.044715 * pow(a, 3)
 REF(silu, a / (1 + exp(-a)))
 REF(softplus, a * p > q ? a : (fmax(a * p, 0) + log(1 + exp(-fabs(a * p)))) / p)
 REF(softsign, a > 0 ? 1 - 1 / (1 + a) : 1 / (1 - a) - 1)
+REF(relu6, fmin(fmax(a, 0), 6))
+REF(selu, 1.0507009873554804934193349852946 *
+          (fmax(a, 0) + 1.6732632423543772848170429916717 * (exp(fmin(a, 0)) - 1)))
+REF(celu, fmax(a, 0) + fmin(0, p * (exp(a / p) - 1)))
+REF(mish, a * ((1 + exp(a)) * (1 + exp(a)) - 1) / ((1 + exp(a)) * (1 + exp(a)) + 1))
+REF(logsigmoid, -log(1 + exp(-a)))
+REF(tanhshrink, a - sinh(a) / cosh(a))
+REF(hardtanh, fmin(fmax(a, p), q))
+REF(hardsigmoid, fmin(fmax(a / 6 + 0.5, 0), 1))
+REF(hardswish, a * fmin(fmax(a / 6 + 0.5, 0), 1))
+REF(hardshrink, fabs(a) > p ? a : 0)
+REF(softshrink, copysign(fmax(fabs(a) - p, 0), a))
+REF(threshold, a > p ? a : q)
 REF(neg, 0 - a)
 REF(exp, pow(2.718281828459045235360287, a))
 REF(log, log10(a) * 2.302585092994045684)
@@ -68,6 +82,18 @@ static const MapCase map_case[OP_COUNT] = {
     CASE(silu, -6, 6, .kink = SMOOTH),
     CASE(softplus, -6, 6, .attr = {{1, 20}, {0.7, 20}}),
     CASE(softsign, -4, 4, .kink = SMOOTH),
+    CASE(relu6, -4, 12, .zero_unsigned = true),
+    CASE(selu, -4, 4, .kink = KINK_A, .torch_error = 2e-16, .zero_unsigned = true),
+    CASE(celu, -4, 4, .attr = {{1}, {1.5}}, .torch_error = 2e-16, .zero_unsigned = true),
+    CASE(mish, -6, 6, .kink = SMOOTH, .zero_unsigned = true),
+    CASE(logsigmoid, -6, 6, .kink = SMOOTH),
+    CASE(tanhshrink, -4, 4, .kink = SMOOTH),
+    CASE(hardtanh, -4, 4, .attr = {{-1, 1}, {0.5, 2}}),
+    CASE(hardsigmoid, -6, 6, .torch_slope = 1e-7),
+    CASE(hardswish, -6, 6, .zero_unsigned = true),
+    CASE(hardshrink, -4, 4, .attr = {{0.5}, {1.7}}, .zero_unsigned = true),
+    CASE(softshrink, -4, 4, .attr = {{0.5}, {1.7}}, .zero_unsigned = true),
+    CASE(threshold, -4, 4, .attr = {{1, 20}, {-0.5, 0.1}}),
     CASE(neg, -4, 4, .kink = SMOOTH),
     CASE(exp, -4, 4, .kink = SMOOTH),
     CASE(log, 0.1, 9, .kink = SMOOTH),
@@ -80,7 +106,7 @@ static const MapCase map_case[OP_COUNT] = {
     CASE(squared_error, -4, 4, .kink = KINK_DIFFERENCE),
     CASE(abs_error, -4, 4, .kink = KINK_DIFFERENCE),
     CASE(bce_logits, 0.05, 4, .torch_error = 1e-14),
-    CASE(bce, 0.1, 0.9, .torch_error = 2e-16),
+    CASE(bce, 0.1, 0.9, .torch_slope = 1e-8, .torch_error = 2e-16),
     CASE(expand, -4, 4, .without_torch = "copies"),
     CASE(map, -4, 4, .without_torch = "any expression"),
 };
