@@ -14,6 +14,7 @@
 typedef bool CheckRule(Interp *in, const Call *c, Mod *m);
 static CheckRule check_linear, check_identity, check_flatten, check_elementwise, check_gelu,
     check_softmax, check_dropout;
+#define check_softmin check_softmax
 
 enum { SAME = false, DIFFERS = true };
 
@@ -79,6 +80,29 @@ static bool check_identity(Interp *in, const Call *c, Mod *m)
     return true;
 }
 
+/* What PyTorch refuses, and what would divide by 0. */
+static bool in_range(Interp *in, const Call *c, const Mod *m)
+{
+    double v[2] = { 0, 0 };
+    for (int i = 0; i < 2 && m->arg[i]; i++) fe_number(m->arg[i], &v[i]);
+    const char *must = NULL;
+    int i = 0;
+    switch (m->info->op) {
+    case OP_softplus:
+        if (v[0] != 0) return true;
+        fe_report(in->d, c->v_at[0], DG(softplus_beta));
+        return false;
+    case OP_celu: if (v[0] == 0) must = "other than 0"; break;
+    case OP_softshrink: if (v[0] < 0) must = "at least 0"; break;
+    case OP_hardtanh: if (v[0] >= v[1]) i = 1, must = "above `min_val`"; break;
+    default: break;
+    }
+    if (!must) return true;
+    fe_report(in->d, c->given[i] ? c->v_at[i] : c->at, DG(bad_choice), c->name,
+              fe_arg_name(in->a, c, i), must, fe_repr(in->a, c->v[i]));
+    return false;
+}
+
 static bool check_elementwise(Interp *in, const Call *c, Mod *m)
 {
     double x;
@@ -87,11 +111,7 @@ static bool check_elementwise(Interp *in, const Call *c, Mod *m)
             fe_report(in->d, c->v_at[i], DG(not_finite), c->name);
             return false;
         }
-    if (m->info->op == OP_softplus && fe_number(m->arg[0], &x) && x == 0) {
-        fe_report(in->d, c->v_at[0], DG(softplus_beta));
-        return false;
-    }
-    return true;
+    return in_range(in, c, m);
 }
 
 static bool check_flatten(Interp *in, const Call *c, Mod *m)

@@ -106,6 +106,11 @@ static Val lower_softmax(const Spot *p, Val x)
     return ir_add(p->g, p->m->info->op, p->loc, IR_IN(x), IR_ATTRS(ir_int(AT_axis, axis)));
 }
 
+static Val lower_softmin(const Spot *p, Val x)
+{
+    return lower_softmax(p, ir_add(p->g, OP_neg, p->loc, IR_IN(x), IR_NO_ATTRS));
+}
+
 /* Keeps where u >= p and scales by 1 / (1 - p); PyTorch's p = 1 multiplies by zero. */
 static Val lower_dropout(const Spot *p, Val x)
 {

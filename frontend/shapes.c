@@ -134,6 +134,8 @@ static bool shape_softmax(Interp *in, const Mod *m, const Chain *c, Shape *s)
     return false;
 }
 
+#define shape_softmin shape_softmax
+
 static ShapeRule *const rules[] = {
 #define LAYER(name, signature, rule, ...) shape_##rule,
 #include "frontend/layers.def"

@@ -2,7 +2,7 @@
  *
  * Each model of tests/fixtures/models goes the whole way: seqc build, then the program's initial
  * weights, outputs, gradients, losses of steps and weights after them are compared with the file that
- * make_models.py wrote. Tolerances: outputs 1.3e-6 relative and 1e-5 absolute; gradients
+ * make_models.py wrote. Tolerances: outputs 1.3e-6 relative, 1e-6 of the largest and 1e-5; gradients
  * 1e-5 * max|b| + 1e-6 * G, G the model's largest gradient; initial weights 1e-6. */
 #define _XOPEN_SOURCE 700
 #include "runtime/files.h"
@@ -166,7 +166,7 @@ static void check_predict(const Case *c)
     rt_err e = {0};
     rt_tensor y = {0};
     ck_assert_msg(rt_npy_read(&e, file(c, "y.npy"), &y), "%s", e.message);
-    compare("output of predict", &y, want(c, "output_eval"), 1.3e-6, 0, 1e-5);
+    compare("output of predict", &y, want(c, "output_eval"), 1.3e-6, 1e-6, 1e-5);
     rt_tensor_free(&y);
 }
 
@@ -176,7 +176,7 @@ static void check_grad(const Case *c)
     run("%s grad --weights %s --input %s --target %s -o %s", c->program, c->weights, file(c, "x.npy"),
         file(c, "t.npy"), file(c, "g.safetensors"));
     rt_tensors got = read_tensors(file(c, "g.safetensors"));
-    compare("output", rt_tensors_find(&got, "output"), want(c, "output"), 1.3e-6, 0, 1e-5);
+    compare("output", rt_tensors_find(&got, "output"), want(c, "output"), 1.3e-6, 1e-6, 1e-5);
     compare("loss", rt_tensors_find(&got, "loss"), want(c, "loss"), 1.3e-6, 0, 1e-5);
     double G = largest(want(c, "d_input"));
     for (int64_t i = 0; i < c->want.count; i++)
