@@ -12,7 +12,8 @@ typedef struct EmitOpts {
     const char *source;               /* base name of the model file */
 } EmitOpts;
 
-/* Writes one C file: kernels, graphs, tables and main for runtime/rt.h. The same module gives the same bytes. */
+/* Writes one C file: kernels, graphs, tables and main for runtime/rt.h. The same module gives the
+ * same bytes. */
 void emit_program(const Module *m, const EmitOpts *o, FILE *out);
 bool emit_uses_blas(const Module *m);
 
@@ -27,7 +28,8 @@ typedef struct CompileOpts {
     bool verbose;                     /* print the command line */
 } CompileOpts;
 
-/* Compiles and links `source` to `output` by posix_spawn. False and a message that says what ran and
- * what it printed. */
-bool emit_compile(const char *source, const char *output, const CompileOpts *o, char **message, Arena *a);
+/* Compiles and links `source` to `output` by posix_spawn. False and a message that says what ran
+ * and what it printed. */
+bool emit_compile(const char *source, const char *output, const CompileOpts *o, char **message,
+                  Arena *a);
 #endif

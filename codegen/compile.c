@@ -1,6 +1,6 @@
 /* codegen/compile.c: from source text to an executable. The C compiler runs by posix_spawn with an
- * argument vector, never through a shell; what it prints goes to a file without a name beside the output and
- * becomes our message, with the command line. A failed build leaves no output. */
+ * argument vector, never through a shell; what it prints goes to a file without a name beside the
+ * output and becomes our message, with the command line. A failed build leaves no output. */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
 #include <errno.h>
@@ -62,8 +62,10 @@ static bool choose_compiler(Args *x, const CompileOpts *o, char **message)
     if (cc && cc[strspn(cc, " \t")]) {
         words(x, cc);
         if (find_program(x->v[0], x->a)) return true;
-        *message = arena_printf(x->a, "there is no C compiler %s\nhelp: install gcc, or name another one by --cc or $CC",
-                                x->v[0]);
+        *message = arena_printf(
+            x->a,
+            "there is no C compiler %s\nhelp: install gcc, or name another one by --cc or $CC",
+            x->v[0]);
         return false;
     }
     for (int i = 0; usual[i]; i++)
@@ -71,16 +73,23 @@ static bool choose_compiler(Args *x, const CompileOpts *o, char **message)
             arg(x, usual[i]);
             return true;
         }
-    *message = arena_str(x->a, "there is no C compiler (cc, gcc or clang)\nhelp: install gcc, or name one by --cc or $CC");
+    *message = arena_str(
+        x->a,
+        "there is no C compiler (cc, gcc or clang)\nhelp: install gcc, or name one by --cc or $CC");
     return false;
 }
 
 /* A library's archive, where the system keeps such files; null: not there. */
 static const char *archive(Arena *a, const char *name)
 {
-    static const char *const folders[] = {
-        "/usr/lib/x86_64-linux-gnu/openblas-pthread", "/usr/lib/aarch64-linux-gnu/openblas-pthread",
-        "/usr/lib/x86_64-linux-gnu", "/usr/lib/aarch64-linux-gnu", "/usr/lib64", "/usr/lib", "/usr/local/lib", NULL };
+    static const char *const folders[] = { "/usr/lib/x86_64-linux-gnu/openblas-pthread",
+                                           "/usr/lib/aarch64-linux-gnu/openblas-pthread",
+                                           "/usr/lib/x86_64-linux-gnu",
+                                           "/usr/lib/aarch64-linux-gnu",
+                                           "/usr/lib64",
+                                           "/usr/lib",
+                                           "/usr/local/lib",
+                                           NULL };
     for (int i = 0; folders[i]; i++) {
         const char *path = arena_printf(a, "%s/%s", folders[i], name);
         if (is_file(path)) return path;
@@ -90,8 +99,10 @@ static const char *archive(Arena *a, const char *name)
 
 static void arguments(Args *x, const char *source, const char *output, const CompileOpts *o)
 {
-    static const char *const flags[] = { "-std=c11", "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
-                                         "-fopenmp-simd", NULL };
+    static const char *const flags[] = {
+        "-std=c11",      "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
+        "-fopenmp-simd", NULL
+    };
     Arena *a = x->a;
     for (int i = 0; flags[i]; i++) arg(x, flags[i]);
     if (o->native) arg(x, "-march=native");
@@ -132,7 +143,8 @@ static char *read_back(int fd, Arena *a)
     char *s = arena_alloc(a, MAX_OUTPUT + 1, 1);
     size_t n = 0;
     if (lseek(fd, 0, SEEK_SET) < 0) return s;
-    for (ssize_t got; n < MAX_OUTPUT && (got = read(fd, s + n, MAX_OUTPUT - n)) > 0;) n += (size_t)got;
+    for (ssize_t got; n < MAX_OUTPUT && (got = read(fd, s + n, MAX_OUTPUT - n)) > 0;)
+        n += (size_t)got;
     return s;
 }
 
@@ -173,19 +185,25 @@ static bool compile_to(const char *source, const char *output, int fd, const Com
     if (status < 0)
         *message = arena_printf(a, "cannot run the C compiler %s: %s", x.v[0], strerror(errno));
     else if (WIFSIGNALED(status))
-        *message = arena_printf(a, "the C compiler was ended by signal %d\n%s\n%s", WTERMSIG(status), line, printed);
+        *message = arena_printf(a, "the C compiler was ended by signal %d\n%s\n%s",
+                                WTERMSIG(status), line, printed);
     else
-        *message = arena_printf(a, "the C compiler failed (exit %d)\n%s\n%s", WEXITSTATUS(status), line, printed);
+        *message = arena_printf(a, "the C compiler failed (exit %d)\n%s\n%s", WEXITSTATUS(status),
+                                line, printed);
     return false;
 }
 
-bool emit_compile(const char *source, const char *output, const CompileOpts *o, char **message, Arena *a)
+bool emit_compile(const char *source, const char *output, const CompileOpts *o, char **message,
+                  Arena *a)
 {
     *message = NULL;
     const char *library = arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir);
     if (!is_file(library)) {
-        *message = arena_printf(a, "the runtime library %s is missing\nhelp: install seqc whole, or set SEQC_HOME to the "
-                                "folder that holds it", library);
+        *message = arena_printf(
+            a,
+            "the runtime library %s is missing\nhelp: install seqc whole, or set SEQC_HOME to the "
+            "folder that holds it",
+            library);
         return false;
     }
     char *log = arena_printf(a, "%s.log-XXXXXX", output);

@@ -19,7 +19,8 @@ const Dialect dialect_c = {
     .fn32 = {
         [EX_exp] = { "exp_f32", SNIP_exp_f32 },       [EX_expm1] = { "expm1_f32", SNIP_expm1_f32 },
         [EX_log] = { "log_f32", SNIP_log_f32 },       [EX_log1p] = { "log1p_f32", SNIP_log1p_f32 },
-        [EX_sqrt] = { "sqrtf", SNIP_none },           [EX_sigmoid] = { "sigmoid_f32", SNIP_sigmoid_f32 },
+        [EX_sqrt] = { "sqrtf", SNIP_none },
+        [EX_sigmoid] = { "sigmoid_f32", SNIP_sigmoid_f32 },
         [EX_logsigmoid] = { "logsigmoid_f32", SNIP_logsigmoid_f32 },
         [EX_tanh] = { "tanh_f32", SNIP_tanh_f32 },    [EX_erf] = { "erf_f32", SNIP_erf_f32 },
         [EX_sin] = { "sinf", SNIP_none },             [EX_cos] = { "cosf", SNIP_none },
@@ -32,7 +33,8 @@ const Dialect dialect_c = {
     .fn64 = {
         [EX_exp] = { "exp", SNIP_none },              [EX_expm1] = { "expm1", SNIP_none },
         [EX_log] = { "log", SNIP_none },              [EX_log1p] = { "log1p", SNIP_none },
-        [EX_sqrt] = { "sqrt", SNIP_none },            [EX_sigmoid] = { "sigmoid_f64", SNIP_sigmoid_f64 },
+        [EX_sqrt] = { "sqrt", SNIP_none },
+        [EX_sigmoid] = { "sigmoid_f64", SNIP_sigmoid_f64 },
         [EX_logsigmoid] = { "logsigmoid_f64", SNIP_logsigmoid_f64 },
         [EX_tanh] = { "tanh", SNIP_none },            [EX_erf] = { "erf", SNIP_none },
         [EX_sin] = { "sin", SNIP_none },              [EX_cos] = { "cos", SNIP_none },

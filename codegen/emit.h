@@ -66,7 +66,8 @@ typedef struct Kern {
     struct { const char *word; int n; } local[64]; int n_local;    /* names in use */
     DType real;                       /* of literals and functions: the module's, or double */
     Nest row_nest;                    /* of per-row values in a row kernel; rank 0: none */
-    const char *(*row_value)(void *ctx, const Node *x, const Nest *nest);    /* elements of ROW members */
+    const char *(*row_value)(void *ctx, const Node *x,
+                             const Nest *nest); /* elements of ROW members */
     void *row_ctx;
     const char *note;                 /* how it is cut, for the head comment */
 } Kern;
@@ -120,7 +121,8 @@ typedef struct KernelUse {
     Extent rows, cols;
 } KernelUse;
 KernelUse kernel_emit(Emit *e, const Graph *g, int i);
-const char *node_line(Emit *e, const Graph *g, Val v);   /* %5 = relu %4 : f32[n,128]   fashion.py:10 */
+const char *node_line(Emit *e, const Graph *g,
+                      Val v); /* %5 = relu %4 : f32[n,128]   fashion.py:10 */
 const char *type_text(Emit *e, const Type *t);           /* [n][784] */
 
 /* ---- epilogue.c ---- */
@@ -140,7 +142,7 @@ bool value_in(const Kern *k, Val v);                     /* computed by this ker
 #undef ALGO
 /* A product of operands in any layout. */
 void emit_loops(Kern *k);
-/* The second stage: adds the tasks' partial sums in order, then the members and stores of shape []. */
+/* The second stage: adds the tasks' partial sums in order; then members and stores of shape []. */
 void finish_emit(Kern *k);
 
 #endif

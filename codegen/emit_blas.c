@@ -1,6 +1,6 @@
-/* codegen/emit_blas.c: a tile of a product by OpenBLAS on this task's thread, then the epilogue on the
- * tile while it is in cache. k is never split between tasks, and OpenBLAS runs on one thread, so the
- * number of threads changes no bit. */
+/* codegen/emit_blas.c: a tile of a product by OpenBLAS on this task's thread, then the epilogue on
+ * the tile while it is in cache. k is never split between tasks, and OpenBLAS runs on one thread,
+ * so the number of threads changes no bit. */
 #include "codegen/emit.h"
 
 static bool plain(const Kern *k, Val v)
@@ -39,14 +39,17 @@ void emit_blas(Kern *k)
     reach(e, SNIP_smaller);
     k->note = text(e, "A task is %lld rows of %lld columns, by OpenBLAS.", tr, tc);
     out_line(o, "const int64_t down = (%s + %lld) / %lld;", mt, tr - 1, tr);
-    out_line(o, "const int64_t row0 = task %% down * %lld, rows = smaller(%lld, %s - row0);", tr, tr, mt);
+    out_line(o, "const int64_t row0 = task %% down * %lld, rows = smaller(%lld, %s - row0);", tr,
+             tr, mt);
     out_line(o, "const int64_t col0 = task / down * %lld, cols = smaller(%lld, %s - col0);", tc, tc,
              extent_text(e, l));
     out_line(o, "%s *const tile = (%s *)scratch;    /* [rows][%lld] */", real, real, tc);
     out_line(o, "cblas_%cgemm(ROW_MAJOR, %s, %s, (int)rows, (int)cols, %s, 1, %s, %s,",
-             e->m->real == DT_f32 ? 's' : 'd', p.ta ? "TRANSPOSED" : "AS_IS", p.tb ? "TRANSPOSED" : "AS_IS",
-             blas_int(e, depth), begin(e, a, "row0", !p.ta, lda), blas_int(e, lda));
-    out_line(o, "            %s, %s, 0, tile, %lld);", begin(e, b, "col0", p.tb, ldb), blas_int(e, ldb), tc);
+             e->m->real == DT_f32 ? 's' : 'd', p.ta ? "TRANSPOSED" : "AS_IS",
+             p.tb ? "TRANSPOSED" : "AS_IS", blas_int(e, depth), begin(e, a, "row0", !p.ta, lda),
+             blas_int(e, lda));
+    out_line(o, "            %s, %s, 0, tile, %lld);", begin(e, b, "col0", p.tb, ldb),
+             blas_int(e, ldb), tc);
     out_open(o, "for (int64_t i = 0; i < rows; i++)");
     out_open(o, "for (int64_t j = 0; j < cols; j++)");
     out_line(o, "const int64_t row = row0 + i, col = col0 + j;");

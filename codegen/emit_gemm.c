@@ -1,10 +1,10 @@
 /* codegen/emit_gemm.c: C(row, col) = sum over k of A(row, k) B(k, col), tiled for one core.
  *
- * A task is a tile of rows and columns. It packs its columns of B once, as [k][lanes] for each panel
- * of lanes, so that the inner loop reads memory in order; A is read where it lies. The register tile
- * (micro_HxV: H rows, V vectors of columns) sums over k without touching memory. The last strip of
- * rows overlaps the one before it: a row's sum never depends on where its strip begins.
- * Every sum goes through one strip in the first cache, from which the epilogue reads.
+ * A task is a tile of rows and columns. It packs its columns of B once, as [k][lanes] for each
+ * panel of lanes, so that the inner loop reads memory in order; A is read where it lies. The
+ * register tile (micro_HxV: H rows, V vectors of columns) sums over k without touching memory. The
+ * last strip of rows overlaps the one before it: a row's sum never depends on where its strip
+ * begins. Every sum goes through one strip in the first cache, from which the epilogue reads.
  *
  * Not here: layouts kept between steps, prefetching, splitting k between tasks.
  * Source: Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008. */
@@ -35,7 +35,7 @@ static const char *micro_name(const Gemm *g, int height)
     return text(g->e, "micro_%s_%dx%d", ir_dtype_name(g->e->m->real), height, g->vectors);
 }
 
-/* sums[height][lanes] = a(row, k) * b[k][lanes] over k; a(row, k) = a[row * row_step + k * k_step]. */
+/* sums[height][lanes] = sum over k of a(row, k) b[k][lanes], a(row, k) at row_step and k_step. */
 static void write_micro(Gemm *g, int height)
 {
     Emit *e = g->e;
@@ -45,7 +45,8 @@ static void write_micro(Gemm *g, int height)
              (long long)g->lanes, height, v, v > 1 ? "s" : "");
     out_line(o, "static __attribute__((noinline)) void %s(int64_t depth, const %s *restrict a,",
              micro_name(g, height), g->real);
-    out_line(o, "    int64_t row_step, int64_t k_step, const %s *restrict b, %s *restrict sums)", g->real, g->real);
+    out_line(o, "    int64_t row_step, int64_t k_step, const %s *restrict b, %s *restrict sums)",
+             g->real, g->real);
     out_open(o, "%s", "");
     for (int i = 0; i < height; i++) {
         const char *s = "";
@@ -71,7 +72,8 @@ static void write_micro(Gemm *g, int height)
     out_close(o, "");
     for (int i = 0; i < e->n_micro; i++)
         if (!strcmp(e->micro[i], out_text(o))) return;
-    e->micro = arena_grow(e->a, e->micro, (size_t)e->n_micro, (size_t)e->n_micro + 1, sizeof *e->micro);
+    e->micro =
+        arena_grow(e->a, e->micro, (size_t)e->n_micro, (size_t)e->n_micro + 1, sizeof *e->micro);
     e->micro[e->n_micro++] = out_text(o);
 }
 
@@ -89,8 +91,8 @@ static void shape(Gemm *g)
     g->vectors = k->k->micro[1] ? (int)k->k->micro[1] : 1;
     g->lanes = g->vectors * vector;
     if (!k->k->tile[0] || !k->k->tile[1] || g->tile_cols % g->lanes)
-        ir_die(e->m, "kernel k%d of %s: a tile of %lld columns is not whole panels of %lld", k->index,
-               k->g->name, (long long)g->tile_cols, (long long)g->lanes);
+        ir_die(e->m, "kernel k%d of %s: a tile of %lld columns is not whole panels of %lld",
+               k->index, k->g->name, (long long)g->tile_cols, (long long)g->lanes);
     g->panels = g->tile_cols > g->lanes;
     g->blocked = ir_dim_at(g->p.k, e->m->capacity) > IR_K_BLOCK;
     /* Strips of nearly equal height, none higher than the registers allow. */
@@ -101,7 +103,7 @@ static void shape(Gemm *g)
     g->fewest = g->m.n ? 1 : g->m.k - (k->tasks.down - 1) * g->tile_rows;
 }
 
-/* Where the task's tile is and how large. What is the same for every task is written as a number. */
+/* Where the task's tile is and how large. What is the same for every task is a number. */
 static void place(Gemm *g)
 {
     Emit *e = g->e;
@@ -115,8 +117,12 @@ static void place(Gemm *g)
         down = g->m.n ? "down" : text(e, "%lld", (long long)g->k->tasks.down);
         if (g->m.n) out_line(o, "const int64_t down = (%s + %lld) / %lld;", m, tr - 1, tr);
     }
-    if (!one_down) out_line(o, "const int64_t row0 = %s * %lld;", down ? text(e, "task %% %s", down) : "task", tr);
-    if (!one_across) out_line(o, "const int64_t col0 = %s * %lld;", down ? text(e, "task / %s", down) : "task", tc);
+    if (!one_down)
+        out_line(o, "const int64_t row0 = %s * %lld;", down ? text(e, "task %% %s", down) : "task",
+                 tr);
+    if (!one_across)
+        out_line(o, "const int64_t col0 = %s * %lld;", down ? text(e, "task / %s", down) : "task",
+                 tc);
     g->rows = "rows";
     if (one_down) g->rows = m;
     else if (!g->m.n && g->m.k % tr == 0) g->rows = text(e, "%lld", tr);
@@ -133,7 +139,8 @@ static const char *height(Gemm *g)
 {
     if (g->fewest >= g->height) return text(g->e, "%d", g->height);
     if (g->height > 4)
-        out_line(g->o, "const int64_t height = %s >= %d ? %d : %s >= 4 ? 4 : 1;", g->rows, g->height, g->height, g->rows);
+        out_line(g->o, "const int64_t height = %s >= %d ? %d : %s >= 4 ? 4 : 1;", g->rows,
+                 g->height, g->height, g->rows);
     else
         out_line(g->o, "const int64_t height = %s >= %d ? %d : 1;", g->rows, g->height, g->height);
     return "height";
@@ -180,8 +187,8 @@ static void pack(Gemm *g, const char *width)
     const char *row = g->p.tb ? g->panel : k0, *col = g->p.tb ? k0 : g->panel;
     const char *from = text_add(e, text_add(e, b, text_mul(e, row, ld)), col);
     reach(e, g->p.tb ? SNIP_pack_columns : SNIP_pack_rows);
-    out_line(o, "%s(depth, %s, %lld, %s, %s, %s);", g->p.tb ? "pack_columns" : "pack_rows", width, lanes, from,
-             stride, into);
+    out_line(o, "%s(depth, %s, %lld, %s, %s, %s);", g->p.tb ? "pack_columns" : "pack_rows", width,
+             lanes, from, stride, into);
 }
 
 /* Calls of the register tiles: the full height, then 4 rows or 1 where a tile may have fewer. */
@@ -192,8 +199,9 @@ static void strip(Gemm *g)
     const char *k0 = g->blocked ? "k0" : "0", *from = g->panels ? "pack + j0 * depth" : "pack";
     const char *a = slot_read(g->k, g->p.a), *ld = row_stride(g, g->p.a);
     Extent by = extent_of(&ir_type(g->k->g, g->p.a)->shape, 1, 2);
-    const char *at = g->p.ta ? text_add(e, text_add(e, a, text_mul(e, k0, by)), text_add(e, g->row0, "top"))
-                             : text_add(e, text_add(e, a, text_mul(e, sum_of(g, g->row0, "top"), by)), k0);
+    const char *at =
+        g->p.ta ? text_add(e, text_add(e, a, text_mul(e, k0, by)), text_add(e, g->row0, "top"))
+                : text_add(e, text_add(e, a, text_mul(e, sum_of(g, g->row0, "top"), by)), k0);
     const char *steps = g->p.ta ? text(e, "1, %s", ld) : text(e, "%s, 1", ld);
     int heights[3] = { g->height, 4, 1 };
     bool first = true;
@@ -202,8 +210,8 @@ static void strip(Gemm *g)
         write_micro(g, heights[i]);
         bool last = g->height == 1 || g->fewest >= g->height || i == 2;
         const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
-        out_line(o, "%s%s%s(depth, %s, %s, %s, strip);", first ? "" : "else ", when, micro_name(g, heights[i]), at,
-                 steps, from);
+        out_line(o, "%s%s%s(depth, %s, %s, %s, strip);", first ? "" : "else ", when,
+                 micro_name(g, heights[i]), at, steps, from);
         first = false;
     }
 }
@@ -250,15 +258,17 @@ static void write_panel(Gemm *g)
     pack(g, width);
     const char *h = height(g);
     out_open(o, "for (int64_t r = 0; r < %s; r += %s)", g->rows, h);
-    out_line(o, "const int64_t top = smaller(r, %s - %s);    /* the last strip overlaps */", g->rows, h);
-    out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", g->real, (long long)(g->height * g->lanes));
+    out_line(o, "const int64_t top = smaller(r, %s - %s);    /* the last strip overlaps */",
+             g->rows, h);
+    out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", g->real,
+             (long long)(g->height * g->lanes));
     strip(g);
     out_open(o, "for (int64_t i = r - top; i < %s; i++)", h);
     const char *acc = text(e, "strip[i * %lld", lanes);
     if (g->blocked) {
         out_open(o, "for (int64_t j = 0; j < %lld; j++)", lanes);
-        out_line(o, "%s *const s = sums + (top + i) * %lld + %sj;", g->real, (long long)g->tile_cols,
-                 g->panels ? "j0 + " : "");
+        out_line(o, "%s *const s = sums + (top + i) * %lld + %sj;", g->real,
+                 (long long)g->tile_cols, g->panels ? "j0 + " : "");
         out_line(o, "*s = k0 ? *s + %s + j] : %s + j];", acc, acc);
         out_close(o, "");
     } else {
@@ -295,7 +305,9 @@ static void write_task(Gemm *g)
 
 void emit_gemm(Kern *k)
 {
-    Gemm g = { .k = k, .e = k->e, .o = k->out, .p = ir_product(k->g, k->root), .real = real_type(k) };
+    Gemm g = {
+        .k = k, .e = k->e, .o = k->out, .p = ir_product(k->g, k->root), .real = real_type(k)
+    };
     g.m = extent(g.p.m.k, g.p.m.n);
     g.l = extent(g.p.l.k, g.p.l.n);
     g.depth = extent(g.p.k.k, g.p.k.n);
@@ -304,8 +316,8 @@ void emit_gemm(Kern *k)
         return;
     }
     shape(&g);
-    k->note = text(k->e, "A task is %lld rows of %lld columns, in strips of %d rows.", (long long)g.tile_rows,
-                   (long long)g.tile_cols, g.height);
+    k->note = text(k->e, "A task is %lld rows of %lld columns, in strips of %d rows.",
+                   (long long)g.tile_rows, (long long)g.tile_cols, g.height);
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);
     place(&g);

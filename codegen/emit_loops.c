@@ -17,12 +17,15 @@ void emit_loops(Kern *k)
     Extent m = extent(p.m.k, p.m.n), l = extent(p.l.k, p.l.n), depth = extent(p.k.k, p.k.n);
     long long tr = (long long)k->tasks.tile_rows, tc = (long long)k->tasks.tile_cols;
     const char *mt = extent_text(e, m), *real = real_type(k);
-    k->note = text(e, "A task is %lld rows of %lld columns, by plain loops: an operand lies in blocks.", tr, tc);
+    k->note =
+        text(e, "A task is %lld rows of %lld columns, by plain loops: an operand lies in blocks.",
+             tr, tc);
     reach(e, SNIP_smaller);
     out_line(o, "const int64_t down = (%s + %lld) / %lld;", mt, tr - 1, tr);
     out_line(o, "const int64_t row0 = task %% down * %lld, col0 = task / down * %lld;", tr, tc);
     out_open(o, "for (int64_t row = row0; row < smaller(row0 + %lld, %s); row++)", tr, mt);
-    out_open(o, "for (int64_t col = col0; col < smaller(col0 + %lld, %s); col++)", tc, extent_text(e, l));
+    out_open(o, "for (int64_t col = col0; col < smaller(col0 + %lld, %s); col++)", tc,
+             extent_text(e, l));
     Nest nest = { 2, { { m, "row" }, { l, "col" } } };
     const char *bias = literal(k, 0);
     if (p.bias.i)
@@ -31,7 +34,8 @@ void emit_loops(Kern *k)
     out_line(o, "%s sum = %s;", real, bias);
     out_open(o, "for (int64_t k = 0; k < %s; k++)", extent_text(e, depth));
     const char *a = p.ta ? element(k, p.a, "k", "row") : element(k, p.a, "row", "k");
-    out_line(o, "sum += %s * %s;", a, p.tb ? element(k, p.b, "col", "k") : element(k, p.b, "k", "col"));
+    out_line(o, "sum += %s * %s;", a,
+             p.tb ? element(k, p.b, "col", "k") : element(k, p.b, "k", "col"));
     out_close(o, "");
     k->name[k->root.i] = "sum";
     members_emit(k, o, &nest);

@@ -1,5 +1,6 @@
-/* codegen/emit_map.c: one loop over elements. Where an operand is broadcast the loop runs along rows,
- * the longest along which every operand is contiguous or constant. A task is a range of elements. */
+/* codegen/emit_map.c: one loop over elements. Where an operand is broadcast the loop runs along
+ * rows, the longest along which every operand is contiguous or constant. A task is a range of
+ * elements. */
 #include "codegen/emit.h"
 
 /* Shortens *run to what all operands of member v, and its stores, allow. */
@@ -9,7 +10,8 @@ static void shorten(const Kern *k, Val v, Extent *run)
     for (int i = 0; i <= x->n_in; i++) {
         if (i == x->n_in && x->op == OP_count) continue;
         const Type *t = i < x->n_in ? ir_type(k->g, x->in[i]) : &x->type;
-        if (t->layout.kind == LAYOUT_plain && (!t->shape.rank || ir_shape_eq(&t->shape, &x->type.shape)))
+        if (t->layout.kind == LAYOUT_plain &&
+            (!t->shape.rank || ir_shape_eq(&t->shape, &x->type.shape)))
             continue;
         Extent own = index_run(t, &x->type.shape);
         if (own.n < run->n || (own.n == run->n && own.k < run->k)) *run = own;
@@ -22,7 +24,8 @@ void emit_map(Kern *k)
     Out *o = k->out;
     Extent elems = k->rows, run = elems;
     for (int i = 0; i < k->k->n_member; i++) shorten(k, k->k->member[i], &run);
-    /* Rows of one kernel have to divide each other; where they do not, every element finds itself. */
+    /* Rows of one kernel have to divide each other; where they do not, every element finds itself.
+     */
     for (int i = 0; i < k->k->n_member; i++) {
         const Shape *s = &ir_type(k->g, k->k->member[i])->shape;
         bool found = extent_eq(run, elems);

@@ -1,5 +1,5 @@
-/* codegen/emit_move.c: the same tensor in another stored layout. The loop runs over the places of the
- * result, so that stores are in order and the padding of blocked layouts gets its zeros. */
+/* codegen/emit_move.c: the same tensor in another stored layout. The loop runs over the places of
+ * the result, so that stores are in order and the padding of blocked layouts gets its zeros. */
 #include "codegen/emit.h"
 
 /* Places of the stored result, outermost first: blocks of the blocked axis count as an axis. */
@@ -16,14 +16,16 @@ static int stored_order(Emit *e, const Type *t, Stored s[IR_MAX_RANK + 1], int *
         long long block = (long long)ax[i].block;
         if (block > 1) {
             *blocked = i;
-            const char *blocks = size.n ? text(e, "(%s + %lld) / %lld", extent_text(e, size), block - 1, block)
-                                        : text(e, "%lld", (size.k + block - 1) / block);
+            const char *blocks =
+                size.n ? text(e, "(%s + %lld) / %lld", extent_text(e, size), block - 1, block)
+                       : text(e, "%lld", (size.k + block - 1) / block);
             s[n++] = (Stored){ i, blocks, true, false };
         } else {
             s[n++] = (Stored){ i, extent_text(e, size), false, false };
         }
     }
-    if (*blocked >= 0) s[n++] = (Stored){ *blocked, text(e, "%lld", (long long)ax[*blocked].block), false, true };
+    if (*blocked >= 0)
+        s[n++] = (Stored){ *blocked, text(e, "%lld", (long long)ax[*blocked].block), false, true };
     return n;
 }
 
@@ -39,7 +41,10 @@ void emit_move(Kern *k)
     k->note = "One task.";
     out_open(o, "if (task == 0)");
     for (int i = 0; i < n; i++) {
-        const char *var = text(e, "i%d%s", s[i].axis, s[i].block ? "_block" : s[i].inside ? "_lane" : "");
+        const char *var = text(e, "i%d%s", s[i].axis,
+                               s[i].block    ? "_block"
+                               : s[i].inside ? "_lane"
+                                             : "");
         out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", var, var, s[i].size, var);
         at[s[i].axis] = s[i].inside ? text(e, "(%s + %s)", at[s[i].axis], var)
                       : s[i].block ? text(e, "%s * %d", var, x->type.layout.width) : var;
@@ -48,7 +53,8 @@ void emit_move(Kern *k)
     for (int i = 0; i < nest.rank; i++)
         nest.dim[i] = (NestDim){ extent_of(&x->type.shape, i, i + 1), at[i] };
     const Type *from = ir_type(k->g, x->in[0]);
-    const char *value = text(e, "%s[%s]", slot_read(k, x->in[0]), index_text(e, from, &x->type.shape, &nest));
+    const char *value =
+        text(e, "%s[%s]", slot_read(k, x->in[0]), index_text(e, from, &x->type.shape, &nest));
     if (blocked >= 0)
         value = text(e, "%s < %s ? %s : 0", at[blocked],
                      extent_text(e, extent_of(&x->type.shape, blocked, blocked + 1)), value);

@@ -1,9 +1,9 @@
 /* codegen/emit_reduce.c: sums and means over axes, with MAPs before (on the operand's elements) and
  * after (on the result's). Sums are kept in double and in a fixed order.
  *
- * A result of several elements: a task is a range of results, each summed whole. Where the innermost
- * axes stay, a block of neighbouring results is summed together, so that memory is read in rows.
- * A single result: a task sums a range of elements; the second stage adds up the tasks. */
+ * A result of several elements: a task is a range of results, each summed whole. Where the
+ * innermost axes stay, a block of neighbouring results is summed together, so that memory is read
+ * in rows. A single result: a task sums a range of elements; the second stage adds up the tasks. */
 #include "codegen/emit.h"
 #include <string.h>
 
@@ -75,7 +75,8 @@ static Nest operand_nest(Emit *e, const Groups *g, const char *const *at)
 {
     Nest nest = { .rank = g->n };
     for (int i = 0; i < g->n; i++)
-        nest.dim[i] = (NestDim){ g->group[i].size, g->group[i].reduced ? text(e, "r%d", i) : at[i] };
+        nest.dim[i] =
+            (NestDim){ g->group[i].size, g->group[i].reduced ? text(e, "r%d", i) : at[i] };
     return nest;
 }
 
@@ -89,7 +90,9 @@ static void kept_index(Emit *e, const Groups *g, const char *flat, const char **
         if (g->group[i].reduced) continue;
         const char *s = flat;
         if (below.k != 1 || below.n) s = text(e, "%s / %s", text_atom(e, s), extent_atom(e, below));
-        if (i > top) s = text(e, "%s %% %s", s == flat ? text_atom(e, s) : s, extent_atom(e, g->group[i].size));
+        if (i > top)
+            s = text(e, "%s %% %s", s == flat ? text_atom(e, s) : s,
+                     extent_atom(e, g->group[i].size));
         at[i] = s;
         below = extent_mul(below, g->group[i].size);
     }
@@ -99,7 +102,8 @@ static void open_reduced(Emit *e, Out *o, const Groups *g)
 {
     for (int i = 0; i < g->n; i++)
         if (g->group[i].reduced)
-            out_open(o, "for (int64_t r%d = 0; r%d < %s; r%d++)", i, i, extent_text(e, g->group[i].size), i);
+            out_open(o, "for (int64_t r%d = 0; r%d < %s; r%d++)", i, i,
+                     extent_text(e, g->group[i].size), i);
 }
 
 static void close_reduced(Out *o, const Groups *g)
@@ -113,8 +117,8 @@ static void write_range(Kern *k, Extent results)
 {
     long long tile = (long long)k->tasks.tile_cols;
     reach(k->e, SNIP_smaller);
-    out_line(k->out, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
-             extent_text(k->e, results));
+    out_line(k->out, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile,
+             tile, extent_text(k->e, results));
 }
 
 /* The innermost group is reduced: one result after the other. */
@@ -155,7 +159,7 @@ static void write_block(Kern *k, Val operand, const Groups *g, Extent results, c
     open_reduced(e, o, g);
     if (extent_eq(inner, results)) {
         kept_index(e, g, j, at);
-    } else {                                 /* the row of results is the same for the whole block */
+    } else { /* the row of results is the same for the whole block */
         kept_index(e, g, first, at);
         at[g->n - 1] = text(e, "%s %% %s + j", first, extent_atom(e, inner));
     }

@@ -1,7 +1,7 @@
-/* codegen/emit_row.c: a program per row. First the row's numbers (largest, sum of exponentials, loss,
- * reductions), each by one loop over the row; then one loop that stores every element. Values of
- * elements that nobody stores are computed again in each loop: they stay in registers, and the row
- * in the first cache.
+/* codegen/emit_row.c: a program per row. First the row's numbers (largest, sum of exponentials,
+ * loss, reductions), each by one loop over the row; then one loop that stores every element. Values
+ * of elements that nobody stores are computed again in each loop: they stay in registers, and the
+ * row in the first cache.
  *
  * Scalars over all rows are summed in double, per task, into `parts`; finish_emit adds the tasks in
  * order. A target that names no class gives NaN, as the interpreter does. */
@@ -14,10 +14,11 @@ typedef struct Row {
     Out *o;
     Nest element, row;
     Extent cols;
-    const char **max, **sum;          /* [n_node]: names of a row's largest and sum of exponentials */
-    /* [n_node], of a target: its index, the weight of the other classes; the sum of probabilities */
+    const char **max, **sum; /* [n_node]: names of a row's largest and sum of exponentials */
+    /* [n_node], of a target: its index, the weight of the other classes; the sum of probabilities
+     */
     const char **wanted, **other, **weights;
-    const char *inner;                /* elements between those of a row; null: they are neighbours */
+    const char *inner; /* elements between those of a row; null: they are neighbours */
     int slot;
 } Row;
 
@@ -79,7 +80,8 @@ static void exponentials(Row *r, Val x)
 
 static bool is_index(const Row *r, Val target)
 {
-    return !ir_dtype_real(ir_type(r->k->g, target)->dtype) && ir_type(r->k->g, target)->shape.rank == 1;
+    return !ir_dtype_real(ir_type(r->k->g, target)->dtype) &&
+           ir_type(r->k->g, target)->shape.rank == 1;
 }
 
 /* The class that an index target names, or -1. */
@@ -89,8 +91,8 @@ static const char *wanted(Row *r, Val target)
     if (r->wanted[base.i]) return r->wanted[base.i];
     const char *name = local(r, "wanted"), *array = slot_read(r->k, target);
     const char *cols = extent_text(r->e, r->cols);
-    out_line(r->o, "const int64_t %s = %s[row] >= 0 && %s[row] < %s ? %s[row] : -1;", name, array, array,
-             cols, array);
+    out_line(r->o, "const int64_t %s = %s[row] >= 0 && %s[row] < %s ? %s[row] : -1;", name, array,
+             array, cols, array);
     return r->wanted[base.i] = name;
 }
 
@@ -101,8 +103,8 @@ static void other(Row *r, Val target)
     const char *t = wanted(r, target);
     if (r->other[base.i]) return;
     r->other[base.i] = local(r, "other");
-    out_line(r->o, "const %s %s = %s < 0 ? %s : %s;", real_type(r->k), r->other[base.i], t, r->e->l->nan,
-             literal(r->k, 0));
+    out_line(r->o, "const %s %s = %s < 0 ? %s : %s;", real_type(r->k), r->other[base.i], t,
+             r->e->l->nan, literal(r->k, 0));
 }
 
 /* The sum of a row's target probabilities. */
@@ -190,7 +192,7 @@ static void prepare(Row *r, const Node *x)
     }
 }
 
-/* What the target says of the class at hand: 1 or 0, or its probability; NaN if it names no class. */
+/* What the target says of a class: 1 or 0, or its probability; NaN if it names no class. */
 static const char *weight_at(Row *r, const Node *x, const Nest *nest)
 {
     if (!is_index(r, x->in[1])) return value_emit(r->k, r->o, x->in[1], nest);
@@ -208,11 +210,15 @@ static const char *row_value(void *ctx, const Node *x, const Nest *nest)
     if (x->op == OP_nll_grad) return text(e, "-(%s)%s", weight_at(r, x, nest), scale_of(r, x));
     const char *in = value_emit(r->k, r->o, x->in[0], nest);
     if (x->op == OP_log_softmax)
-        return text(e, "%s - %s - %s(%s)", in, r->max[base.i], fn_name(e, e->m->real, EX_log), r->sum[base.i]);
-    const char *p = text(e, "%s(%s - %s) / %s", fn_name(e, e->m->real, EX_exp), in, r->max[base.i], r->sum[base.i]);
+        return text(e, "%s - %s - %s(%s)", in, r->max[base.i], fn_name(e, e->m->real, EX_log),
+                    r->sum[base.i]);
+    const char *p = text(e, "%s(%s - %s) / %s", fn_name(e, e->m->real, EX_exp), in, r->max[base.i],
+                         r->sum[base.i]);
     if (x->op == OP_softmax) return p;
-    if (x->op != OP_cross_entropy_grad) ir_die(e->m, "row op %s has no elements", ir_op[x->op].name);
-    if (!is_index(r, x->in[1])) p = text(e, "%s * %s", p, r->weights[ir_view_base(r->k->g, x->in[1]).i]);
+    if (x->op != OP_cross_entropy_grad)
+        ir_die(e->m, "row op %s has no elements", ir_op[x->op].name);
+    if (!is_index(r, x->in[1]))
+        p = text(e, "%s * %s", p, r->weights[ir_view_base(r->k->g, x->in[1]).i]);
     return text(e, "(%s - %s)%s", p, weight_at(r, x, nest), scale_of(r, x));
 }
 
@@ -242,7 +248,8 @@ static void emit_reduction(Row *r, Val v, const Node *x)
     }
     const char *name = local(r, "v"), *type = r->e->l->type[x->type.dtype];
     if (x->op == OP_mean)
-        out_line(r->o, "const %s %s = (%s)(%s / %s);", type, name, type, sum, extent_text(r->e, r->cols));
+        out_line(r->o, "const %s %s = (%s)(%s / %s);", type, name, type, sum,
+                 extent_text(r->e, r->cols));
     else
         out_line(r->o, "const %s %s = (%s)%s;", type, name, type, sum);
     k->name[v.i] = name;
@@ -289,7 +296,8 @@ static bool needs_scale(const Row *r)
 {
     for (int i = 0; i < r->k->k->n_member; i++) {
         const Node *x = ir_node(r->k->g, r->k->k->member[i]);
-        if ((x->op == OP_cross_entropy_grad || x->op == OP_nll_grad) && !ir_has(x, AT_total)) return true;
+        if ((x->op == OP_cross_entropy_grad || x->op == OP_nll_grad) && !ir_has(x, AT_total))
+            return true;
     }
     return false;
 }
@@ -312,17 +320,21 @@ void emit_row(Kern *k)
     int slots = ir_kernel_slots(k->g, k->k);
     const char *rows = extent_text(e, r.row.dim[0].size);
     long long tile = (long long)k->tasks.tile_rows;
-    k->note = text(e, "A task is %lld rows.%s", tile, slots ? " Its sums go to `parts`; the tasks are added in order." : "");
+    k->note = text(e, "A task is %lld rows.%s", tile,
+                   slots ? " Its sums go to `parts`; the tasks are added in order." : "");
     reach(e, SNIP_smaller);
-    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile, rows);
+    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
+             rows);
     if (needs_scale(&r))
         out_line(o, "const %s scale = %s / (%s)%s;", real_type(k), literal(k, 1), real_type(k),
                  text_atom(e, rows));
     const char *zeros = "";
-    for (int i = 0; i < slots; i++) zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
+    for (int i = 0; i < slots; i++)
+        zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
     if (slots) out_line(o, "%s;", zeros);
     out_open(o, "for (int64_t row = begin; row < end; row++)");
-    if (r.inner) out_line(o, "const int64_t outer = row / %s, inner = row %% %s;", r.inner, r.inner);
+    if (r.inner)
+        out_line(o, "const int64_t outer = row / %s, inner = row %% %s;", r.inner, r.inner);
     for (int i = 0; i < k->k->n_member; i++) emit_member(&r, k->k->member[i]);
     /* stores: numbers of rows, then elements */
     members_emit(k, o, &r.row);
@@ -338,5 +350,6 @@ void emit_row(Kern *k)
     }
     out_close(o, "");
     for (int i = 0; i < slots; i++)
-        out_line(o, slots == 1 ? "%s[task] = total0;" : "%s[task * %d + %d] = total%d;", slot_parts(k), slots, i, i);
+        out_line(o, slots == 1 ? "%s[task] = total0;" : "%s[task * %d + %d] = total%d;",
+                 slot_parts(k), slots, i, i);
 }

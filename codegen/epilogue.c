@@ -1,9 +1,10 @@
 /* codegen/epilogue.c: the one emitter of elementwise work. An algorithm says where an element is (a
  * loop nest) and what has a name already (the product's sum, a row's largest); this file writes the
- * loads, the MAP members' expressions and the stores. Bias, activation, mask, optimizer: all of them
- * are MAPs and come from here.
+ * loads, the MAP members' expressions and the stores. Bias, activation, mask, optimizer: all of
+ * them are MAPs and come from here.
  *
- * All loads of an element stand before its stores, so a value may be written over one that it reads. */
+ * All loads of an element stand before its stores, so a value may be written over one that it
+ * reads. */
 #include "codegen/emit.h"
 #include <string.h>
 
@@ -58,7 +59,8 @@ static const char *count_text(Kern *k, Val v)
 }
 
 /* The value of `operand` as an elementwise reader of shape `consumer` sees it here. */
-static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consumer, const Nest *nest)
+static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consumer,
+                                const Nest *nest)
 {
     Val base = ir_view_base(k->g, operand);
     if (k->name[base.i]) return k->name[base.i];
@@ -138,8 +140,13 @@ int stores_of(const Kern *k, Val v, Place out[4])
         const Buffer *b = &k->g->buffer[i];
         if (b->kind == BUF_SCRATCH || b->first != k->index) continue;
         if (!ir_val_eq(ir_view_base(k->g, b->val), v)) continue;
-        out[n++] = (Place){ .where = b->kind == BUF_ARENA ? AT_ARENA : b->kind == BUF_STATE ? AT_STATE : AT_OUT,
-                            .base = v, .state = b->state, .offset_bytes = b->offset_bytes, .out = b->out };
+        out[n++] = (Place){ .where = b->kind == BUF_ARENA   ? AT_ARENA
+                                     : b->kind == BUF_STATE ? AT_STATE
+                                                            : AT_OUT,
+                            .base = v,
+                            .state = b->state,
+                            .offset_bytes = b->offset_bytes,
+                            .out = b->out };
     }
     return n;
 }
@@ -169,7 +176,8 @@ void members_emit(Kern *k, Out *o, const Nest *nest)
             if (!extent_eq(extent_of(&x->type.shape, 0, x->type.shape.rank), space)) continue;
             if (!stores_of(k, v, p)) continue;      /* others are computed where they are needed */
             OpKind kind = ir_op[x->op].kind;
-            if (kind != KIND_MAP && kind != KIND_LEAF && kind != KIND_ROW && !k->name[v.i]) continue;
+            if (kind != KIND_MAP && kind != KIND_LEAF && kind != KIND_ROW && !k->name[v.i])
+                continue;
             if (pass) store_emit(k, o, v, nest);
             else value_emit(k, o, v, nest);
         }

@@ -65,10 +65,12 @@ static Piece build(Walk *w, const ExNode *x)
     case EX_NOT: return (Piece){ text(e, "!%s", in_level(w, x->in[0], LV_UNARY)), LV_UNARY };
     case EX_SELECT: {
         const char *c = in_level(w, x->in[0], LV_EQ), *a = in_level(w, x->in[1], LV_SELECT + 1);
-        return (Piece){ text(e, "%s ? %s : %s", c, a, in_level(w, x->in[2], LV_SELECT)), LV_SELECT };
+        return (Piece){ text(e, "%s ? %s : %s", c, a, in_level(w, x->in[2], LV_SELECT)),
+                        LV_SELECT };
     }
     case EX_TO_REAL:
-        return (Piece){ text(e, "(%s)%s", real_type(w->k), in_level(w, x->in[0], LV_UNARY)), LV_UNARY };
+        return (Piece){ text(e, "(%s)%s", real_type(w->k), in_level(w, x->in[0], LV_UNARY)),
+                        LV_UNARY };
     case EX_TO_INT:
         reach(e, w->k->real == DT_f32 ? SNIP_to_int_f32 : SNIP_to_int_f64);
         return (Piece){ text(e, "to_int_%s(%s)", ir_dtype_name(w->k->real),
@@ -77,10 +79,13 @@ static Piece build(Walk *w, const ExNode *x)
     }
     if (binary[x->op].sign) {
         int level = binary[x->op].level;
-        /* gcc asks for parentheses where && stands in ||, and comparisons are easier read with them. */
+        /* gcc asks for parentheses where && stands in ||, and comparisons are easier read with
+         * them. */
         int left = level == LV_OR ? LV_EQ : level >= LV_ADD ? level : level + 1;
         const char *a = in_level(w, x->in[0], left);
-        return (Piece){ text(e, "%s %s %s", a, binary[x->op].sign, in_level(w, x->in[1], level + 1)), level };
+        return (Piece){
+            text(e, "%s %s %s", a, binary[x->op].sign, in_level(w, x->in[1], level + 1)), level
+        };
     }
     const char *name = fn_name(e, w->k->real, x->op), *a = in_level(w, x->in[0], LV_SELECT);
     if (!x->in[1].i) return (Piece){ text(e, "%s(%s)", name, a), LV_ATOM };
@@ -96,7 +101,9 @@ static Piece emit(Walk *w, Ex e)
         bool call = x->op >= EX_exp;
         if (!call || w->uses[e.i] < 2) return p;
     }
-    const char *type = x->type == EXT_REAL ? real_type(w->k) : x->type == EXT_INT ? "int64_t" : "bool";
+    const char *type = x->type == EXT_REAL  ? real_type(w->k)
+                       : x->type == EXT_INT ? "int64_t"
+                                            : "bool";
     const char *name = local_name(w->k, "s");
     out_line(w->o, "const %s %s = %s;", type, name, p.s);
     w->name[e.i] = name;

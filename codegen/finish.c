@@ -22,7 +22,8 @@ static const char *task_count(Kern *k)
 {
     const char *rows = extent_text(k->e, k->rows);
     if (!k->rows.n) return text(k->e, "%lld", (long long)k->tasks.count);
-    return text(k->e, "(%s + %lld) / %lld", rows, (long long)k->tasks.tile_rows - 1, (long long)k->tasks.tile_rows);
+    return text(k->e, "(%s + %lld) / %lld", rows, (long long)k->tasks.tile_rows - 1,
+                (long long)k->tasks.tile_rows);
 }
 
 void finish_emit(Kern *k)
@@ -34,7 +35,8 @@ void finish_emit(Kern *k)
     const char *parts = slot_parts(k);
     out_open(o, "%s", "");
     const char *zeros = "";
-    for (int i = 0; i < slots; i++) zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
+    for (int i = 0; i < slots; i++)
+        zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
     out_line(o, "%s;", zeros);
     out_open(o, "for (int64_t task = 0; task < %s; task++)", task_count(k));
     for (int i = 0; i < slots; i++) {
@@ -48,7 +50,9 @@ void finish_emit(Kern *k)
         const Node *x = ir_node(k->g, v);
         const char *by = divisor(k, x), *type = e->l->type[x->type.dtype];
         const char *name = local_name(k, "v"), *sum = text(e, "total%d", s++);
-        if (by) out_line(o, "const %s %s = (%s)(%s / (double)%s);", type, name, type, sum, text_atom(e, by));
+        if (by)
+            out_line(o, "const %s %s = (%s)(%s / (double)%s);", type, name, type, sum,
+                     text_atom(e, by));
         else out_line(o, "const %s %s = (%s)%s;", type, name, type, sum);
         k->name[v.i] = name;
     }

@@ -115,7 +115,7 @@ Extent index_run(const Type *t, const Shape *consumer)
     return best;
 }
 
-/* One block: axes [first, end) of the consumer lie on nest dimensions whose joint index is `flat`. */
+/* One block: axes [first, end) of the consumer lie on nest dimensions of joint index `flat`. */
 static const char *block(Emit *e, const Shape *consumer, const Extent *stride, int first, int end,
                          const char *flat)
 {

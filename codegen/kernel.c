@@ -1,8 +1,9 @@
 /* codegen/kernel.c: one kernel of a graph as a C function, shared with every kernel of equal text.
  *
  * The algorithms write bodies and ask for parameters as they need them; here parameters get their
- * names and comments, and the fixed ones (task, n, scratch …) are taken only where the body mentions
- * them. Names come from roles alone, never from users' text, so that equal layers give equal text. */
+ * names and comments, and the fixed ones (task, n, scratch …) are taken only where the body
+ * mentions them. Names come from roles alone, never from users' text, so that equal layers give
+ * equal text. */
 #include "codegen/emit.h"
 #include <string.h>
 
@@ -33,7 +34,8 @@ const char *local_name(Kern *k, const char *word)
 {
     int i = 0;
     while (i < k->n_local && strcmp(k->local[i].word, word)) i++;
-    if (i == (int)(sizeof k->local / sizeof *k->local)) ir_die(k->e->m, "codegen: too many kinds of local names");
+    if (i == (int)(sizeof k->local / sizeof *k->local))
+        ir_die(k->e->m, "codegen: too many kinds of local names");
     if (i == k->n_local) k->local[k->n_local++].word = word;
     int n = k->local[i].n++;
     if (!word[1]) return text(k->e, "%s%d", word, n);
@@ -94,13 +96,18 @@ static bool same_place(Place a, Place b)
 static Slot *slot_find(Kern *k, Place p, const Type *t, bool write)
 {
     for (int i = 0; i < k->n_slot; i++)
-        if (same_place(k->slot[i].place, p) && k->slot[i].type.dtype == t->dtype) return &k->slot[i];
-    if (k->n_slot == MAX_SLOTS) ir_die(k->e->m, "kernel k%d of %s touches too many tensors", k->index, k->g->name);
+        if (same_place(k->slot[i].place, p) && k->slot[i].type.dtype == t->dtype)
+            return &k->slot[i];
+    if (k->n_slot == MAX_SLOTS)
+        ir_die(k->e->m, "kernel k%d of %s touches too many tensors", k->index, k->g->name);
     const char *base = role_name(k, p, write);
     int same = 1;
     for (int i = 0; i < k->n_slot; i++) same += !strcmp(k->slot[i].base, base);
     Slot *s = &k->slot[k->n_slot++];
-    *s = (Slot){ .place = p, .type = *t, .base = base, .name = same > 1 ? text(k->e, "%s_%d", base, same) : base };
+    *s = (Slot){ .place = p,
+                 .type = *t,
+                 .base = base,
+                 .name = same > 1 ? text(k->e, "%s_%d", base, same) : base };
     return s;
 }
 
@@ -175,8 +182,10 @@ static const char *params_text(Kern *k, const char *const *fixed, const char *bo
         if (!out_mentions(body, p->name)) continue;
         decl[n] = slot_declaration(k, p, finish);
         note[n] = p->place.where == AT_SCALAR ? NULL
-                : p->place.where == AT_NOWHERE ? "partial sums, a row a task"
-                : text(e, "%s%s", type_text(e, &p->type), p->read && p->written ? ", updated in place" : "");
+                  : p->place.where == AT_NOWHERE
+                      ? "partial sums, a row a task"
+                      : text(e, "%s%s", type_text(e, &p->type),
+                             p->read && p->written ? ", updated in place" : "");
         if ((int)strlen(decl[n]) > width) width = (int)strlen(decl[n]);
         n++;
     }
@@ -184,7 +193,8 @@ static const char *params_text(Kern *k, const char *const *fixed, const char *bo
     if (*s) s = text(e, "%s,", s);
     for (int i = 0; i < n; i++) {
         const char *end = i + 1 < n ? "," : ")";
-        s = note[i] ? text(e, "%s\n    %s%s%*s/* %s */", s, decl[i], end, width - (int)strlen(decl[i]) + 2, "", note[i])
+        s = note[i] ? text(e, "%s\n    %s%s%*s/* %s */", s, decl[i], end,
+                           width - (int)strlen(decl[i]) + 2, "", note[i])
                     : text(e, "%s\n    %s%s", s, decl[i], end);
     }
     return s;
@@ -201,7 +211,8 @@ static const char *attr_text(Emit *e, const Attr *a)
     case ATK_REAL: s = text(e, "%.9g", a->u.r); break;
     case ATK_STR: case ATK_EXPR: s = text(e, "\"%s\"", a->u.s); break;
     case ATK_INTS:
-        for (int i = 0; i < a->count; i++) s = text(e, "%s%s%lld", s, i ? "," : "", (long long)a->u.ints[i]);
+        for (int i = 0; i < a->count; i++)
+            s = text(e, "%s%s%lld", s, i ? "," : "", (long long)a->u.ints[i]);
         s = text(e, "[%s]", s);
         break;
     case ATK_REALS: s = a->count == 1 ? text(e, "[%.9g]", a->u.reals[0]) : "[...]"; break;
@@ -221,9 +232,11 @@ static const char *node_left(Emit *e, const Graph *g, Val v)
 {
     const Node *x = ir_node(g, v);
     const char *s = text(e, "%%%d = %s", ir_printed_number(g, v), ir_op[x->op].name);
-    for (int i = 0; i < x->n_in; i++) s = text(e, "%s%s %s", s, i ? "," : "", val_text(e, g, x->in[i]));
+    for (int i = 0; i < x->n_in; i++)
+        s = text(e, "%s%s %s", s, i ? "," : "", val_text(e, g, x->in[i]));
     for (int i = 0; i < x->n_attr; i++)
-        s = text(e, "%s%s%s%s", s, i ? " " : " {", attr_text(e, &x->attr[i]), i + 1 < x->n_attr ? "" : "}");
+        s = text(e, "%s%s%s%s", s, i ? " " : " {", attr_text(e, &x->attr[i]),
+                 i + 1 < x->n_attr ? "" : "}");
     return out_comment(e->a, s);
 }
 
@@ -252,8 +265,10 @@ static const char *head_text(Kern *k, const char *id)
         if (w > width && w < 70) width = w;
     }
     double flop = ir_kernel_flop(k->g, k->index);
-    const char *s = text(e, "/* %s: %s of %s", id, out_comment(e->a, ir_kernel_name(k->g, k->index, e->a)), k->g->name);
-    if (flop > 0) s = text(e, "%s, %s at n = %lld", s, flop_text(e, flop), (long long)e->m->capacity);
+    const char *s = text(e, "/* %s: %s of %s", id,
+                         out_comment(e->a, ir_kernel_name(k->g, k->index, e->a)), k->g->name);
+    if (flop > 0)
+        s = text(e, "%s, %s at n = %lld", s, flop_text(e, flop), (long long)e->m->capacity);
     for (int i = 0; i < n; i++) {
         const char *left = node_left(e, k->g, k->k->member[i]);
         s = text(e, "%s\n *   %-*s : %s", s, width, left, node_right(e, k->g, k->k->member[i]));
@@ -299,8 +314,8 @@ static void by_n(Kern *k)
 
 static KernelFn *share(Kern *k)
 {
-    static const char *const fixed[] = { "int64_t task", "int64_t n", "char *scratch", "uint64_t seed",
-                                         "uint64_t step", NULL };
+    static const char *const fixed[] = { "int64_t task",  "int64_t n",     "char *scratch",
+                                         "uint64_t seed", "uint64_t step", NULL };
     static const char *const fixed_finish[] = { "int64_t n", NULL };
     Emit *e = k->e;
     const char *body = out_text(k->out), *finish = k->finish ? out_text(k->finish) : NULL;
@@ -309,8 +324,8 @@ static KernelFn *share(Kern *k)
     const char *base = base_name(k);
     for (int i = 0; i < e->n_fn; i++) {
         KernelFn *f = e->fn[i];
-        if (strcmp(f->body, body) || strcmp(f->params, params) || !finish != !f->finish
-            || (finish && (strcmp(f->finish_body, finish) || strcmp(f->finish_params, finish_params))))
+        if (strcmp(f->body, body) || strcmp(f->params, params) || !finish != !f->finish ||
+            (finish && (strcmp(f->finish_body, finish) || strcmp(f->finish_params, finish_params))))
             continue;
         if (f->last != k->g) f->users = text(e, "%s, %s", f->users, k->g->name);
         f->last = k->g;
@@ -340,8 +355,14 @@ static Emitter *const emitters[ALGO_COUNT] = {
 KernelUse kernel_emit(Emit *e, const Graph *g, int i)
 {
     Kern *k = arena_alloc(e->a, 1, sizeof *k);
-    *k = (Kern){ .e = e, .g = g, .index = i, .k = &g->kernel[i], .root = ir_kernel_root(g, &g->kernel[i]),
-                 .tasks = ir_tasks(g, i, e->m->capacity), .out = out_new(e->a), .real = e->m->real,
+    *k = (Kern){ .e = e,
+                 .g = g,
+                 .index = i,
+                 .k = &g->kernel[i],
+                 .root = ir_kernel_root(g, &g->kernel[i]),
+                 .tasks = ir_tasks(g, i, e->m->capacity),
+                 .out = out_new(e->a),
+                 .real = e->m->real,
                  .pool = ex_pool(e->a) };
     k->member = arena_alloc(e->a, g->n_node, sizeof *k->member);
     k->name = arena_alloc(e->a, g->n_node, sizeof *k->name);

@@ -1,8 +1,8 @@
 /* codegen/out.h: text under construction. It owns indentation, braces and blank lines, so that
  * emitters say what they write and not where it stands.
  *
- * Text that comes from users (state keys, file and layer names, losses) enters C in one of three ways
- * alone: out_comment, out_string, out_ident. */
+ * Text that comes from users (state keys, file and layer names, losses) enters C in one of three
+ * ways alone: out_comment, out_string, out_ident. */
 #ifndef SEQC_OUT_H
 #define SEQC_OUT_H
 #include "ir/arena.h"
@@ -23,12 +23,15 @@ void out_open(Out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3))
 void out_close(Out *o, const char *after);
 /* One deeper or back without braces: for a loop of one statement, and for continued lines. */
 void out_deeper(Out *o, int by);
-/* Text of several lines at the present depth, holes filled; an unknown hole is a mistake of ours. */
+/* Text of several lines at the present depth, holes filled; unknown ones are a mistake of ours. */
 void out_template(Out *o, const char *text, const Hole *holes, int n);
 /* Bytes as they are. */
 void out_raw(Out *o, const char *text);
 
-const char *out_comment(Arena *a, const char *s);     /* cannot end the comment it stands in; printable ASCII */
-const char *out_string(Arena *a, const char *s);      /* a C string literal with its quotes; "0" for null */
-const char *out_ident(Arena *a, const char *s);       /* letters, digits and _, not starting with a digit */
+const char *out_comment(Arena *a,
+                        const char *s); /* cannot end the comment it stands in; printable ASCII */
+const char *out_string(Arena *a,
+                       const char *s); /* a C string literal with its quotes; "0" for null */
+const char *out_ident(Arena *a,
+                      const char *s); /* letters, digits and _, not starting with a digit */
 #endif

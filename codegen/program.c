@@ -1,6 +1,6 @@
-/* codegen/program.c: the whole file. Kernels come first in the order in which graphs reach them, then
- * the graphs (where each kernel's memory lies, and the calls in order), then the tables that the
- * runtime reads, and main. The same module gives the same bytes. */
+/* codegen/program.c: the whole file. Kernels come first in the order in which graphs reach them,
+ * then the graphs (where each kernel's memory lies, and the calls in order), then the tables that
+ * the runtime reads, and main. The same module gives the same bytes. */
 #include "codegen/program.h"
 #include <ctype.h>
 #include <string.h>
@@ -46,18 +46,20 @@ static const char *address(Emit *e, const GraphText *t, const Slot *s, const cha
     case AT_OUT: {
         int out = 0;
         for (int i = 0; i < t->g->n_root; i++)
-            if (t->g->root[i].kind == ROOT_RETURN && out++ == s->place.out) *what = t->g->root[i].name;
+            if (t->g->root[i].kind == ROOT_RETURN && out++ == s->place.out)
+                *what = t->g->root[i].name;
         return text(e, "(%s%s *)c->out[%d]", constant, type, s->place.out);
     }
     default:
         if (s->place.where == AT_NOWHERE) *what = "partial sums";
-        return text(e, "(%s%s *)(c->arena + %lld)", constant, type, (long long)s->place.offset_bytes);
+        return text(e, "(%s%s *)(c->arena + %lld)", constant, type,
+                    (long long)s->place.offset_bytes);
     }
 }
 
 /* f(fixed…, memory…); with what each argument is. */
-static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *fn, const char *body,
-                 const char *const (*fixed)[2])
+static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *fn,
+                 const char *body, const char *const (*fixed)[2])
 {
     const char *line = text(e, "%s(", fn), *arg[MAX_SLOTS], *what[MAX_SLOTS];
     bool any = false;
@@ -78,7 +80,8 @@ static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const 
     for (int i = 0; i < n; i++) {
         const char *end = i + 1 < n ? "," : ");";
         if (*what[i])
-            out_line(o, "%s%s%*s/* %s */", arg[i], end, width - (int)strlen(arg[i]) + (i + 1 < n ? 2 : 1), "",
+            out_line(o, "%s%s%*s/* %s */", arg[i], end,
+                     width - (int)strlen(arg[i]) + (i + 1 < n ? 2 : 1), "",
                      out_comment(e->a, what[i]));
         else
             out_line(o, "%s%s", arg[i], end);
@@ -88,7 +91,8 @@ static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const 
 
 static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
 {
-    const char *scratch = text(e, "c->workers + worker * INT64_C(%lld)", (long long)t->g->worker_bytes);
+    const char *scratch =
+        text(e, "c->workers + worker * INT64_C(%lld)", (long long)t->g->worker_bytes);
     const char *const fixed[][2] = { { "task", "task" }, { "n", "c->n" }, { "scratch", scratch },
                                      { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
     out_line(o, "static void %s_%d(const void *ctx, int64_t task, int worker)", t->g->name, i);
@@ -104,7 +108,8 @@ static const char *ceil_text(Emit *e, Extent size, int64_t full, int64_t tile)
 {
     if (tile >= full) return "1";
     if (!size.n) return text(e, "%lld", (long long)((full + tile - 1) / tile));
-    const char *s = text_simple(extent_text(e, size)) ? "c->n" : text(e, "%lld * c->n", (long long)size.k);
+    const char *s =
+        text_simple(extent_text(e, size)) ? "c->n" : text(e, "%lld * c->n", (long long)size.k);
     return text(e, "(%s + %lld) / %lld", s, (long long)tile - 1, (long long)tile);
 }
 
@@ -112,7 +117,9 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
 {
     const char *down = ceil_text(e, u->rows, u->tasks.rows, u->tasks.tile_rows);
     const char *across = ceil_text(e, u->cols, u->tasks.cols, u->tasks.tile_cols);
-    const char *count = !strcmp(across, "1") ? down : !strcmp(down, "1") ? across : text(e, "%s * (%s)", down, across);
+    const char *count = !strcmp(across, "1") ? down
+                        : !strcmp(down, "1") ? across
+                                             : text(e, "%s * (%s)", down, across);
     if (!strcmp(count, "1")) out_line(o, "%s_%d(c, 0, 0);", t->g->name, i);
     else out_line(o, "rt_parallel(c->pool, %s_%d, c, %s);", t->g->name, i, count);
     const char *const fixed[][2] = { { "n", "c->n" }, { NULL, NULL } };
@@ -121,7 +128,9 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
 
 static GraphText graph_text(Emit *e, const Graph *g)
 {
-    GraphText t = { .g = g, .out = out_new(e->a), .input = arena_alloc(e->a, g->n_node, sizeof(Val)) };
+    GraphText t = { .g = g,
+                    .out = out_new(e->a),
+                    .input = arena_alloc(e->a, g->n_node, sizeof(Val)) };
     for (uint32_t i = 1; i < g->n_node; i++)
         if (g->node[i].op == OP_input) t.input[t.n_input++] = (Val){ i };
     KernelUse *u = arena_alloc(e->a, (size_t)g->n_kernel + 1, sizeof *u);
@@ -149,28 +158,33 @@ static void write_kernel(Emit *e, Out *o, const KernelFn *f)
     out_raw(o, text(e, "%s%s */\n", f->head, note));
     out_raw(o, text(e, "%s %s(%s\n%s\n", e->l->kernel, f->name, f->params, f->body));
     if (f->finish)
-        out_raw(o, text(e, "%s %s(%s\n%s\n", e->l->kernel, f->finish, f->finish_params, f->finish_body));
+        out_raw(o, text(e, "%s %s(%s\n%s\n", e->l->kernel, f->finish, f->finish_params,
+                        f->finish_body));
 }
 
 /* ---- the head ---- */
+
+static const char *const about =
+    " * A kernel computes a group of operations, cut into tasks that any thread may run: which\n"
+    " * task computes what follows from shapes alone, so any number of threads gives the same\n"
+    " * bits. A graph is its kernels in order; then come the tables that the runtime reads, and\n"
+    " * main. */\n";
 
 static void head(Emit *e, Out *o)
 {
     const Module *m = e->m;
     const Program *p = &m->prog;
     const char *name = out_comment(e->a, p->name ? p->name : "program");
-    out_line(o, "/* %s.c: generated by seqc %s from %s. Change the model and build again.", name, e->o->version,
-             out_comment(e->a, e->o->source));
+    out_line(o, "/* %s.c: generated by seqc %s from %s. Change the model and build again.", name,
+             e->o->version, out_comment(e->a, e->o->source));
     out_line(o, " *");
     if (p->loss)
         out_line(o, " * %s%s%s.", out_comment(e->a, p->loss), p->optimizer ? ", " : "",
                  p->optimizer ? out_comment(e->a, p->optimizer) : "");
-    out_line(o, " * %s, batches of n <= %lld, %s.", m->real == DT_f32 ? "float32" : "float64", (long long)m->capacity,
-             e->o->target->name);
+    out_line(o, " * %s, batches of n <= %lld, %s.", m->real == DT_f32 ? "float32" : "float64",
+             (long long)m->capacity, e->o->target->name);
     out_line(o, " *");
-    out_line(o, " * A kernel computes a group of the graph's operations, cut into tasks that any thread may run: which");
-    out_line(o, " * task computes what follows from shapes alone, so any number of threads gives the same bits. A graph");
-    out_line(o, " * is its kernels in order; behind them come the tables that the runtime reads, and main. */");
+    out_raw(o, about);
 }
 
 void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
@@ -180,7 +194,8 @@ void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
     GraphText *t = arena_alloc(a, (size_t)m->n_graph + 1, sizeof *t);
     for (int i = 0; i < m->n_graph; i++) {
         if (!m->graph[i]->has_plan)
-            ir_die(m, "graph %s has no plan: codegen wants the module after the last pass", m->graph[i]->name);
+            ir_die(m, "graph %s has no plan: codegen wants the module after the last pass",
+                   m->graph[i]->name);
         t[i] = graph_text(&e, m->graph[i]);
     }
     Out *tables = out_new(a);
@@ -188,9 +203,13 @@ void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
     tables_program(&e, tables);
     bool single = m->real == DT_f32;
     const Hole holes[] = {
-        { "R", single ? "float" : "double" }, { "S", single ? "f32" : "f64" }, { "F", single ? "f" : "" },
+        { "R", single ? "float" : "double" },
+        { "S", single ? "f32" : "f64" },
+        { "F", single ? "f" : "" },
         { "vector_bytes", text(&e, "%d", opts->target->vector_bytes) },
-        { "lanes", text(&e, "%lld", (long long)(opts->target->vector_bytes / ir_dtype_bytes(m->real))) } };
+        { "lanes",
+          text(&e, "%lld", (long long)(opts->target->vector_bytes / ir_dtype_bytes(m->real))) }
+    };
     Out *o = out_new(a);
     head(&e, o);
     tables_includes(&e, o);

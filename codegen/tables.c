@@ -1,12 +1,16 @@
-/* codegen/tables.c: what a generated file tells the runtime: states, graphs, draws, layers, metrics,
- * the numbers that change from step to step, defaults; and main. Field for field as runtime/rt.h. */
+/* codegen/tables.c: what a generated file tells the runtime: states, graphs, draws, layers,
+ * metrics, the numbers that change from step to step, defaults; and main. Field for field as
+ * runtime/rt.h. */
 #include "codegen/program.h"
 #include <ctype.h>
 #include <math.h>
 #include <string.h>
 
-static const char *const rt_dtype_names[DT_COUNT] = {
-    [DT_f32] = "RT_F32", [DT_f64] = "RT_F64", [DT_i64] = "RT_I64", [DT_i32] = "RT_I32", [DT_u8] = "RT_U8" };
+static const char *const rt_dtype_names[DT_COUNT] = { [DT_f32] = "RT_F32",
+                                                      [DT_f64] = "RT_F64",
+                                                      [DT_i64] = "RT_I64",
+                                                      [DT_i32] = "RT_I32",
+                                                      [DT_u8] = "RT_U8" };
 
 void tables_includes(Emit *e, Out *o)
 {
@@ -33,20 +37,23 @@ static const char *dims(Emit *e, const Shape *s)
 {
     const char *t = "";
     for (int i = 0; i < s->rank; i++)
-        t = text(e, "%s%s{ %lld, %s }", t, i ? ", " : "", (long long)s->dim[i].k, s->dim[i].n ? "true" : "false");
+        t = text(e, "%s%s{ %lld, %s }", t, i ? ", " : "", (long long)s->dim[i].k,
+                 s->dim[i].n ? "true" : "false");
     return *t ? text(e, "{ %s }", t) : "{ { 0, false } }";
 }
 
 static const char *sizes(Emit *e, const Shape *s)
 {
     const char *t = "";
-    for (int i = 0; i < s->rank; i++) t = text(e, "%s%s%lld", t, i ? ", " : "", (long long)s->dim[i].k);
+    for (int i = 0; i < s->rank; i++)
+        t = text(e, "%s%s%lld", t, i ? ", " : "", (long long)s->dim[i].k);
     return *t ? text(e, "{ %s }", t) : "{ 0 }";
 }
 
 static void value_row(Emit *e, Out *o, const char *name, const Type *t)
 {
-    out_line(o, "{ %s, %s, %d, %s },", str(e, name), rt_dtype_names[t->dtype], t->shape.rank, dims(e, &t->shape));
+    out_line(o, "{ %s, %s, %d, %s },", str(e, name), rt_dtype_names[t->dtype], t->shape.rank,
+             dims(e, &t->shape));
 }
 
 void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input)
@@ -55,13 +62,15 @@ void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input
     for (int i = 0; i < g->n_root; i++) results += g->root[i].kind == ROOT_RETURN;
     if (n_input) {
         out_open(o, "static const rt_value %s_inputs[] =", g->name);
-        for (int i = 0; i < n_input; i++) value_row(e, o, ir_node(g, input[i])->name, ir_type(g, input[i]));
+        for (int i = 0; i < n_input; i++)
+            value_row(e, o, ir_node(g, input[i])->name, ir_type(g, input[i]));
         out_close(o, ";");
     }
     if (results) {
         out_open(o, "static const rt_value %s_results[] =", g->name);
         for (int i = 0; i < g->n_root; i++)
-            if (g->root[i].kind == ROOT_RETURN) value_row(e, o, g->root[i].name, ir_type(g, g->root[i].val));
+            if (g->root[i].kind == ROOT_RETURN)
+                value_row(e, o, g->root[i].name, ir_type(g, g->root[i].val));
         out_close(o, ";");
     }
 }
@@ -76,10 +85,10 @@ static const char *graph_row(Emit *e, const Graph *g)
         flop += ir_kernel_flop(g, k);
         bytes += (double)ir_kernel_bytes(g, k);
     }
-    return text(e, "{ \"%s\", run_%s, %lld, %lld, %d, %d, %s, %s, %.0f.0, %.0f.0 },", g->name, g->name,
-                (long long)g->arena_bytes, (long long)g->worker_bytes, inputs, results,
-                inputs ? text(e, "%s_inputs", g->name) : "0", results ? text(e, "%s_results", g->name) : "0",
-                flop, bytes);
+    return text(e, "{ \"%s\", run_%s, %lld, %lld, %d, %d, %s, %s, %.0f.0, %.0f.0 },", g->name,
+                g->name, (long long)g->arena_bytes, (long long)g->worker_bytes, inputs, results,
+                inputs ? text(e, "%s_inputs", g->name) : "0",
+                results ? text(e, "%s_results", g->name) : "0", flop, bytes);
 }
 
 static const char *number(Emit *e, double x) { return dialect_literal(e->l, DT_f64, x, e->a); }
@@ -108,7 +117,8 @@ static void states(Emit *e, Out *o)
 
 static void draws(Emit *e, Out *o)
 {
-    static const char *const kind[] = { "RT_DRAW_SEED", "RT_DRAW_UNIFORM", "RT_DRAW_NORMAL", "RT_DRAW_CONSTANT",
+    static const char *const kind[] = { "RT_DRAW_SEED",         "RT_DRAW_UNIFORM",
+                                        "RT_DRAW_NORMAL",       "RT_DRAW_CONSTANT",
                                         "RT_DRAW_SKIP_UNIFORM", "RT_DRAW_SKIP_NORMAL" };
     const Program *p = &e->m->prog;
     if (!p->n_draw) return;
@@ -127,7 +137,8 @@ static double layer_flop(const Module *m, Loc loc)
     double flop = 0;
     for (uint32_t i = 1; g && loc.file && i < g->n_node; i++) {
         Loc at = g->node[i].loc;
-        if (at.file == loc.file && at.line == loc.line && at.col == loc.col) flop += ir_flop(g, (Val){ i });
+        if (at.file == loc.file && at.line == loc.line && at.col == loc.col)
+            flop += ir_flop(g, (Val){ i });
     }
     return flop;
 }
@@ -140,14 +151,16 @@ static void layers(Emit *e, Out *o)
         out_open(o, "static const rt_layer layers[] =");
         for (int i = 0; i < p->n_layer; i++) {
             const Layer *l = &p->layer[i];
-            out_line(o, "{ %s, %s, %d, %s, %lld, %.0f.0 },", str(e, l->path), str(e, l->text), l->out.shape.rank,
-                     dims(e, &l->out.shape), (long long)l->params, layer_flop(e->m, l->loc));
+            out_line(o, "{ %s, %s, %d, %s, %lld, %.0f.0 },", str(e, l->path), str(e, l->text),
+                     l->out.shape.rank, dims(e, &l->out.shape), (long long)l->params,
+                     layer_flop(e->m, l->loc));
         }
         out_close(o, ";");
     }
     if (!p->n_metric) return;
     const char *s = "";
-    for (int i = 0; i < p->n_metric; i++) s = text(e, "%s%s%s", s, i ? ", " : "", metric[p->metric[i]]);
+    for (int i = 0; i < p->n_metric; i++)
+        s = text(e, "%s%s%s", s, i ? ", " : "", metric[p->metric[i]]);
     out_line(o, "static const rt_metric metrics[] = { %s };", s);
 }
 
@@ -165,7 +178,8 @@ static void scalars(Emit *e, Out *o)
         Ex x = ex_parse(k.pool, p->scalar[i].f, NULL, err);
         if (!x.i) ir_die(e->m, "scalar %s: %s", p->scalar[i].name, err);
         const char *s = expr_emit(&k, body, x, args, DT_f64);
-        out_line(body, "value[%d] = (%s)(%s);    /* %s */", i, type, s, out_comment(e->a, p->scalar[i].name));
+        out_line(body, "value[%d] = (%s)(%s);    /* %s */", i, type, s,
+                 out_comment(e->a, p->scalar[i].name));
     }
     out_line(o, "/* What changes from step to step. */");
     out_line(o, "static void scalars(double lr, double step, void *out)");
@@ -186,7 +200,8 @@ static void cpu_ok(Emit *e, Out *o)
     for (const char *w = e->o->target->features; *w;) {
         size_t len = strcspn(w, " ");
         char upper[32] = "";
-        for (size_t i = 0; i < len && i + 1 < sizeof upper; i++) upper[i] = (char)toupper((unsigned char)w[i]);
+        for (size_t i = 0; i < len && i + 1 < sizeof upper; i++)
+            upper[i] = (char)toupper((unsigned char)w[i]);
         out_line(o, "#ifdef __%s__", upper);
         out_line(o, "if (!__builtin_cpu_supports(\"%.*s\"))", (int)len, w);
         out_deeper(o, 1);
@@ -219,19 +234,23 @@ static const char *array(Emit *e, const char *name, long n)
 
 static void model(Emit *e, Out *o)
 {
-    static const char *const target[] = { "RT_TARGET_NONE", "RT_TARGET_CLASS", "RT_TARGET_INDEX", "RT_TARGET_REAL" };
+    static const char *const target[] = { "RT_TARGET_NONE", "RT_TARGET_CLASS", "RT_TARGET_INDEX",
+                                          "RT_TARGET_REAL" };
     const Module *m = e->m;
     const Program *p = &m->prog;
     out_open(o, "static const rt_model model =");
     out_line(o, "RT_ABI,");
     out_line(o, "%s, %s,", str(e, p->name ? p->name : "program"), str(e, e->o->version));
     out_line(o, "%s, %s,", str(e, p->loss), str(e, p->optimizer));
-    out_line(o, "%s, 0,                       /* instruction set; BLAS: main says */", str(e, e->o->target->name));
+    out_line(o, "%s, 0,                       /* instruction set; BLAS: main says */",
+             str(e, e->o->target->name));
     out_line(o, "cpu_ok,");
-    out_line(o, "%s, %lld,                    /* real type, largest batch */", rt_dtype_names[m->real], (long long)m->capacity);
-    out_line(o, "%d, %d, %d,                  /* ranks of a sample's input, target, output */", p->input.rank,
-             p->target_shape.rank, p->output.rank);
-    out_line(o, "%s, %s, %s,", sizes(e, &p->input), sizes(e, &p->target_shape), sizes(e, &p->output));
+    out_line(o, "%s, %lld,                    /* real type, largest batch */",
+             rt_dtype_names[m->real], (long long)m->capacity);
+    out_line(o, "%d, %d, %d,                  /* ranks of a sample's input, target, output */",
+             p->input.rank, p->target_shape.rank, p->output.rank);
+    out_line(o, "%s, %s, %s,", sizes(e, &p->input), sizes(e, &p->target_shape),
+             sizes(e, &p->output));
     out_line(o, "%s, %lld,", target[p->target], (long long)p->n_classes);
     out_line(o, "%s, %lld,", array(e, "states", (long)m->n_state - 1), (long long)m->state_bytes);
     out_line(o, "%s,", array(e, "graphs", m->n_graph));
@@ -240,13 +259,15 @@ static void model(Emit *e, Out *o)
     out_line(o, "%s,", array(e, "metrics", p->n_metric));
     out_line(o, "%d, %s,", p->n_scalar, p->n_scalar ? "scalars" : "0");
     out_line(o, "%s,                          /* learning rate */", number(e, p->lr));
-    out_line(o, "%lld,                        /* epochs */", (long long)(p->epochs < 0 ? 0 : p->epochs));
+    out_line(o, "%lld,                        /* epochs */",
+             (long long)(p->epochs < 0 ? 0 : p->epochs));
     out_line(o, "%lld, %s,                    /* seed */", (long long)(p->seed < 0 ? 0 : p->seed),
              p->seed < 0 ? "false" : "true");
     out_line(o, "%lld, %d, %s,                /* batch, shuffle, drop_last */",
-             (long long)(p->batch > 0 && p->batch <= m->capacity ? p->batch : m->capacity), (int)p->shuffle,
-             p->drop_last ? "true" : "false");
-    out_line(o, "%s,                          /* is the loss a sum? */", loss_is_sum(m) ? "true" : "false");
+             (long long)(p->batch > 0 && p->batch <= m->capacity ? p->batch : m->capacity),
+             (int)p->shuffle, p->drop_last ? "true" : "false");
+    out_line(o, "%s,                          /* is the loss a sum? */",
+             loss_is_sum(m) ? "true" : "false");
     out_close(o, ";");
     out_line(o, "%s", "");
 }
@@ -258,8 +279,8 @@ static const char *const plain_main =
     "}\n";
 
 static const char *const blas_main =
-    "/* OpenBLAS reads OPENBLAS_CORETYPE before main, and a wrong one halves its speed: start again\n"
-    " * without it. Its serial build must not be called by several threads. */\n"
+    "/* OpenBLAS reads OPENBLAS_CORETYPE before main, and a wrong one halves its speed: start\n"
+    " * again without it. Its serial build must not be called by several threads. */\n"
     "int main(int argc, char **argv)\n"
     "{\n"
     "    static char blas[80];\n"
@@ -269,7 +290,9 @@ static const char *const blas_main =
     "    }\n"
     "    if (!openblas_get_parallel()) {\n"
     "        fprintf(stderr, \"%s: error: this OpenBLAS cannot be called by several threads\\n\"\n"
-    "                        \"help: install libopenblas-pthread-dev, or build with --blas none\\n\", argv[0]);\n"
+    "                        \"help: install libopenblas-pthread-dev, or build with --blas none\"\n"
+    "                        \"\\n\",\n"
+    "                argv[0]);\n"
     "        return 3;\n"
     "    }\n"
     "    openblas_set_num_threads(1);\n"
@@ -283,7 +306,9 @@ void tables_program(Emit *e, Out *o)
 {
     out_line(o, "%s", "");
     if (e->m->n_graph) {
-        out_line(o, "/* Arena and worker bytes; inputs, results; FLOP and bytes moved at full batch. */");
+        out_line(
+            o,
+            "/* Arena and worker bytes; inputs, results; FLOP and bytes moved at full batch. */");
         out_open(o, "static const rt_graph graphs[] =");
         for (int i = 0; i < e->m->n_graph; i++) out_line(o, "%s", graph_row(e, e->m->graph[i]));
         out_close(o, ";");

@@ -1,4 +1,4 @@
-/* tests/e2e/cases.h: the graphs of kernels_cases.def as IR text, for the tests of generated code. */
+/* tests/e2e/cases.h: the graphs of kernels_cases.def as IR text, for tests of generated code. */
 #ifndef SEQC_TEST_CASES_H
 #define SEQC_TEST_CASES_H
 #include <stdbool.h>
@@ -26,11 +26,17 @@ static char *case_text(const Case *c, const char *real)
     char *s = calloc(room, 1), *w = s;
     char *raw = calloc(room, 1);
     bool update = strstr(c->body, "update ") != NULL;
-    int at = snprintf(raw, room, "seqc.ir 1\nfile \"t.py\"\nbatch n <= %d\nreal %s\nstage tidy\n\n%s\nprogram \"t\"\n", c->capacity,
-                      real, c->states);
+    int at = snprintf(
+        raw, room,
+        "seqc.ir 1\nfile \"t.py\"\nbatch n <= %d\nreal %s\nstage tidy\n\n%s\nprogram \"t\"\n",
+        c->capacity, real, c->states);
     if (c->classes) at += snprintf(raw + at, room - (size_t)at, "target class %d\n", c->classes);
-    at += snprintf(raw + at, room - (size_t)at, "input [3]\noutput [3]\nscalar \"lr\" \"a\"\nscalar \"bias2_sqrt\" \"sqrt(1 - pow(0.999, b))\"\n"
-                   "scalar \"step_size\" \"a / (1 - pow(0.9, b))\"\n\ngraph %s\n%s", update ? "train" : "infer", c->body);
+    at += snprintf(
+        raw + at, room - (size_t)at,
+        "input [3]\noutput [3]\nscalar \"lr\" \"a\"\n"
+                   "scalar \"bias2_sqrt\" \"sqrt(1 - pow(0.999, b))\"\n"
+        "scalar \"step_size\" \"a / (1 - pow(0.9, b))\"\n\ngraph %s\n%s",
+        update ? "train" : "infer", c->body);
     for (const char *r = raw; *r;) {
         bool word = !strncmp(r, "real[", 5);
         if (word) {

@@ -128,7 +128,8 @@ static void **run(const Data *d, const rt_graph *rg, int threads, int fill, uint
     rt_pool *pool = rt_pool_open(threads);
     ck_assert(pool != NULL);
     char *state = fresh_state(d);
-    char *arena = aligned(rg->arena_bytes, fill), *workers = aligned(rg->worker_bytes * threads, fill);
+    char *arena = aligned(rg->arena_bytes, fill),
+         *workers = aligned(rg->worker_bytes * threads, fill);
     const void *in[16];
     void *out[64];
     int n_in = 0, n_out = 0;
@@ -142,8 +143,16 @@ static void **run(const Data *d, const rt_graph *rg, int threads, int fill, uint
     }
     char scalars[1024];
     if (d->model->n_scalars) d->model->scalars(0.05, 3, scalars);
-    rt_call call = { .n = d->n, .in = in, .out = out, .state = state, .arena = arena, .workers = workers,
-                     .scalars = scalars, .seed = seed, .step = 3, .pool = pool };
+    rt_call call = { .n = d->n,
+                     .in = in,
+                     .out = out,
+                     .state = state,
+                     .arena = arena,
+                     .workers = workers,
+                     .scalars = scalars,
+                     .seed = seed,
+                     .step = 3,
+                     .pool = pool };
     rg->run(&call);
     for (int i = 0; i < g->n_root; i++) {
         if (g->root[i].kind != ROOT_UPDATE) continue;
@@ -151,7 +160,8 @@ static void **run(const Data *d, const rt_graph *rg, int threads, int fill, uint
         Type t = d->m->state[g->root[i].state.i].type;
         int64_t n = ir_elems_at(&t.shape, 1);
         result[i] = aligned(n * 8, 0);
-        for (int64_t e = 0; e < n; e++) put(t.dtype, result[i], e, get(t.dtype, state + s->offset_bytes, stored_at(s, e)));
+        for (int64_t e = 0; e < n; e++)
+            put(t.dtype, result[i], e, get(t.dtype, state + s->offset_bytes, stored_at(s, e)));
     }
     rt_pool_close(pool);
     free(state);
@@ -180,12 +190,17 @@ static void compare(const char *name, const Data *d, double **want, void **got)
         for (int64_t i = 0; i < root_elems(d, r); i++)
             if (isfinite(w[i])) most = fmax(most, fabs(w[i]));
         bool single = d->m->real == DT_f32;
-        double rel = single ? 1.3e-6 : 1e-13, abs = single ? 1e-5 * fmin(most, 1) + 2e-6 * most : 1e-13 * most;
+        double rel = single ? 1.3e-6 : 1e-13,
+               abs = single ? 1e-5 * fmin(most, 1) + 2e-6 * most : 1e-13 * most;
         for (int64_t i = 0; i < root_elems(d, r); i++) {
             double x = get(t->dtype, got[r], i);
-            bool same = isnan(w[i]) ? isnan(x) : isinf(w[i]) ? x == w[i] : fabs(x - w[i]) <= rel * fabs(w[i]) + abs;
-            ck_assert_msg(same, "%s, n = %lld: root %s element %lld is %.9g, should be %.9g", name, (long long)d->n,
-                          d->g->root[r].kind == ROOT_RETURN ? d->g->root[r].name : "(update)", (long long)i, x, w[i]);
+            bool same = isnan(w[i])   ? isnan(x)
+                        : isinf(w[i]) ? x == w[i]
+                                      : fabs(x - w[i]) <= rel * fabs(w[i]) + abs;
+            ck_assert_msg(same, "%s, n = %lld: root %s element %lld is %.9g, should be %.9g", name,
+                          (long long)d->n,
+                          d->g->root[r].kind == ROOT_RETURN ? d->g->root[r].name : "(update)",
+                          (long long)i, x, w[i]);
         }
     }
 }
@@ -195,7 +210,8 @@ static void same_bits(const char *name, const char *what, const Data *d, void **
     for (int r = 0; r < d->g->n_root; r++) {
         const Type *t = ir_type(d->g, d->g->root[r].val);
         size_t bytes = (size_t)(root_elems(d, r) * ir_dtype_bytes(t->dtype));
-        ck_assert_msg(memcmp(a[r], b[r], bytes) == 0, "%s, n = %lld: %s changes bits", name, (long long)d->n, what);
+        ck_assert_msg(memcmp(a[r], b[r], bytes) == 0, "%s, n = %lld: %s changes bits", name,
+                      (long long)d->n, what);
     }
 }
 
@@ -207,7 +223,8 @@ static void fill_data(Data *d, Arena *a)
         int64_t n = ir_elems_at(&t->shape, 1);
         d->state[s] = arena_alloc(a, (size_t)n, sizeof(double));
         bool squares = strstr(d->m->state[s].key, "_sq") != NULL;
-        for (int64_t i = 0; i < n; i++) d->state[s][i] = round_to(t->dtype, squares ? draw() * 0.1 + 0.2 : draw());
+        for (int64_t i = 0; i < n; i++)
+            d->state[s][i] = round_to(t->dtype, squares ? draw() * 0.1 + 0.2 : draw());
     }
     d->input = arena_alloc(a, d->g->n_node, sizeof(double *));
     d->raw = arena_alloc(a, d->g->n_node, sizeof(void *));
@@ -218,9 +235,11 @@ static void fill_data(Data *d, Arena *a)
         d->input[i] = arena_alloc(a, (size_t)n, sizeof(double));
         d->raw[i] = arena_alloc(a, (size_t)n, 8);
         for (int64_t e = 0; e < n; e++) {
-            double v = ir_dtype_real(x->type.dtype) ? round_to(x->type.dtype, draw() * 2)
-                                                    : floor((draw() + 1) / 2 * (double)d->m->prog.n_classes);
-            if (!strcmp(x->name, "target") && ir_dtype_real(x->type.dtype)) v = round_to(x->type.dtype, fabs(v) / 2);
+            double v = ir_dtype_real(x->type.dtype)
+                           ? round_to(x->type.dtype, draw() * 2)
+                           : floor((draw() + 1) / 2 * (double)d->m->prog.n_classes);
+            if (!strcmp(x->name, "target") && ir_dtype_real(x->type.dtype))
+                v = round_to(x->type.dtype, fabs(v) / 2);
             d->input[i][e] = v;
             put(x->type.dtype, d->raw[i], e, v);
         }
@@ -231,15 +250,23 @@ static void fill_data(Data *d, Arena *a)
     for (int i = 0; i < d->m->prog.n_scalar; i++) d->scalar[i] = get(d->m->real, raw, i);
 }
 
-static void check_graph(const char *name, const Module *m, const Graph *g, const rt_model *model, const rt_graph *rg)
+static void check_graph(const char *name, const Module *m, const Graph *g, const rt_model *model,
+                        const rt_graph *rg)
 {
     int64_t sizes[3] = { 1, m->capacity / 2 + 1, m->capacity };
     for (int i = 0; i < 3; i++) {
         Arena *a = arena_new();
-        Data d = { .m = m, .g = g, .model = model, .n = sizes[i] < m->capacity ? sizes[i] : m->capacity };
+        Data d = {
+            .m = m, .g = g, .model = model, .n = sizes[i] < m->capacity ? sizes[i] : m->capacity
+        };
         fill_data(&d, a);
-        EvalIn in = { .n = d.n, .input = in_input, .state = in_state, .scalar = in_scalar, .ctx = &d,
-                      .seed = UINT64_C(0x123456789abcdef), .step = 3 };
+        EvalIn in = { .n = d.n,
+                      .input = in_input,
+                      .state = in_state,
+                      .scalar = in_scalar,
+                      .ctx = &d,
+                      .seed = UINT64_C(0x123456789abcdef),
+                      .step = 3 };
         double **want = ir_eval(g, &in, a);
         void **one = run(&d, rg, 1, POISON, in.seed);
         compare(name, &d, want, one);
@@ -263,7 +290,9 @@ void check_text(const char *name, const char *text, Variant v)
     char err[IR_ERR];
     Module *m = ir_parse(text, strlen(text), &parse);
     ck_assert_msg(m != NULL, "%s: %s", name, parse.text);
-    PassCtx c = { .target = ir_target(v.march), .blas = v.blas ? BLAS_OPENBLAS : BLAS_NONE, .no_fuse = v.no_fuse };
+    PassCtx c = { .target = ir_target(v.march),
+                  .blas = v.blas ? BLAS_OPENBLAS : BLAS_NONE,
+                  .no_fuse = v.no_fuse };
     ck_assert(c.target != NULL);
     Module *p = pass_run_list(m, &c, steps, 4, err);
     ck_assert_msg(p != NULL, "%s: %s", name, err);
@@ -278,18 +307,23 @@ void check_text(const char *name, const char *text, Variant v)
     fputs(glue, f);
     ck_assert(fclose(f) == 0);
     const char *cc = getenv("CC");
-    int n = snprintf(command, sizeof command, "%s -std=c11 -O1 %s%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
-                     "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. -shared -fPIC -o %s %s %s -lm",
-                     cc ? cc : "cc", *c.target->march ? "-march=" : "", c.target->march, object, source,
-                     emit_uses_blas(p) ? "-lopenblas" : "");
+    int n = snprintf(
+        command, sizeof command,
+        "%s -std=c11 -O1 %s%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
+        "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. -shared "
+             "-fPIC -o %s %s %s -lm",
+        cc ? cc : "cc", *c.target->march ? "-march=" : "", c.target->march, object, source,
+        emit_uses_blas(p) ? "-lopenblas" : "");
     ck_assert(n > 0 && n < (int)sizeof command);
-    ck_assert_msg(system(command) == 0, "%s: the generated source does not compile: %s", name, source);
+    ck_assert_msg(system(command) == 0, "%s: the generated source does not compile: %s", name,
+                  source);
     void *so = dlopen(object, RTLD_NOW | RTLD_LOCAL);
     ck_assert_msg(so != NULL, "%s: %s", name, dlerror());
     void (**parallel)(rt_pool *, rt_task *, const void *, int64_t) = dlsym(so, "test_parallel");
     *parallel = rt_parallel;
     const rt_model *model = *(const rt_model *const *)dlsym(so, "test_model");
-    for (int i = 0; i < p->n_graph; i++) check_graph(name, p, p->graph[i], model, &model->graphs[i]);
+    for (int i = 0; i < p->n_graph; i++)
+        check_graph(name, p, p->graph[i], model, &model->graphs[i]);
     dlclose(so);
     unlink(object);
     unlink(source);

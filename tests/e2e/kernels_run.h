@@ -1,5 +1,5 @@
-/* tests/e2e/kernels_run.h: IR text becomes generated C, a shared object, and results, which are compared
- * with the interpreter. Helper of test_kernels.c. */
+/* tests/e2e/kernels_run.h: IR text becomes generated C, a shared object, and results, which are
+ * compared with the interpreter. Helper of test_kernels.c. */
 #ifndef SEQC_TEST_KERNELS_RUN_H
 #define SEQC_TEST_KERNELS_RUN_H
 #include "ir/ir.h"
@@ -9,9 +9,9 @@ typedef struct Variant {
     const char *march;
 } Variant;
 
-/* A graph in IR text, stage tidy, that the passes from layout on and codegen take to the end. Then it
- * runs at n = 1, a middle n and n = capacity, on 1, 2 and 3 threads, with NaN in all memory that is
- * not an input; every root has to equal ir_eval's, and the same bits have to come from any number of
- * threads and from an arena that is not poisoned. */
+/* A graph in IR text, stage tidy, that the passes from layout on and codegen take to the end. Then
+ * it runs at n = 1, a middle n and n = capacity, on 1, 2 and 3 threads, with NaN in all memory that
+ * is not an input; every root has to equal ir_eval's, and the same bits have to come from any
+ * number of threads and from an arena that is not poisoned. */
 void check_text(const char *name, const char *text, Variant v);
 #endif

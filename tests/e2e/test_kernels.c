@@ -1,7 +1,8 @@
 /* tests/e2e/test_kernels.c: every op, algorithm and type of generated code against the interpreter.
  *
- * A case is a graph as text; kernels_run.c takes it through layout, fuse, schedule, plan and codegen,
- * compiles and runs it. Each case runs fused and with every node its own kernel, in float and double. */
+ * A case is a graph as text; kernels_run.c takes it through layout, fuse, schedule, plan and
+ * codegen, compiles and runs it. Each case runs fused and with every node its own kernel, in float
+ * and double. */
 #define _POSIX_C_SOURCE 200809L   /* setenv */
 #include "cases.h"
 #include "kernels_run.h"
@@ -13,7 +14,8 @@ static void one(int i, const char *real, Variant v)
 {
     const Case *c = &cases[i];
     char *text = case_text(c, real), name[128];
-    snprintf(name, sizeof name, "%s %s%s%s", c->name, real, v.no_fuse ? ", not fused" : "", v.blas ? ", blas" : "");
+    snprintf(name, sizeof name, "%s %s%s%s", c->name, real, v.no_fuse ? ", not fused" : "",
+             v.blas ? ", blas" : "");
     const char *only = getenv("ONLY");
     if (!only || strstr(name, only)) check_text(name, text, v);
     free(text);
@@ -22,23 +24,31 @@ static void one(int i, const char *real, Variant v)
 static const char *march(void)
 {
     static const char *best;
-    if (!best) best = __builtin_cpu_supports("avx512bw") ? "x86-64-v4" : __builtin_cpu_supports("avx2") ? "x86-64-v3" : "x86-64";
+    if (!best)
+        best = __builtin_cpu_supports("avx512bw") ? "x86-64-v4"
+               : __builtin_cpu_supports("avx2")   ? "x86-64-v3"
+                                                  : "x86-64";
     return best;
 }
 
 START_TEST(test_fused) { one(_i, "f32", (Variant){ .march = march() }); } END_TEST
-START_TEST(test_unfused) { one(_i, "f32", (Variant){ .no_fuse = true, .march = march() }); } END_TEST
+START_TEST(test_unfused) { one(_i, "f32", (Variant){ .no_fuse = true, .march = march() }); }
+END_TEST
 START_TEST(test_double) { one(_i, "f64", (Variant){ .march = march() }); } END_TEST
 static bool openblas(void)
 {
-    return system("echo 'int main(void){return 0;}' | ${CC:-cc} -x c - -lopenblas -o /dev/null 2>/dev/null") == 0;
+    return system(
+               "echo 'int main(void){return 0;}' | ${CC:-cc} -x c - -lopenblas -o /dev/null "
+                  "2>/dev/null") ==
+           0;
 }
 
 /* Products by OpenBLAS where it is installed. */
 START_TEST(test_blas)
 {
     if (strstr(cases[_i].body, "linear %") || strstr(cases[_i].body, "matmul"))
-        for (int f64 = 0; f64 < 2; f64++) one(_i, f64 ? "f64" : "f32", (Variant){ .blas = true, .march = march() });
+        for (int f64 = 0; f64 < 2; f64++)
+            one(_i, f64 ? "f64" : "f32", (Variant){ .blas = true, .march = march() });
 }
 END_TEST
 START_TEST(test_plain_machine) { one(_i, "f32", (Variant){ .march = "x86-64" }); } END_TEST

@@ -1,8 +1,9 @@
-/* tests/e2e/test_math.c: the float functions that generated code carries, against the C library's double ones.
+/* tests/e2e/test_math.c: the float functions that generated code carries, against the C library's
+ * double ones.
  *
- * Every snippet is compiled as a program gets it. Arguments run over the whole range of float: every
- * 997th bit pattern, all near the ends and the seams, infinities, NaN, denormals. The error is counted
- * in units of the last place of the exact result; 4 is the promise. */
+ * Every snippet is compiled as a program gets it. Arguments run over the whole range of float:
+ * every 997th bit pattern, all near the ends and the seams, infinities, NaN, denormals. The error
+ * is counted in units of the last place of the exact result; 4 is the promise. */
 #define _GNU_SOURCE
 #include "codegen/snippets.h"
 #include <check.h>
@@ -29,8 +30,10 @@ static const char *const march[] = { "x86-64", "x86-64-v3", "x86-64-v4" };
 
 static bool runs(const char *m)
 {
-    if (!strcmp(m, "x86-64-v4")) return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-    return strcmp(m, "x86-64-v3") || (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
+    if (!strcmp(m, "x86-64-v4"))
+        return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+    return strcmp(m, "x86-64-v3") ||
+           (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"));
 }
 
 static float from_bits(uint32_t i)
@@ -45,7 +48,8 @@ static double ulps(float y, double exact)
 {
     if (isnan(exact)) return isnan(y) ? 0 : INFINITY;
     if (y == exact || (float)exact == y) return 0;
-    if (isinf(y) || isnan(y)) return fabs(exact) > 3.40282347e38 && (exact > 0) == (y > 0) ? 0 : INFINITY;
+    if (isinf(y) || isnan(y))
+        return fabs(exact) > 3.40282347e38 && (exact > 0) == (y > 0) ? 0 : INFINITY;
     int e;
     frexp(exact, &e);
     double unit = ldexp(1, e - 24 < -149 ? -149 : e - 24);
@@ -64,7 +68,8 @@ static Loop *build(const Fn *f, const char *m, void **so)
     Out *o = out_new(a);
     bool reached[SNIP_COUNT] = { false };
     snippet_reach(reached, f->snippet);
-    out_raw(o, "#include <math.h>\n#include <stdbool.h>\n#include <stdint.h>\n#include <string.h>\n");
+    out_raw(o,
+            "#include <math.h>\n#include <stdbool.h>\n#include <stdint.h>\n#include <string.h>\n");
     snippets_write(o, reached, NULL, 0);
     out_line(o, "void loop(const float *restrict x, float *restrict y, int64_t n)");
     out_open(o, "%s", "");
@@ -73,9 +78,12 @@ static Loop *build(const Fn *f, const char *m, void **so)
     FILE *file = fopen(source, "w");
     ck_assert(file != NULL && fputs(out_text(o), file) >= 0 && fclose(file) == 0);
     arena_free(a);
-    snprintf(command, sizeof command, "%s -std=c11 -O3 -march=%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
-             "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -Wno-missing-prototypes -shared -fPIC -o %s %s -lm",
-             cc ? cc : "cc", m, object, source);
+    snprintf(
+        command, sizeof command,
+        "%s -std=c11 -O3 -march=%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
+        "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -Wno-missing-prototypes "
+             "-shared -fPIC -o %s %s -lm",
+        cc ? cc : "cc", m, object, source);
     ck_assert_msg(system(command) == 0, "%s does not compile", f->name);
     *so = dlopen(object, RTLD_NOW | RTLD_LOCAL);
     ck_assert_msg(*so != NULL, "%s", dlerror());
@@ -101,8 +109,9 @@ static void measure(const Fn *f, Loop *loop, const float *x, int n, Worst *w)
 
 static void sweep(const Fn *f, Loop *loop, Worst *w)
 {
-    static const uint32_t around[] = { 0, 0x00800000, 0x7f800000, 0x7fc00000, 0x3f800000, 0xbf800000, 0x42b17218, 0xc2aeac50,
-                                       0xc2cff1b5, 0x3f3504f3, 0x41200000, 0x40800000, 0x80000000, 0xff800000, 0x38d1b717 };
+    static const uint32_t around[] = { 0,          0x00800000, 0x7f800000, 0x7fc00000, 0x3f800000,
+                                       0xbf800000, 0x42b17218, 0xc2aeac50, 0xc2cff1b5, 0x3f3504f3,
+                                       0x41200000, 0x40800000, 0x80000000, 0xff800000, 0x38d1b717 };
     float x[BLOCK];
     int n = 0;
     for (uint64_t i = 0; i < UINT64_C(1) << 32; i += 997) {
@@ -128,9 +137,10 @@ START_TEST(test_ulp)
         Loop *loop = build(f, march[m], &so);
         Worst w = { 0, 0, 0 };
         sweep(f, loop, &w);
-        if (getenv("SHOW")) printf("%-16s %-10s %.2f ulp at %a\n", f->name, march[m], w.ulp, (double)w.at);
-        ck_assert_msg(w.ulp <= 4, "%s (%s): %.1f ulp at %a: %a, exactly %a", f->name, march[m], w.ulp, (double)w.at,
-                      (double)w.got, f->exact((double)w.at));
+        if (getenv("SHOW"))
+            printf("%-16s %-10s %.2f ulp at %a\n", f->name, march[m], w.ulp, (double)w.at);
+        ck_assert_msg(w.ulp <= 4, "%s (%s): %.1f ulp at %a: %a, exactly %a", f->name, march[m],
+                      w.ulp, (double)w.at, (double)w.got, f->exact((double)w.at));
         dlclose(so);
     }
 }

@@ -1,8 +1,8 @@
 /* tests/e2e/test_source.c: the text of generated programs.
  *
- * Every case of the catalogue: the same bytes twice, no warning from gcc and clang as C11 and as C++17
- * at the optimization that users get, no line that is absurdly long. Hostile names (of states, files,
- * layers, losses) neither end a comment or string nor become code. */
+ * Every case of the catalogue: the same bytes twice, no warning from gcc and clang as C11 and as
+ * C++17 at the optimization that users get, no line that is absurdly long. Hostile names (of
+ * states, files, layers, losses) neither end a comment or string nor become code. */
 #define _POSIX_C_SOURCE 200809L   /* open_memstream */
 #include "cases.h"
 #include "codegen/codegen.h"
@@ -45,7 +45,9 @@ static bool there(const char *program)
 
 static void compile_everywhere(const char *name, const char *source)
 {
-    static const char *const cc[][2] = { { "gcc", "-std=c11" }, { "clang", "-std=c11" }, { "g++", "-x c++ -std=c++17" },
+    static const char *const cc[][2] = { { "gcc", "-std=c11" },
+                                         { "clang", "-std=c11" },
+                                         { "g++", "-x c++ -std=c++17" },
                                          { "clang++", "-x c++ -std=c++17" } };
     char path[512], command[2000];
     snprintf(path, sizeof path, "%s/source-%ld.c", scratch(), (long)getpid());
@@ -53,10 +55,14 @@ static void compile_everywhere(const char *name, const char *source)
     ck_assert(f != NULL && fputs(source, f) >= 0 && fclose(f) == 0);
     for (int i = 0; i < 4; i++) {
         if (!there(cc[i][0])) continue;
-        snprintf(command, sizeof command, "%s %s -O3 -march=x86-64-v4 -fno-math-errno -fno-trapping-math -ffp-contract=fast "
-                 "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. -c -o %s.o %s", cc[i][0], cc[i][1],
-                 path, path);
-        ck_assert_msg(system(command) == 0, "%s: %s has something to say about %s", name, cc[i][0], path);
+        snprintf(
+            command, sizeof command,
+            "%s %s -O3 -march=x86-64-v4 -fno-math-errno -fno-trapping-math -ffp-contract=fast "
+            "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. "
+                 "-c -o %s.o %s",
+            cc[i][0], cc[i][1], path, path);
+        ck_assert_msg(system(command) == 0, "%s: %s has something to say about %s", name, cc[i][0],
+                      path);
     }
     char object[520];
     snprintf(object, sizeof object, "%s.o", path);
@@ -85,15 +91,19 @@ START_TEST(test_hostile)
     static const char *const text =
         "seqc.ir 1\nfile \"\\\" int evil;\\n.py\"\nbatch n <= 4\nreal f32\nstage tidy\n\n"
         "state \"\\\"; int evil; //\" : f32[3] param\nstate \"*/ int evil; /*\" : f32[3] param\n"
-        "state \"a\\nint evil;\" : f32[3] param\nstate \"?\?/\\\\\" : f32[3] param\nstate \"\\xff\\x01int\" : f32[3] param\n\n"
-        "program \"*/ evil\"\nloss \"*/ int evil; /*\"\noptimizer \"\\\\\\n#include <evil.h>\"\ninput [3]\noutput [3]\n"
+        "state \"a\\nint evil;\" : f32[3] param\nstate \"?\?/\\\\\" : f32[3] param\n"
+        "state \"\\xff\\x01int\" : f32[3] param\n\n"
+        "program \"*/ evil\"\nloss \"*/ int evil; /*\"\n"
+        "optimizer \"\\\\\\n#include <evil.h>\"\ninput [3]\noutput [3]\n"
         "layer \"*/\" \"\\\" evil \\\\\" : f32[n,3] params 0\n\n"
         "graph infer\n%0 = input \"x\" : f32[n,3]\n"
-        "%1 = map %0, \"\\\"; int evil; //\", \"*/ int evil; /*\", \"a\\nint evil;\", \"?\?/\\\\\", \"\\xff\\x01int\""
+        "%1 = map %0, \"\\\"; int evil; //\", \"*/ int evil; /*\", \"a\\nint evil;\", "
+        "\"?\?/\\\\\", \"\\xff\\x01int\""
         " {f=\"a + b + c + d + e + f\"} : f32[n,3] @ \"\\\" int evil;\\n.py\":1:1\nreturn output=%1\n";
     char *s = source_of(text, "hostile");
     compile_everywhere("hostile", s);
-    for (const char *p = s; *p; p++) ck_assert_msg(*p == '\n' || (*p >= 0x20 && *p < 0x7f), "byte %d", *p);
+    for (const char *p = s; *p; p++)
+        ck_assert_msg(*p == '\n' || (*p >= 0x20 && *p < 0x7f), "byte %d", *p);
     /* Without comments and strings no word of a user is left. */
     bool comment = false, string = false;
     for (char *p = s; *p; p++) {
@@ -101,7 +111,8 @@ START_TEST(test_hostile)
         if (comment && p[0] == '*' && p[1] == '/' ) comment = false;
         if (!comment && *p == '"') string = !string;
         if (string && *p == '\\') p++;
-        ck_assert_msg(comment || string || strncmp(p, "evil", 4), "a user's word is code: %.40s", p);
+        ck_assert_msg(comment || string || strncmp(p, "evil", 4), "a user's word is code: %.40s",
+                      p);
     }
     free(s);
 }
