@@ -11,6 +11,22 @@ typedef struct {
     const char *const *graphs;       /* null: all */
 } View;
 
+/* The table, and where the graphs have a plan, its map of the arena. */
+static void print_table(FILE *out, const View *v)
+{
+    ir_print_table(v->module, out, v->graphs);
+    for (int i = 0; i < v->module->n_graph; i++) {
+        const Graph *g = v->module->graph[i];
+        bool chosen = !v->graphs;
+        for (const char *const *name = v->graphs; name && *name; name++)
+            chosen = chosen || strcmp(*name, g->name) == 0;
+        if (chosen && g->has_plan) {
+            fputc('\n', out);
+            pass_print_plan(g, out);
+        }
+    }
+}
+
 static void print_view(FILE *out, const void *ctx)
 {
     const View *v = ctx;
@@ -18,7 +34,7 @@ static void print_view(FILE *out, const void *ctx)
     case FORMAT_JSON: ir_print_json(v->module, out, v->graphs); break;
     case FORMAT_DOT: ir_print_dot(v->module, out, v->graphs); break;
     case FORMAT_SVG: ir_print_svg(v->module, out, v->graphs); break;
-    case FORMAT_TABLE: ir_print_table(v->module, out, v->graphs); break;
+    case FORMAT_TABLE: print_table(out, v); break;
     default: ir_print(v->module, out, v->graphs); break;
     }
 }
