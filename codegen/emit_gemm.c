@@ -26,6 +26,8 @@ typedef struct Gemm {
     const char *row0, *col0;               /* where the tile starts: variables, or 0 */
     const char *rows, *cols;               /* its size: variables, or numbers */
     const char *panel;                     /* first column of the panel */
+    const char *b;                         /* those columns where they lie */
+    bool dots;                             /* tiles of fewer than 4 rows take b as it lies */
 } Gemm;
 
 /* ---- register tiles ---- */
@@ -100,6 +102,7 @@ static void shape(Gemm *g)
     int64_t full = g->tile_rows < k->tasks.rows ? g->tile_rows : k->tasks.rows;
     int64_t strips = (full + most - 1) / most;
     g->height = (int)((full + strips - 1) / strips);
+    g->dots = g->p.tb && !g->p.ta && g->m.n && g->height >= 4 && plain(g, g->p.b);
     g->fewest = g->m.n ? 1 : g->m.k - (k->tasks.down - 1) * g->tile_rows;
 }
 
@@ -187,12 +190,18 @@ static void pack(Gemm *g, const char *width)
     const char *row = g->p.tb ? g->panel : k0, *col = g->p.tb ? k0 : g->panel;
     const char *from = text_add(e, text_add(e, b, text_mul(e, row, ld)), col);
     reach(e, g->p.tb ? SNIP_pack_columns : SNIP_pack_rows);
+    if (g->dots) {
+        g->b = from;
+        out_line(o, "if (%s >= 4)", g->rows);
+        out_deeper(o, 1);
+    }
     out_line(o, "%s(depth, %s, %lld, %s, %s, %s);", g->p.tb ? "pack_columns" : "pack_rows", width,
              lanes, from, stride, into);
+    if (g->dots) out_deeper(o, -1);
 }
 
 /* Calls of the register tiles: the full height, then 4 rows or 1 where a tile may have fewer. */
-static void strip(Gemm *g)
+static void strip(Gemm *g, const char *width)
 {
     Emit *e = g->e;
     Out *o = g->o;
@@ -207,6 +216,12 @@ static void strip(Gemm *g)
     bool first = true;
     for (int i = 0; i < 3; i++) {
         if (i && (heights[i] >= g->height || g->fewest >= g->height)) continue;
+        if (i == 2 && g->dots) {
+            reach(e, SNIP_dot_rows);
+            out_line(o, "else dot_rows(depth, %s, %s, %s, %s, strip);", at, g->b,
+                     row_stride(g, g->p.b), width);
+            break;
+        }
         write_micro(g, heights[i]);
         bool last = g->height == 1 || g->fewest >= g->height || i == 2;
         const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
@@ -262,11 +277,11 @@ static void write_panel(Gemm *g)
              g->rows, h);
     out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", g->real,
              (long long)(g->height * g->lanes));
-    strip(g);
+    strip(g, width);
     out_open(o, "for (int64_t i = r - top; i < %s; i++)", h);
     const char *acc = text(e, "strip[i * %lld", lanes);
     if (g->blocked) {
-        out_open(o, "for (int64_t j = 0; j < %lld; j++)", lanes);
+        out_open(o, "for (int64_t j = 0; j < %s; j++)", width);
         out_line(o, "%s *const s = sums + (top + i) * %lld + %sj;", g->real,
                  (long long)g->tile_cols, g->panels ? "j0 + " : "");
         out_line(o, "*s = k0 ? *s + %s + j] : %s + j];", acc, acc);

@@ -82,6 +82,19 @@ const char *const snippet_text[SNIP_COUNT] = {
     "                pack[k * width + j] = 0;\n"
     "    }\n"
     "}\n",
+    [SNIP_dot_rows] =
+    "/* sums[cols] = the row a[depth] times rows of b: for so few rows that packing would not pay. */\n"
+    "static __attribute__((noinline)) void dot_rows(int64_t depth, const $R *restrict a,\n"
+    "    const $R *restrict b, int64_t stride, int64_t cols, $R *restrict sums)\n"
+    "{\n"
+    "    for (int64_t j = 0; j < cols; j++, b += stride) {\n"
+    "        $R sum = 0;\n"
+    "#pragma omp simd reduction(+:sum)\n"
+    "        for (int64_t k = 0; k < depth; k++)\n"
+    "            sum += a[k] * b[k];\n"
+    "        sums[j] = sum;\n"
+    "    }\n"
+    "}\n",
     [SNIP_blas] =
     "/* OpenBLAS, called on one thread a tile; own prototypes, so that no header is needed. */\n"
     "#ifdef __cplusplus\n"
