@@ -205,8 +205,10 @@ int cmd_build(const Cmd *c)
     if (code)
         return code;
     Module *planned = pass_run(m, &ctx, NULL);
+    char why[IR_ERR];
     catch_signals();
-    code = make_program(c, planned, ctx.target, &paths);
+    code = ir_program_check(planned, why) ? make_program(c, planned, ctx.target, &paths)
+                                          : cmd_fail(c, EXIT_REFUSED, "%s: %s", c->file, why);
     if (!code && !c->text[OPT_quiet])
         say_done(c, planned, ctx.target, &paths, now() - start);
     ir_module_free(planned);

@@ -350,6 +350,9 @@ void ir_print_table(const Module *m, FILE *out, const char *const *graphs);
 /* All invariants: order, types derived again, attributes, batch rules, kernels, buffers (no two live
  * values overlap, by two independent checkers). False and the first violation in err. */
 bool ir_verify(const Module *m, char err[IR_ERR]);
+/* Can a program be made of this verified module, which has been through all passes? Inputs and
+ * results of the graphs that the runtime knows are what it gives and takes. */
+bool ir_program_check(const Module *m, char err[IR_ERR]);
 
 /* The float64 interpreter: what every other way to compute a graph is compared with. */
 typedef struct EvalIn {

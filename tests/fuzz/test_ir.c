@@ -1,0 +1,41 @@
+/* tests/fuzz/test_ir.c: IR text: any bytes are refused with a place and a reason, or are a module
+ * that prints the same text again, and that, if the verifier takes it, goes through everything. */
+#define _DEFAULT_SOURCE
+#include "tests/fuzz/pipeline.h"
+
+#define REPLAY_NAME "ir"
+#define REPLAY_FOLDERS {"tests/fuzz/corpus/ir", ""}, \
+    {"tests/passes/shape", ".ir"}, \
+    {"tests/passes/simplify", ".ir"}, \
+    {"tests/passes/differentiate", ".ir"}, \
+    {"tests/passes/optimizer", ".ir"}, \
+    {"tests/passes/tidy", ".ir"}, \
+    {"tests/passes/layout", ".ir"}, \
+    {"tests/passes/fuse", ".ir"}, \
+    {"tests/passes/schedule", ".ir"}, \
+    {"tests/passes/plan", ".ir"}
+enum { REPLAY_MUTANTS = 60 };
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    ParseErr err = {.line = -1};
+    Module *m = ir_parse((const char *)data, size, &err);
+    if (!m) {
+        if (err.line < 1 || err.col < 1 || !err.text[0])
+            ir_die(NULL, "a mistake must have a place and a reason");
+        return 0;
+    }
+    char why[IR_ERR] = "";
+    if (ir_verify(m, why)) {
+        must_round_trip(m);
+        must_print(m);
+        must_compile(m);
+    } else if (!why[0]) {
+        ir_die(m, "the verifier must say what is wrong");
+    }
+    ir_module_free(m);
+    return 0;
+}
+
+#include "tests/fuzz/replay.h"

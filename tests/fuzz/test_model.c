@@ -1,0 +1,49 @@
+/* tests/fuzz/test_model.c: the model language: any bytes end in diagnostics or in a module that goes
+ * through everything.
+ *
+ * A first line "#: 3,32,32" gives --input, so that models without one are reached too. */
+#define _DEFAULT_SOURCE
+#include "frontend/frontend.h"
+#include "tests/fuzz/pipeline.h"
+
+#define REPLAY_NAME "model"
+#define REPLAY_FOLDERS {"tests/fuzz/corpus/model", ""}, {"tests/errors", ".py"}, \
+    {"tests/fixtures/models", ".py"}
+enum { REPLAY_MUTANTS = 30 };
+
+static void must_explain(const FeDiags *d, bool failed)
+{
+    char *text = NULL;
+    size_t size = 0;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        exit(5);
+    fe_diags_text(d, f, true);
+    fe_diags_json(d, f);
+    fclose(f);
+    if (failed != (fe_error_count(d) > 0) || (failed && size == 0))
+        ir_die(NULL, "a model without a module must have an error, one with a module none");
+    free(text);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    char input[64] = "";
+    const uint8_t *end = size > 3 && !memcmp(data, "#: ", 3) ? memchr(data, '\n', size) : NULL;
+    if (end && end - data < 60)
+        memcpy(input, data + 3, (size_t)(end - data) - 3);
+    FeOpts o = {.input = *input ? input : NULL, .real = DT_f32};
+    FeDiags *d = fe_diags_new();
+    Module *m = fe_compile("fuzz.py", (const char *)data, size, &o, d);
+    must_explain(d, m == NULL);
+    fe_diags_free(d);
+    if (m) {
+        must_round_trip(m);
+        must_compile(m);
+        ir_module_free(m);
+    }
+    return 0;
+}
+
+#include "tests/fuzz/replay.h"
