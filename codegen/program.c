@@ -119,7 +119,7 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
     const char *across = ceil_text(e, u->cols, u->tasks.cols, u->tasks.tile_cols);
     const char *count = !strcmp(across, "1") ? down
                         : !strcmp(down, "1") ? across
-                                             : text(e, "%s * (%s)", down, across);
+                                             : text(e, "%s * %s", down, text_atom(e, across));
     if (!strcmp(count, "1")) out_line(o, "%s_%d(c, 0, 0);", t->g->name, i);
     else out_line(o, "rt_parallel(c->pool, %s_%d, c, %s);", t->g->name, i, count);
     const char *const fixed[][2] = { { "n", "c->n" }, { NULL, NULL } };

@@ -192,21 +192,23 @@ static void scalars(Emit *e, Out *o)
     out_line(o, "%s", "");
 }
 
+/* What -march=native may use beyond the target's own features. */
+static const char *const native_features =
+    "bmi2 avx512cd avx512ifma avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512vpopcntdq";
+
 static void cpu_ok(Emit *e, Out *o)
 {
     out_line(o, "/* Does this machine have the instructions that the file was compiled for? */");
     out_line(o, "static bool cpu_ok(void)");
     out_open(o, "%s", "");
-    for (const char *w = e->o->target->features; *w;) {
+    const char *own = e->o->target->features;
+    for (const char *w = *own ? text(e, "%s %s", own, native_features) : ""; *w;) {
         size_t len = strcspn(w, " ");
         char upper[32] = "";
         for (size_t i = 0; i < len && i + 1 < sizeof upper; i++)
             upper[i] = (char)toupper((unsigned char)w[i]);
         out_line(o, "#ifdef __%s__", upper);
-        out_line(o, "if (!__builtin_cpu_supports(\"%.*s\"))", (int)len, w);
-        out_deeper(o, 1);
-        out_line(o, "return false;");
-        out_deeper(o, -1);
+        out_line(o, "if (!__builtin_cpu_supports(\"%.*s\")) return false;", (int)len, w);
         out_line(o, "#endif");
         w += len + strspn(w + len, " ");
     }
@@ -232,42 +234,50 @@ static const char *array(Emit *e, const char *name, long n)
     return n ? text(e, "%s, %ld", name, n) : "0, 0";
 }
 
+/* A line of values and what they are. */
+static void row(Out *o, const char *values, const char *what)
+{
+    out_line(o, "%s,%*s/* %s */", values, strlen(values) < 46 ? 47 - (int)strlen(values) : 1, "",
+             what);
+}
+
 static void model(Emit *e, Out *o)
 {
     static const char *const target[] = { "RT_TARGET_NONE", "RT_TARGET_CLASS", "RT_TARGET_INDEX",
                                           "RT_TARGET_REAL" };
     const Module *m = e->m;
     const Program *p = &m->prog;
+    int64_t batch = p->batch > 0 && p->batch <= m->capacity ? p->batch : m->capacity;
     out_open(o, "static const rt_model model =");
-    out_line(o, "RT_ABI,");
-    out_line(o, "%s, %s,", str(e, p->name ? p->name : "program"), str(e, e->o->version));
-    out_line(o, "%s, %s,", str(e, p->loss), str(e, p->optimizer));
-    out_line(o, "%s, 0,                       /* instruction set; BLAS: main says */",
-             str(e, e->o->target->name));
-    out_line(o, "cpu_ok,");
-    out_line(o, "%s, %lld,                    /* real type, largest batch */",
-             rt_dtype_names[m->real], (long long)m->capacity);
-    out_line(o, "%d, %d, %d,                  /* ranks of a sample's input, target, output */",
-             p->input.rank, p->target_shape.rank, p->output.rank);
-    out_line(o, "%s, %s, %s,", sizes(e, &p->input), sizes(e, &p->target_shape),
-             sizes(e, &p->output));
-    out_line(o, "%s, %lld,", target[p->target], (long long)p->n_classes);
-    out_line(o, "%s, %lld,", array(e, "states", (long)m->n_state - 1), (long long)m->state_bytes);
+    row(o, "RT_ABI", "what runtime it wants");
+    row(o, text(e, "%s, %s", str(e, p->name ? p->name : "program"), str(e, e->o->version)),
+        "name; seqc's version");
+    row(o, text(e, "%s, %s", str(e, p->loss), str(e, p->optimizer)), "loss, optimizer");
+    row(o, text(e, "%s, 0, cpu_ok", str(e, e->o->target->name)), "instruction set; BLAS");
+    row(o, text(e, "%s, %lld", rt_dtype_names[m->real], (long long)m->capacity),
+        "real type, largest batch");
+    row(o, text(e, "%d, %d, %d", p->input.rank, p->target_shape.rank, p->output.rank),
+        "a sample's ranks: input, target, output");
+    row(o, text(e, "%s, %s, %s", sizes(e, &p->input), sizes(e, &p->target_shape),
+                sizes(e, &p->output)), "and shapes");
+    row(o, text(e, "%s, %lld", target[p->target], (long long)p->n_classes), "target, classes");
+    row(o, text(e, "%s, %lld", array(e, "states", (long)m->n_state - 1), (long long)m->state_bytes),
+        "and bytes");
     out_line(o, "%s,", array(e, "graphs", m->n_graph));
     out_line(o, "%s,", array(e, "draws", p->n_draw));
     out_line(o, "%s,", array(e, "layers", p->n_layer));
     out_line(o, "%s,", array(e, "metrics", p->n_metric));
-    out_line(o, "%d, %s,", p->n_scalar, p->n_scalar ? "scalars" : "0");
-    out_line(o, "%s,                          /* learning rate */", number(e, p->lr));
-    out_line(o, "%lld,                        /* epochs */",
-             (long long)(p->epochs < 0 ? 0 : p->epochs));
-    out_line(o, "%lld, %s,                    /* seed */", (long long)(p->seed < 0 ? 0 : p->seed),
-             p->seed < 0 ? "false" : "true");
-    out_line(o, "%lld, %d, %s,                /* batch, shuffle, drop_last */",
-             (long long)(p->batch > 0 && p->batch <= m->capacity ? p->batch : m->capacity),
-             (int)p->shuffle, p->drop_last ? "true" : "false");
-    out_line(o, "%s,                          /* is the loss a sum? */",
-             loss_is_sum(m) ? "true" : "false");
+    row(o, text(e, "%d, %s", p->n_scalar, p->n_scalar ? "scalars" : "0"),
+        "what changes with steps");
+    row(o, number(e, p->lr), "learning rate");
+    row(o, text(e, "%lld", (long long)(p->epochs < 0 ? 0 : p->epochs)), "epochs; 0: not said");
+    row(o,
+        text(e, "%lld, %s", (long long)(p->seed < 0 ? 0 : p->seed), p->seed < 0 ? "false" : "true"),
+        "seed; is it said?");
+    row(o,
+        text(e, "%lld, %d, %s", (long long)batch, (int)p->shuffle, p->drop_last ? "true" : "false"),
+        "batch, shuffle, drop_last");
+    row(o, loss_is_sum(m) ? "true" : "false", "is the loss a sum?");
     out_close(o, ";");
     out_line(o, "%s", "");
 }
