@@ -32,6 +32,8 @@ static void parse_version(Parser *p)
     size_t start = ir_lex_here(l);
     if (!ir_lex_line(l) || strcmp(ir_lex_name(l, "seqc.ir"), "seqc.ir") != 0) {
         l->failed = false;
+        l->line = 1;                     /* whatever line the first word was looked for in */
+        l->line_start = 0;
         ir_lex_fail(l, start, "the text does not begin with: seqc.ir %d", IR_VERSION);
         return;
     }
