@@ -125,6 +125,7 @@ static const char *type_name(const char *type)
     static const struct { const char *type, *name; } names[] = {
         { "int", "an integer" }, { "real", "a number" }, { "flag", "True or False" },
         { "str", "a string" }, { "param", "a parameter such as model[0].weight" },
+        { "tensor", "a tensor such as torch.tensor([1.0, 2.0])" },
         { "params", "parameters such as model.parameters()" },
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -152,6 +153,7 @@ static bool has_type(Interp *in, Value **v, const char *type)
     }
     if (strcmp(type, "str") == 0) return k == V_STR;
     if (strcmp(type, "param") == 0) return k == V_PARAM;
+    if (strcmp(type, "tensor") == 0) return k == V_TENSOR;
     if (strcmp(type, "params") == 0)
         return k == V_LIST || k == V_TUPLE || k == V_PARAM || k == V_MODULE;
     return true;

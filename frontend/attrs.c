@@ -1,5 +1,5 @@
 /* frontend/attrs.c: attributes of values, read and written, and the methods behind them. */
-#include "frontend/value.h"
+#include "frontend/tensor.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -103,6 +103,7 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
     case V_DATA: return fe_data(in, v->u.s, at);
     case V_MODULE: return module_attr(in, v, name, at, name_at);
     case V_PARAM: return param_attr(in, v, name, at);
+    case V_TENSOR: return fe_tensor_attr(in, v, name, at, name_at);
     case V_LIST: if ((r = method(in, v, "list", name, at)) != NULL) return r; break;
     case V_DICT: if ((r = method(in, v, "dict", name, at)) != NULL) return r; break;
     case V_OPTIM:

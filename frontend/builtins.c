@@ -1,5 +1,5 @@
 /* frontend/builtins.c: functions of Python, math and torch that a model file may call. */
-#include "frontend/value.h"
+#include "frontend/tensor.h"
 #include <math.h>
 #include <string.h>
 
@@ -49,6 +49,9 @@ Value *fe_fn_len(Interp *in, const Call *c)
     case V_DICT: return fe_int(in, v->u.list->n / 2, c->at);
     case V_MODULE: if (!v->u.mod->info) return fe_int(in, v->u.mod->n_child, c->at); break;
     case V_DATA: case V_LOADER: return fe_data(in, "the length of data", c->at);
+    case V_TENSOR:
+        if (v->u.tensor->rank > 0) return fe_int(in, v->u.tensor->dim[0], c->at);
+        break;
     default: break;
     }
     return wrong(in, c, 0, "something with a length");
@@ -67,6 +70,8 @@ Value *fe_fn_int(Interp *in, const Call *c)
     int64_t i;
     if (c->v[0]->kind == V_INT) return c->v[0];
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
+    const Tensor *t = c->v[0]->kind == V_TENSOR ? c->v[0]->u.tensor : NULL;
+    if (t && t->n == 1 && to_int(t->x[0], &i)) return fe_int(in, i, c->at);
     return fe_number(c->v[0], &x) && to_int(x, &i) ? fe_int(in, i, c->at)
                                                    : wrong(in, c, 0, "a number");
 }
@@ -77,6 +82,8 @@ Value *fe_fn_float(Interp *in, const Call *c)
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
     if (c->v[0]->kind == V_STR && strcmp(c->v[0]->u.s, "inf") == 0)
         return fe_float(in, INFINITY, c->at);
+    if (c->v[0]->kind == V_TENSOR && c->v[0]->u.tensor->n == 1)
+        return fe_float(in, c->v[0]->u.tensor->x[0], c->at);
     return fe_number(c->v[0], &x) ? fe_float(in, x, c->at) : wrong(in, c, 0, "a number");
 }
 
@@ -241,14 +248,6 @@ Value *fe_fn_math(Interp *in, const Call *c)
     }
     bool whole = strcmp(c->name, "floor") == 0 || strcmp(c->name, "ceil") == 0;
     return whole && to_int(r, &i) ? fe_int(in, i, c->at) : fe_float(in, r, c->at);
-}
-
-Value *fe_fn_np_sqrt(Interp *in, const Call *c)
-{
-    double x;
-    const List *l = c->self->u.list;
-    if (l->n == 1 && fe_number(l->item[0], &x) && x >= 0) return fe_float(in, sqrt(x), c->at);
-    return fe_data(in, "numpy.sqrt", c->at);
 }
 
 /* ---- torch ---- */

@@ -1,5 +1,6 @@
 /* frontend/eval.c: evaluates expressions. */
 #include "frontend/eval.h"
+#include "frontend/tensor.h"
 #include <math.h>
 #include <string.h>
 
@@ -291,6 +292,10 @@ Value *fe_eval_binary(Interp *in, const Expr *x)
     if (a->kind == V_BAD || b->kind == V_BAD) return fe_bad(in, x->at);
     if (is_data(a) || is_data(b)) return fe_data(in, "arithmetic on data", x->at);
     if (fe_number(a, &p) && fe_number(b, &q)) return numbers(in, x->op, a, b, x->at);
+    if (a->kind == V_TENSOR || b->kind == V_TENSOR) {
+        Value *r = fe_tensor_binary(in, x->op, a, b, x->at);
+        if (r) return r;
+    }
     if (x->op == O_ADD && is_seq(a) && a->kind == b->kind) return concat(in, a, b, x->at);
     if (x->op == O_MUL && is_seq(a) && b->kind == V_INT) return repeat(in, a, b->u.i, x->at);
     if (x->op == O_MUL && is_seq(b) && a->kind == V_INT) return repeat(in, b, a->u.i, x->at);
@@ -309,6 +314,7 @@ Value *fe_eval_unary(Interp *in, const Expr *x)
         return t < 0 ? fe_data(in, "a condition on data", x->at) : fe_bool(in, !t, x->at);
     }
     if (is_data(a)) return fe_data(in, "arithmetic on data", x->at);
+    if (a->kind == V_TENSOR) return fe_tensor_unary(in, x->op, a, x->at);
     if (fe_number(a, &p)) {
         if (a->kind == V_FLOAT && x->op != O_INVERT)
             return fe_float(in, x->op == O_NEG ? -p : p, x->at);
@@ -355,6 +361,11 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
     Value *a = fe_eval(in, x->item[0]);
     for (int i = 0; i + 1 < x->n_item; i++) {
         Value *b = fe_eval(in, x->item[i + 1]);
+        bool tensor = (a->kind == V_TENSOR || b->kind == V_TENSOR) && x->ops[i] <= O_NE;
+        Value *each = tensor && a->kind != V_BAD && b->kind != V_BAD && x->n_item == 2
+            && !is_data(a) && !is_data(b)
+            ? fe_tensor_binary(in, x->ops[i], a, b, x->at) : NULL;
+        if (each) return each;
         int r = compare(x->ops[i], a, b);
         if (r == -1) return a->kind == V_BAD || b->kind == V_BAD ? fe_bad(in, x->at)
             : fe_data(in, "a comparison of data", x->at);
@@ -381,7 +392,7 @@ Value *fe_eval_cond(Interp *in, const Expr *x)
 /* ---- indexing ---- */
 
 /* Start, stop and step of a slice of n elements, as Python's slice.indices. */
-static bool slice_bounds(Interp *in, const Expr *s, int64_t n, int64_t b[3])
+bool fe_slice_bounds(Interp *in, const Expr *s, int64_t n, int64_t b[3])
 {
     for (int i = 2; i >= 0; i--) {
         Value *v = s->item[i] ? fe_eval(in, s->item[i]) : NULL;
@@ -407,7 +418,7 @@ static bool slice_bounds(Interp *in, const Expr *s, int64_t n, int64_t b[3])
 static Value *eval_slice(Interp *in, const Expr *x, Value *of)
 {
     int64_t b[3], n = of->kind == V_STR ? (int64_t)of->len : of->u.list->n;
-    if (!slice_bounds(in, x->item[0], n, b)) return fe_bad(in, x->at);
+    if (!fe_slice_bounds(in, x->item[0], n, b)) return fe_bad(in, x->at);
     if (of->kind == V_STR) {
         char *s = arena_alloc(in->a, of->len + 1, 1);
         size_t k = 0;
@@ -427,6 +438,7 @@ Value *fe_eval_index(Interp *in, const Expr *x)
     if (seq && x->item[0]->kind == X_SLICE) return eval_slice(in, x, of);
     if (is_data(of))
         return fe_data(in, of->kind == V_DATA ? of->u.s : "an element of a parameter", x->at);
+    if (of->kind == V_TENSOR) return fe_tensor_index(in, of, x->item[0], x->at);
     Value *key = x->item[0]->kind == X_SLICE ? fe_val(in, V_NONE, x->at) : fe_eval(in, x->item[0]);
     if (key->kind == V_BAD || key->kind == V_DATA) return key;
     if (of->kind == V_DICT) {

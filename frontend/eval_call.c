@@ -125,6 +125,7 @@ Value *fe_eval_call(Interp *in, const Expr *x)
     c.fn = f->u.fn;
     c.name = fe_last_part(c.fn->path);
     c.self = f->kind == V_METHOD ? f->self : all;
+    c.positional = all;
     return fe_call(in, &c);
 }
 

@@ -2,8 +2,19 @@
  *
  * There are no loops and no functions, so a file is evaluated in time proportional to its length.
  * */
-#include "frontend/value.h"
+#include "frontend/tensor.h"
 #include <string.h>
+
+bool fe_spend(Interp *in, int64_t units, Span at)
+{
+    if (in->spent > FE_BUDGET) return false;
+    in->spent += units;
+    if (in->spent <= FE_BUDGET) return true;
+    fe_report(in->d, at, DG(budget));
+    fe_help(in->d, "a model file describes a model; data and training belong under "
+                   "`if __name__ == \"__main__\":`");
+    return false;
+}
 
 /* ---- names ---- */
 
@@ -168,7 +179,12 @@ static void unpack(Interp *in, const Expr *x, Value *v)
 
 static void assign_index(Interp *in, const Expr *x, Value *v)
 {
-    Value *of = fe_eval(in, x->of), *key = fe_eval(in, x->item[0]);
+    Value *of = fe_eval(in, x->of);
+    if (of->kind == V_TENSOR && v->kind != V_BAD) {
+        fe_tensor_assign(in, of, x->item[0], v, x->at);
+        return;
+    }
+    Value *key = fe_eval(in, x->item[0]);
     if (of->kind == V_BAD || key->kind == V_BAD || v->kind == V_BAD || of->kind == V_DATA) return;
     if (of->kind == V_DICT) {
         List *l = of->u.list;

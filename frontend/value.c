@@ -1,5 +1,5 @@
 /* frontend/value.c: making, comparing and showing values. */
-#include "frontend/value.h"
+#include "frontend/tensor.h"
 #include <math.h>
 #include <string.h>
 
@@ -121,6 +121,7 @@ int fe_truth(const Value *v)
     case V_STR: return v->len > 0;
     case V_TUPLE: case V_LIST: case V_DICT: return v->u.list->n > 0;
     case V_BAD: case V_DATA: return -1;
+    case V_TENSOR: return v->u.tensor->n == 1 ? v->u.tensor->x[0] != 0 : -1;
     default: return 1;
     }
 }
@@ -133,9 +134,10 @@ const char *fe_kind_name(const Value *v)
         [V_DICT] = "a dict", [V_SPACE] = "a Python module", [V_FN] = "a function",
         [V_METHOD] = "a method", [V_MODULE] = "a layer", [V_PARAM] = "a parameter",
         [V_LOSS] = "a loss", [V_OPTIM] = "an optimizer", [V_LOADER] = "a DataLoader",
-        [V_DTYPE] = "a data type", [V_DATA] = "data",
+        [V_DTYPE] = "a data type", [V_DATA] = "data", [V_TENSOR] = "a tensor",
     };
     if (v->kind == V_MODULE && !v->u.mod->info) return "a Sequential";
+    if (v->kind == V_TENSOR && v->u.tensor->numpy) return "an array";
     return name[v->kind];
 }
 
@@ -185,6 +187,31 @@ static void put_string(Text *t, const Value *v)
     puts_(t, "'");
 }
 
+static void show_elements(Text *t, const Tensor *x, int axis, int64_t from, int64_t n)
+{
+    if (t->n >= MAX_SHOWN) return;
+    if (axis == x->rank) {
+        if (x->type == EL_BOOL) puts_(t, x->x[from] != 0 ? "True" : "False");
+        else if (x->type < EL_FLOAT32) puts_(t, arena_printf(t->a, "%.0f", x->x[from]));
+        else puts_(t, arena_printf(t->a, "%.5g", x->x[from]));
+        return;
+    }
+    puts_(t, "[");
+    int64_t each = x->dim[axis] ? n / x->dim[axis] : 0;
+    for (int64_t i = 0; i < x->dim[axis] && t->n < MAX_SHOWN; i++) {
+        if (i > 0) puts_(t, ", ");
+        show_elements(t, x, axis + 1, from + i * each, each);
+    }
+    puts_(t, "]");
+}
+
+static void show_tensor(Text *t, const Tensor *x)
+{
+    puts_(t, x->numpy ? "array(" : "tensor(");
+    show_elements(t, x, 0, 0, x->n);
+    puts_(t, ")");
+}
+
 static void show(Text *t, const Value *v)
 {
     if (++t->depth > 20) puts_(t, "…");
@@ -223,6 +250,7 @@ static void show(Text *t, const Value *v)
     case V_OPTIM: puts_(t, v->u.optim->text); break;
     case V_LOADER: puts_(t, "<DataLoader>"); break;
     case V_DATA: puts_(t, "<data>"); break;
+    case V_TENSOR: show_tensor(t, v->u.tensor); break;
     case V_BAD: puts_(t, "?"); break;
     }
     t->depth--;

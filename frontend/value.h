@@ -10,13 +10,16 @@
 
 typedef enum {
     V_BAD, V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_TUPLE, V_LIST, V_DICT, V_SPACE, V_FN, V_METHOD,
-    V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA
+    V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA, V_TENSOR
 } ValueKind;
 
 enum { FE_MAX_ARGS = 24, FE_MAX_ITEMS = 100000, FE_MAX_LAYERS = 10000, FE_MAX_TEXT = 1 << 20 };
+/* What an evaluation may take, about a byte a unit. */
+enum { FE_BUDGET = 512 << 20 };
 
 typedef struct Value Value;
 typedef struct Mod Mod;
+typedef struct Tensor Tensor;
 typedef struct Interp Interp;
 typedef struct Call Call;
 
@@ -92,6 +95,7 @@ struct Value {
         LossObj *loss;
         OptimObj *optim;
         LoaderObj *loader;
+        Tensor *tensor;
     } u;
     Value *self;                 /* V_METHOD: fn is in u */
 };
@@ -102,6 +106,7 @@ struct Call {
     const char *name;            /* last part of the path: "Linear" */
     Span at, of_at;              /* the call; what is called */
     Value *self;
+    Value *positional;           /* all arguments without a name, as a list */
     ArgVal arg[FE_MAX_ARGS];
     int n_arg;
     int n_given;                 /* with those beyond FE_MAX_ARGS */
@@ -137,6 +142,7 @@ struct Interp {
     bool said_vocabulary;
     bool option;                 /* evaluating --loss, --optimizer: bare class names are known */
     Mod *model;                  /* then: the model that was chosen, or null */
+    int64_t spent;               /* of FE_BUDGET */
 };
 
 /* value.c */
@@ -161,6 +167,7 @@ Value *fe_call(Interp *in, Call *c);
 
 /* interp.c */
 void fe_run(Interp *in, const Script *s);
+bool fe_spend(Interp *in, int64_t units, Span at);       /* false: the budget is gone, reported */
 Binding *fe_lookup(Interp *in, const char *name);        /* null: not bound */
 Binding *fe_bind_name(Interp *in, const char *name, Value *v, Span at);
 Value *fe_attr_of_space(Interp *in, const char *path, const char *name, Span at, Span name_at);
