@@ -18,7 +18,8 @@ typedef struct Row {
     /* [n_node], of a target: its index, the weight of the other classes; the sum of probabilities
      */
     const char **wanted, **other, **weights;
-    const char **hot, **cold; /* of a target that one_hot reads: its index, what else is in the row */
+    const char **hot,
+        **cold;        /* of a one_hot: its index; what else is in the row */
     const char *inner; /* elements between those of a row; null: they are neighbours */
     int slot;
 } Row;
@@ -111,21 +112,20 @@ static void other(Row *r, Val target)
 /* The same for one_hot, where an ignored index names no class and the row is 0. */
 static void hot(Row *r, const Node *x)
 {
-    Val base = ir_view_base(r->k->g, x->in[1]);
-    if (r->hot[base.i]) return;
+    size_t at = (size_t)(x - r->k->g->node);
     const char *t = wanted(r, x->in[1]);
     other(r, x->in[1]);
-    r->hot[base.i] = t;
-    r->cold[base.i] = r->other[base.i];
+    r->hot[at] = t;
+    r->cold[at] = r->other[ir_view_base(r->k->g, x->in[1]).i];
     if (!ir_has(x, AT_ignore)) return;
     const char *ignored = local(r, "ignored");
     out_line(r->o, "const bool %s = %s[row] == %lld;", ignored, slot_read(r->k, x->in[1]),
              (long long)ir_attr_int(x, AT_ignore));
-    r->hot[base.i] = local(r, "hot");
-    r->cold[base.i] = local(r, "cold");
-    out_line(r->o, "const int64_t %s = %s ? -1 : %s;", r->hot[base.i], ignored, t);
-    out_line(r->o, "const %s %s = %s ? %s : %s;", real_type(r->k), r->cold[base.i], ignored,
-             literal(r->k, 0), r->other[base.i]);
+    r->hot[at] = local(r, "hot");
+    r->cold[at] = local(r, "cold");
+    out_line(r->o, "const int64_t %s = %s ? -1 : %s;", r->hot[at], ignored, t);
+    out_line(r->o, "const %s %s = %s ? %s : %s;", real_type(r->k), r->cold[at], ignored,
+             literal(r->k, 0), r->other[ir_view_base(r->k->g, x->in[1]).i]);
 }
 
 /* The sum of a row's target probabilities. */
@@ -230,9 +230,9 @@ static const char *row_value(void *ctx, const Node *x, const Nest *nest)
     Emit *e = r->e;
     Val base = ir_view_base(r->k->g, x->in[0]);
     if (x->op == OP_one_hot) {
-        Val target = ir_view_base(r->k->g, x->in[1]);
-        return text(e, "(%s == %s ? %s : %s)", nest->dim[1].var, r->hot[target.i],
-                    literal(r->k, 1), r->cold[target.i]);
+        size_t at = (size_t)(x - r->k->g->node);
+        return text(e, "(%s == %s ? %s : %s)", nest->dim[1].var, r->hot[at], literal(r->k, 1),
+                    r->cold[at]);
     }
     if (x->op == OP_nll_grad) return text(e, "-(%s)%s", weight_at(r, x, nest), scale_of(r, x));
     const char *in = value_emit(r->k, r->o, x->in[0], nest);

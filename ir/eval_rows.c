@@ -124,6 +124,17 @@ void eval_nll(const Eval *e, const Node *x, double *out)
         out[0] *= r.scale;
 }
 
+/* A row whose index is the ignored one is all 0. */
+void eval_one_hot(const Eval *e, const Node *x, double *out)
+{
+    Rows r = rows_of(e, x);
+    const Attr *ignore = ir_attr(x, AT_ignore);
+    for (int64_t i = 0; i < r.rows; i++)
+        for (int64_t j = 0; j < r.classes; j++)
+            if (!ignore || r.target[i] != (double)ignore->u.i)
+                out[i * r.classes + j] = weight_of(&r, i, j);
+}
+
 /* ---- counting ---- */
 
 /* The first largest element; a NaN counts as largest, as in torch.argmax. */

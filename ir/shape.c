@@ -281,7 +281,7 @@ static bool shape_same(const ShapeIn *s, Type *out, char err[IR_ERR])
 {
     *out = *s->in[0];
     if (s->n_in == 2)
-        return row_target(s, s->op != OP_nll_grad, err);
+        return row_target(s, s->op == OP_cross_entropy_grad, err);
     const Attr *axis = attr_of(s, AT_axis);
     if (!need_real(s, 0, err))
         return false;

@@ -356,12 +356,13 @@ static GradRule *const rules[OP_COUNT] = {
 
 /* ---- the loop ---- */
 
-/* Follows everything from which a wanted leaf can be reached. `count` reads a shape, not values. */
+/* Follows everything from which a wanted leaf can be reached. `count` and `one_hot` read a shape
+ * there, not values. */
 static void mark_wanted(Diff *c, const bool *leaf)
 {
     for (uint32_t i = 1; i < c->n_forward; i++) {
         const Node *x = ir_node(c->g, (Val){ i });
-        if (!ir_dtype_real(x->type.dtype) || x->op == OP_count) continue;
+        if (!ir_dtype_real(x->type.dtype) || x->op == OP_count || x->op == OP_one_hot) continue;
         c->wanted[i] = leaf[i];
         for (int k = 0; k < x->n_in; k++) c->wanted[i] = c->wanted[i] || c->wanted[x->in[k].i];
     }

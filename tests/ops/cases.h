@@ -64,6 +64,14 @@ REF(squared_error, pow(fmax(a, b) - fmin(a, b), 2))
 REF(abs_error, fmax(a, b) - fmin(a, b))
 REF(bce_logits, fmax(a, 0) - a * b + log(1 + exp(-fabs(a))))
 REF(bce, -(b * log(a) + (1 - b) * log(1 - a)))
+REF(smooth_l1, fabs(a - b) < p ? pow(a - b, 2) / (2 * p) : fabs(a - b) - p / 2)
+REF(huber, fabs(a - b) < p ? pow(a - b, 2) / 2 : p * fabs(a - b) - p * p / 2)
+REF(kl_div, b * (log(b) - a))
+REF(kl_div_log, exp(b) * b - exp(b) * a)
+REF(poisson_nll, pow(2.718281828459045235360287, a) - a * b)
+REF(poisson_nll_rate, a - log(a + p) * b)
+REF(hinge_embedding, b == 1 ? a : b == -1 ? fmax(0, p - a) : a + fmax(0, p - a))
+REF(soft_margin, log(1 + exp(-b * a)))
 REF(expand, a)
 REF(map, a * a + b)
 #undef REF
@@ -106,6 +114,14 @@ static const MapCase map_case[OP_COUNT] = {
     CASE(squared_error, -4, 4, .kink = KINK_DIFFERENCE),
     CASE(abs_error, -4, 4, .kink = KINK_DIFFERENCE),
     CASE(bce_logits, 0.05, 4, .torch_error = 1e-14),
+    CASE(smooth_l1, -4, 4, .attr = {{1}, {0.3}}, .kink = KINK_DIFFERENCE),
+    CASE(huber, -4, 4, .attr = {{1}, {0.3}}, .kink = KINK_DIFFERENCE),
+    CASE(kl_div, 0.1, 0.9),
+    CASE(kl_div_log, -3, 3),
+    CASE(poisson_nll, -3, 3),
+    CASE(poisson_nll_rate, 0.1, 4, .attr = {{1e-8}, {0.5}}),
+    CASE(hinge_embedding, -4, 4, .attr = {{1}, {0.3}}),
+    CASE(soft_margin, -4, 4, .torch_error = 2e-16),
     CASE(bce, 0.1, 0.9, .torch_slope = 1e-8, .torch_error = 2e-16),
     CASE(expand, -4, 4, .without_torch = "copies"),
     CASE(map, -4, 4, .without_torch = "any expression"),

@@ -338,6 +338,23 @@ static void check_class_loss(Op loss, Op grad)
     }
 }
 
+/* Indices 2, 0, one that names no class, 1; then with 0 ignored. */
+static void check_one_hot(void)
+{
+    const double x[12] = {NAN}, t[4] = {2, 0, 3, 1};
+    const double wanted[2][12] = {{0, 0, 1, 1, 0, 0, NAN, NAN, NAN, 0, 1, 0},
+                                  {0, 0, 1, 0, 0, 0, NAN, NAN, NAN, 0, 1, 0}};
+    for (int ignoring = 0; ignoring < 2; ignoring++) {
+        Bench b = bench_new(4);
+        Val in[] = {fed_input(&b, "x", TYPE(DT_f64, -1, 3), x),
+                    fed_input(&b, "target", TYPE(DT_i64, -1), t)};
+        const Attr attr = ir_int(AT_ignore, 0);
+        Val y = ir_add(b.g, OP_one_hot, (Loc){0}, in, 2, &attr, ignoring);
+        same(bench_run(&b, y), wanted[ignoring], 12, 0);
+        bench_free(&b);
+    }
+}
+
 static void check_cross_entropy(void) { check_class_loss(OP_cross_entropy, OP_cross_entropy_grad); }
 static void check_nll(void) { check_class_loss(OP_nll, OP_nll_grad); }
 
@@ -376,6 +393,7 @@ static Check *const check[OP_COUNT] = {
     [OP_cross_entropy_grad] = check_cross_entropy,
     [OP_nll] = check_nll,
     [OP_nll_grad] = check_nll,
+    [OP_one_hot] = check_one_hot,
     [OP_correct] = check_correct,
 };
 
