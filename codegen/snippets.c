@@ -83,7 +83,7 @@ const char *const snippet_text[SNIP_COUNT] = {
     "    }\n"
     "}\n",
     [SNIP_dot_rows] =
-    "/* sums[cols] = the row a[depth] times rows of b: for so few rows that packing would not pay. */\n"
+    "/* sums[cols] = the row a[depth] times rows of b: for too few rows for packing to pay. */\n"
     "static __attribute__((noinline)) void dot_rows(int64_t depth, const $R *restrict a,\n"
     "    const $R *restrict b, int64_t stride, int64_t cols, $R *restrict sums)\n"
     "{\n"

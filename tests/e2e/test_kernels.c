@@ -35,6 +35,46 @@ START_TEST(test_fused) { one(_i, "f32", (Variant){ .march = march() }); } END_TE
 START_TEST(test_unfused) { one(_i, "f32", (Variant){ .no_fuse = true, .march = march() }); }
 END_TEST
 START_TEST(test_double) { one(_i, "f64", (Variant){ .march = march() }); } END_TEST
+/* Every elementwise op of the table, with 0.75 for its numbers: a new row needs no case. */
+START_TEST(test_elementwise)
+{
+    char body[8192] = "%0 = input \"x\" : real[n,17]\n%1 = input \"target\" : real[n,17]\n",
+         returns[2048] = "return";
+    int values = 2;
+    for (int op = 1; op < OP_COUNT; op++) {
+        const OpInfo *x = &ir_op[op];
+        if (x->kind != KIND_MAP || !x->scalar || op == OP_expand) continue;
+        char attrs[256] = "";
+        for (int a = 0; a < AT_COUNT; a++)
+            if (x->required >> a & 1)
+                sprintf(attrs + strlen(attrs), "%s%s=0.75", *attrs ? " " : "{",
+                        ir_attr_info[a].name);
+        sprintf(body + strlen(body), "%%%d = %s %%0%s %s%s : real[n,17]\n", values, x->name,
+                x->min_in > 1 ? ", %1" : "", attrs, *attrs ? "}" : "");
+        sprintf(returns + strlen(returns), " %s=%%%d", x->name, values++);
+        ck_assert(strlen(body) < 7800 && strlen(returns) < 1900);
+    }
+    strcat(strcat(body, returns), "\n");
+    const Case c = { "every elementwise op", 17, 0, "", body };
+    char *text = case_text(&c, _i ? "f64" : "f32");
+    check_text(c.name, text, (Variant){ .march = march() });
+    free(text);
+}
+END_TEST
+
+/* Every other op stands in some case. */
+START_TEST(test_no_op_is_left_out)
+{
+    for (int op = 1; op < OP_COUNT; op++) {
+        bool found = op == OP_state || (ir_op[op].kind == KIND_MAP && ir_op[op].scalar);
+        char word[64];
+        snprintf(word, sizeof word, "= %s ", ir_op[op].name);
+        for (int i = 0; i < N_CASES && !found; i++) found = strstr(cases[i].body, word) != NULL;
+        ck_assert_msg(found, "no case of kernels_cases.def has the op %s", ir_op[op].name);
+    }
+}
+END_TEST
+
 static bool openblas(void)
 {
     return system(
@@ -61,6 +101,8 @@ int main(void)
     tcase_add_loop_test(t, test_unfused, 0, N_CASES);
     tcase_add_loop_test(t, test_double, 0, N_CASES);
     tcase_add_loop_test(t, test_plain_machine, 0, N_CASES);
+    tcase_add_loop_test(t, test_elementwise, 0, 2);
+    tcase_add_test(t, test_no_op_is_left_out);
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
     if (openblas()) tcase_add_loop_test(t, test_blas, 0, N_CASES);
     else puts("skipped: products by OpenBLAS, which is not installed");
