@@ -42,6 +42,9 @@ bool rt_help(rt_err *e, const char *format, ...) RT_PRINTF(2, 3);
 /* "PATH: WHAT: strerror(error_number)", code RT_E_IO (RT_E_MEMORY for ENOMEM); returns false. */
 bool rt_fail_errno(rt_err *e, int error_number, const char *path, const char *what);
 
+/* The same for writing; where the disk is full, with needed and free bytes. In file.c. */
+bool rt_fail_write(rt_err *e, int error_number, const char *path, int64_t needed_bytes);
+
 /* ---- sizes ---- */
 
 /* Both return false on overflow (or a negative factor) and leave *result alone. */

@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-typedef enum Kind { FLAG, SWITCH, TEXT, INT, REAL, SHARE, CHOICE } Kind;
+typedef enum Kind { FLAG, SWITCH, TEXT, INT, REAL, SHARE, TIME, CHOICE } Kind;
 
 typedef struct Option {
     const char *name;
@@ -217,6 +217,22 @@ static bool parse_real(rt_err *e, const Option *option, const char *text, rt_opt
     return true;
 }
 
+/* "90s", "1.5h"; a number alone means seconds. */
+static bool parse_time(rt_err *e, const Option *option, const char *text, rt_optval *value)
+{
+    static const struct { const char *unit; double seconds; } units[] = {
+        { "", 1 }, { "s", 1 }, { "m", 60 }, { "h", 3600 }, { "d", 86400 },
+    };
+    char *end;
+    double r = strtod(text, &end);
+    for (size_t i = 0; end != text && i < sizeof units / sizeof *units; i++)
+        if (strcmp(end, units[i].unit) == 0)
+            value->r = r * units[i].seconds;
+    if (isfinite(r) && value->r > option->low && value->r <= option->high && text[0] != ' ')
+        return true;
+    return bad_value(e, option, "a time like 90s, 10m, 2h or 1d", text);
+}
+
 static bool parse_choice(rt_err *e, const Option *option, const char *text, rt_optval *value)
 {
     char what[96] = "one of ";
@@ -237,10 +253,12 @@ static bool set_value(rt_err *e, const Option *option, const char *text, rt_optv
 {
     value->given = true;
     value->text = text;
+    value->r = 0;
     switch (option->kind) {
     case FLAG: case SWITCH: return true;
     case INT: return parse_int(e, option, text, value);
     case REAL: case SHARE: return parse_real(e, option, text, value);
+    case TIME: return parse_time(e, option, text, value);
     case CHOICE: return parse_choice(e, option, text, value);
     case TEXT: break;
     }

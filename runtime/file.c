@@ -2,8 +2,8 @@
  *
  * Replacing: temporary file in the same directory, fsync, rename, fsync of the directory. At every
  * moment the name holds the old bytes or the new ones, whatever is killed or full. A kill can leave
- * a temporary file `.seqc-PID-N.tmp` behind; nothing reads it. What is no regular file (a terminal,
- * a pipe) is written straight. */
+ * a temporary file `.seqc-PID-N.tmp` behind; nothing reads it, and a resumed run removes it. What
+ * is no regular file (a terminal, a pipe) is written straight. */
 #define _XOPEN_SOURCE 700
 #include "runtime/base.h"
 #include <errno.h>
@@ -73,20 +73,26 @@ bool rt_file_read(rt_err *e, const char *path, int64_t limit_bytes, rt_buf *b)
 
 /* ---- replacing ---- */
 
-static bool write_failed(rt_err *e, int error_number, const char *path, const char *directory,
-                         int64_t needed_bytes)
+bool rt_fail_write(rt_err *e, int error_number, const char *path, int64_t needed_bytes)
 {
     if (error_number != ENOSPC && error_number != EDQUOT)
         return rt_fail_errno(e, error_number, path, "cannot be written");
     char needed[RT_SIZE_TEXT], available[RT_SIZE_TEXT];
     struct statvfs disk;
+    const char *slash = strrchr(path, '/');
+    char *directory = slash ? rt_strndup(NULL, path, (size_t)(slash - path) + 1)
+                            : rt_strdup(NULL, ".");
+    bool known = error_number == ENOSPC && directory && statvfs(directory, &disk) == 0;
+    int64_t unused = known ? (int64_t)(disk.f_bavail * disk.f_frsize) : 0;
+    rt_free(directory);
     rt_size_text(needed, needed_bytes);
-    if (error_number == EDQUOT || statvfs(directory, &disk) != 0)
-        rt_fail(e, RT_E_IO, "%s: %s: it needs %s", path, strerror(error_number), needed);
+    if (!known)
+        rt_fail(e, RT_E_IO, "%s: %s: it needs %s (%" PRId64 " bytes)", path, strerror(error_number),
+                needed, needed_bytes);
     else
-        rt_fail(e, RT_E_IO, "%s: the disk is full: it needs %s (%" PRId64 " bytes), free are %s",
-                path, needed, needed_bytes,
-                rt_size_text(available, (int64_t)(disk.f_bavail * disk.f_frsize)));
+        rt_fail(e, RT_E_IO, "%s: the disk is full: it needs %s (%" PRId64 " bytes), free are %s "
+                "(%" PRId64 " bytes)", path, needed, needed_bytes, rt_size_text(available, unused),
+                unused);
     return rt_help(e, "make room and try again; a file that was there before is unchanged");
 }
 
@@ -183,7 +189,7 @@ static bool replace_at(rt_err *e, const char *path, const char *real, const char
         rt_os.unlink(temporary);
     rt_free(temporary);
     if (failure)
-        return write_failed(e, failure, path, directory, bytes);
+        return rt_fail_write(e, failure, path, bytes);
     return sync_directory(e, path, directory);
 }
 

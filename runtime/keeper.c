@@ -1,39 +1,68 @@
 /* runtime/keeper.c: checkpoints of short epochs. Writing a file so that it survives a crash costs
- * milliseconds, which is more than an epoch of a small model takes. So a file is written at once if
- * the last time was long enough ago; else the states are copied, and the copy is written when the
- * next one is due, or at the end, whatever end that is. A crash loses half a second of work. */
+ * milliseconds, which is more than an epoch of a small model takes. So files are written at once if
+ * the last time was long enough ago; else the states are copied, and the copies are written when
+ * the next ones are due, or at the end, whatever end that is. A crash loses half a second of work.
+ *
+ * `best` is always written before a `last` that knows of it, so that a run resumed from `last`
+ * never misses the best weights it speaks of. */
 #include "runtime/program.h"
 #include <string.h>
 
 #define APART_SECONDS 0.5
 
-bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_stamp *stamp)
+static bool flush_one(rt_err *e, rt_keeper *k, const rt_prog *p, rt_kept *kept, const char *path)
+{
+    if (kept->pending && !rt_states_save(e, p, kept->copy, path, &kept->point, k->prep))
+        return false;
+    kept->pending = false;
+    return true;
+}
+
+static bool copy_states(rt_err *e, const rt_prog *p, const rt_point *point, rt_kept *kept)
+{
+    if (!kept->copy)
+        kept->copy = rt_alloc_raw(e, p->model->state_bytes, 1, "a copy of the parameters");
+    if (!kept->copy)
+        return false;
+    memcpy(kept->copy, p->state, (size_t)p->model->state_bytes);
+    kept->point = *point;
+    kept->pending = true;
+    return true;
+}
+
+/* Straight from the states, which a failure moves into the copy. */
+static bool write_now(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point *point,
+                      rt_kept *kept, const char *path)
+{
+    kept->pending = false;
+    if (rt_states_save(e, p, p->state, path, point, k->prep))
+        return true;
+    copy_states(NULL, p, point, kept);
+    return false;
+}
+
+bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point *point, bool best)
 {
     double now = rt_now();
-    k->pending = false;
-    if (k->written == 0 || now - k->written >= APART_SECONDS) {
-        k->written = now;
-        return rt_states_save(e, p, p->state, k->path, stamp);
-    }
-    if (!k->copy)
-        k->copy = rt_alloc_raw(e, p->model->state_bytes, 1, "a copy of the parameters");
-    if (!k->copy)
-        return false;
-    memcpy(k->copy, p->state, (size_t)p->model->state_bytes);
-    k->stamp = *stamp;
-    k->pending = true;
-    return true;
+    if (k->written != 0 && now - k->written < APART_SECONDS)
+        return (!best || copy_states(e, p, point, &k->best)) &&
+               copy_states(e, p, point, &k->last);
+    k->written = now;
+    if (best ? write_now(e, k, p, point, &k->best, k->best_path)
+             : flush_one(e, k, p, &k->best, k->best_path))
+        return write_now(e, k, p, point, &k->last, k->last_path);
+    copy_states(NULL, p, point, &k->last);
+    return false;
 }
 
 bool rt_keeper_flush(rt_err *e, rt_keeper *k, const rt_prog *p)
 {
-    bool pending = k->pending;
-    k->pending = false;
-    return !pending || rt_states_save(e, p, k->copy, k->path, &k->stamp);
+    return flush_one(e, k, p, &k->best, k->best_path) && flush_one(e, k, p, &k->last, k->last_path);
 }
 
 void rt_keeper_close(rt_keeper *k)
 {
-    rt_free(k->copy);
+    rt_free(k->best.copy);
+    rt_free(k->last.copy);
     *k = (rt_keeper){ 0 };
 }

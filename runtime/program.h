@@ -5,6 +5,7 @@
 #include "runtime/base.h"
 #include "runtime/cli.h"
 #include "runtime/data.h"
+#include "runtime/point.h"
 #include "runtime/pool.h"
 #include "runtime/random.h"
 #include "runtime/report.h"
@@ -43,34 +44,42 @@ int64_t rt_state_elems(const rt_state *s);
 int64_t rt_role_bytes(const rt_model *m, rt_role role);
 int64_t rt_param_count(const rt_model *m);     /* trained and frozen ones */
 int64_t rt_trained_count(const rt_model *m);
-/* The first state that holds a NaN or an infinity, or null. */
-const rt_state *rt_states_nonfinite(const rt_prog *p);
 
-/* What a checkpoint says about itself beside its tensors. */
-typedef struct rt_stamp {
-    int64_t epoch, step;         /* done so far */
-    double loss;                 /* that `best` goes by; NaN: none yet */
-    const rt_prep *prep;
-} rt_stamp;
-/* All states of a block, in PyTorch's order, atomically. */
+/* All states of a block, in PyTorch's order, with the point and the prep, atomically. */
 bool rt_states_save(rt_err *e, const rt_prog *p, const char *block, const char *path,
-                    const rt_stamp *stamp);
+                    const rt_point *point, const rt_prep *prep);
 /* The model's tensors and the preparation of inputs; optimizer's slots are left alone. A file of
  * another model is refused before anything is touched, and the message lists the differences. */
 bool rt_states_load(rt_err *e, rt_prog *p, const char *path);
 
+/* A checkpoint whole: optimizer's slots too, and the point it was saved at. Nothing is touched
+ * before all of it is found good. */
+bool rt_states_resume(rt_err *e, rt_prog *p, const char *path, rt_point *point);
+
+/* ---- finite.c ---- */
+
+/* The first state that holds a NaN or an infinity, or null; `count` (may be null): of how many. */
+const rt_state *rt_states_nonfinite(const rt_prog *p, int *count);
+/* A look at the next part of the parameters, cheap enough for every step. Starts as {0}. */
+typedef struct rt_look { int state; int64_t from_bytes; } rt_look;
+const rt_state *rt_states_look(const rt_prog *p, rt_look *look);
+/* The row of the layer table that owns "features.3.weight" or "0.bias#momentum", or null. */
+const rt_layer *rt_layer_of(const rt_model *m, const char *key);
+
 /* ---- keeper.c ---- */
 
-/* A checkpoint that is renewed often. Starts with its path alone, which is the caller's. */
+/* A copy of the state block with the point it was made at. */
+typedef struct rt_kept { char *copy; rt_point point; bool pending; } rt_kept;
+/* The two checkpoints that are renewed often. Starts with paths and prep, which are the caller's. */
 typedef struct rt_keeper {
-    const char *path;
-    char *copy;                  /* of the state block */
-    rt_stamp stamp;
-    bool pending;                /* the copy is newer than the file */
-    double written;              /* when the file was; 0: never */
+    const char *best_path, *last_path;
+    const rt_prep *prep;
+    rt_kept best, last;          /* pending: the copy is newer than the file */
+    double written;              /* when files were; 0: never */
 } rt_keeper;
-/* Saves the states now or, where the last time is less than half a second ago, keeps a copy. */
-bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_stamp *stamp);
+/* Saves the states as `last`, and as `best` where they are that, now or, where the last time is
+ * less than half a second ago, keeps copies. What a failure leaves unwritten stays pending. */
+bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point *point, bool best);
 /* Writes what is pending. */
 bool rt_keeper_flush(rt_err *e, rt_keeper *k, const rt_prog *p);
 void rt_keeper_close(rt_keeper *k);
@@ -98,14 +107,6 @@ int64_t rt_value_elems(const rt_value *v, int64_t n);
 int64_t rt_sample_elems(const int64_t *shape, int rank);
 
 /* ---- metrics.c ---- */
-
-enum { RT_MAX_METRICS = 8 };
-
-/* Loss and metrics of a pass over a set. `value` by model->metrics: a share for RT_ACCURACY. */
-typedef struct rt_score { double loss; double value[RT_MAX_METRICS]; } rt_score;
-
-/* Sums while the pass runs. Starts as {0}. */
-typedef struct rt_tally { double loss, sum[RT_MAX_METRICS]; int64_t n; } rt_tally;
 
 int rt_metric_count(const rt_model *m);
 /* Adds what graph `b` returned for a batch of n; a metric that it does not return becomes NaN. */

@@ -68,11 +68,31 @@ static const char *paint(const rt_ui *ui, const char *code)
     return ui->color ? code : "";
 }
 
-void rt_report_error(rt_ui *ui, const char *program, const rt_err *e)
+static void say(rt_ui *ui, const char *program, const char *kind, const char *message)
 {
     rt_ui_clear(ui);
     fflush(stdout);
-    fprintf(stderr, "%s: error: %s\n", program, e->message);
+    fprintf(stderr, "%s: %s: %s\n", program, kind, message);
+}
+
+void rt_report_error(rt_ui *ui, const char *program, const rt_err *e)
+{
+    say(ui, program, "error", e->message);
+}
+
+void rt_report_warning(rt_ui *ui, const char *program, const rt_err *e)
+{
+    say(ui, program, "warning", e->message);
+}
+
+void rt_report_note(rt_ui *ui, const char *program, const char *format, ...)
+{
+    char message[1024];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    say(ui, program, "note", message);
 }
 
 /* ---- header ---- */

@@ -25,8 +25,11 @@ void rt_ui_open(rt_ui *ui, bool quiet, bool no_progress);
 /* Erases the live line, so that a permanent one may follow. */
 void rt_ui_clear(rt_ui *ui);
 
-/* "fashion: error: …" and its notes, on stderr. */
+/* "fashion: error: …" and its notes, on stderr; the same for what the run survives. */
 void rt_report_error(rt_ui *ui, const char *program, const rt_err *e);
+void rt_report_warning(rt_ui *ui, const char *program, const rt_err *e);
+/* "fashion: note: …" on stderr. */
+void rt_report_note(rt_ui *ui, const char *program, const char *format, ...) RT_PRINTF(3, 4);
 
 /* What the header says beyond the model; `data` null: no data line (`info`). */
 typedef struct rt_settings {

@@ -1,51 +1,16 @@
 /* runtime/rundir.c: the files of a training run. Logs grow by whole lines and are flushed each
  * epoch; everything else is replaced atomically. An existing --out directory is used as it stands,
  * its files replaced one by one as new ones are ready. */
-#define _XOPEN_SOURCE 700   /* mkdir, opendir */
+#define _XOPEN_SOURCE 700   /* mkdir, access */
 #include "runtime/rundir.h"
 #include "runtime/json.h"
 #include "runtime/svg.h"
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-
-/* ---- logs ---- */
-
-bool rt_log_open(rt_err *e, rt_log *log, const char *directory, const char *name)
-{
-    log->path = rt_format(e, "%s/%s", directory, name);
-    if (!log->path)
-        return false;
-    log->file = rt_os.open(log->path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-    log->open = log->file >= 0;
-    return log->open || rt_fail_errno(e, errno, log->path, "cannot be written");
-}
-
-bool rt_log_flush(rt_err *e, rt_log *log)
-{
-    int64_t at = 0;
-    while (log->open && at < log->text.length) {
-        ssize_t n = rt_os.write(log->file, log->text.data + at, (size_t)(log->text.length - at));
-        if (n < 0 && errno != EINTR)
-            return rt_fail_errno(e, errno, log->path, "cannot be written");
-        at += n > 0 ? n : 0;
-    }
-    log->text.length = 0;
-    return true;
-}
-
-void rt_log_close(rt_log *log)
-{
-    if (log->open)
-        rt_os.close(log->file);
-    rt_free(log->path);
-    rt_buf_free(&log->text);
-    *log = (rt_log){ 0 };
-}
+#include <unistd.h>
 
 /* ---- the directory ---- */
 
@@ -78,28 +43,12 @@ static bool make_path(rt_err *e, const char *path)
     return ok;
 }
 
-/* The highest number that runs/ has; 0: none. */
-static int64_t highest_run(void)
-{
-    int64_t highest = 0;
-    DIR *dir = opendir("runs");
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
-        char *end;
-        long long n = strtoll(entry->d_name, &end, 10);
-        if (*end == '\0' && n > highest && n < INT64_MAX / 2)
-            highest = n;
-    }
-    if (dir)
-        closedir(dir);
-    return highest;
-}
-
 /* mkdir decides, so two programs that start at once get two directories. */
 static char *next_run(rt_err *e)
 {
     if (!make_directory(e, "runs"))
         return NULL;
-    for (int64_t n = highest_run() + 1;; n++) {
+    for (int64_t n = rt_runs_below(INT64_MAX) + 1;; n++) {
         char *path = rt_format(e, "runs/%" PRId64, n);
         if (!path || mkdir(path, 0777) == 0)
             return path;
@@ -113,40 +62,88 @@ static char *next_run(rt_err *e)
 }
 
 /* "epoch,loss,accuracy,val_loss,val_accuracy,lr,seconds,samples_per_second,best" */
-static bool csv_header(rt_err *e, rt_rundir *r, const rt_model *m)
+static bool csv_header(rt_err *e, const rt_rundir *r, const rt_model *m, rt_buf *to)
 {
-    bool ok = rt_buf_printf(e, &r->csv.text, "epoch,loss");
+    bool ok = rt_buf_printf(e, to, "epoch,loss");
     for (int i = 0; ok && i < rt_metric_count(m); i++)
-        ok = rt_buf_printf(e, &r->csv.text, ",%s", rt_metric_key(m->metrics[i]));
-    ok = ok && (!r->has_val || rt_buf_printf(e, &r->csv.text, ",val_loss"));
+        ok = rt_buf_printf(e, to, ",%s", rt_metric_key(m->metrics[i]));
+    ok = ok && (!r->has_val || rt_buf_printf(e, to, ",val_loss"));
     for (int i = 0; ok && r->has_val && i < rt_metric_count(m); i++)
-        ok = rt_buf_printf(e, &r->csv.text, ",val_%s", rt_metric_key(m->metrics[i]));
-    return ok && rt_buf_printf(e, &r->csv.text, ",lr,seconds,samples_per_second,best\n") &&
-           rt_log_flush(e, &r->csv);
+        ok = rt_buf_printf(e, to, ",val_%s", rt_metric_key(m->metrics[i]));
+    return ok && rt_buf_printf(e, to, ",lr,seconds,samples_per_second,best\n");
+}
+
+static const char steps_header[] = "step,epoch,loss,lr\n";
+
+static bool open_logs(rt_err *e, rt_rundir *r, const rt_model *m, bool log_steps)
+{
+    return rt_log_open(e, &r->csv, r->path, "metrics.csv") &&
+           rt_log_open(e, &r->jsonl, r->path, "metrics.jsonl") &&
+           csv_header(e, r, m, &r->csv.text) && rt_log_flush(e, &r->csv) &&
+           (!log_steps || (rt_log_open(e, &r->steps, r->path, "steps.csv") &&
+                           rt_buf_printf(e, &r->steps.text, "%s", steps_header)));
+}
+
+static bool remember(rt_err *e, rt_rundir *r, const rt_score *train, const rt_score *val);
+
+/* The curves' points from the rows that a resumed run keeps. */
+static bool recall(rt_err *e, rt_rundir *r, const rt_model *m, const char *rows)
+{
+    bool ok = true;
+    for (const char *at = strchr(rows, '\n'); ok && at && at[1]; at = strchr(at + 1, '\n')) {
+        rt_score score[2] = { { .loss = 0 }, { .loss = 0 } };
+        char *end;
+        strtoll(at + 1, &end, 10);
+        for (int k = 0; k < (r->has_val ? 2 : 1); k++)
+            for (int i = -1; i < rt_metric_count(m) && *end == ','; i++) {
+                double value = strtod(end + 1, &end);
+                *(i < 0 ? &score[k].loss : &score[k].value[i]) = value;
+            }
+        ok = remember(e, r, &score[0], &score[1]);
+    }
+    return ok;
+}
+
+/* Rows that the point does not know are cut off. */
+static bool continue_logs(rt_err *e, rt_rundir *r, const rt_model *m, bool log_steps,
+                          const rt_point *point)
+{
+    rt_buf header = { 0 }, rows = { 0 }, kept = { 0 };
+    char *steps = rt_format(e, "%s/steps.csv", r->path);
+    bool ok = steps && csv_header(e, r, m, &header);
+    const rt_log_cut csv = { header.data, "", point->epoch, NULL };
+    const rt_log_cut jsonl = { NULL, "{\"epoch\": ", point->epoch, "\"test_loss\"" };
+    const rt_log_cut step = { steps_header, "", point->step, NULL };
+    ok = ok && rt_log_continue(e, &r->csv, r->path, "metrics.csv", &csv, &rows) &&
+         (!rows.data || recall(e, r, m, rows.data)) && rt_log_flush(e, &r->csv) &&
+         rt_log_continue(e, &r->jsonl, r->path, "metrics.jsonl", &jsonl, &kept) &&
+         (!(log_steps || access(steps, F_OK) == 0) ||
+          rt_log_continue(e, &r->steps, r->path, "steps.csv", &step, &kept));
+    rt_buf_free(&header);
+    rt_buf_free(&rows);
+    rt_buf_free(&kept);
+    rt_free(steps);
+    return ok;
 }
 
 bool rt_rundir_open(rt_err *e, rt_rundir *r, const rt_prog *p, const char *out, bool has_val,
-                    bool log_steps)
+                    bool log_steps, const rt_point *point)
 {
     *r = (rt_rundir){ .has_val = has_val };
-    bool ok = true;
-    if (out) {
-        ok = make_path(e, out);
-        r->path = ok ? rt_strdup(e, out) : NULL;
-    } else {
+    if (out)
+        r->path = make_path(e, out) ? rt_strdup(e, out) : NULL;
+    else
         r->path = next_run(e);
-    }
     size_t length = r->path ? strlen(r->path) : 0;
     while (length > 1 && r->path[length - 1] == '/')
         r->path[--length] = '\0';
-    ok = r->path && (r->best = rt_format(e, "%s/best.safetensors", r->path)) &&
-         (r->last = rt_format(e, "%s/last.safetensors", r->path)) &&
-         (r->curves = rt_format(e, "%s/curves.svg", r->path)) &&
-         rt_log_open(e, &r->csv, r->path, "metrics.csv") &&
-         rt_log_open(e, &r->jsonl, r->path, "metrics.jsonl") && csv_header(e, r, p->model);
-    if (ok && log_steps)
-        ok = rt_log_open(e, &r->steps, r->path, "steps.csv") &&
-             rt_buf_printf(e, &r->steps.text, "step,epoch,loss,lr\n");
+    bool ok = r->path && (r->best = rt_format(e, "%s/best.safetensors", r->path)) &&
+              (r->last = rt_format(e, "%s/last.safetensors", r->path)) &&
+              (r->curves = rt_format(e, "%s/curves.svg", r->path));
+    if (ok && point)
+        rt_runs_clean(r->path);
+    ok = ok && (point ? continue_logs(e, r, p->model, log_steps, point)
+                      : open_logs(e, r, p->model, log_steps));
     if (!ok)
         rt_rundir_close(r);
     return ok;
@@ -197,10 +194,16 @@ static bool command_member(rt_err *e, rt_buf *b, const rt_prog *p)
 }
 
 bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_data *d,
-                      const rt_settings *s)
+                      const rt_settings *s, bool renew)
 {
     const rt_model *m = p->model;
     const rt_cli *cli = &p->cli;
+    char *path = rt_format(e, "%s/config.json", r->path);
+    if (!path || (!renew && access(path, F_OK) == 0)) {
+        bool done = path != NULL;
+        rt_free(path);
+        return done;
+    }
     rt_buf b = { 0 };
     bool ok = rt_buf_printf(e, &b, "{\n  \"model\": ") && rt_json_quote(e, &b, m->name) &&
               text_member(e, &b, "seqc", m->version) && command_member(e, &b, p) &&
@@ -226,8 +229,7 @@ bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_
               int_member(e, &b, "threads", rt_pool_threads(p->pool)) &&
               text_member(e, &b, "isa", m->isa) && text_member(e, &b, "blas", m->blas) &&
               rt_buf_printf(e, &b, "\n}\n");
-    char *path = ok ? rt_format(e, "%s/config.json", r->path) : NULL;
-    ok = path && rt_file_replace(e, path, &(rt_piece){ b.data, b.length }, 1);
+    ok = ok && rt_file_replace(e, path, &(rt_piece){ b.data, b.length }, 1);
     rt_free(path);
     rt_buf_free(&b);
     return ok;
@@ -253,7 +255,7 @@ static bool csv_score(rt_err *e, rt_buf *b, const rt_model *m, const rt_score *s
     return ok;
 }
 
-static bool remember(rt_err *e, rt_rundir *r, const rt_epoch_row *row)
+static bool remember(rt_err *e, rt_rundir *r, const rt_score *train, const rt_score *val)
 {
     if (r->n_epochs == r->capacity) {
         int64_t capacity = r->capacity ? 2 * r->capacity : 64;
@@ -266,7 +268,7 @@ static bool remember(rt_err *e, rt_rundir *r, const rt_epoch_row *row)
         r->epoch = more;
         r->capacity = capacity;
     }
-    r->epoch[r->n_epochs++] = (rt_epoch){ *row->train, row->val ? *row->val : (rt_score){ 0 } };
+    r->epoch[r->n_epochs++] = (rt_epoch){ *train, val ? *val : (rt_score){ 0 } };
     return true;
 }
 
@@ -284,8 +286,12 @@ bool rt_rundir_epoch(rt_err *e, rt_rundir *r, const rt_prog *p, const rt_epoch_r
          rt_buf_printf(e, json, ", \"lr\": %.9g, \"seconds\": %.6g, \"samples_per_second\": %.6g, "
                        "\"best\": %s}\n", row->lr, row->seconds, row->rate,
                        row->best ? "true" : "false");
-    return ok && rt_log_flush(e, &r->csv) && rt_log_flush(e, &r->jsonl) &&
-           rt_log_flush(e, &r->steps) && remember(e, r, row);
+    return ok && remember(e, r, row->train, row->val);
+}
+
+bool rt_rundir_flush(rt_err *e, rt_rundir *r)
+{
+    return rt_log_flush(e, &r->csv) && rt_log_flush(e, &r->jsonl) && rt_log_flush(e, &r->steps);
 }
 
 bool rt_rundir_test(rt_err *e, rt_rundir *r, const rt_prog *p, int64_t epoch, const rt_score *test)

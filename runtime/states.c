@@ -2,7 +2,6 @@
  * It knows nothing of kernels; how a state lies in the block is its rt_axis list alone. */
 #include "runtime/program.h"
 #include <inttypes.h>
-#include <math.h>
 #include <string.h>
 
 /* ---- one state to and from PyTorch's order ---- */
@@ -91,30 +90,6 @@ int64_t rt_param_count(const rt_model *m)
     for (int i = 0; i < m->n_states; i++)
         count += m->states[i].role == RT_FROZEN ? rt_state_elems(&m->states[i]) : 0;
     return count;
-}
-
-/* Looks at the whole block of a state: padding holds zeros. */
-static bool all_finite(const rt_state *s, const char *block)
-{
-    const char *at = block + s->offset_bytes;
-    if (s->dtype == RT_F32) {
-        for (int64_t i = 0; i < s->bytes / 4; i++)
-            if (!isfinite(((const float *)(const void *)at)[i]))
-                return false;
-    } else if (s->dtype == RT_F64) {
-        for (int64_t i = 0; i < s->bytes / 8; i++)
-            if (!isfinite(((const double *)(const void *)at)[i]))
-                return false;
-    }
-    return true;
-}
-
-const rt_state *rt_states_nonfinite(const rt_prog *p)
-{
-    for (int i = 0; i < p->model->n_states; i++)
-        if (!all_finite(&p->model->states[i], p->state))
-            return &p->model->states[i];
-    return NULL;
 }
 
 /* ---- initial values ---- */
@@ -222,27 +197,15 @@ static bool add_state(rt_err *e, const char *block, const rt_state *s, rt_tensor
     return t != NULL;
 }
 
-static bool add_stamp(rt_err *e, const rt_prog *p, const rt_stamp *stamp, rt_tensors *list)
-{
-    char number[RT_TEXT];
-    bool ok = rt_meta_set(e, list, "format", "pt") &&
-              rt_meta_set(e, list, "seqc.version", p->model->version) &&
-              rt_meta_set(e, list, "seqc.model", p->model->name);
-    snprintf(number, sizeof number, "%" PRId64, stamp->epoch);
-    ok = ok && rt_meta_set(e, list, "seqc.epoch", number);
-    snprintf(number, sizeof number, "%" PRId64, stamp->step);
-    ok = ok && rt_meta_set(e, list, "seqc.step", number);
-    snprintf(number, sizeof number, "%.9g", stamp->loss);
-    if (!isnan(stamp->loss))
-        ok = ok && rt_meta_set(e, list, "seqc.loss", number);
-    return ok && (!stamp->prep || rt_prep_to_meta(e, stamp->prep, list));
-}
-
 bool rt_states_save(rt_err *e, const rt_prog *p, const char *block, const char *path,
-                    const rt_stamp *stamp)
+                    const rt_point *point, const rt_prep *prep)
 {
     rt_tensors list = { 0 };
-    bool ok = add_stamp(e, p, stamp, &list);
+    bool ok = rt_meta_set(e, &list, "format", "pt") &&
+              rt_meta_set(e, &list, "seqc.version", p->model->version) &&
+              rt_meta_set(e, &list, "seqc.model", p->model->name) &&
+              rt_point_to_meta(e, point, p->model, &list) &&
+              (!prep || rt_prep_to_meta(e, prep, &list));
     for (int i = 0; ok && i < p->model->n_states; i++)
         ok = add_state(e, block, &p->model->states[i], &list);
     ok = ok && rt_safetensors_write(e, path, &list);
@@ -309,11 +272,13 @@ static bool is_known(const rt_model *m, const rt_tensors *file, const char *name
     return false;
 }
 
-static bool compare(rt_err *e, const rt_model *m, const rt_tensors *file, Differences *d)
+/* `whole`: optimizer's slots must be there too. */
+static bool compare(rt_err *e, const rt_model *m, const rt_tensors *file, bool whole,
+                    Differences *d)
 {
     bool ok = true;
     for (int i = 0; ok && i < m->n_states; i++)
-        if (m->states[i].role != RT_OPTIMIZER)
+        if (whole || m->states[i].role != RT_OPTIMIZER)
             ok = compare_state(e, &m->states[i], file, d);
     for (int64_t i = 0; ok && i < file->count; i++) {
         char theirs[RT_SHAPE_TEXT];
@@ -346,22 +311,28 @@ static bool put_tensor(rt_err *e, rt_prog *p, const rt_state *s, const rt_tensor
     return true;
 }
 
-bool rt_states_load(rt_err *e, rt_prog *p, const char *path)
+static bool refuse(rt_err *e, const rt_model *m, const char *path, const Differences *d)
+{
+    return rt_fail(e, RT_E_DATA, "%.300s: these are not weights of '%s': %d tensors missing, "
+                   "%d unexpected, %d different%s", path, m->name, d->missing, d->unexpected,
+                   d->shape, d->text.data);
+}
+
+/* `point` null: the weights alone. */
+static bool load(rt_err *e, rt_prog *p, const char *path, rt_point *point)
 {
     const rt_model *m = p->model;
     rt_tensors file = { 0 };
     Differences d = { 0 };
+    rt_prep prep = { 0 };
     if (!rt_safetensors_read(e, path, &file))
         return false;
-    bool ok = compare(e, m, &file, &d);
-    if (ok && d.listed > 0)
-        ok = rt_fail(e, RT_E_DATA, "%.300s: these are not weights of '%s': %d tensors missing, "
-                     "%d unexpected, %d different%s", path, m->name, d.missing, d.unexpected,
-                     d.shape, d.text.data);
-    rt_prep prep = { 0 };
-    ok = ok && rt_prep_from_meta(e, &file, path, m, &prep);
+    bool ok = (!point || rt_point_from_meta(e, &file, path, m, point)) &&
+              compare(e, m, &file, point != NULL, &d) &&
+              (d.listed == 0 || refuse(e, m, path, &d)) &&
+              rt_prep_from_meta(e, &file, path, m, &prep);
     for (int i = 0; ok && i < m->n_states; i++)
-        if (m->states[i].role != RT_OPTIMIZER)
+        if (point || m->states[i].role != RT_OPTIMIZER)
             ok = put_tensor(e, p, &m->states[i], rt_tensors_find(&file, m->states[i].key));
     if (ok) {
         rt_prep_free(&p->prep);
@@ -372,4 +343,14 @@ bool rt_states_load(rt_err *e, rt_prog *p, const char *path)
     rt_buf_free(&d.text);
     rt_tensors_free(&file);
     return ok;
+}
+
+bool rt_states_load(rt_err *e, rt_prog *p, const char *path)
+{
+    return load(e, p, path, NULL);
+}
+
+bool rt_states_resume(rt_err *e, rt_prog *p, const char *path, rt_point *point)
+{
+    return load(e, p, path, point);
 }

@@ -95,8 +95,8 @@ START_TEST(unknown_options)
     refused("train --epoch 3", "train has no option '--epoch'\nhelp: did you mean '--epochs'?");
     refused("train --no-shufle",
             "train has no option '--no-shufle'\nhelp: did you mean '--no-shuffle'?");
-    refused("train --resume auto",
-            "train has no option '--resume'\nhelp: `toy train --help` lists the options");
+    refused("train --compile yes",
+            "train has no option '--compile'\nhelp: `toy train --help` lists the options");
     refused("eval --epochs 3", "eval takes no --epochs; it belongs to: train");
     refused("info --weights w", "info takes no --weights; it belongs to: train, eval, predict, "
             "grad, bench");
@@ -158,6 +158,30 @@ START_TEST(help)
 }
 END_TEST
 
+START_TEST(times)
+{
+    static const struct { const char *words; double seconds; } row[] = {
+        { "train --max-time 90", 90 },     { "train --max-time 90s", 90 },
+        { "train --max-time 1.5h", 5400 }, { "train --max-time=10m", 600 },
+        { "train --max-time 2d", 172800 }, { "train --max-time 5m --max-time 3s", 3 },
+    };
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        ck_assert_msg(parse(row[i].words), "%s", err.message);
+        ck_assert_double_eq(RT_OPT(&cli, max_time).r, row[i].seconds);
+    }
+    static const char *const wrong[] = { "0s", "-5m", "10x", "m", "nan", "1e400h", "5 m", "1hs" };
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        char message[128];
+        rt_err e = { 0 };
+        char *argv[] = { "toy", "train", "--max-time", (char *)(uintptr_t)wrong[i] };
+        snprintf(message, sizeof message, "--max-time takes a time like 90s, 10m, 2h or 1d, "
+                 "not '%s'", wrong[i]);
+        ck_assert(!rt_cli_parse(&e, &model, 4, argv, &cli));
+        ck_assert_str_eq(e.message, message);
+    }
+}
+END_TEST
+
 START_TEST(help_says_defaults)
 {
     char *text = help_of(RT_VERB_train);
@@ -185,6 +209,7 @@ int main(void)
     tcase_add_test(tests, unknown_options);
     tcase_add_test(tests, wrong_values);
     tcase_add_loop_test(tests, help, 0, RT_N_VERBS);
+    tcase_add_test(tests, times);
     tcase_add_test(tests, help_says_defaults);
     suite_add_tcase(suite, tests);
     return run_suite(suite);

@@ -1,0 +1,86 @@
+/* runtime/finite.c: is every number of the states one? Looking is a pass over memory, so a step
+ * looks at half a megabyte of parameters at most, which is all of them in most models; larger ones
+ * take turns. An epoch's end and every checkpoint look at everything. */
+#include "runtime/program.h"
+#include <inttypes.h>
+#include <string.h>
+
+enum { LOOK_BYTES = 512 << 10, CHUNK = 16 };
+
+/* Exponents of all ones overflow into the sign when one is added: no branch per element. */
+static bool finite_f32(const char *at, int64_t elems)
+{
+    uint32_t word[CHUNK], any = 0;
+    for (; elems >= CHUNK; elems -= CHUNK, at += sizeof word) {
+        memcpy(word, at, sizeof word);
+        for (int k = 0; k < CHUNK; k++)
+            any |= (word[k] & 0x7f800000u) + 0x00800000u;
+    }
+    memcpy(word, at, sizeof *word * (size_t)elems);
+    for (int64_t k = 0; k < elems; k++)
+        any |= (word[k] & 0x7f800000u) + 0x00800000u;
+    return any >> 31 == 0;
+}
+
+static bool finite_f64(const char *at, int64_t elems)
+{
+    uint64_t word, any = 0;
+    for (int64_t i = 0; i < elems; i++) {
+        memcpy(&word, at + 8 * i, sizeof word);
+        any |= (word & 0x7ff0000000000000u) + 0x0010000000000000u;
+    }
+    return any >> 63 == 0;
+}
+
+/* The whole block of a state may be looked at: padding holds zeros. */
+static bool finite(const rt_state *s, const char *block, int64_t from, int64_t bytes)
+{
+    const char *at = block + s->offset_bytes + from;
+    return s->dtype == RT_F32 ? finite_f32(at, bytes / 4)
+         : s->dtype == RT_F64 ? finite_f64(at, bytes / 8) : true;
+}
+
+const rt_state *rt_states_nonfinite(const rt_prog *p, int *count)
+{
+    const rt_state *first = NULL;
+    int n = 0;
+    for (int i = 0; i < p->model->n_states; i++) {
+        const rt_state *s = &p->model->states[i];
+        if (finite(s, p->state, 0, s->bytes))
+            continue;
+        first = first ? first : s;
+        n++;
+    }
+    if (count)
+        *count = n;
+    return first;
+}
+
+const rt_state *rt_states_look(const rt_prog *p, rt_look *look)
+{
+    int64_t left = LOOK_BYTES;
+    for (int seen = 0; seen <= p->model->n_states && left > 0 && p->model->n_states > 0; seen++) {
+        const rt_state *s = &p->model->states[look->state];
+        int64_t rest = s->role == RT_OPTIMIZER ? 0 : s->bytes - look->from_bytes;
+        int64_t bytes = rest < left ? rest : left;
+        if (!finite(s, p->state, look->from_bytes, bytes))
+            return s;
+        left -= bytes;
+        look->from_bytes += bytes;
+        if (bytes == rest)
+            *look = (rt_look){ (look->state + 1) % p->model->n_states, 0 };
+    }
+    return NULL;
+}
+
+const rt_layer *rt_layer_of(const rt_model *m, const char *key)
+{
+    const char *slot = strchr(key, '#'), *end = slot ? slot : key + strlen(key);
+    while (end > key && *end != '.')
+        end--;
+    for (int i = 0; i < m->n_layers; i++)
+        if (strlen(m->layers[i].path) == (size_t)(end - key) &&
+            memcmp(m->layers[i].path, key, (size_t)(end - key)) == 0)
+            return &m->layers[i];
+    return NULL;
+}
