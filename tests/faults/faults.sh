@@ -1,0 +1,171 @@
+#!/bin/sh
+# tests/faults/faults.sh [--full]: memory that runs out and files that fail, at every call, in seqc
+# and in a generated program, unmodified (shim.c is preloaded).
+#
+# A run that meets a fault ends with 5 (memory) or 3 (files) and a message, or does all its work as if
+# nothing had been; interrupted and short reads and writes are no faults at all. A result that was
+# there before is whole, old or new; nothing temporary is left. Without --full each kind of fault is
+# tried at a spread of calls, with it at every one.
+. tests/lib.sh
+most=4 most_memory=12
+[ "${1:-}" = --full ] && most=100000 most_memory=100000
+iris=$ROOT/samples/iris
+shim=$SCRATCH/shim.so
+cd "$SCRATCH" || exit 1
+if ! ${CC:-cc} -O1 -shared -fPIC -o "$shim" "$ROOT/tests/faults/shim.c" 2>shim.log; then
+    skip faults "the library to preload cannot be built here"
+    exit 0
+fi
+env LD_PRELOAD="$shim" FAULT_CALL=open FAULT_AT=1 FAULT_HOW=EIO "$SEQC" ir "$iris/model.py" >/dev/null 2>&1
+if [ $? != 3 ]; then
+    skip faults "preloading does not reach seqc here (sanitizers, static linking)"
+    exit 0
+fi
+export TMPDIR=$SCRATCH/tmp
+mkdir -p tmp
+
+# ---- what is run ----
+
+# A compiler that takes no time: what it makes is never started.
+cat >fast-cc <<'END'
+#!/bin/sh
+while [ "$1" != -o ]; do shift; done
+echo program >"$2"
+END
+chmod +x fast-cc
+"$SEQC" build "$iris/model.py" --march x86-64 --blas none -q -o iris || {
+    not_ok build "exit code $?"
+    exit 0
+}
+"$SEQC" ir "$iris/model.py" --stage shape -o shape.ir
+./iris train --data "$iris/iris.csv" --epochs 1 --quiet --out first >/dev/null
+W=first/last.safetensors
+cut -d, -f1-4 "$iris/iris.csv" | head -n 20 >x.csv
+# x.npy: five rows of float32 zeros.
+{
+    printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 4), }"
+    head -c 80 /dev/zero
+} >x.npy
+
+# Each verb leaves its result in the file `result`, which may be there before. $fault comes first.
+run_build() { $fault "$SEQC" build "$iris/model.py" --cc ./fast-cc --march x86-64 -q -o result; }
+run_ir() { $fault "$SEQC" ir "$iris/model.py" --march x86-64 -o result; }
+run_svg() { $fault "$SEQC" ir "$iris/model.py" --stage fuse --format svg -o result; }
+run_opt() { $fault "$SEQC" opt shape.ir --passes differentiate,optimizer -o result; }
+run_summary() { $fault "$SEQC" summary "$iris/model.py" --march x86-64 >result; }
+run_doctor() { $fault "$SEQC" doctor >doctor.txt && : >result; }
+run_explain() { $fault "$SEQC" explain fuse >result; }
+run_completion() { $fault "$SEQC" completion bash >result; }
+run_train() {
+    [ -e result ] && mkdir -p run && mv result run/last.safetensors
+    $fault ./iris train --data "$iris/iris.csv" --normalize zscore --val-split 0.2 --epochs 1 \
+        --quiet --threads 2 --log-steps --out run >train.txt
+    ended=$?
+    [ -e run/last.safetensors ] && mv run/last.safetensors result
+    find run -name '.seqc*' -exec mv {} . \;
+    rm -rf run
+    return $ended
+}
+run_eval() { $fault ./iris eval --data "$iris/iris.csv" --weights $W --quiet --threads 1 >result; }
+run_predict() {
+    $fault ./iris predict --weights $W --input x.csv --output result.csv --quiet --threads 2
+    ended=$?
+    [ -e result.csv ] && mv result.csv result
+    return $ended
+}
+run_grad() {
+    $fault ./iris grad --weights $W --input x.npy --cotangent y.npy --output result.safetensors \
+        --quiet --threads 2
+    ended=$?
+    [ -e result.safetensors ] && mv result.safetensors result
+    return $ended
+}
+run_info() { $fault ./iris info >result; }
+run_bench() { $fault ./iris bench --steps 2 --threads 2 --quiet >bench.txt && : >result; }
+./iris predict --weights $W --input x.npy --output y.npy --quiet
+verbs="build ir svg opt summary doctor explain completion train eval predict grad info bench"
+to_stdout=" summary explain completion eval info doctor bench "    # nothing old to keep
+
+# ---- one run ----
+
+temporaries() { find . -name '.seqc-*' -o -name '*.part' -o -name '*.log-*' -o -path './tmp/?*'; }
+
+# attempt VERB CALL N HOW CODE: CODE is the one that a failure may have; 0: it may not fail.
+attempt() {
+    fault="env LD_PRELOAD=$shim FAULT_CALL=$2 FAULT_AT=$3 FAULT_HOW=$4"
+    printf old >result
+    run_"$1" >stdout.txt 2>stderr.txt
+    got=$?
+    what="$1: $4 at $2 $3"
+    if [ $got = 0 ]; then
+        cmp -s result "$1.expected" || complain "$what" "exit code 0, but another result"
+    elif [ $got != "$5" ]; then
+        complain "$what" "exit code $got"
+    elif ! [ -s stderr.txt ]; then
+        complain "$what" "no message"
+    elif [ "$1" = train ] || [ "${to_stdout#* $1 }" != "$to_stdout" ]; then
+        :
+    elif [ "$(cat result)" != old ] && ! cmp -s result "$1.expected"; then
+        complain "$what" "the old result is lost"
+    fi
+    if [ "$(temporaries)" ]; then
+        complain "$what" "left behind: $(temporaries | tr '\n' ' ')"
+        temporaries | xargs rm -rf
+    fi
+}
+
+complain() {
+    echo "    $1: $2" >>complaints.txt
+    sed 's/^/        /' stderr.txt | tail -n 3 >>complaints.txt
+}
+
+# sweep VERB CALL CODE HOW…: at as many calls as there are, or at a spread of them.
+sweep() {
+    verb=$1 call=$2 code=$3
+    shift 3
+    fault="env LD_PRELOAD=$shim FAULT_CALL=$call FAULT_COUNT=$SCRATCH/count"
+    rm -f count result
+    run_"$verb" >stdout.txt 2>&1
+    calls=$(cat count)
+    limit=$most
+    [ "$call" = memory ] && limit=$most_memory
+    : >complaints.txt
+    for how in "$@"; do
+        n=1
+        while [ "$n" -le "$calls" ]; do
+            attempt "$verb" "$call" $n "$how" "$code"
+            # The first calls one by one, the others evenly.
+            step=$(((calls - limit / 2) / (limit / 2 + 1)))
+            [ $n -lt $((limit / 2)) ] || [ $step -lt 1 ] && step=1
+            n=$((n + step))
+        done
+    done
+    [ "$calls" = 0 ] && return
+    if [ -s complaints.txt ]; then
+        not_ok "$verb: $call, $* ($calls calls)" "see below"
+        head -n 30 complaints.txt
+    else
+        ok "$verb: $call, $*"
+    fi
+}
+
+# ---- all ----
+
+for verb in $verbs; do
+    fault=''
+    rm -f result
+    run_"$verb" >stdout.txt 2>&1 || not_ok "$verb without faults" "exit code $?"
+    cp result "$verb.expected"
+    # doctor loads graphics drivers' libraries, which end the process themselves.
+    [ "$verb" = doctor ] || sweep "$verb" memory 5 ENOMEM out
+    sweep "$verb" open 3 EIO full
+    sweep "$verb" read 3 EIO
+    sweep "$verb" read 0 EINTR short
+    sweep "$verb" write 3 EIO full
+    sweep "$verb" write 0 EINTR short
+    sweep "$verb" fsync 3 EIO
+    sweep "$verb" close 3 EIO
+    sweep "$verb" rename 3 EIO
+    sweep "$verb" mkdir 3 EIO full
+done
+exit 0
