@@ -78,8 +78,10 @@ int cmd_pass_ctx(const Cmd *c, PassCtx *p);
 const Target *cmd_native_target(void);
 /* The file's base name without its ending; in `c`'s arena. */
 const char *cmd_stem(const Cmd *c);
-/* Writes what `print` writes to -o, or to stdout. */
+/* Makes `path` hold what `print` writes, or leaves what was there. 0 or an exit code. */
 typedef void CmdPrint(FILE *out, const void *ctx);
+int cmd_write(const Cmd *c, const char *path, CmdPrint *print, const void *ctx);
+/* The same for -o, or to stdout where it is not given. */
 int cmd_output(const Cmd *c, CmdPrint *print, const void *ctx);
 /* The folder with libseqc_rt.a and its header: $SEQC_HOME, ../lib/seqc or lib/seqc beside the
  * executable; null if nowhere. */

@@ -95,25 +95,20 @@ static int choose_folder(const Cmd *c, Paths *p)
     return EXIT_OK;
 }
 
+typedef struct { const Module *module; EmitOpts options; } Source;
+
+static void print_source(FILE *out, const void *ctx)
+{
+    const Source *s = ctx;
+    emit_program(s->module, &s->options, out);
+}
+
 static int write_source(const Cmd *c, const Module *m, const Target *target, const Paths *p)
 {
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return cmd_fail(c, EXIT_MEMORY, "out of memory");
     const char *slash = strrchr(c->file, '/');
-    EmitOpts o = {.target = target, .version = SEQC_VERSION, .source = slash ? slash + 1 : c->file};
-    emit_program(m, &o, f);
-    if (fclose(f)) {
-        free(text);
-        return cmd_fail(c, EXIT_MEMORY, "out of memory");
-    }
-    rt_err e = {0};
-    rt_piece all = {text, (int64_t)size};
-    bool ok = rt_file_replace(&e, p->source, &all, 1);
-    free(text);
-    return ok ? EXIT_OK : cmd_fail_rt(c, &e);
+    Source s = {m, {.target = target, .version = SEQC_VERSION,
+                    .source = slash ? slash + 1 : c->file}};
+    return cmd_write(c, p->source, print_source, &s);
 }
 
 /* $SEQC_CFLAGS at its blanks; null-terminated. */
@@ -175,19 +170,33 @@ static void say_done(const Cmd *c, const Module *m, const Target *t, const Paths
            t->name, emit_uses_blas(m) ? ", OpenBLAS" : "", seconds);
 }
 
+/* What must not stay, whatever happens: where memory runs out, the arena ends the process. */
+static const Paths *temporary;
+
+static void remove_temporary(void)
+{
+    if (!temporary)
+        return;
+    unlink(temporary->part);
+    if (temporary->temporary) {
+        if (temporary->source)
+            unlink(temporary->source);
+        rmdir(temporary->dir);
+    }
+    temporary = NULL;
+}
+
 /* What is left to do once the module is planned; everything temporary is gone afterwards. */
 static int make_program(const Cmd *c, const Module *m, const Target *target, Paths *p)
 {
+    temporary = p;
+    atexit(remove_temporary);
     int code = choose_folder(c, p);
     if (!code)
         code = write_source(c, m, target, p);
     if (!code)
         code = compile(c, m, target, p);
-    unlink(p->part);
-    if (p->temporary) {
-        unlink(p->source);
-        rmdir(p->dir);
-    }
+    remove_temporary();
     return interrupted ? 128 + (int)interrupted : code;
 }
 

@@ -1,6 +1,6 @@
 /* frontend/cmd_load.c: what several commands do: read a model, choose a target, write output, and
  * say numbers to people. */
-#define _XOPEN_SOURCE 700   /* readlink, realpath */
+#define _GNU_SOURCE   /* fopencookie, readlink, realpath */
 #include "frontend/cmd.h"
 #include <inttypes.h>
 #include <stdlib.h>
@@ -171,28 +171,37 @@ int cmd_pass_ctx(const Cmd *c, PassCtx *p)
 
 /* ---- writing ---- */
 
+static ssize_t add_text(void *text, const char *bytes, size_t count)
+{
+    return rt_buf_add(NULL, text, bytes, (int64_t)count) ? (ssize_t)count : 0;
+}
+
+int cmd_write(const Cmd *c, const char *path, CmdPrint *print, const void *ctx)
+{
+    /* Not open_memstream: glibc's loses text without a word where memory runs out. */
+    rt_buf text = {0};
+    FILE *f = fopencookie(&text, "w", (cookie_io_functions_t){.write = add_text});
+    bool whole = false;
+    if (f) {
+        print(f, ctx);
+        whole = fflush(f) == 0 && !ferror(f);
+        fclose(f);
+    }
+    rt_err e = {0};
+    rt_piece all = {text.data, text.length};
+    int code = !whole ? cmd_fail(c, EXIT_MEMORY, "out of memory")
+             : rt_file_replace(&e, path, &all, 1) ? EXIT_OK : cmd_fail_rt(c, &e);
+    rt_buf_free(&text);
+    return code;
+}
+
 int cmd_output(const Cmd *c, CmdPrint *print, const void *ctx)
 {
     const char *path = c->text[OPT_output];
-    if (!path || strcmp(path, "-") == 0) {
-        print(stdout, ctx);
-        return EXIT_OK;
-    }
-    char *text = NULL;
-    size_t size = 0;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return cmd_fail(c, EXIT_MEMORY, "out of memory");
-    print(f, ctx);
-    if (fclose(f)) {
-        free(text);
-        return cmd_fail(c, EXIT_MEMORY, "out of memory");
-    }
-    rt_err e = {0};
-    rt_piece all = {text, (int64_t)size};
-    bool ok = rt_file_replace(&e, path, &all, 1);
-    free(text);
-    return ok ? EXIT_OK : cmd_fail_rt(c, &e);
+    if (path && strcmp(path, "-") != 0)
+        return cmd_write(c, path, print, ctx);
+    print(stdout, ctx);
+    return EXIT_OK;
 }
 
 const char *cmd_executable(Arena *a)
