@@ -257,6 +257,12 @@ static void epilogue(Gemm *g, const char *acc, const char *width)
     names_restore(k, before);
 }
 
+/* Then no index has a row in it. */
+static bool one_row(const Gemm *g)
+{
+    return g->m.k == 1 && !g->m.n;
+}
+
 /* One block of k for one panel: pack, then strips, each into the epilogue or into the sums. */
 static void write_panel(Gemm *g)
 {
@@ -287,7 +293,7 @@ static void write_panel(Gemm *g)
         out_line(o, "*s = k0 ? *s + %s + j] : %s + j];", acc, acc);
         out_close(o, "");
     } else {
-        out_line(o, "const int64_t row = %s + i;", text_add(e, g->row0, "top"));
+        if (!one_row(g)) out_line(o, "const int64_t row = %s + i;", text_add(e, g->row0, "top"));
         epilogue(g, acc, width);
     }
     out_close(o, "");
@@ -313,7 +319,7 @@ static void write_task(Gemm *g)
     write_panel(g);
     out_close(o, "");
     out_open(o, "for (int64_t i = 0; i < %s; i++)", g->rows);
-    out_line(o, "const int64_t row = %s;", text_add(e, g->row0, "i"));
+    if (!one_row(g)) out_line(o, "const int64_t row = %s;", text_add(e, g->row0, "i"));
     epilogue(g, text(e, "sums[i * %lld", (long long)g->tile_cols), g->cols);
     out_close(o, "");
 }
