@@ -55,8 +55,8 @@ static bool must_be(const Module *m, const char *kind, Part part, const Type *is
 {
     Type want = wanted(m, part.what);
     return ir_type_eq(is, &want)
-        || ir_fail(err, "the program gives its %s \"%s\" as %s, not as %s", kind, part.name, T(&want),
-                   T(is));
+        || ir_fail(err, "the program has its %s \"%s\" as %s, not as %s", kind, part.name,
+                   T(&want), T(is));
 }
 
 /* A class beyond the program's would be read beyond the row's end. */
@@ -87,8 +87,8 @@ static bool check_graph(const Graph *g, int row, char err[IR_ERR])
             continue;
         const Part *part = n_in < 2 ? &in[n_in] : NULL;
         if (!part || !part->name || strcmp(part->name, x->name))
-            return ir_fail(err, "its input %d is \"%.100s\"; a program gives it \"%s\"%s%s", n_in + 1,
-                           x->name, in[0].name, in[1].name ? ", then " : "",
+            return ir_fail(err, "its input %d is \"%.100s\"; a program gives it \"%s\"%s%s",
+                           n_in + 1, x->name, in[0].name, in[1].name ? ", then " : "",
                            in[1].name ? in[1].name : "");
         if (!must_be(m, "input", *part, &x->type, err))
             return false;

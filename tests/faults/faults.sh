@@ -1,11 +1,11 @@
 #!/bin/sh
-# tests/faults/faults.sh [--full]: memory that runs out and files that fail, at every call, in seqc
-# and in a generated program, unmodified (shim.c is preloaded).
+# tests/faults/faults.sh [--full]: memory that runs out and files that fail, at every call, in
+# seqc and in a generated program, unmodified (shim.c is preloaded).
 #
-# A run that meets a fault ends with 5 (memory) or 3 (files) and a message, or does all its work as if
-# nothing had been; interrupted and short reads and writes are no faults at all. A result that was
-# there before is whole, old or new; nothing temporary is left. Without --full each kind of fault is
-# tried at a spread of calls, with it at every one.
+# A run that meets a fault ends with 5 (memory) or 3 (files) and a message, or does all its work
+# as if nothing had been; interrupted and short reads and writes are no faults at all. A result
+# that was there before is whole, old or new; nothing temporary is left. Without --full each kind
+# of fault is tried at a spread of calls, with it at every one.
 . tests/lib.sh
 most=4 most_memory=12
 [ "${1:-}" = --full ] && most=100000 most_memory=100000
@@ -16,7 +16,8 @@ if ! ${CC:-cc} -O1 -shared -fPIC -o "$shim" "$ROOT/tests/faults/shim.c" 2>shim.l
     skip faults "the library to preload cannot be built here"
     exit 0
 fi
-env LD_PRELOAD="$shim" FAULT_CALL=open FAULT_AT=1 FAULT_HOW=EIO "$SEQC" ir "$iris/model.py" >/dev/null 2>&1
+env LD_PRELOAD="$shim" FAULT_CALL=open FAULT_AT=1 FAULT_HOW=EIO \
+    "$SEQC" ir "$iris/model.py" >/dev/null 2>&1
 if [ $? != 3 ]; then
     skip faults "preloading does not reach seqc here (sanitizers, static linking)"
     exit 0
@@ -43,7 +44,8 @@ W=first/last.safetensors
 cut -d, -f1-4 "$iris/iris.csv" | head -n 20 >x.csv
 # x.npy: five rows of float32 zeros.
 {
-    printf '\223NUMPY\001\000\166\000%-117s\n' "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 4), }"
+    printf '\223NUMPY\001\000\166\000%-117s\n' \
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (5, 4), }"
     head -c 80 /dev/zero
 } >x.npy
 

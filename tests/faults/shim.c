@@ -1,9 +1,10 @@
 /* tests/faults/shim.c: a library for LD_PRELOAD that makes the n-th call of one kind fail.
  *
- * FAULT_CALL is one of: memory open read write fsync close rename mkdir. FAULT_AT is n, from 1; 0 or
- * nothing: none fails. FAULT_HOW is EIO, ENOSPC, EINTR (the call fails so, once), "full" (ENOSPC from
- * the n-th on), "out" (memory: none from the n-th on) or "short" (from the n-th on, reads and writes
- * do at most 7 bytes). FAULT_COUNT names a file that gets the number of such calls at exit.
+ * FAULT_CALL is one of: memory open read write fsync close rename mkdir. FAULT_AT is n, from 1;
+ * 0 or nothing: none fails. FAULT_HOW is EIO, ENOSPC, EINTR (the call fails so, once), "full"
+ * (ENOSPC from the n-th on), "out" (memory: none from the n-th on) or "short" (from the n-th
+ * on, reads and writes do at most 7 bytes). FAULT_COUNT names a file that gets the number of
+ * such calls at exit.
  *
  * Only the first process is touched: what it starts runs without the library. Calls that the C
  * library makes for itself (stdio's writes) do not come by here; its allocations do. */
@@ -43,9 +44,9 @@ __attribute__((destructor)) static void finish(void)
 {
     char text[32];
     const char *path = getenv("FAULT_COUNT");
-    int file = path ? (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0666) : -1;
-    if (file < 0)
+    if (!path)
         return;
+    int file = (int)syscall(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
     int length = snprintf(text, sizeof text, "%ld\n", atomic_load(&count));
     syscall(SYS_write, file, text, (size_t)length);
     syscall(SYS_close, file);

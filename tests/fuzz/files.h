@@ -1,5 +1,5 @@
-/* tests/fuzz/files.h: what the harnesses of the runtime's files share: bytes as a buffer or as a file
- * in memory, a small model, and a look at what a reader accepted. */
+/* tests/fuzz/files.h: what the harnesses of the runtime's files share: bytes as a buffer or as
+ * a file in memory, a small model, and a look at what a reader accepted. */
 #ifndef SEQC_FUZZ_FILES_H
 #define SEQC_FUZZ_FILES_H
 #include "runtime/data.h"
@@ -55,9 +55,11 @@ static inline void must_be_whole_list(const rt_tensors *list)
 
 /* Three classes of four numbers, or numbers for a regression. */
 static const rt_graph fuzz_graphs[] = {{.name = "train"}, {.name = "train_prob"}};
+static const rt_metric fuzz_metrics[] = {RT_ACCURACY};
 static const rt_model fuzz_classes = {
     .real = RT_F32, .input_rank = 1, .input = {4}, .output_rank = 1, .output = {3},
-    .target_kind = RT_TARGET_CLASS, .n_classes = 3, .graphs = fuzz_graphs, .n_graphs = 2};
+    .target_kind = RT_TARGET_CLASS, .n_classes = 3, .graphs = fuzz_graphs, .n_graphs = 2,
+    .metrics = fuzz_metrics, .n_metrics = 1};
 static const rt_model fuzz_regression = {
     .real = RT_F64, .input_rank = 1, .input = {2}, .output_rank = 1, .output = {1},
     .target_rank = 1, .target = {1}, .target_kind = RT_TARGET_REAL};

@@ -1,8 +1,8 @@
 #!/bin/sh
 # tests/fuzz/fuzz.sh NAME [SECONDS] [LIBFUZZER OPTION…]: searches for inputs that break a parser.
 #
-# NAME is a harness, test_NAME.c: model ir expr csv npy npz idx safetensors json; SECONDS is 60. Needs
-# Clang with libFuzzer. Starts from tests/fuzz/corpus/NAME and leaves what it finds in
+# NAME is a harness, test_NAME.c: model ir expr csv npy npz idx safetensors json; SECONDS is 60.
+# Needs Clang with libFuzzer. Starts from tests/fuzz/corpus/NAME and leaves what it finds in
 # BUILD/fuzz/NAME (BUILD as for tests/run): a crash-…, leak-… or timeout-… belongs into the corpus
 # once it is understood, small (-minimize_crash=1), under a name that says what it was.
 set -eu
@@ -31,9 +31,10 @@ clang -std=c11 $flags -fsanitize=fuzzer -DSEQC_LIBFUZZER -I. "tests/fuzz/test_$n
 
 # Words of the language help; they are in the tables.
 {
-    sed -n 's/^[A-Z_]*( *"\{0,1\}\([A-Za-z_][A-Za-z_0-9.]*\)"\{0,1\} *,.*/"\1"/p' ir/*.def frontend/*.def
-    printf '"%s"\n' "nn.Sequential(" "model = " "f32[n," "f64[" "i64[n]" "return " "update " "kernels " \
-        "buffers " "graph " "state " "%%0" "{axes=[" "{shape=["
+    sed -n 's/^[A-Z_]*( *"\{0,1\}\([A-Za-z_][A-Za-z_0-9.]*\)"\{0,1\} *,.*/"\1"/p' \
+        ir/*.def frontend/*.def
+    printf '"%s"\n' "nn.Sequential(" "model = " "f32[n," "f64[" "i64[n]" "return " "update " \
+        "kernels " "buffers " "graph " "state " "%%0" "{axes=[" "{shape=["
 } | sort -u >"$home/words.dict"
 # The folders that the harness names are where it starts.
 # shellcheck disable=SC2046  # a list of folders

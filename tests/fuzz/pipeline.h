@@ -1,6 +1,6 @@
-/* tests/fuzz/pipeline.h: what must hold for a module that came from outside: text that is refused is
- * refused by the parser or the verifier, and what they take goes through everything. Included by
- * the harnesses of the model language and of IR text. */
+/* tests/fuzz/pipeline.h: what must hold for a module that came from outside: text that is
+ * refused is refused by the parser or the verifier, and what they take goes through everything.
+ * Included by the harnesses of the model language and of IR text. */
 #ifndef SEQC_FUZZ_PIPELINE_H
 #define SEQC_FUZZ_PIPELINE_H
 #include "codegen/codegen.h"

@@ -1,14 +1,14 @@
 /* tests/fuzz/replay.h: every harness as a test, where there is no libFuzzer.
  *
- * A harness test_NAME.c defines LLVMFuzzerTestOneInput, REPLAY_NAME, REPLAY_MUTANTS (of each file)
- * and REPLAY_FOLDERS ({folder, ending of its files}, …), and includes this file last. Each file of
- * the corpus runs as it stands and then mutated:
- * truncated, bits and bytes changed, pieces moved, other files spliced in, numbers made extreme. The
- * generator is seeded by the file's name, so a failure comes again. It does not search: that is
- * what tests/fuzz/fuzz.sh is for, which compiles the harness alone (SEQC_LIBFUZZER).
+ * A harness test_NAME.c defines LLVMFuzzerTestOneInput, REPLAY_NAME, REPLAY_MUTANTS (of each
+ * file) and REPLAY_FOLDERS ({folder, ending of its files}, …), and includes this file last.
+ * Each file of the corpus runs as it stands and then mutated: truncated, bits and bytes
+ * changed, pieces moved, other files spliced in, numbers made extreme. The generator is seeded
+ * by the file's name, so a failure comes again. It does not search: that is what
+ * tests/fuzz/fuzz.sh is for, which compiles the harness alone (SEQC_LIBFUZZER).
  *
- * A file and its mutants run in one process of their own; the input that ended it (by a signal, by
- * an exit, by taking a minute) is kept in $SCRATCH and named. */
+ * A file and its mutants run in one process of their own; the input that ended it (by a signal,
+ * by an exit, by taking a minute) is kept in $SCRATCH and named. */
 #ifndef SEQC_REPLAY_H
 #define SEQC_REPLAY_H
 #ifndef SEQC_LIBFUZZER
@@ -183,7 +183,7 @@ START_TEST(replay)
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        /* What asks for impossible memory is refused it. Sanitizers need the whole address space. */
+        /* What asks for impossible memory is refused it. Sanitizers need all addresses. */
 #if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
         struct rlimit memory = {(rlim_t)4 << 30, (rlim_t)4 << 30};
         setrlimit(RLIMIT_AS, &memory);
@@ -223,7 +223,8 @@ END_TEST
 int main(void)
 {
     read_corpus();
-    running = mmap(NULL, sizeof *running, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    running = mmap(NULL, sizeof *running, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1,
+                   0);
     if (!file || running == MAP_FAILED)
         return EXIT_FAILURE;
     Suite *suite = suite_create("fuzz_" REPLAY_NAME);

@@ -1,4 +1,5 @@
-/* tests/fuzz/test_csv.c: CSV files, record by record and as data sets to train on and to predict. */
+/* tests/fuzz/test_csv.c: CSV files, record by record and as data sets to train on and to
+ * predict. */
 #define _GNU_SOURCE    /* memfd_create */
 #include "runtime/csv.h"
 #include "tests/fuzz/files.h"

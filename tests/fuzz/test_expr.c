@@ -1,5 +1,6 @@
-/* tests/fuzz/test_expr.c: scalar expressions: any text is refused with a reason, or prints as text
- * that reads back the same; every rewrite and the derivative end, and simplifying changes no bit. */
+/* tests/fuzz/test_expr.c: scalar expressions: any text is refused with a reason, or prints as
+ * text that reads back the same; every rewrite and the derivative end, and simplifying changes
+ * no bit. */
 #define _DEFAULT_SOURCE
 #include "ir/ir.h"
 #include <math.h>

@@ -1,5 +1,5 @@
-/* tests/fuzz/test_ir.c: IR text: any bytes are refused with a place and a reason, or are a verified
- * module that prints the same text again and goes through everything. */
+/* tests/fuzz/test_ir.c: IR text: any bytes are refused with a place and a reason, or are a
+ * verified module that prints the same text again and goes through everything. */
 #define _DEFAULT_SOURCE
 #include "tests/fuzz/pipeline.h"
 

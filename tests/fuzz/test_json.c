@@ -1,5 +1,5 @@
-/* tests/fuzz/test_json.c: the JSON reader: it ends, with a reason or at the end, and strings that it
- * read can be quoted and read again. */
+/* tests/fuzz/test_json.c: the JSON reader: it ends, with a reason or at the end, and strings
+ * that it read can be quoted and read again. */
 #define _DEFAULT_SOURCE
 #include "runtime/json.h"
 #include "tests/fuzz/files.h"

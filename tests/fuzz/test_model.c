@@ -1,5 +1,5 @@
-/* tests/fuzz/test_model.c: the model language: any bytes end in diagnostics or in a module that goes
- * through everything.
+/* tests/fuzz/test_model.c: the model language: any bytes end in diagnostics or in a module that
+ * goes through everything.
  *
  * A first line "#: 3,32,32" gives --input, so that models without one are reached too. */
 #define _DEFAULT_SOURCE
