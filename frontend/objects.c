@@ -163,7 +163,7 @@ static bool take_settings(Interp *in, const Call *c, OptimObj *o)
 
 Value *fe_make_optim(Interp *in, const Call *c)
 {
-    static const char *const must_be_false[] = { "amsgrad", "maximize", "differentiable" };
+    static const char *const must_be_false[] = { "differentiable" };
     OptimObj *o = arena_alloc(in->a, 1, sizeof *o);
     *o = (OptimObj){ .row = c->fn->row, .at = c->at, .text = fe_call_text(in, c, "params", true) };
     for (size_t k = 0; k < sizeof must_be_false / sizeof *must_be_false; k++) {

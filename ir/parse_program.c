@@ -176,7 +176,7 @@ static void line_group(Parser *p)
     g.loc = ir_lex_place(l);
     g.setting = setting;
     g.param = param;
-    if (!l->failed && !ir_group_check(p->m, &g, why))
+    if (!l->failed && (!ir_group_complete(&g, p->scratch, why) || !ir_group_check(p->m, &g, why)))
         ir_lex_fail(l, at, "%.480s", why);
     if (!l->failed)
         ir_group(p->m, g);

@@ -92,6 +92,8 @@ void ir_str_attr(Str *t, const Attr *x);
 int ir_verify_where(const Module *m,
                     char err[IR_ERR]); /* -1: holds; 0: not; i + 1: graph i does not */
 bool ir_root_check(const Graph *g, const Root *r, char err[IR_ERR]);
+/* The settings that the group leaves out, with their defaults, in the rule's order. */
+bool ir_group_complete(OptGroup *g, Arena *a, char err[IR_ERR]);
 bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR]);
 bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR]);
 

@@ -161,10 +161,10 @@ static bool verify_graph(const Graph *g, char err[IR_ERR])
 
 /* ---- the program ---- */
 
-static const struct { const char *rule, *name; } setting[] = {
+static const struct { const char *rule, *name; double value; } setting[] = {
 #define OPTIMIZER(rule, class, doc)
-#define OPT_SETTING(rule, name, value) {#rule, #name},
-#define OPT_SLOT(rule, slot, when)
+#define OPT_SETTING(rule, name, value) {#rule, #name, value},
+#define OPT_SLOT(...)
 #define OPT_SCALAR(rule, name, f)
 #define OPT_LET(rule, name, f)
 #include "ir/optimizers.def"
@@ -175,6 +175,34 @@ static const struct { const char *rule, *name; } setting[] = {
 #undef OPT_LET
 };
 enum { N_SETTINGS = sizeof setting / sizeof *setting };
+
+bool ir_group_complete(OptGroup *g, Arena *a, char err[IR_ERR])
+{
+    OptSetting *all = arena_alloc(a, N_SETTINGS, sizeof *all);
+    int n = 0;
+    for (int i = 0; i < N_SETTINGS; i++) {
+        if (strcmp(setting[i].rule, g->rule))
+            continue;
+        all[n] = (OptSetting){setting[i].name, setting[i].value};
+        for (int j = 0; j < g->n_setting; j++)
+            if (!strcmp(g->setting[j].name, setting[i].name))
+                all[n].value = g->setting[j].value;
+        n++;
+    }
+    for (int j = 0; n && j < g->n_setting; j++) {
+        int same = 0, known = 0;
+        for (int i = 0; i < n; i++)
+            known += !strcmp(g->setting[j].name, all[i].name);
+        for (int i = 0; i < j; i++)
+            same += !strcmp(g->setting[j].name, g->setting[i].name);
+        if (!known || same)
+            return ir_fail(err, known ? "group %s sets %.50s twice" : "group %s has no setting %.50s",
+                           g->rule, g->setting[j].name);
+    }
+    g->setting = all;
+    g->n_setting = n;
+    return true;
+}
 
 bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR])
 {

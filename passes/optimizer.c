@@ -9,8 +9,8 @@
  *                                  update "1.weight"=%19, "1.weight#momentum_buffer"=%18
  *
  * A rule is rows of ir/optimizers.def. Its settings are numbers by now and are put in first, so
- * that what they switch off is never built. What a row sets is a node if it is a state or the
- * parameter, and an expression that later rows read if it is g.
+ * that what they switch off is never built. What a row sets is an expression that later rows read if it
+ * is g, else a node.
  * A parameter in no group keeps its value. Source: torch.optim's documentation. */
 #include "passes/rules.h"
 #include "passes/stages.h"
@@ -18,14 +18,21 @@
 #include <string.h>
 
 typedef enum { ROW_RULE, ROW_SETTING, ROW_SLOT, ROW_SCALAR, ROW_LET } RowKind;
-typedef struct { RowKind kind; const char *rule, *name, *f; } Row;
+typedef struct {
+    RowKind kind;
+    const char *rule, *name, *f;
+    const char *start;               /* of a slot */
+    bool one;                        /* a slot that is one number */
+} Row;
+enum { SIZE_each = false, SIZE_one = true };
 
 static const Row rows[] = {
-#define OPTIMIZER(rule, pytorch, doc) { ROW_RULE, #rule, NULL, NULL },
-#define OPT_SETTING(rule, name, value) { ROW_SETTING, #rule, #name, NULL },
-#define OPT_SLOT(rule, name, when) { ROW_SLOT, #rule, #name, when },
-#define OPT_SCALAR(rule, name, f) { ROW_SCALAR, #rule, #name, f },
-#define OPT_LET(rule, name, f) { ROW_LET, #rule, #name, f },
+#define OPTIMIZER(rule, pytorch, doc) { ROW_RULE, #rule, NULL, NULL, NULL, false },
+#define OPT_SETTING(rule, name, value) { ROW_SETTING, #rule, #name, NULL, NULL, false },
+#define OPT_SLOT(rule, name, size, when, start) \
+    { ROW_SLOT, #rule, #name, when, start, SIZE_##size },
+#define OPT_SCALAR(rule, name, f) { ROW_SCALAR, #rule, #name, f, NULL, false },
+#define OPT_LET(rule, name, f) { ROW_LET, #rule, #name, f, NULL, false },
 #include "ir/optimizers.def"
 #undef OPTIMIZER
 #undef OPT_SETTING
@@ -141,6 +148,28 @@ static Val emit(Opt *o, Ex f, Type type)
     return pass_emit_map(o->g, o->pool, o->scratch, f, in, o->n_var, type, o->group->loc);
 }
 
+/* The state of a slot, added where another graph has not. */
+static State slot_state(Opt *o, const StateInfo *p, const Row *row)
+{
+    Type type = p->type;
+    if (row->one) type = ir_type_of(type.dtype, (Shape){ .rank = 0 });
+    const char *key = arena_printf(o->scratch, "%s#%s", p->key, row->name);
+    State slot = ir_state_find(o->m, key);
+    /* Text may hold a state of that name that is none of ours. */
+    while (slot.i && (ir_state(o->m, slot)->role != ROLE_OPTIMIZER
+                      || !ir_type_eq(&ir_state(o->m, slot)->type, &type))) {
+        key = arena_printf(o->scratch, "%s_", key);
+        slot = ir_state_find(o->m, key);
+    }
+    if (slot.i) return slot;
+    slot = ir_state_add(o->m, key, ROLE_OPTIMIZER, type, o->group->loc);
+    Ex start = parse_row(o, row->start);
+    if (!ex_is_num(o->pool, start, 0))
+        ir_draw(o->m, (Draw){ .kind = DRAW_CONSTANT, .state = slot,
+                              .a = ex_node(o->pool, start)->u.num });
+    return slot;
+}
+
 /* p and the slots come first, then g, then scalars: `0.9 * a + b` reads momentum, gradient. */
 static void bind_names(Opt *o, State p, Val g)
 {
@@ -154,16 +183,7 @@ static void bind_names(Opt *o, State p, Val g)
             continue;
         }
         StateInfo info = *ir_state(o->m, p);
-        const char *key = arena_printf(o->scratch, "%s#%s", info.key, rows[i].name);
-        State slot = ir_state_find(o->m, key);
-        /* Text may hold a state of that name that is none of ours. */
-        while (slot.i && (ir_state(o->m, slot)->role != ROLE_OPTIMIZER
-                          || !ir_type_eq(&ir_state(o->m, slot)->type, &info.type))) {
-            key = arena_printf(o->scratch, "%s_", key);
-            slot = ir_state_find(o->m, key);
-        }
-        if (!slot.i) slot = ir_state_add(o->m, key, ROLE_OPTIMIZER, info.type, o->group->loc);
-        add_var(o, rows[i].name, ir_state_val(o->g, slot));
+        add_var(o, rows[i].name, ir_state_val(o->g, slot_state(o, &info, &rows[i])));
     }
     add_var(o, "g", g);
     add_var(o, "lr", (Val){ 0 });
@@ -179,18 +199,21 @@ static void update(Opt *o, State p, Val g)
     Type type = ir_state(o->m, p)->type;
     bind_names(o, p, g);
     for (int i = 0; i < N_ROWS; i++) {
-        int at = of_rule(o, i, ROW_LET) ? find_var(o, rows[i].name, strlen(rows[i].name)) : -1;
-        if (at < 0 || !o->var[at].val.i) continue;
-        Var *v = &o->var[at];
+        if (!of_rule(o, i, ROW_LET)) continue;
+        int at = find_var(o, rows[i].name, strlen(rows[i].name));
+        if (at >= 0 && !o->var[at].val.i) continue;
         Ex args[MAX_VARS];
         for (int k = 0; k < o->n_var; k++) args[k] = o->var[k].value;
         Ex f = ex_simplify(o->pool, ex_subst(o->pool, parse_row(o, rows[i].f), args, o->n_var));
-        if (!strcmp(v->name, "g")) {
-            v->value = f;
-            continue;
+        if (at < 0) {
+            add_var(o, rows[i].name, emit(o, f, type));
+        } else if (!strcmp(rows[i].name, "g")) {
+            o->var[at].value = f;
+        } else {
+            slot[at] = ir_node(o->g, o->var[at].val)->state;
+            Type own = ir_state(o->m, slot[at])->type;
+            o->var[at].val = slot_value[at] = emit(o, f, own);
         }
-        slot[at] = ir_node(o->g, v->val)->state;
-        v->val = slot_value[at] = emit(o, f, type);
     }
     for (int i = 0; i < o->n_var; i++)
         if (slot[i].i) ir_update(o->g, slot[i], slot_value[i]);

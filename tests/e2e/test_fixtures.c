@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define FOLDER "tests/fixtures/models"
-enum { MAX_MODELS = 128 };
+enum { MAX_MODELS = 512 };
 static char *model_name[MAX_MODELS];
 static int n_models;
 

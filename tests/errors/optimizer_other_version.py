@@ -2,4 +2,4 @@ import torch
 from torch import nn, optim
 
 model = nn.Sequential(nn.Linear(4, 3))
-optimizer = optim.RMSprop(model.parameters(), lr=0.01)
+optimizer = optim.RAdam(model.parameters(), lr=0.01)

@@ -41,7 +41,7 @@ static const char ir_sample[] =
     "draw skip_normal 0\n"
     "scalar \"lr\" \"a\"\n"
     "scalar \"bias1\" \"1 - pow(0.9, b)\"\n"
-    "group sgd momentum=0.9 dampening=0 weight_decay=0 nesterov=0 { \"1.weight\" \"1.bias\" }  @ net.py:15:13\n"
+    "group sgd momentum=0.9 dampening=0 weight_decay=0 nesterov=0 maximize=0 { \"1.weight\" \"1.bias\" }  @ net.py:15:13\n"
     "\n"
     "graph train\n"
     "%0  = input \"x\"                                    : f32[n,1,28,28]\n"

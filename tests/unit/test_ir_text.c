@@ -53,7 +53,7 @@ START_TEST(values)
     ck_assert_int_eq(p->n_draw, 6);
     ck_assert(p->draw[1].a == -0.035714287310838699 && p->draw[1].elems == 128 * 784);
     ck_assert(isinf(p->draw[3].a) && p->draw[4].elems == 12);
-    ck_assert_int_eq(p->group[0].n_setting, 4);
+    ck_assert_int_eq(p->group[0].n_setting, 5);   /* maximize by default */
     ck_assert(p->group[0].setting[0].value == 0.9 && p->group[0].param[1].i == 2);
     const Graph *g = ir_graph_find(m, "train");
     ck_assert_int_eq(g->n_kernel, 6);
@@ -171,7 +171,8 @@ static const struct { const char *from, *to, *says; } mistake[] = {
     {"scalar \"bias1\" \"1 - pow(0.9, b)\"",
      "scalar \"bias1\" \"1 - pow(0.9, c)\"",
      "37:8: scalar \"bias1\": the expression \"1 - pow(0.9, c)\" reads more than the 2 operands"},
-    {"dampening=0 ", "", "38:7: group sgd lacks its setting dampening"},
+    {"dampening=0 ", "damping=0 ", "38:7: group sgd has no setting damping"},
+    {"dampening=0 ", "momentum=0 ", "38:7: group sgd sets momentum twice"},
     {"group sgd", "group sdg", "38:7: \"sdg\" is not a rule of an optimizer"},
     {"{ \"1.weight\" \"1.bias\" }",
      "{ \"1.weight\" \"mean\" }",
