@@ -74,7 +74,8 @@ bool rt_train_numeric(rt_err *e, const rt_train *t, double loss)
              t->point.epoch + 1);
     if (s)
         snprintf(tensor, sizeof tensor, "%s'%.80s'%s%.60s%s%.100s",
-                 count == 1 ? "" : "the first is ", s->key, layer ? " of layer " : "", layer ? layer->path : "", layer ? ", " : "",
+                 count == 1 ? "" : "the first is ", s->key, layer ? " of layer " : "",
+                 layer ? layer->path : "", layer ? ", " : "",
                  layer ? layer->text : "");
     if (isfinite(loss))
         rt_fail(e, RT_E_NUMERIC, "%d of %d tensors are not finite after %s, although its loss was "

@@ -70,7 +70,7 @@ const rt_layer *rt_layer_of(const rt_model *m, const char *key);
 
 /* A copy of the state block with the point it was made at. */
 typedef struct rt_kept { char *copy; rt_point point; bool pending; } rt_kept;
-/* The two checkpoints that are renewed often. Starts with paths and prep, which are the caller's. */
+/* The two checkpoints that are renewed often. Starts with paths and prep, the caller's. */
 typedef struct rt_keeper {
     const char *best_path, *last_path;
     const rt_prep *prep;

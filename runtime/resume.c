@@ -1,6 +1,6 @@
-/* runtime/resume.c: going on from a checkpoint: which one, whether command line and data
- * fit it, and the command that would do it again. What was not said is taken over; what was said
- * and contradicts is refused: the rest of the run would be neither the old one nor a new one. */
+/* runtime/resume.c: going on from a checkpoint: which one, whether command line and data fit it,
+ * and the command that would do it again. What was not said is taken over; what was said and
+ * contradicts is refused: the rest of the run would be neither the old one nor a new one. */
 #define _XOPEN_SOURCE 700   /* access */
 #include "runtime/train.h"
 #include <inttypes.h>
@@ -87,8 +87,8 @@ static bool is_possible(rt_err *e, const rt_train *t)
     const rt_point *point = &t->point;
     if (point->batch > t->p->model->capacity)
         return rt_fail(e, RT_E_DATA, "%.300s was trained with --batch %" PRId64 ", but this "
-                       "program was compiled for %" PRId64 " samples at most", t->resumed, point->batch,
-                       t->p->model->capacity);
+                       "program was compiled for %" PRId64 " samples at most", t->resumed,
+                       point->batch, t->p->model->capacity);
     bool whole = point->batch > 0 &&
                  (point->at % point->batch == 0 || point->at == point->rows);
     return (whole && point->shuffle <= 1) ||

@@ -1,5 +1,5 @@
-/* runtime/rundir.h: the files of a training run: config.json, metrics.csv, metrics.jsonl, steps.csv,
- * best.safetensors, last.safetensors, epoch-0003.safetensors, curves.svg. */
+/* runtime/rundir.h: the files of a training run: config.json, metrics.csv, metrics.jsonl,
+ * steps.csv, best.safetensors, last.safetensors, epoch-0003.safetensors, curves.svg. */
 #ifndef SEQC_RT_RUNDIR_H
 #define SEQC_RT_RUNDIR_H
 #include "runtime/program.h"

@@ -272,14 +272,20 @@ static bool is_known(const rt_model *m, const rt_tensors *file, const char *name
     return false;
 }
 
-/* `whole`: optimizer's slots must be there too. */
-static bool compare(rt_err *e, const rt_model *m, const rt_tensors *file, bool whole,
-                    Differences *d)
+/* The model's own states, or optimizer's slots. */
+static bool compare_states(rt_err *e, const rt_model *m, const rt_tensors *file, bool slots,
+                           Differences *d)
 {
     bool ok = true;
     for (int i = 0; ok && i < m->n_states; i++)
-        if (whole || m->states[i].role != RT_OPTIMIZER)
+        if ((m->states[i].role == RT_OPTIMIZER) == slots)
             ok = compare_state(e, &m->states[i], file, d);
+    return ok;
+}
+
+static bool compare_rest(rt_err *e, const rt_model *m, const rt_tensors *file, Differences *d)
+{
+    bool ok = true;
     for (int64_t i = 0; ok && i < file->count; i++) {
         char theirs[RT_SHAPE_TEXT];
         const rt_tensor *t = &file->item[i];
@@ -287,9 +293,20 @@ static bool compare(rt_err *e, const rt_model *m, const rt_tensors *file, bool w
             ok = differ(e, d, &d->unexpected, "unexpected", t->name,
                         rt_shape_text(theirs, t->shape, t->rank));
     }
-    if (ok && d->listed > MAX_DIFFERENCES)
-        ok = rt_buf_printf(e, &d->text, "\nnote: and %d more", d->listed - MAX_DIFFERENCES);
     return ok;
+}
+
+/* Fails where there are differences. */
+static bool refuse(rt_err *e, const rt_model *m, const char *path, Differences *d)
+{
+    if (d->listed == 0)
+        return true;
+    if (d->listed > MAX_DIFFERENCES &&
+        !rt_buf_printf(e, &d->text, "\nnote: and %d more", d->listed - MAX_DIFFERENCES))
+        return false;
+    return rt_fail(e, RT_E_DATA, "%.300s: these are not weights of '%s': %d tensors missing, "
+                   "%d unexpected, %d different%s", path, m->name, d->missing, d->unexpected,
+                   d->shape, d->text.data);
 }
 
 /* Float tensors of either width go into states of either. */
@@ -311,13 +328,6 @@ static bool put_tensor(rt_err *e, rt_prog *p, const rt_state *s, const rt_tensor
     return true;
 }
 
-static bool refuse(rt_err *e, const rt_model *m, const char *path, const Differences *d)
-{
-    return rt_fail(e, RT_E_DATA, "%.300s: these are not weights of '%s': %d tensors missing, "
-                   "%d unexpected, %d different%s", path, m->name, d->missing, d->unexpected,
-                   d->shape, d->text.data);
-}
-
 /* `point` null: the weights alone. */
 static bool load(rt_err *e, rt_prog *p, const char *path, rt_point *point)
 {
@@ -327,10 +337,12 @@ static bool load(rt_err *e, rt_prog *p, const char *path, rt_point *point)
     rt_prep prep = { 0 };
     if (!rt_safetensors_read(e, path, &file))
         return false;
-    bool ok = (!point || rt_point_from_meta(e, &file, path, m, point)) &&
-              compare(e, m, &file, point != NULL, &d) &&
-              (d.listed == 0 || refuse(e, m, path, &d)) &&
-              rt_prep_from_meta(e, &file, path, m, &prep);
+    bool ok = compare_states(e, m, &file, false, &d) && compare_rest(e, m, &file, &d) &&
+              refuse(e, m, path, &d);
+    if (ok && point)
+        ok = rt_point_from_meta(e, &file, path, m, point) &&
+             compare_states(e, m, &file, true, &d) && refuse(e, m, path, &d);
+    ok = ok && rt_prep_from_meta(e, &file, path, m, &prep);
     for (int i = 0; ok && i < m->n_states; i++)
         if (point || m->states[i].role != RT_OPTIMIZER)
             ok = put_tensor(e, p, &m->states[i], rt_tensors_find(&file, m->states[i].key));

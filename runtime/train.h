@@ -26,7 +26,7 @@ typedef struct rt_train {
     rt_look look;
     double squares;              /* of the training targets */
     int64_t *order;              /* [data.train.n] */
-    char *resumed, *directory;   /* the checkpoint that this run goes on from, and its run's place */
+    char *resumed, *directory;   /* the checkpoint that this run goes on from, and where it lies */
     bool best_elsewhere;         /* best.safetensors is not the epoch that the point calls best */
     double last_curves;          /* when they were drawn */
     rt_unwritten unwritten[RT_N_PLACES];
@@ -35,7 +35,7 @@ typedef struct rt_train {
 /* ---- resume.c ---- */
 
 /* Finds and loads the checkpoint that --resume names and takes over what shapes its run; settings
- * that contradict it are refused. Without --resume, and where `auto` finds none, nothing happens. */
+ * that contradict it are refused. Without --resume, or where `auto` finds none, it does nothing. */
 bool rt_resume_open(rt_err *e, rt_train *t);
 /* Do the data fit it? Also says what is resumed. */
 bool rt_resume_check(rt_err *e, rt_train *t);

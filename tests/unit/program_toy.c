@@ -1,7 +1,9 @@
 /* tests/unit/program_toy.c: a softmax classifier and a linear regression as generated programs give
  * them to the runtime: tables, and one function per graph. The kernels are naive on purpose. */
+#define _POSIX_C_SOURCE 200809L
 #include "program_toy.h"
 #include <math.h>
+#include <signal.h>
 #include <string.h>
 
 enum { F = 4, C = 3, CAP = 8, PANEL = 2 };
@@ -176,6 +178,51 @@ const rt_model toy_classes = {
     .capacity = CAP, .input_rank = 1, .target_rank = 0, .output_rank = 1, .input = { F },
     .output = { C }, .target_kind = RT_TARGET_INDEX, .n_classes = C, .states = class_states,
     .n_states = 4, .state_bytes = 256, .graphs = class_graphs, .n_graphs = 5,
+    .draws = class_draws, .n_draws = 2, .layers = class_layers, .n_layers = 1,
+    .metrics = class_metrics, .n_metrics = 1, .n_scalars = 1, .scalars = lr_alone, .lr = 0.1,
+    .seed = 7, .has_seed = true, .batch = CAP, .shuffle = -1,
+};
+
+/* ---- the same, with events ---- */
+
+toy_events toy_event;
+
+static void raise_all(void)
+{
+    for (int i = 0; i < toy_event.signals; i++)
+        raise(SIGTERM);
+}
+
+static void eventful_train(const rt_call *call)
+{
+    class_train(call);
+    if (toy_event.spoil_step > 0 && call->step == (uint64_t)toy_event.spoil_step) {
+        const rt_state *s = &class_states[toy_event.spoil_state];
+        *(float *)(void *)(call->state + s->offset_bytes) = NAN;
+    }
+    if (toy_event.signal_step > 0 && call->step == (uint64_t)toy_event.signal_step)
+        raise_all();
+}
+
+static void eventful_eval(const rt_call *call)
+{
+    static int calls;
+    class_eval(call);
+    if (++calls == toy_event.signal_eval)
+        raise_all();
+}
+
+static const rt_graph eventful_graphs[] = {
+    { "train", eventful_train, 2 * CAP * C * 4, 64, 2, 2, class_xt, class_score, 576, 1000 },
+    { "eval", eventful_eval, CAP * C * 4, 0, 2, 2, class_xt, class_score, 192, 400 },
+};
+
+const rt_model toy_eventful = {
+    .abi = RT_ABI, .name = "toy", .version = "0.1", .loss = "CrossEntropyLoss()",
+    .optimizer = "SGD(lr=0.1, momentum=0.9)", .isa = "any processor", .real = RT_F32,
+    .capacity = CAP, .input_rank = 1, .target_rank = 0, .output_rank = 1, .input = { F },
+    .output = { C }, .target_kind = RT_TARGET_INDEX, .n_classes = C, .states = class_states,
+    .n_states = 4, .state_bytes = 256, .graphs = eventful_graphs, .n_graphs = 2,
     .draws = class_draws, .n_draws = 2, .layers = class_layers, .n_layers = 1,
     .metrics = class_metrics, .n_metrics = 1, .n_scalars = 1, .scalars = lr_alone, .lr = 0.1,
     .seed = 7, .has_seed = true, .batch = CAP, .shuffle = -1,

@@ -9,4 +9,15 @@ extern const rt_model toy_classes;
 /* Linear(2, 1) with MSELoss and SGD; MAE and R². At most 16 samples at once. */
 extern const rt_model toy_line;
 
+/* toy_classes, but that things happen at a training step or, in `eval`, at a call, both counted from
+ * 1; 0: never. */
+typedef struct toy_events {
+    int signal_step, signal_eval;    /* SIGTERM is raised */
+    int signals;                     /* so often */
+    int spoil_step;                  /* a NaN appears in the state of this index */
+    int spoil_state;
+} toy_events;
+extern toy_events toy_event;
+extern const rt_model toy_eventful;
+
 #endif

@@ -1,5 +1,5 @@
 /* tests/unit/rt_test.h: what the runtime's unit tests share: a folder of their own, hooks that fail
- * on purpose, and running a suite. Included once by each test program. */
+ * on purpose, and running a suite. Each file that includes it has its own copy. */
 #ifndef SEQC_RT_TEST_H
 #define SEQC_RT_TEST_H
 #include "runtime/base.h"
@@ -158,14 +158,14 @@ static MAY_BE_UNUSED void fail_every_alloc(bool (*work)(rt_err *e), void (*undo)
 /* ---- running ---- */
 
 /* No test here measures time; the limit only ends one that hangs, on slow machines too. */
-static TCase *case_create(const char *name)
+static MAY_BE_UNUSED TCase *case_create(const char *name)
 {
     TCase *c = tcase_create(name);
     tcase_set_timeout(c, 300);
     return c;
 }
 
-static int run_suite(Suite *suite)
+static MAY_BE_UNUSED int run_suite(Suite *suite)
 {
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -2,167 +2,12 @@
  * directory, PyTorch's draws and order, gradients, exit codes, signals. References are naive loops
  * in double, written here anew. */
 #define _XOPEN_SOURCE 700
+#include "program_run.h"
 #include "program_toy.h"
-#include "runtime/files.h"
 #include "runtime/random.h"
-#include "tests/unit/rt_test.h"
-#include <fcntl.h>
-#include <ftw.h>
 #include <math.h>
 #include <signal.h>
-#include <sys/wait.h>
 #include <time.h>
-
-enum { ROWS = 29, F = 4, C = 3, BATCH = 8, SEED = 7 };
-
-/* ---- running the program in a folder of its own ---- */
-
-static char out_text[1 << 16], err_text[1 << 14];
-
-static void read_text(const char *path, char *text, size_t room)
-{
-    FILE *f = fopen(path, "rb");
-    size_t n = f ? fread(text, 1, room - 1, f) : 0;
-    text[n] = '\0';
-    if (f)
-        fclose(f);
-}
-
-static void to_file(const char *path, int as)
-{
-    int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0666);
-    if (file < 0 || dup2(file, as) < 0)
-        _exit(99);
-    close(file);
-}
-
-/* Hooks of the child: what fails there, counted down from the start. Negative: nothing. */
-static int fail_alloc = -1, fail_write = -1;
-
-static void *failing_alloc(size_t bytes)
-{
-    return fail_alloc-- == 0 ? NULL : rt_os_real.alloc(bytes);
-}
-
-static ssize_t failing_write(int file, const void *bytes, size_t count)
-{
-    if (fail_write-- != 0)
-        return rt_os_real.write(file, bytes, count);
-    errno = ENOSPC;
-    return -1;
-}
-
-/* Starts the program with words that single blanks separate; returns its process. */
-static pid_t start(const rt_model *model, const char *words, const char *out_path)
-{
-    fflush(NULL);
-    pid_t child = fork();
-    if (child != 0)
-        return child;
-    static char text[1024];
-    static char *argv[64];
-    int argc = 1;
-    argv[0] = "./toy";
-    snprintf(text, sizeof text, "%s", words);
-    for (char *word = strtok(text, " "); word; word = strtok(NULL, " "))
-        argv[argc++] = word;
-    to_file(out_path, STDOUT_FILENO);
-    to_file("stderr", STDERR_FILENO);
-    rt_os.alloc = failing_alloc;
-    rt_os.write = failing_write;
-    exit(rt_main(model, argc, argv));
-}
-
-static int finish(pid_t child)
-{
-    int status = 0;
-    ck_assert_int_eq(waitpid(child, &status, 0), child);
-    read_text("stdout", out_text, sizeof out_text);
-    read_text("stderr", err_text, sizeof err_text);
-    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
-}
-
-static int run(const rt_model *model, const char *words)
-{
-    return finish(start(model, words, "stdout"));
-}
-
-static void must_run(const rt_model *model, const char *words)
-{
-    int code = run(model, words);
-    ck_assert_msg(code == 0, "%s: exit code %d\n%s%s", words, code, out_text, err_text);
-    ck_assert_msg(err_text[0] == '\0', "%s: %s", words, err_text);
-}
-
-static void must_fail(const rt_model *model, const char *words, int code, const char *message)
-{
-    int got = run(model, words);
-    ck_assert_msg(got == code, "%s: exit code %d, not %d\n%s%s", words, got, code, out_text,
-                  err_text);
-    ck_assert_msg(strstr(err_text, message) != NULL, "%s says:\n%s\nnot: %s", words, err_text,
-                  message);
-    ck_assert_msg(strncmp(err_text, "toy: error: ", 12) == 0, "%s", err_text);
-}
-
-/* ---- data ---- */
-
-static double x_of[ROWS][F];
-static int class_of[ROWS];
-
-static double unit(uint64_t *state)
-{
-    *state = *state * 6364136223846793005u + 1442695040888963407u;
-    return (double)(*state >> 40) / (double)(1 << 24);
-}
-
-static void make_data(void)
-{
-    uint64_t state = 42;
-    FILE *csv = fopen("data.csv", "w"), *names = fopen("names.csv", "w");
-    FILE *line = fopen("line.csv", "w");
-    fprintf(csv, "a,b,c,d,kind\n");
-    fprintf(names, "a,b,c,d,kind\n");
-    fprintf(line, "u,v,y\n");
-    static const char *const name[] = { "ash", "birch", "cedar" };
-    for (int i = 0; i < ROWS; i++) {
-        for (int f = 0; f < F; f++) {
-            x_of[i][f] = floor((unit(&state) * 4 - 2) * 1024) / 1024;
-            fprintf(csv, "%.10g,", x_of[i][f]);
-            fprintf(names, "%.10g,", x_of[i][f]);
-        }
-        double sum = x_of[i][0] + 2 * x_of[i][1] - x_of[i][2];
-        class_of[i] = i < C ? i : sum < -1 ? 0 : sum < 1 ? 1 : 2;
-        fprintf(csv, "%d\n", class_of[i]);
-        fprintf(names, "%s\n", name[class_of[i]]);
-        fprintf(line, "%.10g,%.10g,%.10g\n", x_of[i][0], x_of[i][1],
-                3 * x_of[i][0] - x_of[i][1] + 0.5);
-    }
-    fclose(csv);
-    fclose(names);
-    fclose(line);
-}
-
-static void folder_open(void)
-{
-    folder_make();
-    ck_assert_int_eq(chdir(test_folder), 0);
-    unsetenv("NO_COLOR");
-    make_data();
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-    (void)st;
-    (void)type;
-    (void)ftw;
-    return remove(path);
-}
-
-static void folder_close(void)
-{
-    ck_assert_int_eq(chdir("/"), 0);
-    nftw(test_folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-}
 
 /* ---- a naive reference of toy_classes ---- */
 
@@ -220,40 +65,11 @@ static void ref_update(Ref *r, double lr)
     }
 }
 
-static rt_tensors weights;
-
-static const float *tensor(const char *path, const char *name, int64_t elems)
-{
-    rt_err e = { 0 };
-    rt_tensors_free(&weights);
-    ck_assert_msg(rt_safetensors_read(&e, path, &weights), "%s", e.message);
-    const rt_tensor *t = rt_tensors_find(&weights, name);
-    ck_assert_msg(t != NULL, "%s has no %s", path, name);
-    ck_assert_int_eq(t->elems, elems);
-    ck_assert_int_eq(t->dtype, RT_F32);
-    return t->data;
-}
-
 static void close_to(const float *got, const double *want, int n, double bound, const char *what)
 {
     for (int i = 0; i < n; i++)
         ck_assert_msg(fabs((double)got[i] - want[i]) <= bound, "%s[%d] is %.9g, not %.9g", what, i,
                       (double)got[i], want[i]);
-}
-
-static int lines_of(const char *path)
-{
-    static char text[1 << 16];
-    int n = 0;
-    read_text(path, text, sizeof text);
-    for (const char *c = text; *c; c++)
-        n += *c == '\n';
-    return n;
-}
-
-static bool exists(const char *path)
-{
-    return access(path, F_OK) == 0;
 }
 
 /* ---- training ---- */
@@ -341,16 +157,6 @@ START_TEST(run_directory)
     ck_assert(exists("a/b/c/last.safetensors"));
 }
 END_TEST
-
-static void same_bytes(const char *a, const char *b)
-{
-    rt_buf left = { 0 }, right = { 0 };
-    ck_assert(rt_file_read(NULL, a, -1, &left) && rt_file_read(NULL, b, -1, &right));
-    ck_assert_int_eq(left.length, right.length);
-    ck_assert_msg(memcmp(left.data, right.data, (size_t)left.length) == 0, "%s, %s", a, b);
-    rt_buf_free(&left);
-    rt_buf_free(&right);
-}
 
 START_TEST(threads_change_no_bit)
 {
@@ -510,13 +316,6 @@ START_TEST(gradients_of_a_cotangent)
 END_TEST
 
 /* ---- what is refused ---- */
-
-static void text_file(const char *path, const char *text)
-{
-    FILE *f = fopen(path, "w");
-    fputs(text, f);
-    fclose(f);
-}
 
 START_TEST(usage_errors)
 {
@@ -720,5 +519,7 @@ int main(void)
     tcase_add_loop_test(tests, signal_saves, 0, 2);
     tcase_add_test(tests, texts);
     suite_add_tcase(suite, tests);
+    suite_add_tcase(suite, program_resume());
+    suite_add_tcase(suite, program_ends());
     return run_suite(suite);
 }
