@@ -12,14 +12,6 @@ typedef struct Lower {
     Shape input, output;
 } Lower;
 
-enum { LOSS_rows = true, LOSS_elements = false };
-const LossInfo fe_loss[] = {
-#define LOSS(name, signature, rule, op, target, metrics, doc) \
-    { #name, LOSS_##rule, OP_##op, TARGET_##target, METRICS_##metrics },
-#include "frontend/losses.def"
-#undef LOSS
-};
-
 Loc fe_loc(Module *m, const FeDiags *d, Span at)
 {
     if (at.src == 0) return (Loc){ 0, 0, 0 };
@@ -77,20 +69,25 @@ static Val lower_flatten(const Spot *p, Val x)
     return reshape(p, x, s);
 }
 
-/* The op's attributes are the arguments of the same name. */
-static Val lower_elementwise(const Spot *p, Val x)
+int fe_real_attrs(const char *signature, Op op, Value *const *arg, Attr attr[8])
 {
-    Fn fn = { .signature = p->m->info->signature };
+    Fn fn = { .signature = signature };
     Call c = { .fn = &fn };
-    Attr attr[8];
     int n = 0;
     for (int id = 0; id < AT_COUNT && n < 8; id++) {
-        if (!(ir_op[p->m->info->op].required >> id & 1)) continue;
+        if (!(ir_op[op].required >> id & 1)) continue;
         double v = 0;
         int i = fe_arg(&c, ir_attr_info[id].name);
-        if (i >= 0) fe_number(p->m->arg[i], &v);
+        if (i >= 0) fe_number(arg[i], &v);
         attr[n++] = ir_real((AttrId)id, v);
     }
+    return n;
+}
+
+static Val lower_elementwise(const Spot *p, Val x)
+{
+    Attr attr[8];
+    int n = fe_real_attrs(p->m->info->signature, p->m->info->op, p->m->arg, attr);
     return ir_add(p->g, p->m->info->op, p->loc, IR_IN(x), attr, n);
 }
 
@@ -162,7 +159,7 @@ static Val forward(Lower *l, Graph *g, bool training)
 
 /* ---- losses ---- */
 
-static Val reduce(Graph *g, Op op, Val x, Loc loc)
+Val fe_reduce_all(Graph *g, Op op, Val x, Loc loc)
 {
     int64_t axes[IR_MAX_RANK];
     int rank = ir_type(g, x)->shape.rank;
@@ -178,14 +175,9 @@ static Val target(Lower *l, Graph *g, const LossInfo *loss, bool prob)
     return ir_input(g, "target", ir_type_of(indices ? DT_i64 : l->m->real, s), (Loc){ 0, 0, 0 });
 }
 
-static Val loss_value(Lower *l, Graph *g, const LossInfo *loss, Val out, Val t)
+static Val loss_value(Lower *l, Graph *g, Val out, Val t)
 {
-    Loc loc = fe_loc(l->m, l->d, l->r->loss->at);
-    Attr total = ir_flag(AT_total);
-    if (loss->rows)
-        return ir_add(g, loss->op, loc, IR_IN(out, t), &total, l->r->loss->total ? 1 : 0);
-    Val e = ir_add(g, loss->op, loc, IR_IN(out, t), IR_NO_ATTRS);
-    return reduce(g, l->r->loss->total ? OP_sum : OP_mean, e, loc);
+    return fe_lower_loss(g, l->in->a, l->r->loss, out, t, fe_loc(l->m, l->d, l->r->loss->at));
 }
 
 static void add_metrics(Graph *g, const LossInfo *loss, Val out, Val t)
@@ -195,9 +187,9 @@ static void add_metrics(Graph *g, const LossInfo *loss, Val out, Val t)
         ir_return(g, "correct", ir_add(g, OP_correct, none, IR_IN(out, t), IR_NO_ATTRS));
     } else if (loss->metrics == METRICS_ERRORS) {
         Val abs = ir_add(g, OP_abs_error, none, IR_IN(out, t), IR_NO_ATTRS);
-        ir_return(g, "abs_err", reduce(g, OP_sum, abs, none));
+        ir_return(g, "abs_err", fe_reduce_all(g, OP_sum, abs, none));
         Val sq = ir_add(g, OP_squared_error, none, IR_IN(out, t), IR_NO_ATTRS);
-        ir_return(g, "sq_err", reduce(g, OP_sum, sq, none));
+        ir_return(g, "sq_err", fe_reduce_all(g, OP_sum, sq, none));
     }
 }
 
@@ -209,7 +201,7 @@ static void graph_with_loss(Lower *l, const char *name, bool training, bool prob
     Val t = target(l, g, loss, prob);
     forget_calls(l->r->model);
     Val out = lower_module(l, g, l->r->model, "", x, training);
-    ir_return(g, "loss", loss_value(l, g, loss, out, t));
+    ir_return(g, "loss", loss_value(l, g, out, t));
     add_metrics(g, loss, out, t);
 }
 
@@ -218,7 +210,7 @@ static void graph_of_loss(Lower *l, const char *name, bool prob)
     const LossInfo *loss = &fe_loss[l->r->loss->row];
     Graph *g = ir_graph_add(l->m, name);
     Val out = ir_input(g, "output", ir_type_of(l->m->real, l->output), (Loc){ 0, 0, 0 });
-    ir_return(g, "loss", loss_value(l, g, loss, out, target(l, g, loss, prob)));
+    ir_return(g, "loss", loss_value(l, g, out, target(l, g, loss, prob)));
 }
 
 static void graph_of_output(Lower *l, const char *name, bool training, bool cotangent)
@@ -322,7 +314,7 @@ static void fill_program(Lower *l, const char *path, const Chain *c)
     const LossInfo *loss = &fe_loss[r->loss->row];
     p->loss = ir_intern(l->m, r->loss->text);
     p->target = loss->target;
-    if (loss->rows) p->n_classes = l->output.dim[1].k;
+    if (loss->rule != LOSS_elements) p->n_classes = l->output.dim[1].k;
     else p->target_shape = p->output;
     if (loss->metrics == METRICS_ACCURACY) ir_metric(l->m, METRIC_ACCURACY);
     if (loss->metrics == METRICS_ERRORS) {

@@ -5,9 +5,11 @@
 
 /* losses.def */
 typedef enum { METRICS_NONE, METRICS_ACCURACY, METRICS_ERRORS } Metrics;
+/* Not elements: losses of rows [n,c] and a class each. */
+typedef enum { LOSS_elements, LOSS_classes, LOSS_log_classes, LOSS_margins } LossRule;
 typedef struct LossInfo {
-    const char *name;
-    bool rows;                   /* a row op of [n,c]; else elementwise and averaged */
+    const char *name, *signature;
+    LossRule rule;
     Op op;
     TargetKind target;
     Metrics metrics;
@@ -40,7 +42,16 @@ int fe_softmax_axis(const Mod *m, const Shape *s);       /* from 0; may be out o
 void fe_flatten_range(const Mod *m, const Shape *s, int *from, int *to);
 void fe_check_loss(Interp *in, const Roles *r, const Chain *c);   /* warnings and misfits */
 
+/* losses.c */
+bool fe_check_weights(Interp *in, const LossObj *o, const Shape *out);
+
+/* lower_loss.c */
+Val fe_lower_loss(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc loc);
+
 /* lower.c */
+Val fe_reduce_all(Graph *g, Op op, Val x, Loc loc);      /* over all axes */
+/* An op's REAL attributes from the arguments of the same names: how many. */
+int fe_real_attrs(const char *signature, Op op, Value *const *arg, Attr attr[8]);
 Module *fe_lower(Interp *in, const char *path, Roles *r, const Chain *c);
 Loc fe_loc(Module *m, const FeDiags *d, Span at);
 #endif

@@ -1,4 +1,4 @@
-/* frontend/objects.c: losses, optimizers, loaders and the functions of nn.init. */
+/* frontend/objects.c: optimizers, loaders and the functions of nn.init. */
 #include "frontend/value.h"
 #include <math.h>
 #include <string.h>
@@ -7,7 +7,7 @@
 #include "frontend/builtins.def"
 #undef FN
 
-/* ---- losses ---- */
+/* ---- optimizers ---- */
 
 static bool kept(Interp *in, const Call *c, const char *name, bool same)
 {
@@ -22,36 +22,6 @@ static bool is_none(const Call *c, const char *name)
     int i = fe_arg(c, name);
     return i < 0 || c->v[i]->kind == V_NONE;
 }
-
-Value *fe_make_loss(Interp *in, const Call *c)
-{
-    static const char *const none[] = { "weight", "pos_weight", "size_average", "reduce" };
-    bool good = true;
-    for (size_t i = 0; i < sizeof none / sizeof *none && good; i++)
-        good = kept(in, c, none[i], is_none(c, none[i]));
-    int i = fe_arg(c, "ignore_index");
-    if (good && i >= 0) good = kept(in, c, "ignore_index", c->v[i]->u.i < 0);
-    i = fe_arg(c, "label_smoothing");
-    double x = 0;
-    if (good && i >= 0) good = kept(in, c, "label_smoothing", fe_number(c->v[i], &x) && x == 0);
-    i = fe_arg(c, "reduction");
-    if (good && strcmp(c->v[i]->u.s, "mean") != 0 && strcmp(c->v[i]->u.s, "sum") != 0) {
-        fe_report(in->d, c->v_at[i], DG(bad_choice), c->name, "reduction", "'mean' or 'sum'",
-                  fe_repr(in->a, c->v[i]));
-        if (strcmp(c->v[i]->u.s, "none") == 0)
-            fe_help(in->d, "a training step needs one number; 'none' gives one per sample");
-        good = false;
-    }
-    if (!good) return fe_bad(in, c->at);
-    LossObj *o = arena_alloc(in->a, 1, sizeof *o);
-    *o = (LossObj){ c->fn->row, c->at, fe_call_text(in, c, "", true),
-                    strcmp(c->v[i]->u.s, "sum") == 0 };
-    Value *v = fe_val(in, V_LOSS, c->at);
-    v->u.loss = o;
-    return v;
-}
-
-/* ---- optimizers ---- */
 
 static const struct { const char *rule, *name; double value; } settings[] = {
 #define OPTIMIZER(...)

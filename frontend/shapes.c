@@ -273,17 +273,17 @@ void fe_check_loss(Interp *in, const Roles *r, const Chain *c)
     const Shape *out = c->n ? &c->step[c->n - 1].out : &c->input;
     if (!r->loss) return;
     const LossInfo *loss = &fe_loss[r->loss->row];
-    if (loss->rows && out->rank != 2) {
+    if (loss->rule != LOSS_elements && out->rank != 2) {
         fe_report(in->d, r->loss->at, DG(loss_rank), loss->name,
                   fe_shape_text(in->a, out, c->batch));
         note_chain(in, c);
         fe_help(in->d, "end the model with nn.Flatten() and nn.Linear(…, classes)");
         return;
     }
-    if (loss->rows && out->dim[1].k == 1) {
+    if (loss->rule != LOSS_elements && out->dim[1].k == 1) {
         fe_report(in->d, r->loss->at, DG(one_class), loss->name);
         fe_help(in->d,
                 "for two classes give the model 2 outputs, or use nn.BCEWithLogitsLoss() with one");
     }
-    warn_pair(in, r, c);
+    if (fe_check_weights(in, r->loss, out)) warn_pair(in, r, c);
 }

@@ -68,7 +68,13 @@ struct Mod {
     bool in_model;
 };
 
-typedef struct LossObj { int row; Span at; const char *text; bool total; } LossObj;
+typedef struct LossObj {
+    int row; Span at; const char *text;
+    Value *arg[FE_MAX_ARGS];     /* by the signature's order */
+    Span arg_at[FE_MAX_ARGS];
+    bool given[FE_MAX_ARGS];
+    bool total, batch_mean;      /* reduction 'sum', 'batchmean'; neither: 'mean' */
+} LossObj;
 typedef struct OptimObj {
     int row; Span at; const char *text;
     Param **param; int n_param;
