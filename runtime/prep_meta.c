@@ -145,6 +145,11 @@ bool rt_prep_from_meta(rt_err *e, const rt_tensors *list, const char *path, cons
     out->classes = classes;
     out->columns = columns;
     out->targets = targets;
+    if (!needs.classes) {    /* a program without a class loss has no use for their names */
+        rt_strings_free(out->classes, out->n_classes);
+        out->classes = NULL;
+        out->n_classes = 0;
+    }
     ok = ok && check(e, path, &needs, out, n_scales);
     if (ok && out->norm == RT_NORM_NONE) {
         rt_free(shift);
