@@ -595,6 +595,22 @@ START_TEST(hostile_metadata)
 }
 END_TEST
 
+/* Weights trained with a class loss, read by the same network compiled without one. */
+START_TEST(classes_without_a_class_loss)
+{
+    rt_model m = regression(4, 3);
+    rt_err e = {0};
+    rt_tensors list = {0};
+    rt_prep p;
+    ck_assert(rt_meta_set(&e, &list, "seqc.classes", "[\"ant\",\"bee\",\"cat\"]"));
+    ck_assert_msg(rt_prep_from_meta(&e, &list, "w", &m, &p), "%s", e.message);
+    ck_assert_ptr_null(p.classes);
+    ck_assert_int_eq(p.n_classes, 0);
+    rt_prep_free(&p);
+    rt_tensors_free(&list);
+}
+END_TEST
+
 /* ---- memory ---- */
 
 static rt_data made;
@@ -648,6 +664,7 @@ int main(void)
     tcase_add_test(c, bytes_are_as_pytorch_has_them);
     tcase_add_test(c, prep_travels);
     tcase_add_test(c, hostile_metadata);
+    tcase_add_test(c, classes_without_a_class_loss);
     tcase_add_test(c, memory);
     suite_add_tcase(suite, c);
     return run_suite(suite);
