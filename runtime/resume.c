@@ -156,25 +156,31 @@ bool rt_resume_check(rt_err *e, rt_train *t)
     return true;
 }
 
-void rt_resume_best(rt_train *t)
+bool rt_resume_best(rt_err *e, rt_train *t)
 {
     rt_err why = { 0 };
     rt_tensors file = { 0 };
     rt_point best = { 0 };
     if (t->point.best_epoch == 0)
-        return;
-    bool there = rt_safetensors_read(&why, t->run.best, &file) &&
-                 rt_point_from_meta(&why, &file, t->run.best, t->p->model, &best);
+        return true;
+    bool there = access(t->run.best, F_OK) == 0;
+    bool good = there && rt_safetensors_read(&why, t->run.best, &file) &&
+                rt_point_from_meta(&why, &file, t->run.best, t->p->model, &best);
     rt_tensors_free(&file);
-    if (there && best.epoch >= t->point.best_epoch) {
+    if (there && !good && why.code != RT_E_DATA) {
+        *e = why;
+        return false;
+    }
+    if (good && best.epoch >= t->point.best_epoch) {
         /* One from later on was written by what comes now, before it was cut short. */
         t->best_elsewhere = best.epoch > t->point.best_epoch;
-        return;
+        return true;
     }
     rt_report_note(&t->p->ui, t->p->name, "%s does not hold epoch %" PRId64 ", which was the best "
                    "of this run: best starts anew", t->run.best, t->point.best_epoch);
     t->point.best_epoch = t->point.wait = 0;
     t->point.best = t->point.anchor = NAN;
+    return true;
 }
 
 /* ---- the command that goes on ---- */

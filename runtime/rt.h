@@ -104,7 +104,12 @@ typedef enum rt_draw_kind {
     RT_DRAW_NORMAL,    /* mean a, standard deviation b */
     RT_DRAW_CONSTANT,  /* all elements a; draws nothing */
     RT_DRAW_SKIP_UNIFORM, /* as many uniform draws as the tensor has elements, thrown away */
-    RT_DRAW_SKIP_NORMAL
+    RT_DRAW_SKIP_NORMAL,
+    RT_DRAW_ERFINV,    /* what was drawn, x, becomes a erfinv(x) + b */
+    RT_DRAW_CLAMP,     /* what was drawn is kept within a and b */
+    RT_DRAW_ORTHOGONAL, /* what was drawn becomes orthogonal, times a */
+    RT_DRAW_EYE,       /* the identity matrix */
+    RT_DRAW_SPARSE     /* in each column of what was drawn, a elements become 0; draws an order each */
 } rt_draw_kind;
 
 /* In program order: later draws into a state replace earlier ones but consumed the same numbers.

@@ -119,21 +119,34 @@ static bool put_floats(rt_err *e, rt_prog *p, const rt_state *s, const float *fr
     return true;
 }
 
+/* The state as it is, for draws that change it. States of integers are not drawn. */
+static bool get_floats(rt_err *e, const rt_prog *p, const rt_state *s, float *to, int64_t elems)
+{
+    if (s->dtype == RT_F32) {
+        rt_state_get(s, p->state, to);
+    } else if (s->dtype == RT_F64) {
+        double *wide = rt_alloc_raw(e, elems, sizeof *wide, "an initial tensor");
+        if (!wide)
+            return false;
+        rt_state_get(s, p->state, wide);
+        for (int64_t i = 0; i < elems; i++)
+            to[i] = (float)wide[i];
+        rt_free(wide);
+    }
+    return true;
+}
+
 static bool draw_state(rt_err *e, rt_prog *p, const rt_draw *draw)
 {
     const rt_state *s = &p->model->states[draw->state];
     int64_t elems = rt_state_elems(s);
-    float *values = rt_alloc_raw(e, elems, sizeof(float), "an initial tensor");
+    float *values = rt_alloc(e, elems, sizeof(float), "an initial tensor");
     if (!values)
         return false;
-    if (draw->kind == RT_DRAW_UNIFORM)
-        rt_random_uniform(&p->random, values, elems, draw->a, draw->b);
-    else if (draw->kind == RT_DRAW_NORMAL)
-        rt_random_normal(&p->random, values, elems, draw->a, draw->b);
-    else
-        for (int64_t i = 0; i < elems; i++)
-            values[i] = (float)draw->a;
-    bool ok = put_floats(e, p, s, values, elems);
+    int64_t rows = s->rank > 0 ? s->axis[0].size : 1;
+    bool ok = get_floats(e, p, s, values, elems)
+           && rt_draw_values(e, &p->random, draw, values, elems, rows)
+           && put_floats(e, p, s, values, elems);
     rt_free(values);
     return ok;
 }

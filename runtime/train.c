@@ -113,8 +113,8 @@ static bool open_directory(rt_err *e, rt_train *t)
                         RT_GIVEN(&t->p->cli, log_steps), t->resumed ? &t->point : NULL) ||
         !rt_rundir_config(e, &t->run, t->p, &t->data, &t->set, t->resumed == NULL))
         return false;
-    if (t->resumed)
-        rt_resume_best(t);
+    if (t->resumed && !rt_resume_best(e, t))
+        return false;
     t->keeper = (rt_keeper){ .best_path = t->run.best, .last_path = t->run.last,
                              .prep = &t->data.prep };
     return true;
@@ -208,12 +208,14 @@ static bool save_numbered(rt_err *e, rt_train *t)
     if (!path)
         return false;
     bool saved = rt_states_save(e, t->p, t->p->state, path, &t->point, &t->data.prep);
-    if (saved && t->keep > 0)
-        rt_runs_prune(t->run.path, t->point.epoch, t->keep);
     if (saved && !t->p->ui.quiet) {
+        rt_ui_clear(&t->p->ui);
         printf("saved %s\n", path);
         fflush(stdout);
     }
+    /* Behind the announcement: the newest ones that were announced are always there. */
+    if (saved && t->keep > 0)
+        rt_runs_prune(t->run.path, t->point.epoch, t->keep);
     rt_free(path);
     return rt_train_survives(e, t, RT_NUMBERED, saved);
 }

@@ -40,7 +40,7 @@ bool rt_resume_open(rt_err *e, rt_train *t);
 /* Do the data fit it? Also says what is resumed. */
 bool rt_resume_check(rt_err *e, rt_train *t);
 /* Is best.safetensors the one that the checkpoint speaks of? Else best starts anew. */
-void rt_resume_best(rt_train *t);
+bool rt_resume_best(rt_err *e, rt_train *t);
 /* The command that goes on from last.safetensors, as a shell reads it. */
 bool rt_resume_command(rt_err *e, const rt_train *t, rt_buf *to);
 

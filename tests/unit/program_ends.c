@@ -1,5 +1,5 @@
-/* tests/unit/program_ends.c: how training ends: numbers that are none, signals, full disks, patience
- * and the clock; and what it leaves in each case. */
+/* tests/unit/program_ends.c: how training ends: numbers that are none, signals, full disks,
+ * patience and the clock; and what it leaves in each case. */
 #define _XOPEN_SOURCE 700
 #include "program_run.h"
 #include "program_toy.h"

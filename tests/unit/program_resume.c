@@ -306,6 +306,50 @@ START_TEST(hostile_metadata)
 }
 END_TEST
 
+/* ---- faults ---- */
+
+/* Whatever allocation fails, a run that goes on ends with 5 and can go on again. */
+START_TEST(no_memory_again)
+{
+    int code = 5;
+    must_run(&toy_classes, "train --data data.csv --epochs 4 --log-steps --out straight");
+    must_run(&toy_classes, "train --data data.csv --epochs 2 --log-steps --out r");
+    for (int n = 0; code == 5; n++) {
+        ck_assert_int_lt(n, 3000);
+        fail_alloc = n;
+        code = run(&toy_classes, "train --data data.csv --epochs 4 --resume auto --out r");
+        ck_assert_msg(code == 0 || code == 5, "allocation %d: exit code %d\n%s", n, code, err_text);
+        ck_assert_msg(code == 0 || strncmp(err_text, "toy: error: ", 12) == 0, "%s", err_text);
+        if (code == 0)
+            ck_assert_int_gt(n, 50);
+    }
+    fail_alloc = -1;
+    same_run("straight", "r");
+}
+END_TEST
+
+/* Whatever write fails, the run is whole in the end or can go on. */
+START_TEST(full_disk_again)
+{
+    must_run(&toy_classes, "train --data data.csv --epochs 4 --log-steps --out straight");
+    for (int n = 0, code = 3; code == 3; n++) {
+        char words[128];
+        ck_assert_int_lt(n, 100);
+        snprintf(words, sizeof words, "train --data data.csv --epochs 2 --log-steps --out r%d", n);
+        must_run(&toy_classes, words);
+        snprintf(words, sizeof words, "train --data data.csv --epochs 4 --resume auto --out r%d", n);
+        fail_write = n;
+        code = run(&toy_classes, words);
+        fail_write = -1;
+        ck_assert_msg(code == 3 || (code == 0 && n > 8), "write %d: exit code %d\n%s", n, code,
+                      err_text);
+        must_run(&toy_classes, words);
+        snprintf(words, sizeof words, "r%d", n);
+        same_run("straight", words);
+    }
+}
+END_TEST
+
 TCase *program_resume(void)
 {
     TCase *tests = case_create("resume");
@@ -318,5 +362,7 @@ TCase *program_resume(void)
     tcase_add_test(tests, best_is_gone);
     tcase_add_test(tests, contradictions);
     tcase_add_test(tests, hostile_metadata);
+    tcase_add_test(tests, no_memory_again);
+    tcase_add_test(tests, full_disk_again);
     return tests;
 }

@@ -9,8 +9,8 @@ extern const rt_model toy_classes;
 /* Linear(2, 1) with MSELoss and SGD; MAE and R². At most 16 samples at once. */
 extern const rt_model toy_line;
 
-/* toy_classes, but that things happen at a training step or, in `eval`, at a call, both counted from
- * 1; 0: never. */
+/* toy_classes, but that things happen at a training step or, in `eval`, at a call, both counted
+ * from 1; 0: never. */
 typedef struct toy_events {
     int signal_step, signal_eval;    /* SIGTERM is raised */
     int signals;                     /* so often */
