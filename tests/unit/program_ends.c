@@ -14,10 +14,10 @@ START_TEST(spoilt_state)
     toy_event = (toy_events){ .spoil_step = 6, .spoil_state = _i };
     must_fail(&toy_eventful, "train --data data.csv --epochs 3 --out r", 4,
               "1 of 4 tensors are not finite after step 6 (epoch 2), although its loss was ");
-    ck_assert_ptr_nonnull(strstr(err_text, key[_i]));
-    ck_assert_ptr_nonnull(strstr(err_text, " of layer 0, Linear(4, 3)"));
-    ck_assert_ptr_nonnull(strstr(err_text, "help: r/last.safetensors is of epoch 1, from before; "
-                                           "go on from it with a lower --lr than 0.1"));
+    contains(err_text, key[_i]);
+    contains(err_text, " of layer 0, Linear(4, 3)");
+    contains(err_text, "help: r/last.safetensors is of epoch 1, from before; "
+                       "go on from it with a lower --lr than 0.1");
     same_bytes("r/last.safetensors", "good/last.safetensors");
     same_bytes("r/best.safetensors", "good/best.safetensors");
 }
@@ -50,7 +50,8 @@ END_TEST
 
 /* ---- full disks ---- */
 
-/* The disk is full for good after some writes: training goes on, old files stay, the end says so. */
+/* The disk is full for good after some writes: training goes on, old files stay, and the end says
+ * so. */
 START_TEST(disk_full_for_good)
 {
     must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
@@ -59,15 +60,15 @@ START_TEST(disk_full_for_good)
     fail_writes = 1 << 30;
     ck_assert_int_eq(run(&toy_classes, "train --data data.csv --epochs 3 --out r --log-steps "
                                        "--save-every 2"), 3);
-    ck_assert_ptr_nonnull(strstr(out_text, "epoch 3/3"));
-    ck_assert_ptr_nonnull(strstr(err_text, "toy: warning: r/metrics.csv: the disk is full: it needs "));
-    ck_assert_ptr_nonnull(strstr(err_text, "toy: warning: r/best.safetensors: the disk is full: it "
-                                           "needs "));
-    ck_assert_ptr_nonnull(strstr(err_text, " bytes), free are "));
-    ck_assert_ptr_nonnull(strstr(err_text, "toy: error: the training ended, but in r not everything "
-                                           "could be written\n"));
-    ck_assert_ptr_nonnull(strstr(err_text, "note: numbered checkpoints: 1 write failed; what was "
-                                           "missing then is not on the disk"));
+    contains(out_text, "epoch 3/3");
+    contains(err_text, "toy: warning: r/metrics.csv: the disk is full: it needs ");
+    contains(err_text, "toy: warning: r/best.safetensors: the disk is full: it "
+                       "needs ");
+    contains(err_text, " bytes), free are ");
+    contains(err_text, "toy: error: the training ended, but in r not everything "
+                       "could be written\n");
+    contains(err_text, "note: numbered checkpoints: 1 write failed; what was "
+                       "missing then is not on the disk");
     same_bytes("r/last.safetensors", "copy/last.safetensors");
     same_bytes("r/best.safetensors", "copy/best.safetensors");
     fail_write = -1;
@@ -84,7 +85,7 @@ START_TEST(disk_full_for_a_while)
         fail_writes = 3;
         int code = run(&toy_classes, "train --data data.csv --epochs 3 --out r --log-steps");
         ck_assert_msg(code == 3, "write %d: exit code %d\n%s", n, code, err_text);
-        ck_assert_ptr_nonnull(strstr(err_text, "they were written later, nothing is missing"));
+        contains(err_text, "they were written later, nothing is missing");
         same_bytes("r/last.safetensors", "straight/last.safetensors");
         same_bytes("r/best.safetensors", "straight/best.safetensors");
         same_bytes("r/steps.csv", "straight/steps.csv");
@@ -105,12 +106,12 @@ START_TEST(patience)
     must_run(&toy_classes, "train --data data.csv --lr 0 --patience 3 --epochs 50 --no-shuffle "
                            "--out r");
     ck_assert_int_eq(lines_of("r/metrics.csv"), 5);
-    ck_assert_ptr_nonnull(strstr(out_text, "stopped early: loss has not become better for 3 epochs"));
-    ck_assert_ptr_nonnull(strstr(out_text, "best epoch 1: "));
+    contains(out_text, "stopped early: loss has not become better for 3 epochs");
+    contains(out_text, "best epoch 1: ");
     /* Better every epoch, which moves `best`, but never by enough. */
     must_run(&toy_classes, "train --data data.csv --patience 2 --min-delta 10 --epochs 50 --out s");
     ck_assert_int_eq(lines_of("s/metrics.csv"), 4);
-    ck_assert_ptr_nonnull(strstr(out_text, "best epoch 3: "));
+    contains(out_text, "best epoch 3: ");
     /* The count goes on where it stood. */
     toy_event = (toy_events){ .signal_step = 10, .signals = 1 };
     ck_assert_int_eq(run(&toy_eventful, "train --data data.csv --lr 0 --patience 3 --epochs 50 "
@@ -175,9 +176,9 @@ START_TEST(max_time)
 {
     must_run(&toy_classes, "train --data data.csv --epochs 100000000 --max-time 0.2s --quiet "
                            "--out r");
-    ck_assert_ptr_nonnull(strstr(out_text, "stopped by --max-time after step "));
-    ck_assert_ptr_nonnull(strstr(out_text, "resume with: ./toy train --data data.csv --epochs "
-                                 "100000000 --max-time 0.2s --quiet --resume r/last.safetensors\n"));
+    contains(out_text, "stopped by --max-time after step ");
+    contains(out_text, "resume with: ./toy train --data data.csv --epochs "
+                       "100000000 --max-time 0.2s --quiet --resume r/last.safetensors\n");
     tensor("r/last.safetensors", "0.weight", C * F);
     ck_assert_int_gt(atoll(rt_meta_get(&weights, "seqc.step")), 0);
 }
@@ -190,7 +191,7 @@ START_TEST(numbered)
     must_run(&toy_classes, "train --data data.csv --epochs 9 --save-every 2 --keep 2 --out r");
     ck_assert(!exists("r/epoch-0002.safetensors") && !exists("r/epoch-0004.safetensors"));
     ck_assert(exists("r/epoch-0006.safetensors") && exists("r/epoch-0008.safetensors"));
-    ck_assert_ptr_nonnull(strstr(out_text, "saved r/epoch-0004.safetensors\n"));
+    contains(out_text, "saved r/epoch-0004.safetensors\n");
     must_run(&toy_classes, "train --data data.csv --epochs 9 --save-every 4 --out all");
     ck_assert(exists("all/epoch-0004.safetensors") && exists("all/epoch-0008.safetensors"));
     ck_assert(!exists("all/epoch-0006.safetensors"));
@@ -204,8 +205,8 @@ END_TEST
 START_TEST(few_batches)
 {
     char first[4][64], line[64];
-    must_run(&toy_classes, "train --data data.csv --epochs 2 --overfit-batches 2 --log-steps --lr 0 "
-                           "--out r");
+    must_run(&toy_classes, "train --data data.csv --epochs 2 --overfit-batches 2 --log-steps "
+                           "--lr 0 --out r");
     ck_assert_int_eq(lines_of("r/steps.csv"), 5);
     FILE *steps = fopen("r/steps.csv", "r");
     ck_assert_ptr_nonnull(fgets(line, sizeof line, steps));
@@ -217,21 +218,21 @@ START_TEST(few_batches)
     ck_assert_str_eq(first[0], first[2]);   /* the same rows every epoch */
     ck_assert_str_eq(first[1], first[3]);
     ck_assert_str_ne(first[0], first[1]);
-    ck_assert_ptr_nonnull(strstr(out_text, "data.csv: 16 train"));
+    contains(out_text, "data.csv: 16 train");
 }
 END_TEST
 
 START_TEST(dry_run)
 {
     must_run(&toy_classes, "train --data data.csv --val-split 0.5 --epochs 7 --dry-run");
-    ck_assert_ptr_nonnull(strstr(out_text, "one training step of 8 samples: loss "));
-    ck_assert_ptr_nonnull(strstr(out_text, "one validation batch of 8 samples: loss "));
-    ck_assert_ptr_nonnull(strstr(out_text, "a run would make runs/1, 7 epochs of 2 steps"));
+    contains(out_text, "one training step of 8 samples: loss ");
+    contains(out_text, "one validation batch of 8 samples: loss ");
+    contains(out_text, "a run would make runs/1, 7 epochs of 2 steps");
     ck_assert(!exists("runs"));
     must_run(&toy_classes, "train --data data.csv --epochs 2 --out r");
     must_run(&toy_classes, "train --data data.csv --epochs 2 --out copy");
     must_run(&toy_classes, "train --data data.csv --epochs 5 --out r --resume auto --dry-run");
-    ck_assert_ptr_nonnull(strstr(out_text, "a run would go on in r, 3 epochs of 4 steps"));
+    contains(out_text, "a run would go on in r, 3 epochs of 4 steps");
     same_bytes("r/last.safetensors", "copy/last.safetensors");
     ck_assert_int_eq(lines_of("r/metrics.csv"), 3);
     toy_event = (toy_events){ .spoil_step = 1 };

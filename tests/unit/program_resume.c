@@ -200,13 +200,14 @@ START_TEST(newest_that_can)
     text_file("runs/5/last.safetensors", "not a checkpoint");
     int code = run(&toy_classes, "train --data data.csv --epochs 3 --resume auto");
     ck_assert_msg(code == 0, "%s", err_text);
-    ck_assert_ptr_nonnull(strstr(out_text, "1 epoch done   runs/2/last.safetensors"));
-    ck_assert_ptr_nonnull(strstr(err_text, "note: runs/5 is passed over: "));
-    ck_assert_ptr_nonnull(strstr(err_text, "note: runs/3 is passed over: "));
+    contains(out_text, "1 epoch done   runs/2/last.safetensors");
+    contains(err_text, "note: runs/5 is passed over: ");
+    contains(err_text, "note: runs/3 is passed over: ");
     ck_assert_int_eq(lines_of("runs/2/metrics.csv"), 4);
     ck_assert_int_eq(lines_of("runs/1/metrics.csv"), 3);
-    ck_assert_int_eq(run(&toy_classes, "train --data data.csv --epochs 1 --resume auto --out n"), 0);
-    ck_assert_ptr_nonnull(strstr(err_text, "n holds no last.safetensors; a new run starts"));
+    ck_assert_int_eq(run(&toy_classes, "train --data data.csv --epochs 1 --resume auto "
+                                       "--out n"), 0);
+    contains(err_text, "n holds no last.safetensors; a new run starts");
     ck_assert_int_eq(lines_of("n/metrics.csv"), 2);
 }
 END_TEST
@@ -216,8 +217,9 @@ START_TEST(best_is_gone)
 {
     must_run(&toy_classes, "train --data data.csv --epochs 2 --out r");
     unlink("r/best.safetensors");
-    ck_assert_int_eq(run(&toy_classes, "train --data data.csv --epochs 3 --resume auto --out r"), 0);
-    ck_assert_ptr_nonnull(strstr(err_text, "r/best.safetensors does not hold epoch 2"));
+    ck_assert_int_eq(run(&toy_classes, "train --data data.csv --epochs 3 --resume auto "
+                                       "--out r"), 0);
+    contains(err_text, "r/best.safetensors does not hold epoch 2");
     same_bytes("r/best.safetensors", "r/last.safetensors");
 }
 END_TEST
@@ -250,7 +252,8 @@ START_TEST(contradictions)
         same_run("r", "copy");
     }
     must_fail(&toy_line, "train --data line.csv --resume r/last.safetensors", 1, "not weights of");
-    must_fail(&toy_classes, "train --data data.csv --resume none.safetensors", 3, "none.safetensors");
+    must_fail(&toy_classes, "train --data data.csv --resume none.safetensors", 3,
+              "none.safetensors");
 }
 END_TEST
 
@@ -266,9 +269,11 @@ START_TEST(hostile_metadata)
     static const struct { const char *key, *value; } impossible[] = {
         { "seqc.batch", "9" }, { "seqc.batch", "0" }, { "seqc.at", "3" }, { "seqc.at", "1000" },
         { "seqc.rows", "9223372036854775807" }, { "seqc.shuffle", "2" }, { "seqc.lr", "nan" },
-        { "seqc.best_epoch", "77" }, { "seqc.epoch", "-1" }, { "seqc.epoch", "99999999999999999999" },
+        { "seqc.best_epoch", "77" }, { "seqc.epoch", "-1" },
+        { "seqc.epoch", "99999999999999999999" },
         { "seqc.epoch", "9223372036854775807" }, { "seqc.tally", "1 2 3" },
-        { "seqc.monitor", "a name that is longer than any metric's can be" }, { "seqc.random", "00" },
+        { "seqc.monitor", "a name that is longer than any metric's can be" },
+        { "seqc.random", "00" },
         { "seqc.step", "9223372036854775807" }, { "seqc.monitor", "f1" }, { "seqc.seed", "7x" },
     };
     enum { KEYS = sizeof keys / sizeof *keys, IMPOSSIBLE = sizeof impossible / sizeof *impossible };
@@ -337,7 +342,8 @@ START_TEST(full_disk_again)
         ck_assert_int_lt(n, 100);
         snprintf(words, sizeof words, "train --data data.csv --epochs 2 --log-steps --out r%d", n);
         must_run(&toy_classes, words);
-        snprintf(words, sizeof words, "train --data data.csv --epochs 4 --resume auto --out r%d", n);
+        snprintf(words, sizeof words, "train --data data.csv --epochs 4 --resume auto --out r%d",
+                 n);
         fail_write = n;
         code = run(&toy_classes, words);
         fail_write = -1;

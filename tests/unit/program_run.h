@@ -109,6 +109,11 @@ static MAY_BE_UNUSED void must_fail(const rt_model *model, const char *words, in
     ck_assert_msg(strncmp(err_text, "toy: error: ", 12) == 0, "%s", err_text);
 }
 
+static MAY_BE_UNUSED void contains(const char *text, const char *what)
+{
+    ck_assert_msg(strstr(text, what) != NULL, "'%s' is not in:\n%s", what, text);
+}
+
 /* ---- data ---- */
 
 static double x_of[ROWS][F];

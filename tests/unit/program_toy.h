@@ -3,8 +3,8 @@
 #define SEQC_PROGRAM_TOY_H
 #include "runtime/rt.h"
 
-/* Linear(4, 3) with CrossEntropyLoss on indices and SGD with momentum 0.9; "0.weight" lies in panels
- * of two rows. At most 8 samples at once; accuracy. */
+/* Linear(4, 3) with CrossEntropyLoss on indices and SGD with momentum 0.9; "0.weight" lies in
+ * panels of two rows. At most 8 samples at once; accuracy. */
 extern const rt_model toy_classes;
 /* Linear(2, 1) with MSELoss and SGD; MAE and R². At most 16 samples at once. */
 extern const rt_model toy_line;
