@@ -117,9 +117,11 @@ static void states(Emit *e, Out *o)
 
 static void draws(Emit *e, Out *o)
 {
-    static const char *const kind[] = { "RT_DRAW_SEED",         "RT_DRAW_UNIFORM",
-                                        "RT_DRAW_NORMAL",       "RT_DRAW_CONSTANT",
-                                        "RT_DRAW_SKIP_UNIFORM", "RT_DRAW_SKIP_NORMAL" };
+    static const char *const kind[] = {
+#define DRAW(kind, ...) "RT_DRAW_" #kind,
+#include "ir/draws.def"
+#undef DRAW
+    };
     const Program *p = &e->m->prog;
     if (!p->n_draw) return;
     out_line(o, "/* Initial weights: kind, state, a, b, elements. */");

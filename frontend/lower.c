@@ -245,13 +245,16 @@ static void add_draws(Lower *l)
         DrawRec r = l->in->draw[i];
         State s = r.param ? r.param->state : (State){ 0 };
         if (r.kind != DRAW_SEED && s.i == 0) {
-            if (r.kind == DRAW_CONSTANT) continue;
             if (r.kind == DRAW_UNIFORM) r.kind = DRAW_SKIP_UNIFORM;
             if (r.kind == DRAW_NORMAL) r.kind = DRAW_SKIP_NORMAL;
+            if (r.kind == DRAW_SPARSE) {     /* an order of the rows for each column */
+                r.kind = DRAW_SKIP_UNIFORM;
+                r.elems = (r.param->dim[0] - 1) * r.param->dim[1];
+            }
+            if (!ir_draw_info[r.kind].counted) continue;
             r.a = r.b = 0;
         }
-        bool skip = r.kind == DRAW_SKIP_UNIFORM || r.kind == DRAW_SKIP_NORMAL;
-        ir_draw(l->m, (Draw){ r.kind, s, r.a, r.b, skip ? r.elems : 0 });
+        ir_draw(l->m, (Draw){ r.kind, s, r.a, r.b, ir_draw_info[r.kind].counted ? r.elems : 0 });
     }
 }
 

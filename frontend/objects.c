@@ -210,9 +210,11 @@ static bool matrix(Interp *in, const Call *c)
     return false;
 }
 
-typedef bool InitRule(Interp *in, const Call *c, DrawRec *r);
+/* Fills in the draws that the function makes: how many; 0 after an error. */
+enum { MAX_DRAWS = 3 };
+typedef int InitRule(Interp *in, const Call *c, DrawRec r[MAX_DRAWS]);
 
-static bool init_uniform(Interp *in, const Call *c, DrawRec *r)
+static int init_uniform(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     *r = (DrawRec){ .kind = DRAW_UNIFORM,
                     .a = (double)(float)arg(c, "a"),
@@ -222,27 +224,27 @@ static bool init_uniform(Interp *in, const Call *c, DrawRec *r)
     return false;
 }
 
-static bool init_normal(Interp *in, const Call *c, DrawRec *r)
+static int init_normal(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     *r = (DrawRec){ .kind = DRAW_NORMAL, .a = arg(c, "mean"), .b = arg(c, "std") };
     return nonnegative(in, c, fe_arg(c, "std"), "std", r->b);
 }
 
-static bool init_constant(Interp *in, const Call *c, DrawRec *r)
+static int init_constant(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     (void)in;
     *r = (DrawRec){ .kind = DRAW_CONSTANT, .a = arg(c, "val") };
     return true;
 }
 
-static bool init_ones(Interp *in, const Call *c, DrawRec *r)
+static int init_ones(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     (void)in, (void)c;
     *r = (DrawRec){ .kind = DRAW_CONSTANT, .a = 1 };
     return true;
 }
 
-static bool init_zeros(Interp *in, const Call *c, DrawRec *r)
+static int init_zeros(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     (void)in, (void)c;
     *r = (DrawRec){ .kind = DRAW_CONSTANT, .a = 0 };
@@ -281,21 +283,66 @@ static bool kaiming(Interp *in, const Call *c, DrawRec *r, bool uniform)
     return true;
 }
 
-static bool init_xavier_uniform(Interp *in, const Call *c, DrawRec *r)
+static int init_xavier_uniform(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     return xavier(in, c, r, true);
 }
-static bool init_xavier_normal(Interp *in, const Call *c, DrawRec *r)
+static int init_xavier_normal(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     return xavier(in, c, r, false);
 }
-static bool init_kaiming_uniform(Interp *in, const Call *c, DrawRec *r)
+static int init_kaiming_uniform(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     return kaiming(in, c, r, true);
 }
-static bool init_kaiming_normal(Interp *in, const Call *c, DrawRec *r)
+static int init_kaiming_normal(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     return kaiming(in, c, r, false);
+}
+
+static int init_eye(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
+{
+    r[0] = (DrawRec){ .kind = DRAW_EYE };
+    return matrix(in, c);
+}
+
+static int init_orthogonal(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
+{
+    r[0] = (DrawRec){ .kind = DRAW_NORMAL, .a = 0, .b = 1 };
+    r[1] = (DrawRec){ .kind = DRAW_ORTHOGONAL, .a = arg(c, "gain") };
+    return matrix(in, c) ? 2 : 0;
+}
+
+static int init_sparse(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
+{
+    double share = arg(c, "sparsity");
+    int i = fe_arg(c, "sparsity");
+    if (!matrix(in, c) || !nonnegative(in, c, fe_arg(c, "std"), "std", arg(c, "std"))) return 0;
+    if (!(share >= 0 && share <= 1)) {
+        fe_report(in->d, c->v_at[i], DG(bad_probability), c->name, fe_repr(in->a, c->v[i]));
+        return 0;
+    }
+    r[0] = (DrawRec){ .kind = DRAW_NORMAL, .a = 0, .b = arg(c, "std") };
+    r[1] = (DrawRec){ .kind = DRAW_SPARSE, .a = ceil(share * (double)c->v[0]->u.param->dim[0]) };
+    return 2;
+}
+
+static double normal_cdf(double x) { return (1 + erf(x / sqrt(2.0))) / 2; }
+
+/* The inverse of the distribution function, at uniform numbers between its values at a and b. */
+static int init_trunc_normal(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
+{
+    double mean = arg(c, "mean"), std = arg(c, "std"), a = arg(c, "a"), b = arg(c, "b");
+    if (!nonnegative(in, c, fe_arg(c, "std"), "std", std)) return 0;
+    double low = 2 * normal_cdf((a - mean) / std) - 1, high = 2 * normal_cdf((b - mean) / std) - 1;
+    if (!(a < b) || std == 0) {
+        fe_report(in->d, c->at, DG(empty_range), c->name);
+        return 0;
+    }
+    r[0] = (DrawRec){ .kind = DRAW_UNIFORM, .a = (double)(float)low, .b = (double)(float)high };
+    r[1] = (DrawRec){ .kind = DRAW_ERFINV, .a = std * sqrt(2.0), .b = mean };
+    r[2] = (DrawRec){ .kind = DRAW_CLAMP, .a = a, .b = b };
+    return 3;
 }
 
 static InitRule *const init_rule[] = {
@@ -306,12 +353,14 @@ static InitRule *const init_rule[] = {
 
 Value *fe_init(Interp *in, const Call *c)
 {
-    DrawRec r;
-    if (!init_rule[c->fn->row](in, c, &r)) return fe_bad(in, c->at);
-    r.param = c->v[0]->u.param;
-    r.elems = fe_param_elems(r.param);
-    fe_draw(in, r);
-    return c->v[0];
+    DrawRec r[MAX_DRAWS];
+    int n = init_rule[c->fn->row](in, c, r);
+    for (int i = 0; i < n; i++) {
+        r[i].param = c->v[0]->u.param;
+        r[i].elems = fe_param_elems(r[i].param);
+        fe_draw(in, r[i]);
+    }
+    return n ? c->v[0] : fe_bad(in, c->at);
 }
 
 /* weight.data.normal_(0, 0.01) and friends: the same draws, as methods. */

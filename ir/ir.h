@@ -195,7 +195,14 @@ typedef struct StateInfo {
     int64_t offset_bytes;            /* in the state block; -1 before plan */
 } StateInfo;
 
-typedef enum { DRAW_SEED, DRAW_UNIFORM, DRAW_NORMAL, DRAW_CONSTANT, DRAW_SKIP_UNIFORM, DRAW_SKIP_NORMAL } DrawKind;
+typedef enum {
+#define DRAW(kind, ...) DRAW_##kind,
+#include "ir/draws.def"
+#undef DRAW
+    DRAW_COUNT
+} DrawKind;
+typedef struct DrawInfo { const char *name; bool state; int numbers; bool counted; } DrawInfo;
+extern const DrawInfo ir_draw_info[DRAW_COUNT];
 
 /* An initial draw, in program order (see runtime/rt.h for what each consumes). */
 typedef struct Draw { DrawKind kind; State state; double a, b; int64_t elems; } Draw;

@@ -182,17 +182,16 @@ Graph *ir_graph_add(Module *m, const char *name)
 void ir_draw(Module *m, Draw d)
 {
     /* What a kind does not use is made equal, so that the text says everything. */
-    bool fills = d.kind == DRAW_UNIFORM || d.kind == DRAW_NORMAL || d.kind == DRAW_CONSTANT;
-    bool skips = d.kind == DRAW_SKIP_UNIFORM || d.kind == DRAW_SKIP_NORMAL;
-    if (fills)
+    const DrawInfo *info = &ir_draw_info[d.kind];
+    if (info->state)
         d.elems = ir_elems_at(&ir_state(m, d.state)->type.shape, 1);
     else
         d.state.i = 0;
-    if (d.kind == DRAW_SEED)
+    if (!info->state && !info->counted)
         d.elems = 0;
-    if (skips)
+    if (info->numbers < 1)
         d.a = 0;
-    if (d.kind != DRAW_UNIFORM && d.kind != DRAW_NORMAL)
+    if (info->numbers < 2)
         d.b = 0;
     *PUSH(m, m->prog.draw, m->prog.n_draw, m->prog.cap_draw) = d;
 }

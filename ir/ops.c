@@ -37,8 +37,17 @@ const Target ir_targets[] = {
 const int ir_n_targets = (int)(sizeof ir_targets / sizeof ir_targets[0]);
 
 const char *const ir_role_name[4] = {"param", "frozen", "buffer", "optimizer"};
-const char *const ir_draw_name[6] = {"seed",     "uniform",      "normal",
-                                     "constant", "skip_uniform", "skip_normal"};
+const char *const ir_draw_name[DRAW_COUNT] = {
+#define DRAW(kind, word, ...) #word,
+#include "ir/draws.def"
+#undef DRAW
+};
+enum { NONE, STATE, ALL = 0, COUNTED = 1 };
+const DrawInfo ir_draw_info[DRAW_COUNT] = {
+#define DRAW(kind, word, state, numbers, elements, doc) {#word, state, numbers, elements},
+#include "ir/draws.def"
+#undef DRAW
+};
 const char *const ir_target_name[4] = {"none", "class", "index", "real"};
 const char *const ir_metric_name[3] = {"accuracy", "mae", "r2"};
 

@@ -114,19 +114,19 @@ static void line_draw(Parser *p)
     if (ir_lex_peek(l) == '"')
         d.state = ir_lex_state(l);
     size_t at = ir_lex_here(l);
-    int kind = ir_lex_choice(l, "a draw", ir_draw_name, 6);
+    int kind = ir_lex_choice(l, "a draw", ir_draw_name, DRAW_COUNT);
     if (l->failed)
         return;
     d.kind = (DrawKind)kind;
-    bool fills = d.kind == DRAW_UNIFORM || d.kind == DRAW_NORMAL || d.kind == DRAW_CONSTANT;
-    if (fills != (d.state.i != 0))
-        ir_lex_fail(l, at, fills ? "%s needs a state before it" : "%s takes no state",
+    const DrawInfo *info = &ir_draw_info[d.kind];
+    if (info->state != (d.state.i != 0))
+        ir_lex_fail(l, at, info->state ? "%s needs a state before it" : "%s takes no state",
                     ir_draw_name[kind]);
-    if (d.kind == DRAW_SKIP_UNIFORM || d.kind == DRAW_SKIP_NORMAL)
+    if (info->counted)
         d.elems = ir_lex_int(l, 0, INT64_MAX, "the number of elements");
-    else
+    if (info->numbers > 0)
         d.a = ir_lex_real(l, "a number");
-    if (d.kind == DRAW_UNIFORM || d.kind == DRAW_NORMAL)
+    if (info->numbers > 1)
         d.b = ir_lex_real(l, "a second number");
     if (!l->failed)
         ir_draw(p->m, d);

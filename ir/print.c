@@ -173,12 +173,14 @@ static void print_draw(Str *t, const Module *m, const Draw *d)
         ir_str_quoted(t, ir_state(m, d->state)->key);
         ir_str_add(t, " ", 1);
     }
-    if (d->kind == DRAW_SKIP_UNIFORM || d->kind == DRAW_SKIP_NORMAL)
-        ir_str_fmt(t, "%s %lld\n", word, (long long)d->elems);
-    else if (d->kind == DRAW_SEED || d->kind == DRAW_CONSTANT)
-        ir_str_fmt(t, "%s %s\n", word, a);
-    else
-        ir_str_fmt(t, "%s %s %s\n", word, a, b);
+    ir_str_fmt(t, "%s", word);
+    if (ir_draw_info[d->kind].counted)
+        ir_str_fmt(t, " %lld", (long long)d->elems);
+    if (ir_draw_info[d->kind].numbers > 0)
+        ir_str_fmt(t, " %s", a);
+    if (ir_draw_info[d->kind].numbers > 1)
+        ir_str_fmt(t, " %s", b);
+    ir_str_add(t, "\n", 1);
 }
 
 static void print_group(Str *t, const Module *m, const OptGroup *g)

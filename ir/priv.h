@@ -31,7 +31,7 @@ uint32_t ir_hash(const char *s, size_t n);               /* FNV-1a */
 Op ir_op_named(const char *name, size_t len);            /* OP_NONE if unknown */
 int ir_attr_named(const char *name, size_t len);         /* -1 if unknown */
 DType ir_dtype_named(const char *name, size_t len);      /* DT_NONE if unknown */
-extern const char *const ir_role_name[4], *const ir_draw_name[6], *const ir_target_name[4],
+extern const char *const ir_role_name[4], *const ir_draw_name[DRAW_COUNT], *const ir_target_name[4],
     *const ir_metric_name[3];
 typedef struct { const char *name; int axis; const char *doc; } LayoutInfo;
 extern const LayoutInfo ir_layout[LAYOUT_COUNT];

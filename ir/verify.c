@@ -242,10 +242,13 @@ bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR])
 
 static bool verify_draw(const Module *m, const Draw *d, char err[IR_ERR])
 {
-    bool fills = d->kind == DRAW_UNIFORM || d->kind == DRAW_NORMAL || d->kind == DRAW_CONSTANT;
-    if (!fills)
+    if (!ir_draw_info[d->kind].state)
         return d->elems >= 0 || ir_fail(err, "a draw of %lld elements", (long long)d->elems);
-    return (d->state.i && d->state.i < m->n_state) || ir_fail(err, "a draw names no state");
+    if (!d->state.i || d->state.i >= m->n_state)
+        return ir_fail(err, "a draw names no state");
+    bool matrix = d->kind == DRAW_ORTHOGONAL || d->kind == DRAW_EYE || d->kind == DRAW_SPARSE;
+    return !matrix || m->state[d->state.i].type.shape.rank >= 2
+        || ir_fail(err, "a draw %s needs a state with two axes", ir_draw_name[d->kind]);
 }
 
 static bool verify_program(const Module *m, char err[IR_ERR])
