@@ -21,6 +21,8 @@ typedef struct Gemm {
     int height, vectors;
     bool blocked;                          /* several blocks of k */
     bool panels;                           /* a tile has several panels */
+    bool wide;                             /* so many that each is packed when it is its turn */
+    bool sums;                             /* the tile's sums are kept until all are there */
     int64_t fewest;                        /* rows of the smallest tile that can occur */
     const char *real;
     const char *row0, *col0;               /* where the tile starts: variables, or 0 */
@@ -96,6 +98,8 @@ static void shape(Gemm *g)
         ir_die(e->m, "kernel k%d of %s: a tile of %lld columns is not whole panels of %lld",
                k->index, k->g->name, (long long)g->tile_cols, (long long)g->lanes);
     g->panels = g->tile_cols > g->lanes;
+    g->wide = g->tile_cols > IR_WIDE_COLS;
+    g->sums = ir_keeps_sums(k->g, k->k);
     g->blocked = ir_dim_at(g->p.k, e->m->capacity) > IR_K_BLOCK;
     /* Strips of nearly equal height, none higher than the registers allow. */
     int64_t most = k->k->micro[0] ? k->k->micro[0] : 4;
@@ -169,11 +173,17 @@ static const char *sum_of(Gemm *g, const char *a, const char *b)
     return text_atom(g->e, text_add(g->e, a, b));
 }
 
+/* Where the panel's columns are packed. */
+static const char *packed(const Gemm *g)
+{
+    return g->panels && !g->wide ? "pack + j0 * depth" : "pack";
+}
+
 static void pack(Gemm *g, const char *width)
 {
     Emit *e = g->e;
     Out *o = g->o;
-    const char *into = g->panels ? "pack + j0 * depth" : "pack", *k0 = g->blocked ? "k0" : "0";
+    const char *into = packed(g), *k0 = g->blocked ? "k0" : "0";
     long long lanes = (long long)g->lanes;
     if (!plain(g, g->p.b)) {
         const char *k = sum_of(g, k0, "k"), *col = sum_of(g, g->panel, "j");
@@ -205,7 +215,7 @@ static void strip(Gemm *g, const char *width)
 {
     Emit *e = g->e;
     Out *o = g->o;
-    const char *k0 = g->blocked ? "k0" : "0", *from = g->panels ? "pack + j0 * depth" : "pack";
+    const char *k0 = g->blocked ? "k0" : "0", *from = packed(g);
     const char *a = slot_read(g->k, g->p.a), *ld = row_stride(g, g->p.a);
     Extent by = extent_of(&ir_type(g->k->g, g->p.a)->shape, 1, 2);
     const char *at =
@@ -286,11 +296,11 @@ static void write_panel(Gemm *g)
     strip(g, width);
     out_open(o, "for (int64_t i = r - top; i < %s; i++)", h);
     const char *acc = text(e, "strip[i * %lld", lanes);
-    if (g->blocked) {
+    if (g->sums) {
         out_open(o, "for (int64_t j = 0; j < %s; j++)", width);
         out_line(o, "%s *const s = sums + (top + i) * %lld + %sj;", g->real,
                  (long long)g->tile_cols, g->panels ? "j0 + " : "");
-        out_line(o, "*s = k0 ? *s + %s + j] : %s + j];", acc, acc);
+        out_line(o, g->blocked ? "*s = k0 ? *s + %s + j] : %s + j];" : "*s = %s + j];", acc, acc);
         out_close(o, "");
     } else {
         if (!one_row(g)) out_line(o, "const int64_t row = %s + i;", text_add(e, g->row0, "top"));
@@ -307,21 +317,33 @@ static void write_task(Gemm *g)
     Out *o = g->o;
     const char *depth = extent_text(e, g->depth);
     out_line(o, "%s *const pack = (%s *)scratch;", g->real, g->real);
-    if (!g->blocked) {
+    if (g->sums)
+        out_line(o, "%s *const sums = (%s *)(scratch + %lld);", g->real, g->real,
+                 (long long)ir_pack_bytes(g->k->g, g->k->k));
+    if (g->blocked) {
+        out_open(o, "for (int64_t k0 = 0; k0 < %s; k0 += %d)", depth, IR_K_BLOCK);
+        out_line(o, "const int64_t depth = smaller(%d, %s - k0);", IR_K_BLOCK, depth);
+    } else {
         out_line(o, "const int64_t depth = %s;", depth);
-        write_panel(g);
-        return;
     }
-    out_line(o, "%s *const sums = (%s *)(scratch + %lld);", g->real, g->real,
-             (long long)ir_pack_bytes(g->k->g, g->k->k));
-    out_open(o, "for (int64_t k0 = 0; k0 < %s; k0 += %d)", depth, IR_K_BLOCK);
-    out_line(o, "const int64_t depth = smaller(%d, %s - k0);", IR_K_BLOCK, depth);
     write_panel(g);
-    out_close(o, "");
+    if (g->blocked) out_close(o, "");
+    if (!g->sums) return;
     out_open(o, "for (int64_t i = 0; i < %s; i++)", g->rows);
     if (!one_row(g)) out_line(o, "const int64_t row = %s;", text_add(e, g->row0, "i"));
     epilogue(g, text(e, "sums[i * %lld", (long long)g->tile_cols), g->cols);
     out_close(o, "");
+}
+
+/* So little work that packing and register tiles cost more than they save. */
+static bool tiny(const Gemm *g)
+{
+    enum { TINY = 512 };                   /* multiply-adds */
+    const Module *m = g->e->m;
+    double n = (double)m->capacity;
+    double work = (double)g->m.k * (double)g->l.k * (double)g->depth.k;
+    for (int i = 0; i < g->m.n + g->l.n + g->depth.n; i++) work *= n;
+    return work <= TINY && g->k->tasks.count == 1;
 }
 
 void emit_gemm(Kern *k)
@@ -332,7 +354,7 @@ void emit_gemm(Kern *k)
     g.m = extent(g.p.m.k, g.p.m.n);
     g.l = extent(g.p.l.k, g.p.l.n);
     g.depth = extent(g.p.k.k, g.p.k.n);
-    if (!plain(&g, g.p.a)) {
+    if (!plain(&g, g.p.a) || tiny(&g)) {
         emit_loops(k);
         return;
     }

@@ -141,7 +141,13 @@ int64_t ir_pack_bytes(const Graph *g, const Kernel *k)
     if (k->algo != ALGO_gemm) return 0;
     int64_t depth = product_depth(g, k);
     int64_t elem = ir_dtype_bytes(ir_node(g, ir_kernel_root(g, k))->type.dtype);
-    return ir_round64((depth < IR_K_BLOCK ? depth : IR_K_BLOCK) * k->tile[1] * elem);
+    int64_t cols = k->tile[1] > IR_WIDE_COLS ? IR_WIDE_COLS : k->tile[1];
+    return ir_round64((depth < IR_K_BLOCK ? depth : IR_K_BLOCK) * cols * elem);
+}
+
+bool ir_keeps_sums(const Graph *g, const Kernel *k)
+{
+    return k->algo == ALGO_gemm && (k->tile[1] > IR_WIDE_COLS || product_depth(g, k) > IR_K_BLOCK);
 }
 
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
@@ -150,5 +156,5 @@ int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
     int64_t elem = ir_dtype_bytes(ir_node(g, ir_kernel_root(g, k))->type.dtype);
     int64_t tile = ir_round64(k->tile[0] * k->tile[1] * elem);
     if (k->algo == ALGO_blas) return tile;
-    return ir_pack_bytes(g, k) + (product_depth(g, k) > IR_K_BLOCK ? tile : 0);
+    return ir_pack_bytes(g, k) + (ir_keeps_sums(g, k) ? tile : 0);
 }

@@ -29,6 +29,7 @@ enum {
     IR_REDUCE_ELEMS = 32768,         /* elements read by a task of another reduction */
     IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
+    IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
 };
 
@@ -51,9 +52,12 @@ int ir_kernel_slots(const Graph *g, const Kernel *k);
 /* Scratch of the whole kernel at capacity, a multiple of 64; 0: none. */
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k);
 /* Memory of one worker while it runs a task, a multiple of 64: for gemm the packed columns
- * [k block][tile_cols] and, if k has several blocks, the sums [tile_rows][tile_cols] after them (at
- * ir_pack_bytes); for blas the tile [tile_rows][tile_cols]. */
+ * [k block][tile_cols] (of a wide tile [k block][IR_WIDE_COLS]) and, if it keeps sums, these
+ * [tile_rows][tile_cols] after them (at ir_pack_bytes); for blas the tile
+ * [tile_rows][tile_cols]. */
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k);
+/* A gemm whose tiles are wide, or whose k has several blocks. */
+bool ir_keeps_sums(const Graph *g, const Kernel *k);
 int64_t ir_pack_bytes(const Graph *g, const Kernel *k);
 
 static inline int64_t ir_round64(int64_t bytes) { return (bytes + 63) / 64 * 64; }

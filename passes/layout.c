@@ -9,26 +9,33 @@
  *
  * Tiles follow from shapes at capacity and from the target, never from the number of threads. An
  * algorithm other than our own has to be a tenth faster: each costs size and start-up time.
+ * OpenBLAS is counted with the kernels that it certainly has: on a CPU that is newer than itself it
+ * falls back to those of SSE3 (0.3.21 on a server of 2023: a fifth of gemm's speed).
  *
  * The model, in cycles, for m x l x k on vectors of v lanes and f fused multiply-adds a cycle:
  *   gemm  m l' k / (v f e) + p l' k t + A, where l' is l in whole register tiles, e = 0.85
  *         (less where the register tile has fewer than 8 accumulators to hide latency), p the
  *         cycles to pack one element, t the tasks that pack the same columns, and A = the first
- *         operand once for each panel at 8 bytes a cycle where it exceeds half of L2
- *   blas  m l k / (v f 0.9 m/(m+32) l/(l+32)) + 2000 t: near its peak on large products, a third
- *         of it at 16 rows (measured, OpenBLAS 0.3.21 on AVX-512). */
+ *         operand once for each panel at 8 bytes a cycle where it exceeds half of L2, as far as
+ *         computing does not hide it
+ *   blas  m l k / (4 0.9 m/(m+32) l/(l+32)) + 2000 t: near the peak of SSE on large products, a
+ *         third of it at 16 rows. */
 #include "ir/tasks.h"
 #include "passes/rules.h"
 #include "passes/stages.h"
 
 static const double clock_hz = 3e9;
 enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, MIN_ACCUMULATORS = 8 };
+enum { BLAS_SURE_BYTES = 16 };                     /* the vectors that OpenBLAS surely has */
 
 /* Work that is worth a task of its own, and tasks that are enough for any machine. */
 static const double task_flop = 2e6;
 enum { ENOUGH_TASKS = 16, ROWS_PER_PACK = 128 };
 
-typedef struct Problem { int64_t m, l, k, elem_bytes, lanes; bool transposed_b; } Problem;
+typedef struct Problem {
+    int64_t m, l, k, elem_bytes, lanes;
+    bool transposed_a, transposed_b;
+} Problem;
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -40,12 +47,27 @@ static Problem problem(const Graph *g, Val root, const Target *t)
     Product p = ir_product(g, root);
     int64_t n = g->module->capacity, bytes = ir_dtype_bytes(ir_type(g, root)->dtype);
     return (Problem){ most(ir_dim_at(p.m, n), 1), most(ir_dim_at(p.l, n), 1),
-                      most(ir_dim_at(p.k, n), 1), bytes, most(t->vector_bytes / bytes, 1), p.tb };
+                      most(ir_dim_at(p.k, n), 1), bytes, most(t->vector_bytes / bytes, 1), p.ta,
+                      p.tb };
 }
 
 static double flop(const Problem *p) { return 2.0 * (double)p->m * (double)p->l * (double)p->k; }
 
 /* ---- tiles ---- */
+
+/* A weight gradient that no cache holds is written (and its optimizer's tensors read and written)
+ * row by row: wide tiles, whose sums stay in L2. Where sums are long, narrow tiles hide memory. */
+static void tile_wide(const Problem *p, const Target *t, Choice *c)
+{
+    enum { COLS = 1024, DEEPEST = 256 };
+    int64_t rows = c->micro[0], panel = c->tile[1];
+    if (!p->transposed_a || p->k > DEEPEST || p->l <= IR_WIDE_COLS) return;
+    if (p->m * p->l * p->elem_bytes <= 2 * t->l2_bytes) return;
+    int64_t across = ceil_div(p->l, COLS), tall = 128;
+    while (tall > 2 * rows && ceil_div(p->m, tall) * across < 2 * ENOUGH_TASKS) tall /= 2;
+    c->tile[0] = least(round_up(tall, rows), round_up(p->m, rows));
+    c->tile[1] = round_up(ceil_div(p->l, across), panel);
+}
 
 /* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16.
  * Few rows take more vectors, so that latency stays hidden; rows are split evenly, without tiny
@@ -66,6 +88,7 @@ static void tile_gemm(const Problem *p, const Target *t, Choice *c)
     c->micro[1] = vectors;
     c->tile[0] = round_up(least(tall, p->m), rows);
     c->tile[1] = cols;
+    tile_wide(p, t, c);
 }
 
 /* Squarish tiles, halved while there are few of them and each is still worth a call. */
@@ -101,7 +124,7 @@ static double cost_gemm(const Problem *p, const Target *t, const Choice *c)
     double a_bytes = m * k * (double)p->elem_bytes;
     double reread = a_bytes > (double)t->l2_bytes / 2
                   ? a_bytes * padded / (double)c->tile[1] / BYTES_PER_CYCLE : 0;
-    return (compute + pack + reread) / clock_hz;
+    return ((compute > reread ? compute : reread) + pack) / clock_hz;
 }
 
 static double cost_blas(const Problem *p, const Target *t, const Choice *c)
@@ -109,7 +132,8 @@ static double cost_blas(const Problem *p, const Target *t, const Choice *c)
     double m = (double)p->m, l = (double)p->l;
     double share = 0.9 * m / (m + 32) * l / (l + 32);
     double tasks = (double)(ceil_div(p->m, c->tile[0]) * ceil_div(p->l, c->tile[1]));
-    double compute = m * l * (double)p->k / (peak_per_cycle(p, t) * share);
+    double sure = BLAS_SURE_BYTES / (double)p->elem_bytes, peak = peak_per_cycle(p, t);
+    double compute = m * l * (double)p->k / ((peak < sure ? peak : sure) * share);
     return (compute + BLAS_CALL_CYCLES * tasks) / clock_hz;
 }
 
