@@ -140,7 +140,7 @@ bool rt_rundir_open(rt_err *e, rt_rundir *r, const rt_prog *p, const char *out, 
     bool ok = r->path && (r->best = rt_format(e, "%s/best.safetensors", r->path)) &&
               (r->last = rt_format(e, "%s/last.safetensors", r->path)) &&
               (r->curves = rt_format(e, "%s/curves.svg", r->path));
-    if (ok && point)
+    if (ok)
         rt_runs_clean(r->path);
     ok = ok && (point ? continue_logs(e, r, p->model, log_steps, point)
                       : open_logs(e, r, p->model, log_steps));

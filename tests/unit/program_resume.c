@@ -187,6 +187,10 @@ START_TEST(remains_of_a_kill)
     same_run("straight", "r");
     ck_assert(!exists(gone));
     ck_assert(exists(alive) && exists("r/.seqc-mine.tmp"));
+    /* A run that was killed before its first checkpoint starts anew in its directory. */
+    text_file(gone, "half");
+    must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
+    ck_assert(!exists(gone) && exists(alive));
 }
 END_TEST
 
