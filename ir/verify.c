@@ -141,6 +141,22 @@ static bool verify_roots(const Graph *g, char err[IR_ERR])
     return ok;
 }
 
+/* In grad and grad_eval the input "cotangent" is the derivative of the result "output". */
+static bool verify_cotangent(const Graph *g, char err[IR_ERR])
+{
+    const Type *cotangent = NULL;
+    for (uint32_t i = 1; i < g->n_node; i++)
+        if (g->node[i].op == OP_input && !strcmp(g->node[i].name, "cotangent"))
+            cotangent = &g->node[i].type;
+    for (int i = 0; i < g->n_root && cotangent && !strncmp(g->name, "grad", 4); i++) {
+        const Root *r = &g->root[i];
+        const Type *t = &g->node[r->val.i].type;
+        if (r->kind == ROOT_RETURN && !strcmp(r->name, "output") && !ir_type_eq(t, cotangent))
+            return ir_fail(err, "output is %s, but its cotangent %s", T(t), T(cotangent));
+    }
+    return true;
+}
+
 static bool verify_graph(const Graph *g, char err[IR_ERR])
 {
     char why[IR_ERR];
@@ -153,7 +169,7 @@ static bool verify_graph(const Graph *g, char err[IR_ERR])
             return ir_fail(err, "%%%d (%s): %.450s", ir_printed_number(g, (Val){i}),
                            x->op < OP_COUNT ? ir_op[x->op].name : "?", why);
         }
-    return verify_once(g, err) && verify_roots(g, err)
+    return verify_once(g, err) && verify_roots(g, err) && verify_cotangent(g, err)
         && (!g->has_kernels || ir_verify_kernels(g, err))
         && (!g->has_plan || (ir_verify_plan(g, err) && ir_verify_sweep(g, err)
                              && ir_verify_replay(g, err)));

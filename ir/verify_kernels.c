@@ -93,6 +93,10 @@ static bool verify_needed(const Graph *g, const Stored *s, char err[IR_ERR])
             && s->first_of[i] == s->first_of[i + 1])
             ok = ir_fail(err, "no kernel computes %%%d (%s)", ir_printed_number(g, (Val){i}),
                          ir_op[g->node[i].op].name);
+        if (ok && !live[i] && s->first_of[i] < s->first_of[i + 1])
+            ok = ir_fail(err, "k%d computes %%%d (%s), which no root needs",
+                         s->member_of[s->first_of[i]], ir_printed_number(g, (Val){i}),
+                         ir_op[g->node[i].op].name);
         if (ok && s->rooted[i] && s->first_of[i] == s->first_of[i + 1])
             ok = ir_fail(err, "a root is %s%s, which no kernel computes", ir_op[g->node[i].op].name,
                          g->node[i].op == OP_state ? " itself" : "");

@@ -433,6 +433,7 @@ static void differentiate(Graph *g, Arena *scratch)
     const Root *y = find_return(g, kind == GRAPH_GRAD ? "output" : "loss");
     if (kind == GRAPH_PLAIN || !y || !ir_dtype_real(ir_type(g, y->val)->dtype)) return;
     Val from = y->val, seed = find_input(g, "cotangent");
+    if (kind == GRAPH_GRAD && !seed.i) return;
     const Module *m = g->module;
     size_t n = g->n_node;
     Diff c = { g, scratch, ex_pool(scratch), g->n_node,

@@ -49,18 +49,28 @@ static bool has_kernels(const Module *m)
     return true;
 }
 
+static bool has_plans(const Module *m)
+{
+    for (int i = 0; i < m->n_graph; i++)
+        if (!m->graph[i]->has_plan) return false;
+    return true;
+}
+
 static const struct { const char *name, *lack; bool (*holds)(const Module *m); } facts[] = {
     { "forward", "a module without derivatives, and this one has some", is_forward },
     { "kernels", "kernels; run `fuse` first", has_kernels },
+    { "buffers", "a plan; run `plan` first", has_plans },
 };
 
-/* What the module lacks for the pass; null: nothing. */
-static const char *lacks(const PassInfo *p, const Module *m)
+/* What the module lacks of a fact; null: nothing, or no fact that can be seen. */
+static const char *lacks_fact(const char *name, const Module *m)
 {
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        if (!strcmp(facts[i].name, p->needs) && !facts[i].holds(m)) return facts[i].lack;
+        if (!strcmp(facts[i].name, name) && !facts[i].holds(m)) return facts[i].lack;
     return NULL;
 }
+
+static const char *lacks(const PassInfo *p, const Module *m) { return lacks_fact(p->needs, m); }
 
 /* ---- one pass ---- */
 
@@ -133,9 +143,9 @@ static Module *run_range(const Module *m, const PassCtx *c, int from, int to)
 Module *pass_run(const Module *m, const PassCtx *c, const char *stop)
 {
     int from = stage_index(m->stage) + 1, to = stop ? stage_index(stop) : pass_count - 1;
-    /* Text may claim a stage without holding what it gives. */
-    while (from > 0 && from < pass_count && lacks(&pass_table[from], m)
-           && !strcmp(pass_table[from].needs, "kernels")) from--;
+    /* Text may claim a stage without holding what the passes up to it give. */
+    for (int i = from - 1; i >= 0; i--)
+        if (lacks_fact(pass_table[i].gives, m)) from = i;
     return run_range(m, c, from, to);
 }
 

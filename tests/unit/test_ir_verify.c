@@ -131,7 +131,8 @@ static void taken_twice(Module *m)
     buffer(m, 2)->offset_bytes = buffer(m, 1)->offset_bytes;
 }
 
-static void both_roots(Module *m) { train(m)->root[1].val = train(m)->root[0].val; }
+static void both_roots(Module *m) { ir_return(train(m), "again", train(m)->root[0].val); }
+static void dead_member(Module *m) { train(m)->root[1].val = train(m)->root[0].val; }
 static void overlap(Module *m) { buffer(m, 2)->offset_bytes = 131072; }
 static void scratch_overlap(Module *m) { buffer(m, 6)->offset_bytes = 141312; }
 static void state_nowhere(Module *m) { m->state[2].offset_bytes = -1; }
@@ -203,6 +204,7 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {in_place_result, "graph train: %11 takes the place of a value that is not in the arena"},
     {taken_twice, "graph train: %6 is taken over twice"},
     {both_roots, "graph train: %7 is in two roots, but has one place"},
+    {dead_member, "graph train: k2 computes %8 (correct), which no root needs"},
     {overlap, "graph train: sweep: %6 and %9 are both live at k2 and overlap"},
     {scratch_overlap, "graph train: sweep: %9 and the scratch of k2 are both live at k2 and overlap"},
     {state_nowhere, "state \"1.bias\" has no place"},
