@@ -2,7 +2,7 @@
  *
  * Replacing: temporary file in the same directory, fsync, rename, fsync of the directory. At every
  * moment the name holds the old bytes or the new ones, whatever is killed or full. A kill can leave
- * a temporary file `.seqc-PID-N.tmp` behind; nothing reads it, and the next run in a run's directory
+ * a temporary file `.seqc-PID-N.tmp` behind; nothing reads it, and the next run in its directory
  * removes it. What is no regular file (a terminal, a pipe) is written straight. */
 #define _XOPEN_SOURCE 700
 #include "runtime/base.h"

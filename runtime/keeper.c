@@ -3,6 +3,10 @@
  * the last time was long enough ago; else the states are copied, and the copies are written when
  * the next ones are due, or at the end, whatever end that is. A crash loses half a second of work.
  *
+ * What a line announces is on the disk when the line appears: "saved PATH" of --save-every, and the
+ * lines with a path at the end of a run. The `*` of an epoch's line says which epoch is the best so
+ * far and announces no file.
+ *
  * `best` is always written before a `last` that knows of it, so that a run resumed from `last`
  * never misses the best weights it speaks of. */
 #include "runtime/program.h"

@@ -130,7 +130,7 @@ bool rt_resume_open(rt_err *e, rt_train *t)
     return find(e, t) && (!t->resumed || (is_possible(e, t) && adopt(e, t)));
 }
 
-bool rt_resume_check(rt_err *e, rt_train *t)
+bool rt_resume_check(rt_err *e, const rt_train *t)
 {
     const rt_point *point = &t->point;
     const struct { int64_t was, is; const char *what; } part[] = {
@@ -145,10 +145,6 @@ bool rt_resume_check(rt_err *e, rt_train *t)
                            "are %" PRId64, t->resumed, part[i].was, part[i].what, part[i].is) ||
                    rt_help(e, "go on with the same data and the same --val, --val-split and "
                            "--overfit-batches; --weights starts a new run from these weights");
-    if (strcmp(point->monitor, t->goal.name) != 0)
-        return rt_fail(e, RT_E_USAGE, "%.300s was trained with --monitor %.60s, so it cannot go on "
-                       "with %s", t->resumed, point->monitor, t->goal.name) ||
-               rt_help(e, "leave --monitor out, or start a new run without --resume");
     if (point->epoch > t->set.epochs)
         return rt_fail(e, RT_E_USAGE, "%.300s has %" PRId64 " epochs behind it, and --epochs is "
                        "%" PRId64, t->resumed, point->epoch, t->set.epochs) ||

@@ -85,18 +85,30 @@ static rt_point first_point(const rt_train *t)
     return point;
 }
 
+static bool open_goal(rt_err *e, rt_train *t)
+{
+    const char *name = RT_OPT(&t->p->cli, monitor).text, *was = t->point.monitor;
+    if (!rt_goal_open(e, &t->goal, t->p->model, name ? name : t->resumed ? was : NULL,
+                      t->data.val.n > 0))
+        return false;
+    if (t->resumed && strcmp(was, t->goal.name) != 0)
+        return rt_fail(e, RT_E_USAGE, "%.300s was trained with --monitor %s, so it cannot go on "
+                       "with %s", t->resumed, was, t->goal.name) ||
+               rt_help(e, "leave --monitor out, or start a new run without --resume");
+    return true;
+}
+
 /* All but the run directory, which comes last: what is refused leaves none. */
 static bool open_run(rt_err *e, rt_train *t)
 {
     rt_prog *p = t->p;
-    const char *monitor = RT_OPT(&p->cli, monitor).text;
+    if (!rt_resume_check(e, t) || !open_goal(e, t))
+        return false;
     const rt_graph *graph = rt_graph_for(e, p->model, "train", &t->data.train);
     if (!graph || !rt_bind(e, &t->graph, p, graph) ||
         !rt_batch_open(e, &t->room, p->model, &t->data.train) ||
         !rt_judge_open(e, &t->val, p, &t->data.val) ||
-        !rt_judge_open(e, &t->test, p, &t->data.test) ||
-        !rt_goal_open(e, &t->goal, p->model, monitor ? monitor : t->resumed ? t->point.monitor
-                      : NULL, t->data.val.n > 0) || !rt_resume_check(e, t))
+        !rt_judge_open(e, &t->test, p, &t->data.test))
         return false;
     if (!t->resumed)
         t->point = first_point(t);

@@ -37,8 +37,8 @@ typedef struct rt_train {
 /* Finds and loads the checkpoint that --resume names and takes over what shapes its run; settings
  * that contradict it are refused. Without --resume, or where `auto` finds none, it does nothing. */
 bool rt_resume_open(rt_err *e, rt_train *t);
-/* Do the data fit it? Also says what is resumed. */
-bool rt_resume_check(rt_err *e, rt_train *t);
+/* Do the data and the number of epochs fit it? */
+bool rt_resume_check(rt_err *e, const rt_train *t);
 /* Is best.safetensors the one that the checkpoint speaks of? Else best starts anew. */
 bool rt_resume_best(rt_err *e, rt_train *t);
 /* The command that goes on from last.safetensors, as a shell reads it. */

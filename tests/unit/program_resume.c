@@ -157,6 +157,8 @@ START_TEST(epochs_grow)
     same_bytes("all/curves.svg", "runs/1/curves.svg");
     must_fail(&toy_line, "train --data line.csv --val line.csv --resume auto --epochs 4", 2,
               "has 5 epochs behind it, and --epochs is 4");
+    must_fail(&toy_line, "train --data line.csv --resume auto --epochs 9", 1,
+              "with 29 validation rows, but here are 0");
 }
 END_TEST
 
@@ -225,6 +227,23 @@ START_TEST(best_is_gone)
                                        "--out r"), 0);
     contains(err_text, "r/best.safetensors does not hold epoch 2");
     same_bytes("r/best.safetensors", "r/last.safetensors");
+}
+END_TEST
+
+/* Another directory takes the rest of the run; the first keeps what it had. */
+START_TEST(elsewhere)
+{
+    must_run(&toy_classes, "train --data data.csv --epochs 4 --out straight");
+    must_run(&toy_classes, "train --data data.csv --epochs 2 --out r");
+    must_run(&toy_classes, "train --data data.csv --epochs 2 --out copy");
+    mkdir("s", 0777);
+    ck_assert_int_eq(link("r/best.safetensors", "s/best.safetensors"), 0);
+    must_run(&toy_classes, "train --data data.csv --epochs 4 --resume r/last.safetensors --out s");
+    same_run("r", "copy");
+    same_bytes("s/last.safetensors", "straight/last.safetensors");
+    same_bytes("s/best.safetensors", "straight/best.safetensors");
+    ck_assert_int_eq(lines_of("s/metrics.csv"), 3);    /* header, epochs 3 and 4 */
+    ck_assert(exists("s/config.json"));
 }
 END_TEST
 
@@ -370,6 +389,7 @@ TCase *program_resume(void)
     tcase_add_test(tests, remains_of_a_kill);
     tcase_add_test(tests, newest_that_can);
     tcase_add_test(tests, best_is_gone);
+    tcase_add_test(tests, elsewhere);
     tcase_add_test(tests, contradictions);
     tcase_add_test(tests, hostile_metadata);
     tcase_add_test(tests, no_memory_again);
