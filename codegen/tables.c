@@ -172,24 +172,66 @@ static void scalars(Emit *e, Out *o)
     if (!p->n_scalar) return;
     const char *type = e->l->type[e->m->real];
     Kern k = { .e = e, .pool = ex_pool(e->a), .real = DT_f64 };
-    const char *const args[EX_MAX_ARGS] = { "lr", "step" };
+    const char *args[EX_MAX_ARGS] = { NULL, "step", "steps" };
     Out *body = out_new(e->a);
     out_deeper(body, 1);
     for (int i = 0; i < p->n_scalar; i++) {
         char err[EX_ERR];
         Ex x = ex_parse(k.pool, p->scalar[i].f, NULL, err);
         if (!x.i) ir_die(e->m, "scalar %s: %s", p->scalar[i].name, err);
+        args[0] = text(e, "lr[%d]", p->scalar[i].group);
         const char *s = expr_emit(&k, body, x, args, DT_f64);
         out_line(body, "value[%d] = (%s)(%s);    /* %s */", i, type, s,
                  out_comment(e->a, p->scalar[i].name));
     }
     out_line(o, "/* What changes from step to step. */");
-    out_line(o, "static void scalars(double lr, double step, void *out)");
+    out_line(o, "static void scalars(const double *lr, double step, double steps, void *out)");
     out_open(o, "%s", "");
     out_line(o, "%s *const value = (%s *)out;", type, type);
     if (!out_mentions(out_text(body), "lr")) out_line(o, "(void)lr;");
     if (!out_mentions(out_text(body), "step")) out_line(o, "(void)step;");
+    if (!out_mentions(out_text(body), "steps")) out_line(o, "(void)steps;");
     out_raw(o, out_text(body));
+    out_close(o, "");
+    out_line(o, "%s", "");
+}
+
+/* Does a group have a learning rate of its own? */
+static bool own_rates(const Program *p)
+{
+    for (int i = 0; i < p->n_group; i++)
+        if (p->group[i].lr >= 0) return true;
+    return false;
+}
+
+/* Learning rates: those of the groups, and how they change. */
+static void rates(Emit *e, Out *o)
+{
+    const Program *p = &e->m->prog;
+    const char *list = "";
+    for (int i = 0; i < p->n_group; i++)
+        list = text(e, "%s%s%s", list, i ? ", " : "",
+                    number(e, p->group[i].lr < 0 ? p->lr : p->group[i].lr));
+    if (own_rates(p)) out_line(o, "static const double lrs[] = { %s };", list);
+    if (own_rates(p)) out_line(o, "%s", "");
+    if (!p->schedule) return;
+    Kern k = { .e = e, .pool = ex_pool(e->a), .real = DT_f64 };
+    const char *const args[EX_MAX_ARGS] = { "lr", "done", "steps" };
+    char err[EX_ERR];
+    Ex x = ex_parse(k.pool, p->schedule, NULL, err);
+    if (!x.i) ir_die(e->m, "schedule: %s", err);
+    Out *body = out_new(e->a);
+    out_deeper(body, 1);
+    const char *value = expr_emit(&k, body, x, args, DT_f64);
+    out_line(o, "/* From what it is without a schedule, %s done, steps of an epoch. */",
+             p->schedule_steps ? "steps" : "epochs");
+    out_line(o, "static double schedule(double lr, double done, double steps)");
+    out_open(o, "%s", "");
+    for (int i = 0; i < 3; i++)
+        if (!out_mentions(out_text(body), args[i]) && !out_mentions(value, args[i]))
+            out_line(o, "(void)%s;", args[i]);
+    out_raw(o, out_text(body));
+    out_line(o, "return %s;", value);
     out_close(o, "");
     out_line(o, "%s", "");
 }
@@ -272,6 +314,13 @@ static void model(Emit *e, Out *o)
     row(o, text(e, "%d, %s", p->n_scalar, p->n_scalar ? "scalars" : "0"),
         "what changes with steps");
     row(o, number(e, p->lr), "learning rate");
+    row(o, array(e, "lrs", own_rates(p) ? p->n_group : 0), "and of groups");
+    row(o, text(e, "%s, %s", p->schedule ? "schedule" : "0", p->schedule_steps ? "true" : "false"),
+        "schedule; of steps?");
+    const char *plateau = "";
+    for (int i = 0; i < PLATEAU_COUNT; i++)
+        plateau = text(e, "%s%s%s", plateau, i ? ", " : "", number(e, p->plateau[i]));
+    row(o, text(e, "{ %s }", plateau), "ReduceLROnPlateau");
     row(o, text(e, "%lld", (long long)(p->epochs < 0 ? 0 : p->epochs)), "epochs; 0: not said");
     row(o,
         text(e, "%lld, %s", (long long)(p->seed < 0 ? 0 : p->seed), p->seed < 0 ? "false" : "true"),
@@ -330,6 +379,7 @@ void tables_program(Emit *e, Out *o)
     layers(e, o);
     out_line(o, "%s", "");
     scalars(e, o);
+    rates(e, o);
     cpu_ok(e, o);
     model(e, o);
     out_template(o, e->reached[SNIP_blas] ? blas_main : plain_main, NULL, 0);

@@ -274,8 +274,8 @@ static void add_optimizer(Lower *l)
         if (o->param[i]->state.i && !o->param[i]->frozen) param[n++] = o->param[i]->state;
     p->optimizer = ir_intern(l->m, o->text);
     p->lr = o->lr;
-    ir_scalar_def(l->m, "lr", "a");
-    ir_group(l->m, (OptGroup){ optim_rule[o->row], o->setting, o->n_setting, param, n,
+    ir_scalar_def(l->m, "lr", "a", 0);
+    ir_group(l->m, (OptGroup){ optim_rule[o->row], o->setting, o->n_setting, param, n, -1,
                                fe_loc(l->m, l->d, o->at) });
 }
 

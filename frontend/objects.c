@@ -117,7 +117,7 @@ static bool take_settings(Interp *in, const Call *c, OptimObj *o)
             && !nonnegative(in, c, i, settings[k].name, x)) return false;
         if (strcmp(settings[k].name, "beta1") == 0) x = beta[0];
         if (strcmp(settings[k].name, "beta2") == 0) x = beta[1];
-        o->setting[o->n_setting++] = (OptSetting){ settings[k].name, x };
+        o->setting[o->n_setting++] = (OptSetting){ settings[k].name, x, NULL };
     }
     int lr = fe_arg(c, "lr"), n = fe_arg(c, "nesterov");
     fe_number(c->v[lr], &o->lr);

@@ -12,6 +12,7 @@ static void copy_program(Module *to, const Program *p)
     q->name = ir_intern(to, p->name);
     q->loss = ir_intern(to, p->loss);
     q->optimizer = ir_intern(to, p->optimizer);
+    q->schedule = ir_intern(to, p->schedule);
     q->draw = NULL;
     q->scalar = NULL;
     q->group = NULL;
@@ -22,7 +23,7 @@ static void copy_program(Module *to, const Program *p)
     for (int i = 0; i < p->n_draw; i++)
         ir_draw(to, p->draw[i]);
     for (int i = 0; i < p->n_scalar; i++)
-        ir_scalar_def(to, p->scalar[i].name, p->scalar[i].f);
+        ir_scalar_def(to, p->scalar[i].name, p->scalar[i].f, p->scalar[i].group);
     for (int i = 0; i < p->n_group; i++)
         ir_group(to, p->group[i]);
     for (int i = 0; i < p->n_layer; i++)

@@ -207,18 +207,28 @@ extern const DrawInfo ir_draw_info[DRAW_COUNT];
 /* An initial draw, in program order (see runtime/rt.h for what each consumes). */
 typedef struct Draw { DrawKind kind; State state; double a, b; int64_t elems; } Draw;
 
-/* A number that changes from step to step, as an expression of a = lr and b = step (from 1), which
- * the program evaluates in double: "lr" is a, Adam's bias correction 1 - pow(0.9, b). */
-typedef struct ScalarDef { const char *name, *f; } ScalarDef;
+/* A number that changes from step to step, as an expression of a = the learning rate of a group,
+ * b = step (from 1), c = steps of an epoch, which the program evaluates in double: "lr" is a, Adam's
+ * bias correction 1 - pow(0.9, b). */
+typedef struct ScalarDef { const char *name, *f; int group; } ScalarDef;
 
 /* An optimizer's rule for a group of parameters; `optimizer` expands it to maps and states. */
-typedef struct OptSetting { const char *name; double value; } OptSetting;
+/* A setting that changes on the way is an expression of b = step and c = steps of an epoch. */
+typedef struct OptSetting { const char *name; double value; const char *f; } OptSetting;
 typedef struct OptGroup {
     const char *rule;                /* row of ir/optimizers.def: "sgd" "adam" "adamw" */
     const OptSetting *setting; int n_setting;   /* momentum=0.9 …, all of the row's, in its order */
     const State *param; int n_param;
+    double lr;                       /* its own; below 0: the program's */
     Loc loc;
 } OptGroup;
+
+/* Settings of the rule that cuts learning rates when the loss stays where it is: torch.optim's
+ * ReduceLROnPlateau. factor 0: there is none. */
+typedef enum {
+    PLATEAU_factor, PLATEAU_patience, PLATEAU_threshold, PLATEAU_relative, PLATEAU_cooldown,
+    PLATEAU_min_lr, PLATEAU_eps, PLATEAU_COUNT
+} PlateauSetting;
 
 typedef struct Layer {
     const char *path, *text;         /* "1", "Linear(784, 128)" */
@@ -236,7 +246,13 @@ typedef struct Program {
     const char *loss, *optimizer;    /* as the user wrote them, for people; null: none */
     TargetKind target;
     int64_t n_classes;
-    double lr;
+    double lr;                       /* of groups without their own */
+    /* The learning rate of a group from a = what it is without a schedule, b = epochs, or steps, done
+     * so far, c = steps of an epoch; null: constant. */
+    const char *schedule;
+    bool schedule_steps;             /* b counts steps */
+    double plateau[PLATEAU_COUNT];
+    double clip_norm, clip_value;    /* of gradients, norm first; 0: not clipped */
     int64_t batch;                   /* default batch; the capacity is Module.capacity */
     int64_t epochs, seed;            /* -1: not said */
     Tri shuffle;
@@ -274,7 +290,7 @@ StateInfo *ir_state(const Module *m, State s);
 Graph *ir_graph_add(Module *m, const char *name);
 Graph *ir_graph_find(const Module *m, const char *name); /* null if absent */
 void ir_draw(Module *m, Draw d);
-void ir_scalar_def(Module *m, const char *name, const char *f);
+void ir_scalar_def(Module *m, const char *name, const char *f, int group);
 void ir_layer(Module *m, Layer l);
 void ir_metric(Module *m, Metric x);
 void ir_group(Module *m, OptGroup g);                    /* copies its arrays */

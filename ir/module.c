@@ -196,9 +196,9 @@ void ir_draw(Module *m, Draw d)
     *PUSH(m, m->prog.draw, m->prog.n_draw, m->prog.cap_draw) = d;
 }
 
-void ir_scalar_def(Module *m, const char *name, const char *f)
+void ir_scalar_def(Module *m, const char *name, const char *f, int group)
 {
-    ScalarDef d = {ir_intern(m, name), ir_intern(m, f)};
+    ScalarDef d = {ir_intern(m, name), ir_intern(m, f), group};
     *PUSH(m, m->prog.scalar, m->prog.n_scalar, m->prog.cap_scalar) = d;
 }
 
@@ -218,7 +218,8 @@ void ir_group(Module *m, OptGroup g)
 {
     OptSetting *setting = arena_alloc(m->arena, (size_t)g.n_setting + 1, sizeof *setting);
     for (int i = 0; i < g.n_setting; i++)
-        setting[i] = (OptSetting){ir_intern(m, g.setting[i].name), g.setting[i].value};
+        setting[i] = (OptSetting){ir_intern(m, g.setting[i].name), g.setting[i].value,
+                                  ir_intern(m, g.setting[i].f)};
     g.rule = ir_intern(m, g.rule);
     g.setting = setting;
     g.param = arena_grow(m->arena, (void *)(uintptr_t)g.param, (size_t)g.n_param,

@@ -50,6 +50,8 @@ const DrawInfo ir_draw_info[DRAW_COUNT] = {
 };
 const char *const ir_target_name[4] = {"none", "class", "index", "real"};
 const char *const ir_metric_name[3] = {"accuracy", "mae", "r2"};
+const char *const ir_plateau_name[PLATEAU_COUNT] = {"factor", "patience", "threshold", "relative",
+                                                    "cooldown", "min_lr", "eps"};
 
 const Target *ir_target(const char *march)
 {

@@ -31,6 +31,52 @@ static void line_lr(Parser *p)
     p->m->prog.lr = ir_lex_real(&p->l, "a learning rate");
 }
 
+static void line_schedule(Parser *p)
+{
+    static const char *const count[] = {"epoch", "step"};
+    char why[IR_ERR];
+    p->m->prog.schedule_steps = ir_lex_choice(&p->l, "epoch or step", count, 2) == 1;
+    size_t at = ir_lex_here(&p->l);
+    const char *f = ir_lex_string(&p->l, "its expression in quotes");
+    if (!p->l.failed && !ir_schedule_check("schedule", f, why))
+        ir_lex_fail(&p->l, at, "%.480s", why);
+    p->m->prog.schedule = f;
+}
+
+static void line_plateau(Parser *p)
+{
+    double value[PLATEAU_COUNT] = {0};
+    for (int i = 0; i < PLATEAU_COUNT && !p->l.failed; i++) {
+        size_t at = ir_lex_here(&p->l);
+        ir_lex_need_word(&p->l, ir_plateau_name[i]);
+        ir_lex_need(&p->l, '=');
+        value[i] = ir_lex_real(&p->l, "a number");
+        if (!p->l.failed && !(value[i] >= 0 && value[i] < 1e300))
+            ir_lex_fail(&p->l, at, "%s must be finite and not below 0", ir_plateau_name[i]);
+    }
+    memcpy(p->m->prog.plateau, value, sizeof value);
+}
+
+/* A bound of gradients: above 0. */
+static double bound(Parser *p)
+{
+    size_t at = ir_lex_here(&p->l);
+    double x = ir_lex_real(&p->l, "a number");
+    if (!p->l.failed && !(x > 0))
+        ir_lex_fail(&p->l, at, "gradients are clipped to a number above 0");
+    return x;
+}
+
+static void line_clip_norm(Parser *p)
+{
+    p->m->prog.clip_norm = bound(p);
+}
+
+static void line_clip_value(Parser *p)
+{
+    p->m->prog.clip_value = bound(p);
+}
+
 static void line_batch(Parser *p)
 {
     p->m->prog.batch = ir_lex_int(&p->l, 1, p->m->capacity, "the batch");
@@ -137,11 +183,14 @@ static void line_scalar(Parser *p)
     char why[IR_ERR];
     size_t at = ir_lex_here(&p->l);
     const char *name = ir_lex_string(&p->l, "a scalar's name in quotes");
-    ScalarDef d = {name, ir_lex_string(&p->l, "its expression in quotes")};
+    ScalarDef d = {.name = name};
+    if (ir_lex_accept_word(&p->l, "group"))
+        d.group = (int)ir_lex_int(&p->l, 0, 1 << 20, "a group's number");
+    d.f = ir_lex_string(&p->l, "its expression in quotes");
     if (!p->l.failed && !ir_scalar_check(&d, why))
         ir_lex_fail(&p->l, at, "%.480s", why);
     if (!p->l.failed)
-        ir_scalar_def(p->m, d.name, d.f);
+        ir_scalar_def(p->m, d.name, d.f, d.group);
 }
 
 static void line_group(Parser *p)
@@ -152,7 +201,7 @@ static void line_group(Parser *p)
     int cap_setting = 0, cap_param = 0;
     char why[IR_ERR];
     size_t at = ir_lex_here(l);
-    OptGroup g = {.rule = ir_lex_name(l, "a rule")};
+    OptGroup g = {.rule = ir_lex_name(l, "a rule"), .lr = -1};
     while (!l->failed && ir_lex_peek(l) != '{') {
         if (g.n_setting == cap_setting) {
             int cap = cap_setting ? cap_setting * 2 : 8;
@@ -160,9 +209,19 @@ static void line_group(Parser *p)
                 arena_grow(p->scratch, setting, (size_t)cap_setting, (size_t)cap, sizeof *setting);
             cap_setting = cap;
         }
-        setting[g.n_setting].name = ir_lex_name(l, "a setting or '{'");
+        OptSetting s = {.name = ir_lex_name(l, "a setting or '{'")};
         ir_lex_need(l, '=');
-        setting[g.n_setting++].value = ir_lex_real(l, "a number");
+        if (ir_lex_peek(l) == '"')
+            s.f = ir_lex_string(l, "an expression in quotes");
+        else
+            s.value = ir_lex_real(l, "a number or an expression in quotes");
+        bool is_lr = !l->failed && !s.f && !strcmp(s.name, "lr");
+        if (is_lr && !(s.value >= 0))
+            ir_lex_fail(l, at, "a learning rate is not below 0");
+        if (is_lr)
+            g.lr = s.value;
+        else
+            setting[g.n_setting++] = s;
     }
     ir_lex_need(l, '{');
     while (!l->failed && !ir_lex_accept(l, '}')) {
@@ -184,7 +243,9 @@ static void line_group(Parser *p)
 
 static const struct { const char *word; void (*line)(Parser *); } line[] = {
     {"program", line_program}, {"loss", line_loss}, {"optimizer", line_optimizer},
-    {"target", line_target}, {"lr", line_lr}, {"batch", line_batch}, {"epochs", line_epochs},
+    {"target", line_target}, {"lr", line_lr},
+    {"schedule", line_schedule}, {"plateau", line_plateau}, {"clip_norm", line_clip_norm},
+    {"clip_value", line_clip_value}, {"batch", line_batch}, {"epochs", line_epochs},
     {"seed", line_seed}, {"shuffle", line_shuffle}, {"drop_last", line_drop_last},
     {"input", line_input}, {"target_shape", line_target_shape}, {"output", line_output},
     {"layer", line_layer}, {"metric", line_metric}, {"draw", line_draw}, {"scalar", line_scalar},

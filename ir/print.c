@@ -126,10 +126,26 @@ static void str_sample(Str *t, const char *word, const Shape *s)
 static bool program_is_empty(const Program *p)
 {
     bool zero = p->lr == 0 && !(1 / p->lr < 0);
-    return !p->name && !p->loss && !p->optimizer && !p->target && !p->n_classes && zero && !p->batch
+    return !p->name && !p->loss && !p->optimizer && !p->schedule && !(p->plateau[0] > 0)
+        && !(p->clip_norm > 0) && !(p->clip_value > 0) && !p->target && !p->n_classes && zero && !p->batch
         && p->epochs == -1 && p->seed == -1 && p->shuffle == TRI_UNSET && !p->drop_last
         && !p->input.rank && !p->target_shape.rank && !p->output.rank && !p->n_draw && !p->n_scalar
         && !p->n_group && !p->n_layer && !p->n_metric;
+}
+
+static void print_schedule(Str *t, const Program *p)
+{
+    str_word_quoted(t, p->schedule_steps ? "schedule step" : "schedule epoch", p->schedule);
+    if (p->plateau[PLATEAU_factor] > 0) {
+        ir_str_add(t, "plateau", 7);
+        for (int i = 0; i < PLATEAU_COUNT; i++)
+            ir_str_fmt(t, " %s=%s", ir_plateau_name[i], ir_real_string(p->plateau[i], t->arena));
+        ir_str_add(t, "\n", 1);
+    }
+    if (p->clip_norm > 0)
+        ir_str_fmt(t, "clip_norm %s\n", ir_real_string(p->clip_norm, t->arena));
+    if (p->clip_value > 0)
+        ir_str_fmt(t, "clip_value %s\n", ir_real_string(p->clip_value, t->arena));
 }
 
 static void print_settings(Str *t, const Program *p)
@@ -149,6 +165,7 @@ static void print_settings(Str *t, const Program *p)
         ir_str_add(t, "\n", 1);
     if (p->lr != 0 || 1 / p->lr < 0)
         ir_str_fmt(t, "lr %s\n", ir_real_string(p->lr, t->arena));
+    print_schedule(t, p);
     if (p->batch)
         ir_str_fmt(t, "batch %lld\n", (long long)p->batch);
     if (p->epochs != -1)
@@ -187,10 +204,16 @@ static void print_group(Str *t, const Module *m, const OptGroup *g)
 {
     ir_str_add(t, "group ", 6);
     ir_str_name(t, g->rule);
+    if (g->lr >= 0)
+        ir_str_fmt(t, " lr=%s", ir_real_string(g->lr, t->arena));
     for (int i = 0; i < g->n_setting; i++) {
         ir_str_add(t, " ", 1);
         ir_str_name(t, g->setting[i].name);
-        ir_str_fmt(t, "=%s", ir_real_string(g->setting[i].value, t->arena));
+        ir_str_add(t, "=", 1);
+        if (g->setting[i].f)
+            ir_str_quoted(t, g->setting[i].f);
+        else
+            ir_str_fmt(t, "%s", ir_real_string(g->setting[i].value, t->arena));
     }
     ir_str_add(t, " {", 2);
     for (int i = 0; i < g->n_param; i++) {
@@ -229,6 +252,8 @@ static void print_program(Str *t, const Module *m)
     for (int i = 0; i < p->n_scalar; i++) {
         ir_str_add(t, "scalar ", 7);
         ir_str_quoted(t, p->scalar[i].name);
+        if (p->scalar[i].group)
+            ir_str_fmt(t, " group %d", p->scalar[i].group);
         ir_str_add(t, " ", 1);
         ir_str_quoted(t, p->scalar[i].f);
         ir_str_add(t, "\n", 1);

@@ -32,7 +32,7 @@ Op ir_op_named(const char *name, size_t len);            /* OP_NONE if unknown *
 int ir_attr_named(const char *name, size_t len);         /* -1 if unknown */
 DType ir_dtype_named(const char *name, size_t len);      /* DT_NONE if unknown */
 extern const char *const ir_role_name[4], *const ir_draw_name[DRAW_COUNT], *const ir_target_name[4],
-    *const ir_metric_name[3];
+    *const ir_metric_name[3], *const ir_plateau_name[PLATEAU_COUNT];
 typedef struct { const char *name; int axis; const char *doc; } LayoutInfo;
 extern const LayoutInfo ir_layout[LAYOUT_COUNT];
 /* The attributes that an op may carry: those of its row, and what `layout` chooses. */
@@ -96,6 +96,8 @@ bool ir_root_check(const Graph *g, const Root *r, char err[IR_ERR]);
 bool ir_group_complete(OptGroup *g, Arena *a, char err[IR_ERR]);
 bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR]);
 bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR]);
+/* Is it an expression of the three numbers that schedules and scalars read? */
+bool ir_schedule_check(const char *what, const char *f, char err[IR_ERR]);
 
 /* verify_kernels.c, verify_plan.c, verify_replay.c */
 bool ir_verify_kernels(const Graph *g, char err[IR_ERR]);

@@ -199,10 +199,10 @@ bool ir_group_complete(OptGroup *g, Arena *a, char err[IR_ERR])
     for (int i = 0; i < N_SETTINGS; i++) {
         if (strcmp(setting[i].rule, g->rule))
             continue;
-        all[n] = (OptSetting){setting[i].name, setting[i].value};
+        all[n] = (OptSetting){setting[i].name, setting[i].value, NULL};
         for (int j = 0; j < g->n_setting; j++)
             if (!strcmp(g->setting[j].name, setting[i].name))
-                all[n].value = g->setting[j].value;
+                all[n] = g->setting[j];
         n++;
     }
     for (int j = 0; n && j < g->n_setting; j++) {
@@ -234,6 +234,9 @@ bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR])
         return ir_fail(err, "\"%.50s\" is not a rule of an optimizer", g->rule);
     if (n < g->n_setting)
         return ir_fail(err, "group %s has no setting %.50s", g->rule, g->setting[n].name);
+    for (int i = 0; i < n; i++)
+        if (g->setting[i].f && !ir_schedule_check(g->setting[i].name, g->setting[i].f, err))
+            return false;
     for (int i = 0; i < g->n_param; i++) {
         if (!g->param[i].i || g->param[i].i >= m->n_state)
             return ir_fail(err, "group %s names no state", g->rule);
@@ -245,15 +248,22 @@ bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR])
     return true;
 }
 
-bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR])
+bool ir_schedule_check(const char *what, const char *f, char err[IR_ERR])
 {
     const char *canonical;
     char why[IR_ERR];
     Arena *scratch = arena_new();
-    bool ok = ir_expr_check(d->f, 2, scratch, &canonical, why)
-           || ir_fail(err, "scalar \"%.100s\": %.350s", d->name, why);
+    bool ok = ir_expr_check(f, 3, scratch, &canonical, why)
+           || ir_fail(err, "%.120s: %.350s", what, why);
     arena_free(scratch);
     return ok;
+}
+
+bool ir_scalar_check(const ScalarDef *d, char err[IR_ERR])
+{
+    char what[120];
+    snprintf(what, sizeof what, "scalar \"%.100s\"", d->name);
+    return ir_schedule_check(what, d->f, err);
 }
 
 static bool verify_draw(const Module *m, const Draw *d, char err[IR_ERR])
@@ -279,8 +289,14 @@ static bool verify_program(const Module *m, char err[IR_ERR])
             if (p->scalar[j].name == p->scalar[i].name)
                 ok = ir_fail(err, "scalar \"%.100s\" is defined twice", p->scalar[i].name);
     }
+    for (int i = 0; i < p->n_scalar && ok; i++)
+        if (p->scalar[i].group < 0 || (p->scalar[i].group && p->scalar[i].group >= p->n_group))
+            ok = ir_fail(err, "scalar \"%.100s\" reads the learning rate of group %d of %d",
+                         p->scalar[i].name, p->scalar[i].group, p->n_group);
     for (int i = 0; i < p->n_group && ok; i++)
         ok = ir_group_check(m, &p->group[i], err);
+    if (ok && p->schedule)
+        ok = ir_schedule_check("schedule", p->schedule, err);
     for (int i = 0; i < p->n_layer && ok; i++)
         ok = ir_type_sound(&p->layer[i].out, m->capacity, err);
     if (ok && (p->batch < 0 || p->batch > m->capacity))

@@ -91,7 +91,8 @@ static Ex parse_row(const Opt *o, const char *f)
     Ex e = ex_parse(o->pool, text, names, err);
     if (!e.i) ir_die(o->m, "optimizer %s: `%s`: %s", o->group->rule, text, err);
     for (int i = 0; i < o->group->n_setting; i++)
-        e = ex_name_value(o->pool, e, o->group->setting[i].name, o->group->setting[i].value);
+        if (!o->group->setting[i].f)
+            e = ex_name_value(o->pool, e, o->group->setting[i].name, o->group->setting[i].value);
     return ex_simplify(o->pool, e);
 }
 
@@ -102,28 +103,50 @@ static void add_var(Opt *o, const char *name, Val val)
     o->n_var++;
 }
 
-/* The scalar of the program with that name and expression of a = lr, b = step. Groups whose
- * settings differ get their own: step_size, step_size2, … */
+static double group_lr(const Program *p, const OptGroup *g) { return g->lr < 0 ? p->lr : g->lr; }
+
+/* Which learning rate the group's is: the number of the first group that has the same. */
+static int rate_of(const Program *p, const OptGroup *group)
+{
+    int k = 0;
+    while (&p->group[k] != group && group_lr(p, &p->group[k]) != group_lr(p, group)) k++;
+    return k;
+}
+
+/* The scalar of the program with that name and expression of a = lr, b = step, c = steps of an
+ * epoch. Groups whose settings differ get their own: step_size, step_size2, … */
 static const char *program_scalar(Opt *o, const char *name, const char *f)
 {
     const Program *p = &o->m->prog;
     const char *unique = name;
+    char err[EX_ERR];
+    Ex e = ex_parse(o->pool, f, NULL, err);
+    int rate = ex_args_used(o->pool, e) & 1 ? rate_of(p, o->group) : 0;
     for (int k = 2;; k++) {
         int i = 0;
         while (i < p->n_scalar && strcmp(p->scalar[i].name, unique)) i++;
-        if (i == p->n_scalar) ir_scalar_def(o->m, unique, f);
-        if (!strcmp(p->scalar[i].f, f)) return unique;
+        if (i == p->n_scalar) ir_scalar_def(o->m, unique, f, rate);
+        if (!strcmp(p->scalar[i].f, f) && p->scalar[i].group == rate) return unique;
         unique = arena_printf(o->scratch, "%s%d", name, k);
     }
 }
 
-/* The text of a scalar's row in terms of a = lr and b = step. */
+/* The text of a scalar's row in terms of a = lr, b = step, c = steps of an epoch. */
 static const char *scalar_text(Opt *o, const char *f)
 {
-    Opt two = { .m = o->m, .scratch = o->scratch, .pool = o->pool, .group = o->group };
-    add_var(&two, "lr", (Val){ 0 });
-    add_var(&two, "step", (Val){ 0 });
-    return ex_print(o->scratch, o->pool, parse_row(&two, f));
+    Opt of = { .m = o->m, .scratch = o->scratch, .pool = o->pool, .group = o->group };
+    Ex args[MAX_VARS] = { ex_arg(o->pool, 0), ex_arg(o->pool, 1), ex_arg(o->pool, 2) };
+    char err[EX_ERR];
+    add_var(&of, "lr", (Val){ 0 });
+    add_var(&of, "step", (Val){ 0 });
+    add_var(&of, "steps of an epoch", (Val){ 0 });
+    for (int i = 0; i < o->group->n_setting; i++) {
+        if (!o->group->setting[i].f) continue;
+        args[of.n_var] = ex_parse(o->pool, o->group->setting[i].f, NULL, err);
+        add_var(&of, o->group->setting[i].name, (Val){ 0 });
+    }
+    Ex e = ex_subst(o->pool, parse_row(&of, f), args, of.n_var);
+    return ex_print(o->scratch, o->pool, ex_simplify(o->pool, e));
 }
 
 /* The node of a scalar variable, made when a map first reads it. */
@@ -133,6 +156,7 @@ static Val scalar_node(Opt *o, const Var *v)
     for (int i = 0; i < N_ROWS && !f; i++)
         if (of_rule(o, i, ROW_SCALAR) && !strcmp(rows[i].name, v->name))
             f = scalar_text(o, rows[i].f);
+    if (!f) f = scalar_text(o, v->name);   /* a setting that changes */
     return ir_scalar(o->g, program_scalar(o, v->name, f), o->group->loc);
 }
 
@@ -190,6 +214,8 @@ static void bind_names(Opt *o, State p, Val g)
     add_var(o, "step", (Val){ 0 });
     for (int i = 0; i < N_ROWS; i++)
         if (of_rule(o, i, ROW_SCALAR)) add_var(o, rows[i].name, (Val){ 0 });
+    for (int i = 0; i < o->group->n_setting; i++)
+        if (o->group->setting[i].f) add_var(o, o->group->setting[i].name, (Val){ 0 });
 }
 
 static void update(Opt *o, State p, Val g)
@@ -228,6 +254,37 @@ static const OptGroup *group_of(const Module *m, State p)
     return NULL;
 }
 
+/* torch.nn.utils.clip_grad_norm_ and clip_grad_value_ on the gradients of all parameters. */
+static void clip(Graph *g, Arena *scratch, Val *grad, int n)
+{
+    const Program *p = &g->module->prog;
+    Val total = { 0 };
+    for (int i = 0; i < n && p->clip_norm > 0; i++) {
+        int64_t axes[IR_MAX_RANK] = { 0, 1, 2, 3, 4, 5 };
+        int rank = ir_type(g, grad[i])->shape.rank;
+        Loc loc = ir_node(g, grad[i])->loc;
+        Val sum = ir_map(g, "a * a", &grad[i], 1, loc);
+        if (rank)
+            sum = ir_add(g, OP_sum, loc, &sum, 1, IR_ATTRS(ir_ints(AT_axes, axes, rank)));
+        total = total.i ? ir_add(g, OP_add, loc, IR_IN(total, sum), IR_NO_ATTRS) : sum;
+    }
+    if (total.i) {
+        const char *max = ir_real_string(p->clip_norm, scratch);
+        const char *f = arena_printf(scratch, "min(%s / (sqrt(a) + 1e-06), 1.0)", max);
+        total = ir_map(g, f, &total, 1, ir_node(g, total)->loc);
+    }
+    for (int i = 0; i < n; i++) {
+        Loc loc = ir_node(g, grad[i])->loc;
+        if (total.i)
+            grad[i] = ir_add(g, OP_mul, loc, IR_IN(grad[i], total), IR_NO_ATTRS);
+        if (p->clip_value > 0) {
+            const char *v = ir_real_string(p->clip_value, scratch);
+            grad[i] = ir_map(g, arena_printf(scratch, "max(min(a, %s), -%s)", v, v), &grad[i], 1,
+                             loc);
+        }
+    }
+}
+
 static void optimize(Graph *to, const Graph *from, Arena *scratch)
 {
     Module *m = to->module;
@@ -237,12 +294,20 @@ static void optimize(Graph *to, const Graph *from, Arena *scratch)
     for (int i = 0; i < to->n_root; i++)
         if (to->root[i].kind != ROOT_GRAD) to->root[kept++] = to->root[i];
     to->n_root = kept;
+    Val *grad = arena_alloc(scratch, (size_t)from->n_root + 1, sizeof *grad);
+    int n = 0;
+    for (int i = 0; i < from->n_root; i++)
+        if (from->root[i].kind == ROOT_GRAD) grad[n++] = map[from->root[i].val.i];
+    clip(to, scratch, grad, n);
+    n = 0;
     for (int i = 0; i < from->n_root; i++) {
         const Root *r = &from->root[i];
-        const OptGroup *group = r->kind == ROOT_GRAD ? group_of(m, r->state) : NULL;
+        if (r->kind != ROOT_GRAD) continue;
+        Val g = grad[n++];
+        const OptGroup *group = group_of(m, r->state);
         if (!group) continue;
         Opt o = { .g = to, .m = m, .scratch = scratch, .pool = ex_pool(scratch), .group = group };
-        update(&o, r->state, map[r->val.i]);
+        update(&o, r->state, g);
     }
 }
 

@@ -56,7 +56,7 @@ static double time_group(const rt_bound *b, int64_t n, const void *const *in, in
 {
     double start = rt_now();
     for (int64_t i = 0; i < group; i++)
-        rt_run(b, n, in, 0, (uint64_t)i + 1);
+        rt_run(b, n, in, (uint64_t)i + 1);
     return (rt_now() - start) / (double)group;
 }
 

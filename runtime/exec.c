@@ -67,8 +67,10 @@ bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
         return false;
     if (!p->scalars)
         p->scalars = rt_alloc(e, p->model->n_scalars, (int64_t)sizeof(double), "the scalars");
+    if (!p->lr)
+        p->lr = rt_alloc(e, rt_group_count(p->model), (int64_t)sizeof *p->lr, "the learning rates");
     b->result = rt_alloc(e, graph->n_results, (int64_t)sizeof(void *), "a graph's results");
-    bool ok = p->scalars && b->result;
+    bool ok = p->scalars && p->lr && b->result;
     for (int i = 0; ok && i < graph->n_results; i++) {
         const rt_value *v = &graph->results[i];
         b->result[i] = rt_alloc(e, rt_value_elems(v, p->model->capacity), rt_dtype_bytes(v->dtype),
@@ -88,11 +90,11 @@ void rt_unbind(rt_bound *b)
     *b = (rt_bound){ 0 };
 }
 
-void rt_run(const rt_bound *b, int64_t n, const void *const *in, double lr, uint64_t step)
+void rt_run(const rt_bound *b, int64_t n, const void *const *in, uint64_t step)
 {
     const rt_prog *p = b->prog;
     if (p->model->scalars)
-        p->model->scalars(lr, (double)step, p->scalars);
+        p->model->scalars(p->lr, (double)step, p->epoch_steps, p->scalars);
     rt_call call = {
         .n = n, .in = in, .out = b->result, .state = p->state, .arena = p->arena,
         .workers = p->workers, .scalars = p->scalars, .seed = (uint64_t)p->seed, .step = step,

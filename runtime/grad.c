@@ -141,7 +141,7 @@ static bool read_target(rt_err *e, Grad *g, const char *path)
 
 static void run_grad(Grad *g)
 {
-    rt_run(&g->graph, g->n, (const void *[]){ g->input, g->cotangent }, g->p->model->lr, 1);
+    rt_run(&g->graph, g->n, (const void *[]){ g->input, g->cotangent }, 1);
 }
 
 /* Leaves the cotangent that belongs to the target. */
@@ -153,8 +153,7 @@ static bool run_loss(rt_err *e, Grad *g)
     if (!g->cotangent)
         return false;
     run_grad(g);
-    rt_run(&g->loss, g->n, (const void *[]){ rt_result(&g->graph, "output"), g->target },
-           m->lr, 1);
+    rt_run(&g->loss, g->n, (const void *[]){ rt_result(&g->graph, "output"), g->target }, 1);
     memcpy(g->cotangent, rt_result(&g->loss, "d_output"), (size_t)bytes);
     return true;
 }

@@ -163,7 +163,7 @@ rt_score rt_judge_run(const rt_judge *j, int64_t batch, const char *what)
     for (int64_t at = 0; at < j->set->n && rt_signal() == 0; at += batch) {
         int64_t n = j->set->n - at < batch ? j->set->n - at : batch;
         rt_gather(p, j->set, NULL, at, n, &j->room);
-        rt_run(&j->graph, n, (const void *[]){ j->room.x, j->room.y }, 0, 1);
+        rt_run(&j->graph, n, (const void *[]){ j->room.x, j->room.y }, 1);
         rt_tally_add(&tally, &j->graph, n);
         rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = at + n,
                                                    .total = j->set->n, .start = start });

@@ -30,8 +30,18 @@ static const struct Field { const char *key; Kind kind; size_t offset; } fields[
     { "seqc.val_rows", COUNT, offsetof(rt_point, val_rows) },
     { "seqc.shuffle", COUNT, offsetof(rt_point, shuffle) },
     { "seqc.lr", REAL, offsetof(rt_point, lr) },
+    /* from here on: of models with a ReduceLROnPlateau */
+    { "seqc.plateau", REAL, offsetof(rt_point, plateau) },
+    { "seqc.plateau_bad", COUNT, offsetof(rt_point, bad) },
+    { "seqc.plateau_cooldown", COUNT, offsetof(rt_point, cooldown) },
+    { "seqc.plateau_cuts", COUNT, offsetof(rt_point, cuts) },
 };
-enum { N_FIELDS = sizeof fields / sizeof *fields };
+enum { N_FIELDS = sizeof fields / sizeof *fields, N_PLATEAU_FIELDS = 4 };
+
+static int field_count(const rt_model *m)
+{
+    return m->plateau.factor > 0 ? N_FIELDS : N_FIELDS - N_PLATEAU_FIELDS;
+}
 
 /* Both ways of looking at a score: a loss, then the metrics. */
 _Static_assert(offsetof(rt_tally, sum) == sizeof(double) && offsetof(rt_tally, loss) == 0 &&
@@ -73,7 +83,7 @@ bool rt_point_to_meta(rt_err *e, const rt_point *point, const rt_model *m, rt_te
     uint8_t random[RT_RANDOM_BYTES];
     char hex[2 * RT_RANDOM_BYTES + 1];
     bool ok = true;
-    for (int i = 0; ok && i < N_FIELDS; i++)
+    for (int i = 0; ok && i < field_count(m); i++)
         ok = field_to_meta(e, point, &fields[i], m, list);
     rt_random_save(&point->random, random);
     for (int i = 0; i < RT_RANDOM_BYTES; i++) {
@@ -147,7 +157,7 @@ bool rt_point_from_meta(rt_err *e, const rt_tensors *list, const char *path, con
                         rt_point *point)
 {
     *point = (rt_point){ 0 };
-    for (int i = 0; i < N_FIELDS; i++) {
+    for (int i = 0; i < field_count(m); i++) {
         const struct Field *f = &fields[i];
         const char *text = rt_meta_get(list, f->key);
         char *to = (char *)point + f->offset;
@@ -163,7 +173,8 @@ bool rt_point_from_meta(rt_err *e, const rt_tensors *list, const char *path, con
     const char *random = rt_meta_get(list, "seqc.random");
     if (!random || !read_random(random, &point->random))
         return refuse(e, path, "seqc.random", random);
-    if (point->at > point->rows || point->best_epoch > point->epoch || !isfinite(point->lr) ||
+    if (point->at > point->rows || point->best_epoch > point->epoch ||
+        point->cuts > point->epoch || !isfinite(point->lr) ||
         point->epoch > INT64_MAX / 2 || point->step > INT64_MAX / 2)
         return rt_fail(e, RT_E_DATA, "%.300s: its metadata contradict themselves", path);
     return true;

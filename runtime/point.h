@@ -25,6 +25,8 @@ typedef struct rt_point {
     rt_score best_score;
     double anchor;               /* the value from which patience counts */
     int64_t wait;                /* epochs since then */
+    double plateau;              /* the loss that learning rates wait to see beaten (rates.c) */
+    int64_t bad, cooldown, cuts; /* epochs without that; epochs that do not count; cuts so far */
     /* What shapes the run and may not change on the way, but for the learning rate. */
     int64_t seed, batch, rows, val_rows, shuffle;
     double lr;

@@ -80,6 +80,7 @@ static void close_prog(rt_prog *p)
     rt_free(p->arena);
     rt_free(p->workers);
     rt_free(p->scalars);
+    rt_free(p->lr);
     rt_prep_free(&p->prep);
 }
 

@@ -28,6 +28,8 @@ typedef struct rt_prog {
     char *workers;
     int64_t workers_bytes;
     void *scalars;
+    double *lr;                  /* of the groups, in the next step; zeros before training */
+    double epoch_steps;          /* steps of an epoch */
     rt_prep prep;                /* of the weights that were loaded; {0}: none */
     bool has_weights;            /* weights were loaded, with or without a prep */
 } rt_prog;
@@ -100,7 +102,7 @@ const rt_graph *rt_find_graph(const rt_model *m, const char *name);     /* or nu
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph);
 void rt_unbind(rt_bound *b);
 /* `in` by the graph's inputs; step counts from 1. */
-void rt_run(const rt_bound *b, int64_t n, const void *const *in, double lr, uint64_t step);
+void rt_run(const rt_bound *b, int64_t n, const void *const *in, uint64_t step);
 /* The result of this name, or null. */
 const void *rt_result(const rt_bound *b, const char *name);
 /* First element of a result as a number; 0 where the graph has none of this name. */
@@ -108,6 +110,14 @@ double rt_result_real(const rt_bound *b, const char *name);
 /* Elements of a value for a batch of n. */
 int64_t rt_value_elems(const rt_value *v, int64_t n);
 int64_t rt_sample_elems(const int64_t *shape, int rank);
+
+/* ---- rates.c ---- */
+
+int rt_group_count(const rt_model *m);
+/* The groups' learning rates in the step after `point`; `lr` is what the first group's starts at. */
+void rt_rates_set(rt_prog *p, double lr, const rt_point *point);
+/* Judges the loss of the epoch that `point` has just ended, where the model says what follows. */
+void rt_plateau_step(const rt_model *m, rt_point *point);
 
 /* ---- metrics.c ---- */
 

@@ -15,11 +15,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 1
+#define RT_ABI 2
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_1
+#define RT_ABI_SYMBOL rt_abi_2
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
@@ -140,6 +140,12 @@ typedef struct rt_layer {
     double flop;             /* of the forward pass at full batch */
 } rt_layer;
 
+/* Learning rates that are cut when the loss stays where it is, as PyTorch's ReduceLROnPlateau
+ * does. factor 0: they are not. relative: is the threshold? */
+typedef struct rt_plateau {
+    double factor, patience, threshold, relative, cooldown, min_lr, eps;
+} rt_plateau;
+
 typedef struct rt_model {
     int abi;                         /* RT_ABI */
     const char *name, *version;      /* "fashion", seqc's version */
@@ -159,8 +165,13 @@ typedef struct rt_model {
     const rt_layer *layers;   int n_layers;
     const rt_metric *metrics; int n_metrics;
     int n_scalars;                   /* what changes from step to step: lr, bias corrections */
-    void (*scalars)(double lr, double step, void *out);
+    /* `lr` by groups; `steps`: of an epoch */
+    void (*scalars)(const double *lr, double step, double steps, void *out);
     double lr;                       /* the optimizer's; 0 where there is none */
+    const double *lrs; int n_lrs;    /* of its groups of parameters; null: one group */
+    double (*schedule)(double lr, double done, double steps);   /* null: constant */
+    bool schedule_steps;             /* `done` counts steps, not epochs */
+    rt_plateau plateau;
     int64_t epochs;                  /* the file's num_epochs, 0: not said */
     int64_t seed; bool has_seed;     /* torch.manual_seed or `seed` */
     int64_t batch;                   /* default batch, <= capacity */

@@ -4,8 +4,7 @@
  *
  * All that the loop knows from one step to the next is the states and the rt_point; so a run that
  * goes on from a checkpoint computes what the straight run computes, to the bit. Logs are written
- * before the checkpoint that knows of their rows, so that no row is lost either. The learning rate
- * is constant. */
+ * before the checkpoint that knows of their rows, so that no row is lost either. */
 #include "runtime/train.h"
 #include <inttypes.h>
 #include <math.h>
@@ -77,6 +76,7 @@ static bool open_data(rt_err *e, rt_train *t)
 static rt_point first_point(const rt_train *t)
 {
     rt_point point = {
+        .plateau = INFINITY,
         .random = t->p->random, .loss = NAN, .best = NAN, .anchor = NAN, .seed = t->p->seed,
         .batch = t->set.batch, .rows = t->data.train.n, .val_rows = t->data.val.n,
         .shuffle = t->set.shuffle, .lr = t->set.lr,
@@ -113,6 +113,8 @@ static bool open_run(rt_err *e, rt_train *t)
     if (!t->resumed)
         t->point = first_point(t);
     t->point.lr = t->set.lr;
+    int64_t rows = t->data.train.n, batch = t->set.batch;
+    p->epoch_steps = (double)(p->model->drop_last ? rows / batch : (rows + batch - 1) / batch);
     t->squares = rt_set_squares(p->model, &t->data.train);
     t->order = rt_alloc(e, t->data.train.n, (int64_t)sizeof(int64_t), "the order of the samples");
     return t->order != NULL;
@@ -160,7 +162,7 @@ static bool log_step(rt_err *e, rt_train *t, double loss)
     if (!log->open)
         return true;
     if (!rt_buf_printf(e, &log->text, "%" PRId64 ",%" PRId64 ",%.9g,%.9g\n", t->point.step,
-                       t->point.epoch + 1, loss, t->set.lr))
+                       t->point.epoch + 1, loss, t->p->lr[0]))
         return false;
     return log->text.length < LOG_BYTES ||
            rt_train_survives(e, t, RT_LOGS, rt_log_flush(e, log));
@@ -169,9 +171,9 @@ static bool log_step(rt_err *e, rt_train *t, double loss)
 bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally)
 {
     rt_gather(t->p, &t->data.train, t->order + at, 0, n, &t->room);
+    rt_rates_set(t->p, t->set.lr, &t->point);
     t->point.step++;
-    rt_run(&t->graph, n, (const void *[]){ t->room.x, t->room.y }, t->set.lr,
-           (uint64_t)t->point.step);
+    rt_run(&t->graph, n, (const void *[]){ t->room.x, t->room.y }, (uint64_t)t->point.step);
     double loss = rt_result_real(&t->graph, "loss");
     if (!log_step(e, t, loss))
         return false;
@@ -262,6 +264,9 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
         return true;
     if (rt_states_nonfinite(t->p, NULL))
         return rt_train_numeric(e, t, train.loss);
+    rt_point last_step = *point;
+    last_step.step--;
+    rt_rates_set(t->p, t->set.lr, &last_step);   /* which the row shows; a resumed run made none */
     double rate = (double)(point->at - clock->epoch_at) / (trained > 0 ? trained : 1e-9);
     point->epoch++;
     point->at = 0;
@@ -269,9 +274,10 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
     point->random = t->p->random;
     point->loss = has_val ? val.loss : train.loss;
     bool best = rt_goal_reached(&t->goal, point, &train, &val, t->min_delta);
+    rt_plateau_step(t->p->model, point);
     t->best_elsewhere = t->best_elsewhere && !best;
     double now = rt_now(), left = (double)(t->set.epochs - point->epoch);
-    rt_epoch_row row = { point->epoch, &train, has_val ? &val : NULL, t->set.lr,
+    rt_epoch_row row = { point->epoch, &train, has_val ? &val : NULL, t->p->lr[0],
                          now - clock->epoch, rate, best };
     if (!rt_rundir_epoch(e, &t->run, t->p, &row) || !save_epoch(e, t, best))
         return false;

@@ -71,7 +71,7 @@ static bool infer(rt_err *e, rt_prog *p, const rt_set *set, Outputs *o)
     for (int64_t at = 0; ok && at < set->n && rt_signal() == 0; at += batch) {
         int64_t n = set->n - at < batch ? set->n - at : batch;
         rt_gather(p, set, NULL, at, n, &room);
-        rt_run(&graph, n, (const void *[]){ room.x }, 0, 1);
+        rt_run(&graph, n, (const void *[]){ room.x }, 1);
         memcpy((char *)o->data + at * o->elems * real, rt_result(&graph, "output"),
                (size_t)(n * o->elems * real));
         rt_report_progress(&p->ui, &(rt_progress){ .what = "predict", .done = at + n,

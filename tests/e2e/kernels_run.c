@@ -12,6 +12,8 @@
 #include <unistd.h>
 
 /* What the shared object gets in place of the runtime's archive. */
+static const double test_lr[8] = { 0.05, 0.03, 0.02, 0.01, 0.1, 0.2, 0.3, 0.4 };
+
 static const char *const glue =
     "\nconst int RT_ABI_SYMBOL = RT_ABI;\n"
     "typedef void parallel_fn(rt_pool *, rt_task *, const void *, int64_t);\n"
@@ -142,7 +144,7 @@ static void **run(const Data *d, const rt_graph *rg, int threads, int fill, uint
         result[i] = out[n_out++] = aligned(ir_elems_at(&t->shape, d->m->capacity) * 8, fill);
     }
     char scalars[1024];
-    if (d->model->n_scalars) d->model->scalars(0.05, 3, scalars);
+    if (d->model->n_scalars) d->model->scalars(test_lr, 3, 10, scalars);
     rt_call call = { .n = d->n,
                      .in = in,
                      .out = out,
@@ -246,7 +248,7 @@ static void fill_data(Data *d, Arena *a)
     }
     char raw[1024];
     d->scalar = arena_alloc(a, (size_t)d->m->prog.n_scalar + 1, sizeof(double));
-    if (d->m->prog.n_scalar) d->model->scalars(0.05, 3, raw);
+    if (d->m->prog.n_scalar) d->model->scalars(test_lr, 3, 10, raw);
     for (int i = 0; i < d->m->prog.n_scalar; i++) d->scalar[i] = get(d->m->real, raw, i);
 }
 

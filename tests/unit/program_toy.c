@@ -166,10 +166,10 @@ static const rt_layer class_layers[] = {
 };
 static const rt_metric class_metrics[] = { RT_ACCURACY };
 
-static void lr_alone(double lr, double step, void *out)
+static void lr_alone(const double *lr, double step, double steps, void *out)
 {
-    (void)step;
-    *(float *)out = (float)lr;
+    (void)step, (void)steps;
+    *(float *)out = (float)*lr;
 }
 
 const rt_model toy_classes = {

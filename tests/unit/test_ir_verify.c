@@ -141,7 +141,9 @@ static void state_overlap(Module *m) { m->state[2].offset_bytes = 401344; }
 static void state_beyond(Module *m) { m->state_bytes = 808448; }
 static void draw_nothing(Module *m) { m->prog.draw[1].state.i = 0; }
 static void scalar_twice(Module *m) { m->prog.scalar[1].name = m->prog.scalar[0].name; }
-static void scalar_text(Module *m) { m->prog.scalar[1].f = "c"; }
+static void scalar_text(Module *m) { m->prog.scalar[1].f = "d"; }
+static void scalar_group(Module *m) { m->prog.scalar[1].group = 1; }
+static void schedule_text(Module *m) { m->prog.schedule = "a * d"; }
 static void group_rule(Module *m) { m->prog.group[0].rule = "sgdx"; }
 static void group_short(Module *m) { m->prog.group[0].n_setting = 3; }
 static void group_member(Module *m) { ((State *)(uintptr_t)m->prog.group[0].param)[0].i = 5; }
@@ -213,7 +215,9 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {state_beyond, "state \"mean\" ends beyond the 808448 bytes of all states"},
     {draw_nothing, "a draw names no state"},
     {scalar_twice, "scalar \"lr\" is defined twice"},
-    {scalar_text, "scalar \"bias1\": the expression \"c\" reads more than the 2 operands"},
+    {scalar_text, "scalar \"bias1\": the expression \"d\" reads more than the 3 operands"},
+    {scalar_group, "scalar \"bias1\" reads the learning rate of group 1 of 1"},
+    {schedule_text, "schedule: the expression \"a * d\" reads more than the 3 operands"},
     {group_rule, "\"sgdx\" is not a rule of an optimizer"},
     {group_short, "group sgd lacks its setting nesterov"},
     {group_member, "group sgd: \"mean\" has role buffer: no parameter"},
