@@ -1,4 +1,5 @@
-/* codegen/emit_move.c: the same tensor in another stored layout. The loop runs over the places of
+/* codegen/emit_move.c: the same tensor in another stored layout or element type, and integers that
+ * count. The loop runs over the places of
  * the result, so that stores are in order and the padding of blocked layouts gets its zeros. */
 #include "codegen/emit.h"
 
@@ -55,6 +56,8 @@ void emit_move(Kern *k)
     const Type *from = ir_type(k->g, x->in[0]);
     const char *value =
         text(e, "%s[%s]", slot_read(k, x->in[0]), index_text(e, from, &x->type.shape, &nest));
+    if (x->op == OP_cast) value = text(e, "(%s)%s", e->l->type[x->type.dtype], value);
+    if (x->op == OP_increment) value = text(e, "%s + 1", value);
     if (blocked >= 0)
         value = text(e, "%s < %s ? %s : 0", at[blocked],
                      extent_text(e, extent_of(&x->type.shape, blocked, blocked + 1)), value);

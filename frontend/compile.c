@@ -29,6 +29,7 @@ static Module *compile(Interp *in, const char *path, uint16_t src)
     fe_unused_defines(in);
     if (!fe_input_shape(in, &roles) || !fe_chain(in, &roles, &chain)) return NULL;
     fe_check_loss(in, &roles, &chain);
+    fe_check_norms(in, &roles, &chain);
     if (in->d->errors > 0) return NULL;
     Module *m = fe_lower(in, path, &roles, &chain);
     char err[IR_ERR];

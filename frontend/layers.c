@@ -3,7 +3,7 @@
  *
  * A layer draws when it is constructed, as in PyTorch, whether or not it becomes part of the
  * model. */
-#include "frontend/value.h"
+#include "frontend/lower.h"
 #include <math.h>
 #include <string.h>
 
@@ -15,6 +15,9 @@ typedef bool CheckRule(Interp *in, const Call *c, Mod *m);
 static CheckRule check_linear, check_identity, check_flatten, check_elementwise, check_gelu,
     check_softmax, check_dropout;
 #define check_softmin check_softmax
+#define check_batch_norm fe_check_batch_norm
+#define check_layer_norm fe_check_layer_norm
+#define check_group_norm fe_check_group_norm
 
 enum { SAME = false, DIFFERS = true };
 

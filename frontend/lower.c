@@ -125,6 +125,29 @@ static Val lower_dropout(const Spot *p, Val x)
     return ir_map(p->g, f, IR_IN(x, u), p->loc);
 }
 
+static Norm norm(const Spot *p)
+{
+    return (Norm){ p->g, p->l->in->a, p->m, p->loc, p->training };
+}
+
+static Val lower_batch_norm(const Spot *p, Val x)
+{
+    Norm n = norm(p);
+    return fe_lower_batch_norm(&n, x);
+}
+
+static Val lower_layer_norm(const Spot *p, Val x)
+{
+    Norm n = norm(p);
+    return fe_lower_layer_norm(&n, x);
+}
+
+static Val lower_group_norm(const Spot *p, Val x)
+{
+    Norm n = norm(p);
+    return fe_lower_group_norm(&n, x);
+}
+
 static LowerRule *const rules[] = {
 #define LAYER(name, signature, rule, ...) lower_##rule,
 #include "frontend/layers.def"
@@ -223,15 +246,18 @@ static void graph_of_output(Lower *l, const char *name, bool training, bool cota
 
 /* ---- states, draws, program ---- */
 
+static void add_state(Lower *l, Param *p, Role role, const char *prefix)
+{
+    const char *key = arena_printf(l->in->a, "%s%s%s", prefix, *prefix ? "." : "", p->name);
+    Type t = ir_type_of(p->integer ? DT_i64 : l->m->real, ir_shape(p->rank, p->dim));
+    p->state = ir_state_add(l->m, key, role, t, fe_loc(l->m, l->d, p->at));
+}
+
 static void add_states(Lower *l, Mod *m, const char *prefix)
 {
-    for (int i = 0; i < m->n_param; i++) {
-        Param *p = m->param[i];
-        const char *key = arena_printf(l->in->a, "%s%s%s", prefix, *prefix ? "." : "", p->name);
-        p->state = ir_state_add(l->m, key, p->frozen ? ROLE_FROZEN : ROLE_PARAM,
-                                ir_type_of(l->m->real, ir_shape(p->rank, p->dim)),
-                                fe_loc(l->m, l->d, p->at));
-    }
+    for (int i = 0; i < m->n_param; i++)
+        add_state(l, m->param[i], m->param[i]->frozen ? ROLE_FROZEN : ROLE_PARAM, prefix);
+    for (int i = 0; i < m->n_buffer; i++) add_state(l, m->buffer[i], ROLE_BUFFER, prefix);
     for (int i = 0; i < m->n_child; i++)
         add_states(l, m->child[i], arena_printf(l->in->a, "%s%s%s", prefix, *prefix ? "." : "",
                                                 m->child_name[i]));

@@ -48,6 +48,22 @@ bool fe_check_weights(Interp *in, const LossObj *o, const Shape *out);
 /* lower_loss.c */
 Val fe_lower_loss(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc loc);
 
+/* The note with one line a layer, as far as the shapes are known. */
+void fe_note_chain(Interp *in, const Chain *c);
+
+/* norms.c */
+typedef struct Norm { Graph *g; Arena *a; Mod *m; Loc loc; bool training; } Norm;
+bool fe_check_batch_norm(Interp *in, const Call *c, Mod *m);
+bool fe_check_layer_norm(Interp *in, const Call *c, Mod *m);
+bool fe_check_group_norm(Interp *in, const Call *c, Mod *m);
+void fe_check_norms(Interp *in, const Roles *r, const Chain *c);   /* with the batch */
+bool fe_shape_batch_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
+bool fe_shape_layer_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
+bool fe_shape_group_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
+Val fe_lower_batch_norm(const Norm *p, Val x);
+Val fe_lower_layer_norm(const Norm *p, Val x);
+Val fe_lower_group_norm(const Norm *p, Val x);
+
 /* lower.c */
 Val fe_reduce_all(Graph *g, Op op, Val x, Loc loc);      /* over all axes */
 /* An op's REAL attributes from the arguments of the same names: how many. */

@@ -24,8 +24,7 @@ const char *fe_shape_text(Arena *a, const Shape *s, int64_t n)
     return arena_printf(a, s->rank == 1 ? "%s,)" : "%s)", text);
 }
 
-/* The note with one line a layer, as far as the shapes are known. */
-static void note_chain(Interp *in, const Chain *c)
+void fe_note_chain(Interp *in, const Chain *c)
 {
     enum { SHOWN = 24, WIDE = 48 };
     int from = c->n > SHOWN ? c->n - SHOWN : 0, width = 5;
@@ -62,7 +61,7 @@ static bool shape_linear(Interp *in, const Mod *m, const Chain *c, Shape *s)
         return true;
     }
     fe_report(in->d, m->arg_at[0], DG(linear_features), (long long)takes, (long long)gets);
-    note_chain(in, c);
+    fe_note_chain(in, c);
     if (s->rank > 2 && sample_elems(s) == takes)
         fe_help(in->d, "nn.Flatten() in front of it makes %lld features of %s", (long long)takes,
                 fe_shape_text(in->a, s, c->batch));
@@ -95,12 +94,12 @@ static bool shape_flatten(Interp *in, const Mod *m, const Chain *c, Shape *s)
     if (from < 0 || to < 0 || from > to) {
         fe_report(in->d, m->at, DG(flatten_range), (long long)m->arg[0]->u.i,
                   (long long)m->arg[1]->u.i, s->rank);
-        note_chain(in, c);
+        fe_note_chain(in, c);
         return false;
     }
     if (from == 0 && to > 0) {
         fe_report(in->d, m->at, DG(flatten_batch));
-        note_chain(in, c);
+        fe_note_chain(in, c);
         return false;
     }
     for (int i = from + 1; i <= to; i++) s->dim[from].k *= s->dim[i].k;
@@ -130,11 +129,14 @@ static bool shape_softmax(Interp *in, const Mod *m, const Chain *c, Shape *s)
         if (s->dim[axis].k == 1) fe_report(in->d, m->at, DG(softmax_one), m->info->name);
         return true;
     }
-    note_chain(in, c);
+    fe_note_chain(in, c);
     return false;
 }
 
 #define shape_softmin shape_softmax
+#define shape_batch_norm fe_shape_batch_norm
+#define shape_layer_norm fe_shape_layer_norm
+#define shape_group_norm fe_shape_group_norm
 
 static ShapeRule *const rules[] = {
 #define LAYER(name, signature, rule, ...) shape_##rule,
@@ -157,7 +159,7 @@ static bool step(Interp *in, const Mod *m, const char *path, Chain *c)
     if (!rules[m->info - fe_layer](in, m, c, &s)) return false;
     if (!ir_elems_ok(&s, c->batch, &elems) || elems > (int64_t)1 << 36) {
         fe_report(in->d, m->at, DG(activation_size), fe_shape_text(in->a, &s, c->batch));
-        note_chain(in, c);
+        fe_note_chain(in, c);
         return false;
     }
     c->step[c->n++] = (Step){ m, path, s };
@@ -276,7 +278,7 @@ void fe_check_loss(Interp *in, const Roles *r, const Chain *c)
     if (loss->rule != LOSS_elements && out->rank != 2) {
         fe_report(in->d, r->loss->at, DG(loss_rank), loss->name,
                   fe_shape_text(in->a, out, c->batch));
-        note_chain(in, c);
+        fe_note_chain(in, c);
         fe_help(in->d, "end the model with nn.Flatten() and nn.Linear(…, classes)");
         return;
     }

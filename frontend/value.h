@@ -45,8 +45,9 @@ typedef struct Param {
     const char *name;            /* "weight" */
     Mod *owner;
     int rank;
-    int64_t dim[2];
+    int64_t dim[IR_MAX_RANK];
     bool frozen;
+    bool integer;                /* a buffer of one i64 */
     Span at;
     State state;                 /* set when the module is built */
 } Param;
@@ -62,6 +63,7 @@ struct Mod {
     int n_child;
     bool has_parent;
     Param *param[2]; int n_param;
+    Param *buffer[3]; int n_buffer;   /* running statistics: saved, not trained */
     int depth;                   /* of the containers below */
     int64_t layers;              /* leaves, repeated ones counted again */
     int calls;                   /* while lowering: how often it ran in this graph */

@@ -65,6 +65,12 @@ static void eval_copy(const Eval *e, const Node *x, double *out)
     memcpy(out, eval_operand(e, x, 0), (size_t)elems(e, &x->type.shape) * sizeof *out);
 }
 
+static void eval_increment(const Eval *e, const Node *x, double *out)
+{
+    for (int64_t i = 0, n = elems(e, &x->type.shape); i < n; i++)
+        out[i] = eval_operand(e, x, 0)[i] + 1;
+}
+
 /* ---- elementwise ---- */
 
 /* The element of an operand of shape `from` that is broadcast to element i of shape `to`. */

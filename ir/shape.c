@@ -300,6 +300,28 @@ static bool shape_relayout(const ShapeIn *s, Type *out, char err[IR_ERR])
         || ir_fail(err, "%s cannot become %s: only the layout may change", T(s->in[0]), T(out));
 }
 
+static bool need_integer(const ShapeIn *s, char err[IR_ERR])
+{
+    return !ir_dtype_real(s->in[0]->dtype)
+        || ir_fail(err, "operand 1 is %s, but must be integer", T(s->in[0]));
+}
+
+static bool shape_cast(const ShapeIn *s, Type *out, char err[IR_ERR])
+{
+    if (!shape_given(s, out, err) || !need_integer(s, err))
+        return false;
+    return (ir_dtype_real(out->dtype) && ir_shape_eq(&out->shape, &s->in[0]->shape)
+            && !out->layout.kind && !s->in[0]->layout.kind)
+        || ir_fail(err, "%s cannot become %s: only the element type may change, to a real",
+                   T(s->in[0]), T(out));
+}
+
+static bool shape_increment(const ShapeIn *s, Type *out, char err[IR_ERR])
+{
+    *out = *s->in[0];
+    return need_integer(s, err);
+}
+
 /* ---- the table ---- */
 
 static bool (*const rule[OP_COUNT])(const ShapeIn *, Type *, char[IR_ERR]) = {
@@ -312,7 +334,7 @@ static bool (*const rule[OP_COUNT])(const ShapeIn *, Type *, char[IR_ERR]) = {
 bool ir_type_is_given(Op op)
 {
     return rule[op] == shape_given || rule[op] == shape_reshape || rule[op] == shape_expand
-        || rule[op] == shape_relayout;
+        || rule[op] == shape_relayout || rule[op] == shape_cast;
 }
 
 bool ir_shape_derive(const ShapeIn *s, Type *out, char err[IR_ERR])

@@ -362,7 +362,8 @@ static void mark_wanted(Diff *c, const bool *leaf)
 {
     for (uint32_t i = 1; i < c->n_forward; i++) {
         const Node *x = ir_node(c->g, (Val){ i });
-        if (!ir_dtype_real(x->type.dtype) || x->op == OP_count || x->op == OP_one_hot) continue;
+        if (!ir_dtype_real(x->type.dtype) || x->op == OP_count || x->op == OP_one_hot
+            || x->op == OP_stop) continue;
         c->wanted[i] = leaf[i];
         for (int k = 0; k < x->n_in; k++) c->wanted[i] = c->wanted[i] || c->wanted[x->in[k].i];
     }

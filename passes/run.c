@@ -23,6 +23,7 @@ const PassInfo *pass_find(const char *name)
 
 /* ---- facts that passes need ---- */
 
+/* Running statistics are updated by the forward pass; every other update is the optimizer's. */
 static bool is_forward(const Module *m)
 {
     for (int i = 0; i < m->n_graph; i++) {
@@ -30,7 +31,9 @@ static bool is_forward(const Module *m)
         bool derived = !strncmp(g->name, "grad", 4) || !strncmp(g->name, "loss", 4);
         for (int r = 0; r < g->n_root; r++) {
             const Root *x = &g->root[r];
-            if (x->kind != ROOT_RETURN) return false;
+            bool buffer = x->kind == ROOT_UPDATE
+                       && ir_state(m, x->state)->role == ROLE_BUFFER;
+            if (x->kind != ROOT_RETURN && !buffer) return false;
             if (derived && !strncmp(x->name, "d_", 2)) return false;
         }
         /* Second derivatives of losses have no rule. */

@@ -19,6 +19,7 @@
 enum { FOLD_MAX_ELEMS = 4096 };
 
 typedef struct Simp {
+    bool derived;                    /* derivatives are there already */
     const Graph *from;
     Graph *to;
     Arena *scratch;
@@ -233,6 +234,7 @@ static Val simplify_node(Simp *s, const Node *x, Val *in)
     case OP_expand: return retype(s, OP_expand, x, in[0]);
     case OP_sum: case OP_mean: return simplify_reduce(s, x, in[0]);
     case OP_count: return simplify_count(s, x, in[0]);
+    case OP_stop: return s->derived ? in[0] : (Val){ 0 };
     case OP_neg:
         if (ir_is(s->to, in[0], OP_neg)) return ir_node(s->to, in[0])->in[0];
         break;
@@ -256,10 +258,11 @@ static Val copy_shared(Simp *s, Val v, const Val *map)
     return done.i ? done : share(s, ir_copy_node(s->to, s->from, v, map));
 }
 
-static void simplify_graph(Graph *to, const Graph *from)
+static void simplify_graph(Graph *to, const Graph *from, bool derived)
 {
     Arena *scratch = arena_new();
-    Simp s = { .from = from, .to = to, .scratch = scratch, .pool = ex_pool(scratch) };
+    Simp s = { .derived = derived, .from = from, .to = to, .scratch = scratch,
+               .pool = ex_pool(scratch) };
     /* A node of `from` adds at most one node of `to`, so the table stays half empty. */
     for (s.n_slot = 64; s.n_slot < 4 * from->n_node; s.n_slot *= 2) { }
     s.slot = arena_alloc(scratch, s.n_slot, sizeof *s.slot);
@@ -276,7 +279,7 @@ static Module *simplify(const Module *in, const char *stage)
     Module *m = pass_begin(in, stage), *out = pass_begin(in, stage);
     for (int i = 0; i < in->n_graph; i++) {
         Graph *g = ir_graph_add(m, in->graph[i]->name);
-        simplify_graph(g, in->graph[i]);
+        simplify_graph(g, in->graph[i], strcmp(stage, "tidy") == 0);
         /* Nodes that lost their last reader on the way go with a second copy. */
         ir_copy_graph(ir_graph_add(out, g->name), g, NULL);
     }

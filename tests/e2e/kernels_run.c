@@ -226,7 +226,8 @@ static void fill_data(Data *d, Arena *a)
         d->state[s] = arena_alloc(a, (size_t)n, sizeof(double));
         bool squares = strstr(d->m->state[s].key, "_sq") != NULL;
         for (int64_t i = 0; i < n; i++)
-            d->state[s][i] = round_to(t->dtype, squares ? draw() * 0.1 + 0.2 : draw());
+            d->state[s][i] = !ir_dtype_real(t->dtype) ? floor(draw() * 100)
+                             : round_to(t->dtype, squares ? draw() * 0.1 + 0.2 : draw());
     }
     d->input = arena_alloc(a, d->g->n_node, sizeof(double *));
     d->raw = arena_alloc(a, d->g->n_node, sizeof(void *));

@@ -158,15 +158,15 @@ static void compare_all(const Case *c, const char *prefix, rt_tensors *got, cons
     }
 }
 
-static void check_predict(const Case *c)
+static void check_predict(const Case *c, const char *weights, const char *key)
 {
     write_npy(c, "x", "x.npy");
-    run("%s predict --quiet --weights %s --input %s --output %s", c->program, c->weights,
+    run("%s predict --quiet --weights %s --input %s --output %s", c->program, weights,
         file(c, "x.npy"), file(c, "y.npy"));
     rt_err e = {0};
     rt_tensor y = {0};
     ck_assert_msg(rt_npy_read(&e, file(c, "y.npy"), &y), "%s", e.message);
-    compare("output of predict", &y, want(c, "output_eval"), 1.3e-6, 1e-6, 1e-5);
+    compare(key, &y, want(c, key), 1.3e-6, 1e-6, 1e-5);
     rt_tensor_free(&y);
 }
 
@@ -228,13 +228,14 @@ static void check_train(const Case *c)
     rt_tensors got = read_tensors(file(c, "run/last.safetensors"));
     compare_all(c, "after.", &got, "", 2e-5, 1e-6);
     rt_tensors_free(&got);
+    if (want(c, "output_after")) check_predict(c, file(c, "run/last.safetensors"), "output_after");
 }
 
 START_TEST(model)
 {
     Case c;
     open_case(&c, model_name[_i]);
-    check_predict(&c);
+    check_predict(&c, c.weights, "output_eval");
     if (want(&c, "target")) {
         check_grad(&c);
         write_npy(&c, "data_x", "dx.npy");

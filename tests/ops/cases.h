@@ -72,6 +72,7 @@ REF(poisson_nll, pow(2.718281828459045235360287, a) - a * b)
 REF(poisson_nll_rate, a - log(a + p) * b)
 REF(hinge_embedding, b == 1 ? a : b == -1 ? fmax(0, p - a) : a + fmax(0, p - a))
 REF(soft_margin, log(1 + exp(-b * a)))
+REF(stop, a)
 REF(expand, a)
 REF(map, a * a + b)
 #undef REF
@@ -123,6 +124,7 @@ static const MapCase map_case[OP_COUNT] = {
     CASE(hinge_embedding, -4, 4, .attr = {{1}, {0.3}}),
     CASE(soft_margin, -4, 4, .torch_error = 2e-16),
     CASE(bce, 0.1, 0.9, .torch_slope = 1e-8, .torch_error = 2e-16),
+    CASE(stop, -4, 4, .without_torch = "x.detach()"),
     CASE(expand, -4, 4, .without_torch = "copies"),
     CASE(map, -4, 4, .without_torch = "any expression"),
 };

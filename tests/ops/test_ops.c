@@ -146,6 +146,31 @@ static void check_relayout(void)
     bench_free(&b);
 }
 
+static Type integers(Type t)
+{
+    t.dtype = DT_i64;
+    return t;
+}
+
+static void check_cast(void)
+{
+    Bench b = bench_new(2);
+    const double x[4] = {0, -7, 3, 1 << 24};
+    Val v = fed_input(&b, "k", integers(TYPE(DT_f64, -1, 2)), x);
+    same(bench_run(&b, ir_add_typed(b.g, OP_cast, (Loc){0}, TYPE(DT_f64, -1, 2), &v, 1, NULL, 0)), x,
+         4, 0);
+    bench_free(&b);
+}
+
+static void check_increment(void)
+{
+    Bench b = bench_new(2);
+    const double x[3] = {0, -1, 0x1p40}, y[3] = {1, 0, 0x1p40 + 1};
+    Val v = fed_input(&b, "k", integers(TYPE(DT_f64, 3)), x);
+    same(bench_run(&b, ir_add(b.g, OP_increment, (Loc){0}, &v, 1, NULL, 0)), y, 3, 0);
+    bench_free(&b);
+}
+
 /* ---- products and reductions ---- */
 
 static void check_linear(void)
@@ -383,6 +408,8 @@ static Check *const check[OP_COUNT] = {
     [OP_count] = check_count,
     [OP_reshape] = check_reshape,
     [OP_relayout] = check_relayout,
+    [OP_cast] = check_cast,
+    [OP_increment] = check_increment,
     [OP_linear] = check_linear,
     [OP_matmul] = check_matmul,
     [OP_sum] = check_sum,

@@ -218,6 +218,14 @@ START_TEST(rules)
         {OP_relu, {F1(N)}, 1, {{0}}, 0, true, F1(K(3)), "relu: its type is f32[n], not f32[3]"},
         {OP_matmul, {F2(N, K(3)), F2(K(3), K(4))}, 2, {ir_str(AT_algo, "row")}, 1, false, F0,
          "no algorithm \"row\" computes matmul"},
+        {OP_cast, {type1(DT_i64, K(3))}, 1, {{0}}, 0, true, F1(K(3)), "f32[3]"},
+        {OP_cast, {F1(K(3))}, 1, {{0}}, 0, true, F1(K(3)),
+         "cast: operand 1 is f32[3], but must be integer"},
+        {OP_cast, {type1(DT_i64, K(3))}, 1, {{0}}, 0, true, F1(K(4)),
+         "cast: i64[3] cannot become f32[4]: only the element type may change, to a real"},
+        {OP_increment, {type0(DT_i64)}, 1, {{0}}, 0, false, F0, "i64[]"},
+        {OP_increment, {F0}, 1, {{0}}, 0, false, F0,
+         "increment: operand 1 is f32[], but must be integer"},
         {OP_input, {F0}, 0, {{0}}, 0, true, F0, "input is not added as a plain node"},
     };
     for (size_t i = 0; i < sizeof rule / sizeof *rule; i++) {

@@ -1,0 +1,405 @@
+/* frontend/norms.c: batch, layer and group normalisation: arguments, shapes, and what they become.
+ *
+ * They are means and maps; fuse joins those into kernels again. The mean is taken twice: a float32
+ * mean of values near 10000 is wrong by up to 0.0005, so the differences from it are centred once
+ * more. No derivative goes through the first mean, because the result does not depend on it.
+ *
+ * In training BatchNorm1d normalises by the batch's own variance (divided by its size) and moves
+ * running_var towards the unbiased one (divided by the size less 1), as PyTorch does. */
+#include "frontend/lower.h"
+#include <math.h>
+#include <string.h>
+
+enum { MAX_ELEMS_LOG2 = 36 };
+
+/* ---- arguments ---- */
+
+static Param *make_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim)
+{
+    Param *p = arena_alloc(in->a, 1, sizeof *p);
+    *p = (Param){ .name = name, .owner = m, .rank = rank, .at = m->at };
+    for (int i = 0; i < rank; i++) p->dim[i] = dim[i];
+    return p;
+}
+
+static void fill_ones(Interp *in, Param *p)
+{
+    fe_draw(in, (DrawRec){ DRAW_CONSTANT, p, 1, 0, fe_param_elems(p) });
+}
+
+static void add_affine(Interp *in, Mod *m, int rank, const int64_t *dim, bool bias)
+{
+    m->param[m->n_param++] = make_param(in, m, "weight", rank, dim);
+    fill_ones(in, m->param[0]);
+    if (bias) m->param[m->n_param++] = make_param(in, m, "bias", rank, dim);
+}
+
+static const Value *arg(const Mod *m, const char *name)
+{
+    Call c = { .fn = &(Fn){ .signature = m->info->signature } };
+    int i = fe_arg(&c, name);
+    return i < 0 ? NULL : m->arg[i];
+}
+
+static double number(const Mod *m, const char *name)
+{
+    double x = 0;
+    fe_number(arg(m, name), &x);
+    return x;
+}
+
+static bool flag(const Mod *m, const char *name) { return arg(m, name)->u.b; }
+
+static bool size_ok(Interp *in, const Call *c, int i, int64_t size)
+{
+    if (size >= 1 && size <= (int64_t)1 << MAX_ELEMS_LOG2) return true;
+    if (size < 1)
+        fe_report(in->d, c->v_at[i], DG(not_positive), c->name, fe_arg_name(in->a, c, i),
+                  (long long)size);
+    else
+        fe_report(in->d, c->v_at[i], DG(too_large), c->name, (long long)size, 1LL);
+    return false;
+}
+
+/* eps stands under a root. */
+static bool numbers_ok(Interp *in, const Call *c, const Mod *m)
+{
+    static const char *const names[] = { "eps", "momentum" };
+    for (int k = 0; k < 2; k++) {
+        double x;
+        int i = fe_arg(c, names[k]);
+        if (i < 0 || !fe_number(m->arg[i], &x)) continue;
+        if (!isfinite(x)) {
+            fe_report(in->d, c->v_at[i], DG(not_finite), c->name);
+            return false;
+        }
+        if (k == 0 && x < 0) {
+            fe_report(in->d, c->v_at[i], DG(bad_choice), c->name, names[k], "at least 0",
+                      fe_repr(in->a, m->arg[i]));
+            return false;
+        }
+    }
+    return true;
+}
+
+bool fe_check_batch_norm(Interp *in, const Call *c, Mod *m)
+{
+    int64_t features = c->v[0]->u.i;
+    if (!size_ok(in, c, 0, features) || !numbers_ok(in, c, m)) return false;
+    if (flag(m, "affine")) add_affine(in, m, 1, &features, true);
+    if (!flag(m, "track_running_stats")) return true;
+    m->buffer[0] = make_param(in, m, "running_mean", 1, &features);
+    m->buffer[1] = make_param(in, m, "running_var", 1, &features);
+    m->buffer[2] = make_param(in, m, "num_batches_tracked", 0, NULL);
+    m->buffer[2]->integer = true;
+    m->n_buffer = 3;
+    fill_ones(in, m->buffer[1]);
+    return true;
+}
+
+/* normalized_shape as sizes: how many; 0 after an error. */
+static int normalized_shape(Interp *in, const Call *c, int64_t dim[IR_MAX_RANK])
+{
+    const Value *v = c->v[0];
+    int64_t elems = 1;
+    if (v->kind == V_INT) {
+        dim[0] = v->u.i;
+        return size_ok(in, c, 0, dim[0]) ? 1 : 0;
+    }
+    if (v->kind != V_TUPLE && v->kind != V_LIST) {
+        if (v->kind != V_BAD)
+            fe_wrong_type(in, c, 0, "normalized_shape", "an integer or a list of integers");
+        return 0;
+    }
+    const List *l = v->u.list;
+    if (l->n < 1 || l->n >= IR_MAX_RANK) {
+        fe_report(in->d, c->v_at[0], DG(norm_axes), (long long)l->n, IR_MAX_RANK - 1);
+        return 0;
+    }
+    for (int i = 0; i < l->n; i++) {
+        const Value *x = l->item[i];
+        if (x->kind != V_INT) {
+            fe_wrong_type(in, c, 0, "normalized_shape", "an integer or a list of integers");
+            return 0;
+        }
+        dim[i] = x->u.i;
+        if (!size_ok(in, c, 0, dim[i])) return 0;
+        if (__builtin_mul_overflow(elems, dim[i], &elems)) elems = INT64_MAX;
+        if (!size_ok(in, c, 0, elems)) return 0;
+    }
+    return l->n;
+}
+
+bool fe_check_layer_norm(Interp *in, const Call *c, Mod *m)
+{
+    int64_t dim[IR_MAX_RANK];
+    int rank = normalized_shape(in, c, dim);
+    if (!rank || !numbers_ok(in, c, m)) return false;
+    if (flag(m, "elementwise_affine")) add_affine(in, m, rank, dim, flag(m, "bias"));
+    return true;
+}
+
+bool fe_check_group_norm(Interp *in, const Call *c, Mod *m)
+{
+    int64_t groups = c->v[0]->u.i, channels = c->v[1]->u.i;
+    if (!size_ok(in, c, 0, groups) || !size_ok(in, c, 1, channels) || !numbers_ok(in, c, m))
+        return false;
+    if (channels % groups != 0) {
+        fe_report(in->d, c->v_at[0], DG(norm_groups), (long long)channels, (long long)groups);
+        return false;
+    }
+    if (flag(m, "affine")) add_affine(in, m, 1, &channels, true);
+    return true;
+}
+
+/* ---- shapes ---- */
+
+static bool misfit(Interp *in, const Mod *m, const Chain *c, const Shape *s, const char *takes)
+{
+    fe_report(in->d, m->arg_at[0], DG(norm_shape), m->info->name, takes,
+              fe_shape_text(in->a, s, c->batch));
+    fe_note_chain(in, c);
+    return false;
+}
+
+bool fe_shape_batch_norm(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    long long features = m->arg[0]->u.i;
+    if (s->rank < 2 || s->rank > 3) {
+        misfit(in, m, c, s, "(batch, features) or (batch, features, length)");
+        if (s->rank == 4) fe_help(in->d, "nn.Flatten() in front of it merges the axes of a sample");
+        return false;
+    }
+    if (s->dim[1].k == features) return true;
+    fe_report(in->d, m->arg_at[0], DG(norm_features), m->info->name, features, "features",
+              (long long)s->dim[1].k);
+    fe_note_chain(in, c);
+    fe_help(in->d, "num_features is the size of axis 1, %lld here: nn.BatchNorm1d(%lld)",
+            (long long)s->dim[1].k, (long long)s->dim[1].k);
+    return false;
+}
+
+/* The sizes that LayerNorm wants last. */
+static int last_sizes(const Mod *m, int64_t dim[IR_MAX_RANK])
+{
+    const Value *v = m->arg[0];
+    if (v->kind == V_INT) return dim[0] = v->u.i, 1;
+    for (int i = 0; i < v->u.list->n; i++) dim[i] = v->u.list->item[i]->u.i;
+    return v->u.list->n;
+}
+
+bool fe_shape_layer_norm(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    int64_t dim[IR_MAX_RANK];
+    int k = last_sizes(m, dim);
+    bool fits = k < s->rank;
+    const char *takes = "(…";
+    for (int i = 0; i < k; i++) {
+        fits = fits && s->dim[s->rank - k + i].k == dim[i];
+        takes = arena_printf(in->a, "%s, %lld", takes, (long long)dim[i]);
+    }
+    if (fits) return true;
+    misfit(in, m, c, s, arena_printf(in->a, "%s)", takes));
+    long long last = s->dim[s->rank - 1].k;
+    if (k == 1)
+        fe_help(in->d, "normalized_shape is the size of the last axis: nn.LayerNorm(%lld)", last);
+    else fe_help(in->d, "normalized_shape lists the sizes of the last axes, without the batch");
+    return false;
+}
+
+bool fe_shape_group_norm(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    long long channels = m->arg[1]->u.i;
+    if (s->rank < 2) return misfit(in, m, c, s, "(batch, channels, …)");
+    if (s->dim[1].k == channels) return true;
+    fe_report(in->d, m->arg_at[1], DG(norm_features), m->info->name, channels, "channels",
+              (long long)s->dim[1].k);
+    fe_note_chain(in, c);
+    fe_help(in->d, "num_channels is the size of axis 1, %lld here", (long long)s->dim[1].k);
+    return false;
+}
+
+void fe_check_norms(Interp *in, const Roles *r, const Chain *c)
+{
+    for (int i = 0; r->loss && c->batch == 1 && i < c->n; i++) {
+        const Step *s = &c->step[i];
+        if (strcmp(s->mod->info->name, "BatchNorm1d") != 0) continue;
+        if (s->out.rank == 3 && s->out.dim[2].k > 1) continue;
+        fe_report(in->d, s->mod->at, DG(norm_one));
+        fe_help(in->d, "set batch_size to 2 or more, or give --batch");
+        return;
+    }
+}
+
+/* ---- graphs ---- */
+
+/* Which axes a statistic is over. */
+typedef enum { OVER_BATCH, OVER_BATCH_AND_LENGTH, OVER_LAST } Over;
+static const struct { int64_t axis[2]; int n; bool keep; } spans[] = {
+    [OVER_BATCH] = { { 0 }, 1, false },
+    [OVER_BATCH_AND_LENGTH] = { { 0, 2 }, 2, false },
+    [OVER_LAST] = { { 1 }, 1, true },
+};
+
+static Val reshape(const Norm *p, Val x, Shape s)
+{
+    Type t = ir_type_of(ir_type(p->g, x)->dtype, s);
+    if (ir_type_eq(ir_type(p->g, x), &t)) return x;
+    return ir_add_typed(p->g, OP_reshape, p->loc, t, IR_IN(x), IR_NO_ATTRS);
+}
+
+/* A value per feature, [c], as elements of [n,c,l] meet it. */
+static Val beside(const Norm *p, Over over, Val v)
+{
+    if (over != OVER_BATCH_AND_LENGTH) return v;
+    return reshape(p, v, (Shape){ 2, { ir_type(p->g, v)->shape.dim[0], ir_dim(1) } });
+}
+
+static Val mean(const Norm *p, Over over, Val x)
+{
+    Attr attr[] = { ir_ints(AT_axes, spans[over].axis, spans[over].n), ir_flag(AT_keep) };
+    return ir_add(p->g, OP_mean, p->loc, IR_IN(x), attr, spans[over].keep ? 2 : 1);
+}
+
+static Val map(const Norm *p, const char *f, const Val *in, int n)
+{
+    return ir_map(p->g, f, in, n, p->loc);
+}
+
+typedef struct Moments {
+    Val first, rest;             /* the mean is their sum */
+    Val centred, var;            /* x less its mean; the mean of its squares */
+} Moments;
+
+static Moments moments(const Norm *p, Over over, Val x)
+{
+    Moments r;
+    r.first = ir_add(p->g, OP_stop, p->loc, IR_IN(mean(p, over, x)), IR_NO_ATTRS);
+    Val first = beside(p, over, r.first);
+    r.rest = mean(p, over, map(p, "a - b", IR_IN(x, first)));
+    r.centred = map(p, "a - b - c", IR_IN(x, first, beside(p, over, r.rest)));
+    r.var = mean(p, over, map(p, "a * a", IR_IN(r.centred)));
+    return r;
+}
+
+static Val inverse_root(const Norm *p, Val var)
+{
+    const char *eps = ir_real_string(number(p->m, "eps"), p->a);
+    return map(p, arena_printf(p->a, "1 / sqrt(a + %s)", eps), IR_IN(var));
+}
+
+static Val param(const Norm *p, int i, Shape s)
+{
+    return reshape(p, ir_state_val(p->g, p->m->param[i]->state), s);
+}
+
+/* x scale weight + bias, with what there is of them, in one map. */
+static Val scaled(const Norm *p, Val x, Val scale, const Val *affine)
+{
+    static const char *const f[] = { "a * b", "a * b * c", "a * b * c + d" };
+    Val in[4] = { x, scale, affine[0], affine[1] };
+    int n = p->m->n_param;
+    return map(p, f[n], in, n + 2);
+}
+
+/* running' = (1 - share) running + share now; momentum None: share is 1 / batches, so that the
+ * result is the mean over all batches. */
+static void track(const Norm *p, Over over, Val x, const Moments *now)
+{
+    Graph *g = p->g;
+    State state[3];
+    Val old[3];
+    for (int i = 0; i < 3; i++) {
+        state[i] = p->m->buffer[i]->state;
+        old[i] = ir_state_val(g, state[i]);
+    }
+    Attr axes = ir_ints(AT_axes, spans[over].axis, spans[over].n);
+    Val count = ir_add(g, OP_count, p->loc, IR_IN(x), &axes, 1);
+    Val batches = ir_add(g, OP_increment, p->loc, IR_IN(old[2]), IR_NO_ATTRS);
+    Val new_mean, new_var;
+    if (arg(p->m, "momentum")->kind == V_NONE) {
+        Type real = { .dtype = g->module->real };
+        Val k = ir_add_typed(g, OP_cast, p->loc, real, IR_IN(batches), IR_NO_ATTRS);
+        new_mean = map(p, "a * (1 - 1 / d) + (b + c) / d", IR_IN(old[0], now->first, now->rest, k));
+        new_var = map(p, "a * (1 - 1 / d) + b * (c / (c - 1)) / d",
+                      IR_IN(old[1], now->var, count, k));
+    } else {
+        double momentum = number(p->m, "momentum");
+        const char *share = ir_real_string(momentum, p->a);
+        const char *kept = ir_real_string(1 - momentum, p->a);
+        new_mean = map(p, arena_printf(p->a, "a * %s + (b + c) * %s", kept, share),
+                       IR_IN(old[0], now->first, now->rest));
+        new_var = map(p, arena_printf(p->a, "a * %s + b * (c / (c - 1)) * %s", kept, share),
+                      IR_IN(old[1], now->var, count));
+    }
+    ir_update(g, state[0], new_mean);
+    ir_update(g, state[1], new_var);
+    ir_update(g, state[2], batches);
+}
+
+/* By running statistics: (x - mean) scale + bias, with a scale per feature. */
+static Val by_running(const Norm *p, Over over, Val x)
+{
+    Val mean = ir_state_val(p->g, p->m->buffer[0]->state);
+    Val var = ir_state_val(p->g, p->m->buffer[1]->state);
+    if (!p->m->n_param)
+        return map(p, "(a - b) * c", IR_IN(x, beside(p, over, mean),
+                                          beside(p, over, inverse_root(p, var))));
+    const char *eps = ir_real_string(number(p->m, "eps"), p->a);
+    Val weight = ir_state_val(p->g, p->m->param[0]->state);
+    Val bias = ir_state_val(p->g, p->m->param[1]->state);
+    Val scale = map(p, arena_printf(p->a, "a / sqrt(b + %s)", eps), IR_IN(weight, var));
+    return map(p, "(a - b) * c + d", IR_IN(x, beside(p, over, mean), beside(p, over, scale),
+                                          beside(p, over, bias)));
+}
+
+Val fe_lower_batch_norm(const Norm *p, Val x)
+{
+    Over over = ir_type(p->g, x)->shape.rank == 2 ? OVER_BATCH : OVER_BATCH_AND_LENGTH;
+    if (!p->training && p->m->n_buffer) return by_running(p, over, x);
+    Moments now = moments(p, over, x);
+    Val affine[2] = { { 0 } };
+    for (int i = 0; i < p->m->n_param; i++)
+        affine[i] = beside(p, over, ir_state_val(p->g, p->m->param[i]->state));
+    /* Only steps move the running statistics: `grad` looks and leaves no trace. */
+    bool steps = strncmp(p->g->name, "train", 5) == 0;
+    Val y = scaled(p, now.centred, beside(p, over, inverse_root(p, now.var)), affine);
+    if (p->m->n_buffer && p->training && steps) track(p, over, x, &now);
+    return y;
+}
+
+/* [rows, cols] of axes 0 … k-1 and the others; all but axis 0 are constants. */
+static Shape rows_of(const Shape *s, int k)
+{
+    Shape r = { 2, { s->dim[0], ir_dim(1) } };
+    for (int i = 1; i < s->rank; i++) r.dim[i >= k].k *= s->dim[i].k;
+    return r;
+}
+
+Val fe_lower_layer_norm(const Norm *p, Val x)
+{
+    int64_t sizes[IR_MAX_RANK];
+    Shape s = ir_type(p->g, x)->shape, rows = rows_of(&s, s.rank - last_sizes(p->m, sizes));
+    Val affine[2] = { { 0 } };
+    Moments now = moments(p, OVER_LAST, reshape(p, x, rows));
+    for (int i = 0; i < p->m->n_param; i++)
+        affine[i] = param(p, i, (Shape){ 1, { rows.dim[1] } });
+    return reshape(p, scaled(p, now.centred, inverse_root(p, now.var), affine), s);
+}
+
+/* A row is a group of channels; weight and bias are a channel's. */
+Val fe_lower_group_norm(const Norm *p, Val x)
+{
+    Shape s = ir_type(p->g, x)->shape, rows = rows_of(&s, 1), planes = rows_of(&s, 2);
+    int64_t groups = p->m->arg[0]->u.i;
+    rows.dim[0].k *= groups;
+    rows.dim[1].k /= groups;
+    Moments now = moments(p, OVER_LAST, reshape(p, x, rows));
+    Val y = map(p, "a * b", IR_IN(now.centred, inverse_root(p, now.var)));
+    if (!p->m->n_param) return reshape(p, y, s);
+    /* [n,c] or [n,c,l] */
+    planes = (Shape){ planes.dim[1].k > 1 ? 3 : 2, { s.dim[0], s.dim[1], planes.dim[1] } };
+    Shape each = { planes.rank == 3 ? 2 : 1, { s.dim[1], ir_dim(1) } };
+    y = map(p, "a * b + c", IR_IN(reshape(p, y, planes), param(p, 0, each), param(p, 1, each)));
+    return reshape(p, y, s);
+}
