@@ -13,8 +13,10 @@
 
 typedef bool CheckRule(Interp *in, const Call *c, Mod *m);
 static CheckRule check_linear, check_identity, check_flatten, check_elementwise, check_gelu,
-    check_softmax, check_dropout;
+    check_softmax, check_dropout, check_prelu, check_rrelu, check_unflatten;
 #define check_softmin check_softmax
+#define check_glu check_identity
+#define check_alpha_dropout check_dropout
 #define check_batch_norm fe_check_batch_norm
 #define check_layer_norm fe_check_layer_norm
 #define check_group_norm fe_check_group_norm
@@ -142,6 +144,48 @@ static bool check_softmax(Interp *in, const Call *c, Mod *m)
     fe_report(in->d, c->of_at, DG(implicit_dim), c->name);
     fe_help(in->d, "write %s(dim=1)", c->name);
     return true;
+}
+
+static bool refuse(Interp *in, const Call *c, int i, const char *must)
+{
+    fe_report(in->d, c->given[i] ? c->v_at[i] : c->at, DG(bad_choice), c->name,
+              fe_arg_name(in->a, c, i), must, fe_repr(in->a, c->v[i]));
+    return false;
+}
+
+/* The slopes are drawn from nothing: they start equal. */
+static bool check_prelu(Interp *in, const Call *c, Mod *m)
+{
+    double slope = 0;
+    if (!positive(in, c, 0, "num_parameters")) return false;
+    fe_number(c->v[1], &slope);
+    if (c->v[0]->u.i > (int64_t)1 << 36) return refuse(in, c, 0, "at most 2^36");
+    if (!isfinite(slope)) return refuse(in, c, 1, "finite");
+    Param *p = add_param(in, m, "weight", 1, c->v[0]->u.i, 1);
+    fe_draw(in, (DrawRec){ DRAW_CONSTANT, p, slope, 0, fe_param_elems(p) });
+    return true;
+}
+
+static bool check_rrelu(Interp *in, const Call *c, Mod *m)
+{
+    double low = 0, high = 0;
+    (void)m;
+    fe_number(c->v[0], &low);
+    fe_number(c->v[1], &high);
+    if (!isfinite(low)) return refuse(in, c, 0, "finite");
+    return (isfinite(high) && low <= high) || refuse(in, c, 1, "finite and at least `lower`");
+}
+
+static bool check_unflatten(Interp *in, const Call *c, Mod *m)
+{
+    const Value *v = c->v[1];
+    bool good = v->kind == V_TUPLE || v->kind == V_LIST;
+    (void)m;
+    for (int i = 0; good && i < v->u.list->n; i++)
+        good = v->u.list->item[i]->kind == V_INT
+            && (v->u.list->item[i]->u.i >= 1 || v->u.list->item[i]->u.i == -1);
+    if (c->v[0]->u.i == 0) return refuse(in, c, 0, "another axis than 0, which counts the samples");
+    return (good && v->u.list->n > 0) || refuse(in, c, 1, "a tuple of sizes");
 }
 
 static bool check_dropout(Interp *in, const Call *c, Mod *m)

@@ -2,6 +2,7 @@
  *
  * Needs a model whose shapes fit; cannot fail. Graphs are as ir.h lists them, forward only. */
 #include "frontend/lower.h"
+#include <math.h>
 #include <string.h>
 
 typedef struct Lower {
@@ -108,6 +109,73 @@ static Val lower_softmin(const Spot *p, Val x)
     return lower_softmax(p, ir_add(p->g, OP_neg, p->loc, IR_IN(x), IR_NO_ATTRS));
 }
 
+/* PyTorch broadcasts the slopes along axis 1. */
+static Val lower_prelu(const Spot *p, Val x)
+{
+    Val w = ir_state_val(p->g, p->m->param[0]->state);
+    int64_t dim[IR_MAX_RANK] = { p->m->param[0]->dim[0] };
+    int rank = ir_type(p->g, x)->shape.rank;
+    for (int i = 1; i < rank; i++) dim[i] = 1;
+    if (rank > 2 && dim[0] > 1) w = reshape(p, w, ir_shape(rank - 1, dim));
+    return ir_add(p->g, OP_prelu, p->loc, IR_IN(x, w), IR_NO_ATTRS);
+}
+
+/* Half an axis; what does not belong to it is masked out of a sum of the two halves. */
+static Val half(const Spot *p, Val x, int axis, int which)
+{
+    Shape s = ir_type(p->g, x)->shape;
+    const double mask[2] = { which == 0, which == 1 };
+    int64_t dim[IR_MAX_RANK] = { 2 };
+    const int64_t at = axis;
+    for (int i = 1; i < s.rank - axis; i++) dim[i] = 1;
+    Val m = ir_const(p->g, ir_type_of(p->l->m->real, ir_shape(s.rank - axis, dim)), mask, 2, p->loc);
+    Val kept = ir_map(p->g, "b == 0 ? 0 : a", IR_IN(x, m), p->loc);
+    return ir_add(p->g, OP_sum, p->loc, IR_IN(kept), IR_ATTRS(ir_ints(AT_axes, &at, 1)));
+}
+
+static Val lower_glu(const Spot *p, Val x)
+{
+    Shape s = ir_type(p->g, x)->shape;
+    int axis = fe_axis(p->m->arg[0]->u.i, &s);
+    memmove(&s.dim[axis + 1], &s.dim[axis], sizeof s.dim[0] * (size_t)(s.rank - axis));
+    s.dim[axis] = ir_dim(2);
+    s.dim[axis + 1].k /= 2;
+    s.rank++;
+    x = reshape(p, x, s);
+    return ir_map(p->g, "a * sigmoid(b)", IR_IN(half(p, x, axis, 0), half(p, x, axis, 1)), p->loc);
+}
+
+static Val lower_unflatten(const Spot *p, Val x)
+{
+    Shape s = ir_type(p->g, x)->shape;
+    fe_unflatten(p->m, &s);
+    return reshape(p, x, s);
+}
+
+/* Uniform numbers of x's shape, others for each call of the layer. */
+static Val random(const Spot *p, Val x, int call)
+{
+    const char *stream = arena_printf(p->l->in->a, "%s#%d", p->path, call);
+    return ir_add_typed(p->g, OP_random, p->loc, *ir_type(p->g, x), IR_NO_IN,
+                        IR_ATTRS(ir_str(AT_stream, stream)));
+}
+
+/* A slope between lower and upper for each element; their mean in evaluation. */
+static Val lower_rrelu(const Spot *p, Val x)
+{
+    double low = 0, high = 0;
+    fe_number(p->m->arg[0], &low);
+    fe_number(p->m->arg[1], &high);
+    int call = p->m->calls++;
+    Arena *a = p->l->in->a;
+    if (!p->training)
+        return ir_add(p->g, OP_leaky_relu, p->loc, IR_IN(x),
+                      IR_ATTRS(ir_real(AT_negative_slope, (low + high) / 2)));
+    const char *f = arena_printf(a, "a <= 0 ? a * (%s + b * %s) : a", ir_real_string(low, a),
+                                 ir_real_string(high - low, a));
+    return ir_map(p->g, f, IR_IN(x, random(p, x, call)), p->loc);
+}
+
 /* Keeps where u >= p and scales by 1 / (1 - p); PyTorch's p = 1 multiplies by zero. */
 static Val lower_dropout(const Spot *p, Val x)
 {
@@ -117,12 +185,26 @@ static Val lower_dropout(const Spot *p, Val x)
     if (!p->training || share == 0) return x;
     Arena *a = p->l->in->a;
     if (share == 1) return ir_map(p->g, "a * 0.0", IR_IN(x), p->loc);
-    const char *stream = arena_printf(a, "%s#%d", p->path, call);
-    Val u = ir_add_typed(p->g, OP_random, p->loc, *ir_type(p->g, x), IR_NO_IN,
-                         IR_ATTRS(ir_str(AT_stream, stream)));
     const char *f = arena_printf(a, "b < %s ? 0 : a * %s", ir_real_string(share, a),
                                  ir_real_string(1 / (1 - share), a));
-    return ir_map(p->g, f, IR_IN(x, u), p->loc);
+    return ir_map(p->g, f, IR_IN(x, random(p, x, call)), p->loc);
+}
+
+/* What is dropped becomes SELU's value far left of 0; then a line restores mean and variance. */
+static Val lower_alpha_dropout(const Spot *p, Val x)
+{
+    const double far = 1.7580993408473766;
+    double share = 0;
+    fe_number(p->m->arg[0], &share);
+    int call = p->m->calls++;
+    if (!p->training || share == 0) return x;
+    Arena *a = p->l->in->a;
+    if (share == 1) return ir_map(p->g, "a * 0.0", IR_IN(x), p->loc);
+    double scale = 1 / sqrt((far * far * share + 1) * (1 - share)), shift = far * scale * share;
+    const char *f = arena_printf(a, "b < %s ? %s : a * %s + %s", ir_real_string(share, a),
+                                 ir_real_string(shift - far * scale, a), ir_real_string(scale, a),
+                                 ir_real_string(shift, a));
+    return ir_map(p->g, f, IR_IN(x, random(p, x, call)), p->loc);
 }
 
 static Norm norm(const Spot *p)

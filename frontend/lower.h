@@ -38,6 +38,8 @@ typedef struct Chain { Step *step; int n; Shape input; int64_t batch; } Chain;
 bool fe_input_shape(Interp *in, Roles *r);               /* infers it where it is not said */
 bool fe_chain(Interp *in, const Roles *r, Chain *c); /* shapes of all layers; reports mistakes */
 const char *fe_shape_text(Arena *a, const Shape *s, int64_t n);
+int fe_axis(int64_t i, const Shape *s);                  /* from 0; -1: not one of its axes */
+bool fe_unflatten(const Mod *m, Shape *s);               /* false: the sizes do not fit */
 int fe_softmax_axis(const Mod *m, const Shape *s);       /* from 0; may be out of range */
 void fe_flatten_range(const Mod *m, const Shape *s, int *from, int *to);
 void fe_check_loss(Interp *in, const Roles *r, const Chain *c);   /* warnings and misfits */

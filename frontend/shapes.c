@@ -79,6 +79,8 @@ static bool shape_identity(Interp *in, const Mod *m, const Chain *c, Shape *s)
 #define shape_elementwise shape_identity
 #define shape_gelu shape_identity
 #define shape_dropout shape_identity
+#define shape_alpha_dropout shape_identity
+#define shape_rrelu shape_identity
 
 void fe_flatten_range(const Mod *m, const Shape *s, int *from, int *to)
 {
@@ -108,12 +110,74 @@ static bool shape_flatten(Interp *in, const Mod *m, const Chain *c, Shape *s)
     return true;
 }
 
+static bool misfit(Interp *in, const Mod *m, const Chain *c, int arg, const char *must)
+{
+    Fn fn = { .signature = m->info->signature };
+    Call call = { .fn = &fn };
+    fe_report(in->d, m->arg_at[arg].src ? m->arg_at[arg] : m->at, DG(bad_choice), m->info->name,
+              fe_arg_name(in->a, &call, arg), must, fe_repr(in->a, m->arg[arg]));
+    fe_note_chain(in, c);
+    return false;
+}
+
+static bool shape_prelu(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    int64_t slopes = m->arg[0]->u.i;
+    if (slopes == 1 || (s->rank > 1 && s->dim[1].k == slopes)) return true;
+    return misfit(in, m, c, 0, s->rank < 2 ? "1"
+                  : arena_printf(in->a, "1 or %lld, the size of axis 1", (long long)s->dim[1].k));
+}
+
+int fe_axis(int64_t i, const Shape *s)
+{
+    return (int)(i < -s->rank || i >= s->rank ? -1 : i < 0 ? i + s->rank : i);
+}
+
+static bool shape_glu(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    int axis = fe_axis(m->arg[0]->u.i, s);
+    if (axis < 1 || s->dim[axis].k % 2 || s->rank == IR_MAX_RANK)
+        return misfit(in, m, c, 0, "an axis of even size, and not the first");
+    s->dim[axis].k /= 2;
+    return true;
+}
+
+bool fe_unflatten(const Mod *m, Shape *s)
+{
+    const List *l = m->arg[1]->u.list;
+    int axis = fe_axis(m->arg[0]->u.i, s), open = -1, n = l->n;
+    int64_t known = 1;
+    if (axis < 1 || s->rank + n - 1 > IR_MAX_RANK) return false;
+    int64_t whole = s->dim[axis].k;
+    memmove(&s->dim[axis + n], &s->dim[axis + 1],
+            sizeof s->dim[0] * (size_t)(s->rank - axis - 1));
+    for (int i = 0; i < n; i++) {
+        int64_t size = l->item[i]->u.i;
+        if (size == -1 && open >= 0) return false;
+        if (size == -1) open = i;
+        else if (__builtin_mul_overflow(known, size, &known)) return false;
+        s->dim[axis + i] = ir_dim(size);
+    }
+    s->rank = (uint8_t)(s->rank + n - 1);
+    if (open >= 0 && whole % known == 0) s->dim[axis + open] = ir_dim(whole / known);
+    return open >= 0 ? whole % known == 0 : whole == known;
+}
+
+static bool shape_unflatten(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    int axis = fe_axis(m->arg[0]->u.i, s);
+    if (axis < 1) return misfit(in, m, c, 0, "an axis of the tensor, and not the first");
+    long long whole = s->dim[axis].k;
+    if (fe_unflatten(m, s)) return true;
+    return misfit(in, m, c, 1, arena_printf(in->a, "sizes whose product is %lld, and a tensor of "
+                                            "at most %d axes", whole, IR_MAX_RANK));
+}
+
 int fe_softmax_axis(const Mod *m, const Shape *s)
 {
     const Value *v = m->arg[0];
     if (v->kind != V_INT) return s->rank == 1 || s->rank == 3 ? 0 : 1;
-    int64_t i = v->u.i;
-    return (int)(i < -s->rank || i >= s->rank ? -1 : i < 0 ? i + s->rank : i);
+    return fe_axis(v->u.i, s);
 }
 
 static bool shape_softmax(Interp *in, const Mod *m, const Chain *c, Shape *s)
@@ -207,6 +271,7 @@ static int first_linear(const Mod *m, int64_t *features)
         return 0;
     }
     if (is_layer(m, "Linear")) return *features = m->arg[0]->u.i, 1;
+    if (is_layer(m, "GLU") || is_layer(m, "Unflatten")) return -1;
     if (is_layer(m, "Flatten")) return m->arg[0]->u.i == 1 && m->arg[1]->u.i == -1 ? 0 : -1;
     return 0;
 }

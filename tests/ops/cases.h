@@ -31,6 +31,7 @@ typedef struct MapCase {
 REF(relu, fmax(a, 0))
 REF(leaky_relu, fmax(a, 0) + p * fmin(a, 0))
 REF(elu, fmax(a, 0) + p * (exp(fmin(a, 0)) - 1))
+REF(prelu, fmax(a, 0) + b * fmin(a, 0))
 REF(sigmoid, 0.5 * (1 + tanh(a / 2)))
 REF(tanh, sinh(a) / cosh(a))
 REF(gelu, 0.5 * a * erfc(-a / sqrt(2)))
@@ -84,6 +85,7 @@ static const MapCase map_case[OP_COUNT] = {
     CASE(leaky_relu, -4, 4, .attr = {{0.01}, {0.3}}, .kink = KINK_A),
     CASE(elu, -4, 4, .attr = {{1}, {1.5}}, .kink = KINK_A, .torch_error = 2e-16,
          .zero_unsigned = true),
+    CASE(prelu, -4, 4, .kink = KINK_A),
     CASE(sigmoid, -6, 6, .kink = SMOOTH),
     CASE(tanh, -4, 4, .kink = SMOOTH),
     CASE(gelu, -4, 4, .kink = SMOOTH),

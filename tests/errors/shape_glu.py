@@ -1,0 +1,3 @@
+import torch.nn as nn
+
+model = nn.Sequential(nn.Linear(4, 5), nn.GLU())
