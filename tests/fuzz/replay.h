@@ -23,6 +23,15 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+/* Sanitizers need all addresses. */
+#if defined __SANITIZE_ADDRESS__ || defined __SANITIZE_THREAD__
+enum { REPLAY_SANITIZED = 1 };
+#elif defined __has_feature
+enum { REPLAY_SANITIZED = __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) };
+#else
+enum { REPLAY_SANITIZED = 0 };
+#endif
+
 enum { REPLAY_FILES = 512, REPLAY_BYTES = 1 << 16, REPLAY_SECONDS = 60 };
 
 typedef struct Input { char name[128]; size_t size; uint8_t bytes[REPLAY_BYTES]; } Input;
@@ -183,11 +192,10 @@ START_TEST(replay)
     pid_t child = fork();
     ck_assert_int_ge(child, 0);
     if (child == 0) {
-        /* What asks for impossible memory is refused it. Sanitizers need all addresses. */
-#if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__
+        /* What asks for impossible memory is refused it. */
         struct rlimit memory = {(rlim_t)4 << 30, (rlim_t)4 << 30};
-        setrlimit(RLIMIT_AS, &memory);
-#endif
+        if (!REPLAY_SANITIZED)
+            setrlimit(RLIMIT_AS, &memory);
         if (!freopen("/dev/null", "w", stdout))
             _exit(3);
         run_mutants(&file[_i], REPLAY_MUTANTS);
