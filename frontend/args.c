@@ -154,8 +154,10 @@ static bool has_type(Interp *in, Value **v, const char *type)
     if (strcmp(type, "str") == 0) return k == V_STR;
     if (strcmp(type, "param") == 0) return k == V_PARAM;
     if (strcmp(type, "tensor") == 0) return k == V_TENSOR;
-    if (strcmp(type, "params") == 0)
+    if (strcmp(type, "params") == 0) {
+        if (k == V_LIST && (*v)->u.list->once) *v = fe_items(in, *v, (*v)->at);
         return k == V_LIST || k == V_TUPLE || k == V_PARAM || k == V_MODULE;
+    }
     return true;
 }
 

@@ -16,7 +16,11 @@ typedef enum {
     X_UNARY, X_BINARY, X_AND, X_OR,      /* op; item */
     X_COMPARE,                           /* item[0] op[0] item[1] op[1] … */
     X_COND,                              /* item: value if true, condition, value if false */
-    X_STAR                               /* *item[0] in a display */
+    X_STAR,                              /* *item[0] in a display */
+    X_LAMBDA,                            /* fn */
+    X_COMP,                              /* open, item[0] (a dict: and item[1]), clause */
+    X_FIELD,                             /* of an f-string: item[0]!u.i:item[1], which may be null */
+    X_REFUSED                            /* the diagnostic u.i with text, when it is evaluated */
 } ExprKind;
 
 typedef enum {
@@ -26,6 +30,11 @@ typedef enum {
 } Oper;
 
 typedef struct Expr Expr;
+typedef struct FuncDef FuncDef;
+typedef struct Stmt Stmt;
+typedef struct Script { Stmt *stmt; int n_stmt, cap_stmt; } Script;
+/* for target in iter if cond[0] if cond[1] … */
+typedef struct Clause { Expr *target, *iter, **cond; int n_cond; } Clause;
 /* stars: 1 for *value, 2 for **value. name null: positional. */
 typedef struct Arg { const char *name; Span name_at; int stars; Expr *value; } Arg;
 
@@ -43,6 +52,23 @@ struct Expr {
     Expr **item; int n_item;
     Arg *arg; int n_arg;
     Oper *ops;                           /* X_COMPARE */
+    FuncDef *fn;
+    char open;                           /* X_COMP: [ list, { set, : dict, ( generator */
+    Clause *clause; int n_clause;
+};
+
+/* stars: 1 takes the other positional arguments, 2 the other named ones. */
+typedef struct ParamDef { const char *name; Span at; Expr *value; int stars; bool by_name; } ParamDef;
+
+/* A def or lambda. */
+struct FuncDef {
+    const char *name;                    /* "<lambda>" */
+    Span at;
+    ParamDef *param; int n_param;
+    Script body;
+    Expr *result;                        /* of a lambda */
+    const char **local; int n_local;     /* names that the body assigns, parameters first */
+    bool decorated;
 };
 
 typedef enum {
@@ -51,13 +77,24 @@ typedef enum {
     S_AUGMENTED,
     S_IMPORT,
     S_FROM,
-    S_REFUSED /* names it would have bound, so that they are not unknown */
+    S_PASS,
+    S_IF,       /* value, body, other */
+    S_FOR,      /* target[0], value, body, other */
+    S_WHILE,    /* value, body, other */
+    S_DEF,      /* fn */
+    S_RETURN,   /* value or null */
+    S_BREAK,
+    S_CONTINUE,
+    S_DEL,      /* target */
+    S_ASSERT,   /* value, message or null */
+    S_RAISE,
+    S_REFUSED   /* with the names it would have bound, so that they are not unknown */
 } StmtKind;
 
 /* import a.b as c: path "a.b", name "c" (null without `as`). */
 typedef struct Import { const char *path, *name; Span at; } Import;
 
-typedef struct Stmt {
+struct Stmt {
     StmtKind kind;
     Span at;
     Expr *value;
@@ -66,9 +103,12 @@ typedef struct Stmt {
     const char *from; Span from_at;      /* S_FROM */
     Import *import; int n_import;        /* path "*" for all */
     const char **bound; int n_bound;     /* S_REFUSED */
-} Stmt;
-
-typedef struct Script { Stmt *stmt; int n_stmt, cap_stmt; } Script;
+    DiagId refused;                      /* S_REFUSED: said when it runs; DIAG_COUNT: said already */
+    const char *word, *help;             /* its argument; or null */
+    Script body, other;                  /* S_IF, S_FOR, S_WHILE */
+    Expr *message;
+    FuncDef *fn;
+};
 
 /* Statements that are there; what is refused is in the diagnostics. */
 Script fe_parse(FeDiags *d, uint16_t src, Arena *a);
@@ -76,7 +116,7 @@ Script fe_parse(FeDiags *d, uint16_t src, Arena *a);
 Expr *fe_parse_expr(FeDiags *d, uint16_t src, Arena *a);
 
 /* The inside of the parser: parse.c has statements, parse_expr.c expressions. */
-enum { FE_MAX_DEPTH = 64, FE_MAX_TREE = 300 };
+enum { FE_MAX_DEPTH = 64, FE_MAX_TREE = 300, FE_MAX_LOCALS = 1000, FE_MAX_CLAUSES = 16 };
 typedef struct Parser {
     FeDiags *diags;
     Arena *arena;
@@ -84,11 +124,24 @@ typedef struct Parser {
     const Tok *tok;                      /* the current one; a T_END is last */
     int depth;
     bool failed;                         /* this statement is already reported */
+    FuncDef *fn;                         /* whose body this is, or null */
+    int loops;                           /* around this statement, in the same body */
 } Parser;
 bool fe_at(const Parser *p, const char *op);
 bool fe_accept(Parser *p, const char *op);
 Expr *fe_expr(Parser *p);                /* one expression, no bare tuple */
 Expr *fe_exprs(Parser *p);               /* with commas: a tuple */
 Expr *fe_expr_new(Parser *p, ExprKind kind, Span at);
+Expr *fe_simple(Parser *p);              /* without `if … else` at its top */
+Expr *fe_targets(Parser *p);             /* of `for` */
+void fe_expr_add(Parser *p, Expr *x, Expr *item);
+Expr *fe_refused(Parser *p, DiagId id, const char *text);
+/* parse_fn.c */
+bool fe_comprehension(Parser *p, Expr *x, char open);   /* at `for`: x becomes one */
+Expr *fe_lambda(Parser *p);
+void fe_params(Parser *p, FuncDef *f, const char *end);
+void fe_local(Parser *p, const char *name);             /* is assigned in the body */
+/* parse_fstr.c: the tokens from `first` to before `end` have an f-string among them. */
+Expr *fe_formatted(Parser *p, const Tok *first, const Tok *end);
 void fe_syntax_error(Parser *p, const char *expected); /* at the current token; once a statement */
 #endif

@@ -104,7 +104,10 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
     case V_MODULE: return module_attr(in, v, name, at, name_at);
     case V_PARAM: return param_attr(in, v, name, at);
     case V_TENSOR: return fe_tensor_attr(in, v, name, at, name_at);
-    case V_LIST: if ((r = method(in, v, "list", name, at)) != NULL) return r; break;
+    case V_STR: if ((r = method(in, v, "str", name, at)) != NULL) return r;
+        return fe_data(in, "the result of a method", at);
+    case V_TUPLE: if ((r = method(in, v, "tuple", name, at)) != NULL) return r; break;
+    case V_LIST: if (!v->u.list->once && (r = method(in, v, "list", name, at)) != NULL) return r; break;
     case V_DICT: if ((r = method(in, v, "dict", name, at)) != NULL) return r; break;
     case V_OPTIM:
         if ((r = method(in, v, "optim", name, at)) != NULL) return r;
@@ -116,7 +119,6 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
         break;
     case V_LOADER: if (strcmp(name, "batch_size") == 0) return fe_int(in, v->u.loader->batch, at);
         return fe_data(in, "a DataLoader's content", at);
-    case V_STR:
     case V_DTYPE:
     case V_FLOAT:
     case V_INT: return fe_data(in, "the result of a method", at);

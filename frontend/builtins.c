@@ -45,7 +45,9 @@ Value *fe_fn_len(Interp *in, const Call *c)
     const Value *v = c->v[0];
     switch (v->kind) {
     case V_STR: return fe_int(in, v->len, c->at);
-    case V_LIST: case V_TUPLE: return fe_int(in, v->u.list->n, c->at);
+    case V_LIST: case V_TUPLE:
+        if (v->u.list->once) break;
+        return fe_int(in, v->u.list->n, c->at);
     case V_DICT: return fe_int(in, v->u.list->n / 2, c->at);
     case V_MODULE: if (!v->u.mod->info) return fe_int(in, v->u.mod->n_child, c->at); break;
     case V_DATA: case V_LOADER: return fe_data(in, "the length of data", c->at);
@@ -132,19 +134,52 @@ static const List *operands(const Call *c)
     return l;
 }
 
+static Value *named(const Call *c, const char *name)
+{
+    for (int i = 0; i < c->n_arg; i++)
+        if (c->arg[i].name && strcmp(c->arg[i].name, name) == 0) return c->arg[i].v;
+    return NULL;
+}
+
 Value *fe_fn_minmax(Interp *in, const Call *c)
 {
-    const List *l = operands(c);
-    Value *best = NULL;
-    double x, y = 0;
-    for (int i = 0; i < l->n; i++) {
-        if (l->item[i]->kind == V_DATA) return fe_data(in, l->item[i]->u.s, c->at);
-        if (!fe_number(l->item[i], &x)) best = NULL, i = l->n;
-        else if (!best || (c->name[1] == 'i' ? x < y : x > y)) best = l->item[i], y = x;
+    const List *l = c->self->u.list;
+    Value *by = named(c, "key"), *best = NULL, *best_key = NULL;
+    if (l->n == 1) {
+        const Value *v = l->item[0], *all = l->item[0];
+        bool set = v->kind == V_LIST && v->u.list->is_set;
+        if (!set) all = fe_items(in, l->item[0], c->at);
+        if (!all) return fe_bad(in, c->at);
+        if (all->kind == V_DATA) return fe_data(in, all->u.s, c->at);
+        l = all->u.list;
     }
+    for (int i = 0; i < l->n; i++) {
+        Value *v = l->item[i], *key = by ? fe_call_value(in, by, &v, 1, c->at) : v;
+        if (key->kind == V_BAD) return key;
+        if (key->kind == V_DATA || key->kind == V_TENSOR) return fe_data(in, c->name, c->at);
+        int order = best ? fe_order(key, best_key, 0) : 0;
+        double x;
+        if (order == 2 || (!best && key->kind != V_STR && key->kind != V_TUPLE && !fe_number(key, &x))) {
+            best = NULL;
+            break;
+        }
+        if (!best || (c->name[1] == 'i' ? order < 0 : order > 0)) best = v, best_key = key;
+    }
+    if (!best && l->n == 0 && named(c, "default")) return named(c, "default");
     if (best) return best;
     fe_report(in->d, c->at, DG(wants_numbers), c->name);
     return fe_bad(in, c->at);
+}
+
+/* start + a + b + …, for lists, tensors and data. */
+static Value *added(Interp *in, const Call *c, const List *l)
+{
+    Value *sum = c->v[1];
+    for (int k = 0; k < l->n; k++) {
+        sum = fe_binary(in, O_ADD, sum, l->item[k], c->at);
+        if (sum->kind == V_BAD) break;
+    }
+    return sum;
 }
 
 static Value *fold(Interp *in, const Call *c, bool product)
@@ -152,18 +187,24 @@ static Value *fold(Interp *in, const Call *c, bool product)
     double r, x;
     int64_t i;
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
-    if (c->v[0]->kind != V_LIST && c->v[0]->kind != V_TUPLE)
-        return wrong(in, c, 0, "a list of numbers");
-    const List *l = c->v[0]->u.list;
+    const Value *all = fe_items(in, c->v[0], c->v_at[0]);
+    if (!all) return fe_bad(in, c->at);
+    if (all->kind == V_DATA) return fe_data(in, all->u.s, c->at);
+    const List *l = all->u.list;
+    if (c->v[1]->kind != V_INT && c->v[1]->kind != V_FLOAT) return added(in, c, l);
+    for (int k = 0; k < l->n; k++)
+        if (l->item[k]->kind == V_TENSOR || l->item[k]->kind == V_DATA
+            || l->item[k]->kind == V_PARAM) return product ? fe_data(in, "a product", c->at)
+                                                           : added(in, c, l);
     bool whole = c->v[1]->kind == V_INT;
     if (!fe_number(c->v[1], &r)) return wrong(in, c, 1, "a number");
     i = whole ? c->v[1]->u.i : 0;
     for (int k = 0; k < l->n; k++) {
-        if (l->item[k]->kind == V_DATA) return fe_data(in, l->item[k]->u.s, c->at);
+        bool is_int = l->item[k]->kind == V_INT || l->item[k]->kind == V_BOOL;
         if (!fe_number(l->item[k], &x)) return wrong(in, c, 0, "a list of numbers");
         r = product ? r * x : r + x;
-        int64_t v = l->item[k]->kind == V_INT ? l->item[k]->u.i : 0;
-        whole = whole && l->item[k]->kind == V_INT
+        int64_t v = l->item[k]->kind == V_INT ? l->item[k]->u.i : l->item[k]->kind == V_BOOL && x != 0;
+        whole = whole && is_int
             && !(product ? __builtin_mul_overflow(i, v, &i) : __builtin_add_overflow(i, v, &i));
     }
     return whole ? fe_int(in, i, c->at) : fe_float(in, r, c->at);
@@ -175,25 +216,50 @@ Value *fe_fn_prod(Interp *in, const Call *c) { return fold(in, c, true); }
 Value *fe_fn_list(Interp *in, const Call *c)
 {
     Value *v = c->v[0], *r = fe_list(in, strcmp(c->name, "tuple") == 0 ? V_TUPLE : V_LIST, c->at);
-    if (v->kind == V_DATA) return fe_data(in, v->u.s, c->at);
-    if (v->kind == V_MODULE && !v->u.mod->info)
-        for (int i = 0; i < v->u.mod->n_child; i++)
-            fe_push(in, r, fe_module_value(in, v->u.mod->child[i], c->at));
-    else if (v->kind == V_LIST || v->kind == V_TUPLE || v->kind == V_DICT)
-        for (int i = 0; i < v->u.list->n; i += v->kind == V_DICT ? 2 : 1)
-            fe_push(in, r, v->u.list->item[i]);
-    else return wrong(in, c, 0, "a list");
+    const Value *all = fe_items(in, v, c->v_at[0]);
+    if (!all) return fe_bad(in, c->at);
+    if (all->kind == V_DATA) return fe_data(in, all->u.s, c->at);
+    for (int i = 0; i < all->u.list->n; i++)
+        if (!fe_push(in, r, all->u.list->item[i])) return fe_bad(in, c->at);
     return r;
 }
 
+/* Entries from pairs or another dict; null: reported, or data. */
+static Value *entries(Interp *in, Value *to, Value *from, const Call *c)
+{
+    if (from->kind == V_DICT) {
+        for (int i = 0; i + 1 < from->u.list->n; i += 2)
+            if (!fe_dict_put(in, to, from->u.list->item[i], from->u.list->item[i + 1])) return NULL;
+        return to;
+    }
+    const Value *all = fe_items(in, from, c->at);
+    if (!all) return NULL;
+    if (all->kind == V_DATA) return fe_data(in, "a dict", c->at);
+    for (int i = 0; i < all->u.list->n; i++) {
+        Value *pair = all->u.list->item[i];
+        if (pair->kind == V_LIST || pair->kind == V_STR) pair = fe_items(in, pair, c->at);
+        if (pair && pair->kind == V_DATA) return pair;
+        if (!pair || (pair->kind != V_LIST && pair->kind != V_TUPLE) || pair->u.list->n != 2) {
+            fe_report(in->d, c->at, DG(pairs), c->name);
+            return NULL;
+        }
+        if (!fe_dict_put(in, to, pair->u.list->item[0], pair->u.list->item[1])) return NULL;
+    }
+    return to;
+}
+
+/* dict and OrderedDict */
 Value *fe_fn_dict(Interp *in, const Call *c)
 {
     Value *r = fe_list(in, V_DICT, c->at);
-    for (int i = 0; i < c->n_arg; i++) {
-        if (!c->arg[i].name) return fe_data(in, "a dict", c->at);
-        fe_push(in, r, fe_str(in, c->arg[i].name, strlen(c->arg[i].name), c->arg[i].name_at));
-        fe_push(in, r, c->arg[i].v);
-    }
+    const List *given = c->self->u.list;
+    if (given->n > 1) return fe_data(in, "a dict", c->at);
+    if (given->n == 1) r = entries(in, r, given->item[0], c);
+    if (!r) return fe_bad(in, c->at);
+    for (int i = 0; i < c->n_arg && r->kind == V_DICT; i++)
+        if (c->arg[i].name
+            && !fe_dict_put(in, r, fe_str(in, c->arg[i].name, strlen(c->arg[i].name),
+                                          c->arg[i].name_at), c->arg[i].v)) return fe_bad(in, c->at);
     return r;
 }
 
@@ -201,28 +267,11 @@ Value *fe_fn_range(Interp *in, const Call *c)
 {
     bool one = c->v[1]->kind == V_NONE;
     int64_t a = one ? 0 : c->v[0]->u.i, b = one ? c->v[0]->u.i : c->v[1]->u.i, step = c->v[2]->u.i;
-    Value *r = fe_list(in, V_LIST, c->at);
+    Value *r = fe_list(in, V_TUPLE, c->at);       /* walked, indexed, not changed */
     if (step == 0) return wrong(in, c, 2, "a step other than 0");
     while (step > 0 ? a < b : a > b) {
         if (!fe_push(in, r, fe_int(in, a, c->at))) return fe_bad(in, c->at);
         if (__builtin_add_overflow(a, step, &a)) break;
-    }
-    return r;
-}
-
-Value *fe_fn_ordered(Interp *in, const Call *c)
-{
-    const Value *v = c->v[0];
-    Value *r = fe_list(in, V_DICT, c->at);
-    if (v->kind == V_DICT) return c->v[0];
-    if (v->kind != V_LIST && v->kind != V_TUPLE)
-        return wrong(in, c, 0, "a list of (name, value) pairs");
-    for (int i = 0; i < v->u.list->n; i++) {
-        const Value *pair = v->u.list->item[i];
-        if ((pair->kind != V_TUPLE && pair->kind != V_LIST) || pair->u.list->n != 2)
-            return wrong(in, c, 0, "a list of (name, value) pairs");
-        fe_push(in, r, pair->u.list->item[0]);
-        fe_push(in, r, pair->u.list->item[1]);
     }
     return r;
 }
@@ -363,9 +412,11 @@ Value *fe_l_append(Interp *in, const Call *c)
 
 Value *fe_l_extend(Interp *in, const Call *c)
 {
-    if (c->v[0]->kind != V_LIST && c->v[0]->kind != V_TUPLE) return wrong(in, c, 0, "a list");
-    for (int i = 0, n = c->v[0]->u.list->n; i < n; i++)
-        if (!fe_push(in, c->self, c->v[0]->u.list->item[i])) return fe_bad(in, c->at);
+    const Value *all = fe_items(in, c->v[0], c->v_at[0]);
+    if (!all) return fe_bad(in, c->at);
+    if (all->kind == V_DATA) return wrong(in, c, 0, "a list");
+    for (int i = 0, n = all->u.list->n; i < n; i++)
+        if (!fe_push(in, c->self, all->u.list->item[i])) return fe_bad(in, c->at);
     return none(in, c);
 }
 
@@ -373,6 +424,7 @@ Value *fe_d_items(Interp *in, const Call *c)
 {
     const List *l = c->self->u.list;
     Value *r = fe_list(in, V_LIST, c->at);
+    r->u.list->view = true;
     for (int i = 0; i + 1 < l->n; i += 2) {
         Value *pair = fe_list(in, V_TUPLE, c->at);
         fe_push(in, pair, l->item[i]);

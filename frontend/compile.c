@@ -24,7 +24,9 @@ static Module *compile(Interp *in, const char *path, uint16_t src)
     Roles roles;
     Chain chain;
     Script script = fe_parse(in->d, src, in->a);
+    in->d->trace = fe_trace, in->d->running = in;
     fe_run(in, &script);
+    in->d->trace = NULL;
     if (in->d->errors > 0 || !fe_roles(in, &roles)) return NULL;
     fe_unused_defines(in);
     if (!fe_input_shape(in, &roles) || !fe_chain(in, &roles, &chain)) return NULL;

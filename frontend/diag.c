@@ -118,6 +118,7 @@ void fe_report(FeDiags *d, Span s, DiagId id, const char *format, ...)
     }
     d->last = &d->item[d->n_item++];
     *d->last = (Diag){ .id = id, .severity = severity, .at = s, .text = text };
+    if (d->trace && severity != SEV_NOTE) d->trace(d, d->running);
 }
 
 static void add_part(FeDiags *d, bool help, Span s, const char *text)

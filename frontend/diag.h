@@ -68,6 +68,9 @@ struct FeDiags {
     Diag item[FE_MAX_DIAGS]; int n_item;
     Diag *last;                          /* null: the last report was dropped */
     int errors, warnings, dropped;
+    /* Adds the notes that say what was running; null: nothing runs. */
+    void (*trace)(FeDiags *d, void *running);
+    void *running;
 };
 typedef struct DiagInfo { const char *name, *code; Severity severity; const char *doc; } DiagInfo;
 extern const DiagInfo fe_diag_info[DIAG_COUNT];

@@ -75,15 +75,40 @@ static void unknown_name(Interp *in, const char *name, Span at)
             name);
 }
 
+/* The name in the functions around this place; null: it is none of theirs. V_BAD: it is one's, but
+ * has no value yet. */
+static Value *local_value(Interp *in, const Expr *x)
+{
+    for (const Frame *f = in->frame; f; f = f->outer) {
+        const Local *l = fe_local_name(f, x->text);
+        if (l && l->v) return l->v;
+        bool own = l != NULL;
+        for (int i = 0; f->fn && i < f->fn->n_local && !own; i++)
+            own = strcmp(f->fn->local[i], x->text) == 0;
+        if (!own) continue;
+        fe_report(in->d, x->at, DG(unbound_local), x->text, f->fn ? f->fn->name : "?");
+        fe_help(in->d, "give it a value above, or make it a parameter");
+        return fe_bad(in, x->at);
+    }
+    return NULL;
+}
+
 Value *fe_eval_name(Interp *in, const Expr *x)
 {
+    Value *local = in->frame ? local_value(in, x) : NULL;
+    if (local) return local;
     Binding *b = fe_lookup(in, x->text);
-    if (b) {
+    if (b && b->v->kind != V_GONE) {
         b->used = true;
         return b->v;
     }
     Value *v = known_name(in, x->text, x->at);
     if (v) return v;
+    if (b) {                                      /* `del` took its value */
+        unknown_name(in, x->text, x->at);
+        b->v = fe_bad(in, x->at);
+        return b->v;
+    }
     if (in->quiet > 0) return fe_bad(in, x->at);
     if (in->lenient > 0) {
         fe_report(in->d, x->at, DG(name_as_data), x->text);
@@ -125,6 +150,11 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
                 v->u.s = types[i];
                 return v;
             }
+    }
+    if (in->types > 0 && fe_known_elsewhere(path, &instead)) {   /* a type that no layer here has */
+        Value *v = fe_val(in, V_SPACE, at);
+        v->u.s = path;
+        return v;
     }
     if (fe_known_elsewhere(path, &instead)) {
         fe_report(in->d, at, DG(not_this_version), path);
@@ -285,23 +315,28 @@ static bool is_seq(const Value *v)
     return v->kind == V_LIST || v->kind == V_TUPLE || v->kind == V_STR;
 }
 
+Value *fe_binary(Interp *in, Oper op, Value *a, Value *b, Span at)
+{
+    double p, q;
+    if (a->kind == V_BAD || b->kind == V_BAD) return fe_bad(in, at);
+    if (is_data(a) || is_data(b)) return fe_data(in, "arithmetic on data", at);
+    if (fe_number(a, &p) && fe_number(b, &q)) return numbers(in, op, a, b, at);
+    if (a->kind == V_TENSOR || b->kind == V_TENSOR) {
+        Value *r = fe_tensor_binary(in, op, a, b, at);
+        if (r) return r;
+    }
+    if (op == O_ADD && is_seq(a) && a->kind == b->kind) return concat(in, a, b, at);
+    if (op == O_MUL && is_seq(a) && b->kind == V_INT) return repeat(in, a, b->u.i, at);
+    if (op == O_MUL && is_seq(b) && a->kind == V_INT) return repeat(in, b, a->u.i, at);
+    if (op == O_MOD && a->kind == V_STR) return fe_percent(in, a, b, at);
+    fe_report(in->d, at, DG(bad_operands), oper_text[op], fe_kind_name(a), fe_kind_name(b));
+    return fe_bad(in, at);
+}
+
 Value *fe_eval_binary(Interp *in, const Expr *x)
 {
     Value *a = fe_eval(in, x->item[0]), *b = fe_eval(in, x->item[1]);
-    double p, q;
-    if (a->kind == V_BAD || b->kind == V_BAD) return fe_bad(in, x->at);
-    if (is_data(a) || is_data(b)) return fe_data(in, "arithmetic on data", x->at);
-    if (fe_number(a, &p) && fe_number(b, &q)) return numbers(in, x->op, a, b, x->at);
-    if (a->kind == V_TENSOR || b->kind == V_TENSOR) {
-        Value *r = fe_tensor_binary(in, x->op, a, b, x->at);
-        if (r) return r;
-    }
-    if (x->op == O_ADD && is_seq(a) && a->kind == b->kind) return concat(in, a, b, x->at);
-    if (x->op == O_MUL && is_seq(a) && b->kind == V_INT) return repeat(in, a, b->u.i, x->at);
-    if (x->op == O_MUL && is_seq(b) && a->kind == V_INT) return repeat(in, b, a->u.i, x->at);
-    if (x->op == O_MOD && a->kind == V_STR) return fe_data(in, "a formatted string", x->at);
-    fe_report(in->d, x->at, DG(bad_operands), oper_text[x->op], fe_kind_name(a), fe_kind_name(b));
-    return fe_bad(in, x->at);
+    return fe_binary(in, x->op, a, b, x->at);
 }
 
 Value *fe_eval_unary(Interp *in, const Expr *x)
@@ -326,19 +361,34 @@ Value *fe_eval_unary(Interp *in, const Expr *x)
     return fe_bad(in, x->at);
 }
 
+/* Lists, dicts and tensors are the same where they share their elements; numbers and strings where
+ * they are equal. */
+static bool is_same(const Value *a, const Value *b)
+{
+    if (a == b || a->kind != b->kind) return a == b;
+    switch (a->kind) {
+    case V_LIST: case V_TUPLE: case V_DICT: return a->u.list == b->u.list;
+    case V_TENSOR: return a->u.tensor == b->u.tensor;
+    case V_LOSS: return a->u.loss == b->u.loss;
+    case V_OPTIM: return a->u.optim == b->u.optim;
+    default: return fe_equal(a, b);
+    }
+}
+
 /* 1, 0; -1: on data; -2: cannot be compared. */
 static int compare(Oper op, const Value *a, const Value *b)
 {
     double p, q;
-    if (a->kind == V_BAD || b->kind == V_BAD || is_data(a) || is_data(b)) return -1;
+    if (a->kind == V_BAD || b->kind == V_BAD || a->kind == V_DATA || b->kind == V_DATA) return -1;
+    if (op == O_IS || op == O_IS_NOT) return is_same(a, b) == (op == O_IS);
+    if (is_data(a) || is_data(b)) return -1;
     switch (op) {
     case O_EQ: return fe_equal(a, b);
     case O_NE: return !fe_equal(a, b);
-    case O_IS: return a == b || (a->kind == b->kind && fe_equal(a, b));
-    case O_IS_NOT: return !(a == b || (a->kind == b->kind && fe_equal(a, b)));
     case O_IN: case O_NOT_IN: {
         if (b->kind == V_STR && a->kind == V_STR)
             return (strstr(b->u.s, a->u.s) != NULL) == (op == O_IN);
+        if (b->kind == V_MODULE || b->kind == V_TENSOR || b->kind == V_LOADER) return -1;
         if (b->kind != V_LIST && b->kind != V_TUPLE && b->kind != V_DICT) return -2;
         bool found = false;
         for (int i = 0; i < b->u.list->n && !found; i += b->kind == V_DICT ? 2 : 1)
@@ -351,8 +401,7 @@ static int compare(Oper op, const Value *a, const Value *b)
     if (fe_number(a, &p) && fe_number(b, &q)) {
         if (isnan(p) || isnan(q)) return 0;
         order = p < q ? -1 : p > q;
-    } else if (a->kind == V_STR && b->kind == V_STR) order = strcmp(a->u.s, b->u.s);
-    else return -2;
+    } else if ((order = fe_order(a, b, 0)) == 2) return -2;
     return op == O_LT ? order < 0 : op == O_LE ? order <= 0 : op == O_GT ? order > 0 : order >= 0;
 }
 
@@ -435,12 +484,19 @@ Value *fe_eval_index(Interp *in, const Expr *x)
     Value *of = fe_eval(in, x->of);
     if (of->kind == V_BAD) return of;
     bool seq = of->kind == V_LIST || of->kind == V_TUPLE || of->kind == V_STR;
-    if (seq && x->item[0]->kind == X_SLICE) return eval_slice(in, x, of);
+    bool walks = seq && of->kind != V_STR
+        && (of->u.list->once || of->u.list->is_set || of->u.list->view);
+    if (seq && !walks && x->item[0]->kind == X_SLICE) return eval_slice(in, x, of);
     if (is_data(of))
         return fe_data(in, of->kind == V_DATA ? of->u.s : "an element of a parameter", x->at);
     if (of->kind == V_TENSOR) return fe_tensor_index(in, of, x->item[0], x->at);
     Value *key = x->item[0]->kind == X_SLICE ? fe_val(in, V_NONE, x->at) : fe_eval(in, x->item[0]);
     if (key->kind == V_BAD || key->kind == V_DATA) return key;
+    if (walks) {
+        fe_report(in->d, x->at, DG(not_indexable), fe_kind_name(of));
+        fe_help(in->d, "list(…) makes a list of it");
+        return fe_bad(in, x->at);
+    }
     if (of->kind == V_DICT) {
         for (int i = 0; i + 1 < of->u.list->n; i += 2)
             if (fe_equal(of->u.list->item[i], key)) return of->u.list->item[i + 1];

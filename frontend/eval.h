@@ -10,5 +10,6 @@ Value *fe_eval_compare(Interp *in, const Expr *x);
 Value *fe_eval_cond(Interp *in, const Expr *x);
 Value *fe_eval_index(Interp *in, const Expr *x);
 Value *fe_eval_call(Interp *in, const Expr *x);
+Value *fe_percent(Interp *in, Value *format, Value *v, Span at);
 bool fe_slice_bounds(Interp *in, const Expr *s, int64_t n, int64_t b[3]);
 #endif

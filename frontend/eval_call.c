@@ -8,19 +8,26 @@ static void add_arg(Call *c, ArgVal v)
     c->n_given++;
 }
 
-static bool spread(Interp *in, Call *c, const Arg *a, Value *v)
+static bool spread(Interp *in, Call *c, const Arg *a, Value *v, Value *all)
 {
     if (v->kind == V_BAD) return false;
+    bool walks = v->kind == V_LIST || v->kind == V_TUPLE || v->kind == V_DICT || v->kind == V_STR
+        || v->kind == V_TENSOR;
+    if (a->stars == 1 && walks) v = fe_items(in, v, a->value->at);
+    if (!v) return false;
     if (a->stars == 1 && v->kind == V_MODULE && !v->u.mod->info) {
-        for (int i = 0; i < v->u.mod->n_child; i++)
-            add_arg(c, (ArgVal){ .v = fe_module_value(in, v->u.mod->child[i], a->value->at),
-                                 .at = a->value->at });
+        for (int i = 0; i < v->u.mod->n_child; i++) {
+            Value *child = fe_module_value(in, v->u.mod->child[i], a->value->at);
+            add_arg(c, (ArgVal){ .v = child, .at = a->value->at });
+            fe_push(in, all, child);
+        }
         return true;
     }
     if (a->stars == 1 && (v->kind == V_LIST || v->kind == V_TUPLE)) {
         for (int i = 0; i < v->u.list->n; i++) {
             Value *item = v->u.list->item[i];
             add_arg(c, (ArgVal){ .v = item, .at = item->at.src ? item->at : a->value->at });
+            if (!fe_push(in, all, item)) return false;
         }
         return true;
     }
@@ -72,6 +79,26 @@ Value *fe_call(Interp *in, Call *c)
     return c->fn->body(in, c);
 }
 
+Value *fe_call_any(Interp *in, Value *f, Call *c)
+{
+    switch (f->kind) {
+    case V_BAD: return f;
+    case V_DATA: return fe_data(in, f->u.s, c->at);
+    case V_MODULE: return fe_data(in, "the result of a model", c->at);
+    case V_LOSS: return fe_data(in, "the value of a loss", c->at);
+    case V_DTYPE: return fe_data(in, "a tensor", c->at);
+    case V_FUNC: return fe_call_func(in, f->u.func, c);
+    case V_FN: case V_METHOD: break;
+    default:
+        fe_report(in->d, c->of_at, DG(not_callable), fe_kind_name(f));
+        return fe_bad(in, c->at);
+    }
+    c->fn = f->u.fn;
+    c->name = fe_last_part(c->fn->path);
+    c->self = f->kind == V_METHOD ? f->self : c->positional;
+    return fe_call(in, c);
+}
+
 /* Sequential takes any number of layers: they go in as one list. */
 static bool gather(Interp *in, const Expr *x, Call *c, Value *all)
 {
@@ -83,14 +110,9 @@ static bool gather(Interp *in, const Expr *x, Call *c, Value *all)
         if (a->stars == 0) {
             Span at = a->value->at;
             add_arg(c, (ArgVal){ a->name, a->name_at, at, v });
-            if (all && !a->name) fe_push(in, all, v);
+            if (!a->name && !fe_push(in, all, v)) good = false;
         } else {
-            int before = c->n_arg;
-            good &= spread(in, c, a, v);
-            if (!all || a->stars != 1) continue;
-            if (v->kind == V_LIST || v->kind == V_TUPLE)
-                for (int k = 0; k < v->u.list->n; k++) good &= fe_push(in, all, v->u.list->item[k]);
-            else for (int k = before; k < c->n_arg; k++) fe_push(in, all, c->arg[k].v);
+            good &= spread(in, c, a, v, all);
         }
     }
     return good;
@@ -101,10 +123,13 @@ Value *fe_eval_call(Interp *in, const Expr *x)
     Value *f = fe_eval(in, x->of);
     Call c = { .at = x->at, .of_at = x->of->at };
     bool lenient = takes_data(f);
+    bool types = f->kind == V_FN && strcmp(f->u.fn->path, "isinstance") == 0;
+    in->types += types;
     in->lenient += lenient;
     in->quiet += f->kind == V_BAD;
     Value *all = fe_list(in, V_LIST, x->at);
     bool good = gather(in, x, &c, all);
+    in->types -= types;
     in->lenient -= lenient;
     in->quiet -= f->kind == V_BAD;
     if (f->kind == V_BAD || !good) return fe_bad(in, x->at);
@@ -112,58 +137,93 @@ Value *fe_eval_call(Interp *in, const Expr *x)
         fe_report(in->d, x->at, DG(no_effect), "backward()");
         fe_help(in->d, "the generated program takes the training steps: PROGRAM train --data …");
     }
-    switch (f->kind) {
-    case V_DATA: return fe_data(in, f->u.s, x->at);
-    case V_MODULE: return fe_data(in, "the result of a model", x->at);
-    case V_LOSS: return fe_data(in, "the value of a loss", x->at);
-    case V_DTYPE: return fe_data(in, "a tensor", x->at);
-    case V_FN: case V_METHOD: break;
-    default:
-        fe_report(in->d, x->of->at, DG(not_callable), fe_kind_name(f));
-        return fe_bad(in, x->at);
-    }
-    c.fn = f->u.fn;
-    c.name = fe_last_part(c.fn->path);
-    c.self = f->kind == V_METHOD ? f->self : all;
     c.positional = all;
-    return fe_call(in, &c);
+    return fe_call_any(in, f, &c);
+}
+
+static Value *eval_dict(Interp *in, const Expr *x)
+{
+    Value *r = fe_list(in, V_DICT, x->at);
+    for (int i = 0; i + 1 < x->n_item; i += 2) {
+        bool star = x->item[i]->kind == X_STAR;
+        Value *key = fe_eval(in, star ? x->item[i]->item[0] : x->item[i]);
+        Value *v = star ? key : fe_eval(in, x->item[i + 1]);
+        if (key->kind == V_BAD || v->kind == V_BAD) return fe_bad(in, x->at);
+        if (star && key->kind != V_DICT) {
+            fe_report(in->d, x->item[i]->at, DG(cannot_spread), "**", fe_kind_name(key));
+            return fe_bad(in, x->at);
+        }
+        if (!star && !fe_dict_put(in, r, key, v)) return fe_bad(in, x->at);
+        for (int k = 0; star && k + 1 < v->u.list->n; k += 2)
+            if (!fe_dict_put(in, r, v->u.list->item[k], v->u.list->item[k + 1]))
+                return fe_bad(in, x->at);
+    }
+    return r;
 }
 
 static Value *eval_display(Interp *in, const Expr *x)
 {
-    ValueKind kind = x->kind == X_TUPLE ? V_TUPLE : x->kind == X_DICT ? V_DICT : V_LIST;
+    if (x->kind == X_DICT) return eval_dict(in, x);
+    ValueKind kind = x->kind == X_TUPLE ? V_TUPLE : V_LIST;
     Value *r = fe_list(in, kind, x->at);
     bool bad = false;
     for (int i = 0; i < x->n_item; i++) {
         bool star = x->item[i]->kind == X_STAR;
         Value *v = fe_eval(in, star ? x->item[i]->item[0] : x->item[i]);
+        if (star && v->kind != V_BAD) {
+            v = fe_items(in, v, x->item[i]->at);
+            if (v && v->kind == V_DATA) return v;
+            if (!v) v = fe_bad(in, x->at);
+        }
         bad |= v->kind == V_BAD;
         if (star && (v->kind == V_LIST || v->kind == V_TUPLE)) {
             for (int k = 0; k < v->u.list->n && !bad; k++)
                 bad |= !fe_push(in, r, v->u.list->item[k]);
-        } else if (star && v->kind != V_BAD) {
-            fe_report(in->d, x->item[i]->at, DG(cannot_spread), "*", fe_kind_name(v));
-            bad = true;
-        } else if (!bad && !fe_push(in, r, v)) {
+        } else if (!bad && !(x->kind == X_SET ? fe_set_put(in, r, v) : fe_push(in, r, v))) {
             bad = true;
         }
     }
+    r->u.list->is_set = x->kind == X_SET;
     return bad ? fe_bad(in, x->at) : r;
 }
 
+static Value *refused(Interp *in, const Expr *x)
+{
+    fe_report(in->d, x->at, (DiagId)x->u.i, "%s", x->text);
+    return fe_bad(in, x->at);
+}
+
+static Value *eval(Interp *in, const Expr *x);
+
 Value *fe_eval(Interp *in, const Expr *x)
+{
+    if (!fe_spend(in, 128, x->at)) return fe_bad(in, x->at);
+    if (in->depth >= FE_MAX_EVAL) {
+        fe_report(in->d, x->at, DG(recursion), FE_MAX_CALLS);
+        return fe_bad(in, x->at);
+    }
+    in->depth++;
+    Value *v = eval(in, x);
+    in->depth--;
+    return v;
+}
+
+static Value *eval(Interp *in, const Expr *x)
 {
     switch (x->kind) {
     case X_BAD: return fe_bad(in, x->at);
     case X_INT: return fe_int(in, x->u.i, x->at);
     case X_FLOAT: return fe_float(in, x->u.f, x->at);
     case X_STR: return fe_str(in, x->text, x->text_len, x->at);
-    case X_FSTR: return fe_data(in, "a formatted string", x->at);
+    case X_FSTR: return fe_fstring(in, x);
+    case X_LAMBDA: return fe_make_func(in, x->fn, x->at);
+    case X_COMP: return fe_comp(in, x);
+    case X_REFUSED: return refused(in, x);
     case X_BYTES: return fe_data(in, "bytes", x->at);
     case X_NAME: return fe_eval_name(in, x);
     case X_TRUE: case X_FALSE: return fe_bool(in, x->kind == X_TRUE, x->at);
     case X_NONE: return fe_val(in, V_NONE, x->at);
-    case X_ELLIPSIS: case X_SLICE: case X_STAR: return fe_data(in, "an ellipsis", x->at);
+    case X_ELLIPSIS: case X_SLICE: case X_STAR: case X_FIELD: return fe_data(in, "an ellipsis", x->at);
     case X_TUPLE: case X_LIST: case X_SET: case X_DICT: return eval_display(in, x);
     case X_CALL: return fe_eval_call(in, x);
     case X_ATTR: return fe_attr(in, fe_eval(in, x->of), x->text, x->at, x->name_at);

@@ -1,7 +1,7 @@
-/* frontend/interp.c: runs the statements of a model file from top to bottom.
+/* frontend/interp.c: names of a running file, imports and assignments.
  *
- * There are no loops and no functions, so a file is evaluated in time proportional to its length.
- * */
+ * What an evaluation may take is bounded by one budget: every expression, element and character
+ * costs some of it, so that a hostile file ends soon and in little memory. */
 #include "frontend/tensor.h"
 #include <string.h>
 
@@ -66,10 +66,36 @@ Binding *fe_bind_name(Interp *in, const char *name, Value *v, Span at)
     return b;
 }
 
+Local *fe_local_name(const Frame *f, const char *name)
+{
+    for (int i = f->n - 1; i >= 0; i--)
+        if (strcmp(f->local[i].name, name) == 0) return &f->local[i];
+    return NULL;
+}
+
+void fe_set_local(Interp *in, Frame *f, const char *name, Value *v)
+{
+    Local *l = fe_local_name(f, name);
+    if (!l) {
+        if (f->n == f->cap) {
+            int cap = f->cap ? 2 * f->cap : 4;
+            f->local = arena_grow(in->a, f->local, (size_t)f->cap, (size_t)cap, sizeof *f->local);
+            f->cap = cap;
+        }
+        l = &f->local[f->n++];
+        l->name = name;
+    }
+    l->v = v;
+}
+
 /* The file's own assignment. A name given with -D keeps that value where the file's is only data.
  * */
 static void assign_name(Interp *in, const char *name, Value *v, Span at)
 {
+    if (in->frame) {
+        fe_set_local(in, in->frame, name, v);
+        return;
+    }
     Binding *b = fe_lookup(in, name);
     if (b && b->defined && v->kind == V_DATA) {
         b->used = true;
@@ -121,7 +147,7 @@ static Value *space_value(Interp *in, const char *path, Span at)
     return v;
 }
 
-static void run_import(Interp *in, const Stmt *s)
+void fe_run_import(Interp *in, const Stmt *s)
 {
     for (int i = 0; i < s->n_import; i++) {
         const Import *x = &s->import[i];
@@ -136,7 +162,7 @@ static void run_import(Interp *in, const Stmt *s)
     }
 }
 
-static void run_from(Interp *in, const Stmt *s)
+void fe_run_from(Interp *in, const Stmt *s)
 {
     Value *space = space_value(in, s->from, s->from_at);
     for (int i = 0; i < s->n_import; i++) {
@@ -160,10 +186,13 @@ static void run_from(Interp *in, const Stmt *s)
 
 /* ---- assignments ---- */
 
-static void assign(Interp *in, const Expr *x, Value *v);
-
 static void unpack(Interp *in, const Expr *x, Value *v)
 {
+    if (v->kind != V_BAD && v->kind != V_DATA && v->kind != V_TUPLE && v->kind != V_LIST
+        && (v->kind == V_STR || v->kind == V_TENSOR || v->kind == V_DICT || v->kind == V_MODULE))
+        v = fe_items(in, v, x->at);
+    else if (v->kind == V_LIST && v->u.list->once) v = fe_items(in, v, x->at);
+    if (!v) v = fe_bad(in, x->at);
     bool many = v->kind == V_TUPLE || v->kind == V_LIST;
     if (many && v->u.list->n != x->n_item) {
         fe_report(in->d, x->at, DG(unpack_count), x->n_item, v->u.list->n);
@@ -174,7 +203,7 @@ static void unpack(Interp *in, const Expr *x, Value *v)
         fe_report(in->d, x->at, DG(unpack_kind), x->n_item, fe_kind_name(v));
         v = fe_bad(in, x->at);
     }
-    for (int i = 0; i < x->n_item; i++) assign(in, x->item[i], many ? v->u.list->item[i] : v);
+    for (int i = 0; i < x->n_item; i++) fe_assign(in, x->item[i], many ? v->u.list->item[i] : v);
 }
 
 static void assign_index(Interp *in, const Expr *x, Value *v)
@@ -187,13 +216,7 @@ static void assign_index(Interp *in, const Expr *x, Value *v)
     Value *key = fe_eval(in, x->item[0]);
     if (of->kind == V_BAD || key->kind == V_BAD || v->kind == V_BAD || of->kind == V_DATA) return;
     if (of->kind == V_DICT) {
-        List *l = of->u.list;
-        for (int i = 0; i + 1 < l->n && i < 2000; i += 2)
-            if (fe_equal(l->item[i], key)) {
-                l->item[i + 1] = v;
-                return;
-            }
-        if (fe_push(in, of, key)) fe_push(in, of, v);
+        fe_dict_put(in, of, key, v);
         return;
     }
     int64_t n = of->kind == V_LIST ? of->u.list->n : -1;
@@ -205,7 +228,7 @@ static void assign_index(Interp *in, const Expr *x, Value *v)
     if (of->kind == V_MODULE) fe_help(in->d, "write the layer where the Sequential is made");
 }
 
-static void assign(Interp *in, const Expr *x, Value *v)
+void fe_assign(Interp *in, const Expr *x, Value *v)
 {
     switch (x->kind) {
     case X_NAME: assign_name(in, x->text, v, x->at); break;
@@ -213,36 +236,5 @@ static void assign(Interp *in, const Expr *x, Value *v)
     case X_INDEX: assign_index(in, x, v); break;
     case X_ATTR: fe_set_attr(in, fe_eval(in, x->of), x->text, v, x->at, x->name_at); break;
     default: break;
-    }
-}
-
-static void run_augmented(Interp *in, const Stmt *s)
-{
-    Expr sum = { .kind = X_BINARY, .op = s->op, .at = s->at, .n_item = 2 };
-    Expr *both[2] = { s->target[0], s->value };
-    sum.item = both;
-    assign(in, s->target[0], fe_eval(in, &sum));
-}
-
-void fe_run(Interp *in, const Script *c)
-{
-    for (int i = 0; i < c->n_stmt; i++) {
-        const Stmt *s = &c->stmt[i];
-        switch (s->kind) {
-        case S_EXPR: fe_eval(in, s->value); break;
-        case S_ASSIGN: {
-            Value *v = fe_eval(in, s->value);
-            for (int k = 0; k < s->n_target; k++) assign(in, s->target[k], v);
-            break;
-        }
-        case S_AUGMENTED: run_augmented(in, s); break;
-        case S_IMPORT: run_import(in, s); break;
-        case S_FROM: run_from(in, s); break;
-        case S_REFUSED:
-            for (int k = 0; k < s->n_bound; k++)
-                if (!fe_lookup(in, s->bound[k]))
-                    fe_bind_name(in, s->bound[k], fe_bad(in, s->at), s->at);
-            break;
-        }
     }
 }

@@ -365,26 +365,6 @@ Value *fe_parameters(Interp *in, Mod *m, Span at)
     return list;
 }
 
-Value *fe_m_parameters(Interp *in, const Call *c)
-{
-    return fe_parameters(in, c->self->u.mod, c->at);
-}
-
-Value *fe_m_named_parameters(Interp *in, const Call *c)
-{
-    Value *list = fe_list(in, V_LIST, c->at);
-    each_param(in, c->self->u.mod, list, "");
-    return list;
-}
-
-Value *fe_m_children(Interp *in, const Call *c)
-{
-    Value *list = fe_list(in, V_LIST, c->at);
-    for (int i = 0; i < c->self->u.mod->n_child; i++)
-        fe_push(in, list, fe_module_value(in, c->self->u.mod->child[i], c->at));
-    return list;
-}
-
 static Value *append(Interp *in, const Call *c, int i, const char *name)
 {
     Mod *m = c->self->u.mod;
@@ -422,13 +402,6 @@ Value *fe_m_load(Interp *in, const Call *c)
     fe_help(
         in->d,
         "convert the file (seqc weights) and give it to the program: PROGRAM train --weights FILE");
-    return fe_bad(in, c->at);
-}
-
-Value *fe_m_apply(Interp *in, const Call *c)
-{
-    fe_report(in->d, c->at, DG(apply));
-    fe_help(in->d, "call the functions of nn.init on the layers: nn.init.zeros_(model[0].bias)");
     return fe_bad(in, c->at);
 }
 

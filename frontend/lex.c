@@ -149,6 +149,21 @@ static size_t escape(const char *s, size_t n, char *to, size_t *wrote)
     return to[0] = '\\', *wrote = 1, 1;
 }
 
+char *fe_unescape(Arena *a, const char *s, size_t n, bool raw, size_t *len)
+{
+    char *text = arena_alloc(a, n + 4, 1);
+    size_t k = 0;
+    for (size_t i = 0; i < n;) {
+        size_t wrote = 1, took = 1;
+        if (s[i] == '\\' && !raw) took = escape(s + i, n - i, text + k, &wrote);
+        else text[k] = s[i];
+        i += took, k += wrote;
+    }
+    text[k] = 0;
+    *len = k;
+    return text;
+}
+
 /* At the opening quote; `from` is where the prefix began. */
 static void string(Lexer *l, size_t from, const char *prefix, size_t n_prefix)
 {
@@ -174,15 +189,8 @@ static void string(Lexer *l, size_t from, const char *prefix, size_t n_prefix)
         if (l->s[l->at] == quote && (!triple || (peek(l, 1) == quote && peek(l, 2) == quote)))
             break;
     }
-    char *text = arena_alloc(l->arena, l->at - start + 4, 1);
-    size_t k = 0;
-    for (size_t i = start; i < l->at;) {
-        size_t wrote = 1, took = 1;
-        if (l->s[i] == '\\' && !raw) took = escape(l->s + i, l->at - i, text + k, &wrote);
-        else text[k] = l->s[i];
-        i += took, k += wrote;
-    }
-    text[k] = 0;
+    size_t k;
+    char *text = fe_unescape(l->arena, l->s + start, l->at - start, raw, &k);
     l->at += close;
     Tok *t = push(l, T_STR, from, l->at);
     t->text = text, t->str_len = (uint32_t)k, t->formatted = formatted, t->bytes = bytes;
@@ -331,6 +339,18 @@ static void token(Lexer *l)
     else if (name_char(l) > 0) name_or_string(l);
     else if (c == '"' || c == '\'') string(l, l->at, "", 0);
     else operator(l);
+}
+
+Toks fe_lex_part(FeDiags *d, uint16_t src, size_t at, size_t end, Arena *a)
+{
+    Lexer l = { .diags = d, .arena = a, .src = src, .at = at, .brackets = 1 };
+    l.s = fe_source_text(d, src, &l.n);
+    l.n = end;
+    push(&l, T_NEWLINE, at, at);
+    while (l.at < l.n) token(&l);
+    uint32_t count = l.count + 1;
+    for (int i = 0; i < 4; i++) push(&l, T_END, l.n, l.n);
+    return (Toks){ l.tok, count };
 }
 
 Toks fe_lex(FeDiags *d, uint16_t src, Arena *a)

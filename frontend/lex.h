@@ -35,4 +35,8 @@ typedef struct Toks { Tok *tok; uint32_t n; } Toks;
  * token back and some ahead. Nesting of indentation is limited. */
 Toks fe_lex(FeDiags *d, uint16_t src, Arena *a);
 bool fe_tok_is(const Tok *t, const char *op);
+/* The bytes from `at` to before `end` of the source, as if in brackets; begins like fe_lex. */
+Toks fe_lex_part(FeDiags *d, uint16_t src, size_t at, size_t end, Arena *a);
+/* What stands in a string literal: escapes decoded unless it is raw. */
+char *fe_unescape(Arena *a, const char *s, size_t n, bool raw, size_t *len);
 #endif

@@ -1,8 +1,8 @@
 /* frontend/parse.c: statements of the model language.
  *
- * Statements that belong to Python but not to the language are refused by name, with what to do
- * instead, and skipped by indentation; what they would have bound is remembered, so that one
- * mistake makes one message. The block under `if __name__ == "__main__":` is PyTorch's and is
+ * Statements that belong to Python but not to the language are skipped by indentation and refused
+ * when they run: a function that nobody calls may hold them. What they would have bound is
+ * remembered, so that one mistake makes one message. The block under `if __name__ == "__main__":` is PyTorch's and is
  * skipped unread. */
 #include "frontend/ast.h"
 #include <string.h>
@@ -52,69 +52,225 @@ static bool is_main_guard(const Parser *p)
            && strcmp(text->text, "__main__") == 0;
 }
 
+static const char main_guard[] =
+    "move a training loop under `if __name__ == \"__main__\":`; the generated program "
+    "has its own: PROGRAM train --data …";
+static const char only_runs[] =
+    "what only runs the model belongs under `if __name__ == \"__main__\":`";
+
 static const struct { const char *word; DiagId id; const char *help; } refused[] = {
-    { "for", DIAG_loop,
-      "move a training loop under `if __name__ == \"__main__\":`; the generated program "
-      "has its own: PROGRAM train --data …" },
-    { "while", DIAG_loop,
-      "move a training loop under `if __name__ == \"__main__\":`; the generated program "
-      "has its own: PROGRAM train --data …" },
-    { "if", DIAG_branch,
-      "write the branch that is meant, use `a if c else b` on constants, or give the "
-      "value with -D NAME=VALUE" },
-    { "def", DIAG_function,
-      "write its statements here; functions for PyTorch alone may stand under "
-      "`if __name__ == \"__main__\":`" },
     { "class", DIAG_class, "describe the model with nn.Sequential(…)" },
-    { "with", DIAG_with, "what only runs the model belongs under `if __name__ == \"__main__\":`" },
+    { "with", DIAG_with, only_runs },
     { "try", DIAG_try, "write the branch that is meant" },
     { "async", DIAG_statement, NULL },
-    { "@", DIAG_statement, NULL },
-    { "del", DIAG_statement, NULL },
-    { "assert", DIAG_statement, NULL },
-    { "raise", DIAG_statement, NULL },
-    { "global", DIAG_statement, NULL },
-    { "nonlocal", DIAG_statement, NULL },
-    { "return", DIAG_statement, NULL },
-    { "break", DIAG_statement, NULL },
-    { "continue", DIAG_statement, NULL },
-    { "!", DIAG_statement, NULL },
+    { "global", DIAG_statement, "give the function a parameter, and return what changes" },
+    { "nonlocal", DIAG_statement, "give the function a parameter, and return what changes" },
 };
 
-/* A statement outside the language: its message, and past it. */
+/* A statement outside the language: kept to be refused when it runs, and past it. */
 static bool refuse_statement(Parser *p, Stmt *s)
 {
     const Tok *t = p->tok;
     size_t i = 0, n = sizeof refused / sizeof *refused;
     while (i < n && !fe_at(p, refused[i].word)) i++;
     if (i == n) return false;
-    s->kind = S_REFUSED;
-    if (refused[i].id == DIAG_branch && is_main_guard(p)) {
-        skip_statement(p, NULL);
-        return true;
-    }
-    switch (refused[i].id) {
-    case DIAG_loop: fe_report(p->diags, t->at, DG(loop)); break;
-    case DIAG_branch: fe_report(p->diags, t->at, DG(branch)); break;
-    case DIAG_function:
-        fe_report(p->diags, t->at, DG(function), t[1].kind == T_NAME ? t[1].text : "?");
-        break;
-    case DIAG_class:
-        fe_report(p->diags, t->at, DG(class), t[1].kind == T_NAME ? t[1].text : "?");
-        break;
-    case DIAG_with: fe_report(p->diags, t->at, DG(with)); break;
-    case DIAG_try: fe_report(p->diags, t->at, DG(try)); break;
-    default: fe_report(p->diags, t->at, DG(statement), refused[i].word); break;
-    }
-    bool parameters = false;
-    for (const Tok *k = t; k->kind != T_NEWLINE && k->kind != T_END; k++)
-        parameters |= fe_tok_is(k, "parameters") || fe_tok_is(k, "named_parameters");
-    if (refused[i].id == DIAG_loop && parameters)
-        fe_help(p->diags, "write a line for each parameter: model[0].weight.requires_grad = False");
-    else if (refused[i].help) fe_help(p->diags, "%s", refused[i].help);
+    *s = (Stmt){ .kind = S_REFUSED, .at = t->at, .refused = refused[i].id,
+                 .word = refused[i].id == DIAG_class && t[1].kind == T_NAME ? t[1].text
+                     : refused[i].word,
+                 .help = refused[i].help };
     if (t[1].kind == T_NAME) add_name(p, s, t[1].text);
     skip_statement(p, s);
     skip_more_clauses(p, s);
+    return true;
+}
+
+/* ---- blocks ---- */
+
+static void statement(Parser *p, Script *c);
+static void simple_statement(Parser *p, Script *c);
+
+/* After the colon: the rest of the line, or the indented lines below. */
+static void block(Parser *p, Script *c)
+{
+    if (!fe_accept(p, ":")) {
+        fe_syntax_error(p, "expected ':'");
+        return;
+    }
+    if (p->tok->kind != T_NEWLINE) {
+        bool more = true;
+        while (more && !p->failed) {
+            simple_statement(p, c);
+            more = p->tok[-1].kind == T_OP && fe_tok_is(p->tok - 1, ";")
+                && p->tok->kind != T_NEWLINE && p->tok->kind != T_END;
+        }
+        p->failed = false;
+        return;
+    }
+    p->tok++;
+    if (p->tok->kind != T_INDENT) {
+        fe_syntax_error(p, "expected an indented block");
+        p->tok--;
+        return;
+    }
+    p->tok++;
+    while (p->tok->kind != T_DEDENT && p->tok->kind != T_END) {
+        if (p->tok->kind == T_NEWLINE || p->tok->kind == T_INDENT) p->tok++;
+        else statement(p, c);
+    }
+    if (p->tok->kind == T_DEDENT) p->tok++;
+    p->failed = false;
+}
+
+static Stmt *add_stmt(Parser *p, Script *c)
+{
+    if (c->n_stmt == c->cap_stmt) {
+        int cap = c->cap_stmt ? 2 * c->cap_stmt : 8;
+        c->stmt = arena_grow(p->arena, c->stmt, (size_t)c->cap_stmt, (size_t)cap, sizeof *c->stmt);
+        c->cap_stmt = cap;
+    }
+    Stmt *s = &c->stmt[c->n_stmt++];
+    *s = (Stmt){ .at = p->tok->at, .refused = DIAG_COUNT };
+    return s;
+}
+
+/* Past a header that is no Python, and the block below it. */
+static void skip_broken(Parser *p, Stmt *s)
+{
+    s->kind = S_REFUSED;
+    s->refused = DIAG_COUNT;
+    skip_statement(p, s);
+    p->failed = false;
+}
+
+/* An `elif` is an `if` that is all of the `else`; long chains are no deep recursion. */
+static void if_statement(Parser *p, Stmt *s)
+{
+    for (;;) {
+        s->kind = S_IF;
+        p->tok++;
+        s->value = fe_expr(p);
+        bool names = !p->failed && fe_at(p, ",");
+        block(p, &s->body);
+        if (names) fe_help(p->diags, "a loop over names begins with `for`");
+        if (p->failed) {
+            skip_broken(p, s);
+            return;
+        }
+        if (!fe_at(p, "elif")) break;
+        Script *other = &s->other;
+        s = add_stmt(p, other);
+    }
+    if (!fe_accept(p, "else")) return;
+    block(p, &s->other);
+    if (p->failed) skip_broken(p, s);
+}
+
+/* Does the statement here take training steps? Such a loop is not read further. */
+static bool trains(const Parser *p)
+{
+    static const char *const words[] = { "backward", "zero_grad", "step" };
+    int depth = 0;
+    bool line_end = false;
+    for (const Tok *t = p->tok; t->kind != T_END; t++) {
+        if (t->kind == T_DEDENT) depth--;
+        if (line_end && t->kind != T_INDENT && depth <= 0) return false;
+        if (t->kind == T_INDENT) depth++;
+        line_end = t->kind == T_NEWLINE || t->kind == T_DEDENT || (line_end && t->kind == T_INDENT);
+        if (t->kind != T_NAME || !fe_tok_is(t - 1, ".")) continue;
+        for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+            if (strcmp(t->text, words[i]) == 0) return true;
+    }
+    return false;
+}
+
+static void check_target(Parser *p, const Expr *x);
+
+static void loop_statement(Parser *p, Stmt *s)
+{
+    if (trains(p)) {
+        s->kind = S_REFUSED;
+        s->refused = DIAG_loop, s->help = main_guard;
+        skip_statement(p, s);
+        skip_more_clauses(p, s);
+        return;
+    }
+    bool is_for = fe_at(p, "for");
+    s->kind = is_for ? S_FOR : S_WHILE;
+    p->tok++;
+    if (is_for) {
+        s->target = arena_alloc(p->arena, 1, sizeof *s->target);
+        s->target[s->n_target++] = fe_targets(p);
+        check_target(p, s->target[0]);
+        if (!p->failed && !fe_accept(p, "in")) fe_syntax_error(p, "expected `in`");
+        s->value = fe_exprs(p);
+    } else {
+        s->value = fe_expr(p);
+    }
+    s->at = fe_span_to(s->at, p->tok[-1].at);
+    p->loops++;
+    block(p, &s->body);
+    p->loops--;
+    if (!p->failed && fe_accept(p, "else")) block(p, &s->other);
+    if (p->failed) skip_broken(p, s);
+}
+
+static void def_statement(Parser *p, Stmt *s, bool decorated)
+{
+    FuncDef *f = arena_alloc(p->arena, 1, sizeof *f), *outer = p->fn;
+    int loops = p->loops;
+    s->kind = S_DEF;
+    s->fn = f;
+    p->tok++;
+    *f = (FuncDef){ .name = p->tok->text, .at = p->tok->at, .decorated = decorated };
+    if (p->tok->kind == T_NAME) p->tok++;
+    else fe_syntax_error(p, "expected the name of the function");
+    if (!p->failed) fe_local(p, f->name);
+    if (!p->failed && !fe_accept(p, "(")) fe_syntax_error(p, "expected '('");
+    fe_params(p, f, ")");
+    if (!p->failed && !fe_accept(p, ")")) fe_syntax_error(p, "expected ')'");
+    if (fe_accept(p, "->")) fe_expr(p);
+    p->fn = f;
+    p->loops = 0;
+    for (int i = 0; i < f->n_param; i++) fe_local(p, f->param[i].name);
+    block(p, &f->body);
+    p->fn = outer;
+    p->loops = loops;
+    if (!p->failed) return;
+    if (f->name) add_name(p, s, f->name);
+    skip_broken(p, s);
+}
+
+/* Statements that hold blocks. */
+static bool compound(Parser *p, Script *c)
+{
+    bool decorated = false;
+    const Tok *first = p->tok;
+    while (p->tok->kind == T_OP && fe_at(p, "@")) {
+        decorated = true;
+        p->tok++;
+        fe_expr(p);
+        if (p->failed || p->tok->kind != T_NEWLINE) break;
+        p->tok++;
+    }
+    if (decorated && !p->failed && !fe_at(p, "def") && !fe_at(p, "class"))
+        fe_syntax_error(p, "expected `def` after a decorator");
+    Stmt *s = add_stmt(p, c);
+    if (p->failed) {
+        s->at = first->at;
+        skip_broken(p, s);
+        return true;
+    }
+    if (fe_at(p, "if") && !p->fn && is_main_guard(p)) {
+        s->kind = S_PASS;
+        skip_statement(p, NULL);
+        skip_more_clauses(p, NULL);
+    } else if (fe_at(p, "if")) if_statement(p, s);
+    else if (fe_at(p, "for") || fe_at(p, "while")) loop_statement(p, s);
+    else if (fe_at(p, "def")) def_statement(p, s, decorated);
+    else if (!refuse_statement(p, s)) {
+        c->n_stmt--;
+        return false;
+    }
     return true;
 }
 
@@ -157,6 +313,8 @@ static void import_items(Parser *p, Stmt *s, bool whole)
             if (p->tok->kind != T_NAME) fe_syntax_error(p, "expected a name after `as`");
             else p->tok++;
         }
+        if (strcmp(x.path, "*") != 0)
+            fe_local(p, x.name ? x.name : arena_strn(p->arena, x.path, strcspn(x.path, ".")));
         add_import(p, s, x);
     } while (fe_accept(p, ","));
 }
@@ -189,6 +347,7 @@ static void import(Parser *p, Stmt *s)
 
 static void check_target(Parser *p, const Expr *x)
 {
+    if (x->kind == X_NAME) fe_local(p, x->text);
     if (p->failed || x->kind == X_NAME || x->kind == X_ATTR || x->kind == X_INDEX
         || x->kind == X_BAD)
         return;
@@ -219,7 +378,7 @@ static void assignment(Parser *p, Stmt *s)
     if (fe_accept(p, ":")) {                       /* an annotation: x: int = 3 */
         fe_expr(p);
         if (!fe_at(p, "=")) {
-            s->kind = S_REFUSED;
+            s->kind = S_PASS;
             return;
         }
     }
@@ -241,18 +400,6 @@ static void assignment(Parser *p, Stmt *s)
         if (s->n_target > FE_MAX_TREE) fe_syntax_error(p, "too many targets");
         s->value = fe_exprs(p);
     }
-}
-
-static Stmt *add_stmt(Parser *p, Script *c)
-{
-    if (c->n_stmt == c->cap_stmt) {
-        int cap = c->cap_stmt ? 2 * c->cap_stmt : 32;
-        c->stmt = arena_grow(p->arena, c->stmt, (size_t)c->cap_stmt, (size_t)cap, sizeof *c->stmt);
-        c->cap_stmt = cap;
-    }
-    Stmt *s = &c->stmt[c->n_stmt++];
-    *s = (Stmt){ .at = p->tok->at };
-    return s;
 }
 
 /* A line that begins with ! or % is a notebook's, not Python's. */
@@ -278,26 +425,69 @@ static void broken(Parser *p, Stmt *s, const Tok *first)
     while (p->tok->kind != T_NEWLINE && p->tok->kind != T_END) p->tok++;
 }
 
-static void statement(Parser *p, Script *c)
+static void outside(Parser *p, const char *what)
+{
+    fe_report(p->diags, p->tok->at, DG(outside), p->tok->text, what);
+    p->failed = true;
+}
+
+/* The words that begin a statement without a block. */
+static bool word_statement(Parser *p, Stmt *s)
+{
+    const Tok *t = p->tok;
+    bool ends = t[1].kind == T_NEWLINE || fe_tok_is(t + 1, ";");
+    if (fe_accept(p, "pass")) s->kind = S_PASS;
+    else if (fe_at(p, "break") || fe_at(p, "continue")) {
+        s->kind = fe_at(p, "break") ? S_BREAK : S_CONTINUE;
+        if (p->loops == 0) outside(p, "a loop");
+        p->tok++;
+    } else if (fe_at(p, "return")) {
+        s->kind = S_RETURN;
+        if (!p->fn) outside(p, "a function");
+        p->tok++;
+        if (!ends) s->value = fe_exprs(p);
+    } else if (fe_accept(p, "raise")) {
+        s->kind = S_RAISE;
+        if (!ends) s->value = fe_exprs(p);
+        if (fe_accept(p, "from")) fe_expr(p);
+    } else if (fe_accept(p, "assert")) {
+        s->kind = S_ASSERT;
+        s->value = fe_expr(p);
+        if (fe_accept(p, ",")) s->message = fe_expr(p);
+    } else if (fe_accept(p, "del")) {
+        s->kind = S_DEL;
+        s->target = arena_alloc(p->arena, 1, sizeof *s->target);
+        s->target[s->n_target++] = fe_exprs(p);
+        check_target(p, s->target[0]);
+    } else return false;
+    return true;
+}
+
+static void simple_statement(Parser *p, Script *c)
 {
     const Tok *first = p->tok;
-    p->failed = false;
-    p->depth = 0;
     Stmt *s = add_stmt(p, c);
-    if (notebook_line(p)) {
-        s->kind = S_REFUSED;
-        skip_statement(p, NULL);
-        return;
-    }
-    if (refuse_statement(p, s)) return;
-    if (fe_accept(p, "pass")) s->kind = S_REFUSED;
-    else if (fe_at(p, "import") || fe_at(p, "from")) import(p, s);
-    else assignment(p, s);
+    if (fe_at(p, "import") || fe_at(p, "from")) import(p, s);
+    else if (!word_statement(p, s)) assignment(p, s);
     if (!p->failed && !fe_at(p, ";") && p->tok->kind != T_NEWLINE)
         fe_syntax_error(p, "expected the end of the statement");
     if (p->failed) broken(p, s, first);
     s->at = p->tok > first ? fe_span_to(first->at, p->tok[-1].at) : first->at;
     if (!fe_accept(p, ";") && p->tok->kind == T_NEWLINE) p->tok++;
+}
+
+static void statement(Parser *p, Script *c)
+{
+    p->failed = false;
+    p->depth = 0;
+    if (notebook_line(p)) {
+        Stmt *s = add_stmt(p, c);
+        s->kind = S_REFUSED;
+        skip_statement(p, NULL);
+        return;
+    }
+    if (compound(p, c)) return;
+    simple_statement(p, c);
     p->failed = false;
     if (p->tok->kind == T_INDENT) {
         fe_report(p->diags, p->tok->at, DG(indented));

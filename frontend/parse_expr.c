@@ -2,8 +2,8 @@
  *
  * Precedence climbing over Python's operators. Recursion is limited twice: brackets and unary
  * operators while parsing, and the depth of the tree for those who walk it later. What Python has
- * and the language has not (lambda, comprehensions, await) is recognised, so that the message can
- * say so. */
+ * and the language has not (await, walruses) becomes X_REFUSED: an error where it is evaluated, so
+ * that a function which nobody calls may hold it. */
 #include "frontend/ast.h"
 #include <string.h>
 
@@ -67,11 +67,12 @@ Expr *fe_expr_new(Parser *p, ExprKind kind, Span at)
 
 static Expr *bad(Parser *p) { return fe_expr_new(p, X_BAD, p->tok->at); }
 
-static Expr *refuse(Parser *p, DiagId id, const char *text)
+Expr *fe_refused(Parser *p, DiagId id, const char *text)
 {
-    if (!p->failed) fe_report(p->diags, p->tok->at, id, "%s", text);
-    p->failed = true;
-    return bad(p);
+    Expr *x = fe_expr_new(p, X_REFUSED, p->tok->at);
+    x->u.i = (int64_t)id;
+    x->text = text;
+    return x;
 }
 
 static void deepen(Parser *p, Expr *x, const Expr *child)
@@ -84,7 +85,7 @@ static void deepen(Parser *p, Expr *x, const Expr *child)
     }
 }
 
-static void add_item(Parser *p, Expr *x, Expr *item)
+void fe_expr_add(Parser *p, Expr *x, Expr *item)
 {
     int n = x->n_item;
     if ((n & (n - 1)) == 0)
@@ -121,14 +122,6 @@ static void close(Parser *p, const Tok *open, const char *bracket)
     p->failed = true;
 }
 
-static bool comprehension(Parser *p)
-{
-    if (p->failed || !(fe_at(p, "for") || fe_at(p, "async"))) return false;
-    refuse(p, DIAG_comprehension, "comprehensions are not in the language");
-    fe_help(p->diags, "write the elements out, or repeat a list with `[…] * 3`");
-    return true;
-}
-
 /* ---- atoms ---- */
 
 static Expr *strings(Parser *p)
@@ -137,9 +130,14 @@ static Expr *strings(Parser *p)
     Expr *x = fe_expr_new(p, first->bytes ? X_BYTES : X_STR, first->at);
     size_t len = 0;
     const Tok *t;
+    bool formatted = false;
     for (t = first; t->kind == T_STR; t++) {
         len += t->str_len;
-        if (t->formatted) x->kind = X_FSTR;
+        formatted |= t->formatted;
+    }
+    if (formatted) {
+        p->tok = t;
+        return fe_formatted(p, first, t);
     }
     char *text = arena_alloc(p->arena, len + 1, 1);
     len = 0;
@@ -157,7 +155,7 @@ static Expr *element(Parser *p)
     if (!fe_at(p, "*")) return fe_expr(p);
     Expr *x = fe_expr_new(p, X_STAR, p->tok->at);
     p->tok++;
-    add_item(p, x, fe_expr(p));
+    fe_expr_add(p, x, fe_expr(p));
     until_here(p, x);
     return x;
 }
@@ -167,8 +165,8 @@ static bool elements(Parser *p, Expr *x, const char *bracket)
 {
     bool comma = false;
     while (!p->failed && !fe_at(p, bracket) && !at_end(p)) {
-        add_item(p, x, element(p));
-        if (comprehension(p)) return comma;
+        fe_expr_add(p, x, element(p));
+        if (x->n_item == 1 && fe_comprehension(p, x, *bracket == ']' ? '[' : '(')) return true;
         if (!fe_accept(p, ",")) break;
         comma = true;
     }
@@ -179,11 +177,10 @@ static Expr *parens(Parser *p)
 {
     const Tok *open = p->tok++;
     Expr *x = fe_expr_new(p, X_TUPLE, open->at);
-    if (fe_at(p, "yield") || fe_at(p, "await"))
-        return refuse(p, DIAG_yield, "generators are not in the language");
     bool comma = elements(p, x, ")");
     close(p, open, ")");
     until_here(p, x);
+    if (x->kind == X_COMP) return x;
     if (x->n_item == 1 && !comma && x->item[0]->kind != X_STAR) {
         Expr *inner = x->item[0];
         inner->in_brackets = true;
@@ -192,23 +189,31 @@ static Expr *parens(Parser *p)
     return x;
 }
 
+static Expr *binary(Parser *p, int level);
+
 static Expr *braces(Parser *p)
 {
     const Tok *open = p->tok++;
     Expr *x = fe_expr_new(p, X_DICT, open->at);
     while (!p->failed && !fe_at(p, "}") && !at_end(p)) {
-        if (fe_at(p, "**"))
-            return refuse(p, DIAG_dict_star, "`**` inside a dict is not in the language");
-        add_item(p, x, element(p));
+        if (fe_accept(p, "**")) {                  /* X_STAR and nothing: the entries of a dict */
+            Expr *all = fe_expr_new(p, X_STAR, p->tok[-1].at);
+            fe_expr_add(p, all, binary(p, 1));
+            fe_expr_add(p, x, all);
+            fe_expr_add(p, x, all);
+            if (!fe_accept(p, ",")) break;
+            continue;
+        }
+        fe_expr_add(p, x, element(p));
         if (x->n_item == 1 && !fe_at(p, ":")) x->kind = X_SET;
-        if (comprehension(p)) break;
+        if (x->n_item == 1 && x->kind == X_SET && fe_comprehension(p, x, '{')) break;
         if (x->kind == X_DICT) {
             if (!fe_accept(p, ":")) {
                 fe_syntax_error(p, "expected ':' and a value");
                 break;
             }
-            add_item(p, x, fe_expr(p));
-            if (comprehension(p)) break;
+            fe_expr_add(p, x, fe_expr(p));
+            if (x->n_item == 2 && fe_comprehension(p, x, ':')) break;
         }
         if (!fe_accept(p, ",")) break;
     }
@@ -228,9 +233,14 @@ static Expr *name(Parser *p)
         "is",   "nonlocal", "or",      "pass",  "raise", "return",   "try", "while",  "with"
     };
     const Tok *t = p->tok;
-    if (fe_at(p, "lambda")) return refuse(p, DIAG_lambda, "`lambda` is not in the language");
-    if (fe_at(p, "yield") || fe_at(p, "await"))
-        return refuse(p, DIAG_yield, "generators are not in the language");
+    if (fe_at(p, "lambda")) return fe_lambda(p);
+    if (fe_at(p, "yield") || fe_at(p, "await")) {
+        Expr *y = fe_refused(p, DIAG_yield, "generators are not in the language");
+        p->tok++;
+        fe_accept(p, "from");
+        if (!fe_at(p, ")") && !at_end(p)) fe_exprs(p);
+        return y;
+    }
     for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
         if (strcmp(t->text, reserved[i]) == 0) {
             fe_syntax_error(p, "expected a value");
@@ -311,8 +321,15 @@ static Expr *call(Parser *p, Expr *of)
             break;
         }
         a.value = fe_expr(p);
+        if (x->n_arg == 0 && !a.name && !a.stars && fe_at(p, "for")) {
+            Expr *all = fe_expr_new(p, X_TUPLE, a.value->at);
+            fe_expr_add(p, all, a.value);
+            fe_comprehension(p, all, '(');
+            until_here(p, all);
+            a.value = all;
+        }
         add_arg(p, x, a);
-        if (comprehension(p) || !fe_accept(p, ",")) break;
+        if (!fe_accept(p, ",")) break;
     }
     close(p, open, ")");
     until_here(p, x);
@@ -326,10 +343,10 @@ static Expr *subscript_item(Parser *p)
     if (!fe_at(p, ":")) first = element(p);
     if (!fe_at(p, ":")) return first;
     Expr *x = fe_expr_new(p, X_SLICE, at);
-    add_item(p, x, first);
+    fe_expr_add(p, x, first);
     for (int i = 0; i < 2 && fe_accept(p, ":"); i++)
-        add_item(p, x, fe_at(p, ":") || fe_at(p, "]") || fe_at(p, ",") ? NULL : fe_expr(p));
-    while (x->n_item < 3) add_item(p, x, NULL);
+        fe_expr_add(p, x, fe_at(p, ":") || fe_at(p, "]") || fe_at(p, ",") ? NULL : fe_expr(p));
+    while (x->n_item < 3) fe_expr_add(p, x, NULL);
     until_here(p, x);
     return x;
 }
@@ -343,11 +360,11 @@ static Expr *subscript(Parser *p, Expr *of)
     Expr *key = subscript_item(p);
     if (fe_at(p, ",")) {
         Expr *tuple = fe_expr_new(p, X_TUPLE, key->at);
-        add_item(p, tuple, key);
-        while (fe_accept(p, ",") && !fe_at(p, "]")) add_item(p, tuple, subscript_item(p));
+        fe_expr_add(p, tuple, key);
+        while (fe_accept(p, ",") && !fe_at(p, "]")) fe_expr_add(p, tuple, subscript_item(p));
         key = tuple;
     }
-    add_item(p, x, key);
+    fe_expr_add(p, x, key);
     close(p, open, "]");
     until_here(p, x);
     return x;
@@ -384,8 +401,8 @@ static Expr *join(Parser *p, ExprKind kind, Oper op, Expr *a, Expr *b)
 {
     Expr *x = fe_expr_new(p, kind, fe_span_to(a->at, b->at));
     x->op = op;
-    add_item(p, x, a);
-    add_item(p, x, b);
+    fe_expr_add(p, x, a);
+    fe_expr_add(p, x, b);
     return x;
 }
 
@@ -414,8 +431,8 @@ static Expr *unary(Parser *p)
     Expr *x = fe_expr_new(p, X_UNARY, p->tok->at);
     x->op = op;
     p->tok++;
-    if (enter(p)) add_item(p, x, unary(p));
-    else add_item(p, x, bad(p));
+    if (enter(p)) fe_expr_add(p, x, unary(p));
+    else fe_expr_add(p, x, bad(p));
     p->depth--;
     until_here(p, x);
     return x;
@@ -459,12 +476,12 @@ static Expr *comparison(Parser *p)
     for (Oper op; (op = comparison_op(p)) != O_NONE;) {
         if (!x) {
             x = fe_expr_new(p, X_COMPARE, first->at);
-            add_item(p, x, first);
+            fe_expr_add(p, x, first);
         }
         int n = x->n_item - 1;
         x->ops = arena_grow(p->arena, x->ops, (size_t)n, (size_t)n + 1, sizeof *x->ops);
         x->ops[n] = op;
-        add_item(p, x, binary(p, 1));
+        fe_expr_add(p, x, binary(p, 1));
         until_here(p, x);
         if (n >= FE_MAX_TREE)
             return (fe_report(p->diags, x->at, DG(too_deep), "comparisons"), p->failed = true, x);
@@ -479,8 +496,8 @@ static Expr *not_test(Parser *p)
     Expr *x = fe_expr_new(p, X_UNARY, p->tok->at);
     x->op = O_NOT;
     p->tok++;
-    if (enter(p)) add_item(p, x, not_test(p));
-    else add_item(p, x, bad(p));
+    if (enter(p)) fe_expr_add(p, x, not_test(p));
+    else fe_expr_add(p, x, bad(p));
     p->depth--;
     until_here(p, x);
     return x;
@@ -502,16 +519,34 @@ Expr *fe_expr(Parser *p)
         return bad(p);
     }
     Expr *x = logical(p, true);
-    if (fe_at(p, ":=")) x = refuse(p, DIAG_walrus, "`:=` is not in the language");
+    if (fe_at(p, ":=")) {
+        x = fe_refused(p, DIAG_walrus, "`:=` is not in the language");
+        p->tok++;
+        fe_expr(p);
+    }
     if (fe_accept(p, "if")) {
         Expr *cond = logical(p, true);
         if (!fe_accept(p, "else")) fe_syntax_error(p, "expected `else` of this conditional");
         Expr *c = join(p, X_COND, O_NONE, x, cond);
-        add_item(p, c, fe_expr(p));
+        fe_expr_add(p, c, fe_expr(p));
         until_here(p, c);
         x = c;
     }
     p->depth--;
+    return x;
+}
+
+Expr *fe_simple(Parser *p) { return logical(p, true); }
+
+Expr *fe_targets(Parser *p)
+{
+    Expr *first = fe_at(p, "*") ? element(p) : postfix(p);
+    if (!fe_at(p, ",")) return first;
+    Expr *x = fe_expr_new(p, X_TUPLE, first->at);
+    fe_expr_add(p, x, first);
+    while (fe_accept(p, ",") && !fe_at(p, "in"))
+        fe_expr_add(p, x, fe_at(p, "*") ? element(p) : postfix(p));
+    until_here(p, x);
     return x;
 }
 
@@ -520,10 +555,10 @@ Expr *fe_exprs(Parser *p)
     Expr *first = element(p);
     if (!fe_at(p, ",") && first->kind != X_STAR) return first;
     Expr *x = fe_expr_new(p, X_TUPLE, first->at);
-    add_item(p, x, first);
+    fe_expr_add(p, x, first);
     while (fe_accept(p, ",")) {
         if (p->tok->kind == T_NEWLINE || p->tok->kind == T_END || fe_at(p, "=")) break;
-        add_item(p, x, element(p));
+        fe_expr_add(p, x, element(p));
     }
     until_here(p, x);
     return x;

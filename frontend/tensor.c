@@ -48,7 +48,7 @@ Value *fe_tensor(Interp *in, ElemType type, bool numpy, int rank, const int64_t 
         if (dim[i] < 0 || __builtin_mul_overflow(n, dim[i], &n)) n = FE_MAX_TENSOR + 1;
     if (n > FE_MAX_TENSOR || rank > FE_TENSOR_RANK || type == EL_OTHER)
         return fe_data(in, numpy ? "an array" : "a tensor", at);
-    if (!fe_spend(in, 8 * n, at)) return fe_bad(in, at);
+    if (!fe_spend(in, 2 * n, at)) return fe_bad(in, at);
     Tensor *t = arena_alloc(in->a, 1, sizeof *t);
     *t = (Tensor){ .type = type, .numpy = numpy, .rank = rank, .n = n };
     for (int i = 0; i < rank; i++) t->dim[i] = dim[i];
@@ -149,7 +149,7 @@ static Value *nested(Interp *in, const Tensor *t, int axis, int64_t from, int64_
 
 Value *fe_tensor_list(Interp *in, const Tensor *t, Span at)
 {
-    return fe_spend(in, 64 * t->n, at) ? nested(in, t, 0, 0, t->n, at) : fe_bad(in, at);
+    return fe_spend(in, 16 * t->n, at) ? nested(in, t, 0, 0, t->n, at) : fe_bad(in, at);
 }
 
 /* ---- arithmetic ---- */

@@ -35,6 +35,7 @@ Value *fe_bool(Interp *in, bool b, Span at)
 Value *fe_str(Interp *in, const char *s, size_t n, Span at)
 {
     Value *v = fe_val(in, V_STR, at);
+    fe_spend(in, (int64_t)n, at);
     v->u.s = arena_strn(in->a, s, n);
     v->len = (uint32_t)n;
     return v;
@@ -59,6 +60,7 @@ Value *fe_list(Interp *in, ValueKind kind, Span at)
 bool fe_push(Interp *in, Value *list, Value *item)
 {
     List *l = list->u.list;
+    if (!fe_spend(in, 8, list->at)) return false;
     if (l->n >= FE_MAX_ITEMS) {
         fe_report(in->d, list->at, DG(too_long), FE_MAX_ITEMS);
         return false;
@@ -95,8 +97,18 @@ static bool equal(const Value *a, const Value *b, int *budget)
     case V_SPACE: case V_DTYPE: return strcmp(a->u.s, b->u.s) == 0;
     case V_FN: return a->u.fn == b->u.fn;
     case V_MODULE: return a->u.mod == b->u.mod;
+    case V_FUNC: return a->u.func == b->u.func;
     case V_PARAM: return a->u.param == b->u.param;
-    case V_TUPLE: case V_LIST: case V_DICT:
+    case V_DICT:
+        if (a->u.list->n != b->u.list->n) return false;
+        for (int i = 0; i + 1 < a->u.list->n; i += 2) {
+            int k = 0;
+            while (k < b->u.list->n && !equal(a->u.list->item[i], b->u.list->item[k], budget)) k += 2;
+            if (k >= b->u.list->n
+                || !equal(a->u.list->item[i + 1], b->u.list->item[k + 1], budget)) return false;
+        }
+        return true;
+    case V_TUPLE: case V_LIST:
         if (a->u.list->n != b->u.list->n) return false;
         for (int i = 0; i < a->u.list->n; i++)
             if (!equal(a->u.list->item[i], b->u.list->item[i], budget)) return false;
@@ -135,8 +147,12 @@ const char *fe_kind_name(const Value *v)
         [V_METHOD] = "a method", [V_MODULE] = "a layer", [V_PARAM] = "a parameter",
         [V_LOSS] = "a loss", [V_OPTIM] = "an optimizer", [V_LOADER] = "a DataLoader",
         [V_DTYPE] = "a data type", [V_DATA] = "data", [V_TENSOR] = "a tensor",
+        [V_FUNC] = "a function", [V_GONE] = "nothing",
     };
     if (v->kind == V_MODULE && !v->u.mod->info) return "a Sequential";
+    if (v->kind == V_LIST && v->u.list->once) return "a generator";
+    if (v->kind == V_LIST && v->u.list->is_set) return "a set";
+    if (v->kind == V_LIST && v->u.list->view) return "a view of a dict";
     if (v->kind == V_TENSOR && v->u.tensor->numpy) return "an array";
     return name[v->kind];
 }
@@ -223,12 +239,13 @@ static void show(Text *t, const Value *v)
     case V_STR: put_string(t, v); break;
     case V_TUPLE: case V_LIST: case V_DICT: {
         const List *l = v->u.list;
-        puts_(t, v->kind == V_TUPLE ? "(" : v->kind == V_LIST ? "[" : "{");
+        bool set = l->is_set;
+        puts_(t, v->kind == V_TUPLE ? "(" : v->kind == V_LIST && !set ? "[" : "{");
         for (int i = 0; i < l->n && t->n < MAX_SHOWN; i++) {
             if (i > 0) puts_(t, v->kind == V_DICT && i % 2 ? ": " : ", ");
             show(t, l->item[i]);
         }
-        puts_(t, v->kind == V_TUPLE ? (l->n == 1 ? ",)" : ")") : v->kind == V_LIST ? "]" : "}");
+        puts_(t, v->kind == V_TUPLE ? (l->n == 1 ? ",)" : ")") : v->kind == V_LIST && !set ? "]" : "}");
         break;
     }
     case V_SPACE: case V_DTYPE: puts_(t, v->u.s); break;
@@ -251,7 +268,8 @@ static void show(Text *t, const Value *v)
     case V_LOADER: puts_(t, "<DataLoader>"); break;
     case V_DATA: puts_(t, "<data>"); break;
     case V_TENSOR: show_tensor(t, v->u.tensor); break;
-    case V_BAD: puts_(t, "?"); break;
+    case V_FUNC: puts_(t, "<function "), puts_(t, v->u.func->def->name), puts_(t, ">"); break;
+    case V_BAD: case V_GONE: puts_(t, "?"); break;
     }
     t->depth--;
 }

@@ -10,12 +10,13 @@
 
 typedef enum {
     V_BAD, V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_TUPLE, V_LIST, V_DICT, V_SPACE, V_FN, V_METHOD,
-    V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA, V_TENSOR
+    V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA, V_TENSOR,
+    V_FUNC, V_GONE               /* a deleted name */
 } ValueKind;
 
 enum { FE_MAX_ARGS = 24, FE_MAX_ITEMS = 100000, FE_MAX_LAYERS = 10000, FE_MAX_TEXT = 1 << 20 };
 /* What an evaluation may take, about a byte a unit. */
-enum { FE_BUDGET = 512 << 20 };
+enum { FE_BUDGET = 64 << 20, FE_MAX_CALLS = 60, FE_MAX_EVAL = 1500 };
 
 typedef struct Value Value;
 typedef struct Mod Mod;
@@ -85,7 +86,19 @@ typedef struct OptimObj {
 } OptimObj;
 typedef struct LoaderObj { Span at; int64_t batch; Tri shuffle; bool drop_last; } LoaderObj;
 
-typedef struct List { Value **item; int n, cap; } List;
+/* once: a generator, which is empty after one walk. is_set: its order means nothing. view: of a
+ * dict, without indices. */
+typedef struct List { Value **item; int n, cap; bool once, is_set, view; } List;
+
+/* Names of a running function or comprehension (fn null); outer: where its text stands. */
+typedef struct Local { const char *name; Value *v; } Local;
+typedef struct Frame Frame;
+struct Frame { const FuncDef *fn; Frame *outer; Local *local; int n, cap; };
+typedef struct Func { const FuncDef *def; Frame *closure; Value **value; } Func;   /* defaults */
+
+/* What is running, for the notes of a diagnostic. */
+typedef struct Running Running;
+struct Running { const Running *up; Span at; const char *fn; const Expr *target; Value *item; };
 
 struct Value {
     ValueKind kind;
@@ -104,6 +117,7 @@ struct Value {
         OptimObj *optim;
         LoaderObj *loader;
         Tensor *tensor;
+        Func *func;
     } u;
     Value *self;                 /* V_METHOD: fn is in u */
 };
@@ -151,6 +165,11 @@ struct Interp {
     bool option;                 /* evaluating --loss, --optimizer: bare class names are known */
     Mod *model;                  /* then: the model that was chosen, or null */
     int64_t spent;               /* of FE_BUDGET */
+    Frame *frame;                /* null: the file's own names */
+    const Running *site;
+    int calls, depth;            /* functions, expressions that are being evaluated */
+    int types;                   /* > 0: inside isinstance, where unknown classes are types */
+    Value *result;               /* of the function that returns */
 };
 
 /* value.c */
@@ -171,14 +190,43 @@ int fe_truth(const Value *v);                            /* 1, 0, or -1: not kno
 
 /* eval.c */
 Value *fe_eval(Interp *in, const Expr *x);
+Value *fe_binary(Interp *in, Oper op, Value *a, Value *b, Span at);
 Value *fe_call(Interp *in, Call *c);
+Value *fe_call_any(Interp *in, Value *f, Call *c);       /* c: arguments and places */
 
 /* interp.c */
-void fe_run(Interp *in, const Script *s);
 bool fe_spend(Interp *in, int64_t units, Span at);       /* false: the budget is gone, reported */
+void fe_assign(Interp *in, const Expr *x, Value *v);
+void fe_run_import(Interp *in, const Stmt *s);
+void fe_run_from(Interp *in, const Stmt *s);
+Local *fe_local_name(const Frame *f, const char *name);  /* null: not there */
+void fe_set_local(Interp *in, Frame *f, const char *name, Value *v);
 Binding *fe_lookup(Interp *in, const char *name);        /* null: not bound */
 Binding *fe_bind_name(Interp *in, const char *name, Value *v, Span at);
 Value *fe_attr_of_space(Interp *in, const char *path, const char *name, Span at, Span name_at);
+
+/* run.c */
+void fe_run(Interp *in, const Script *s);
+bool fe_run_body(Interp *in, const Script *s);           /* of a function; false: an error */
+void fe_trace(FeDiags *d, void *interp);                 /* notes: what called what */
+
+/* iter.c: walks. fe_items makes a list of what `for` walks over: null after an error; V_DATA where
+ * that is only known when PyTorch runs. Generators are empty afterwards. */
+Value *fe_items(Interp *in, Value *v, Span at);
+bool fe_dict_put(Interp *in, Value *dict, Value *key, Value *v);
+bool fe_set_put(Interp *in, Value *set, Value *v);
+int fe_order(const Value *a, const Value *b, int depth); /* -1, 0, 1; 2: cannot be compared */
+
+/* func.c */
+Value *fe_make_func(Interp *in, const FuncDef *def, Span at);
+Value *fe_call_func(Interp *in, const Func *f, const Call *c);
+Value *fe_call_value(Interp *in, Value *f, Value **arg, int n, Span at);
+Value *fe_comp(Interp *in, const Expr *x);
+
+/* fstr.c */
+Value *fe_fstring(Interp *in, const Expr *x);
+/* v by a format such as ".3f"; null after an error. */
+Value *fe_format(Interp *in, const Value *v, const char *format, Span at);
 
 /* attrs.c */
 Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at);

@@ -1,4 +1,3 @@
-from torch import nn, optim
-
-a = (b := 3)
-model = nn.Sequential(nn.Linear(4, 2))
+from torch import nn
+if (n := 4) > 2:
+    model = nn.Linear(n, 2)

@@ -1,0 +1,3 @@
+from torch import nn
+model = nn.Sequential(nn.Linear(4, 2))
+first = model.parameters()[0]

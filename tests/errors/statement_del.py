@@ -1,5 +1,0 @@
-import torch
-from torch import nn, optim
-
-model = nn.Sequential(nn.Linear(4, 2))
-del model
