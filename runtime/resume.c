@@ -28,7 +28,7 @@ static bool take(rt_err *e, rt_train *t, char *path)
     return t->directory != NULL;
 }
 
-/* The newest run that can go on. Damaged checkpoints are said, other models' are not. */
+/* The newest run that can go on; why newer ones cannot is said in a line each. */
 static bool take_newest(rt_err *e, rt_train *t)
 {
     for (int64_t n = rt_runs_below(INT64_MAX); n > 0; n = rt_runs_below(n)) {
@@ -46,8 +46,8 @@ static bool take_newest(rt_err *e, rt_train *t)
             *e = why;
             return false;
         }
-        rt_report_note(&t->p->ui, t->p->name, "runs/%" PRId64 " is passed over: %s", n,
-                       why.message);
+        rt_report_note(&t->p->ui, t->p->name, "runs/%" PRId64 " is passed over: %.*s", n,
+                       (int)strcspn(why.message, "\n"), why.message);
     }
     rt_report_note(&t->p->ui, t->p->name, "--resume auto: there is no run to go on with in runs/; "
                    "a new one starts");

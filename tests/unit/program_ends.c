@@ -3,6 +3,7 @@
 #define _XOPEN_SOURCE 700
 #include "program_run.h"
 #include "program_toy.h"
+#include "runtime/program.h"
 
 /* ---- numbers that are none ---- */
 
@@ -34,6 +35,53 @@ START_TEST(spoilt_slot)
               "layer 0, Linear(4, 3)");
     same_bytes("r/last.safetensors", "good/last.safetensors");
     same_bytes("r/best.safetensors", "good/best.safetensors");
+}
+END_TEST
+
+/* A step looks at half a megabyte; wherever in large states a number is none, it is found when all
+ * of them have had their turn, and nothing is found where there is none. */
+START_TEST(looking_in_turns)
+{
+    enum { BIG = 1500003, F64 = 1001, SMALL = 7 };
+    static const rt_state states[] = {
+        { "a.weight", RT_PARAM, RT_F32, 1, { { BIG, 1, 1, 0 } }, 0, 4 * BIG },
+        { "a.weight#m", RT_OPTIMIZER, RT_F32, 1, { { BIG, 1, 1, 0 } }, 6000064, 4 * BIG },
+        { "b.count", RT_BUFFER, RT_I64, 0, { { 0 } }, 12000128, 8 },
+        { "b.mean", RT_BUFFER, RT_F64, 1, { { F64, 1, 1, 0 } }, 12000192, 8 * F64 },
+        { "c.bias", RT_PARAM, RT_F32, 1, { { SMALL, 1, 1, 0 } }, 12008256, 4 * SMALL },
+    };
+    static const struct { int state; int64_t at; } place[] = {
+        { 0, 0 }, { 0, 15 }, { 0, 131071 }, { 0, 131072 }, { 0, BIG - 1 }, { 0, BIG - 4 },
+        { 0, 700000 }, { 3, 0 }, { 3, F64 - 1 }, { 4, 0 }, { 4, SMALL - 1 }, { 1, 5 },
+    };
+    static const double none[] = { NAN, INFINITY, -INFINITY };
+    rt_model m = { .states = states, .n_states = 5, .state_bytes = 12008320 };
+    rt_prog p = { .model = &m, .state = rt_alloc(NULL, m.state_bytes, 1, "states") };
+    const int turns = 4 * BIG / (512 << 10) + 2;
+    memset(p.state + states[2].offset_bytes, 0xff, 8);    /* whole numbers are no business of it */
+    for (size_t i = 0; i < sizeof place / sizeof *place; i++) {
+        const rt_state *s = &states[place[i].state];
+        char *at = p.state + s->offset_bytes + place[i].at * rt_dtype_bytes(s->dtype);
+        rt_look look = { 0 };
+        int count = -1;
+        for (int turn = 0; turn < 2 * turns; turn++)
+            ck_assert_ptr_null(rt_states_look(&p, &look));
+        ck_assert_ptr_null(rt_states_nonfinite(&p, &count));
+        ck_assert_int_eq(count, 0);
+        double value = none[i % 3];
+        if (s->dtype == RT_F64)
+            memcpy(at, &value, sizeof value);
+        else
+            *(float *)(void *)at = (float)value;
+        const rt_state *found = NULL;
+        for (int turn = 0; turn < turns && !found; turn++)
+            found = rt_states_look(&p, &look);
+        ck_assert_ptr_eq(found, s->role == RT_OPTIMIZER ? NULL : s);
+        ck_assert_ptr_eq(rt_states_nonfinite(&p, &count), s);
+        ck_assert_int_eq(count, 1);
+        memset(at, 0, (size_t)rt_dtype_bytes(s->dtype));
+    }
+    rt_free(p.state);
 }
 END_TEST
 
@@ -246,6 +294,7 @@ TCase *program_ends(void)
     tcase_add_checked_fixture(tests, folder_open, folder_close);
     tcase_add_loop_test(tests, spoilt_state, 0, 2);
     tcase_add_loop_test(tests, spoilt_slot, 0, 2);
+    tcase_add_test(tests, looking_in_turns);
     tcase_add_test(tests, second_signal);
     tcase_add_test(tests, disk_full_for_good);
     tcase_add_test(tests, disk_full_for_a_while);

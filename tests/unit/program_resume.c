@@ -4,7 +4,7 @@
 #include "program_run.h"
 #include "program_toy.h"
 
-enum { STEPS = 16, EPOCHS = 4 };   /* of the straight runs of 29 rows in batches of 8 */
+enum { EPOCHS = 4 };   /* of the straight runs */
 
 /* ---- comparing runs ---- */
 
@@ -71,12 +71,14 @@ static void same_run(const char *a, const char *b)
         same_bytes(left, right);
 }
 
+static rt_model subject;    /* toy_eventful, with this or that changed */
+
 /* Runs `words` until an event stops it, then the command that it says goes on. */
 static void stop_and_go(const char *words, toy_events first, toy_events second)
 {
     char command[1024];
     toy_event = first;
-    int code = run(&toy_eventful, words);
+    int code = run(&subject, words);
     ck_assert_msg(code == 143, "%s: exit code %d\n%s%s", words, code, out_text, err_text);
     ck_assert_str_eq(err_text, "");
     for (bool again = second.signals > 0;; again = false) {
@@ -85,7 +87,7 @@ static void stop_and_go(const char *words, toy_events first, toy_events second)
         snprintf(command, sizeof command, "%s", said + strlen("resume with: ./toy "));
         command[strcspn(command, "\n")] = '\0';
         toy_event = again ? second : (toy_events){ 0 };
-        code = run(&toy_eventful, command);
+        code = run(&subject, command);
         ck_assert_msg(code == (again ? 143 : 0), "%s: exit code %d\n%s%s", command, code, out_text,
                       err_text);
         ck_assert_str_eq(err_text, "");
@@ -100,16 +102,30 @@ static const char *const scenes[] = {
     "train --data data.csv --epochs 4 --log-steps --val-split 0.3 --normalize zscore --seed 3",
     "train --data names.csv --epochs 4 --log-steps --val names.csv --batch 7 --monitor acc",
     "train --data data.csv --epochs 4 --lr 0.02 --overfit-batches 3 --shuffle --patience 9",
+    "train --data data.csv --epochs 4 --log-steps --val-split 0.1",
+    "train --data data.csv --epochs 4 --log-steps --val-split 0.2",
 };
-enum { SCENES = sizeof scenes / sizeof *scenes };
+enum { SCENES = sizeof scenes / sizeof *scenes, DROPPING = SCENES - 2, SCHEDULED };
+
+static double each_step_less(double lr, double done, double steps)
+{
+    return lr / (1 + done / steps);
+}
 
 /* Stops after every step there is; the first two of each scene also after a later one again. */
 START_TEST(stopped_after_any_step)
 {
     char words[256], name[32];
     toy_event = (toy_events){ 0 };
+    subject = toy_eventful;
+    subject.drop_last = _i == DROPPING;
+    if (_i == SCHEDULED) {    /* no epoch's loss is a tenth of the one before: all cut the rate */
+        subject.schedule = each_step_less;
+        subject.schedule_steps = true;
+        subject.plateau = (rt_plateau){ .factor = 0.5, .threshold = 0.9, .relative = 1 };
+    }
     snprintf(words, sizeof words, "%s --out straight", scenes[_i]);
-    must_run(&toy_eventful, words);
+    must_run(&subject, words);
     tensor("straight/last.safetensors", "0.weight", C * F);
     int steps = atoi(rt_meta_get(&weights, "seqc.step"));
     ck_assert_int_ge(steps, 3 * EPOCHS);
@@ -131,8 +147,9 @@ START_TEST(stopped_in_validation)
     const char *words = "train --data data.csv --epochs 4 --val-split 0.5 --log-steps --out ";
     char straight[128], cut[128], name[32];
     toy_event = (toy_events){ 0 };
+    subject = toy_eventful;
     snprintf(straight, sizeof straight, "%sstraight", words);
-    must_run(&toy_eventful, straight);
+    must_run(&subject, straight);
     for (int call = 1; call <= 2 * EPOCHS; call++) {
         snprintf(name, sizeof name, "cut%d", call);
         snprintf(cut, sizeof cut, "%s%s", words, name);
