@@ -377,14 +377,18 @@ static void add_optimizer(Lower *l)
     const OptimObj *o = l->r->optim;
     Program *p = &l->m->prog;
     State *param = arena_alloc(l->in->a, (size_t)o->n_param, sizeof *param);
-    int n = 0;
-    for (int i = 0; i < o->n_param; i++)
-        if (o->param[i]->state.i && !o->param[i]->frozen) param[n++] = o->param[i]->state;
     p->optimizer = ir_intern(l->m, o->text);
-    p->lr = o->lr;
+    p->lr = o->group[0].lr;
     ir_scalar_def(l->m, "lr", "a", 0);
-    ir_group(l->m, (OptGroup){ optim_rule[o->row], o->setting, o->n_setting, param, n, -1,
-                               fe_loc(l->m, l->d, o->at) });
+    for (int k = 0; k < o->n_group; k++) {
+        const OptimGroup *g = &o->group[k];
+        int n = 0;
+        for (int i = g->first; i < g->first + g->n_param; i++)
+            if (o->param[i]->state.i && !o->param[i]->frozen) param[n++] = o->param[i]->state;
+        ir_group(l->m, (OptGroup){ optim_rule[o->row], g->setting, g->n_setting, param, n,
+                                   g->lr == p->lr ? -1 : g->lr, fe_loc(l->m, l->d, g->at) });
+    }
+    p->clip_norm = l->r->clip_norm, p->clip_value = l->r->clip_value;
 }
 
 static Shape sample_of(const Shape *s)

@@ -1,4 +1,4 @@
-/* frontend/objects.c: optimizers, loaders and the functions of nn.init. */
+/* frontend/objects.c: loaders and the functions of nn.init. */
 #include "frontend/value.h"
 #include <math.h>
 #include <string.h>
@@ -6,8 +6,6 @@
 #define FN(path, signature, body) Value *body(Interp *in, const Call *c);
 #include "frontend/builtins.def"
 #undef FN
-
-/* ---- optimizers ---- */
 
 static bool kept(Interp *in, const Call *c, const char *name, bool same)
 {
@@ -23,127 +21,11 @@ static bool is_none(const Call *c, const char *name)
     return i < 0 || c->v[i]->kind == V_NONE;
 }
 
-static const struct { const char *rule, *name; double value; } settings[] = {
-#define OPTIMIZER(...)
-#define OPT_SETTING(rule, name, value) { #rule, #name, value },
-#define OPT_SLOT(...)
-#define OPT_SCALAR(...)
-#define OPT_LET(...)
-#include "ir/optimizers.def"
-#undef OPTIMIZER
-#undef OPT_SETTING
-#undef OPT_SLOT
-#undef OPT_SCALAR
-#undef OPT_LET
-};
-static const char *const optim_rule[] = {
-#define OPTIM(name, rule, signature) #rule,
-#include "frontend/optims.def"
-#undef OPTIM
-};
-
-static bool add_param(Interp *in, const Call *c, OptimObj *o, const Value *v)
-{
-    if (v->kind != V_PARAM) {
-        fe_report(in->d, c->v_at[0],
-                  v->kind == V_DICT ? DIAG_parameter_groups : DIAG_not_parameters,
-                  v->kind == V_DICT ? "%s: parameter groups are not in this version"
-                                    : "%s takes parameters, but the list holds something else",
-                  c->name);
-        fe_help(in->d, "write %s(model.parameters(), lr=…)", c->name);
-        return false;
-    }
-    for (int i = 0; i < o->n_param; i++)
-        if (o->param[i] == v->u.param) {
-            fe_report(in->d, c->v_at[0], DG(parameter_twice), c->name, v->u.param->name);
-            return false;
-        }
-    size_t n = (size_t)o->n_param;
-    if ((n & (n - 1)) == 0)
-        o->param = arena_grow(in->a, o->param, n, n ? 2 * n : 1, sizeof *o->param);
-    o->param[o->n_param++] = v->u.param;
-    return true;
-}
-
-static bool take_params(Interp *in, const Call *c, OptimObj *o)
-{
-    const Value *v = c->v[0];
-    if (v->kind == V_MODULE) {
-        fe_report(in->d, c->v_at[0], DG(module_as_params), c->name);
-        fe_help(in->d, "write %s(model.parameters(), …)", c->name);
-        return false;
-    }
-    if (v->kind == V_PARAM) {
-        fe_report(in->d, c->v_at[0], DG(param_not_list), c->name);
-        fe_help(in->d, "write %s([…], …): a list, even of one", c->name);
-        return false;
-    }
-    for (int i = 0; i < v->u.list->n; i++)
-        if (!add_param(in, c, o, v->u.list->item[i])) return false;
-    if (o->n_param > 0) return true;
-    fe_report(in->d, c->v_at[0], DG(no_parameters), c->name);
-    return false;
-}
-
 static bool nonnegative(Interp *in, const Call *c, int i, const char *name, double x)
 {
     if (x >= 0 && isfinite(x)) return true;
     fe_report(in->d, c->v_at[i], DG(negative_setting), c->name, name, fe_repr(in->a, c->v[i]));
     return false;
-}
-
-static bool take_betas(Interp *in, const Call *c, double beta[2])
-{
-    int i = fe_arg(c, "betas");
-    if (i < 0) return true;
-    const Value *v = c->v[i];
-    bool good = (v->kind == V_TUPLE || v->kind == V_LIST) && v->u.list->n == 2
-        && fe_number(v->u.list->item[0], &beta[0]) && fe_number(v->u.list->item[1], &beta[1])
-        && beta[0] >= 0 && beta[0] < 1 && beta[1] >= 0 && beta[1] < 1;
-    if (!good) fe_report(in->d, c->v_at[i], DG(bad_betas), c->name, fe_repr(in->a, v));
-    return good;
-}
-
-static bool take_settings(Interp *in, const Call *c, OptimObj *o)
-{
-    double beta[2] = { 0, 0 };
-    if (!take_betas(in, c, beta)) return false;
-    for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
-        if (strcmp(settings[k].rule, optim_rule[o->row]) != 0) continue;
-        double x = settings[k].value;
-        int i = fe_arg(c, settings[k].name);
-        if (i >= 0) fe_number(c->v[i], &x);
-        if (i >= 0 && strcmp(settings[k].name, "dampening") != 0
-            && !nonnegative(in, c, i, settings[k].name, x)) return false;
-        if (strcmp(settings[k].name, "beta1") == 0) x = beta[0];
-        if (strcmp(settings[k].name, "beta2") == 0) x = beta[1];
-        o->setting[o->n_setting++] = (OptSetting){ settings[k].name, x, NULL };
-    }
-    int lr = fe_arg(c, "lr"), n = fe_arg(c, "nesterov");
-    fe_number(c->v[lr], &o->lr);
-    if (!nonnegative(in, c, lr, "lr", o->lr)) return false;
-    if (n < 0 || !c->v[n]->u.b) return true;
-    double momentum = 0, dampening = 0;
-    fe_number(c->v[fe_arg(c, "momentum")], &momentum);
-    fe_number(c->v[fe_arg(c, "dampening")], &dampening);
-    if (momentum > 0 && dampening == 0) return true;
-    fe_report(in->d, c->v_at[n], DG(nesterov));
-    return false;
-}
-
-Value *fe_make_optim(Interp *in, const Call *c)
-{
-    static const char *const must_be_false[] = { "differentiable" };
-    OptimObj *o = arena_alloc(in->a, 1, sizeof *o);
-    *o = (OptimObj){ .row = c->fn->row, .at = c->at, .text = fe_call_text(in, c, "params", true) };
-    for (size_t k = 0; k < sizeof must_be_false / sizeof *must_be_false; k++) {
-        int i = fe_arg(c, must_be_false[k]);
-        if (i >= 0 && !kept(in, c, must_be_false[k], !c->v[i]->u.b)) return fe_bad(in, c->at);
-    }
-    if (!take_params(in, c, o) || !take_settings(in, c, o)) return fe_bad(in, c->at);
-    Value *v = fe_val(in, V_OPTIM, c->at);
-    v->u.optim = o;
-    return v;
 }
 
 /* ---- loaders ---- */

@@ -187,6 +187,18 @@ static int64_t variable(Interp *in, const char *name, int64_t low, int64_t high,
     return otherwise;
 }
 
+/* A variable that bounds gradients; 0 where it is not there. */
+static double clip_variable(Interp *in, const char *name)
+{
+    Binding *b = fe_lookup(in, name);
+    double x = 0;
+    if (!b || b->v->kind == V_DATA || b->v->kind == V_BAD || b->v->kind == V_NONE) return 0;
+    b->used = true;
+    if (fe_number(b->v, &x) && b->v->kind != V_BOOL && x > 0) return x;
+    fe_report(in->d, b->at, DG(bad_clip), name, fe_repr(in->a, b->v));
+    return 0;
+}
+
 static bool set_input(Interp *in, Roles *r, const int64_t *dim, int n, Span at)
 {
     if (n > IR_MAX_RANK - 1) {
@@ -260,6 +272,8 @@ bool fe_roles(Interp *in, Roles *r)
     r->batch = in->o->batch ? in->o->batch : r->loader && r->loader->batch ? r->loader->batch
              : batch ? batch : 32;
     r->epochs = variable(in, "num_epochs", 0, 1 << 30, -1);
+    r->clip_norm = clip_variable(in, "clip_grad_norm");
+    r->clip_value = clip_variable(in, "clip_grad_value");
     int64_t seed = variable(in, "seed", 0, (int64_t)1 << 53, -1);
     r->seed = in->has_seed ? in->seed : seed;
     good &= in->o->input ? input_option(in, r) : input_variable(in, r);

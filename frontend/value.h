@@ -78,11 +78,17 @@ typedef struct LossObj {
     bool given[FE_MAX_ARGS];
     bool total, batch_mean;      /* reduction 'sum', 'batchmean'; neither: 'mean' */
 } LossObj;
-typedef struct OptimObj {
-    int row; Span at; const char *text;
-    Param **param; int n_param;
+/* Parameters first … of the optimizer, and what holds for them. */
+typedef struct OptimGroup {
+    int first, n_param;
+    Span at;
     double lr;
     OptSetting setting[16]; int n_setting;
+} OptimGroup;
+typedef struct OptimObj {
+    int row; Span at; const char *text;
+    Param **param; int n_param;              /* of all groups */
+    OptimGroup *group; int n_group;
 } OptimObj;
 typedef struct LoaderObj { Span at; int64_t batch; Tri shuffle; bool drop_last; } LoaderObj;
 
