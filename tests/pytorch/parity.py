@@ -122,19 +122,29 @@ def samples():
 
 def fixtures(full):
     """The models of the fixtures, with enough rows for 200 steps."""
-    few = ["sgd_dampening", "sgd_nesterov", "sgd_decay", "adam_decay", "adamw_decay", "l1", "bce", "nll"]
+    few = ["sgd_dampening", "sgd_nesterov", "sgd_decay", "adam_decay", "adamw_decay", "l1", "bce", "nll",
+           "init_made", "mish", "prelu_each", "cross_entropy_weight_smooth", "multi_margin_2", "huber"]
     more = ["wide", "init", "frozen", "nested", "gelu", "silu", "softplus_beta", "log_softmax", "cross_entropy",
-            "cross_entropy_prob", "cross_entropy_sum", "mse_sum", "l1_sum", "bce_logits", "sgd_momentum", "adam", "adamw"]
+            "cross_entropy_prob", "cross_entropy_sum", "mse_sum", "l1_sum", "bce_logits", "sgd_momentum", "adam", "adamw",
+            "selu", "celu", "hardswish", "softshrink", "glu", "softmin", "smooth_l1", "kl_div", "poisson_nll",
+            "hinge_embedding", "soft_margin", "multi_margin", "cross_entropy_weight_sum",
+            "bce_weight", "bce_logits_pos", "cross_entropy_prob_weight"]
     for name in few + (more if full else []):
         draw = torch.Generator().manual_seed(1)
         rows = 300
         x = torch.randn(rows, 70 if name == "wide" else 5, generator=draw)
-        if name in ("nll", "cross_entropy", "cross_entropy_sum"):
-            y = torch.randint(0, 3, (rows,), generator=draw)
-        elif name in ("bce", "bce_logits"):
-            y = torch.rand(rows, 3, generator=draw)
-        elif name == "cross_entropy_prob":
+        if name.startswith("cross_entropy_prob"):
             y = torch.rand(rows, 3, generator=draw).softmax(1)
+        elif name.startswith(("nll", "cross_entropy", "multi_margin")):
+            y = torch.randint(0, 3, (rows,), generator=draw)
+        elif name.startswith("bce"):
+            y = torch.rand(rows, 3, generator=draw)
+        elif name.startswith("kl_div"):
+            y = torch.rand(rows, 3, generator=draw).softmax(1)
+        elif name.startswith("poisson"):
+            y = torch.poisson(torch.full((rows, 3), 2.0), generator=draw)
+        elif name.startswith(("hinge", "soft_margin")):
+            y = torch.randint(0, 2, (rows, 3), generator=draw) * 2.0 - 1
         else:
             y = torch.randn(rows, 3, generator=draw)
         compare(name, f"tests/fixtures/models/{name}.py", x, y, npy_pair(name, x, y))

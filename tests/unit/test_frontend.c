@@ -162,6 +162,12 @@ START_TEST(layers)
     check_layer("nn.Softplus(2, threshold=5)", "= softplus %1 {beta=2 threshold=5} ");
     check_layer("nn.Softmax(dim=-1)", "= softmax %1 {axis=1} ");
     check_layer("nn.LogSoftmax()", "= log_softmax %1 {axis=1} ");
+    check_layer("nn.Hardtanh(-2, max_val=3)", "= hardtanh %1 {min_val=-2 max_val=3} ");
+    check_layer("nn.Threshold(0.1, 20)", "= threshold %1 {threshold=0.1 value=20} ");
+    check_layer("nn.Softmin(dim=1)", "= softmax %2 {axis=1} ");
+    check_layer("nn.PReLU(4)", "= prelu %1, \"1.weight\" ");
+    check_layer("nn.RReLU(0.2, 0.6)", "= leaky_relu %1 {negative_slope=0.4} ");
+    check_layer("nn.AlphaDropout()", "return output=%1\n");
     check_layer("nn.Dropout()", "return output=%1\n");
     check_layer("nn.Identity(3, a=4)", "return output=%1\n");
     check_layer("nn.Flatten()", "return output=%1\n");
@@ -180,6 +186,68 @@ START_TEST(dropout)
     check_has(m, "grad", "random");
     ck_assert_ptr_nonnull(ir_graph_find(m, "grad_eval"));
     ir_module_free(m);
+}
+END_TEST
+
+/* Outputs of a model without parameters in training, for samples that are -1, 1, -1, … */
+enum { NOISE = 4000 };
+typedef struct Fed { double x[NOISE], one[NOISE]; } Fed;
+
+static const double *fed_input(void *ctx, const char *name)
+{
+    Fed *f = ctx;
+    return strcmp(name, "x") == 0 ? f->x : f->one;
+}
+
+static void trained_output(const char *layer, double *y)
+{
+    char text[200];
+    snprintf(text, sizeof text, "input_shape = (%d,)\nmodel = %s\n", NOISE, layer);
+    Module *m = compile(text);
+    Graph *g = ir_graph_find(m, "grad");
+    Fed *f = calloc(1, sizeof *f);
+    Arena *a = arena_new();
+    for (int i = 0; i < NOISE; i++) f->x[i] = i % 2 ? 1 : -1;
+    const EvalIn in = { .n = 1, .input = fed_input, .ctx = f, .seed = 7, .step = 1 };
+    memcpy(y, ir_eval(g, &in, a)[g->root[0].val.i], NOISE * sizeof *y);
+    arena_free(a);
+    free(f);
+    ir_module_free(m);
+}
+
+static void moments(const double *y, int from, int by, double *mean, double *variance)
+{
+    double n = 0, sum = 0, squares = 0;
+    for (int i = from; i < NOISE; i += by) n++, sum += y[i], squares += y[i] * y[i];
+    *mean = sum / n;
+    *variance = squares / n - *mean * *mean;
+}
+
+START_TEST(random_slopes)
+{
+    double y[NOISE], mean, variance;
+    trained_output("nn.RReLU(0.2, 0.6)", y);
+    for (int i = 0; i < NOISE; i++)
+        ck_assert(i % 2 ? y[i] == 1 : y[i] <= -0.2 && y[i] >= -0.6);
+    moments(y, 0, 2, &mean, &variance);
+    ck_assert(fabs(mean + 0.4) < 0.01 && fabs(variance - 0.4 * 0.4 / 12) < 0.001);
+}
+END_TEST
+
+/* Mean 0 and variance 1 stay; a share p lies where SELU goes far left of 0. */
+START_TEST(alpha_dropout)
+{
+    double y[NOISE], mean, variance, p = 0.3, alpha = 1.7580993408473766;
+    double scale = 1 / sqrt((1 - p) * (1 + p * alpha * alpha)), dropped = 0;
+    trained_output("nn.AlphaDropout(0.3)", y);
+    for (int i = 0; i < NOISE; i++) {
+        double kept = scale * (i % 2 ? 1 : -1) + scale * alpha * p;
+        double gone = -scale * alpha + scale * alpha * p;
+        ck_assert(fabs(y[i] - kept) < 1e-12 || fabs(y[i] - gone) < 1e-12);
+        dropped += fabs(y[i] - gone) < 1e-12;
+    }
+    moments(y, 0, 1, &mean, &variance);
+    ck_assert(fabs(dropped / NOISE - p) < 0.03 && fabs(mean) < 0.06 && fabs(variance - 1) < 0.06);
 }
 END_TEST
 
@@ -340,6 +408,8 @@ int main(void)
     tcase_add_test(t, draws);
     tcase_add_test(t, layers);
     tcase_add_test(t, dropout);
+    tcase_add_test(t, random_slopes);
+    tcase_add_test(t, alpha_dropout);
     tcase_add_test(t, linear_of_many_axes);
     tcase_add_test(t, losses);
     tcase_add_test(t, optimizers);
