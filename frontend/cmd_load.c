@@ -28,7 +28,7 @@ static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
     ParseErr err;
     *out = ir_parse(text->data, (size_t)text->length, &err);
     if (!*out)
-        return cmd_fail(c, EXIT_REFUSED, "%s:%d:%d: %s", c->file, err.line, err.col, err.text);
+        return cmd_fail(c, EXIT_REFUSED, "%s:%s", c->file, err.text);
     char why[IR_ERR];
     if (!ir_verify(*out, why)) {
         ir_module_free(*out);

@@ -16,6 +16,7 @@
 #include <stdio.h>
 
 enum { IR_VERSION = 1, IR_MAX_RANK = 6, IR_ERR = 512 };
+enum { IR_MAX_TOUCHED = 160 };          /* of a kernel: ir_touched */
 
 /* ---- types ---- */
 
@@ -344,6 +345,8 @@ double ir_flop(const Graph *g, Val v);                   /* at full capacity, mu
 const char *ir_kernel_name(const Graph *g, int k, Arena *a);     /* "linear_relu" */
 double ir_kernel_flop(const Graph *g, int k);
 int64_t ir_kernel_bytes(const Graph *g, int k);          /* read and written outside the kernel */
+/* At least as many as the tensors and partial sums that a kernel of these members names. */
+int ir_touched(const Graph *g, const Val *member, int n);
 int ir_kernel_of(const Graph *g, Val v);                 /* last kernel that stores it; -1: none */
 
 /* Where a value is found by a kernel that does not compute it. Views are seen through. */

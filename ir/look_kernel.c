@@ -78,6 +78,13 @@ Stored ir_stored(const Graph *g, Arena *a)
     return s;
 }
 
+int ir_touched(const Graph *g, const Val *member, int n)
+{
+    int64_t touched = 0;
+    for (int i = 0; i < n; i++) touched += 2 + ir_node(g, member[i])->n_in;
+    return touched > INT32_MAX ? INT32_MAX : (int)touched;
+}
+
 int ir_kernel_of(const Graph *g, Val v)
 {
     Arena *scratch = arena_new();

@@ -52,6 +52,8 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
                            ir_op[x->op].name, ir_algo[k->algo].name);
         roots += (form[k->algo].roots & kind) != 0;
     }
+    if (ir_touched(g, k->member, k->n_member) > IR_MAX_TOUCHED)
+        return ir_fail(err, "its %d nodes touch too many tensors for one kernel", k->n_member);
     if (!roots)
         return ir_fail(err, "nothing in it is what algorithm %s computes", ir_algo[k->algo].name);
     return roots == 1 || !form[k->algo].one

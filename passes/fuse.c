@@ -177,6 +177,17 @@ static int by_handle(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
+/* Randoms that the members read will be members too. */
+static bool too_wide(const Fuse *f, const Val *member, int n)
+{
+    int randoms = 0;
+    for (int i = 0; i < n; i++) {
+        const Node *x = ir_node(f->g, member[i]);
+        for (int k = 0; k < x->n_in; k++) randoms += ir_is(f->g, x->in[k], OP_random);
+    }
+    return ir_touched(f->g, member, n) + 2 * randoms > IR_MAX_TOUCHED;
+}
+
 /* Joins the groups a and b if that is a kernel and leaves an order. The result is group a. */
 static bool join(Fuse *f, uint32_t a, uint32_t b)
 {
@@ -187,6 +198,7 @@ static bool join(Fuse *f, uint32_t a, uint32_t b)
     Val *all = arena_alloc(f->scratch, (size_t)n, sizeof *all);
     memcpy(all, x->member, (size_t)x->n * sizeof *all);
     memcpy(all + x->n, y->member, (size_t)y->n * sizeof *all);
+    if (too_wide(f, all, n)) return false;
     qsort(all, (size_t)n, sizeof *all, by_handle);
     if (!pass_form(f->g, &f->flow, all, n, &algo)) return false;
     if (path_between(f, a, b) || path_between(f, b, a)) return false;
