@@ -329,6 +329,7 @@ static void model(Emit *e, Out *o)
         text(e, "%lld, %d, %s", (long long)batch, (int)p->shuffle, p->drop_last ? "true" : "false"),
         "batch, shuffle, drop_last");
     row(o, loss_is_sum(m) ? "true" : "false", "is the loss a sum?");
+    row(o, text(e, "%lld", (long long)p->least_batch), "least batch that can be trained");
     out_close(o, ";");
     out_line(o, "%s", "");
 }

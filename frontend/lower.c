@@ -415,6 +415,7 @@ static void fill_program(Lower *l, const char *path, const Chain *c)
     p->epochs = r->epochs, p->seed = r->seed;
     p->shuffle = r->loader ? r->loader->shuffle : TRI_UNSET;
     p->drop_last = r->loader && r->loader->drop_last;
+    p->least_batch = fe_least_batch(c);
     p->input = sample_of(&l->input);
     p->output = sample_of(&l->output);
     for (int i = 0; i < c->n; i++) {

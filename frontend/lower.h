@@ -59,6 +59,7 @@ typedef struct Norm { Graph *g; Arena *a; Mod *m; Loc loc; bool training; } Norm
 bool fe_check_batch_norm(Interp *in, const Call *c, Mod *m);
 bool fe_check_layer_norm(Interp *in, const Call *c, Mod *m);
 bool fe_check_group_norm(Interp *in, const Call *c, Mod *m);
+int64_t fe_least_batch(const Chain *c);                  /* that can be trained; 0: any */
 void fe_check_norms(Interp *in, const Roles *r, const Chain *c);   /* with the batch */
 bool fe_shape_batch_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
 bool fe_shape_layer_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);

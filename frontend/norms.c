@@ -219,16 +219,25 @@ bool fe_shape_group_norm(Interp *in, const Mod *m, const Chain *c, Shape *s)
     return false;
 }
 
+/* The first layer that cannot be trained with one sample; null: none. */
+static const Step *wants_two(const Chain *c)
+{
+    for (int i = 0; i < c->n; i++) {
+        const Step *s = &c->step[i];
+        bool norm = strcmp(s->mod->info->name, "BatchNorm1d") == 0;
+        if (norm && (s->out.rank == 2 || s->out.dim[2].k == 1)) return s;
+    }
+    return NULL;
+}
+
+int64_t fe_least_batch(const Chain *c) { return wants_two(c) ? 2 : 0; }
+
 void fe_check_norms(Interp *in, const Roles *r, const Chain *c)
 {
-    for (int i = 0; r->loss && c->batch == 1 && i < c->n; i++) {
-        const Step *s = &c->step[i];
-        if (strcmp(s->mod->info->name, "BatchNorm1d") != 0) continue;
-        if (s->out.rank == 3 && s->out.dim[2].k > 1) continue;
-        fe_report(in->d, s->mod->at, DG(norm_one));
-        fe_help(in->d, "set batch_size to 2 or more, or give --batch");
-        return;
-    }
+    const Step *s = r->loss && c->batch == 1 ? wants_two(c) : NULL;
+    if (!s) return;
+    fe_report(in->d, s->mod->at, DG(norm_one));
+    fe_help(in->d, "set batch_size to 2 or more, or give --batch");
 }
 
 /* ---- graphs ---- */

@@ -258,6 +258,7 @@ typedef struct Program {
     int64_t epochs, seed;            /* -1: not said */
     Tri shuffle;
     bool drop_last;
+    int64_t least_batch;             /* that can be trained; 0: any. Batch norm wants two samples */
     Shape input, target_shape, output;   /* one sample's */
     Draw *draw;          int n_draw, cap_draw;
     ScalarDef *scalar;   int n_scalar, cap_scalar;

@@ -104,6 +104,11 @@ static void line_drop_last(Parser *p)
     p->m->prog.drop_last = true;
 }
 
+static void line_least_batch(Parser *p)
+{
+    p->m->prog.least_batch = ir_lex_int(&p->l, 1, INT64_MAX, "the least batch");
+}
+
 static Shape sample(Parser *p)
 {
     size_t at = ir_lex_here(&p->l);
@@ -247,6 +252,7 @@ static const struct { const char *word; void (*line)(Parser *); } line[] = {
     {"schedule", line_schedule}, {"plateau", line_plateau}, {"clip_norm", line_clip_norm},
     {"clip_value", line_clip_value}, {"batch", line_batch}, {"epochs", line_epochs},
     {"seed", line_seed}, {"shuffle", line_shuffle}, {"drop_last", line_drop_last},
+    {"least_batch", line_least_batch},
     {"input", line_input}, {"target_shape", line_target_shape}, {"output", line_output},
     {"layer", line_layer}, {"metric", line_metric}, {"draw", line_draw}, {"scalar", line_scalar},
     {"group", line_group},

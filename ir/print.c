@@ -127,9 +127,11 @@ static bool program_is_empty(const Program *p)
 {
     bool zero = p->lr == 0 && !(1 / p->lr < 0);
     return !p->name && !p->loss && !p->optimizer && !p->schedule && !(p->plateau[0] > 0)
-        && !(p->clip_norm > 0) && !(p->clip_value > 0) && !p->target && !p->n_classes && zero && !p->batch
+        && !(p->clip_norm > 0) && !(p->clip_value > 0) && !p->target && !p->n_classes && zero
+        && !p->batch
         && p->epochs == -1 && p->seed == -1 && p->shuffle == TRI_UNSET && !p->drop_last
-        && !p->input.rank && !p->target_shape.rank && !p->output.rank && !p->n_draw && !p->n_scalar
+        && !p->least_batch && !p->input.rank && !p->target_shape.rank && !p->output.rank
+        && !p->n_draw && !p->n_scalar
         && !p->n_group && !p->n_layer && !p->n_metric;
 }
 
@@ -176,6 +178,8 @@ static void print_settings(Str *t, const Program *p)
         ir_str_fmt(t, "shuffle %s\n", p->shuffle == TRI_YES ? "yes" : "no");
     if (p->drop_last)
         ir_str_add(t, "drop_last\n", 10);
+    if (p->least_batch)
+        ir_str_fmt(t, "least_batch %lld\n", (long long)p->least_batch);
     str_sample(t, "input", &p->input);
     str_sample(t, "target_shape", &p->target_shape);
     str_sample(t, "output", &p->output);

@@ -196,6 +196,10 @@ bool rt_verb_grad(rt_err *e, rt_prog *p)
         return rt_fail(e, RT_E_USAGE, "grad needs either --target FILE or --cotangent FILE");
     bool ok = rt_open_weights(e, p, true) && read_input(e, &g, RT_OPT(cli, input).text) &&
               rt_bind(e, &g.graph, p, graph);
+    if (ok && g.n < p->model->least_batch && strcmp(graph->name, "grad") == 0)
+        ok = rt_fail(e, RT_E_DATA, "%" PRId64 " sample, but batch normalisation needs %" PRId64
+                     " in training (more than 1 value per channel)", g.n, p->model->least_batch) ||
+             rt_help(e, "give more rows, or --eval");
     if (ok && RT_GIVEN(cli, targets))
         ok = read_target(e, &g, RT_OPT(cli, targets).text) && run_loss(e, &g);
     else if (ok)

@@ -178,6 +178,7 @@ typedef struct rt_model {
     int shuffle;                     /* 1, 0 as the file's DataLoader says; -1 not said */
     bool drop_last;
     bool loss_is_sum;                /* graphs return the batch's sum (reduction='sum'), not its mean */
+    int64_t least_batch;             /* that can be trained (batch normalisation); 0: any */
 } rt_model;
 
 /* The whole program; returns its exit code. Never exits by itself. Owns nothing after return. */

@@ -42,6 +42,22 @@ static bool read_settings(rt_err *e, rt_train *t)
     return true;
 }
 
+/* Batch normalisation cannot learn from a batch of one sample, not even from an epoch's last. */
+static bool trainable(rt_err *e, const rt_train *t)
+{
+    const rt_model *m = t->p->model;
+    int64_t last = t->data.train.n % t->set.batch;
+    if (last == 0 || (m->drop_last && t->data.train.n > t->set.batch))
+        last = t->set.batch;
+    if (last >= m->least_batch || t->set.epochs == 0)
+        return true;
+    return rt_fail(e, RT_E_DATA, "%" PRId64 " training rows in batches of %" PRId64 " leave %"
+                   PRId64 " for the last step, but batch normalisation needs %" PRId64
+                   " (more than 1 value per channel)", t->data.train.n, t->set.batch, last,
+                   m->least_batch) ||
+           rt_help(e, "choose another --batch, or drop_last=True in the model file's DataLoader");
+}
+
 static bool open_data(rt_err *e, rt_train *t)
 {
     const rt_cli *cli = &t->p->cli;
@@ -69,7 +85,7 @@ static bool open_data(rt_err *e, rt_train *t)
                        ", and the model file's DataLoader drops the last batch",
                        t->data.train.n, t->set.batch) ||
                rt_help(e, "choose a smaller --batch");
-    return true;
+    return trainable(e, t);
 }
 
 /* A new run's point: nothing done, the generator behind the initial draws. */

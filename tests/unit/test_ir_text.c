@@ -73,6 +73,20 @@ START_TEST(values)
 }
 END_TEST
 
+/* A line alone makes a program. */
+START_TEST(least_batch)
+{
+    static const char text[] = "seqc.ir 1\nbatch n <= 8\nreal f32\nstage shape\n\n"
+                               "program\nleast_batch 2\n";
+    Arena *a = arena_new();
+    Module *m = parsed(text, strlen(text));
+    ck_assert_int_eq(m->prog.least_batch, 2);
+    ck_assert_str_eq(ir_print_string(m, a), text);
+    ir_module_free(m);
+    arena_free(a);
+}
+END_TEST
+
 START_TEST(copies_print_the_same)
 {
     Arena *a = arena_new();
@@ -467,6 +481,7 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, round_trip);
     tcase_add_test(t, values);
+    tcase_add_test(t, least_batch);
     tcase_add_test(t, copies_print_the_same);
     tcase_add_test(t, only_named_graphs);
     tcase_add_loop_test(t, mistakes, 0, N_MISTAKES);
