@@ -97,6 +97,11 @@ static Value *param_attr(Interp *in, Value *self, const char *name, Span at)
 Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
 {
     Value *r;
+    if (strcmp(name, "__class__") == 0 && v->kind == V_MODULE) return fe_class_of(in, v, at);
+    if (strcmp(name, "__name__") == 0 && (v->kind == V_FN || v->kind == V_FUNC)) {
+        const char *s = v->kind == V_FN ? fe_last_part(v->u.fn->path) : v->u.func->def->name;
+        return fe_str(in, s, strlen(s), at);
+    }
     switch (v->kind) {
     case V_BAD: return v;
     case V_SPACE: return fe_attr_of_space(in, v->u.s, name, at, name_at);

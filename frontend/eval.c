@@ -43,7 +43,8 @@ static void unknown_name(Interp *in, const char *name, Span at)
                                          "torch.utils.data" };
     Nearest n = { name, NULL, 0 };
     for (uint32_t i = 0; i < in->n_name && i < 2000; i++)
-        if (in->name[i].v->kind != V_BAD) fe_consider(&n, in->name[i].name);
+        if (in->name[i].v->kind != V_BAD && in->name[i].v->kind != V_GONE)
+            fe_consider(&n, in->name[i].name);
     fe_consider_space(&n, "");
     static const char *const usual[] = { "torch", "nn",         "optim",     "math",
                                          "np",    "DataLoader", "transforms" };

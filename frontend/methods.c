@@ -427,19 +427,29 @@ Value *fe_fn_isinstance(Interp *in, const Call *c)
     return t < 0 ? fe_data(in, "a type that is not known here", c->at) : fe_bool(in, t, c->at);
 }
 
-/* type(layer) is the class; other types are only compared. */
-Value *fe_fn_type(Interp *in, const Call *c)
+/* Of a layer the class; other types are only compared. */
+Value *fe_class_of(Interp *in, const Value *v, Span at)
 {
-    const Value *v = c->positional->u.list->n == 1 ? c->positional->u.list->item[0] : NULL;
-    const char *name = !v ? NULL : v->kind == V_MODULE ? arena_printf(in->a, "torch.nn.%s",
-        v->u.mod->info ? v->u.mod->info->name : "Sequential") : v->kind == V_INT ? "int"
-        : v->kind == V_FLOAT ? "float" : v->kind == V_BOOL ? "bool" : v->kind == V_STR ? "str"
-        : v->kind == V_LIST ? "list" : v->kind == V_TUPLE ? "tuple" : v->kind == V_DICT ? "dict" : NULL;
+    static const struct { ValueKind kind; const char *name; } plain[] = {
+        { V_INT, "int" }, { V_FLOAT, "float" }, { V_BOOL, "bool" }, { V_STR, "str" },
+        { V_LIST, "list" }, { V_TUPLE, "tuple" }, { V_DICT, "dict" } };
+    const char *name = NULL;
+    if (v->kind == V_MODULE)
+        name = arena_printf(in->a, "torch.nn.%s", v->u.mod->info ? v->u.mod->info->name
+                                                                 : "Sequential");
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (plain[i].kind == v->kind) name = plain[i].name;
     const Fn *fn = name ? fe_fn(name) : NULL;
-    if (!fn) return fe_data(in, "a type", c->at);
-    Value *r = fe_val(in, V_FN, c->at);
+    if (!fn) return fe_data(in, "a type", at);
+    Value *r = fe_val(in, V_FN, at);
     r->u.fn = fn;
     return r;
+}
+
+Value *fe_fn_type(Interp *in, const Call *c)
+{
+    const List *l = c->positional->u.list;
+    return l->n == 1 ? fe_class_of(in, l->item[0], c->at) : fe_data(in, "a type", c->at);
 }
 
 /* hasattr(m, 'weight'), getattr(m, 'bias', None): of layers. */

@@ -229,6 +229,19 @@ Value *fe_t_reduce(Interp *in, const Call *c)
     return scalar(in, t, type, r, c->at);
 }
 
+/* numpy.mean(a), torch.sum(t) */
+Value *fe_fn_reduce(Interp *in, const Call *c)
+{
+    Value *v = c->n_arg > 0 ? c->arg[0].v : NULL;
+    double x;
+    bool list = v && of_numpy(c) && (v->kind == V_LIST || v->kind == V_TUPLE || fe_number(v, &x));
+    if (!v || c->n_given != 1 || (v->kind != V_TENSOR && !list)) return fe_data(in, c->fn->path, c->at);
+    Call m = *c;
+    m.n_given = 0;
+    m.self = list ? fe_tensor_from(in, v, EL_OTHER, true, c->at) : v;
+    return m.self->kind == V_TENSOR ? fe_t_reduce(in, &m) : m.self;
+}
+
 Value *fe_t_item(Interp *in, const Call *c)
 {
     const Tensor *t = c->self->u.tensor;

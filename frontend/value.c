@@ -94,7 +94,10 @@ static bool equal(const Value *a, const Value *b, int *budget)
     switch (a->kind) {
     case V_NONE: return true;
     case V_STR: return a->len == b->len && memcmp(a->u.s, b->u.s, a->len) == 0;
-    case V_SPACE: case V_DTYPE: return strcmp(a->u.s, b->u.s) == 0;
+    case V_DTYPE:
+        if (fe_elem_type(a->u.s) != EL_OTHER) return fe_elem_type(a->u.s) == fe_elem_type(b->u.s);
+        return strcmp(a->u.s, b->u.s) == 0;
+    case V_SPACE: return strcmp(a->u.s, b->u.s) == 0;
     case V_FN: return a->u.fn == b->u.fn;
     case V_MODULE: return a->u.mod == b->u.mod;
     case V_FUNC: return a->u.func == b->u.func;
@@ -209,7 +212,11 @@ static void show_elements(Text *t, const Tensor *x, int axis, int64_t from, int6
     if (axis == x->rank) {
         if (x->type == EL_BOOL) puts_(t, x->x[from] != 0 ? "True" : "False");
         else if (x->type < EL_FLOAT32) puts_(t, arena_printf(t->a, "%.0f", x->x[from]));
-        else puts_(t, arena_printf(t->a, "%.5g", x->x[from]));
+        else {
+            const char *s = arena_printf(t->a, "%.5g", x->x[from]);
+            puts_(t, s);
+            if (!strpbrk(s, ".en")) puts_(t, ".");
+        }
         return;
     }
     puts_(t, "[");

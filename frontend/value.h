@@ -234,6 +234,9 @@ Value *fe_fstring(Interp *in, const Expr *x);
 /* v by a format such as ".3f"; null after an error. */
 Value *fe_format(Interp *in, const Value *v, const char *format, Span at);
 
+/* methods.c */
+Value *fe_class_of(Interp *in, const Value *v, Span at); /* V_DATA: a type without a name here */
+
 /* attrs.c */
 Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at);
 void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Span name_at);

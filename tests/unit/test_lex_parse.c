@@ -49,6 +49,7 @@ static void each_file(Visit *visit, size_t step)
     glob_t g;
     ck_assert_int_eq(glob("samples/*/*.py", 0, NULL, &g), 0);
     glob("tests/errors/*.py", GLOB_APPEND, NULL, &g);
+    glob("tests/unit/language/*.py", GLOB_APPEND, NULL, &g);
     for (size_t i = 0; i < g.gl_pathc; i += step) {
         size_t len;
         char *text = slurp(g.gl_pathv[i], &len);
