@@ -128,7 +128,8 @@ static Val half(const Spot *p, Val x, int axis, int which)
     int64_t dim[IR_MAX_RANK] = { 2 };
     const int64_t at = axis;
     for (int i = 1; i < s.rank - axis; i++) dim[i] = 1;
-    Val m = ir_const(p->g, ir_type_of(p->l->m->real, ir_shape(s.rank - axis, dim)), mask, 2, p->loc);
+    Type t = ir_type_of(p->l->m->real, ir_shape(s.rank - axis, dim));
+    Val m = ir_const(p->g, t, mask, 2, p->loc);
     Val kept = ir_map(p->g, "b == 0 ? 0 : a", IR_IN(x, m), p->loc);
     return ir_add(p->g, OP_sum, p->loc, IR_IN(kept), IR_ATTRS(ir_ints(AT_axes, &at, 1)));
 }

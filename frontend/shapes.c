@@ -301,6 +301,12 @@ static const Mod *last_layer(const Chain *c)
     return NULL;
 }
 
+static bool gives_probabilities(const Mod *m)
+{
+    return m && (is_layer(m, "Sigmoid") || is_layer(m, "Hardsigmoid") || is_layer(m, "Softmax")
+                 || is_layer(m, "Softmin"));
+}
+
 static void warn_pair(Interp *in, const Roles *r, const Chain *c)
 {
     static const struct { const char *layer, *loss, *why, *help; } pairs[] = {
@@ -312,6 +318,9 @@ static void warn_pair(Interp *in, const Roles *r, const Chain *c)
         { "Sigmoid", "BCEWithLogitsLoss", "it takes the sigmoid itself, so here it is taken twice",
           "remove the Sigmoid, or use nn.BCELoss()" },
         { "Softmax", "NLLLoss", "it takes logarithms of probabilities, but here come probabilities",
+          "write nn.LogSoftmax in place of nn.Softmax" },
+        { "Softmax", "KLDivLoss",
+          "it takes logarithms of probabilities, but here come probabilities",
           "write nn.LogSoftmax in place of nn.Softmax" },
     };
     const Mod *m = last_layer(c);
@@ -327,8 +336,7 @@ static void warn_pair(Interp *in, const Roles *r, const Chain *c)
         fe_report(in->d, r->loss->at, DG(loss_without), loss, "log-probabilities", "a LogSoftmax");
         if (m) fe_note(in->d, m->at, "the last layer is this one");
         fe_help(in->d, "end the model with nn.LogSoftmax(dim=1), or use nn.CrossEntropyLoss()");
-    } else if (strcmp(loss, "BCELoss") == 0
-               && (!m || (!is_layer(m, "Sigmoid") && !is_layer(m, "Softmax")))) {
+    } else if (strcmp(loss, "BCELoss") == 0 && !gives_probabilities(m)) {
         fe_report(in->d, r->loss->at, DG(loss_without), loss, "probabilities", "a Sigmoid");
         if (m) fe_note(in->d, m->at, "the last layer is this one");
         fe_help(in->d, "end the model with nn.Sigmoid(), or use nn.BCEWithLogitsLoss()");
