@@ -19,7 +19,7 @@ typedef enum {
     X_STAR,                              /* *item[0] in a display */
     X_LAMBDA,                            /* fn */
     X_COMP,                              /* open, item[0] (a dict: and item[1]), clause */
-    X_FIELD,                             /* of an f-string: item[0]!u.i:item[1], which may be null */
+    X_FIELD,                             /* of an f-string: item[0]!u.i:item[1] or null */
     X_REFUSED                            /* the diagnostic u.i with text, when it is evaluated */
 } ExprKind;
 
@@ -58,7 +58,12 @@ struct Expr {
 };
 
 /* stars: 1 takes the other positional arguments, 2 the other named ones. */
-typedef struct ParamDef { const char *name; Span at; Expr *value; int stars; bool by_name; } ParamDef;
+typedef struct ParamDef {
+    const char *name; Span at;
+    Expr *value;                         /* its default, or null */
+    int stars;
+    bool by_name;                        /* cannot be given by position */
+} ParamDef;
 
 /* A def or lambda. */
 struct FuncDef {
@@ -103,7 +108,7 @@ struct Stmt {
     const char *from; Span from_at;      /* S_FROM */
     Import *import; int n_import;        /* path "*" for all */
     const char **bound; int n_bound;     /* S_REFUSED */
-    DiagId refused;                      /* S_REFUSED: said when it runs; DIAG_COUNT: said already */
+    DiagId refused;                      /* S_REFUSED: when it runs; DIAG_COUNT: said already */
     const char *word, *help;             /* its argument; or null */
     Script body, other;                  /* S_IF, S_FOR, S_WHILE */
     Expr *message;

@@ -112,7 +112,9 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
     case V_STR: if ((r = method(in, v, "str", name, at)) != NULL) return r;
         return fe_data(in, "the result of a method", at);
     case V_TUPLE: if ((r = method(in, v, "tuple", name, at)) != NULL) return r; break;
-    case V_LIST: if (!v->u.list->once && (r = method(in, v, "list", name, at)) != NULL) return r; break;
+    case V_LIST:
+        if (!v->u.list->once && (r = method(in, v, "list", name, at)) != NULL) return r;
+        break;
     case V_DICT: if ((r = method(in, v, "dict", name, at)) != NULL) return r; break;
     case V_OPTIM:
         if ((r = method(in, v, "optim", name, at)) != NULL) return r;

@@ -159,7 +159,8 @@ Value *fe_fn_minmax(Interp *in, const Call *c)
         if (key->kind == V_DATA || key->kind == V_TENSOR) return fe_data(in, c->name, c->at);
         int order = best ? fe_order(key, best_key, 0) : 0;
         double x;
-        if (order == 2 || (!best && key->kind != V_STR && key->kind != V_TUPLE && !fe_number(key, &x))) {
+        if (order == 2
+            || (!best && key->kind != V_STR && key->kind != V_TUPLE && !fe_number(key, &x))) {
             best = NULL;
             break;
         }
@@ -203,7 +204,8 @@ static Value *fold(Interp *in, const Call *c, bool product)
         bool is_int = l->item[k]->kind == V_INT || l->item[k]->kind == V_BOOL;
         if (!fe_number(l->item[k], &x)) return wrong(in, c, 0, "a list of numbers");
         r = product ? r * x : r + x;
-        int64_t v = l->item[k]->kind == V_INT ? l->item[k]->u.i : l->item[k]->kind == V_BOOL && x != 0;
+        int64_t v =
+            l->item[k]->kind == V_INT ? l->item[k]->u.i : l->item[k]->kind == V_BOOL && x != 0;
         whole = whole && is_int
             && !(product ? __builtin_mul_overflow(i, v, &i) : __builtin_add_overflow(i, v, &i));
     }
@@ -258,8 +260,10 @@ Value *fe_fn_dict(Interp *in, const Call *c)
     if (!r) return fe_bad(in, c->at);
     for (int i = 0; i < c->n_arg && r->kind == V_DICT; i++)
         if (c->arg[i].name
-            && !fe_dict_put(in, r, fe_str(in, c->arg[i].name, strlen(c->arg[i].name),
-                                          c->arg[i].name_at), c->arg[i].v)) return fe_bad(in, c->at);
+            && !fe_dict_put(in, r,
+                            fe_str(in, c->arg[i].name, strlen(c->arg[i].name), c->arg[i].name_at),
+                            c->arg[i].v))
+            return fe_bad(in, c->at);
     return r;
 }
 

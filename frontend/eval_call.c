@@ -223,7 +223,10 @@ static Value *eval(Interp *in, const Expr *x)
     case X_NAME: return fe_eval_name(in, x);
     case X_TRUE: case X_FALSE: return fe_bool(in, x->kind == X_TRUE, x->at);
     case X_NONE: return fe_val(in, V_NONE, x->at);
-    case X_ELLIPSIS: case X_SLICE: case X_STAR: case X_FIELD: return fe_data(in, "an ellipsis", x->at);
+    case X_ELLIPSIS:
+    case X_SLICE:
+    case X_STAR:
+    case X_FIELD: return fe_data(in, "an ellipsis", x->at);
     case X_TUPLE: case X_LIST: case X_SET: case X_DICT: return eval_display(in, x);
     case X_CALL: return fe_eval_call(in, x);
     case X_ATTR: return fe_attr(in, fe_eval(in, x->of), x->text, x->at, x->name_at);

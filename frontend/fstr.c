@@ -54,7 +54,9 @@ static const char *number_text(Arena *a, const Value *v, const Spec *f)
     if (!fe_number(v, &x)) return NULL;
     x = fabs(x);
     if (v->kind != V_FLOAT && (!t || strchr("dnxXob", t))) {
-        uint64_t i = v->kind == V_BOOL ? v->u.b : v->u.i < 0 ? 0 - (uint64_t)v->u.i : (uint64_t)v->u.i;
+        uint64_t i = v->kind == V_BOOL ? v->u.b
+                     : v->u.i < 0      ? 0 - (uint64_t)v->u.i
+                                       : (uint64_t)v->u.i;
         if (t == 'b') {
             char bits[65] = { 0 };
             int n = 64;
@@ -84,7 +86,8 @@ static const char *number_text(Arena *a, const Value *v, const Spec *f)
     return arena_printf(a, "%s%s", text, t == '%' ? "%" : "");
 }
 
-static Value *padded(Interp *in, const char *sign, const char *s, const Spec *f, bool number, Span at)
+static Value *padded(Interp *in, const char *sign, const char *s, const Spec *f, bool number,
+                     Span at)
 {
     size_t n = strlen(s) + strlen(sign), chars = strlen(sign), k = 0;
     uint32_t c;
@@ -142,7 +145,8 @@ Value *fe_fstring(Interp *in, const Expr *x)
         const Expr *part = x->item[i];
         const Value *v = fe_eval(in, part->kind == X_FIELD ? part->item[0] : part);
         if (v->kind == V_BAD) return fe_bad(in, x->at);
-        if (v->kind == V_DATA || v->kind == V_PARAM) return fe_data(in, "a formatted string", x->at);
+        if (v->kind == V_DATA || v->kind == V_PARAM)
+            return fe_data(in, "a formatted string", x->at);
         if (part->kind == X_FIELD) {
             const Value *format = part->n_item > 1 ? fe_eval(in, part->item[1]) : NULL;
             if (format && format->kind != V_STR) return fe_bad(in, x->at);

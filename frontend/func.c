@@ -31,10 +31,14 @@ static const char *signature(Arena *a, const FuncDef *d)
     bool star = false;
     for (int i = 0; i < d->n_param && i < 20; i++) {
         const ParamDef *p = &d->param[i];
-        if (p->by_name && p->stars == 0 && !star) text = arena_printf(a, "%s%s*", text, *text ? ", " : "");
+        if (p->by_name && p->stars == 0 && !star)
+            text = arena_printf(a, "%s%s*", text, *text ? ", " : "");
         star |= p->by_name;
         text = arena_printf(a, "%s%s%s%s%s", text, *text ? ", " : "",
-                            p->stars == 2 ? "**" : p->stars ? "*" : "", p->name, p->value ? "=…" : "");
+                            p->stars == 2 ? "**"
+                            : p->stars    ? "*"
+                                          : "",
+                            p->name, p->value ? "=…" : "");
     }
     return arena_printf(a, "%s(%s)", d->name, text);
 }
@@ -116,19 +120,19 @@ static bool bind(Interp *in, const Func *f, const Call *c, Frame *frame)
 
 Value *fe_call_func(Interp *in, const Func *f, const Call *c)
 {
-    Frame frame = { .fn = f->def, .outer = f->closure }, *kept = arena_alloc(in->a, 1, sizeof *kept);
-    *kept = frame;
+    Frame *frame = arena_alloc(in->a, 1, sizeof *frame);   /* closures may outlive the call */
+    *frame = (Frame){ .fn = f->def, .outer = f->closure };
     if (in->calls >= FE_MAX_CALLS) {
         fe_report(in->d, c->at, DG(recursion), FE_MAX_CALLS);
         return fe_bad(in, c->at);
     }
-    if (!fe_spend(in, 64 * (f->def->n_local + 4), c->at) || !bind(in, f, c, kept))
+    if (!fe_spend(in, 64 * (f->def->n_local + 4), c->at) || !bind(in, f, c, frame))
         return fe_bad(in, c->at);
     Running site = { in->site, c->at, f->def->name, NULL, NULL };
     Frame *caller = in->frame;
     int errors = in->d->errors;
     Value *r = NULL;
-    in->site = &site, in->frame = kept, in->calls++;
+    in->site = &site, in->frame = frame, in->calls++;
     if (f->def->result) r = fe_eval(in, f->def->result);
     else if (fe_run_body(in, &f->def->body)) r = in->result;
     in->site = site.up, in->frame = caller, in->calls--;
@@ -162,7 +166,8 @@ static int walk(Interp *in, const Expr *x, int k, Value *to)
         return fe_push(in, to, v);
     }
     const Clause *c = &x->clause[k];
-    Value *of = fe_eval(in, c->iter), *all = of->kind == V_BAD ? NULL : fe_items(in, of, c->iter->at);
+    Value *of = fe_eval(in, c->iter),
+          *all = of->kind == V_BAD ? NULL : fe_items(in, of, c->iter->at);
     if (!all) return 0;
     if (all->kind != V_LIST && all->kind != V_TUPLE) return -1;
     int good = 1, errors = in->d->errors;

@@ -34,7 +34,9 @@ Value *fe_items(Interp *in, Value *v, Span at)
     Value *r;
     switch (v->kind) {
     case V_BAD: return NULL;
-    case V_DATA: case V_LOADER: case V_PARAM: return v->kind == V_DATA ? v : fe_data(in, "data", at);
+    case V_DATA:
+    case V_LOADER:
+    case V_PARAM: return v->kind == V_DATA ? v : fe_data(in, "data", at);
     case V_LIST: case V_TUPLE:
         if (v->u.list->is_set && v->u.list->n > 1) {
             fe_report(in->d, at, DG(set_order));
@@ -130,7 +132,8 @@ Value *fe_fn_map(Interp *in, const Call *c)
     const List *l = walked(in, c, of->item[1], &out);
     for (int i = 0; l && i < l->n; i++) {
         Value *x = l->item[i], *v = x;
-        if (!filter || of->item[0]->kind != V_NONE) v = fe_call_value(in, of->item[0], &x, 1, c->at);
+        if (!filter || of->item[0]->kind != V_NONE)
+            v = fe_call_value(in, of->item[0], &x, 1, c->at);
         int keep = filter ? fe_truth(v) : 1;
         if (v->kind == V_BAD || in->spent > FE_BUDGET) return fe_bad(in, c->at);
         if (keep < 0) return fe_data(in, "a filter of data", c->at);
@@ -215,7 +218,8 @@ static Value *sort(Interp *in, const Call *c, const List *l, Value *by, bool dow
 {
     size_t n = (size_t)l->n;
     Value *r = fe_list(in, V_LIST, c->at);
-    Value **key = arena_alloc(in->a, n + 1, sizeof *key), **room = arena_alloc(in->a, 2 * n + 1, sizeof *room);
+    Value **key = arena_alloc(in->a, n + 1, sizeof *key),
+          **room = arena_alloc(in->a, 2 * n + 1, sizeof *room);
     if (!fe_spend(in, 64 * l->n, c->at)) return fe_bad(in, c->at);
     for (size_t i = 0; i < n; i++) {
         key[i] = l->item[i];

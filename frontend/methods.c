@@ -42,7 +42,8 @@ Value *fe_s_case(Interp *in, const Call *c)
     char *s = arena_strn(in->a, c->self->u.s, c->self->len);
     bool start = true;
     for (uint32_t i = 0; i < c->self->len; i++) {
-        bool up = c->name[0] == 'u' || (c->name[0] == 't' && start) || (c->name[0] == 'c' && i == 0);
+        bool up =
+            c->name[0] == 'u' || (c->name[0] == 't' && start) || (c->name[0] == 'c' && i == 0);
         start = !letter(s[i]);
         if (letter(s[i])) s[i] = (char)(up ? s[i] & ~32 : s[i] | 32);
     }
@@ -110,7 +111,10 @@ static bool put(Interp *in, Out *o, const char *s, size_t n, Span at)
     return true;
 }
 
-static Value *text(Interp *in, const Out *o, Span at) { return fe_str(in, o->s ? o->s : "", o->n, at); }
+static Value *text(Interp *in, const Out *o, Span at)
+{
+    return fe_str(in, o->s ? o->s : "", o->n, at);
+}
 
 Value *fe_s_join(Interp *in, const Call *c)
 {
@@ -206,7 +210,8 @@ Value *fe_s_format(Interp *in, const Call *c)
         size_t name = strcspn(s + 1, ":}");
         const Value *v = field_value(c, s + 1, name, &next);
         if (!v) return fields(in, c->at);
-        if (v->kind == V_DATA || v->kind == V_PARAM) return fe_data(in, "a formatted string", c->at);
+        if (v->kind == V_DATA || v->kind == V_PARAM)
+            return fe_data(in, "a formatted string", c->at);
         const char *format = s[1 + name] == ':'
             ? arena_strn(in->a, s + 2 + name, (size_t)(close - s) - 2 - name) : "";
         v = fe_format(in, v, format, c->at);
@@ -241,9 +246,14 @@ Value *fe_percent(Interp *in, Value *format, Value *v, Span at)
         Value whole = { .kind = V_INT };
         if (strchr("di", type) && fe_number(x, &f) && x->kind == V_FLOAT && f > -1e18 && f < 1e18)
             whole.u.i = (int64_t)f, x = &whole;
-        const char *spec = type == 's' && plan == 0 ? ""
-            : arena_printf(in->a, "%s%.*s%c", type == 's' && p[1] != '-' ? ">" : p[1] == '-' ? "<" : "",
-                           (int)plan - (p[1] == '-'), p + 1 + (p[1] == '-'), type == 'i' ? 'd' : type);
+        const char *spec = type == 's' && plan == 0
+                               ? ""
+                               : arena_printf(in->a, "%s%.*s%c",
+                                              type == 's' && p[1] != '-' ? ">"
+                                              : p[1] == '-'              ? "<"
+                                                                         : "",
+                                              (int)plan - (p[1] == '-'), p + 1 + (p[1] == '-'),
+                                              type == 'i' ? 'd' : type);
         x = fe_format(in, x, spec, at);
         if (!x || !put(in, &o, x->u.s, x->len, at)) return fe_bad(in, at);
     }
@@ -404,12 +414,15 @@ static int is_of(const Value *v, const Value *type)
         for (int i = 0; i < type->u.list->n && any == 0; i++) any = is_of(v, type->u.list->item[i]);
         return any;
     }
-    const char *path = type->kind == V_FN ? type->u.fn->path : type->kind == V_SPACE ? type->u.s : NULL;
+    const char *path = type->kind == V_FN      ? type->u.fn->path
+                       : type->kind == V_SPACE ? type->u.s
+                                               : NULL;
     if (!path || v->kind == V_DATA) return -1;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i].path, path) == 0) {
             if (v->kind == V_TENSOR && v->u.tensor->numpy) return 0;
-            if (v->kind == V_LIST && (v->u.list->once || v->u.list->is_set || v->u.list->view)) return 0;
+            if (v->kind == V_LIST && (v->u.list->once || v->u.list->is_set || v->u.list->view))
+                return 0;
             for (int k = 0; k < 3; k++)
                 if (types[i].kind[k] != V_BAD && types[i].kind[k] == v->kind) return 1;
             return 0;

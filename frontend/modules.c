@@ -115,7 +115,8 @@ Value *fe_mod_apply(Interp *in, const Call *c)
 
 Value *fe_mod_extend(Interp *in, const Call *c)
 {
-    Value *all = fe_items(in, c->v[0], c->v_at[0]), *f = fe_attr(in, c->self, "append", c->at, c->at);
+    Value *all = fe_items(in, c->v[0], c->v_at[0]),
+          *f = fe_attr(in, c->self, "append", c->at, c->at);
     if (!all || all->kind == V_DATA) return fe_bad(in, c->at);
     for (int i = 0, n = all->u.list->n; i < n; i++)
         if (fe_call_value(in, f, &all->u.list->item[i], 1, c->at)->kind == V_BAD)

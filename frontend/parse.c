@@ -2,8 +2,8 @@
  *
  * Statements that belong to Python but not to the language are skipped by indentation and refused
  * when they run: a function that nobody calls may hold them. What they would have bound is
- * remembered, so that one mistake makes one message. The block under `if __name__ == "__main__":` is PyTorch's and is
- * skipped unread. */
+ * remembered, so that one mistake makes one message. The block under `if __name__ ==
+ * "__main__":` is PyTorch's and is skipped unread. */
 #include "frontend/ast.h"
 #include <string.h>
 

@@ -100,7 +100,8 @@ bool fe_comprehension(Parser *p, Expr *x, char open)
         c.iter = fe_simple(p);
         while (!p->failed && fe_accept(p, "if")) {
             size_t n = (size_t)c.n_cond;
-            if (n > FE_MAX_CLAUSES) fe_syntax_error(p, "this comprehension has too many conditions");
+            if (n > FE_MAX_CLAUSES)
+                fe_syntax_error(p, "this comprehension has too many conditions");
             c.cond = arena_grow(p->arena, c.cond, n, n + 1, sizeof *c.cond);
             c.cond[c.n_cond++] = fe_simple(p);
         }

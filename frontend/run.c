@@ -216,7 +216,8 @@ static void raised(Interp *in, const Stmt *s)
 {
     const Expr *x = s->value;
     in->quiet++;
-    const Value *say = x && x->kind == X_CALL && x->n_arg == 1 ? fe_eval(in, x->arg[0].value) : NULL;
+    const Value *say =
+        x && x->kind == X_CALL && x->n_arg == 1 ? fe_eval(in, x->arg[0].value) : NULL;
     in->quiet--;
     fe_report(in->d, s->at, DG(raised));
     if (say && say->kind == V_STR) fe_note(in->d, x->arg[0].value->at, "%s", say->u.s);

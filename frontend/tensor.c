@@ -103,7 +103,8 @@ static bool fill(Tensor *t, const Value *v, int64_t *at)
     double x = 0;
     if (v->kind == V_TENSOR) return fe_tensor_put(t, (*at)++, v->u.tensor->x[0]);
     if (fe_number(v, &x)) {
-        bool exact = v->kind != V_INT || (v->u.i <= (int64_t)1 << 53 && v->u.i >= -((int64_t)1 << 53));
+        bool exact =
+            v->kind != V_INT || (v->u.i <= (int64_t)1 << 53 && v->u.i >= -((int64_t)1 << 53));
         return exact && fe_tensor_put(t, (*at)++, x);
     }
     for (int i = 0; i < v->u.list->n; i++)
@@ -228,7 +229,8 @@ static bool broadcast(const Operand *a, const Operand *b, int *rank, int64_t *di
 {
     *rank = a->rank > b->rank ? a->rank : b->rank;
     for (int k = 1; k <= *rank; k++) {
-        int64_t p = k <= a->rank ? a->dim[a->rank - k] : 1, q = k <= b->rank ? b->dim[b->rank - k] : 1;
+        int64_t p = k <= a->rank ? a->dim[a->rank - k] : 1,
+                q = k <= b->rank ? b->dim[b->rank - k] : 1;
         if (p != q && p != 1 && q != 1) return false;
         dim[*rank - k] = p == 1 ? q : p;
     }
@@ -250,7 +252,8 @@ Value *fe_tensor_binary(Interp *in, Oper op, Value *a, Value *b, Span at)
     if (a->kind == b->kind && a->u.tensor->numpy != b->u.tensor->numpy)
         return fe_data(in, "a tensor", at);
     if (!broadcast(&p, &q, &rank, dim)) {
-        fe_report(in->d, at, DG(tensor_shapes), fe_repr(in->a, fe_shape_value(in, p.rank, p.dim, at)),
+        fe_report(in->d, at, DG(tensor_shapes),
+                  fe_repr(in->a, fe_shape_value(in, p.rank, p.dim, at)),
                   fe_repr(in->a, fe_shape_value(in, q.rank, q.dim, at)));
         return fe_bad(in, at);
     }
@@ -314,7 +317,8 @@ static int pick_axis(Interp *in, const Tensor *t, int axis, const Expr *key, Pic
     if (v->kind != V_INT) return -1;
     int64_t i = v->u.i;
     if (i < -t->dim[axis] || i >= t->dim[axis]) {
-        fe_report(in->d, key->at, DG(index_range), (long long)i, "an axis", (long long)t->dim[axis]);
+        fe_report(in->d, key->at, DG(index_range), (long long)i, "an axis",
+                  (long long)t->dim[axis]);
         return 0;
     }
     p->from[axis] = i < 0 ? i + t->dim[axis] : i, p->n[axis] = -1, p->step[axis] = 1;

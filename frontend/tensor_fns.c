@@ -51,7 +51,8 @@ Value *fe_fn_tensor(Interp *in, const Call *c)
     const Value *dtype = keyword(c, "dtype");
     if (numpy && !dtype && l->n > 1) dtype = l->item[1];
     ElemType type = dtype_of(dtype, numpy, EL_OTHER, &known);
-    return known ? fe_tensor_from(in, l->item[0], type, numpy, c->at) : fe_data(in, c->fn->path, c->at);
+    return known ? fe_tensor_from(in, l->item[0], type, numpy, c->at)
+                 : fe_data(in, c->fn->path, c->at);
 }
 
 /* torch.Tensor([1, 2]), LongTensor, FloatTensor: the type is the class's. */
@@ -85,7 +86,8 @@ static int sizes(const List *l, int n, int64_t *dim)
     return n;
 }
 
-static Value *filled(Interp *in, const Call *c, ElemType type, int rank, const int64_t *dim, double x)
+static Value *filled(Interp *in, const Call *c, ElemType type, int rank, const int64_t *dim,
+                     double x)
 {
     Value *r = fe_tensor(in, type, of_numpy(c), rank, dim, c->at);
     for (int64_t i = 0; r->kind == V_TENSOR && i < r->u.tensor->n; i++)
@@ -140,7 +142,8 @@ Value *fe_fn_arange(Interp *in, const Call *c)
     double a = 0, b = 0, step = 1;
     bool known, numpy = of_numpy(c), whole = true;
     for (int i = 0; i < l->n; i++) whole &= l->item[i]->kind == V_INT;
-    bool good = l->n >= 1 && l->n <= 3 && !has_gradient(c) && !keyword(c, "step") && !keyword(c, "end");
+    bool good =
+        l->n >= 1 && l->n <= 3 && !has_gradient(c) && !keyword(c, "step") && !keyword(c, "end");
     if (good && l->n == 1) good = fe_number(l->item[0], &b);
     if (good && l->n > 1) good = fe_number(l->item[0], &a) && fe_number(l->item[1], &b);
     if (good && l->n > 2) good = fe_number(l->item[2], &step);
@@ -151,7 +154,8 @@ Value *fe_fn_arange(Interp *in, const Call *c)
     int64_t dim = (int64_t)n;
     Value *r = fe_tensor(in, type, numpy, 1, &dim, c->at);
     for (int64_t i = 0; r->kind == V_TENSOR && i < dim; i++)
-        if (!fe_tensor_put(r->u.tensor, i, a + (double)i * step)) return fe_data(in, c->fn->path, c->at);
+        if (!fe_tensor_put(r->u.tensor, i, a + (double)i * step))
+            return fe_data(in, c->fn->path, c->at);
     return r;
 }
 
@@ -204,7 +208,8 @@ static Value *scalar(Interp *in, const Tensor *t, ElemType type, double x, Span 
 {
     if (t->numpy) return fe_scalar(in, type, x, at);
     Value *r = fe_tensor(in, type, false, 0, NULL, at);
-    if (r->kind == V_TENSOR && !fe_tensor_put(r->u.tensor, 0, x)) return fe_data(in, "a tensor", at);
+    if (r->kind == V_TENSOR && !fe_tensor_put(r->u.tensor, 0, x))
+        return fe_data(in, "a tensor", at);
     return r;
 }
 
@@ -235,7 +240,8 @@ Value *fe_fn_reduce(Interp *in, const Call *c)
     Value *v = c->n_arg > 0 ? c->arg[0].v : NULL;
     double x;
     bool list = v && of_numpy(c) && (v->kind == V_LIST || v->kind == V_TUPLE || fe_number(v, &x));
-    if (!v || c->n_given != 1 || (v->kind != V_TENSOR && !list)) return fe_data(in, c->fn->path, c->at);
+    if (!v || c->n_given != 1 || (v->kind != V_TENSOR && !list))
+        return fe_data(in, c->fn->path, c->at);
     Call m = *c;
     m.n_given = 0;
     m.self = list ? fe_tensor_from(in, v, EL_OTHER, true, c->at) : v;
@@ -250,7 +256,10 @@ Value *fe_t_item(Interp *in, const Call *c)
     return fe_bad(in, c->at);
 }
 
-Value *fe_t_tolist(Interp *in, const Call *c) { return fe_tensor_list(in, c->self->u.tensor, c->at); }
+Value *fe_t_tolist(Interp *in, const Call *c)
+{
+    return fe_tensor_list(in, c->self->u.tensor, c->at);
+}
 
 Value *fe_t_size(Interp *in, const Call *c)
 {
@@ -283,8 +292,8 @@ Value *fe_t_same(Interp *in, const Call *c)
 {
     Tensor *t = c->self->u.tensor;
     bool copy = c->name[0] == 'c' && c->name[1] == 'l', numpy = strcmp(c->name, "numpy") == 0;
-    if (c->name[0] == 'c' && !copy) return t->numpy ? fe_tensor_from(in, c->self, EL_OTHER, true, c->at)
-                                                    : c->self;
+    if (c->name[0] == 'c' && !copy)
+        return t->numpy ? fe_tensor_from(in, c->self, EL_OTHER, true, c->at) : c->self;
     Value *r = fe_tensor_from(in, c->self, EL_OTHER, numpy, c->at);
     if (!copy && r->kind == V_TENSOR) r->u.tensor->shared = t->shared = true;
     return r;
@@ -297,7 +306,8 @@ Value *fe_t_view(Interp *in, const Call *c)
     const List *l = c->positional->u.list;
     int64_t dim[FE_TENSOR_RANK], known = 1, n = 1;
     int rank = 0, open = -1;
-    if (l->n == 1 && (l->item[0]->kind == V_TUPLE || l->item[0]->kind == V_LIST)) l = l->item[0]->u.list;
+    if (l->n == 1 && (l->item[0]->kind == V_TUPLE || l->item[0]->kind == V_LIST))
+        l = l->item[0]->u.list;
     if (l->n > FE_TENSOR_RANK || c->n_given > c->positional->u.list->n)
         return fe_data(in, "a tensor", c->at);
     for (int i = 0; i < l->n; i++) {
@@ -340,7 +350,8 @@ Value *fe_t_map(Interp *in, const Call *c)
             : t->numpy ? EL_FLOAT64 : EL_FLOAT32;
         Value *r = fe_tensor(in, type, t->numpy, t->rank, t->dim, c->at);
         for (int64_t i = 0; r->kind == V_TENSOR && i < t->n; i++)
-            if (!fe_tensor_put(r->u.tensor, i, fns[k].f(t->x[i]))) return fe_data(in, "a tensor", c->at);
+            if (!fe_tensor_put(r->u.tensor, i, fns[k].f(t->x[i])))
+                return fe_data(in, "a tensor", c->at);
         return r;
     }
     return fe_data(in, c->fn->path[0] == '.' ? "the result of a method" : c->fn->path, c->at);

@@ -106,7 +106,8 @@ static bool equal(const Value *a, const Value *b, int *budget)
         if (a->u.list->n != b->u.list->n) return false;
         for (int i = 0; i + 1 < a->u.list->n; i += 2) {
             int k = 0;
-            while (k < b->u.list->n && !equal(a->u.list->item[i], b->u.list->item[k], budget)) k += 2;
+            while (k < b->u.list->n && !equal(a->u.list->item[i], b->u.list->item[k], budget))
+                k += 2;
             if (k >= b->u.list->n
                 || !equal(a->u.list->item[i + 1], b->u.list->item[k + 1], budget)) return false;
         }
@@ -252,7 +253,9 @@ static void show(Text *t, const Value *v)
             if (i > 0) puts_(t, v->kind == V_DICT && i % 2 ? ": " : ", ");
             show(t, l->item[i]);
         }
-        puts_(t, v->kind == V_TUPLE ? (l->n == 1 ? ",)" : ")") : v->kind == V_LIST && !set ? "]" : "}");
+        puts_(t, v->kind == V_TUPLE          ? (l->n == 1 ? ",)" : ")")
+                 : v->kind == V_LIST && !set ? "]"
+                                             : "}");
         break;
     }
     case V_SPACE: case V_DTYPE: puts_(t, v->u.s); break;
