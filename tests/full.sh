@@ -17,9 +17,9 @@ tree() {
     check "$name passes" sh -c "cd '$dir' && ctest -j $jobs --output-on-failure"
 }
 
-tree gcc -DCMAKE_C_COMPILER=gcc
+SEQC_CFLAGS=-O3 tree gcc -DCMAKE_C_COMPILER=gcc
 if have clang; then
-    CC=clang tree clang -DCMAKE_C_COMPILER=clang
+    CC=clang SEQC_CFLAGS=-O3 tree clang -DCMAKE_C_COMPILER=clang
 else
     skip clang "not installed"
 fi
