@@ -116,6 +116,9 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
         if (!v->u.list->once && (r = method(in, v, "list", name, at)) != NULL) return r;
         break;
     case V_DICT: if ((r = method(in, v, "dict", name, at)) != NULL) return r; break;
+    case V_SCHED:
+        if ((r = method(in, v, "optim", name, at)) != NULL) return r;
+        return fe_data(in, "a scheduler's content", at);
     case V_OPTIM:
         if ((r = method(in, v, "optim", name, at)) != NULL) return r;
         if (strcmp(name, "param_groups") == 0) return fe_data(in, "the groups of an optimizer", at);

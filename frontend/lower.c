@@ -375,8 +375,9 @@ static const char *const optim_rule[] = {
 
 static void add_optimizer(Lower *l)
 {
-    const OptimObj *o = l->r->optim;
+    OptimObj *o = l->r->optim;
     Program *p = &l->m->prog;
+    if (l->r->schedule) fe_apply_schedule(l->m, l->r->schedule, o);
     State *param = arena_alloc(l->in->a, (size_t)o->n_param, sizeof *param);
     p->optimizer = ir_intern(l->m, o->text);
     p->lr = o->group[0].lr;

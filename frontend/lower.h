@@ -22,6 +22,7 @@ typedef struct Roles {
     Mod *model;
     LossObj *loss;               /* null: none */
     OptimObj *optim;
+    SchedObj *schedule;          /* null: none */
     double clip_norm, clip_value;            /* 0: not clipped */
     LoaderObj *loader;
     int64_t batch, epochs, seed; /* epochs, seed: -1 not said */

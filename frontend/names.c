@@ -38,6 +38,11 @@ enum {
 #undef OPTIM
 };
 enum {
+#define SCHEDULER(name, ...) SCHEDULER_ROW_##name,
+#include "frontend/schedulers.def"
+#undef SCHEDULER
+};
+enum {
 #define INIT(name, ...) INIT_ROW_##name,
 #include "frontend/inits.def"
 #undef INIT
@@ -55,6 +60,10 @@ static const Fn fns[] = {
     { "torch.optim." #name, signature, fe_make_optim, OPTIM_ROW_##name },
 #include "frontend/optims.def"
 #undef OPTIM
+#define SCHEDULER(name, signature, ...)                                                            \
+    { "torch.optim.lr_scheduler." #name, signature, fe_make_schedule, SCHEDULER_ROW_##name },
+#include "frontend/schedulers.def"
+#undef SCHEDULER
 #define INIT(name, signature, ...) { "torch.nn.init." #name, signature, fe_init, INIT_ROW_##name },
 #include "frontend/inits.def"
 #undef INIT

@@ -17,6 +17,8 @@ static const RoleInfo loss_role = {
 };
 static const RoleInfo optim_role = { V_OPTIM, "optimizer", "--optimizer EXPR",
     { "optimizer", "optimiser", "opt" } };
+static const RoleInfo schedule_role = { V_SCHED, "scheduler", "SequentialLR joins several",
+    { "scheduler", "lr_scheduler", "sched" } };
 static const RoleInfo loader_role = { V_LOADER, "DataLoader", NULL,
     { "trainloader", "train_loader", "train_dataloader", "dataloader", "train_iter" } };
 
@@ -25,7 +27,8 @@ typedef struct Fit { Binding *b[MAX_FIT]; int n; } Fit;
 
 static bool is_candidate(const Binding *b, ValueKind kind)
 {
-    return b->v->kind == kind && !(kind == V_MODULE && b->v->u.mod->has_parent);
+    return b->v->kind == kind && !(kind == V_MODULE && b->v->u.mod->has_parent)
+        && !(kind == V_SCHED && b->v->u.sched->part);
 }
 
 static Fit candidates(Interp *in, ValueKind kind)
@@ -173,6 +176,31 @@ static bool choose_optim(Interp *in, Roles *r)
     return false;
 }
 
+/* OneCycleLR changes the momentum of each group, where the optimizer has such a setting. */
+static bool has_momentum(const OptimObj *o)
+{
+    for (int i = 0; i < o->group[0].n_setting; i++)
+        if (strcmp(o->group[0].setting[i].name, "momentum") == 0
+            || strcmp(o->group[0].setting[i].name, "beta1") == 0) return true;
+    return false;
+}
+
+static bool choose_schedule(Interp *in, Roles *r)
+{
+    int errors = in->d->errors;
+    Binding *b = choose(in, &schedule_role);
+    if (!b || !r->optim) return in->d->errors == errors;
+    SchedObj *s = b->v->u.sched;
+    if (s->optim != r->optim && !in->o->optimizer) {
+        fe_report(in->d, s->at, DG(schedule_of_other));
+        fe_note(in->d, s->optim->at, "that optimizer is made here");
+    } else if (s->momentum && !has_momentum(r->optim)) {
+        fe_report(in->d, s->at, DG(no_momentum), r->optim->text);
+    }
+    r->schedule = s;
+    return in->d->errors == errors;
+}
+
 /* ---- plain variables ---- */
 
 /* An integer variable; the default where it is not there or is data. */
@@ -261,6 +289,7 @@ bool fe_roles(Interp *in, Roles *r)
     in->model = r->model;
     bool good = choose_loss(in, r);
     good &= choose_optim(in, r);
+    good &= choose_schedule(in, r);
     int errors = in->d->errors;
     Binding *loader = choose(in, &loader_role);
     if (loader) r->loader = loader->v->u.loader;

@@ -9,7 +9,7 @@
 #include "frontend/ast.h"
 
 typedef enum {
-    V_BAD, V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_TUPLE, V_LIST, V_DICT, V_SPACE, V_FN, V_METHOD,
+    V_BAD, V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_TUPLE, V_LIST, V_DICT, V_SPACE, V_FN, V_METHOD, V_SCHED,
     V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA, V_TENSOR,
     V_FUNC, V_GONE               /* a deleted name */
 } ValueKind;
@@ -90,6 +90,15 @@ typedef struct OptimObj {
     Param **param; int n_param;              /* of all groups */
     OptimGroup *group; int n_group;
 } OptimObj;
+/* f: of a, b, c as ir.h has it; momentum: as a setting that changes. part: of a SequentialLR. */
+typedef struct SchedObj {
+    Span at;
+    OptimObj *optim;
+    const char *f, *momentum;
+    bool steps, part;
+    double plateau[PLATEAU_COUNT];
+    double *max_lr;              /* of the optimizer's groups; null: theirs */
+} SchedObj;
 typedef struct LoaderObj { Span at; int64_t batch; Tri shuffle; bool drop_last; } LoaderObj;
 
 /* once: a generator, which is empty after one walk. is_set: its order means nothing. view: of a
@@ -121,6 +130,7 @@ struct Value {
         Param *param;
         LossObj *loss;
         OptimObj *optim;
+        SchedObj *sched;
         LoaderObj *loader;
         Tensor *tensor;
         Func *func;
@@ -271,6 +281,8 @@ Value *fe_make_sequential(Interp *in, const Call *c);
 Value *fe_make_loss(Interp *in, const Call *c);
 Value *fe_make_optim(Interp *in, const Call *c);
 Value *fe_make_loader(Interp *in, const Call *c);
+Value *fe_make_schedule(Interp *in, const Call *c);
+void fe_apply_schedule(Module *m, const SchedObj *s, OptimObj *o);
 Value *fe_init(Interp *in, const Call *c);
 void fe_draw(Interp *in, DrawRec r);
 bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at);
