@@ -84,6 +84,7 @@ static Value *local_value(Interp *in, const Expr *x)
         const Local *l = fe_local_name(f, x->text);
         if (l && l->v) return l->v;
         bool own = l != NULL;
+        fe_spend(in, f->n / 4 + (f->fn ? f->fn->n_local / 4 : 0), x->at);
         for (int i = 0; f->fn && i < f->fn->n_local && !own; i++)
             own = strcmp(f->fn->local[i], x->text) == 0;
         if (!own) continue;
@@ -416,6 +417,9 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
             && !is_data(a) && !is_data(b)
             ? fe_tensor_binary(in, x->ops[i], a, b, x->at) : NULL;
         if (each) return each;
+        bool many = b->kind == V_LIST || b->kind == V_TUPLE || b->kind == V_DICT;
+        if (!fe_spend(in, many ? 4 * (int64_t)b->u.list->n : b->kind == V_STR ? b->len : 0, x->at))
+            return fe_bad(in, x->at);
         int r = compare(x->ops[i], a, b);
         if (r == -1) return a->kind == V_BAD || b->kind == V_BAD ? fe_bad(in, x->at)
             : fe_data(in, "a comparison of data", x->at);
@@ -499,6 +503,7 @@ Value *fe_eval_index(Interp *in, const Expr *x)
         return fe_bad(in, x->at);
     }
     if (of->kind == V_DICT) {
+        fe_spend(in, of->u.list->n, x->at);
         for (int i = 0; i + 1 < of->u.list->n; i += 2)
             if (fe_equal(of->u.list->item[i], key)) return of->u.list->item[i + 1];
         fe_report(in->d, x->item[0]->at, DG(no_key), fe_repr(in->a, key));

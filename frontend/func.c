@@ -130,12 +130,15 @@ Value *fe_call_func(Interp *in, const Func *f, const Call *c)
         return fe_bad(in, c->at);
     Running site = { in->site, c->at, f->def->name, NULL, NULL };
     Frame *caller = in->frame;
+    int lenient = in->lenient, quiet = in->quiet, types = in->types;
     int errors = in->d->errors;
     Value *r = NULL;
     in->site = &site, in->frame = frame, in->calls++;
+    in->lenient = in->quiet = in->types = 0;      /* those hold where the call stands */
     if (f->def->result) r = fe_eval(in, f->def->result);
     else if (fe_run_body(in, &f->def->body)) r = in->result;
     in->site = site.up, in->frame = caller, in->calls--;
+    in->lenient = lenient, in->quiet = quiet, in->types = types;
     in->result = NULL;
     if (in->d->errors > errors) return fe_bad(in, c->at);
     return r ? r : fe_val(in, V_NONE, c->at);

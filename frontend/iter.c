@@ -38,6 +38,7 @@ Value *fe_items(Interp *in, Value *v, Span at)
     case V_LOADER:
     case V_PARAM: return v->kind == V_DATA ? v : fe_data(in, "data", at);
     case V_LIST: case V_TUPLE:
+        if (!fe_spend(in, v->u.list->n, at)) return NULL;
         if (v->u.list->is_set && v->u.list->n > 1) {
             fe_report(in->d, at, DG(set_order));
             fe_help(in->d, "write sorted(…), or a list in place of the set");
@@ -255,10 +256,16 @@ Value *fe_l_sort(Interp *in, const Call *c)
 
 /* ---- dicts and sets ---- */
 
+/* Of one comparison with the key. */
+static int64_t cost(const Value *key)
+{
+    return key->kind == V_TUPLE || key->kind == V_LIST ? 4 * key->u.list->n + 16 : 1;
+}
+
 bool fe_dict_put(Interp *in, Value *dict, Value *key, Value *v)
 {
     List *l = dict->u.list;
-    if (!fe_spend(in, l->n, dict->at)) return false;
+    if (!fe_spend(in, l->n * cost(key), dict->at)) return false;
     for (int i = 0; i + 1 < l->n; i += 2)
         if (fe_equal(l->item[i], key)) return l->item[i + 1] = v, true;
     return fe_push(in, dict, key) && fe_push(in, dict, v);
@@ -267,7 +274,7 @@ bool fe_dict_put(Interp *in, Value *dict, Value *key, Value *v)
 bool fe_set_put(Interp *in, Value *set, Value *v)
 {
     List *l = set->u.list;
-    if (!fe_spend(in, l->n, set->at)) return false;
+    if (!fe_spend(in, l->n * cost(v), set->at)) return false;
     for (int i = 0; i < l->n; i++)
         if (fe_equal(l->item[i], v)) return true;
     return fe_push(in, set, v);

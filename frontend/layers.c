@@ -337,34 +337,6 @@ Value *fe_make_sequential(Interp *in, const Call *c)
 
 /* ---- methods ---- */
 
-static void each_param(Interp *in, Mod *m, Value *list, const char *prefix)
-{
-    for (int i = 0; i < m->n_param; i++) {
-        Value *p = fe_val(in, V_PARAM, list->at), *item = p;
-        p->u.param = m->param[i];
-        if (prefix) {
-            const char *key = arena_printf(in->a, "%s%s", prefix, m->param[i]->name);
-            item = fe_list(in, V_TUPLE, list->at);
-            fe_push(in, item, fe_str(in, key, strlen(key), list->at));
-            fe_push(in, item, p);
-        }
-        bool seen = false;
-        for (int k = 0; k < list->u.list->n && !seen && !prefix; k++)
-            seen = list->u.list->item[k]->u.param == m->param[i];
-        if (!seen) fe_push(in, list, item);
-    }
-    for (int i = 0; i < m->n_child; i++)
-        each_param(in, m->child[i], list,
-                   prefix ? arena_printf(in->a, "%s%.200s.", prefix, m->child_name[i]) : NULL);
-}
-
-Value *fe_parameters(Interp *in, Mod *m, Span at)
-{
-    Value *list = fe_list(in, V_LIST, at);
-    each_param(in, m, list, NULL);
-    return list;
-}
-
 static Value *append(Interp *in, const Call *c, int i, const char *name)
 {
     Mod *m = c->self->u.mod;

@@ -62,8 +62,9 @@ Value *fe_s_strip(Interp *in, const Call *c)
     return fe_str(in, s + a, b - a, c->at);
 }
 
-static const char *find(const char *s, size_t n, const Value *x)
+static const char *find(Interp *in, const char *s, size_t n, const Value *x)
 {
+    if (!fe_spend(in, (int64_t)(n / 4 * (1 + x->len / 64)), x->at)) return NULL;
     for (size_t i = 0; i + x->len <= n; i++)
         if (memcmp(s + i, x->u.s, x->len) == 0) return s + i;
     return NULL;
@@ -84,7 +85,7 @@ Value *fe_s_split(Interp *in, const Call *c)
         if (!fe_push(in, r, fe_str(in, s, (size_t)(p - s), c->at))) return fe_bad(in, c->at);
         s = p;
     }
-    while (left-- != 0 && (p = find(s, (size_t)(end - s), by)) != NULL) {
+    while (left-- != 0 && (p = find(in, s, (size_t)(end - s), by)) != NULL) {
         if (!fe_push(in, r, fe_str(in, s, (size_t)(p - s), c->at))) return fe_bad(in, c->at);
         s = p + by->len;
     }
@@ -138,7 +139,7 @@ Value *fe_s_replace(Interp *in, const Call *c)
     const Value *from = c->v[0], *to = c->v[1];
     const char *s = c->self->u.s, *end = s + c->self->len, *p;
     if (from->len == 0) return unsuited(in, c, from);
-    while ((p = find(s, (size_t)(end - s), from)) != NULL) {
+    while ((p = find(in, s, (size_t)(end - s), from)) != NULL) {
         if (!put(in, &o, s, (size_t)(p - s), c->at) || !put(in, &o, to->u.s, to->len, c->at))
             return fe_bad(in, c->at);
         s = p + from->len;
@@ -148,11 +149,11 @@ Value *fe_s_replace(Interp *in, const Call *c)
 
 Value *fe_s_find(Interp *in, const Call *c)
 {
-    const char *s = c->self->u.s, *end = s + c->self->len, *p = find(s, c->self->len, c->v[0]);
+    const char *s = c->self->u.s, *end = s + c->self->len, *p = find(in, s, c->self->len, c->v[0]);
     int64_t n = 0;
     if (c->name[0] == 'f') return fe_int(in, p ? p - s : -1, c->at);
     if (c->v[0]->len == 0) return unsuited(in, c, c->v[0]);
-    for (; p; n++) p = find(p + c->v[0]->len, (size_t)(end - p) - c->v[0]->len, c->v[0]);
+    for (; p; n++) p = find(in, p + c->v[0]->len, (size_t)(end - p) - c->v[0]->len, c->v[0]);
     return fe_int(in, n, c->at);
 }
 
@@ -283,6 +284,7 @@ Value *fe_l_pop(Interp *in, const Call *c)
         return fe_bad(in, c->at);
     }
     if (i < 0) i += l->n;
+    fe_spend(in, l->n, c->at);
     Value *v = l->item[i];
     memmove(l->item + i, l->item + i + 1, (size_t)(l->n - i - 1) * sizeof *l->item);
     l->n--;
@@ -300,6 +302,7 @@ Value *fe_l_index(Interp *in, const Call *c)
 {
     List *l = c->self->u.list;
     int64_t n = 0;
+    if (!fe_spend(in, 4 * l->n, c->at)) return fe_bad(in, c->at);
     for (int i = 0; i < l->n; i++) n += fe_equal(l->item[i], c->v[0]);
     if (c->name[0] == 'c') return fe_int(in, n, c->at);
     if (n == 0) return unsuited(in, c, c->v[0]);
@@ -364,6 +367,7 @@ static int entry(const List *l, const Value *key)
 Value *fe_d_get(Interp *in, const Call *c)
 {
     List *l = c->self->u.list;
+    fe_spend(in, 4 * l->n, c->at);
     int i = entry(l, c->v[0]);
     bool pop = c->name[0] == 'p';
     if (i < 0 && pop && !c->given[1]) {

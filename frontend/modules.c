@@ -25,7 +25,7 @@ static void give(Walk *w, const char *name, Value *v)
 static bool seen(const Walk *w, const void *thing)
 {
     const List *l = w->list->u.list;
-    if (!fe_spend(w->in, l->n, w->at)) return true;
+    if (!fe_spend(w->in, l->n / 16, w->at)) return true;
     for (int i = 0; i < l->n; i++) {
         const Value *v = w->named ? l->item[i]->u.list->item[1] : l->item[i];
         if (v->kind == V_PARAM ? v->u.param == thing : v->u.mod == thing) return true;
@@ -49,6 +49,13 @@ static void parameters(Walk *w, Mod *m, const char *prefix, bool recurse)
     }
     for (int i = 0; recurse && i < m->n_child; i++)
         parameters(w, m->child[i], join(w, prefix, m->child_name[i]), true);
+}
+
+Value *fe_parameters(Interp *in, Mod *m, Span at)
+{
+    Walk w = { in, fe_list(in, V_LIST, at), false, at };
+    parameters(&w, m, "", true);
+    return w.list;
 }
 
 static void modules(Walk *w, Mod *m, const char *prefix)

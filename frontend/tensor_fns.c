@@ -221,6 +221,7 @@ Value *fe_t_reduce(Interp *in, const Call *c)
     double r = c->name[0] == 'p' ? 1 : c->name[0] == 'm' && t->n > 0 ? t->x[0] : 0;
     if (c->n_given > 0 || (c->name[0] == 'm' && t->n == 0) || (mean && !real && !t->numpy))
         return fe_data(in, "the result of a method", c->at);
+    if (!fe_spend(in, t->n, c->at)) return fe_bad(in, c->at);
     if (mean) r = 0;
     for (int64_t i = 0; i < t->n; i++) {
         double x = t->x[i];

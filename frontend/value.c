@@ -124,7 +124,7 @@ static bool equal(const Value *a, const Value *b, int *budget)
 /* The budget bounds the walk through lists that hold themselves or share their parts many times. */
 bool fe_equal(const Value *a, const Value *b)
 {
-    int budget = 1000;
+    int budget = 2 * FE_MAX_ITEMS;
     return equal(a, b, &budget);
 }
 
