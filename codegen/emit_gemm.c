@@ -6,6 +6,10 @@
  * last strip of rows overlaps the one before it: a row's sum never depends on where its strip
  * begins. Every sum goes through one strip in the first cache, from which the epilogue reads.
  *
+ * Where few rows meet long rows of B (a linear layer and a small batch), packing would cost as much
+ * as the sums. Then B is read where it lies, and a vector holds neighbours in k: dots_HxC takes H
+ * rows of A and C rows of B.
+ *
  * Not here: layouts kept between steps, prefetching, splitting k between tasks.
  * Source: Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008. */
 #include "codegen/emit.h"
@@ -30,13 +34,26 @@ typedef struct Gemm {
     const char *panel;                     /* first column of the panel */
     const char *b;                         /* those columns where they lie */
     bool dots;                             /* tiles of fewer than 4 rows take b as it lies */
+    bool along;                            /* all tiles do: vectors along k */
 } Gemm;
 
 /* ---- register tiles ---- */
 
+enum { DOTS = 4 };                         /* rows of b that a dots tile takes */
+
 static const char *micro_name(const Gemm *g, int height)
 {
+    if (g->along) return text(g->e, "dots_%dx%d", height, DOTS);
     return text(g->e, "micro_%s_%dx%d", ir_dtype_name(g->e->m->real), height, g->vectors);
+}
+
+static void add_micro(Emit *e, const char *function)
+{
+    for (int i = 0; i < e->n_micro; i++)
+        if (!strcmp(e->micro[i], function)) return;
+    e->micro =
+        arena_grow(e->a, e->micro, (size_t)e->n_micro, (size_t)e->n_micro + 1, sizeof *e->micro);
+    e->micro[e->n_micro++] = function;
 }
 
 /* sums[height][lanes] = sum over k of a(row, k) b[k][lanes], a(row, k) at row_step and k_step. */
@@ -74,16 +91,86 @@ static void write_micro(Gemm *g, int height)
         out_line(o, "%s", s);
     }
     out_close(o, "");
-    for (int i = 0; i < e->n_micro; i++)
-        if (!strcmp(e->micro[i], out_text(o))) return;
-    e->micro =
-        arena_grow(e->a, e->micro, (size_t)e->n_micro, (size_t)e->n_micro + 1, sizeof *e->micro);
-    e->micro[e->n_micro++] = out_text(o);
+    add_micro(e, out_text(o));
+}
+
+/* add_pairs(a, b): sums of neighbours, those of a and then those of b. */
+static void write_add_pairs(Gemm *g, int64_t vector)
+{
+    const char *even = "", *odd = "";
+    for (int64_t i = 0; i < 2 * vector; i += 2) {
+        even = text(g->e, "%s, %lld", even, (long long)i);
+        odd = text(g->e, "%s, %lld", odd, (long long)i + 1);
+    }
+    add_micro(g->e, text(g->e,
+                         "/* Sums of neighbours: those of a, then those of b. */\n"
+                         "static inline vec add_pairs(vec a, vec b)\n{\n"
+                         "    return __builtin_shufflevector(a, b%s)\n"
+                         "         + __builtin_shufflevector(a, b%s);\n}\n", even, odd));
+}
+
+/* sums[height][DOTS]: products of rows of a and rows of b, both contiguous in k. */
+static void write_dots(Gemm *g, int height)
+{
+    Emit *e = g->e;
+    Out *o = out_new(e->a);
+    int64_t vector = e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
+    write_add_pairs(g, vector);
+    out_line(o, "/* sums[%d][%d]: %d row%s of a times %d rows of b, a vector along k. */", height,
+             DOTS, height, height > 1 ? "s" : "", DOTS);
+    out_line(o, "static __attribute__((noinline)) void %s(int64_t depth, const %s *restrict a,",
+             micro_name(g, height), g->real);
+    out_line(o, "    int64_t a_step, const %s *restrict b, int64_t b_step, %s *restrict sums)",
+             g->real, g->real);
+    out_open(o, "%s", "");
+    for (int i = 0; i < height; i++)
+        out_line(o, "vec c%d_0 = { 0 }, c%d_1 = { 0 }, c%d_2 = { 0 }, c%d_3 = { 0 };", i, i, i, i);
+    out_line(o, "int64_t k = 0;");
+    out_open(o, "for (; k + %lld <= depth; k += %lld)", (long long)vector, (long long)vector);
+    for (int j = 0; j < DOTS; j++)
+        out_line(o, "const vec b%d = *(const vec *)(b + %d * b_step + k);", j, j);
+    for (int i = 0; i < height; i++) {
+        out_line(o, "const vec a%d = *(const vec *)(a + %d * a_step + k);", i, i);
+        const char *s = "";
+        for (int j = 0; j < DOTS; j++)
+            s = text(e, "%s%sc%d_%d += a%d * b%d;", s, j ? " " : "", i, j, i, j);
+        out_line(o, "%s", s);
+    }
+    out_close(o, "");
+    for (int i = 0; i < height; i++) {
+        const char *s = text(e, "add_pairs(add_pairs(c%d_0, c%d_1), add_pairs(c%d_2, c%d_3))", i, i,
+                             i, i);
+        if (vector > DOTS) {
+            out_line(o, "vec s%d = %s;", i, s);
+            for (int64_t v = vector; v > DOTS; v /= 2)
+                out_line(o, "s%d = add_pairs(s%d, s%d);", i, i, i);
+        } else {
+            out_line(o, "const vec s%d = %s;", i, s);
+        }
+        out_line(o, "for (int j = 0; j < %d; j++)", DOTS);
+        out_line(o, "    sums[%d + j] = s%d[j];", i * DOTS, i);
+    }
+    out_open(o, "for (; k < depth; k++)");
+    out_line(o, "for (int i = 0; i < %d; i++)", height);
+    out_line(o, "    for (int j = 0; j < %d; j++)", DOTS);
+    out_line(o, "        sums[i * %d + j] += a[i * a_step + k] * b[j * b_step + k];", DOTS);
+    out_close(o, "");
+    out_close(o, "");
+    add_micro(e, out_text(o));
 }
 
 static bool plain(const Gemm *g, Val v) { return ir_type(g->k->g, v)->layout.kind == LAYOUT_plain; }
 
 /* ---- the tile's shape ---- */
+
+/* Few rows, long sums, both operands contiguous along k. */
+static bool along_k(const Gemm *g)
+{
+    enum { MOST_ROWS = 64, LEAST_DEPTH = 512 };
+    int64_t vector = g->e->o->target->vector_bytes / ir_dtype_bytes(g->e->m->real);
+    return g->p.tb && !g->p.ta && plain(g, g->p.b) && !g->depth.n && g->depth.k >= LEAST_DEPTH
+        && g->k->tasks.rows <= MOST_ROWS && !g->l.n && g->l.k % DOTS == 0 && vector >= DOTS;
+}
 
 static void shape(Gemm *g)
 {
@@ -103,10 +190,16 @@ static void shape(Gemm *g)
     g->blocked = ir_dim_at(g->p.k, e->m->capacity) > IR_K_BLOCK;
     /* Strips of nearly equal height, none higher than the registers allow. */
     int64_t most = k->k->micro[0] ? k->k->micro[0] : 4;
+    g->along = along_k(g);
+    if (g->along) {
+        g->lanes = DOTS;
+        g->panels = true;
+        most = e->o->target->registers >= 32 ? 4 : 2;
+    }
     int64_t full = g->tile_rows < k->tasks.rows ? g->tile_rows : k->tasks.rows;
     int64_t strips = (full + most - 1) / most;
     g->height = (int)((full + strips - 1) / strips);
-    g->dots = g->p.tb && !g->p.ta && g->m.n && g->height >= 4 && plain(g, g->p.b);
+    g->dots = !g->along && g->p.tb && !g->p.ta && g->m.n && g->height >= 4 && plain(g, g->p.b);
     g->fewest = g->m.n ? 1 : g->m.k - (k->tasks.down - 1) * g->tile_rows;
 }
 
@@ -199,6 +292,11 @@ static void pack(Gemm *g, const char *width)
     Extent ld = extent_of(&ir_type(g->k->g, g->p.b)->shape, 1, 2);
     const char *row = g->p.tb ? g->panel : k0, *col = g->p.tb ? k0 : g->panel;
     const char *from = text_add(e, text_add(e, b, text_mul(e, row, ld)), col);
+    if (g->along) {
+        g->b = local_name(g->k, "rows_b");
+        out_line(o, "const %s *const %s = %s;", g->real, g->b, from);
+        return;
+    }
     reach(e, g->p.tb ? SNIP_pack_columns : SNIP_pack_rows);
     if (g->dots) {
         g->b = from;
@@ -222,6 +320,10 @@ static void strip(Gemm *g, const char *width)
         g->p.ta ? text_add(e, text_add(e, a, text_mul(e, k0, by)), text_add(e, g->row0, "top"))
                 : text_add(e, text_add(e, a, text_mul(e, sum_of(g, g->row0, "top"), by)), k0);
     const char *steps = g->p.ta ? text(e, "1, %s", ld) : text(e, "%s, 1", ld);
+    if (g->along) {
+        steps = text(e, "%s, %s", ld, g->b);
+        from = row_stride(g, g->p.b);
+    }
     int heights[3] = { g->height, 4, 1 };
     bool first = true;
     for (int i = 0; i < 3; i++) {
@@ -232,7 +334,8 @@ static void strip(Gemm *g, const char *width)
                      row_stride(g, g->p.b), width);
             break;
         }
-        write_micro(g, heights[i]);
+        if (g->along) write_dots(g, heights[i]);
+        else write_micro(g, heights[i]);
         bool last = g->height == 1 || g->fewest >= g->height || i == 2;
         const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
         out_line(o, "%s%s%s(depth, %s, %s, %s, strip);", first ? "" : "else ", when,
@@ -316,7 +419,7 @@ static void write_task(Gemm *g)
     Emit *e = g->e;
     Out *o = g->o;
     const char *depth = extent_text(e, g->depth);
-    out_line(o, "%s *const pack = (%s *)scratch;", g->real, g->real);
+    if (!g->along) out_line(o, "%s *const pack = (%s *)scratch;", g->real, g->real);
     if (g->sums)
         out_line(o, "%s *const sums = (%s *)(scratch + %lld);", g->real, g->real,
                  (long long)ir_pack_bytes(g->k->g, g->k->k));

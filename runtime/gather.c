@@ -23,6 +23,17 @@ static void look_up_f64(const rt_set *s, const uint8_t *x, double *out)
             *out++ = table[*x++];
 }
 
+/* The sizes of numbers, which a call would cost more than the copy. */
+static void copy(char *to, const char *from, int64_t bytes)
+{
+    if (bytes == 4)
+        memcpy(to, from, 4);
+    else if (bytes == 8)
+        memcpy(to, from, 8);
+    else
+        memcpy(to, from, (size_t)bytes);
+}
+
 void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_t n, void *x_out,
                     void *y_out)
 {
@@ -34,14 +45,13 @@ void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_
         int64_t row = s->pick ? s->pick[place] : place;
         char *to = (char *)x_out + i * x_bytes;
         if (!s->x_bytes)
-            memcpy(to, (const char *)s->x + row * x_bytes, (size_t)x_bytes);
+            copy(to, (const char *)s->x + row * x_bytes, x_bytes);
         else if (s->real == RT_F32)
             look_up_f32(s, (const uint8_t *)s->x + row * s->x_elems, (float *)(void *)to);
         else
             look_up_f64(s, (const uint8_t *)s->x + row * s->x_elems, (double *)(void *)to);
         if (y_out && s->y)
-            memcpy((char *)y_out + i * y_bytes, (const char *)s->y + row * y_bytes,
-                   (size_t)y_bytes);
+            copy((char *)y_out + i * y_bytes, (const char *)s->y + row * y_bytes, y_bytes);
     }
 }
 
