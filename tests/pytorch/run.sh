@@ -1,8 +1,12 @@
 #!/bin/sh
-# tests/pytorch/run.sh: programs beside the same model file under PyTorch, where PyTorch is installed.
+# tests/pytorch/run.sh: where PyTorch is installed: the language's files run under it, and programs
+# beside the same model file.
 . tests/lib.sh
 for python in /usr/bin/python3 python3; do
     if $python -c 'import torch, numpy' 2>/dev/null; then
+        for file in tests/unit/language/*.py; do
+            check "PyTorch agrees with $file" "$python" "$file"
+        done
         exec $python tests/pytorch/parity.py "$@"
     fi
 done
