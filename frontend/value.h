@@ -16,7 +16,7 @@ typedef enum {
 
 enum { FE_MAX_ARGS = 24, FE_MAX_ITEMS = 100000, FE_MAX_LAYERS = 10000, FE_MAX_TEXT = 1 << 20 };
 /* What an evaluation may take, about a byte a unit. */
-enum { FE_BUDGET = 64 << 20, FE_MAX_CALLS = 60, FE_MAX_EVAL = 1500 };
+enum { FE_BUDGET = 64 << 20, FE_MAX_CALLS = 60, FE_MAX_EVAL = 800 };
 
 typedef struct Value Value;
 typedef struct Mod Mod;

@@ -84,6 +84,8 @@ START_TEST(limits)
     refused("x = 2\nwhile True:\n    x = x * x\n", "does not fit into 64 bits");
     refused("f = lambda x: f(x)\nf(1)\n", "more than 60 deep");
     refused("def f(n):\n    return [f(n) for i in range(2)]\nf(1)\n", "more than 60 deep");
+    refused("def f(n):\n    return f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(f(n"
+            "))))))))))))))))))))))))))))))\nf(1)\n", "more than 60 deep");
     refused("x = [[a, b, c, d] for a in range(99) for b in range(99) for c in range(99) "
             "for d in range(99)]\n", budget);
     refused("n = sum(1 for a in range(9999) for b in range(9999))\n", "longer than");
