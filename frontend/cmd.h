@@ -88,7 +88,7 @@ int cmd_output(const Cmd *c, CmdPrint *print, const void *ctx);
 const char *cmd_runtime_dir(Arena *a);
 const char *cmd_executable(Arena *a);
 
-/* 1234567 as "1,234,567"; 51404800 as "51.4 M"; bytes as "138 KB". In the arena. */
+/* 1234567 as "1,234,567"; 51404800 as "51.4 M"; bytes as "138 kB". In the arena. */
 const char *cmd_commas(Arena *a, int64_t x);
 const char *cmd_big(Arena *a, double x);
 const char *cmd_bytes(Arena *a, int64_t bytes);

@@ -115,8 +115,8 @@ static void processor(Arena *a)
                                 *t->march ? ")" : ""), "what --march native means here");
     long l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE), l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
     long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    row("caches", arena_printf(a, "L1d %s, L2 %s, L3 %s", cmd_bytes(a, l1), cmd_bytes(a, l2),
-                               cmd_bytes(a, l3)), "");
+    row("caches", arena_printf(a, "L1d %ld KiB, L2 %ld KiB, L3 %ld KiB", l1 / 1024, l2 / 1024,
+                               l3 / 1024), "");
 }
 
 /* The first file that matches, or null. */

@@ -265,12 +265,6 @@ const char *cmd_big(Arena *a, double x)
 
 const char *cmd_bytes(Arena *a, int64_t bytes)
 {
-    static const char *const unit[] = {"B", "KB", "MB", "GB", "TB"};
-    double x = (double)bytes;
-    int u = 0;
-    while (x >= 1023.5 && u < 4) {
-        x /= 1024;
-        u++;
-    }
-    return arena_printf(a, u && x < 99.95 ? "%.1f %s" : "%.0f %s", x, unit[u]);
+    const char *number = cmd_big(a, (double)bytes);    /* 128, or 1.6 M */
+    return arena_printf(a, strchr(number, ' ') ? "%sB" : "%s B", number);
 }

@@ -82,7 +82,7 @@ char *rt_loss_text(char text[RT_TEXT], double loss)
 
 char *rt_bytes_text(char text[RT_TEXT], int64_t bytes)
 {
-    static const char *const unit[] = { "KB", "MB", "GB", "TB", "PB", "EB" };
+    static const char *const unit[] = { "kB", "MB", "GB", "TB", "PB", "EB" };
     if (bytes < 1000) {
         snprintf(text, RT_TEXT, "%" PRId64 " B", bytes);
         return text;

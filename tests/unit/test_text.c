@@ -53,8 +53,8 @@ START_TEST(times_and_rates)
     ck_assert_str_eq(rt_short_time_text(text, 0.00173), "1.73 ms");
     ck_assert_str_eq(rt_short_time_text(text, 2.5e-10), "0.25 ns");
     ck_assert_str_eq(rt_bytes_text(text, 999), "999 B");
-    ck_assert_str_eq(rt_bytes_text(text, 1000), "1.0 KB");
-    ck_assert_str_eq(rt_bytes_text(text, 138240), "138 KB");
+    ck_assert_str_eq(rt_bytes_text(text, 1000), "1.0 kB");
+    ck_assert_str_eq(rt_bytes_text(text, 138240), "138 kB");
     ck_assert_str_eq(rt_bytes_text(text, 999600), "1.0 MB");
     ck_assert_str_eq(rt_bytes_text(text, INT64_MAX), "9.2 EB");
 }
