@@ -266,6 +266,8 @@ static void emit_reduction(Row *r, Val v, const Node *x)
     }
     const char *sum = local(r, "sum");
     out_line(r->o, "double %s = 0;", sum);
+    if (r->e->m->real == DT_f32)             /* the order of this sum is free */
+        out_line(r->o, "#pragma omp simd reduction(+:%s)", sum);
     const char **before = open_loop(r);
     out_line(r->o, "%s += %s;", sum, element(r, x->in[0]));
     close_loop(r, before);

@@ -143,7 +143,7 @@ static bool by_result(const Shape *s, const Shape *frame)
 
 static bool by_operand(const Shape *s, const Shape *frame)
 {
-    return by_result(s, frame) || is_columns(s, frame);
+    return by_result(s, frame) || is_columns(s, frame) || is_per_row(s, frame);
 }
 
 /* v is a MAP over the frame whose operands have shapes that the form can index. */
@@ -291,6 +291,15 @@ static bool form_map(const Group *k)
     return !(broadcast && shapes_differ);
 }
 
+bool pass_along_rows(const Graph *g, Val v)
+{
+    const Node *x = ir_node(g, v);
+    if (kind_of(g, v) != KIND_REDUCE) return false;
+    const Attr *axes = ir_attr(x, AT_axes);
+    int rank = shape_of(g, x->in[0])->rank;
+    return rank > 1 && axes->count == 1 && axes->u.ints[0] == rank - 1;
+}
+
 bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *algo)
 {
     Group k = { g, f, member, n };
@@ -303,6 +312,7 @@ bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *al
     int rows = count_kind(&k, KIND_ROW, &root);
     if (rows) return *algo = ALGO_row, form_row(&k, root);
     int reductions = count_kind(&k, KIND_REDUCE, &root);
-    if (reductions) return *algo = ALGO_reduce, reductions == 1 && form_reduce(&k, root);
+    if (reductions == 1 && form_reduce(&k, root)) return *algo = ALGO_reduce, true;
+    if (reductions) return *algo = ALGO_row, pass_along_rows(g, root) && form_row(&k, root);
     return *algo = ALGO_map, form_map(&k);
 }

@@ -8,13 +8,15 @@
  *     %5 = relu %4                                           -> k0 { %4 %5 } gemm tile 140x32 …
  *     %8 = cross_entropy %6, %1, %9 = correct %6, %1            k1 { %8 %9 } row
  *
- * Greedy: every node starts alone; products, then row programs, then reductions, then maps take
- * neighbours for as long as passes/forms.c accepts the group and no path leads out of it and back.
+ * Greedy: every node starts alone; normalisations, products, row programs, reductions, then maps
+ * take neighbours for as long as passes/forms.c accepts the group and no path leads out of it and
+ * back.
  * A path may run through memory: who reads a state must come before who replaces it.
  * It does not decide the order in which kernels run, only that there is one. */
 #include "passes/kernels.h"
 #include "passes/rules.h"
 #include "passes/stages.h"
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -127,6 +129,7 @@ typedef struct Fuse {
     uint32_t *of;                    /* [n_node] group of a node; 0: none */
     uint32_t *stack;                 /* of groups, for walks */
     uint32_t *seen, walk;            /* seen[group] == walk: met in this walk */
+    bool normalising;                /* reductions may become row programs */
     Arena *scratch;
 } Fuse;
 
@@ -188,6 +191,12 @@ static bool too_wide(const Fuse *f, const Val *member, int n)
     return ir_touched(f->g, member, n) + 2 * randoms > IR_MAX_TOUCHED;
 }
 
+static bool is_row(const Fuse *f, const Group *x)
+{
+    Algo algo;
+    return pass_form(f->g, &f->flow, x->member, x->n, &algo) && algo == ALGO_row;
+}
+
 /* Joins the groups a and b if that is a kernel and leaves an order. The result is group a. */
 static bool join(Fuse *f, uint32_t a, uint32_t b)
 {
@@ -201,6 +210,7 @@ static bool join(Fuse *f, uint32_t a, uint32_t b)
     if (too_wide(f, all, n)) return false;
     qsort(all, (size_t)n, sizeof *all, by_handle);
     if (!pass_form(f->g, &f->flow, all, n, &algo)) return false;
+    if (algo == ALGO_row && !f->normalising && !is_row(f, x) && !is_row(f, y)) return false;
     if (path_between(f, a, b) || path_between(f, b, a)) return false;
     for (int i = 0; i < y->n; i++) f->of[y->member[i].i] = a;
     *x = (Group){ all, n };
@@ -210,13 +220,27 @@ static bool join(Fuse *f, uint32_t a, uint32_t b)
 
 static OpKind kind_of(const Fuse *f, uint32_t v) { return ir_op[f->g->node[v].op].kind; }
 
+/* Not every edge is one: who replaces a state comes after its readers. */
+static bool reads(const Fuse *f, uint32_t reader, uint32_t v)
+{
+    const Node *x = &f->g->node[reader];
+    for (int k = 0; k < x->n_in; k++)
+        if (f->flow.base[x->in[k].i].i == v) return true;
+    return false;
+}
+
 /* A map for one reduction alone is better computed there than stored for it. */
 static bool only_reduced(const Fuse *f, uint32_t v)
 {
-    uint32_t from = f->flow.at[v], to = f->flow.at[v + 1];
+    uint32_t reader = 0;
     for (int r = 0; r < f->g->n_root; r++)
         if (f->flow.base[f->g->root[r].val.i].i == v) return false;
-    return to - from == 1 && kind_of(f, f->flow.next[from]) == KIND_REDUCE;
+    for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++) {
+        if (!reads(f, f->flow.next[e], v)) continue;
+        if (reader && reader != f->flow.next[e]) return false;
+        reader = f->flow.next[e];
+    }
+    return reader && kind_of(f, reader) == KIND_REDUCE;
 }
 
 /* Takes readers of members that are maps, nearest first, until none fits. */
@@ -275,9 +299,69 @@ static void take_rows(Fuse *f, uint32_t group)
     }
 }
 
+/* ---- normalisations: reductions of rows that wait for each other ---- */
+
+/* Whether maps lead from the reduction v to another one over the same rows. */
+static bool leads_to_row(Fuse *f, uint32_t v)
+{
+    const Shape *rows = &ir_type(f->g, f->g->node[v].in[0])->shape;
+    uint32_t top = 0;
+    f->walk++;
+    f->stack[top++] = v;
+    f->seen[v] = f->walk;
+    while (top) {
+        uint32_t at = f->stack[--top];
+        for (uint32_t e = f->flow.at[at]; e < f->flow.at[at + 1]; e++) {
+            uint32_t to = f->flow.next[e];
+            if (f->seen[to] == f->walk || !reads(f, to, at)) continue;
+            f->seen[to] = f->walk;
+            if (pass_along_rows(f->g, (Val){ to })
+                && ir_shape_eq(&ir_type(f->g, f->g->node[to].in[0])->shape, rows)) return true;
+            if (kind_of(f, to) == KIND_MAP) f->stack[top++] = to;
+        }
+    }
+    return false;
+}
+
+/* Each loop over the row computes it again, so it must be no more than a few operations. */
+static bool is_cheap(const Fuse *f, uint32_t v)
+{
+    ExPool *p = ex_pool(f->scratch);
+    const char *text = ex_print(f->scratch, p, ir_scalar_expr(p, &f->g->node[v]));
+    for (const char *c = text; *c; c++)
+        if (*c == '(' && c > text && isalpha((unsigned char)c[-1])) return false;
+    return true;
+}
+
+/* Takes cheap maps that nobody else reads. */
+static void take_own_sources(Fuse *f, uint32_t group)
+{
+    for (bool again = true; again;) {
+        again = false;
+        for (uint32_t v = 1; v < f->g->n_node && !again; v++) {
+            if (!f->of[v] || f->group[f->of[v]].n > 1 || kind_of(f, v) != KIND_MAP) continue;
+            bool own = false, other = false;
+            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++) {
+                if (!reads(f, f->flow.next[e], v)) continue;
+                own = own || f->of[f->flow.next[e]] == group;
+                other = other || f->of[f->flow.next[e]] != group;
+            }
+            again = own && !other && is_cheap(f, v) && join(f, group, v);
+        }
+    }
+}
+
 static void grow_groups(Fuse *f)
 {
     uint32_t n = f->g->n_node;
+    f->normalising = true;
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] == v && f->group[v].n == 1 && pass_along_rows(f->g, (Val){ v })
+            && leads_to_row(f, v)) {
+            take_rows(f, v);
+            take_own_sources(f, v);
+        }
+    f->normalising = false;
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && kind_of(f, v) == KIND_PROD) take_readers(f, v);
     for (uint32_t v = 1; v < n; v++)

@@ -67,7 +67,9 @@ Val pass_sum_to(Graph *g, Val v, Shape to, Loc loc)
     for (int i = 0; i < t->shape.rank; i++)
         if (i < lead || !ir_dim_eq(t->shape.dim[i], to.dim[i - lead])) axes[n_axes++] = i;
     DType dtype = t->dtype;
-    if (n_axes) v = ir_add(g, OP_sum, loc, IR_IN(v), IR_ATTRS(ir_ints(AT_axes, axes, n_axes)));
+    /* With as many axes as before no view stands between the sum and its readers. */
+    Attr attr[] = { ir_ints(AT_axes, axes, n_axes), ir_flag(AT_keep) };
+    if (n_axes) v = ir_add(g, OP_sum, loc, IR_IN(v), attr, lead == 0 && to.rank ? 2 : 1);
     if (ir_shape_eq(&ir_type(g, v)->shape, &to)) return v;
     return ir_add_typed(g, OP_reshape, loc, ir_type_of(dtype, to), IR_IN(v), IR_NO_ATTRS);
 }
