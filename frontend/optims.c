@@ -1,7 +1,7 @@
 /* frontend/optims.c: optimizers: whose parameters, in which groups, with which settings.
  *
- * A group is a dict of PyTorch's. Its entries are bound as arguments over those of the call, so that
- * both are checked by one signature. */
+ * A group is a dict of PyTorch's. Its entries are bound as arguments over those of the call, so
+ * that both are checked by one signature. */
 #include "frontend/value.h"
 #include <math.h>
 #include <string.h>
@@ -156,7 +156,7 @@ static bool take_dict(Interp *in, const Call *c, OptimObj *o, const Value *dict)
     for (int i = 0; i + 1 < l->n; i += 2) {
         const Value *key = l->item[i];
         bool named = key->kind == V_STR;
-        if (named && strcmp(key->u.s, "name") == 0) continue;   /* PyTorch keeps it and reads it not */
+        if (named && strcmp(key->u.s, "name") == 0) continue;   /* means nothing to PyTorch */
         if (named) put_arg(&g, key->u.s, key->at, l->item[i + 1], l->item[i + 1]->at);
         has_params = has_params || (named && strcmp(key->u.s, "params") == 0);
     }

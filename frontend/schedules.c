@@ -188,7 +188,8 @@ static bool rule_one_cycle(Interp *in, const Call *c, SchedObj *s)
     const char *up = arena_printf(in->a, "(%s * %s - 1.0)", real(in, pct), total);
     const char *down = arena_printf(in->a, "(%s * %s - 2.0)", real(in, 2 * pct), total);
     const char *end = arena_printf(in->a, "(%s - 1.0)", total);
-    Phase rate[3] = { { up, 1 / div, 1 }, { three ? down : end, 1, three ? 1 / div : 1 / div / last },
+    Phase rate[3] = { { up, 1 / div, 1 },
+                      { three ? down : end, 1, three ? 1 / div : 1 / div / last },
                       { end, 1 / div, 1 / div / last } };
     Phase momentum[3] = { { up, high, low }, { three ? down : end, low, high },
                           { end, high, high } };
@@ -230,8 +231,9 @@ static bool rule_sequence(Interp *in, const Call *c, SchedObj *s)
                      : arena_printf(in->a, "%s%s", text, one);
     }
     return good ? set_formula(in, c, s, text)
-                : out_of_range(in, c, "schedulers", "schedulers of that optimizer that count epochs, "
-                                                    "one more than there are milestones");
+                : out_of_range(in, c, "schedulers",
+                               "schedulers of that optimizer that count epochs, one more than there "
+                               "are milestones");
 }
 
 static bool rule_plateau(Interp *in, const Call *c, SchedObj *s)

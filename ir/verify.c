@@ -213,8 +213,8 @@ bool ir_group_complete(OptGroup *g, Arena *a, char err[IR_ERR])
         for (int i = 0; i < j; i++)
             same += !strcmp(g->setting[j].name, g->setting[i].name);
         if (!known || same)
-            return ir_fail(err, known ? "group %s sets %.50s twice" : "group %s has no setting %.50s",
-                           g->rule, g->setting[j].name);
+            return ir_fail(err, "group %s %s %.50s%s", g->rule, known ? "sets" : "has no setting",
+                           g->setting[j].name, known ? " twice" : "");
     }
     g->setting = all;
     g->n_setting = n;

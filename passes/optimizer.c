@@ -9,8 +9,8 @@
  *                                  update "1.weight"=%19, "1.weight#momentum_buffer"=%18
  *
  * A rule is rows of ir/optimizers.def. Its settings are numbers by now and are put in first, so
- * that what they switch off is never built. What a row sets is an expression that later rows read if it
- * is g, else a node.
+ * that what they switch off is never built; one that changes from step to step is a scalar. What a
+ * row sets is an expression that later rows read if it is g, else a node.
  * A parameter in no group keeps its value. Source: torch.optim's documentation. */
 #include "passes/rules.h"
 #include "passes/stages.h"

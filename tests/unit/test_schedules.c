@@ -84,7 +84,8 @@ static void same(const char *what, int epoch, int group, double got, FILE *f)
     double want;
     ck_assert_int_eq(fscanf(f, "%lf", &want), 1);
     ck_assert_msg(fabs(got - want) <= 1e-12 * fabs(want) + 1e-15,
-                  "%s of group %d at %d is %.17g, PyTorch has %.17g", what, group, epoch, got, want);
+                  "%s of group %d at %d is %.17g, PyTorch has %.17g", what, group, epoch, got,
+                  want);
 }
 
 static FILE *numbers(const char *model)
