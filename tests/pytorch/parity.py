@@ -124,13 +124,13 @@ def fixtures(full):
     """The models of the fixtures, with enough rows for 200 steps."""
     few = ["sgd_dampening", "sgd_nesterov", "sgd_decay", "adam_decay", "adamw_decay", "l1", "bce", "nll",
            "init_made", "mish", "prelu_each", "cross_entropy_weight_smooth", "multi_margin_2", "huber",
-           "batch_norm", "layer_norm_wide", "group_norm"]
+           "batch_norm", "layer_norm_wide", "group_norm_one"]
     more = ["wide", "init", "frozen", "nested", "gelu", "silu", "softplus_beta", "log_softmax", "cross_entropy",
             "cross_entropy_prob", "cross_entropy_sum", "mse_sum", "l1_sum", "bce_logits", "sgd_momentum", "adam", "adamw",
             "selu", "celu", "hardswish", "softshrink", "glu", "softmin", "smooth_l1", "kl_div", "poisson_nll",
             "hinge_embedding", "soft_margin", "multi_margin", "cross_entropy_weight_sum",
             "bce_weight", "bce_logits_pos", "cross_entropy_prob_weight",
-            "batch_norm_cumulative", "batch_norm_twice", "batch_norm_no_running", "layer_norm", "group_norm_one"]
+            "batch_norm_cumulative", "batch_norm_twice", "batch_norm_no_running", "layer_norm"]
     for name in few + (more if full else []):
         draw = torch.Generator().manual_seed(1)
         rows = 300
