@@ -4,23 +4,36 @@
 #include "runtime/load.h"
 #include <string.h>
 
-/* A sample's bytes; group g of the table serves `span` bytes. */
-static void look_up_f32(const rt_set *s, const uint8_t *x, float *out)
+enum { AHEAD = 2 };   /* samples */
+
+/* Samples come in any order, so no processor guesses which is next: it is asked for two ahead. */
+static void fetch(const rt_set *s, const int64_t *index, int64_t place)
 {
-    int64_t span = s->x_elems / s->table_groups;
-    const float *table = s->table;
-    for (int64_t g = 0; g < s->table_groups; g++, table += 256)
-        for (int64_t k = 0; k < span; k++)
-            *out++ = table[*x++];
+    enum { LINE = 64, AT_MOST = 4096 };
+    int64_t bytes = s->x_elems * (s->x_bytes ? 1 : rt_dtype_bytes(s->real));
+    int64_t at = index ? index[place] : place, row = s->pick ? s->pick[at] : at;
+    const char *x = (const char *)s->x + row * bytes;
+    for (int64_t k = 0; k < bytes && k < AT_MOST; k += LINE)
+        __builtin_prefetch(x + k);
 }
 
-static void look_up_f64(const rt_set *s, const uint8_t *x, double *out)
+/* A sample's bytes; group g of the table serves `span` bytes. */
+static void look_up_f32(const rt_set *s, const uint8_t *restrict x, float *restrict out)
 {
     int64_t span = s->x_elems / s->table_groups;
-    const double *table = s->table;
-    for (int64_t g = 0; g < s->table_groups; g++, table += 256)
+    const float *restrict table = s->table;
+    for (int64_t g = 0; g < s->table_groups; g++, table += 256, x += span, out += span)
         for (int64_t k = 0; k < span; k++)
-            *out++ = table[*x++];
+            out[k] = table[x[k]];
+}
+
+static void look_up_f64(const rt_set *s, const uint8_t *restrict x, double *restrict out)
+{
+    int64_t span = s->x_elems / s->table_groups;
+    const double *restrict table = s->table;
+    for (int64_t g = 0; g < s->table_groups; g++, table += 256, x += span, out += span)
+        for (int64_t k = 0; k < span; k++)
+            out[k] = table[x[k]];
 }
 
 /* The sizes of numbers, which a call would cost more than the copy. */
@@ -44,6 +57,8 @@ void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_
         int64_t place = index ? index[i] : first + i;
         int64_t row = s->pick ? s->pick[place] : place;
         char *to = (char *)x_out + i * x_bytes;
+        if (index && i + AHEAD < n)
+            fetch(s, index, i + AHEAD);
         if (!s->x_bytes)
             copy(to, (const char *)s->x + row * x_bytes, x_bytes);
         else if (s->real == RT_F32)
