@@ -20,8 +20,8 @@ static void fetch(const rt_set *s, const int64_t *index, int64_t place)
         __builtin_prefetch(x + k);
 }
 
-/* out[k] = table[x[k]] for the first so many of n, which it returns; the processor may be newer than
- * the one that this file is compiled for. */
+/* out[k] = table[x[k]] for the first so many of n, which it returns. The processor may be newer
+ * than the one that this file is compiled for. */
 #ifdef __x86_64__
 __attribute__((target("avx512f")))
 static int64_t look_up_sixteens(const float *table, const uint8_t *x, int64_t n, float *out)
