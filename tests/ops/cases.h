@@ -78,8 +78,9 @@ REF(expand, a)
 REF(map, a * a + b)
 #undef REF
 
-#define CASE(name, from, to, ...) \
-    [OP_##name] = {.ref = ref_##name, .lo = from, .hi = to, __VA_ARGS__}
+/* `hi`, then the members that are not zero: so `...` is never empty, which C11 does not allow. */
+#define CASE(name, from, ...) \
+    [OP_##name] = {.ref = ref_##name, .lo = from, .hi = __VA_ARGS__}
 static const MapCase map_case[OP_COUNT] = {
     CASE(relu, -4, 4, .kink = KINK_A, .zero_unsigned = true),
     CASE(leaky_relu, -4, 4, .attr = {{0.01}, {0.3}}, .kink = KINK_A),
