@@ -1,4 +1,5 @@
-/* frontend/builtins.c: functions of Python, math and torch that a model file may call. */
+/* frontend/builtins.c: functions of Python, math and torch that a model file may call, with the
+ * signatures of builtins.def. Those that walk are in iter.c, those of tensors in tensor_fns.c. */
 #include "frontend/tensor.h"
 #include <math.h>
 #include <string.h>

@@ -1,7 +1,8 @@
 /* frontend/cmd_build.c: `seqc build`: model file or IR text -> IR -> C -> one executable.
  *
  * The program is linked under a temporary name beside its place and renamed, so a failure leaves an
- * earlier program as it was, and one that runs can be replaced. An interrupt removes what was made. */
+ * earlier program as it was and one that runs can be replaced. An interrupt removes what was
+ * begun. */
 #define _XOPEN_SOURCE 700
 #include "codegen/codegen.h"
 #include "frontend/cmd.h"

@@ -1,4 +1,4 @@
-/* frontend/cmd_completion.c: completion scripts for bash, zsh and fish, from the table of options. */
+/* frontend/cmd_completion.c: completion scripts for bash, zsh and fish, from options.def. */
 #include "frontend/cmd.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* frontend/cmd_doctor.c: `seqc doctor`: what this machine offers, what each thing is for, and how to
- * get what is missing. It looks and runs `CC --version`; it changes nothing. */
+/* frontend/cmd_doctor.c: `seqc doctor`: what this machine offers, what each thing is for, and how
+ * to get what is missing. It looks and runs `CC --version`; it changes nothing. */
 #define _DEFAULT_SOURCE
 #include "frontend/cmd.h"
 #include <dlfcn.h>

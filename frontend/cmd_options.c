@@ -1,7 +1,7 @@
-/* frontend/cmd_options.c: seqc's command line, parsed by the table in options.def, and its messages.
+/* frontend/cmd_options.c: seqc's command line, parsed by the table in options.def; its messages.
  *
- * An option's value follows it (`--batch 32`) or is joined to it (`--batch=32`, `-DN=3`). The last of
- * a repeated option holds, but for -D, which adds up. */
+ * An option's value follows it (`--batch 32`) or is joined to it (`--batch=32`, `-DN=3`). The last
+ * of a repeated option holds, but for -D, which adds up. */
 #include "frontend/cmd.h"
 #include <errno.h>
 #include <stdarg.h>
@@ -280,8 +280,8 @@ void cmd_help(FILE *to)
     fputs("\n`seqc VERB --help` lists a verb's options; `seqc --version` the version.\n"
           "Environment: CC, the C compiler; SEQC_HOME, the folder with libseqc_rt.a; SEQC_CFLAGS,\n"
           "further flags for the C compiler.\n"
-          "Exit codes: 0 ok, 1 the model is refused, 2 usage, 3 a file or tool is missing or fails,\n"
-          "5 memory.\n", to);
+          "Exit codes: 0 ok, 1 the model is refused, 2 usage, 3 a file or tool is missing or "
+          "fails,\n5 memory.\n", to);
 }
 
 void cmd_help_of(FILE *to, Command command)

@@ -1,4 +1,5 @@
-/* frontend/eval.c: evaluates expressions. */
+/* frontend/eval.c: evaluates names, operators, comparisons and indices. Calls, displays and the
+ * entry of evaluation are in eval_call.c, statements in run.c. */
 #include "frontend/eval.h"
 #include "frontend/tensor.h"
 #include <math.h>

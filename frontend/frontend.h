@@ -10,14 +10,15 @@ FeDiags *fe_diags_new(void);
 void fe_diags_free(FeDiags *d);
 int fe_error_count(const FeDiags *d);
 int fe_warning_count(const FeDiags *d);
-void fe_diags_text(const FeDiags *d, FILE *out, bool color);    /* file:line:col, source line, caret, notes, help */
+/* file:line:col, source line, caret, notes, help */
+void fe_diags_text(const FeDiags *d, FILE *out, bool color);
 void fe_diags_json(const FeDiags *d, FILE *out);                /* one JSON array */
 
 typedef struct FeOpts {
     const char *const *define; int n_define;    /* "NAME=VALUE" as given to -D */
     const char *input;                          /* "3,32,32" or null */
     int64_t batch;                              /* 0: not said */
-    const char *model, *loss, *optimizer;       /* --model NAME, --loss EXPR, --optimizer EXPR; null */
+    const char *model, *loss, *optimizer;       /* NAME and EXPR of the options; or null */
     DType real;                                 /* DT_f32 or DT_f64 */
     bool verbose;                               /* print(...) is shown on stderr */
 } FeOpts;

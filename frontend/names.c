@@ -200,7 +200,8 @@ const char *fe_names_here(Arena *a, const char *path, bool losses)
         const char *name = member(fns[i].path, path);
         bool activation = fns[i].body == fe_make_layer
             && strcmp(fe_layer[fns[i].row].rule, "elementwise") == 0;
-        if (name && !activation && fns[i].body != fe_fn_module_class && (strstr(name, "Loss") != NULL) == losses)
+        if (name && !activation && fns[i].body != fe_fn_module_class
+            && (strstr(name, "Loss") != NULL) == losses)
             list = *list ? arena_printf(a, "%s, %s", list, name) : name;
     }
     return list;

@@ -232,8 +232,8 @@ static bool rule_sequence(Interp *in, const Call *c, SchedObj *s)
     }
     return good ? set_formula(in, c, s, text)
                 : out_of_range(in, c, "schedulers",
-                               "schedulers of that optimizer that count epochs, one more than there "
-                               "are milestones");
+                               "schedulers of that optimizer that count epochs, one more than "
+                               "there are milestones");
 }
 
 static bool rule_plateau(Interp *in, const Call *c, SchedObj *s)

@@ -2,8 +2,7 @@
  *
  * Chunks of growing size, handed out from the front; a large request gets a chunk of its own.
  * Nothing is ever returned to a chunk: what a pass throws away costs memory until its arena dies,
- * which is what makes handles and interned strings safe to keep. One arena is for
- * one thread. */
+ * which is what makes handles and interned strings safe to keep. One arena is for one thread. */
 #include "ir/arena.h"
 #include <stdint.h>
 #include <stdio.h>

@@ -373,8 +373,7 @@ static Ex build(ExPool *p, const Tree *t, Kind place)
     return ex_op(p, t->op, in[0], in[1], in[2]);
 }
 
-/* What is read must be short enough to be read again after printing, which adds blanks and digits.
- */
+/* What is read must be short enough to be read again after printing, which adds blanks, digits. */
 static bool prints_short(Parser *ps, const ExPool *p, Ex e)
 {
     enum { CERTAIN = MAX_TEXT / 8 };

@@ -2,8 +2,8 @@
  *
  * A Module holds states (tensors that outlive a step), graphs over them, and the program (initial
  * draws, loss, metrics, schedule). Handles are indices, not pointers; a graph's nodes stand in
- * topological order; a node has one result. Passes are functions from module to module. The text form
- * is exact and is input: ir_print(ir_parse(ir_print(m))) is byte-identical.
+ * topological order; a node has one result. Passes are functions from module to module. The text
+ * form is exact and is input: ir_print(ir_parse(ir_print(m))) is byte-identical.
  *
  * Ownership: everything in a module lives in its arena and dies with ir_module_free. Strings are
  * interned in the module: equal strings have equal pointers. */
@@ -78,7 +78,9 @@ typedef enum {
     OP_COUNT
 } Op;
 
-typedef enum { KIND_NONE, KIND_LEAF, KIND_VIEW, KIND_MAP, KIND_PROD, KIND_REDUCE, KIND_ROW, KIND_MOVE } OpKind;
+typedef enum {
+    KIND_NONE, KIND_LEAF, KIND_VIEW, KIND_MAP, KIND_PROD, KIND_REDUCE, KIND_ROW, KIND_MOVE
+} OpKind;
 
 typedef enum {
 #define ATTR(name, ...) AT_##name,
@@ -149,7 +151,7 @@ extern const AlgoInfo ir_algo[ALGO_COUNT];
 typedef struct Kernel {
     Algo algo;
     int n_member;
-    const Val *member;               /* ascending; the root of a PROD, REDUCE kernel is the first of that kind */
+    const Val *member;               /* ascending; a PROD's or REDUCE's root is the first such */
     int64_t tile[2];                 /* rows and columns of one task; 0: the algorithm's own */
     int64_t micro[2];                /* rows and vectors of the register tile */
 } Kernel;
@@ -161,8 +163,8 @@ typedef enum {
     BUF_SCRATCH    /* memory of one kernel in the arena: partial sums, one slot a task */
 } BufKind;
 
-/* From `plan` on: where every stored value lies. first and last are kernels; a value that is returned
- * or read by nobody later ends with its kernel. */
+/* From `plan` on: where every stored value lies. first and last are kernels; a value that is
+ * returned, or read by nobody later, ends with its kernel. */
 typedef struct Buffer {
     BufKind kind;
     Val val;                         /* none for scratch */
@@ -209,13 +211,14 @@ extern const DrawInfo ir_draw_info[DRAW_COUNT];
 typedef struct Draw { DrawKind kind; State state; double a, b; int64_t elems; } Draw;
 
 /* A number that changes from step to step, as an expression of a = the learning rate of a group,
- * b = step (from 1), c = steps of an epoch, which the program evaluates in double: "lr" is a, Adam's
- * bias correction 1 - pow(0.9, b). */
+ * b = step (from 1), c = steps of an epoch, which the program evaluates in double: "lr" is a,
+ * Adam's bias correction 1 - pow(0.9, b). */
 typedef struct ScalarDef { const char *name, *f; int group; } ScalarDef;
 
-/* An optimizer's rule for a group of parameters; `optimizer` expands it to maps and states. */
 /* A setting that changes on the way is an expression of b = step and c = steps of an epoch. */
 typedef struct OptSetting { const char *name; double value; const char *f; } OptSetting;
+
+/* An optimizer's rule for a group of parameters; `optimizer` expands it to maps and states. */
 typedef struct OptGroup {
     const char *rule;                /* row of ir/optimizers.def: "sgd" "adam" "adamw" */
     const OptSetting *setting; int n_setting;   /* momentum=0.9 …, all of the row's, in its order */
@@ -248,8 +251,8 @@ typedef struct Program {
     TargetKind target;
     int64_t n_classes;
     double lr;                       /* of groups without their own */
-    /* The learning rate of a group from a = what it is without a schedule, b = epochs, or steps, done
-     * so far, c = steps of an epoch; null: constant. */
+    /* The learning rate of a group from a = what it is without a schedule, b = epochs, or steps,
+     * done so far, c = steps of an epoch; null: constant. */
     const char *schedule;
     bool schedule_steps;             /* b counts steps */
     double plateau[PLATEAU_COUNT];
@@ -306,13 +309,16 @@ Attr ir_str(AttrId id, const char *s);
 
 /* Adds a node; its type is derived. Dies on a mistake: callers check what users can cause. */
 Val ir_add(Graph *g, Op op, Loc loc, const Val *in, int n_in, const Attr *attr, int n_attr);
-/* The same for ops whose type is given (input, scalar, const, random, reshape, expand, relayout). */
-Val ir_add_typed(Graph *g, Op op, Loc loc, Type type, const Val *in, int n_in, const Attr *attr, int n_attr);
+/* The same where the type is given (input, scalar, const, random, reshape, expand, relayout). */
+Val ir_add_typed(Graph *g, Op op, Loc loc, Type type, const Val *in, int n_in,
+                 const Attr *attr, int n_attr);
 /* The same with the mistake as text instead of death: none and err. type null: derived. */
 Val ir_try_add(Graph *g, Op op, Loc loc, const Type *type, const Val *in, int n_in,
                const Attr *attr, int n_attr, char err[IR_ERR]);
-#define IR_IN(...) (const Val[]){__VA_ARGS__}, (int)(sizeof((const Val[]){__VA_ARGS__}) / sizeof(Val))
-#define IR_ATTRS(...) (const Attr[]){__VA_ARGS__}, (int)(sizeof((const Attr[]){__VA_ARGS__}) / sizeof(Attr))
+#define IR_IN(...) \
+    (const Val[]){__VA_ARGS__}, (int)(sizeof((const Val[]){__VA_ARGS__}) / sizeof(Val))
+#define IR_ATTRS(...) \
+    (const Attr[]){__VA_ARGS__}, (int)(sizeof((const Attr[]){__VA_ARGS__}) / sizeof(Attr))
 #define IR_NO_IN NULL, 0
 #define IR_NO_ATTRS NULL, 0
 
@@ -338,11 +344,11 @@ bool ir_is(const Graph *g, Val v, Op op);
 bool ir_val_eq(Val a, Val b);
 /* The scalar expression of a MAP node, attributes put in; arguments are its operands. */
 Ex ir_scalar_expr(ExPool *p, const Node *x);
-Val ir_view_base(const Graph *g, Val v);                 /* through VIEW nodes to what has storage */
+Val ir_view_base(const Graph *g, Val v);                 /* through VIEWs to what has storage */
 bool *ir_live(const Graph *g, Arena *scratch);           /* [n_node]: reached by a root */
 int *ir_use_count(const Graph *g, Arena *scratch);       /* [n_node]: readers, roots included */
 int ir_printed_number(const Graph *g, Val v);            /* the 7 of %7; -1 for a state */
-double ir_flop(const Graph *g, Val v);                   /* at full capacity, multiply and add are two */
+double ir_flop(const Graph *g, Val v);                   /* full capacity; multiply, add: two */
 const char *ir_kernel_name(const Graph *g, int k, Arena *a);     /* "linear_relu" */
 double ir_kernel_flop(const Graph *g, int k);
 int64_t ir_kernel_bytes(const Graph *g, int k);          /* read and written outside the kernel */
@@ -352,7 +358,14 @@ int ir_kernel_of(const Graph *g, Val v);                 /* last kernel that sto
 
 /* Where a value is found by a kernel that does not compute it. Views are seen through. */
 typedef enum { AT_INPUT, AT_SCALAR, AT_CONST, AT_STATE, AT_ARENA, AT_OUT, AT_NOWHERE } Where;
-typedef struct { Where where; Val base; const char *name; State state; int64_t offset_bytes; int out; } Place;
+typedef struct {
+    Where where;
+    Val base;
+    const char *name;
+    State state;
+    int64_t offset_bytes;
+    int out;
+} Place;
 Place ir_place(const Graph *g, Val v);
 
 /* ---- text ---- */
@@ -365,7 +378,7 @@ typedef struct { int line, col; char text[IR_ERR]; } ParseErr;
 Module *ir_parse(const char *text, size_t len, ParseErr *err);
 void ir_print_type(FILE *out, const Type *t);
 const char *ir_type_string(const Type *t, Arena *a);
-const char *ir_real_string(double x, Arena *a);          /* shortest that reads back the same bits */
+const char *ir_real_string(double x, Arena *a);          /* the shortest that reads back */
 
 void ir_print_dot(const Module *m, FILE *out, const char *const *graphs);
 void ir_print_svg(const Module *m, FILE *out, const char *const *graphs);
@@ -374,8 +387,8 @@ void ir_print_table(const Module *m, FILE *out, const char *const *graphs);
 
 /* ---- checking and evaluating ---- */
 
-/* All invariants: order, types derived again, attributes, batch rules, kernels, buffers (no two live
- * values overlap, by two independent checkers). False and the first violation in err. */
+/* All invariants: order, types derived again, attributes, batch rules, kernels, buffers (no two
+ * live values overlap, by two independent checkers). False and the first violation in err. */
 bool ir_verify(const Module *m, char err[IR_ERR]);
 /* Can a program be made of this verified module, which has been through all passes? Inputs and
  * results of the graphs that the runtime knows are what it gives and takes. */
@@ -384,18 +397,18 @@ bool ir_program_check(const Module *m, char err[IR_ERR]);
 /* The float64 interpreter: what every other way to compute a graph is compared with. */
 typedef struct EvalIn {
     int64_t n;                                 /* batch */
-    const double *(*input)(void *ctx, const char *name);   /* elements in row-major order; null: missing */
+    const double *(*input)(void *ctx, const char *name);   /* in row-major order; null: missing */
     const double *(*state)(void *ctx, State s);            /* in PyTorch's order */
     double (*scalar)(void *ctx, const char *name);
     void *ctx;
     uint64_t seed, step;                       /* of random nodes */
 } EvalIn;
-/* values[v] for every live node, in plain row-major order, in the arena. Dies on a missing input. */
+/* values[v] of live nodes, in plain row-major order, in the arena. Dies on a missing input. */
 double **ir_eval(const Graph *g, const EvalIn *in, Arena *a);
 
 /* Element e of a random stream, as generated programs draw it: Philox4x32-10, key (seed low,
- * seed high xor fnv1a32(stream)), counter (e/4 low, high, step low, high), word e%4; the upper 24 bits
- * over 2^24. e counts in PyTorch's order from the first sample of the step. */
+ * seed high xor fnv1a32(stream)), counter (e/4 low, high, step low, high), word e%4; the upper 24
+ * bits over 2^24. e counts in PyTorch's order from the first sample of the step. */
 double ir_random(uint64_t seed, const char *stream, uint64_t step, uint64_t e);
 uint32_t ir_stream_hash(const char *stream);             /* fnv1a32 */
 
@@ -409,7 +422,8 @@ Val ir_copy_node(Graph *to, const Graph *from, Val v, const Val *map);
 void ir_copy_graph(Graph *to, const Graph *from, Val *map);
 void ir_copy_roots(Graph *to, const Graph *from, const Val *map);
 void ir_set_kernels(Graph *g, const Kernel *k, int n);   /* copies */
-void ir_set_plan(Graph *g, const Buffer *b, int n, int64_t arena_bytes, int64_t bound_bytes, int64_t worker_bytes);
+void ir_set_plan(Graph *g, const Buffer *b, int n, int64_t arena_bytes, int64_t bound_bytes,
+                 int64_t worker_bytes);
 
 /* ---- targets ---- */
 

@@ -102,8 +102,7 @@ bool ir_schedule_check(const char *what, const char *f, char err[IR_ERR]);
 /* verify_kernels.c, verify_plan.c, verify_replay.c */
 bool ir_verify_kernels(const Graph *g, char err[IR_ERR]);
 bool ir_verify_plan(const Graph *g, char err[IR_ERR]);   /* places and lives of buffers */
-/* Two independent proofs that no two live values share a byte. Places and lives must be verified.
- */
+/* Two independent proofs that no live values share a byte; places and lives must be verified. */
 bool ir_verify_sweep(const Graph *g, char err[IR_ERR]);
 bool ir_verify_replay(const Graph *g, char err[IR_ERR]);
 bool ir_verify_states(const Module *m, char err[IR_ERR]);

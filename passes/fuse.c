@@ -10,8 +10,7 @@
  *
  * Greedy: every node starts alone; normalisations, products, row programs, reductions, then maps
  * take neighbours for as long as passes/forms.c accepts the group and no path leads out of it and
- * back.
- * A path may run through memory: who reads a state must come before who replaces it.
+ * back. A path may run through memory: who reads a state must come before who replaces it.
  * It does not decide the order in which kernels run, only that there is one. */
 #include "passes/kernels.h"
 #include "passes/rules.h"

@@ -1,5 +1,4 @@
-/* passes/memory.c: what kernels in an order store, how long, and who may take over
- * whose bytes.
+/* passes/memory.c: what kernels in an order store, how long, and who may take over whose bytes.
  *
  * A value is stored if a kernel that does not compute it reads it, or a root. Of several kernels
  * that compute it (random numbers) the last before its first outside reader stores it.

@@ -114,7 +114,7 @@ int64_t rt_sample_elems(const int64_t *shape, int rank);
 /* ---- rates.c ---- */
 
 int rt_group_count(const rt_model *m);
-/* The groups' learning rates in the step after `point`; `lr` is what the first group's starts at. */
+/* The groups' learning rates in the step after `point`; `lr` is where the first group's starts. */
 void rt_rates_set(rt_prog *p, double lr, const rt_point *point);
 /* Judges the loss of the epoch that `point` has just ended, where the model says what follows. */
 void rt_plateau_step(const rt_model *m, rt_point *point);

@@ -1,9 +1,8 @@
 /* runtime/random.h: random numbers as PyTorch's CPU generator draws them (mt19937).
  *
- * The same seed gives the same initial weights and the same shuffle as PyTorch; LANGUAGE.md's table
- * "Same seed, same numbers" is what holds. The counter-based numbers of dropout are not here: they
- * are generated into the program. One generator belongs to one thread. Generator: M. Matsumoto and
- * T. Nishimura, ACM TOMACS 8 (1998), 3-30. */
+ * The same seed gives the same initial weights and the same shuffle as PyTorch in float32. The
+ * counter-based numbers of dropout are not here: they are generated into the program. One generator
+ * belongs to one thread. Generator: M. Matsumoto and T. Nishimura, ACM TOMACS 8 (1998), 3-30. */
 #ifndef SEQC_RT_RANDOM_H
 #define SEQC_RT_RANDOM_H
 #include "runtime/base.h"

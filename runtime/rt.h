@@ -1,8 +1,9 @@
 /* runtime/rt.h: what a generated program and the runtime say to each other.
  *
- * A generated program is tables plus functions: an `rt_model` that describes states, graphs, initial
- * draws and defaults, and one function per graph. `rt_main` is the program's face: it reads the
- * command line and the data, draws weights, runs graphs, writes runs. The runtime knows no model.
+ * A generated program is tables plus functions: an `rt_model` that describes states, graphs,
+ * initial draws and defaults, and one function per graph. `rt_main` is the program's face: it reads
+ * the command line and the data, draws weights, runs graphs, writes runs. The runtime knows no
+ * model.
  *
  * Threads: a graph function splits a kernel into tasks with `rt_parallel`; which task computes what
  * depends on shapes alone, so any thread count gives the same bits. */
@@ -46,7 +47,7 @@ typedef struct rt_state {
     rt_dtype dtype;
     int rank;
     rt_axis axis[RT_MAX_RANK];
-    int64_t offset_bytes, bytes; /* place in the state block; padding of a blocked layout included */
+    int64_t offset_bytes, bytes; /* place in the state block, padding of the layout included */
 } rt_state;
 
 /* ---- graphs ---- */
@@ -68,7 +69,7 @@ typedef struct rt_call {
 
 /* A tensor that goes in or out of a graph. dim[0] of a batched tensor is {1, true}. */
 typedef struct rt_value {
-    const char *name;        /* inputs: "x" "target" "cotangent" "output"; results: "loss" "d_1.weight" */
+    const char *name;        /* in: "x" "target" "cotangent" "output"; out: "loss" "d_1.weight" */
     rt_dtype dtype;
     int rank;
     rt_dim dim[RT_MAX_RANK];
@@ -109,7 +110,7 @@ typedef enum rt_draw_kind {
     RT_DRAW_CLAMP,     /* what was drawn is kept within a and b */
     RT_DRAW_ORTHOGONAL, /* what was drawn becomes orthogonal, times a */
     RT_DRAW_EYE,       /* the identity matrix */
-    RT_DRAW_SPARSE     /* in each column of what was drawn, a elements become 0; draws an order each */
+    RT_DRAW_SPARSE     /* a elements of each drawn column become 0; draws an order for each */
 } rt_draw_kind;
 
 /* In program order: later draws into a state replace earlier ones but consumed the same numbers.
@@ -151,7 +152,7 @@ typedef struct rt_model {
     const char *name, *version;      /* "fashion", seqc's version */
     const char *loss, *optimizer;    /* as the user wrote them: "CrossEntropyLoss()"; null: none */
     const char *isa;                 /* "AVX-512": what the kernels were compiled for */
-    const char *blas;                /* "OpenBLAS 0.3.21 SkylakeX", or null where nothing calls it */
+    const char *blas;                /* "OpenBLAS 0.3.21 SkylakeX"; null where nothing calls it */
     bool (*cpu_ok)(void);            /* does this machine have the instructions? */
     rt_dtype real;                   /* RT_F32 or RT_F64: inputs, weights, outputs, scalars */
     int64_t capacity;                /* largest batch */
@@ -177,7 +178,7 @@ typedef struct rt_model {
     int64_t batch;                   /* default batch, <= capacity */
     int shuffle;                     /* 1, 0 as the file's DataLoader says; -1 not said */
     bool drop_last;
-    bool loss_is_sum;                /* graphs return the batch's sum (reduction='sum'), not its mean */
+    bool loss_is_sum;                /* graphs return the batch's sum (reduction='sum') */
     int64_t least_batch;             /* that can be trained (batch normalisation); 0: any */
 } rt_model;
 
