@@ -1,9 +1,8 @@
-/* tests/ops/cases.h: an independent reference of every elementwise op, in double, and where to try
- * it.
+/* tests/ops/cases.h: an independent reference of each elementwise op, and where to try it.
  *
- * References use other formulas than ir/ops.def where there is one. `lo` and `hi` bound the
- * arguments of the comparison; finite differences keep away from `kink` (a value of a, or of a -
- * b). The edges (zeros, infinities, NaN) are PyTorch's, in torch_ops.txt. */
+ * References are doubles, by other formulas than ir/ops.def where there is one. `lo` and `hi` bound
+ * the arguments of the comparison; finite differences keep away from `kink` (a value of a, or of
+ * a - b). The edges (zeros, infinities, NaN) are PyTorch's, in torch_ops.txt. */
 #ifndef SEQC_TESTS_OPS_CASES_H
 #define SEQC_TESTS_OPS_CASES_H
 #include "tests/ops/case.h"
@@ -12,12 +11,12 @@ typedef double Reference(const double *x, const double *attr);
 typedef struct MapCase {
     Reference *ref;
     double lo, hi;
-    double attr[2][2]; /* two choices of the REAL attributes, in the table's order */
+    double attr[2][2];          /* two choices of the REAL attributes, in the table's order */
     enum { SMOOTH, KINK_A, KINK_DIFFERENCE } kink;
-    const char *without_torch;           /* why torch_ops.txt has no row; else null */
-    double torch_error; /* absolute: what PyTorch's own formula loses by cancellation */
-    double torch_slope; /* relative: PyTorch's derivative has a float constant, 1e-12 or 1 / 6 */
-    bool zero_unsigned;                  /* PyTorch's zero has the other sign */
+    const char *without_torch;  /* why torch_ops.txt has no row; else null */
+    double torch_error;         /* absolute: what PyTorch's own formula loses by cancellation */
+    double torch_slope;         /* relative: its derivative has a float constant, 1e-12 or 1 / 6 */
+    bool zero_unsigned;         /* PyTorch's zero has the other sign */
 } MapCase;
 
 #define REF(name, formula) \
