@@ -4,8 +4,9 @@
 #define SEQC_CMD_H
 #include "frontend/frontend.h"
 #include "ir/ir.h"
-#include "passes/passes.h"
-#include "runtime/base.h"
+
+struct PassCtx;    /* passes/passes.h */
+struct rt_err;     /* runtime/base.h */
 
 /* Exit codes. 130 and 143 follow a signal. */
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_IO = 3, EXIT_MEMORY = 5 };
@@ -63,7 +64,7 @@ void cmd_help_of(FILE *to, Command c);
 int cmd_fail(const Cmd *c, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* The same for a failure of the runtime's file functions. */
-int cmd_fail_rt(const Cmd *c, const rt_err *e);
+int cmd_fail_rt(const Cmd *c, const struct rt_err *e);
 /* Of `count` words the nearest to `word`, or null if none is near. */
 const char *cmd_nearest(const char *word, const char *const *words, int count);
 
@@ -73,7 +74,7 @@ const char *cmd_nearest(const char *word, const char *const *words, int count);
 int cmd_load(const Cmd *c, Module **out);
 bool cmd_is_ir(const char *text, int64_t length);
 /* --march, --blas, --math and so on as the passes want them. 0 or an exit code. */
-int cmd_pass_ctx(const Cmd *c, PassCtx *p);
+int cmd_pass_ctx(const Cmd *c, struct PassCtx *p);
 /* The best target of this processor. */
 const Target *cmd_native_target(void);
 /* The file's base name without its ending; in `c`'s arena. */

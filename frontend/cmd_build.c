@@ -6,6 +6,7 @@
 #define _XOPEN_SOURCE 700
 #include "codegen/codegen.h"
 #include "frontend/cmd.h"
+#include "passes/passes.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>

@@ -1,5 +1,6 @@
 /* frontend/cmd_completion.c: completion scripts for bash, zsh and fish, from options.def. */
 #include "frontend/cmd.h"
+#include "passes/passes.h"
 #include <string.h>
 
 /* "all train infer" of "all|train|infer". */

@@ -1,6 +1,7 @@
 /* frontend/cmd_explain.c: `seqc explain WORD`: a diagnostic's code, an op, a pass, an algorithm, or
  * one of the lists "passes" and "ops". All of it is the doc text of the tables. */
 #include "frontend/cmd.h"
+#include "passes/passes.h"
 #include <string.h>
 
 static const char *const kind_name[] = {"", "leaf", "view", "elementwise", "matrix product",

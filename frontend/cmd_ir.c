@@ -3,6 +3,7 @@
  * `ir` starts from a model file, or from IR text at its stage; `opt` reads IR text and runs the
  * passes that it is told. Their text is input for both and for `build`. */
 #include "frontend/cmd.h"
+#include "passes/passes.h"
 #include <string.h>
 
 typedef struct {

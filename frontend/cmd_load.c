@@ -2,6 +2,8 @@
  * say numbers to people. */
 #define _GNU_SOURCE   /* fopencookie, readlink, realpath */
 #include "frontend/cmd.h"
+#include "passes/passes.h"
+#include "runtime/base.h"
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,6 +3,7 @@
  * An option's value follows it (`--batch 32`) or is joined to it (`--batch=32`, `-DN=3`). The last
  * of a repeated option holds, but for -D, which adds up. */
 #include "frontend/cmd.h"
+#include "runtime/base.h"
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>

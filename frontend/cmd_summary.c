@@ -3,6 +3,7 @@
  * A layer's operations are those of the inference graph's nodes that carry the layer's place in the
  * model file. Memory is the plan's, for the whole batch. */
 #include "frontend/cmd.h"
+#include "passes/passes.h"
 #include <string.h>
 
 static bool same_loc(Loc a, Loc b)

@@ -99,7 +99,7 @@ typedef struct Search {
     int *order, *rank;               /* static preference, and its inverse */
     int64_t *low;                    /* lowest offset still open to each range */
     int *from, *to;                  /* first and last moment of each range */
-    int64_t *floor, *todo;           /* of each moment: bytes used from below, bytes unplaced */
+    int64_t *floor, *unplaced;       /* of each moment: bytes used from below, bytes to place */
     int *near, *near_at;             /* ranges that meet i: near[near_at[i] .. near_at[i+1]) */
     int *cand;                       /* candidates, a stack shared by all depths */
     int64_t *undo;                   /* saved low and floor values, likewise */
@@ -160,11 +160,11 @@ static bool put(Search *s, int x)
     for (int t = s->from[x]; t <= s->to[x]; t++) {
         push_undo(s, s->floor[t]);
         if (s->floor[t] < end) s->floor[t] = end;
-        s->todo[t] -= s->r[x].bytes;
+        s->unplaced[t] -= s->r[x].bytes;
     }
     for (int t = 0; t < s->n_moment && fits; t++) {
         int64_t floor = s->floor[t] > at ? s->floor[t] : at;
-        if (s->todo[t] && floor + s->todo[t] > s->cap) fits = false;
+        if (s->unplaced[t] && floor + s->unplaced[t] > s->cap) fits = false;
     }
     return fits;
 }
@@ -173,7 +173,7 @@ static void take_back(Search *s, int x)
 {
     for (int t = s->to[x]; t >= s->from[x]; t--) {
         s->floor[t] = s->undo[--s->n_undo];
-        s->todo[t] += s->r[x].bytes;
+        s->unplaced[t] += s->r[x].bytes;
     }
     for (int j = s->near_at[x + 1] - 1; j >= s->near_at[x]; j--)
         s->low[s->near[j]] = s->undo[--s->n_undo];
@@ -220,11 +220,11 @@ static void find_moments(Search *s, int last)
         }
     }
     s->floor = arena_alloc(s->scratch, (size_t)s->n_moment, sizeof *s->floor);
-    s->todo = arena_alloc(s->scratch, (size_t)s->n_moment, sizeof *s->todo);
+    s->unplaced = arena_alloc(s->scratch, (size_t)s->n_moment, sizeof *s->unplaced);
     for (int i = 0; i < s->n; i++) {
         s->from[i] = s->to[i] = before[s->r[i].first];
         while (s->to[i] + 1 < s->n_moment && step[s->to[i] + 1] <= s->r[i].last) s->to[i]++;
-        for (int t = s->from[i]; t <= s->to[i]; t++) s->todo[t] += s->r[i].bytes;
+        for (int t = s->from[i]; t <= s->to[i]; t++) s->unplaced[t] += s->r[i].bytes;
     }
 }
 
