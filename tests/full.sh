@@ -23,8 +23,8 @@ if have clang; then
 else
     skip clang "not installed"
 fi
-# The sanitizers' runtime must be in the programs too, which link the runtime library. Their exit code
-# is none of ours: 1, their default, would pass for a refusal in the tests that expect one.
+# The sanitizers' runtime must be in the programs too, which link the runtime library. Their exit
+# code is none of ours: 1, their default, would pass for a refusal in the tests that expect one.
 export ASAN_OPTIONS=detect_leaks=1:exitcode=99 UBSAN_OPTIONS=exitcode=99
 SEQC_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" \
     tree asan -DSEQC_SANITIZE=address,undefined -DCMAKE_C_COMPILER=gcc
