@@ -64,7 +64,7 @@ static void write_micro(Gemm *g, int height)
     int v = g->vectors;
     out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns. */", height,
              (long long)g->lanes, height, v, v > 1 ? "s" : "");
-    out_line(o, "static __attribute__((noinline)) void %s(int64_t depth, const %s *restrict a,",
+    out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a,",
              micro_name(g, height), g->real);
     out_line(o, "    int64_t row_step, int64_t k_step, const %s *restrict b, %s *restrict sums)",
              g->real, g->real);
@@ -118,7 +118,7 @@ static void write_dots(Gemm *g, int height)
     write_add_pairs(g, vector);
     out_line(o, "/* sums[%d][%d]: %d row%s of a times %d rows of b, a vector along k. */", height,
              DOTS, height, height > 1 ? "s" : "", DOTS);
-    out_line(o, "static __attribute__((noinline)) void %s(int64_t depth, const %s *restrict a,",
+    out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a,",
              micro_name(g, height), g->real);
     out_line(o, "    int64_t a_step, const %s *restrict b, int64_t b_step, %s *restrict sums)",
              g->real, g->real);

@@ -27,12 +27,19 @@ const char *const snippet_text[SNIP_COUNT] = {
     "    const uint32_t word = e % 4 == 0 ? c0 : e % 4 == 1 ? c1 : e % 4 == 2 ? c2 : c3;\n"
     "    return ($R)(word >> 8) * ($R)(1.0 / 16777216.0);\n"
     "}\n",
+    [SNIP_once] =
+    "/* Compiled once, neither inlined nor cloned: they are most of the compiler's work. */\n"
+    "#ifdef __clang__\n"
+    "#define ONCE static __attribute__((noinline))\n"
+    "#else\n"
+    "#define ONCE static __attribute__((noinline, noclone))\n"
+    "#endif\n",
     [SNIP_vec] =
     "/* $lanes elements that one instruction handles; memory need not be aligned to it. */\n"
     "typedef $R vec __attribute__((vector_size($vector_bytes), aligned(sizeof($R)), may_alias));\n",
     [SNIP_pack_rows] =
     "/* pack[k][width] = b[k][cols], rows of b being `stride` apart; zeros beyond cols. */\n"
-    "static __attribute__((noinline)) void pack_rows(int64_t depth, int64_t cols,\n"
+    "ONCE void pack_rows(int64_t depth, int64_t cols,\n"
     "    int64_t width, const $R *restrict b, int64_t stride, $R *restrict pack)\n"
     "{\n"
     "    for (int64_t k = 0; k < depth; k++, b += stride, pack += width) {\n"
@@ -60,7 +67,7 @@ const char *const snippet_text[SNIP_COUNT] = {
     "    *(vec4 *)(pack + 2 * width) = __builtin_shufflevector(hi01, hi23, 0, 1, 4, 5);\n"
     "    *(vec4 *)(pack + 3 * width) = __builtin_shufflevector(hi01, hi23, 2, 3, 6, 7);\n"
     "}\n"
-    "static __attribute__((noinline)) void pack_columns(int64_t depth, int64_t cols,\n"
+    "ONCE void pack_columns(int64_t depth, int64_t cols,\n"
     "    int64_t width, const $R *restrict b, int64_t stride, $R *restrict pack)\n"
     "{\n"
     "    const int64_t fours = cols / 4 * 4;\n"
@@ -84,7 +91,7 @@ const char *const snippet_text[SNIP_COUNT] = {
     "}\n",
     [SNIP_dot_rows] =
     "/* sums[cols] = the row a[depth] times rows of b: for too few rows for packing to pay. */\n"
-    "static __attribute__((noinline)) void dot_rows(int64_t depth, const $R *restrict a,\n"
+    "ONCE void dot_rows(int64_t depth, const $R *restrict a,\n"
     "    const $R *restrict b, int64_t stride, int64_t cols, $R *restrict sums)\n"
     "{\n"
     "    for (int64_t j = 0; j < cols; j++, b += stride) {\n"
