@@ -2,8 +2,8 @@
  *
  * Each model of tests/fixtures/models goes the whole way: seqc build, then the program's initial
  * weights, outputs, gradients, losses of steps and weights after them are compared with the file that
- * make_models.py wrote. Tolerances: outputs 1.3e-6 relative, 1e-6 of the largest and 1e-5; gradients
- * 1e-5 * max|b| + 1e-6 * G, G the model's largest gradient; initial weights 1e-6. */
+ * make_models.py wrote. Tolerances: outputs, and weights after steps, 1.3e-6 relative plus 1e-5;
+ * gradients 1e-5 * max|b| + 1e-6 * G, G the model's largest gradient; initial weights 1e-6. */
 #define _XOPEN_SOURCE 700
 #include "runtime/files.h"
 #include <check.h>
@@ -145,7 +145,7 @@ static void open_case(Case *c, const char *name)
 
 /* Every tensor PREFIX.KEY of the fixture against KEY, with its own prefix, in `got`. */
 static void compare_all(const Case *c, const char *prefix, rt_tensors *got, const char *got_prefix,
-                        double of_max, double abs)
+                        double rel, double of_max, double abs)
 {
     size_t n = strlen(prefix);
     for (int64_t i = 0; i < c->want.count; i++) {
@@ -154,7 +154,7 @@ static void compare_all(const Case *c, const char *prefix, rt_tensors *got, cons
         if (strncmp(b->name, prefix, n) != 0)
             continue;
         snprintf(key, sizeof key, "%s%s", got_prefix, b->name + n);
-        compare(key, rt_tensors_find(got, key), b, 0, of_max, abs);
+        compare(key, rt_tensors_find(got, key), b, rel, of_max, abs);
     }
 }
 
@@ -166,7 +166,7 @@ static void check_predict(const Case *c, const char *weights, const char *key)
     rt_err e = {0};
     rt_tensor y = {0};
     ck_assert_msg(rt_npy_read(&e, file(c, "y.npy"), &y), "%s", e.message);
-    compare(key, &y, want(c, key), 1.3e-6, 1e-6, 1e-5);
+    compare(key, &y, want(c, key), 1.3e-6, 0, 1e-5);
     rt_tensor_free(&y);
 }
 
@@ -176,14 +176,14 @@ static void check_grad(const Case *c)
     run("%s grad --weights %s --input %s --target %s -o %s", c->program, c->weights, file(c, "x.npy"),
         file(c, "t.npy"), file(c, "g.safetensors"));
     rt_tensors got = read_tensors(file(c, "g.safetensors"));
-    compare("output", rt_tensors_find(&got, "output"), want(c, "output"), 1.3e-6, 1e-6, 1e-5);
+    compare("output", rt_tensors_find(&got, "output"), want(c, "output"), 1.3e-6, 0, 1e-5);
     compare("loss", rt_tensors_find(&got, "loss"), want(c, "loss"), 1.3e-6, 0, 1e-5);
     double G = largest(want(c, "d_input"));
     for (int64_t i = 0; i < c->want.count; i++)
         if (strncmp(c->want.item[i].name, "d.", 2) == 0)
             G = fmax(G, largest(&c->want.item[i]));
     compare("d_input", rt_tensors_find(&got, "d_input"), want(c, "d_input"), 0, 1e-5, 1e-6 * G);
-    compare_all(c, "d.", &got, "d_", 1e-5, 1e-6 * G);
+    compare_all(c, "d.", &got, "d_", 0, 1e-5, 1e-6 * G);
     rt_tensors_free(&got);
 }
 
@@ -192,7 +192,7 @@ static void check_init(const Case *c)
     run("%s train --quiet --data %s --labels %s --epochs 0 --out %s", c->program, file(c, "dx.npy"),
         file(c, "dy.npy"), file(c, "run0"));
     rt_tensors got = read_tensors(file(c, "run0/last.safetensors"));
-    compare_all(c, "init.", &got, "", 0, 1e-6);
+    compare_all(c, "init.", &got, "", 0, 0, 1e-6);
     rt_tensors_free(&got);
 }
 
@@ -226,7 +226,7 @@ static void check_train(const Case *c)
         file(c, "run"));
     check_step_losses(c);
     rt_tensors got = read_tensors(file(c, "run/last.safetensors"));
-    compare_all(c, "after.", &got, "", 2e-5, 1e-6);
+    compare_all(c, "after.", &got, "", 1.3e-6, 0, 1e-5);
     rt_tensors_free(&got);
     if (want(c, "output_after")) check_predict(c, file(c, "run/last.safetensors"), "output_after");
 }
