@@ -1,0 +1,64 @@
+/* passes/cost.c: what a product costs on a target, so that layout can choose.
+ *
+ * The model, in cycles, for m x l x k on vectors of v lanes and f fused multiply-adds a cycle:
+ *   gemm  m l' k / (v f e) + p l' k t + A, where l' is l in whole register tiles, e = 0.85
+ *         (less where the register tile has fewer than 8 accumulators to hide latency), p the
+ *         cycles to pack one element, t the tasks that pack the same columns, and A = the first
+ *         operand once for each panel at 8 bytes a cycle where it exceeds half of L2, as far as
+ *         computing does not hide it
+ *   blas  m l k / (4 0.9 m/(m+32) l/(l+32)) + 2000 t: near the peak of SSE on large products, a
+ *         third of it at 16 rows. OpenBLAS is counted with the kernels that it certainly has: on a
+ *         CPU that is newer than itself it falls back to those of SSE3 (0.3.21 on a server of 2023:
+ *         a fifth of gemm's speed). */
+#include "passes/cost.h"
+
+static const double clock_hz = 3e9;
+enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8 };
+enum { BLAS_SURE_BYTES = 16 };                     /* the vectors that OpenBLAS surely has */
+
+Problem pass_problem(const Graph *g, Val root, const Target *t)
+{
+    Product p = ir_product(g, root);
+    int64_t n = g->module->capacity, bytes = ir_dtype_bytes(ir_type(g, root)->dtype);
+    return (Problem){ most(ir_dim_at(p.m, n), 1), most(ir_dim_at(p.l, n), 1),
+                      most(ir_dim_at(p.k, n), 1), bytes, most(t->vector_bytes / bytes, 1), p.ta,
+                      p.tb };
+}
+
+double pass_flop(const Problem *p)
+{
+    return 2.0 * (double)p->m * (double)p->l * (double)p->k;
+}
+
+static double peak_per_cycle(const Problem *p, const Target *t)
+{
+    return (double)p->lanes * t->fma_per_cycle;
+}
+
+static double cost_gemm(const Problem *p, const Target *t, const Choice *c)
+{
+    double m = (double)p->m, k = (double)p->k, padded = (double)round_up(p->l, c->tile[1]);
+    double hidden = (double)least(c->micro[0] * c->micro[1], PASS_ACCUMULATORS) / PASS_ACCUMULATORS;
+    double compute = m * padded * k / (peak_per_cycle(p, t) * 0.85 * hidden);
+    double pack = (p->transposed_b ? 1.0 : 0.25) * padded * k
+                * (double)ceil_div(p->m, c->tile[0]);
+    double a_bytes = m * k * (double)p->elem_bytes;
+    double reread = a_bytes > (double)t->l2_bytes / 2
+                  ? a_bytes * padded / (double)c->tile[1] / BYTES_PER_CYCLE : 0;
+    return (compute > reread ? compute : reread) + pack;
+}
+
+static double cost_blas(const Problem *p, const Target *t, const Choice *c)
+{
+    double m = (double)p->m, l = (double)p->l;
+    double share = 0.9 * m / (m + 32) * l / (l + 32);
+    double tasks = (double)(ceil_div(p->m, c->tile[0]) * ceil_div(p->l, c->tile[1]));
+    double sure = BLAS_SURE_BYTES / (double)p->elem_bytes, peak = peak_per_cycle(p, t);
+    double compute = m * l * (double)p->k / ((peak < sure ? peak : sure) * share);
+    return compute + BLAS_CALL_CYCLES * tasks;
+}
+
+double pass_cost(const Problem *p, const Target *t, const Choice *c)
+{
+    return (c->algo == ALGO_blas ? cost_blas : cost_gemm)(p, t, c) / clock_hz;
+}

@@ -1,0 +1,27 @@
+/* passes/cost.h: what a kernel costs on a target, predicted. Private to the room; the model is in
+ * cost.c's head. */
+#ifndef SEQC_COST_H
+#define SEQC_COST_H
+#include "ir/tasks.h"
+#include "passes/rules.h"
+
+/* A product at capacity: m x l, summed over k. */
+typedef struct Problem {
+    int64_t m, l, k, elem_bytes, lanes;
+    bool transposed_a, transposed_b;
+} Problem;
+
+/* Accumulators that hide the latency of a fused multiply-add. */
+enum { PASS_ACCUMULATORS = 8 };
+
+Problem pass_problem(const Graph *g, Val root, const Target *t);
+double pass_flop(const Problem *p);
+
+/* Seconds of the product by the choice's algorithm on one thread. */
+double pass_cost(const Problem *p, const Target *t, const Choice *c);
+
+static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
+#endif
