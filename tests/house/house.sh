@@ -36,6 +36,12 @@ bad=$(git ls-files 2>/dev/null | xargs -r grep -nIE '"(/home|/root|/Users)/' 2>/
 bad=$(sed -n 's/^OPTION([a-z_]*, *"\([^"]*\)".*/\1/p' frontend/options.def | sort | uniq -d)
 [ -z "$bad" ] && ok "option names are unique" || not_ok "option names are unique" "$bad"
 
+# Every argument of the vocabulary is in a fixture that PyTorch made.
+bad=$(awk -f tests/house/vocabulary.awk frontend/layers.def frontend/losses.def frontend/optims.def \
+    frontend/schedulers.def frontend/inits.def tests/fixtures/models/*.py tests/fixtures/schedules/*.py)
+[ -z "$bad" ] && ok "fixtures for every argument" ||
+    not_ok "fixtures for every argument" "none gives $(echo "$bad" | head -n 9 | paste -sd' ')"
+
 find frontend ir passes codegen runtime -name '*.[ch]' -exec awk '
     FNR == 1 { if (name && lines > 600) print "note: " name " has " lines " lines"; name = FILENAME }
     { lines = FNR }
