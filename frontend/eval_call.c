@@ -1,5 +1,6 @@
 /* frontend/eval_call.c: evaluates calls, displays and whatever is left; the entry of evaluation. */
 #include "frontend/eval.h"
+#include "frontend/tensor.h"
 #include <string.h>
 
 static void add_arg(Call *c, ArgVal v)
@@ -79,12 +80,24 @@ Value *fe_call(Interp *in, Call *c)
     return c->fn->body(in, c);
 }
 
+/* A tensor that the file itself gives a model shows what samples it takes. */
+static void note_sample(Mod *m, const Call *c)
+{
+    const Value *v = c->n_arg > 0 ? c->arg[0].v : NULL;
+    if (!v || v->kind != V_TENSOR || v->u.tensor->rank < 2 || v->u.tensor->n == 0) return;
+    const Tensor *t = v->u.tensor;
+    m->sample = ir_shape(t->rank, t->dim);
+    m->sample.dim[0] = ir_dim_n(1);
+}
+
 Value *fe_call_any(Interp *in, Value *f, Call *c)
 {
     switch (f->kind) {
     case V_BAD: return f;
     case V_DATA: return fe_data(in, f->u.s, c->at);
-    case V_MODULE: return fe_data(in, "the result of a model", c->at);
+    case V_MODULE:
+        note_sample(f->u.mod, c);
+        return fe_data(in, "the result of a model", c->at);
     case V_LOSS: return fe_data(in, "the value of a loss", c->at);
     case V_DTYPE: return fe_data(in, "a tensor", c->at);
     case V_FUNC: return fe_call_func(in, f->u.func, c);

@@ -258,7 +258,7 @@ bool fe_chain(Interp *in, const Roles *r, Chain *c)
     return step(in, r->model, "", c);
 }
 
-/* ---- the input, backwards from the first Linear ---- */
+/* ---- the input: as the file calls the model, or backwards from the first Linear ---- */
 
 /* 1: found; 0: go on; -1: cannot be told. */
 static int first_linear(const Mod *m, int64_t *features)
@@ -280,6 +280,10 @@ bool fe_input_shape(Interp *in, Roles *r)
 {
     int64_t features;
     if (r->has_input) return true;
+    if (r->model->sample.rank) {
+        r->input = r->model->sample;
+        return r->has_input = true;
+    }
     if (first_linear(r->model, &features) == 1) {
         r->input = (Shape){ .rank = 2, .dim = { ir_dim_n(1), ir_dim(features) } };
         return r->has_input = true;

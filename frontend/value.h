@@ -68,6 +68,7 @@ struct Mod {
     int depth;                   /* of the containers below */
     int64_t layers;              /* leaves, repeated ones counted again */
     int calls;                   /* while lowering: how often it ran in this graph */
+    Shape sample;                /* with the batch, of what the file gives it; rank 0: nothing */
     bool in_model;
 };
 

@@ -365,6 +365,24 @@ START_TEST(program_fields)
 }
 END_TEST
 
+/* A tensor that the file gives the model says what a sample is, before its first Linear does. */
+START_TEST(input_of_a_call)
+{
+    Module *m = compile("softmax = nn.Softmax(dim=-1)\n"
+                        "print(softmax(torch.tensor([[4.3, 6.1, 2.3]])))\n");
+    ck_assert_int_eq(m->prog.input.rank, 1);
+    ck_assert_int_eq(m->prog.input.dim[0].k, 3);
+    ir_module_free(m);
+    m = compile("model = nn.Linear(4, 2)\ny = model(torch.zeros(7, 3, 4))\n");
+    check_has(m, "infer", ": f32[n,3,2] ");
+    ir_module_free(m);
+    opts.input = "4";
+    m = compile("model = nn.Linear(4, 2)\ny = model(torch.zeros(7, 3, 4))\n");
+    check_has(m, "infer", ": f32[n,2] ");
+    ir_module_free(m);
+}
+END_TEST
+
 /* Data may be passed on; a name given on the command line stands where the file has only data. */
 START_TEST(data_is_passed_on)
 {
@@ -414,6 +432,7 @@ int main(void)
     tcase_add_test(t, losses);
     tcase_add_test(t, optimizers);
     tcase_add_test(t, program_fields);
+    tcase_add_test(t, input_of_a_call);
     tcase_add_test(t, data_is_passed_on);
     tcase_add_test(t, containers);
     suite_add_tcase(s, t);
