@@ -291,8 +291,13 @@ static void emit_member(Row *r, Val v)
     switch (x->op) {
     case OP_cross_entropy: case OP_nll: add_slot(r, loss(r, x)); return;
     case OP_correct: {
-        const char *t = is_index(r, x->in[1]) ? wanted(r, x->in[1]) : argmax(r, x->in[1]);
-        add_slot(r, text(r->e, "%s == %s", argmax(r, x->in[0]), t));
+        bool index = is_index(r, x->in[1]);
+        const char *t = index ? wanted(r, x->in[1]) : argmax(r, x->in[1]);
+        t = text(r->e, "%s == %s", argmax(r, x->in[0]), t);
+        if (index && ir_has(x, AT_ignore))
+            t = text(r->e, "%s && %s[row] != %lld", t, slot_read(k, x->in[1]),
+                     (long long)ir_attr_int(x, AT_ignore));
+        add_slot(r, t);
         return;
     }
     default: break;

@@ -304,7 +304,9 @@ static void model(Emit *e, Out *o)
         "a sample's ranks: input, target, output");
     row(o, text(e, "%s, %s, %s", sizes(e, &p->input), sizes(e, &p->target_shape),
                 sizes(e, &p->output)), "and shapes");
-    row(o, text(e, "%s, %lld", target[p->target], (long long)p->n_classes), "target, classes");
+    row(o, text(e, "%s, %lld, %s, %lld", target[p->target], (long long)p->n_classes,
+                p->ignores ? "true" : "false", (long long)p->ignore),
+        "target, classes; is a label ignored? which");
     row(o, text(e, "%s, %lld", array(e, "states", (long)m->n_state - 1), (long long)m->state_bytes),
         "and bytes");
     out_line(o, "%s,", array(e, "graphs", m->n_graph));

@@ -30,6 +30,7 @@ static const struct { const char *name, *must; double low, high; bool open; } ra
     { "eps", "above 0", 0, INFINITY, true },
     { "margin", "a finite number", -INFINITY, INFINITY, true },
     { "label_smoothing", "from 0 to 1", 0, 1, false },
+    { "ignore_index", "within -2^53 and 2^53", -0x1p53, 0x1p53, false },
 };
 
 static bool check_numbers(Interp *in, const Call *c)

@@ -286,11 +286,17 @@ static Val loss_value(Lower *l, Graph *g, Val out, Val t)
     return fe_lower_loss(g, l->in->a, l->r->loss, out, t, fe_loc(l->m, l->d, l->r->loss->at));
 }
 
-static void add_metrics(Graph *g, const LossInfo *loss, Val out, Val t)
+static void add_metrics(Lower *l, Graph *g, Val out, Val t)
 {
+    const LossInfo *loss = &fe_loss[l->r->loss->row];
     Loc none = { 0, 0, 0 };
     if (loss->metrics == METRICS_ACCURACY) {
-        ir_return(g, "correct", ir_add(g, OP_correct, none, IR_IN(out, t), IR_NO_ATTRS));
+        int64_t label = 0;
+        bool ignores = fe_ignored_label(l->r->loss, &label) && ir_type(g, t)->dtype == DT_i64;
+        Attr attr = ir_int(AT_ignore, label);
+        ir_return(g, "correct", ir_add(g, OP_correct, none, IR_IN(out, t), &attr, ignores));
+        if (ignores)
+            ir_return(g, "counted", fe_lower_counted(g, l->in->a, l->r->loss, out, t, none));
     } else if (loss->metrics == METRICS_ERRORS) {
         Val abs = ir_add(g, OP_abs_error, none, IR_IN(out, t), IR_NO_ATTRS);
         ir_return(g, "abs_err", fe_reduce_all(g, OP_sum, abs, none));
@@ -308,7 +314,7 @@ static void graph_with_loss(Lower *l, const char *name, bool training, bool prob
     forget_calls(l->r->model);
     Val out = lower_module(l, g, l->r->model, "", x, training);
     ir_return(g, "loss", loss_value(l, g, out, t));
-    add_metrics(g, loss, out, t);
+    add_metrics(l, g, out, t);
 }
 
 static void graph_of_loss(Lower *l, const char *name, bool prob)
@@ -432,6 +438,7 @@ static void fill_program(Lower *l, const char *path, const Chain *c)
     const LossInfo *loss = &fe_loss[r->loss->row];
     p->loss = ir_intern(l->m, r->loss->text);
     p->target = loss->target;
+    p->ignores = fe_ignored_label(r->loss, &p->ignore);
     if (loss->rule != LOSS_elements) p->n_classes = l->output.dim[1].k;
     else p->target_shape = p->output;
     if (loss->metrics == METRICS_ACCURACY) ir_metric(l->m, METRIC_ACCURACY);

@@ -50,6 +50,10 @@ void fe_check_loss(Interp *in, const Roles *r, const Chain *c);   /* warnings an
 bool fe_check_weights(Interp *in, const LossObj *o, const Shape *out);
 
 /* lower_loss.c */
+/* The label that counts nowhere; false: the file names none. */
+bool fe_ignored_label(const LossObj *o, int64_t *label);
+/* How many samples of the batch have another label. */
+Val fe_lower_counted(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc loc);
 Val fe_lower_loss(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc loc);
 
 /* The note with one line a layer, as far as the shapes are known. */

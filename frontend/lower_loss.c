@@ -26,12 +26,14 @@ typedef struct Site {
 
 /* ---- arguments ---- */
 
-static int place(const Site *s, const char *name)
+static int place_in(const LossInfo *info, const char *name)
 {
-    Fn fn = { .signature = s->info->signature };
+    Fn fn = { .signature = info->signature };
     Call c = { .fn = &fn };
     return fe_arg(&c, name);
 }
+
+static int place(const Site *s, const char *name) { return place_in(s->info, name); }
 
 static double number(const Site *s, const char *name, double otherwise)
 {
@@ -45,6 +47,14 @@ static bool flag(const Site *s, const char *name, bool otherwise)
 {
     int i = place(s, name);
     return i >= 0 ? s->o->arg[i]->u.b : otherwise;
+}
+
+bool fe_ignored_label(const LossObj *o, int64_t *label)
+{
+    int i = place_in(&fe_loss[o->row], "ignore_index");
+    bool said = i >= 0 && o->given[i];
+    if (said) *label = o->arg[i]->u.i;
+    return said;
 }
 
 /* A tensor argument as a constant; none where there is no such argument or it is None. */
@@ -117,10 +127,12 @@ static Val plain(const Site *s, Val target, bool total)
     return ir_add(s->g, s->info->op, s->loc, IR_IN(s->out, target), &attr, total ? 1 : 0);
 }
 
-static Val one_hot(const Site *s, bool ignores)
+static Val one_hot(const Site *s)
 {
-    Attr attr = ir_int(AT_ignore, (int64_t)number(s, "ignore_index", 0));
-    return ir_add(s->g, OP_one_hot, s->loc, IR_IN(s->out, s->target), &attr, ignores ? 1 : 0);
+    int64_t label = 0;
+    bool ignores = fe_ignored_label(s->o, &label);
+    Attr attr = ir_int(AT_ignore, label);
+    return ir_add(s->g, OP_one_hot, s->loc, IR_IN(s->out, s->target), &attr, ignores);
 }
 
 /* What each class counts, from what the target says of it: smoothed towards `all` / classes, the
@@ -146,13 +158,13 @@ static Val class_loss(const Site *s)
 {
     bool index = !ir_dtype_real(ir_type(s->g, s->target)->dtype);
     bool logs = s->info->rule == LOSS_log_classes;
-    int at = place(s, "ignore_index");
-    bool ignores = index && s->o->given[at];
+    int64_t label;
+    bool ignores = index && fe_ignored_label(s->o, &label);
     double smooth = number(s, "label_smoothing", 0);
     Val weight = tensor(s, "weight"), none = { 0 };
     if (!weight.i && !ignores && smooth == 0) return plain(s, s->target, s->o->total);
     if (!index) return plain(s, counted(s, s->target, none, weight, smooth), s->o->total);
-    Val hot = one_hot(s, ignores);
+    Val hot = one_hot(s);
     Val named = ignores && smooth > 0 ? over_classes(s, hot) : none;
     Val q = counted(s, hot, named, weight, smooth);
     bool by_rows = !weight.i && !ignores;
@@ -169,7 +181,7 @@ static Val class_loss(const Site *s)
  * p, weighted as the target's class; the mean is over rows and all classes. */
 static Val margin_loss(const Site *s)
 {
-    Val hot = one_hot(s, false), weight = tensor(s, "weight");
+    Val hot = one_hot(s), weight = tensor(s, "weight");
     Val in[4] = { hot, s->out, over_classes(s, map2(s, "a == 0 ? 0 : a * b", hot, s->out)) };
     int n = 3;
     const char *z = arena_printf(s->a, "(%s - c + b)", text(s, number(s, "margin", 1)));
@@ -185,6 +197,12 @@ static Val margin_loss(const Site *s)
     /* An index that names no class makes the row NaN. */
     f = arena_printf(s->a, "a == 0 ? (%s > 0 ? %s : 0) : a - 1", z, f);
     return reduce(s, s->o->total ? OP_sum : OP_mean, ir_map(s->g, f, in, n, s->loc));
+}
+
+Val fe_lower_counted(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc loc)
+{
+    const Site s = { g, a, &fe_loss[o->row], o, loc, out, target };
+    return reduce(&s, OP_sum, one_hot(&s));
 }
 
 Val fe_lower_loss(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc loc)

@@ -150,7 +150,10 @@ static int64_t largest(const double *x, int64_t n)
 void eval_correct(const Eval *e, const Node *x, double *out)
 {
     Rows r = rows_of(e, x);
+    const Attr *ignore = ir_attr(x, AT_ignore);
     for (int64_t i = 0; i < r.rows; i++) {
+        if (ignore && r.index && r.target[i] == (double)ignore->u.i)
+            continue;
         int64_t wanted = r.index ? index_of(&r, i) : largest(r.target + i * r.classes, r.classes);
         out[0] += largest(r.in + i * r.classes, r.classes) == wanted;
     }

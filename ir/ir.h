@@ -250,6 +250,8 @@ typedef struct Program {
     const char *loss, *optimizer;    /* as the user wrote them, for people; null: none */
     TargetKind target;
     int64_t n_classes;
+    bool ignores;
+    int64_t ignore;                  /* a label that counts nowhere, where `ignores` */
     double lr;                       /* of groups without their own */
     /* The learning rate of a group from a = what it is without a schedule, b = epochs, or steps,
      * done so far, c = steps of an epoch; null: constant. */

@@ -2,6 +2,8 @@
 #include "ir/parse.h"
 #include <string.h>
 
+#define MAX_LABEL (INT64_C(1) << 53)
+
 static void line_program(Parser *p)
 {
     if (!ir_lex_at_end(&p->l))
@@ -24,6 +26,11 @@ static void line_target(Parser *p)
     p->m->prog.target = kind < 0 ? TARGET_NONE : (TargetKind)kind;
     if (!ir_lex_at_end(&p->l))
         p->m->prog.n_classes = ir_lex_int(&p->l, 1, IR_MAX_ELEMS, "the number of classes");
+    if (p->m->prog.n_classes && !ir_lex_at_end(&p->l)) {
+        ir_lex_need_word(&p->l, "ignore");
+        p->m->prog.ignore = ir_lex_int(&p->l, -MAX_LABEL, MAX_LABEL, "the ignored label");
+        p->m->prog.ignores = true;
+    }
 }
 
 static void line_lr(Parser *p)

@@ -163,6 +163,8 @@ static void print_settings(Str *t, const Program *p)
         ir_str_fmt(t, "target %s", ir_target_name[p->target]);
     if (p->n_classes)
         ir_str_fmt(t, " %lld", (long long)p->n_classes);
+    if (p->n_classes && p->ignores)
+        ir_str_fmt(t, " ignore %lld", (long long)p->ignore);
     if (p->target || p->n_classes)
         ir_str_add(t, "\n", 1);
     if (p->lr != 0 || 1 / p->lr < 0)

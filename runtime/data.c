@@ -28,6 +28,19 @@ bool rt_needs_of(rt_err *e, const rt_model *m, rt_needs *needs)
     return true;
 }
 
+bool rt_label_ok(const rt_model *m, int64_t label)
+{
+    return (label >= 0 && label < m->n_classes) || (m->ignores && label == m->ignore);
+}
+
+bool rt_label_help(rt_err *e, int64_t label, const char *otherwise)
+{
+    if (label != RT_USUAL_IGNORE)
+        return rt_help(e, "class indices count from 0; %s", otherwise);
+    return rt_help(e, "labels that count nowhere are named in the model file: ignore_index=%d",
+                   RT_USUAL_IGNORE);
+}
+
 /* ---- freeing ---- */
 
 void rt_set_free(rt_set *s)

@@ -44,6 +44,13 @@ typedef enum rt_y_kind {
     RT_Y_REAL                    /* the model's real type: targets, or class probabilities */
 } rt_y_kind;
 
+/* PyTorch's default of `ignore_index`. Here the model file says it where its data have such labels. */
+enum { RT_USUAL_IGNORE = -100 };
+/* Is it a class, or the label that counts nowhere? */
+bool rt_label_ok(const rt_model *m, int64_t label);
+/* What to do about one that is neither; `otherwise` where it is not PyTorch's default. */
+bool rt_label_help(rt_err *e, int64_t label, const char *otherwise);
+
 /* Rows of samples. Sets made by a split share x and y and differ in `pick`. */
 typedef struct rt_set {
     char *name;                  /* for people: "fashion-mnist", "iris.csv" */

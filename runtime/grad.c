@@ -97,7 +97,7 @@ static bool read_indices(rt_err *e, Grad *g, const char *path, const rt_tensor *
     int64_t *index = rt_alloc(e, t->elems, (int64_t)sizeof *index, "the targets");
     for (int64_t i = 0; index && i < t->elems; i++) {
         index[i] = (int64_t)element(t, i);
-        if (index[i] < 0 || index[i] >= m->n_classes) {
+        if (!rt_label_ok(m, index[i])) {
             rt_fail(e, RT_E_DATA, "%.300s: target %" PRId64 " of sample %" PRId64
                     " is no class; they are 0 to %" PRId64, path, index[i], i + 1,
                     m->n_classes - 1);

@@ -137,12 +137,12 @@ static bool take_indices(rt_err *e, rt_set *s, const rt_needs *needs, const rt_t
     s->y = s->owner_y = y;
     for (int64_t i = 0; y && i < t->elems; i++) {
         y[i] = t->dtype == RT_I64 ? ((const int64_t *)t->data)[i] : (int64_t)number_at(t, i);
-        if (y[i] >= 0 && y[i] < needs->classes)
+        if (rt_label_ok(needs->model, y[i]))
             continue;
         rt_fail(e, RT_E_DATA, "%s: the label of sample %" PRId64 " (the first is 0) is %" PRId64
                 ", but the model's %" PRId64 " classes are 0 to %" PRId64, path,
                 i / needs->y_elems, y[i], needs->classes, needs->classes - 1);
-        return rt_help(e, "class indices count from 0; has the model enough outputs?");
+        return rt_label_help(e, y[i], "has the model enough outputs?");
     }
     s->y_kind = RT_Y_INDEX;
     s->y_elems = needs->y_elems;

@@ -333,7 +333,7 @@ static bool settle_names(job *j)
 
 /* ---- rows ---- */
 
-static bool bad_class(job *j, int64_t column, bool mixed)
+static bool bad_class(job *j, int64_t column, double value, bool mixed)
 {
     const rt_csv *c = &j->csv;
     const rt_csv_field *f = &c->field[column];
@@ -348,7 +348,8 @@ static bool bad_class(job *j, int64_t column, bool mixed)
     rt_fail(j->e, RT_E_DATA, "%s:%" PRId64 ": %s holds %s, but the model's %" PRId64 " classes are "
             "0 to %" PRId64, c->path, c->line, where, shown, j->needs->classes,
             j->needs->classes - 1);
-    return rt_help(j->e, "class indices count from 0; is this column the target? --target chooses");
+    return rt_label_help(j->e, fabs(value) < 0x1p53 ? (int64_t)value : 0,
+                         "is this column the target? --target chooses");
 }
 
 static bool read_class(job *j, int64_t column, int64_t *index)
@@ -365,11 +366,12 @@ static bool read_class(job *j, int64_t column, int64_t *index)
             return false;
     }
     if (j->named != !number && !j->prep->classes)
-        return bad_class(j, column, true);
+        return bad_class(j, column, value, true);
     if (j->named)
         return name_index(j, f, index);
-    if (!(value >= 0 && value < (double)j->needs->classes && floor(value) == value))
-        return bad_class(j, column, false);
+    if (!(fabs(value) < 0x1p53 && floor(value) == value
+          && rt_label_ok(j->needs->model, (int64_t)value)))
+        return bad_class(j, column, value, false);
     *index = (int64_t)value;
     return true;
 }

@@ -1,5 +1,6 @@
 /* runtime/metrics.c: loss and metrics of a pass over a set. Sums are kept in double, in the order
- * of the batches; an epoch's loss is the mean over samples, whatever the size of the last batch. */
+ * of the batches; an epoch's loss is the mean over samples, whatever the size of the last batch.
+ * Samples whose label the loss ignores are none. */
 #include "runtime/program.h"
 #include <math.h>
 
@@ -42,6 +43,10 @@ void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n)
 {
     const rt_model *m = b->prog->model;
     double loss = rt_result_real(b, "loss");
+    if (rt_result(b, "counted"))
+        n = (int64_t)rt_result_real(b, "counted");
+    if (n == 0)    /* every label is ignored, and their mean is no number */
+        return;
     t->loss += m->loss_is_sum ? loss : loss * (double)n;
     for (int i = 0; i < rt_metric_count(m); i++)
         t->sum[i] += rt_result(b, metrics[m->metrics[i]].result)

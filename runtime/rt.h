@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 2
+#define RT_ABI 3
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_2
+#define RT_ABI_SYMBOL rt_abi_3
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
@@ -124,7 +124,8 @@ typedef enum rt_target_kind {
     RT_TARGET_REAL     /* a tensor of the output's shape */
 } rt_target_kind;
 
-/* A metric over an epoch, made of sums over samples that graphs return beside "loss".
+/* A metric over an epoch, made of sums over samples that graphs return beside "loss", and where
+ * labels are ignored "counted", how many samples have another one.
  *   RT_ACCURACY  results "correct" (i64): share of samples, shown as percent, higher is better
  *   RT_MAE       "abs_err": sum over elements of |output - target|, divided by their number
  *   RT_R2        "sq_err": 1 - that / the total sum of squares, which the runtime takes from the
@@ -160,6 +161,7 @@ typedef struct rt_model {
     int64_t input[RT_MAX_RANK], target[RT_MAX_RANK], output[RT_MAX_RANK];   /* one sample's shape */
     rt_target_kind target_kind;
     int64_t n_classes;               /* class losses: number of classes, else 0 */
+    bool ignores; int64_t ignore;    /* is there a label that counts nowhere? which */
     const rt_state *states;   int n_states;   int64_t state_bytes;
     const rt_graph *graphs;   int n_graphs;
     const rt_draw *draws;     int n_draws;

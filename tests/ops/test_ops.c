@@ -394,6 +394,12 @@ static void check_correct(void)
     ck_assert(loss_node(&p, OP_correct, x, share, true, false)[0] == 3);
     bench_free(&b);
     bench_free(&p);
+    b = bench_new(4);     /* the first row's label counts nowhere */
+    Val in[] = {fed_input(&b, "x", TYPE(DT_f64, -1, 4), x),
+                fed_input(&b, "target", TYPE(DT_i64, -1), index)};
+    const Attr ignore = ir_int(AT_ignore, 1);
+    ck_assert(bench_run(&b, ir_add(b.g, OP_correct, (Loc){0}, in, 2, &ignore, 1))[0] == 2);
+    bench_free(&b);
 }
 
 /* ---- every row has a test ---- */

@@ -228,8 +228,19 @@ START_TEST(arrays)
         is_sample(&d.train, 1, (double[]){5, 6, 7, 8}, 0);
         rt_data_free(&d);
     }
-    static const double shares[6] = {.5, .25, .25, 0, 0, 1};
+    rt_model ignores = m;
+    ignores.ignores = true, ignores.ignore = -100;
     rt_data_options o = train_on(x);
+    o.labels = npy("y.npy", RT_I64, 1, (int64_t[]){2}, (int64_t[]){-100, 1});
+    loads(&d, &ignores, &o);
+    is_sample(&d.train, 0, (double[]){1, 2, 3, 4}, -100);
+    rt_data_free(&d);
+    o = train_on(file_with_text("x.csv", "a,b,c,d,y\n1,2,3,4,2\n5,6,7,8,-100\n"));
+    loads(&d, &ignores, &o);
+    is_sample(&d.train, 1, (double[]){5, 6, 7, 8}, -100);
+    rt_data_free(&d);
+    static const double shares[6] = {.5, .25, .25, 0, 0, 1};
+    o = train_on(x);
     o.labels = npy("y.npy", RT_F64, 2, (int64_t[]){2, 3}, shares);
     loads(&d, &m, &o);
     ck_assert(d.train.y_kind == RT_Y_REAL && d.train.y_elems == 3);
@@ -242,7 +253,7 @@ START_TEST(array_mistakes)
 {
     rt_model m = classes_of(RT_F32), index_only = m, image = images(3);
     index_only.n_graphs = 1;
-    static const int64_t labels[3] = {2, 3, 0}, negative[2] = {0, -1};
+    static const int64_t labels[3] = {2, 3, 0}, negative[2] = {0, -1}, unnamed[2] = {0, -100};
     static const float ones[8] = {1, 1, 1, 1, 1, 1, 1, 1};
     float bad[8];
     memcpy(bad, four, sizeof bad);
@@ -255,6 +266,9 @@ START_TEST(array_mistakes)
     refused(&m, &o, RT_E_DATA, "the label of sample 1 (the first is 0) is 3, but the model's 3");
     o.labels = npy("y.npy", RT_I64, 1, (int64_t[]){2}, negative);
     refused(&m, &o, RT_E_DATA, "is -1");
+    o.labels = npy("y.npy", RT_I64, 1, (int64_t[]){2}, unnamed);
+    refused(&m, &o, RT_E_DATA, "named in the model file: ignore_index=-100");
+    o.labels = npy("y.npy", RT_I64, 1, (int64_t[]){2}, negative);
     o.labels = npy("y.npy", RT_F32, 1, (int64_t[]){2}, four);
     refused(&m, &o, RT_E_DATA, "y.astype('int64')");
     o.labels = npy("y.npy", RT_I64, 2, (int64_t[]){2, 1}, labels);

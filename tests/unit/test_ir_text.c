@@ -169,6 +169,10 @@ static const struct { const char *from, *to, *says; } mistake[] = {
     {"@ net.py:10:5\nmetric",
      "@ nat.py:10:5\nmetric",
      "28:60: no line above says: file \"nat.py\""},
+    {"target class 10", "target class 10 10", "17:17: expected 'ignore', found '10'"},
+    {"target class 10", "target class 10 ignore -9007199254740993",
+     "17:24: the ignored label is -9007199254740993, but must lie between -9007199254740992 and "
+     "9007199254740992"},
     {"target class 10",
      "target klass 10",
      "17:8: 'klass' is not a target (none class index real); did you mean 'class'?"},
