@@ -286,6 +286,13 @@ static Val loss_value(Lower *l, Graph *g, Val out, Val t)
     return fe_lower_loss(g, l->in->a, l->r->loss, out, t, fe_loc(l->m, l->d, l->r->loss->at));
 }
 
+/* 1 where output a and target b are on the same side, else 0. */
+static const char *const same_side[] = {
+    [METRICS_HALVES] = "a > 0.5 ? (b > 0.5 ? 1.0 : 0.0) : b > 0.5 ? 0.0 : 1.0",
+    [METRICS_LOGITS] = "a > 0 ? (b > 0.5 ? 1.0 : 0.0) : b > 0.5 ? 0.0 : 1.0",
+    [METRICS_SIGNS] = "a > 0 ? (b > 0 ? 1.0 : 0.0) : b > 0 ? 0.0 : 1.0",
+};
+
 static void add_metrics(Lower *l, Graph *g, Val out, Val t)
 {
     const LossInfo *loss = &fe_loss[l->r->loss->row];
@@ -302,6 +309,9 @@ static void add_metrics(Lower *l, Graph *g, Val out, Val t)
         ir_return(g, "abs_err", fe_reduce_all(g, OP_sum, abs, none));
         Val sq = ir_add(g, OP_squared_error, none, IR_IN(out, t), IR_NO_ATTRS);
         ir_return(g, "sq_err", fe_reduce_all(g, OP_sum, sq, none));
+    } else if (loss->metrics != METRICS_NONE) {
+        Val same = ir_map(g, same_side[loss->metrics], IR_IN(out, t), none);
+        ir_return(g, "correct", fe_reduce_all(g, OP_sum, same, none));
     }
 }
 
@@ -441,10 +451,11 @@ static void fill_program(Lower *l, const char *path, const Chain *c)
     p->ignores = fe_ignored_label(r->loss, &p->ignore);
     if (loss->rule != LOSS_elements) p->n_classes = l->output.dim[1].k;
     else p->target_shape = p->output;
-    if (loss->metrics == METRICS_ACCURACY) ir_metric(l->m, METRIC_ACCURACY);
     if (loss->metrics == METRICS_ERRORS) {
         ir_metric(l->m, METRIC_MAE);
         ir_metric(l->m, METRIC_R2);
+    } else if (loss->metrics != METRICS_NONE) {
+        ir_metric(l->m, METRIC_ACCURACY);
     }
 }
 

@@ -4,7 +4,9 @@
 #include "frontend/value.h"
 
 /* losses.def */
-typedef enum { METRICS_NONE, METRICS_ACCURACY, METRICS_ERRORS } Metrics;
+typedef enum {
+    METRICS_NONE, METRICS_ACCURACY, METRICS_ERRORS, METRICS_HALVES, METRICS_LOGITS, METRICS_SIGNS
+} Metrics;
 /* Not elements: losses of rows [n,c] and a class each. */
 typedef enum { LOSS_elements, LOSS_classes, LOSS_log_classes, LOSS_margins } LossRule;
 typedef struct LossInfo {

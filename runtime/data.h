@@ -44,7 +44,8 @@ typedef enum rt_y_kind {
     RT_Y_REAL                    /* the model's real type: targets, or class probabilities */
 } rt_y_kind;
 
-/* PyTorch's default of `ignore_index`. Here the model file says it where its data have such labels. */
+/* PyTorch's default of `ignore_index`; here the model file says it where its data have such
+ * labels. */
 enum { RT_USUAL_IGNORE = -100 };
 /* Is it a class, or the label that counts nowhere? */
 bool rt_label_ok(const rt_model *m, int64_t label);

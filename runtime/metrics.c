@@ -56,12 +56,13 @@ void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n)
 
 rt_score rt_tally_score(const rt_tally *t, const rt_model *m, int64_t y_elems, double squares)
 {
-    double n = (double)(t->n > 0 ? t->n : 1);
+    double n = (double)(t->n > 0 ? t->n : 1), each = (double)y_elems;
+    double answers = m->target_kind == RT_TARGET_REAL ? n * each : n;
     rt_score score = { .loss = t->loss / n };
     for (int i = 0; i < rt_metric_count(m); i++) {
         switch (m->metrics[i]) {
-        case RT_ACCURACY: score.value[i] = t->sum[i] / n; break;
-        case RT_MAE: score.value[i] = t->sum[i] / (n * (double)y_elems); break;
+        case RT_ACCURACY: score.value[i] = t->sum[i] / answers; break;
+        case RT_MAE: score.value[i] = t->sum[i] / (n * each); break;
         case RT_R2: score.value[i] = squares > 0 ? 1 - t->sum[i] / squares : 0; break;
         }
     }

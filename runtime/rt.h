@@ -126,7 +126,8 @@ typedef enum rt_target_kind {
 
 /* A metric over an epoch, made of sums over samples that graphs return beside "loss", and where
  * labels are ignored "counted", how many samples have another one.
- *   RT_ACCURACY  results "correct" (i64): share of samples, shown as percent, higher is better
+ *   RT_ACCURACY  results "correct": share of samples, where targets are real of their elements,
+ *                shown as percent, higher is better
  *   RT_MAE       "abs_err": sum over elements of |output - target|, divided by their number
  *   RT_R2        "sq_err": 1 - that / the total sum of squares, which the runtime takes from the
  *                targets in double */

@@ -19,6 +19,43 @@ check "predictions are near the prices" sh -c "paste -d, prices.csv '$S/regressi
     \$1 + 0 == \$1 && \$NF + 0 == \$NF { d = \$1 - \$NF; s += d < 0 ? -d : d; n++ } END { exit !(n >= 599 && s / n < 25) }'"
 check "make_data.py writes houses.csv" sh -c "command -v python3 >/dev/null || exit 0; python3 '$S/regression/make_data.py' | cmp - '$S/regression/houses.csv'"
 
+PAIR=$S/binary/pair.csv
+check "pair.csv is made of iris.csv" sh -c "awk -F, -v OFS=, 'NR == 1 { \$5 = \"virginica\" }
+    NR > 1 { \$5 = \$5 == \"virginica\" } NR < 2 || NR > 51' '$S/iris/iris.csv' | cmp - '$PAIR'"
+for name in model sigmoid; do
+    check "binary $name builds" "$SEQC" build "$S/binary/$name.py" -o $name
+    check "binary $name trains" ./$name train --data "$PAIR" --normalize zscore --val-split 0.25 --out $name.run
+    check "binary $name predicts" ./$name predict --input "$PAIR" --weights $name.run/best.safetensors --output $name.csv
+    half=0
+    [ $name = sigmoid ] && half=0.5
+    right=$(paste -d, $name.csv "$PAIR" | awk -F, -v half=$half 'NR > 1 { n += ($1 > half) == $NF } END { print n }')
+    check "binary $name: $right of 100" sh -c "./$name eval --data '$PAIR' --weights $name.run/best.safetensors | grep -q 'acc $right.00%'"
+    above "$right" 92 && ok "binary $name learns" || not_ok "binary $name learns" "$right of 100"
+done
+
+check "regularization builds" "$SEQC" build "$S/regularization/model.py" -o regular
+check "regularization trains" ./regular train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.8 --out regular.run
+sed 's/^share = .*/share = 0.0/; s/^decay = .*/decay = 0.0/' "$S/regularization/model.py" >free.py
+check "without it, builds" "$SEQC" build free.py -o free
+check "without it, trains" ./free train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.8 --out free.run
+last() { awk -F, -v want="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == want) c = i } END { print $c }' "$1"; }
+above "$(last free.run/metrics.csv val_loss)" "$(last regular.run/metrics.csv val_loss)" &&
+    ok "the regular model is better" || not_ok "the regular model is better" "by the last loss it is not"
+
+for name in model plateau; do
+    check "schedules $name builds" "$SEQC" build "$S/schedules/$name.py" -o $name
+done
+flats="--data $S/regression/houses.csv --target price --normalize zscore --val-split 0.2"
+# shellcheck disable=SC2086  # a list of words
+check "schedules model trains" ./model train $flats --out cosine.run
+above 0.001 "$(last cosine.run/metrics.csv lr)" && ok "the cosine ends near 0" || not_ok "the cosine ends near 0" "it does not"
+# shellcheck disable=SC2086
+check "schedules plateau stops early" sh -c "./plateau train $flats --patience 25 --out plateau.run | grep -q '^stopped early'"
+above 0.02 "$(last plateau.run/metrics.csv lr)" && ok "the plateau cuts" || not_ok "the plateau cuts" "it does not"
+# shellcheck disable=SC2086
+check "schedules plateau goes on" ./plateau train $flats --patience 40 --resume plateau.run/last.safetensors
+check "schedules plateau evaluates" ./plateau eval --data "$S/regression/houses.csv" --target price --weights plateau.run/best.safetensors
+
 check "small images build" "$SEQC" build "$S/fashion_mnist/small.py" -o small
 check "small images train" ./small train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.2 --out small.run
 check "IR walk-through" env OUT="$SCRATCH/walk" sh "$S/ir_walkthrough/walk"

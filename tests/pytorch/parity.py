@@ -59,13 +59,15 @@ def torch_run(source, x, y):
             losses.append(loss.item())
             if len(losses) == STEPS:
                 return first, losses, len(loader)
+        if "scheduler" in scope:
+            scope["scheduler"].step()
 
 
 def compare(name, path, x, y, data):
     try:
         with open(path) as f:
             first, losses, per_epoch = torch_run(f.read(), x, y)
-        program, out = os.path.join(SCRATCH, "program"), os.path.join(SCRATCH, name.replace(" ", "_"))
+        program, out = os.path.join(SCRATCH, "program"), os.path.join(SCRATCH, name.replace("/", "_"))
         run(SEQC, "build", path, "-o", program, "-q")
         epochs = -(-STEPS // per_epoch)
         run(program, "train", *data, "--epochs", "0", "--out", out + ".0", "--quiet")
@@ -103,10 +105,13 @@ def samples():
     y = torch.tensor([sorted(set(kinds)).index(k) for k in kinds])
     compare("iris", "samples/iris/model.py", torch.tensor(x), y, ["--data", path])
 
-    x, prices = read_csv("samples/regression/houses.csv")
-    x = torch.tensor((x - x.mean(0)) / x.std(0))
-    y = torch.tensor([[float(p)] for p in prices])
-    compare("regression", "samples/regression/model.py", x, y, npy_pair("houses", x, y))
+    for name, data, files in (("regression", "regression/houses.csv", ["regression/model.py", "schedules/model.py"]),
+                              ("binary", "binary/pair.csv", ["binary/model.py", "binary/sigmoid.py"])):
+        x, y = read_csv("samples/" + data)
+        x = torch.tensor((x - x.mean(0)) / x.std(0))
+        y = torch.tensor([[float(v)] for v in y])
+        for file in files:
+            compare(file[:-3], "samples/" + file, x, y, npy_pair(name, x, y))
 
     images = FASHION + "/train-images-idx3-ubyte.gz"
     if not os.path.exists(images):

@@ -282,8 +282,11 @@ START_TEST(losses)
         { "nn.MSELoss()", "= mean %3 {axes=[0,1]} ", TARGET_REAL, 2, false },
         { "nn.MSELoss(reduction='sum')", "= sum %3 {axes=[0,1]} ", TARGET_REAL, 2, false },
         { "nn.L1Loss()", "= abs_error %2, %1 ", TARGET_REAL, 2, false },
-        { "nn.BCELoss()", "= bce %2, %1 ", TARGET_REAL, 0, false },
-        { "BCEWithLogitsLoss", "= bce_logits %2, %1 ", TARGET_REAL, 0, false },
+        { "nn.BCELoss()", "= bce %2, %1 ", TARGET_REAL, 1, false },
+        { "BCEWithLogitsLoss", "= bce_logits %2, %1 ", TARGET_REAL, 1, false },
+        { "nn.SoftMarginLoss()", "{f=\"a > 0 ? b > 0 ? 1 : 0 : b > 0 ? 0 : 1\"}", TARGET_REAL, 1,
+          false },
+        { "nn.KLDivLoss()", "= kl_div %2, %1 ", TARGET_REAL, 0, false },
     };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         opts.loss = all[i].loss;
