@@ -345,7 +345,6 @@ Value *fe_eval_binary(Interp *in, const Expr *x)
 Value *fe_eval_unary(Interp *in, const Expr *x)
 {
     Value *a = fe_eval(in, x->item[0]);
-    double p;
     if (a->kind == V_BAD) return a;
     if (x->op == O_NOT) {
         int t = fe_truth(a);
@@ -353,11 +352,11 @@ Value *fe_eval_unary(Interp *in, const Expr *x)
     }
     if (is_data(a)) return fe_data(in, "arithmetic on data", x->at);
     if (a->kind == V_TENSOR) return fe_tensor_unary(in, x->op, a, x->at);
-    if (fe_number(a, &p)) {
-        if (a->kind == V_FLOAT && x->op != O_INVERT)
-            return fe_float(in, x->op == O_NEG ? -p : p, x->at);
+    if (a->kind == V_FLOAT && x->op != O_INVERT)
+        return fe_float(in, x->op == O_NEG ? -a->u.f : a->u.f, x->at);
+    if (a->kind == V_INT || a->kind == V_BOOL) {
         int64_t i = a->kind == V_INT ? a->u.i : a->u.b;
-        if (a->kind != V_FLOAT && !(x->op == O_NEG && i == INT64_MIN))
+        if (!(x->op == O_NEG && i == INT64_MIN))
             return fe_int(in, x->op == O_NEG ? -i : x->op == O_INVERT ? ~i : i, x->at);
     }
     fe_report(in->d, x->at, DG(bad_operand), oper_text[x->op], fe_kind_name(a));

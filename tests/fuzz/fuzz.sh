@@ -1,14 +1,15 @@
 #!/bin/sh
 # tests/fuzz/fuzz.sh NAME [SECONDS] [LIBFUZZER OPTION…]: searches for inputs that break a parser.
 #
-# NAME is a harness, test_NAME.c: model ir expr csv npy npz idx safetensors json; SECONDS is 60.
+# NAME is a harness, test_NAME.c: model ir expr csv npy npz idx gzip safetensors json, or pipeline
+# (what the first two take goes through all passes and becomes C); SECONDS is 60, 0 is for ever.
 # Needs Clang with libFuzzer. Starts from tests/fuzz/corpus/NAME and leaves what it finds in
 # BUILD/fuzz/NAME (BUILD as for tests/run): a crash-…, leak-… or timeout-… belongs into the corpus
 # once it is understood, small (-minimize_crash=1), under a name that says what it was.
 set -eu
 cd "$(dirname "$0")/../.."
 case ${1:-} in
-'' | -*) sed -n '2,8s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+'' | -*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 name=$1 seconds=${2:-60}
 shift $(($# > 1 ? 2 : 1))
@@ -36,7 +37,7 @@ clang -std=c11 $flags -fsanitize=fuzzer -DSEQC_LIBFUZZER -I. "tests/fuzz/test_$n
     printf '"%s"\n' "nn.Sequential(" "model = " "f32[n," "f64[" "i64[n]" "return " "update " \
         "kernels " "buffers " "graph " "state " "%%0" "{axes=[" "{shape=["
 } | sort -u >"$home/words.dict"
-# The folders that the harness names are where it starts.
+# The folders that the harness names are where it starts; some are named in pipeline.h.
 # shellcheck disable=SC2046  # a list of folders
 exec "$home/fuzz_$name" -dict="$home/words.dict" -max_total_time="$seconds" -timeout=10 \
     -rss_limit_mb=2048 -max_len=16384 -artifact_prefix="$home/$name/" -print_final_stats=1 "$@" \
