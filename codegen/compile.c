@@ -198,12 +198,13 @@ bool emit_compile(const char *source, const char *output, const CompileOpts *o, 
 {
     *message = NULL;
     const char *library = arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir);
+    errno = 0;
     if (!is_file(library)) {
         *message = arena_printf(
             a,
-            "the runtime library %s is missing\nhelp: install seqc whole, or set SEQC_HOME to the "
-            "folder that holds it",
-            library);
+            "the runtime library %s is missing%s%s\nhelp: install seqc whole, or set SEQC_HOME to "
+            "the folder that holds it",
+            library, errno ? ": " : "", errno ? strerror(errno) : "");
         return false;
     }
     char *log = arena_printf(a, "%s.log-XXXXXX", output);

@@ -1,5 +1,6 @@
 /* frontend/main.c: seqc's entry. The verbs are in cmd_*.c, the table of verbs in options.def. */
 #include "frontend/cmd.h"
+#include <errno.h>
 #include <string.h>
 
 static int run(const Cmd *c)
@@ -35,8 +36,10 @@ int main(int argc, char **argv)
     else if (!code)
         code = run(&c);
     arena_free(c.arena);
+    errno = 0;
     if (fflush(stdout) || ferror(stdout)) {
-        fputs("seqc: error: standard output cannot be written\n", stderr);
+        fprintf(stderr, "seqc: error: standard output: %s\n",
+                errno ? strerror(errno) : "could not be written");
         return code ? code : EXIT_IO;
     }
     return code;

@@ -115,6 +115,10 @@ void rt_buf_free(rt_buf *b);
  * (limit < 0: none). Works for pipes too: the size that the system reports is only a hint. */
 bool rt_file_read(rt_err *e, const char *path, int64_t limit_bytes, rt_buf *b);
 
+/* Is there anything at `path`? Fails where that cannot be told: a disk that does not answer is no
+ * empty disk. */
+bool rt_file_there(rt_err *e, const char *path, bool *there);
+
 /* Makes `path` hold exactly these bytes, or leaves what was there: temporary file in the same
  * directory, fsync, rename, fsync of the directory. The message of a full disk names needed and
  * free bytes. A symbolic link is followed, so that it keeps pointing. */

@@ -71,6 +71,14 @@ bool rt_file_read(rt_err *e, const char *path, int64_t limit_bytes, rt_buf *b)
     return ok;
 }
 
+bool rt_file_there(rt_err *e, const char *path, bool *there)
+{
+    struct stat info;
+    *there = stat(path, &info) == 0;
+    return *there || errno == ENOENT || errno == ENOTDIR ||
+           rt_fail_errno(e, errno, path, "cannot be looked at");
+}
+
 /* ---- replacing ---- */
 
 bool rt_fail_write(rt_err *e, int error_number, const char *path, int64_t needed_bytes)

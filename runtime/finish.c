@@ -183,7 +183,10 @@ bool rt_train_dry(rt_err *e, rt_train *t)
     }
     const char *out = RT_OPT(&t->p->cli, out).text;
     char next[RT_TEXT + 8];
-    snprintf(next, sizeof next, "runs/%" PRId64, rt_runs_below(INT64_MAX) + 1);
+    int64_t newest;
+    if (!rt_runs_below(e, INT64_MAX, &newest))
+        return false;
+    snprintf(next, sizeof next, "runs/%" PRId64, newest + 1);
     printf("a run would %s %s, %" PRId64 " epoch%s of %s steps", t->resumed ? "go on in" : "make",
            out ? out : t->resumed ? t->directory : next, t->set.epochs - t->point.epoch,
            t->set.epochs - t->point.epoch == 1 ? "" : "s", rt_count_text(count, steps));

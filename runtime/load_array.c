@@ -217,16 +217,19 @@ static bool find_part(rt_err *e, const char *directory, const char *part, const 
 {
     static const struct { const char *dot, *packed; } forms[] = {
         {"-", ""}, {"-", ".gz"}, {".", ""}, {".", ".gz"}};
-    struct stat info;
+    bool there;
     for (int i = 0; i < 4; i++) {
         *path = rt_format(e, "%s/%s-%s%sidx%d-ubyte%s", directory, part, what, forms[i].dot,
                           strcmp(what, "images") ? 1 : 3, forms[i].packed);
         if (!*path)
             return false;
-        if (stat(*path, &info) == 0)
+        bool known = rt_file_there(e, *path, &there);
+        if (known && there)
             return true;
         rt_free(*path);
         *path = NULL;
+        if (!known)
+            return false;
     }
     return true;
 }

@@ -1,12 +1,10 @@
 /* runtime/resume.c: going on from a checkpoint: which one, whether command line and data fit it,
  * and the command that would do it again. What was not said is taken over; what was said and
  * contradicts is refused: the rest of the run would be neither the old one nor a new one. */
-#define _XOPEN_SOURCE 700   /* access */
 #include "runtime/train.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <unistd.h>
 
 /* ---- which one ---- */
 
@@ -28,30 +26,38 @@ static bool take(rt_err *e, rt_train *t, char *path)
     return t->directory != NULL;
 }
 
-/* The newest run that can go on; why newer ones cannot is said in a line each. */
+/* The newest run that can go on; why newer ones cannot is said in a line each. One that cannot be
+ * read for the moment is not passed over: the work in it is not to be done again for that. */
 static bool take_newest(rt_err *e, rt_train *t)
 {
-    for (int64_t n = rt_runs_below(INT64_MAX); n > 0; n = rt_runs_below(n)) {
+    int64_t n = INT64_MAX;
+    while (rt_runs_below(e, n, &n)) {
         rt_err why = { 0 };
+        bool there = false;
+        if (n == 0) {
+            rt_report_note(&t->p->ui, t->p->name, "--resume auto: there is no run to go on with "
+                           "in runs/; a new one starts");
+            return true;
+        }
         char *path = rt_format(e, "runs/%" PRId64 "/last.safetensors", n);
-        if (!path)
+        if (!path || !rt_file_there(e, path, &there)) {
+            rt_free(path);
             return false;
-        if (access(path, F_OK) != 0) {
+        }
+        if (!there) {
             rt_free(path);
             continue;
         }
         if (take(&why, t, path))
             return true;
-        if (why.code == RT_E_MEMORY) {
+        if (why.code == RT_E_MEMORY || why.code == RT_E_IO) {
             *e = why;
             return false;
         }
         rt_report_note(&t->p->ui, t->p->name, "runs/%" PRId64 " is passed over: %.*s", n,
                        (int)strcspn(why.message, "\n"), why.message);
     }
-    rt_report_note(&t->p->ui, t->p->name, "--resume auto: there is no run to go on with in runs/; "
-                   "a new one starts");
-    return true;
+    return false;
 }
 
 static bool find(rt_err *e, rt_train *t)
@@ -63,7 +69,12 @@ static bool find(rt_err *e, rt_train *t)
     if (!out)
         return take_newest(e, t);
     char *path = rt_format(e, "%s/last.safetensors", out);
-    if (path && access(path, F_OK) != 0) {
+    bool there = false;
+    if (!path || !rt_file_there(e, path, &there)) {
+        rt_free(path);
+        return false;
+    }
+    if (!there) {
         rt_free(path);
         rt_report_note(&t->p->ui, t->p->name, "--resume auto: %s holds no last.safetensors; a new "
                        "run starts", out);
@@ -159,7 +170,9 @@ bool rt_resume_best(rt_err *e, rt_train *t)
     rt_point best = { 0 };
     if (t->point.best_epoch == 0)
         return true;
-    bool there = access(t->run.best, F_OK) == 0;
+    bool there;
+    if (!rt_file_there(e, t->run.best, &there))
+        return false;
     bool good = there && rt_safetensors_read(&why, t->run.best, &file) &&
                 rt_point_from_meta(&why, &file, t->run.best, t->p->model, &best);
     rt_tensors_free(&file);

@@ -1,7 +1,7 @@
 /* runtime/rundir.c: the files of a training run. Logs grow by whole lines and are flushed each
  * epoch; everything else is replaced atomically. An existing --out directory is used as it stands,
  * its files replaced one by one as new ones are ready. */
-#define _XOPEN_SOURCE 700   /* mkdir, access */
+#define _XOPEN_SOURCE 700   /* mkdir */
 #include "runtime/rundir.h"
 #include "runtime/json.h"
 #include "runtime/svg.h"
@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 /* ---- the directory ---- */
 
@@ -20,10 +19,9 @@ static bool make_directory(rt_err *e, const char *path)
     if (mkdir(path, 0777) == 0)
         return true;
     int error = errno;
-    if (error == EEXIST && stat(path, &st) == 0 && S_ISDIR(st.st_mode))
-        return true;
-    return rt_fail_errno(e, error == EEXIST ? ENOTDIR : error, path,
-                         "the run directory cannot be made");
+    if (error == EEXIST)
+        error = stat(path, &st) != 0 ? errno : S_ISDIR(st.st_mode) ? 0 : ENOTDIR;
+    return !error || rt_fail_errno(e, error, path, "the run directory cannot be made");
 }
 
 /* As `mkdir -p`. */
@@ -48,7 +46,10 @@ static char *next_run(rt_err *e)
 {
     if (!make_directory(e, "runs"))
         return NULL;
-    for (int64_t n = rt_runs_below(INT64_MAX) + 1;; n++) {
+    int64_t n;
+    if (!rt_runs_below(e, INT64_MAX, &n))
+        return NULL;
+    for (n++;; n++) {
         char *path = rt_format(e, "runs/%" PRId64, n);
         if (!path || mkdir(path, 0777) == 0)
             return path;
@@ -110,14 +111,15 @@ static bool continue_logs(rt_err *e, rt_rundir *r, const rt_model *m, bool log_s
 {
     rt_buf header = { 0 }, rows = { 0 }, kept = { 0 };
     char *steps = rt_format(e, "%s/steps.csv", r->path);
-    bool ok = steps && csv_header(e, r, m, &header);
+    bool has_steps = false, ok = steps && csv_header(e, r, m, &header) &&
+                                 rt_file_there(e, steps, &has_steps);
     const rt_log_cut csv = { header.data, "", point->epoch, NULL };
     const rt_log_cut jsonl = { NULL, "{\"epoch\": ", point->epoch, "\"test_loss\"" };
     const rt_log_cut step = { steps_header, "", point->step, NULL };
     ok = ok && rt_log_continue(e, &r->csv, r->path, "metrics.csv", &csv, &rows) &&
          (!rows.data || recall(e, r, m, rows.data)) && rt_log_flush(e, &r->csv) &&
          rt_log_continue(e, &r->jsonl, r->path, "metrics.jsonl", &jsonl, &kept) &&
-         (!(log_steps || access(steps, F_OK) == 0) ||
+         (!(log_steps || has_steps) ||
           rt_log_continue(e, &r->steps, r->path, "steps.csv", &step, &kept));
     rt_buf_free(&header);
     rt_buf_free(&rows);
@@ -199,10 +201,10 @@ bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_
     const rt_model *m = p->model;
     const rt_cli *cli = &p->cli;
     char *path = rt_format(e, "%s/config.json", r->path);
-    if (!path || (!renew && access(path, F_OK) == 0)) {
-        bool done = path != NULL;
+    bool there = false, known = path && rt_file_there(e, path, &there);
+    if (!known || (there && !renew)) {
         rt_free(path);
-        return done;
+        return known;
     }
     rt_buf b = { 0 };
     bool ok = rt_buf_printf(e, &b, "{\n  \"model\": ") && rt_json_quote(e, &b, m->name) &&

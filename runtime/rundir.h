@@ -27,7 +27,7 @@ bool rt_log_continue(rt_err *e, rt_log *log, const char *directory, const char *
 /* ---- runs.c ---- */
 
 /* The highest number below `limit` that runs/ has; 0: none. */
-int64_t rt_runs_below(int64_t limit);
+bool rt_runs_below(rt_err *e, int64_t limit, int64_t *highest);
 /* Removes temporary files of processes that are gone. */
 void rt_runs_clean(const char *directory);
 /* "DIR/epoch-0003.safetensors" */

@@ -21,18 +21,21 @@ static int64_t number_in(const char *name, const char *before, const char *after
     return strcmp(end, after) == 0 && n < INT64_MAX / 2 ? n : -1;
 }
 
-int64_t rt_runs_below(int64_t limit)
+bool rt_runs_below(rt_err *e, int64_t limit, int64_t *highest)
 {
-    int64_t highest = 0;
     DIR *dir = opendir("runs");
-    for (struct dirent *entry; dir && (entry = readdir(dir));) {
+    int failure = dir || errno == ENOENT ? 0 : errno;
+    *highest = 0;
+    for (struct dirent *entry; dir && (errno = 0, entry = readdir(dir));) {
         int64_t n = number_in(entry->d_name, "", "");
-        if (n > highest && n < limit)
-            highest = n;
+        if (n > *highest && n < limit)
+            *highest = n;
     }
-    if (dir)
+    if (dir) {
+        failure = errno;
         closedir(dir);
-    return highest;
+    }
+    return !failure || rt_fail_errno(e, failure, "runs", "cannot be listed");
 }
 
 /* ".seqc-PID-N.tmp" of a process that is gone, or whose number we have now. */
