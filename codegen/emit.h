@@ -14,7 +14,8 @@
 /* k, or k times n once or more. */
 typedef struct { int64_t k; int n; } Extent;
 
-/* One loop variable of an iteration space, outermost first; `var` is a C expression. */
+/* One loop variable of an iteration space, outermost first; `var` is a C expression. Where a layout
+ * has blocks of 32 and loops walk them one by one, `block * 32 + part` needs no division. */
 typedef struct { Extent size; const char *var; } NestDim;
 enum { NEST_MAX = 2 * IR_MAX_RANK };
 typedef struct { int rank; NestDim dim[NEST_MAX]; } Nest;
@@ -78,6 +79,8 @@ Extent extent(int64_t k, int n);
 Extent extent_mul(Extent a, Extent b);
 Extent extent_of(const Shape *s, int first, int end);   /* product of dimensions */
 bool extent_eq(Extent a, Extent b);
+/* Rows and columns of a product as loops over the node's result. */
+Nest product_nest(const Product *p, NestDim row, NestDim col);
 const char *extent_text(Emit *e, Extent x);
 const char *text_mul(Emit *e, const char *index, Extent by);
 const char *text_add(Emit *e, const char *a, const char *b);
@@ -135,6 +138,15 @@ void members_emit(Kern *k, Out *o, const Nest *nest);
 int stores_of(const Kern *k, Val v, Place out[4]);
 void store_emit(Kern *k, Out *o, Val v, const Nest *nest);
 bool value_in(const Kern *k, Val v);                     /* computed by this kernel */
+
+/* ---- micro.c ---- */
+
+enum { DOTS = 4 };                       /* rows of b that a dots tile takes */
+/* sums[height][lanes] = sum over k of a(row, k) b(k, lane) for so many vectors of lanes; a's rows
+ * and k's are row_step and k_step apart, b's k's b_step. The name of the function. */
+const char *micro_tile(Emit *e, int height, int vectors);
+/* sums[height][DOTS]: products of rows of a and rows of b. */
+const char *micro_dots(Emit *e, int height);
 
 /* ---- the algorithms: emit_##algo ---- */
 #define ALGO(name, ...) void emit_##name(Kern *k);

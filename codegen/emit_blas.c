@@ -53,7 +53,7 @@ void emit_blas(Kern *k)
     out_open(o, "for (int64_t i = 0; i < rows; i++)");
     out_open(o, "for (int64_t j = 0; j < cols; j++)");
     out_line(o, "const int64_t row = row0 + i, col = col0 + j;");
-    Nest nest = { 2, { { m, "row" }, { l, "col" } } };
+    Nest nest = product_nest(&p, (NestDim){ m, "row" }, (NestDim){ l, "col" });
     const char *sum = text(e, "tile[i * %lld + j]", tc);
     if (p.bias.i)
         sum = text(e, "%s + %s[%s]", sum, slot_read(k, p.bias),

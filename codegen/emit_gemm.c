@@ -1,19 +1,31 @@
 /* codegen/emit_gemm.c: C(row, col) = sum over k of A(row, k) B(k, col), tiled for one core.
  *
- * A task is a tile of rows and columns. It packs its columns of B once, as [k][lanes] for each
- * panel of lanes, so that the inner loop reads memory in order; A is read where it lies. The
- * register tile (micro_HxV: H rows, V vectors of columns) sums over k without touching memory. The
- * last strip of rows overlaps the one before it: a row's sum never depends on where its strip
- * begins. Every sum goes through one strip in the first cache, from which the epilogue reads.
+ * A task is a tile of rows and columns. Its columns of B come in panels of lanes, as [k][lanes], so
+ * that the inner loop reads memory in order: weights may be stored so, rows of B are read where
+ * they lie by a tile of few strips, other columns are packed. A is read where it lies. The register
+ * tile (micro_HxV: H rows, V vectors of columns) sums over k without touching memory. The last
+ * strip of rows overlaps the one before it: a row's sum never depends on where its strip begins.
+ * Every sum goes through one strip in the first cache, from which the epilogue reads.
  *
- * Where few rows meet long rows of B (a linear layer and a small batch), packing would cost as much
- * as the sums. Then B is read where it lies, and a vector holds neighbours in k: dots_HxC takes H
- * rows of A and C rows of B.
+ * A weight's gradient whose result lies in panels is computed as its transpose: its columns are the
+ * weight's rows, which lie together there.
  *
- * Not here: layouts kept between steps, prefetching, splitting k between tasks.
+ * Where few rows meet long rows of B that is in no panels (a linear layer and a small batch),
+ * packing would cost as much as the sums. Then B is read where it lies, and a vector holds
+ * neighbours in k: dots_HxC takes H rows of A and C rows of B.
+ *
+ * Not here: prefetching, splitting k between tasks.
  * Source: Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008. */
 #include "codegen/emit.h"
 #include <string.h>
+
+/* How a tile gets at its columns of B. */
+typedef enum {
+    B_PACKED,                              /* copied to the worker's memory */
+    B_PANELS,                              /* they are stored in panels of just these lanes */
+    B_ROWS,                                /* rows where they lie; a part of a panel is packed */
+    B_DOTS                                 /* rows where they lie, vectors along k */
+} Access;
 
 typedef struct Gemm {
     Kern *k;
@@ -23,143 +35,28 @@ typedef struct Gemm {
     Extent m, l, depth;
     int64_t tile_rows, tile_cols, lanes;   /* lanes of one panel: vectors * elements of a vector */
     int height, vectors;
+    Access access;
     bool blocked;                          /* several blocks of k */
     bool panels;                           /* a tile has several panels */
     bool wide;                             /* so many that each is packed when it is its turn */
     bool sums;                             /* the tile's sums are kept until all are there */
+    bool few;                              /* tiles of fewer than 4 rows take b as it lies */
     int64_t fewest;                        /* rows of the smallest tile that can occur */
     const char *real;
     const char *row0, *col0;               /* where the tile starts: variables, or 0 */
     const char *rows, *cols;               /* its size: variables, or numbers */
     const char *panel;                     /* first column of the panel */
-    const char *b;                         /* those columns where they lie */
-    bool dots;                             /* tiles of fewer than 4 rows take b as it lies */
-    bool along;                            /* all tiles do: vectors along k */
+    const char *b, *b_step;                /* those columns, and how far its k's are apart */
+    const char *rows_b;                    /* those columns where they lie */
 } Gemm;
 
-/* ---- register tiles ---- */
+static const Layout *layout_of(const Gemm *g, Val v) { return &ir_type(g->k->g, v)->layout; }
+static bool plain(const Gemm *g, Val v) { return layout_of(g, v)->kind == LAYOUT_plain; }
 
-enum { DOTS = 4 };                         /* rows of b that a dots tile takes */
-
-static const char *micro_name(const Gemm *g, int height)
+static int64_t vector_of(const Gemm *g)
 {
-    if (g->along) return text(g->e, "dots_%dx%d", height, DOTS);
-    return text(g->e, "micro_%s_%dx%d", ir_dtype_name(g->e->m->real), height, g->vectors);
+    return g->e->o->target->vector_bytes / ir_dtype_bytes(g->e->m->real);
 }
-
-static void add_micro(Emit *e, const char *function)
-{
-    for (int i = 0; i < e->n_micro; i++)
-        if (!strcmp(e->micro[i], function)) return;
-    e->micro =
-        arena_grow(e->a, e->micro, (size_t)e->n_micro, (size_t)e->n_micro + 1, sizeof *e->micro);
-    e->micro[e->n_micro++] = function;
-}
-
-/* sums[height][lanes] = sum over k of a(row, k) b[k][lanes], a(row, k) at row_step and k_step. */
-static void write_micro(Gemm *g, int height)
-{
-    Emit *e = g->e;
-    Out *o = out_new(e->a);
-    int v = g->vectors;
-    out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns. */", height,
-             (long long)g->lanes, height, v, v > 1 ? "s" : "");
-    out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a,",
-             micro_name(g, height), g->real);
-    out_line(o, "    int64_t row_step, int64_t k_step, const %s *restrict b, %s *restrict sums)",
-             g->real, g->real);
-    out_open(o, "%s", "");
-    for (int i = 0; i < height; i++) {
-        const char *s = "";
-        for (int j = 0; j < v; j++) s = text(e, "%s%s c%d_%d = { 0 }", s, j ? "," : "vec", i, j);
-        out_line(o, "%s;", s);
-    }
-    out_open(o, "for (int64_t k = 0; k < depth; k++, a += k_step, b += %lld)", (long long)g->lanes);
-    for (int j = 0; j < v; j++)
-        out_line(o, "const vec b%d = *(const vec *)(b + %lld);", j, (long long)(j * g->lanes / v));
-    for (int i = 0; i < height; i++) {
-        const char *s = text(e, "const %s a%d = a[%d * row_step];", g->real, i, i);
-        for (int j = 0; j < v; j++) s = text(e, "%s c%d_%d += a%d * b%d;", s, i, j, i, j);
-        out_line(o, "%s", s);
-    }
-    out_close(o, "");
-    for (int i = 0; i < height; i++) {
-        const char *s = "";
-        for (int j = 0; j < v; j++)
-            s = text(e, "%s%s*(vec *)(sums + %lld) = c%d_%d;", s, j ? " " : "",
-                     (long long)(i * g->lanes + j * g->lanes / v), i, j);
-        out_line(o, "%s", s);
-    }
-    out_close(o, "");
-    add_micro(e, out_text(o));
-}
-
-/* add_pairs(a, b): sums of neighbours, those of a and then those of b. */
-static void write_add_pairs(Gemm *g, int64_t vector)
-{
-    const char *even = "", *odd = "";
-    for (int64_t i = 0; i < 2 * vector; i += 2) {
-        even = text(g->e, "%s, %lld", even, (long long)i);
-        odd = text(g->e, "%s, %lld", odd, (long long)i + 1);
-    }
-    add_micro(g->e, text(g->e,
-                         "/* Sums of neighbours: those of a, then those of b. */\n"
-                         "static inline vec add_pairs(vec a, vec b)\n{\n"
-                         "    return __builtin_shufflevector(a, b%s)\n"
-                         "         + __builtin_shufflevector(a, b%s);\n}\n", even, odd));
-}
-
-/* sums[height][DOTS]: products of rows of a and rows of b, both contiguous in k. */
-static void write_dots(Gemm *g, int height)
-{
-    Emit *e = g->e;
-    Out *o = out_new(e->a);
-    int64_t vector = e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
-    write_add_pairs(g, vector);
-    out_line(o, "/* sums[%d][%d]: %d row%s of a times %d rows of b, a vector along k. */", height,
-             DOTS, height, height > 1 ? "s" : "", DOTS);
-    out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a,",
-             micro_name(g, height), g->real);
-    out_line(o, "    int64_t a_step, const %s *restrict b, int64_t b_step, %s *restrict sums)",
-             g->real, g->real);
-    out_open(o, "%s", "");
-    for (int i = 0; i < height; i++)
-        out_line(o, "vec c%d_0 = { 0 }, c%d_1 = { 0 }, c%d_2 = { 0 }, c%d_3 = { 0 };", i, i, i, i);
-    out_line(o, "int64_t k = 0;");
-    out_open(o, "for (; k + %lld <= depth; k += %lld)", (long long)vector, (long long)vector);
-    for (int j = 0; j < DOTS; j++)
-        out_line(o, "const vec b%d = *(const vec *)(b + %d * b_step + k);", j, j);
-    for (int i = 0; i < height; i++) {
-        out_line(o, "const vec a%d = *(const vec *)(a + %d * a_step + k);", i, i);
-        const char *s = "";
-        for (int j = 0; j < DOTS; j++)
-            s = text(e, "%s%sc%d_%d += a%d * b%d;", s, j ? " " : "", i, j, i, j);
-        out_line(o, "%s", s);
-    }
-    out_close(o, "");
-    for (int i = 0; i < height; i++) {
-        const char *s = text(e, "add_pairs(add_pairs(c%d_0, c%d_1), add_pairs(c%d_2, c%d_3))", i, i,
-                             i, i);
-        if (vector > DOTS) {
-            out_line(o, "vec s%d = %s;", i, s);
-            for (int64_t v = vector; v > DOTS; v /= 2)
-                out_line(o, "s%d = add_pairs(s%d, s%d);", i, i, i);
-        } else {
-            out_line(o, "const vec s%d = %s;", i, s);
-        }
-        out_line(o, "for (int j = 0; j < %d; j++)", DOTS);
-        out_line(o, "    sums[%d + j] = s%d[j];", i * DOTS, i);
-    }
-    out_open(o, "for (; k < depth; k++)");
-    out_line(o, "for (int i = 0; i < %d; i++)", height);
-    out_line(o, "    for (int j = 0; j < %d; j++)", DOTS);
-    out_line(o, "        sums[i * %d + j] += a[i * a_step + k] * b[j * b_step + k];", DOTS);
-    out_close(o, "");
-    out_close(o, "");
-    add_micro(e, out_text(o));
-}
-
-static bool plain(const Gemm *g, Val v) { return ir_type(g->k->g, v)->layout.kind == LAYOUT_plain; }
 
 /* ---- the tile's shape ---- */
 
@@ -167,20 +64,27 @@ static bool plain(const Gemm *g, Val v) { return ir_type(g->k->g, v)->layout.kin
 static bool along_k(const Gemm *g)
 {
     enum { MOST_ROWS = 64, LEAST_DEPTH = 512 };
-    int64_t vector = g->e->o->target->vector_bytes / ir_dtype_bytes(g->e->m->real);
     return g->p.tb && !g->p.ta && plain(g, g->p.b) && !g->depth.n && g->depth.k >= LEAST_DEPTH
-        && g->k->tasks.rows <= MOST_ROWS && !g->l.n && g->l.k % DOTS == 0 && vector >= DOTS;
+        && g->k->tasks.rows <= MOST_ROWS && !g->l.n && g->l.k % DOTS == 0 && vector_of(g) >= DOTS;
+}
+
+/* Strips of nearly equal height, none higher than the registers allow. */
+static int64_t strips(const Gemm *g, int64_t most, int64_t *height)
+{
+    int64_t full = g->tile_rows < g->k->tasks.rows ? g->tile_rows : g->k->tasks.rows;
+    int64_t n = (full + most - 1) / most;
+    *height = (full + n - 1) / n;
+    return n;
 }
 
 static void shape(Gemm *g)
 {
     Kern *k = g->k;
     Emit *e = g->e;
-    int64_t vector = e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
     g->tile_rows = k->tasks.tile_rows;
     g->tile_cols = k->tasks.tile_cols;
     g->vectors = k->k->micro[1] ? (int)k->k->micro[1] : 1;
-    g->lanes = g->vectors * vector;
+    g->lanes = g->vectors * vector_of(g);
     if (!k->k->tile[0] || !k->k->tile[1] || g->tile_cols % g->lanes)
         ir_die(e->m, "kernel k%d of %s: a tile of %lld columns is not whole panels of %lld",
                k->index, k->g->name, (long long)g->tile_cols, (long long)g->lanes);
@@ -188,18 +92,20 @@ static void shape(Gemm *g)
     g->wide = g->tile_cols > IR_WIDE_COLS;
     g->sums = ir_keeps_sums(k->g, k->k);
     g->blocked = ir_dim_at(g->p.k, e->m->capacity) > IR_K_BLOCK;
-    /* Strips of nearly equal height, none higher than the registers allow. */
-    int64_t most = k->k->micro[0] ? k->k->micro[0] : 4;
-    g->along = along_k(g);
-    if (g->along) {
+    int64_t most = k->k->micro[0] ? k->k->micro[0] : 4, height;
+    if (along_k(g)) {
+        g->access = B_DOTS;
         g->lanes = DOTS;
         g->panels = true;
         most = e->o->target->registers >= 32 ? 4 : 2;
     }
-    int64_t full = g->tile_rows < k->tasks.rows ? g->tile_rows : k->tasks.rows;
-    int64_t strips = (full + most - 1) / most;
-    g->height = (int)((full + strips - 1) / strips);
-    g->dots = !g->along && g->p.tb && !g->p.ta && g->m.n && g->height >= 4 && plain(g, g->p.b);
+    int64_t n = strips(g, most, &height);
+    g->height = (int)height;
+    if (g->access != B_DOTS)
+        g->access = ir_in_panels(k->g, &g->p) ? B_PANELS
+                  : !g->p.tb && plain(g, g->p.b) && n <= IR_STRIPS_IN_PLACE ? B_ROWS : B_PACKED;
+    g->few = g->access == B_PACKED && g->p.tb && !g->p.ta && g->m.n && g->height >= 4
+          && plain(g, g->p.b);
     g->fewest = g->m.n ? 1 : g->m.k - (k->tasks.down - 1) * g->tile_rows;
 }
 
@@ -248,64 +154,97 @@ static const char *height(Gemm *g)
 
 /* ---- operands ---- */
 
-/* The element of a matrix of shape [rows, cols] in any layout. */
-static const char *element(Gemm *g, Val v, const char *row, const char *col)
+static Extent columns_of(const Gemm *g, Val v)
 {
-    const Type *t = ir_type(g->k->g, v);
-    Nest nest = { 2, { { extent_of(&t->shape, 0, 1), row }, { extent_of(&t->shape, 1, 2), col } } };
-    return text(g->e, "%s[%s]", slot_read(g->k, v), index_text(g->e, t, &t->shape, &nest));
+    return extent_of(&ir_type(g->k->g, v)->shape, 1, 2);
 }
 
-static const char *row_stride(const Gemm *g, Val v)
-{
-    return extent_text(g->e, extent_of(&ir_type(g->k->g, v)->shape, 1, 2));
-}
+static const char *row_stride(const Gemm *g, Val v) { return extent_text(g->e, columns_of(g, v)); }
 
 static const char *sum_of(Gemm *g, const char *a, const char *b)
 {
     return text_atom(g->e, text_add(g->e, a, b));
 }
 
-/* Where the panel's columns are packed. */
-static const char *packed(const Gemm *g)
+/* Where element (row, col) of a plain matrix lies, or the panel that begins with that row. */
+static const char *at(Gemm *g, Val v, const char *row, const char *col)
 {
-    return g->panels && !g->wide ? "pack + j0 * depth" : "pack";
+    Emit *e = g->e;
+    return text_add(e, text_add(e, slot_read(g->k, v), text_mul(e, row, columns_of(g, v))), col);
 }
 
-static void pack(Gemm *g, const char *width)
+/* Panels whose rows are along k: [k][lanes] is transposed out of them, one after the other. */
+static void pack_across(Gemm *g, const char *k0, const char *width, const char *into)
+{
+    Emit *e = g->e;
+    int block = layout_of(g, g->p.b)->width;
+    long long lanes = (long long)g->lanes;
+    const char *k = sum_of(g, k0, "k");
+    out_line(g->o, "for (int64_t k = 0; k < depth; k += %d)", block);
+    out_deeper(g->o, 1);
+    out_line(g->o, "pack_columns(smaller(%d, depth - k), %s, %lld, %s, %d, %s);", block, width,
+             lanes, at(g, g->p.b, k, text_mul(e, g->panel, extent(block, 0))), block,
+             text_add(e, into, text(e, "k * %lld", lanes)));
+    out_deeper(g->o, -1);
+    reach(e, SNIP_pack_columns);
+}
+
+static void pack_plain(Gemm *g, const char *width, const char *into)
+{
+    Emit *e = g->e;
+    reach(e, g->p.tb ? SNIP_pack_columns : SNIP_pack_rows);
+    out_line(g->o, "%s(depth, %s, %lld, %s, %s, %s);", g->p.tb ? "pack_columns" : "pack_rows",
+             width, (long long)g->lanes, g->rows_b, row_stride(g, g->p.b), into);
+}
+
+/* Makes b and b_step the columns of this panel. */
+static void columns(Gemm *g, const char *width)
 {
     Emit *e = g->e;
     Out *o = g->o;
-    const char *into = packed(g), *k0 = g->blocked ? "k0" : "0";
-    long long lanes = (long long)g->lanes;
-    if (!plain(g, g->p.b)) {
-        const char *k = sum_of(g, k0, "k"), *col = sum_of(g, g->panel, "j");
-        out_open(o, "for (int64_t k = 0; k < depth; k++)");
-        out_open(o, "for (int64_t j = 0; j < %lld; j++)", lanes);
-        out_line(o, "(%s)[k * %lld + j] = j < %s ? %s : 0;", into, lanes, width,
-                 g->p.tb ? element(g, g->p.b, col, k) : element(g, g->p.b, k, col));
-        out_close(o, "");
-        out_close(o, "");
+    const char *k0 = g->blocked ? "k0" : "0", *lanes = text(e, "%lld", (long long)g->lanes);
+    const char *into = g->panels && !g->wide ? "pack + j0 * depth" : "pack";
+    g->b = into;
+    g->b_step = lanes;
+    if (!plain(g, g->p.b) && g->access == B_PACKED) {
+        pack_across(g, k0, width, into);
         return;
     }
-    const char *b = slot_read(g->k, g->p.b), *stride = row_stride(g, g->p.b);
-    Extent ld = extent_of(&ir_type(g->k->g, g->p.b)->shape, 1, 2);
-    const char *row = g->p.tb ? g->panel : k0, *col = g->p.tb ? k0 : g->panel;
-    const char *from = text_add(e, text_add(e, b, text_mul(e, row, ld)), col);
-    if (g->along) {
+    g->rows_b = at(g, g->p.b, g->p.tb ? g->panel : k0, g->p.tb ? k0 : g->panel);
+    switch (g->access) {
+    case B_PANELS:
+        g->b = "b";
+        out_line(o, "const %s *const b = %s;", g->real,
+                 at(g, g->p.b, g->panel, text_mul(e, k0, extent(g->lanes, 0))));
+        return;
+    case B_DOTS:
         g->b = local_name(g->k, "rows_b");
-        out_line(o, "const %s *const %s = %s;", g->real, g->b, from);
+        out_line(o, "const %s *const %s = %s;", g->real, g->b, g->rows_b);
+        g->rows_b = g->b;
+        g->b_step = row_stride(g, g->p.b);
         return;
+    case B_ROWS:
+        g->b_step = row_stride(g, g->p.b);
+        g->b = g->rows_b;
+        if (!strcmp(width, lanes)) return;
+        out_line(o, "const %s *b = %s;", g->real, g->rows_b);
+        out_line(o, "int64_t b_step = %s;", g->b_step);
+        g->b = "b";
+        g->b_step = "b_step";
+        out_open(o, "if (%s < %s)", width, lanes);
+        pack_plain(g, width, into);
+        out_line(o, "b = %s;", into);
+        out_line(o, "b_step = %s;", lanes);
+        out_close(o, "");
+        return;
+    case B_PACKED:
+        if (g->few) {
+            out_line(o, "if (%s >= 4)", g->rows);
+            out_deeper(o, 1);
+        }
+        pack_plain(g, width, into);
+        if (g->few) out_deeper(o, -1);
     }
-    reach(e, g->p.tb ? SNIP_pack_columns : SNIP_pack_rows);
-    if (g->dots) {
-        g->b = from;
-        out_line(o, "if (%s >= 4)", g->rows);
-        out_deeper(o, 1);
-    }
-    out_line(o, "%s(depth, %s, %lld, %s, %s, %s);", g->p.tb ? "pack_columns" : "pack_rows", width,
-             lanes, from, stride, into);
-    if (g->dots) out_deeper(o, -1);
 }
 
 /* Calls of the register tiles: the full height, then 4 rows or 1 where a tile may have fewer. */
@@ -313,33 +252,30 @@ static void strip(Gemm *g, const char *width)
 {
     Emit *e = g->e;
     Out *o = g->o;
-    const char *k0 = g->blocked ? "k0" : "0", *from = packed(g);
-    const char *a = slot_read(g->k, g->p.a), *ld = row_stride(g, g->p.a);
-    Extent by = extent_of(&ir_type(g->k->g, g->p.a)->shape, 1, 2);
-    const char *at =
-        g->p.ta ? text_add(e, text_add(e, a, text_mul(e, k0, by)), text_add(e, g->row0, "top"))
-                : text_add(e, text_add(e, a, text_mul(e, sum_of(g, g->row0, "top"), by)), k0);
-    const char *steps = g->p.ta ? text(e, "1, %s", ld) : text(e, "%s, 1", ld);
-    if (g->along) {
-        steps = text(e, "%s, %s", ld, g->b);
-        from = row_stride(g, g->p.b);
-    }
+    const char *k0 = g->blocked ? "k0" : "0", *ld = row_stride(g, g->p.a);
+    const char *row = sum_of(g, g->row0, "top");
+    const char *a = at(g, g->p.a, g->p.ta ? k0 : row, g->p.ta ? text_add(e, g->row0, "top") : k0);
+    const char *steps = g->access == B_DOTS ? ld : text(e, g->p.ta ? "1, %s" : "%s, 1", ld);
     int heights[3] = { g->height, 4, 1 };
-    bool first = true;
+    bool first = true, several = g->height > 1 && g->fewest < g->height;
+    if (several) {
+        out_line(o, "const %s *const a = %s;", g->real, a);
+        a = "a";
+    }
     for (int i = 0; i < 3; i++) {
         if (i && (heights[i] >= g->height || g->fewest >= g->height)) continue;
-        if (i == 2 && g->dots) {
+        if (i == 2 && g->few) {
             reach(e, SNIP_dot_rows);
-            out_line(o, "else dot_rows(depth, %s, %s, %s, %s, strip);", at, g->b,
+            out_line(o, "else dot_rows(depth, %s, %s, %s, %s, strip);", a, g->rows_b,
                      row_stride(g, g->p.b), width);
             break;
         }
-        if (g->along) write_dots(g, heights[i]);
-        else write_micro(g, heights[i]);
-        bool last = g->height == 1 || g->fewest >= g->height || i == 2;
+        const char *tile = g->access == B_DOTS ? micro_dots(e, heights[i])
+                                               : micro_tile(e, heights[i], g->vectors);
+        bool last = !several || i == 2;
         const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
-        out_line(o, "%s%s%s(depth, %s, %s, %s, strip);", first ? "" : "else ", when,
-                 micro_name(g, heights[i]), at, steps, from);
+        out_line(o, "%s%s%s(depth, %s, %s, %s, %s, strip);", first ? "" : "else ", when, tile, a,
+                 steps, g->b, g->b_step);
         first = false;
     }
 }
@@ -351,21 +287,27 @@ static void epilogue(Gemm *g, const char *acc, const char *width)
 {
     Kern *k = g->k;
     Emit *e = g->e;
-    Out *o = g->o;
+    Out *o = g->o, *body = out_beside(e->a, o);
     const char **before = names_save(k), *first = acc[1] == 't' ? g->panel : g->col0;
-    const char *var = strcmp(first, "0") ? "j" : "col";
-    out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", var, var, width, var);
-    if (*var == 'j') out_line(o, "const int64_t col = %s + j;", first);
-    Nest nest = { 2, { { g->m, "row" }, { g->l, "col" } } };
+    bool from0 = !strcmp(first, "0"), one_panel = acc[1] == 't' || !g->panels;
+    bool in_panel = g->p.transposed && one_panel && !from0;
+    const char *var = from0 ? "col" : "j", *lanes = text(e, "%lld", (long long)g->lanes);
+    NestDim row = { g->m, "row" }, col = { g->l, "col" };
+    if (in_panel) col.var = text(e, "panel * %s + j", lanes);
+    Nest nest = product_nest(&g->p, row, col);
     const char *sum = text(e, "%s + %s]", acc, var);
+    out_deeper(body, 1);
     if (g->p.bias.i) {
         const Type *t = ir_type(k->g, g->p.bias);
         sum = text(e, "%s + %s[%s]", sum, slot_read(k, g->p.bias),
                    index_text(e, t, &ir_type(k->g, k->root)->shape, &nest));
     }
-    out_line(o, "const %s sum = %s;", g->real, sum);
+    out_line(body, "const %s sum = %s;", g->real, sum);
     k->name[k->root.i] = "sum";
-    members_emit(k, o, &nest);
+    members_emit(k, body, &nest);
+    out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", var, var, width, var);
+    if (!from0 && !in_panel) out_line(o, "const int64_t col = %s + j;", first);
+    out_raw(o, out_text(body));
     out_close(o, "");
     names_restore(k, before);
 }
@@ -376,7 +318,15 @@ static bool one_row(const Gemm *g)
     return g->m.k == 1 && !g->m.n;
 }
 
-/* One block of k for one panel: pack, then strips, each into the epilogue or into the sums. */
+/* Which panel of the result this is. */
+static void number_panel(Gemm *g)
+{
+    if (g->p.transposed && strcmp(g->panel, "0"))
+        out_line(g->o, "const int64_t panel = %s / %lld;", text_atom(g->e, g->panel),
+                 (long long)g->lanes);
+}
+
+/* One block of k for one panel: its columns, then strips, each into the epilogue or the sums. */
 static void write_panel(Gemm *g)
 {
     Emit *e = g->e;
@@ -389,7 +339,8 @@ static void write_panel(Gemm *g)
         width = whole ? text(e, "%lld", lanes) : "width";
         if (!whole) out_line(o, "const int64_t width = smaller(%lld, %s - j0);", lanes, g->cols);
     }
-    pack(g, width);
+    if (g->panels) number_panel(g);
+    columns(g, width);
     const char *h = height(g);
     out_open(o, "for (int64_t r = 0; r < %s; r += %s)", g->rows, h);
     out_line(o, "const int64_t top = smaller(r, %s - %s);    /* the last strip overlaps */",
@@ -419,23 +370,30 @@ static void write_task(Gemm *g)
     Emit *e = g->e;
     Out *o = g->o;
     const char *depth = extent_text(e, g->depth);
-    if (!g->along) out_line(o, "%s *const pack = (%s *)scratch;", g->real, g->real);
+    Out *body = out_beside(e->a, o);
+    g->o = body;
+    const char *packed = text(e, "%lld", (long long)ir_pack_bytes(g->k->g, g->k->k));
+    const char *free = text_add(e, "scratch", packed);
     if (g->sums)
-        out_line(o, "%s *const sums = (%s *)(scratch + %lld);", g->real, g->real,
-                 (long long)ir_pack_bytes(g->k->g, g->k->k));
+        out_line(body, "%s *const sums = (%s *)%s;", g->real, g->real, text_atom(e, free));
+    if (!g->panels) number_panel(g);
     if (g->blocked) {
-        out_open(o, "for (int64_t k0 = 0; k0 < %s; k0 += %d)", depth, IR_K_BLOCK);
-        out_line(o, "const int64_t depth = smaller(%d, %s - k0);", IR_K_BLOCK, depth);
+        out_open(body, "for (int64_t k0 = 0; k0 < %s; k0 += %d)", depth, IR_K_BLOCK);
+        out_line(body, "const int64_t depth = smaller(%d, %s - k0);", IR_K_BLOCK, depth);
     } else {
-        out_line(o, "const int64_t depth = %s;", depth);
+        out_line(body, "const int64_t depth = %s;", depth);
     }
     write_panel(g);
-    if (g->blocked) out_close(o, "");
-    if (!g->sums) return;
-    out_open(o, "for (int64_t i = 0; i < %s; i++)", g->rows);
-    if (!one_row(g)) out_line(o, "const int64_t row = %s;", text_add(e, g->row0, "i"));
-    epilogue(g, text(e, "sums[i * %lld", (long long)g->tile_cols), g->cols);
-    out_close(o, "");
+    if (g->blocked) out_close(body, "");
+    if (g->sums) {
+        out_open(body, "for (int64_t i = 0; i < %s; i++)", g->rows);
+        if (!one_row(g)) out_line(body, "const int64_t row = %s;", text_add(e, g->row0, "i"));
+        epilogue(g, text(e, "sums[i * %lld", (long long)g->tile_cols), g->cols);
+        out_close(body, "");
+    }
+    if (out_mentions(out_text(body), "pack"))
+        out_line(o, "%s *const pack = (%s *)scratch;", g->real, g->real);
+    out_raw(o, out_text(body));
 }
 
 /* So little work that packing and register tiles cost more than they save. */
@@ -449,6 +407,16 @@ static bool tiny(const Gemm *g)
     return work <= TINY && g->k->tasks.count == 1;
 }
 
+/* Layouts of which the register tile makes something: panels of its lanes, or to be packed. */
+static bool readable(const Gemm *g)
+{
+    int64_t lanes = (g->k->k->micro[1] ? g->k->k->micro[1] : 1) * vector_of(g);
+    const Layout *b = layout_of(g, g->p.b);
+    if (!plain(g, g->p.a) || b->kind == LAYOUT_c) return false;
+    if (g->p.transposed && layout_of(g, g->k->root)->width != lanes) return false;
+    return plain(g, g->p.b) || (g->p.tb ? b->width == lanes : IR_K_BLOCK % b->width == 0);
+}
+
 void emit_gemm(Kern *k)
 {
     Gemm g = {
@@ -457,7 +425,7 @@ void emit_gemm(Kern *k)
     g.m = extent(g.p.m.k, g.p.m.n);
     g.l = extent(g.p.l.k, g.p.l.n);
     g.depth = extent(g.p.k.k, g.p.k.n);
-    if (!plain(&g, g.p.a) || tiny(&g)) {
+    if (!readable(&g) || tiny(&g)) {
         emit_loops(k);
         return;
     }

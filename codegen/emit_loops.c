@@ -39,7 +39,7 @@ void emit_loops(Kern *k)
     Extent m = extent(p.m.k, p.m.n), l = extent(p.l.k, p.l.n), depth = extent(p.k.k, p.k.n);
     const char *real = real_type(k);
     open_tile(k, m, l);
-    Nest nest = { 2, { { m, "row" }, { l, "col" } } };
+    Nest nest = product_nest(&p, (NestDim){ m, "row" }, (NestDim){ l, "col" });
     const char *bias = literal(k, 0);
     if (p.bias.i)
         bias = text(e, "%s[%s]", slot_read(k, p.bias),

@@ -1,6 +1,6 @@
 /* codegen/emit_map.c: one loop over elements. Where an operand is broadcast the loop runs along
  * rows, the longest along which every operand is contiguous or constant. A task is a range of
- * elements. */
+ * elements; of a matrix in panels, a range of the panels' rows, whose padding is left alone. */
 #include "codegen/emit.h"
 
 /* Shortens *run to what all operands of member v, and its stores, allow. */
@@ -18,8 +18,36 @@ static void shorten(const Kern *k, Val v, Extent *run)
     }
 }
 
+/* Panels of [rows, cols]: line l is what panel l / cols holds of column l % cols. */
+static void emit_panels(Kern *k, const Type *t)
+{
+    Emit *e = k->e;
+    Out *o = k->out;
+    Extent rows = extent_of(&t->shape, 0, 1), cols = extent_of(&t->shape, 1, t->shape.rank);
+    const char *lines = text_atom(e, extent_text(e, cols)), *width = text(e, "%d", t->layout.width);
+    k->note = text(e, "A task is %lld times %s elements.", (long long)k->tasks.tile_rows, width);
+    reach(e, SNIP_smaller);
+    out_line(o, "const int64_t lines = (%s + %d) / %s * %s;", extent_text(e, rows),
+             t->layout.width - 1, width, lines);
+    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, lines);",
+             (long long)k->tasks.tile_rows, (long long)k->tasks.tile_rows);
+    out_open(o, "for (int64_t line = begin; line < end; line++)");
+    out_line(o, "const int64_t panel = line / %s, col = line %% %s;", lines, lines);
+    out_open(o, "for (int64_t j = 0; j < smaller(%s, %s - panel * %s); j++)", width,
+             extent_text(e, rows), width);
+    Nest nest = { 2, { { rows, text(e, "panel * %s + j", width) }, { cols, "col" } } };
+    members_emit(k, o, &nest);
+    out_close(o, "");
+    out_close(o, "");
+}
+
 void emit_map(Kern *k)
 {
+    const Type *t = ir_type(k->g, k->root);
+    if (t->layout.kind == LAYOUT_panel) {
+        emit_panels(k, t);
+        return;
+    }
     Emit *e = k->e;
     Out *o = k->out;
     Extent elems = k->rows, run = elems;

@@ -21,6 +21,11 @@ Extent extent_of(const Shape *s, int first, int end)
     return x;
 }
 
+Nest product_nest(const Product *p, NestDim row, NestDim col)
+{
+    return (Nest){ 2, { p->transposed ? col : row, p->transposed ? row : col } };
+}
+
 static bool is_one(Extent x) { return x.k == 1 && x.n == 0; }
 
 const char *extent_text(Emit *e, Extent x)
@@ -164,6 +169,17 @@ static const char *match(Emit *e, const Shape *consumer, const Extent *stride, c
     return sum;
 }
 
+/* at = whole * block + part: as its text says, or by division. */
+static void split(Emit *e, const char *at, int64_t block, const char **whole, const char **part)
+{
+    const char *times = text(e, " * %lld + ", (long long)block), *found = strstr(at, times);
+    *whole = found ? text(e, "%.*s", (int)(found - at), at) : "";
+    *part = found ? found + strlen(times) : "";
+    if (text_simple(*whole) && text_simple(*part) && found) return;
+    *whole = text(e, "%s / %lld", text_atom(e, at), (long long)block);
+    *part = text(e, "%s %% %lld", text_atom(e, at), (long long)block);
+}
+
 /* The coordinate of one axis alone, for layouts that are not row major. */
 static const char *blocked(Emit *e, const Type *t, const Shape *consumer, const Nest *nest)
 {
@@ -178,10 +194,10 @@ static const char *blocked(Emit *e, const Type *t, const Shape *consumer, const 
         const char *at = match(e, consumer, only, nest);
         StoredAxis s = axis[i];
         if (s.block > 1) {
-            sum = text_add(e, sum, text(e, "%s / %lld * %lld", text_atom(e, at), (long long)s.block,
-                                        (long long)s.outer));
-            at = text(e, "%s %% %lld", text_atom(e, at), (long long)s.block);
-            sum = text_add(e, sum, text_mul(e, at, extent(s.inner, 0)));
+            const char *whole = "0", *part = at;
+            if (t->shape.dim[i].n || s.size > s.block) split(e, at, s.block, &whole, &part);
+            sum = text_add(e, sum, text_mul(e, whole, extent(s.outer, 0)));
+            sum = text_add(e, sum, text_mul(e, part, extent(s.inner, 0)));
         } else {
             sum = text_add(e, sum, text_mul(e, at, extent(s.outer, 0)));
         }

@@ -20,6 +20,13 @@ Out *out_new(Arena *a)
     return o;
 }
 
+Out *out_beside(Arena *a, const Out *o)
+{
+    Out *beside = out_new(a);
+    beside->depth = o->depth;
+    return beside;
+}
+
 const char *out_text(const Out *o) { return o->text; }
 
 static void put(Out *o, const char *s, size_t len)

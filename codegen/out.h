@@ -13,6 +13,7 @@ typedef struct Out Out;
 typedef struct { const char *name, *text; } Hole;     /* $name in a template becomes text */
 
 Out *out_new(Arena *a);                               /* lives in the arena */
+Out *out_beside(Arena *a, const Out *o);              /* empty, at the same depth */
 const char *out_text(const Out *o);                   /* what was written so far, null-terminated */
 bool out_mentions(const char *text, const char *word);   /* does the identifier occur? */
 

@@ -19,7 +19,19 @@ Product ir_product(const Graph *g, Val root)
     p.m = a->dim[p.ta ? 1 : 0];
     p.k = a->dim[p.ta ? 0 : 1];
     p.l = b->dim[p.tb ? 0 : 1];
-    return p;
+    return x->type.layout.kind == LAYOUT_panel ? ir_transposed(p) : p;
+}
+
+/* (A B)' = B' A' */
+Product ir_transposed(Product p)
+{
+    return (Product){ .a = p.b, .b = p.a, .bias = p.bias, .ta = !p.tb, .tb = !p.ta, .m = p.l,
+                      .l = p.m, .k = p.k, .transposed = !p.transposed };
+}
+
+bool ir_in_panels(const Graph *g, const Product *p)
+{
+    return p->tb && ir_type(g, p->b)->layout.kind == LAYOUT_panel;
 }
 
 Val ir_kernel_root(const Graph *g, const Kernel *k)
@@ -61,6 +73,13 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         *cols = ir_elems_at(&x->type.shape, n);
         *rows = *cols ? ir_elems_at(&ir_type(g, x->in[0])->shape, n) / *cols : 0;
         return;
+    case ALGO_map:
+        if (x->type.layout.kind == LAYOUT_panel) {
+            *cols = x->type.layout.width;
+            *rows = ir_stored_bytes(&x->type, n) / ir_dtype_bytes(x->type.dtype) / *cols;
+            return;
+        }
+        /* fall through */
     default:
         *rows = ir_elems_at(&x->type.shape, n);
     }
@@ -92,8 +111,8 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
         }
         break;
     default:
-        if (!t.tile_rows) t.tile_rows = IR_TASK_ELEMS;
-        t.tile_cols = 1;
+        if (!t.tile_rows) t.tile_rows = IR_TASK_ELEMS / at_least(full_cols, 1);
+        t.tile_cols = at_least(full_cols, 1);
     }
     t.tile_rows = at_least(t.tile_rows, 1);
     t.tile_cols = at_least(t.tile_cols, 1);
@@ -139,6 +158,8 @@ static int64_t product_depth(const Graph *g, const Kernel *k)
 int64_t ir_pack_bytes(const Graph *g, const Kernel *k)
 {
     if (k->algo != ALGO_gemm) return 0;
+    Product p = ir_product(g, ir_kernel_root(g, k));
+    if (ir_in_panels(g, &p)) return 0;
     int64_t depth = product_depth(g, k);
     int64_t elem = ir_dtype_bytes(ir_node(g, ir_kernel_root(g, k))->type.dtype);
     int64_t cols = k->tile[1] > IR_WIDE_COLS ? IR_WIDE_COLS : k->tile[1];

@@ -12,7 +12,8 @@
  *   row          rows of the ROW operand and the length of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
- *   map, move    rows: elements; cols: 1
+ *   map, move    rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows
+ *                (so many elements lie together), cols: the panel's width
  * Task t does rows from (t % down) * tile_rows and columns from (t / down) * tile_cols on, at most
  * a tile of them; so tasks of one panel of columns follow each other. */
 typedef struct Tasks {
@@ -29,17 +30,24 @@ enum {
     IR_REDUCE_ELEMS = 32768,         /* elements read by a task of another reduction */
     IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
+    IR_STRIPS_IN_PLACE = 2,          /* a gemm's tile of no more reads rows of B where they lie */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
 };
 
-/* A PROD node as sum over k of A(row, k) * B(k, col), bias added. linear is a product with tb. */
+/* A PROD node as sum over k of A(row, k) * B(k, col), bias added. linear is a product with tb.
+ * Columns lie together where results are stored: a result in panels, whose rows do, is computed as
+ * its transpose. */
 typedef struct Product {
-    Val a, b, bias;                  /* bias: none, or [l] */
+    Val a, b, bias;                  /* bias: none, or one for each column of the node's result */
     bool ta, tb;                     /* a is stored [k,m]; b is stored [l,k] */
     Dim m, l, k;
+    bool transposed;                 /* the node's result is [l,m] */
 } Product;
 Product ir_product(const Graph *g, Val root);
+Product ir_transposed(Product p);
+/* Does B lie in panels whose rows are the product's columns, so that no task has to pack it? */
+bool ir_in_panels(const Graph *g, const Product *p);
 
 /* The member that decides the algorithm: the first PROD, ROW, REDUCE or MOVE, else the last
  * member. */
@@ -52,8 +60,8 @@ int ir_kernel_slots(const Graph *g, const Kernel *k);
 /* Scratch of the whole kernel at capacity, a multiple of 64; 0: none. */
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k);
 /* Memory of one worker while it runs a task, a multiple of 64: for gemm the packed columns
- * [k block][tile_cols] (of a wide tile [k block][IR_WIDE_COLS]) and, if it keeps sums, these
- * [tile_rows][tile_cols] after them (at ir_pack_bytes); for blas the tile
+ * [k block][tile_cols] (of a wide tile [k block][IR_WIDE_COLS]; none where they lie in panels) and,
+ * if it keeps sums, these [tile_rows][tile_cols] after them (at ir_pack_bytes); for blas the tile
  * [tile_rows][tile_cols]. */
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k);
 /* A gemm whose tiles are wide, or whose k has several blocks. */

@@ -3,7 +3,8 @@
  * The model, in cycles, for m x l x k on vectors of v lanes and f fused multiply-adds a cycle:
  *   gemm  m l' k / (v f e) + p l' k t + A, where l' is l in whole register tiles, e = 0.85
  *         (less where the register tile has fewer than 8 accumulators to hide latency), p the
- *         cycles to pack one element, t the tasks that pack the same columns, and A = the first
+ *         cycles to pack one element (0 where the columns lie in panels, or are rows that few
+ *         strips read where they lie), t the tasks that pack the same columns, and A = the first
  *         operand once for each panel at 8 bytes a cycle where it exceeds half of L2, as far as
  *         computing does not hide it
  *   blas  m l k / (4 0.9 m/(m+32) l/(l+32)) + 2000 t: near the peak of SSE on large products, a
@@ -16,13 +17,21 @@ static const double clock_hz = 3e9;
 enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8 };
 enum { BLAS_SURE_BYTES = 16 };                     /* the vectors that OpenBLAS surely has */
 
-Problem pass_problem(const Graph *g, Val root, const Target *t)
+Problem pass_problem(const Graph *g, Val root, Layout b, Layout result, const Target *t)
 {
     Product p = ir_product(g, root);
+    if ((result.kind == LAYOUT_panel) != p.transposed) p = ir_transposed(p);
     int64_t n = g->module->capacity, bytes = ir_dtype_bytes(ir_type(g, root)->dtype);
-    return (Problem){ most(ir_dim_at(p.m, n), 1), most(ir_dim_at(p.l, n), 1),
-                      most(ir_dim_at(p.k, n), 1), bytes, most(t->vector_bytes / bytes, 1), p.ta,
-                      p.tb };
+    Problem q = { .m = most(ir_dim_at(p.m, n), 1), .l = most(ir_dim_at(p.l, n), 1),
+                  .k = most(ir_dim_at(p.k, n), 1), .elem_bytes = bytes,
+                  .lanes = most(t->vector_bytes / bytes, 1),
+                  .transposed_a = p.ta, .transposed_b = p.tb };
+    bool panels = b.kind == LAYOUT_panel && !p.transposed;
+    q.in_panels = panels && p.tb;
+    q.across = panels && !p.tb;
+    if (q.in_panels) q.panel = b.width;
+    if (p.transposed) q.panel = result.width;
+    return q;
 }
 
 double pass_flop(const Problem *p)
@@ -40,8 +49,12 @@ static double cost_gemm(const Problem *p, const Target *t, const Choice *c)
     double m = (double)p->m, k = (double)p->k, padded = (double)round_up(p->l, c->tile[1]);
     double hidden = (double)least(c->micro[0] * c->micro[1], PASS_ACCUMULATORS) / PASS_ACCUMULATORS;
     double compute = m * padded * k / (peak_per_cycle(p, t) * 0.85 * hidden);
-    double pack = (p->transposed_b ? 1.0 : 0.25) * padded * k
-                * (double)ceil_div(p->m, c->tile[0]);
+    bool few_strips = ceil_div(c->tile[0], c->micro[0]) <= IR_STRIPS_IN_PLACE;
+    double per_element = p->in_panels                 ? 0
+                       : p->transposed_b || p->across ? 1
+                       : few_strips                   ? 0
+                                                      : 0.25;
+    double pack = per_element * padded * k * (double)ceil_div(p->m, c->tile[0]);
     double a_bytes = m * k * (double)p->elem_bytes;
     double reread = a_bytes > (double)t->l2_bytes / 2
                   ? a_bytes * padded / (double)c->tile[1] / BYTES_PER_CYCLE : 0;

@@ -9,12 +9,16 @@
 typedef struct Problem {
     int64_t m, l, k, elem_bytes, lanes;
     bool transposed_a, transposed_b;
+    int64_t panel;                   /* lanes of a register tile that layouts ask for; 0: free */
+    bool in_panels;                  /* columns need no packing */
+    bool across;                     /* they are packed out of panels along k */
 } Problem;
 
 /* Accumulators that hide the latency of a fused multiply-add. */
 enum { PASS_ACCUMULATORS = 8 };
 
-Problem pass_problem(const Graph *g, Val root, const Target *t);
+/* Where the second operand and the result have these layouts, whatever their types say. */
+Problem pass_problem(const Graph *g, Val root, Layout b, Layout result, const Target *t);
 double pass_flop(const Problem *p);
 
 /* Seconds of the product by the choice's algorithm on one thread. */

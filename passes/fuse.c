@@ -72,12 +72,18 @@ static bool *stored_random(const Graph *g, const bool *live, Arena *scratch)
     return stored;
 }
 
+static Choice chosen_here(const Graph *g, Val v, const PassCtx *ctx)
+{
+    const Node *x = ir_node(g, v);
+    return pass_choose_product(g, v, ir_type(g, x->in[1])->layout, x->type.layout, ctx);
+}
+
 static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
 {
     const Node *x = ir_node(g, v);
-    Choice c = { ALGO_gemm, { 0, 0 }, { 0, 0 } };
+    Choice c = { .algo = ALGO_gemm };
     const Attr *tile = ir_attr(x, AT_tile), *micro = ir_attr(x, AT_micro);
-    if (!ir_has(x, AT_algo) || !tile) return pass_choose_product(g, v, ctx);
+    if (!ir_has(x, AT_algo) || !tile) return chosen_here(g, v, ctx);
     for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++)
         if (!strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
     bool usable = c.algo != ALGO_gemm || micro;
@@ -86,7 +92,7 @@ static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
         c.micro[i] = micro ? micro->u.ints[i] : 0;
         usable = usable && c.tile[i] > 0 && (c.algo != ALGO_gemm || c.micro[i] > 0);
     }
-    return usable ? c : pass_choose_product(g, v, ctx);
+    return usable ? c : chosen_here(g, v, ctx);
 }
 
 /* The graph without layout's attributes, which go to kernels; choice[new node] keeps them. */

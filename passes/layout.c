@@ -1,108 +1,29 @@
-/* passes/layout.c: algorithm, tile and register tile of each product.
+/* passes/layout.c: the stored layout of every weight; algorithm, tile and register tile of each
+ * product.
  *
  * needs   nothing
- * keeps   nodes, roots, types: every tensor stays in PyTorch's order
- * breaks  earlier choices are made anew
+ * keeps   nodes, roots; inputs and returns stay in PyTorch's order
+ * breaks  earlier choices of algorithms are made anew; plain states may become panels, and with
+ *         them the values that become theirs
  *
+ *     state "1.weight" : f32[128,784]
  *     %4 = linear %3, "1.weight", "1.bias" : f32[n,128]
+ *     state "1.weight" : f32[128,784]{panel32}
  *     %4 = linear %3, "1.weight", "1.bias" {algo="gemm", tile=[140,32], micro=[14,2]} : f32[n,128]
  *
- * Tiles follow from shapes at capacity and from the target, never from the number of threads. An
- * algorithm other than our own has to be a tenth faster by passes/cost.c: each costs size and
- * start-up time. */
-#include "passes/cost.h"
+ * Which weights: passes/panels.c. Which algorithm: passes/products.c, by passes/cost.c. */
 #include "passes/rules.h"
 #include "passes/stages.h"
 
-/* Work that is worth a task of its own, and tasks that are enough for any machine. */
-static const double task_flop = 2e6;
-enum { ENOUGH_TASKS = 16, ROWS_PER_PACK = 128 };
-
-/* ---- tiles ---- */
-
-/* A weight gradient that no cache holds is written (and its optimizer's tensors read and written)
- * row by row: wide tiles, whose sums stay in L2. Where sums are long, narrow tiles hide memory. */
-static void tile_wide(const Problem *p, const Target *t, Choice *c)
+/* The layout that the pass gives a value, or that it has already. */
+static Layout layout_of(const Graph *g, const Panels *p, int graph, Val v)
 {
-    enum { COLS = 1024, DEEPEST = 256 };
-    int64_t rows = c->micro[0], panel = c->tile[1];
-    if (!p->transposed_a || p->k > DEEPEST || p->l <= IR_WIDE_COLS) return;
-    if (p->m * p->l * p->elem_bytes <= 2 * t->l2_bytes) return;
-    int64_t across = ceil_div(p->l, COLS), tall = 128;
-    while (tall > 2 * rows && ceil_div(p->m, tall) * across < 2 * ENOUGH_TASKS) tall /= 2;
-    c->tile[0] = least(round_up(tall, rows), round_up(p->m, rows));
-    c->tile[1] = round_up(ceil_div(p->l, across), panel);
+    Layout own = ir_type(g, v)->layout;
+    return own.kind == LAYOUT_plain ? pass_panels_value(p, graph, v) : own;
 }
 
-/* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16.
- * Few rows take more vectors, so that latency stays hidden; rows are split evenly, without tiny
- * tails. */
-static void tile_gemm(const Problem *p, const Target *t, Choice *c)
-{
-    int64_t across = ceil_div(p->l, p->lanes), vectors = across < 2 ? 1 : 2;
-    while (vectors < across && p->m * vectors < PASS_ACCUMULATORS && vectors < 8) vectors *= 2;
-    int64_t held = t->registers >= 32 ? 28 : 12, rows = most(held / vectors, 1);
-    rows = ceil_div(p->m, ceil_div(p->m, least(rows, p->m)));
-    int64_t cols = vectors * p->lanes, panels = ceil_div(p->l, cols);
-    int64_t down = most(least(ceil_div(ENOUGH_TASKS, panels),
-                              (int64_t)(pass_flop(p) / task_flop) / panels), 1);
-    int64_t tall = most(ceil_div(p->m, down), p->transposed_b ? ROWS_PER_PACK : 4 * rows);
-    int64_t depth = least(p->k, IR_K_BLOCK);
-    tall = least(tall, most(t->l2_bytes / 2 / (depth * p->elem_bytes), 4 * rows));
-    c->micro[0] = rows;
-    c->micro[1] = vectors;
-    c->tile[0] = round_up(least(tall, p->m), rows);
-    c->tile[1] = cols;
-    tile_wide(p, t, c);
-}
-
-/* Squarish tiles, halved while there are few of them and each is still worth a call. */
-static void tile_blas(const Problem *p, const Target *t, Choice *c)
-{
-    (void)t;
-    int64_t rows = least(p->m, 256), cols = least(p->l, 512);
-    while (ceil_div(p->m, rows) * ceil_div(p->l, cols) < ENOUGH_TASKS
-           && 2.0 * (double)(rows * cols) * (double)p->k > 8 * task_flop) {
-        if (rows > cols) rows = round_up(ceil_div(rows, 2), 16);
-        else cols = round_up(ceil_div(cols, 2), 16);
-        if (rows <= 16 && cols <= 16) break;
-    }
-    c->tile[0] = rows;
-    c->tile[1] = cols;
-    c->micro[0] = c->micro[1] = 0;
-}
-
-/* Products are not maps, rows, reductions or moves. */
-#define tile_map NULL
-#define tile_row NULL
-#define tile_reduce NULL
-#define tile_move NULL
-
-static void (*const tile[ALGO_COUNT])(const Problem *p, const Target *t, Choice *c) = {
-#define ALGO(name, ...) [ALGO_##name] = tile_##name,
-#include "ir/algos.def"
-#undef ALGO
-};
-
-Choice pass_choose_product(const Graph *g, Val root, const PassCtx *ctx)
-{
-    const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
-    Problem p = pass_problem(g, root, t);
-    Choice best = { ALGO_gemm, { 0, 0 }, { 0, 0 } };
-    tile_gemm(&p, t, &best);
-    double own = pass_cost(&p, t, &best);
-    for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++) {
-        if (a == ALGO_gemm || !tile[a]) continue;
-        if (a == ALGO_blas && ctx->blas == BLAS_NONE) continue;
-        Choice c = { (Algo)a, { 0, 0 }, { 0, 0 } };
-        tile[a](&p, t, &c);
-        bool asked = a == ALGO_blas && ctx->blas == BLAS_OPENBLAS;
-        if (asked || pass_cost(&p, t, &c) < 0.9 * own) best = c;
-    }
-    return best;
-}
-
-static Val choose(Graph *to, const Graph *from, Val v, const Val *map, const PassCtx *ctx)
+static Val choose(Graph *to, const Graph *from, Val v, const Val *map, Layout b, Layout result,
+                  const PassCtx *ctx)
 {
     const Node *x = ir_node(from, v);
     Val in[EX_MAX_ARGS];
@@ -111,31 +32,38 @@ static Val choose(Graph *to, const Graph *from, Val v, const Val *map, const Pas
     for (int i = 0; i < x->n_in; i++) in[i] = map[x->in[i].i];
     for (int i = 0; i < x->n_attr; i++)
         if (x->attr[i].id < AT_algo) attr[n++] = x->attr[i];
-    Choice c = pass_choose_product(from, v, ctx);
+    Choice c = pass_choose_product(from, v, b, result, ctx);
     attr[n++] = ir_str(AT_algo, ir_algo[c.algo].name);
     attr[n++] = ir_ints(AT_tile, c.tile, 2);
     if (c.micro[0]) attr[n++] = ir_ints(AT_micro, c.micro, 2);
-    return ir_add_typed(to, x->op, x->loc, x->type, in, x->n_in, attr, n);
+    Type t = x->type;
+    t.layout = result;
+    return ir_add_typed(to, x->op, x->loc, t, in, x->n_in, attr, n);
 }
 
 Module *pass_layout(const Module *in, const PassCtx *ctx)
 {
     Module *m = pass_begin(in, "layout");
+    Arena *scratch = arena_new();
+    const Panels *panels = pass_panels(in, ctx, scratch);
+    for (uint32_t i = 1; i < m->n_state; i++)
+        if (m->state[i].type.layout.kind == LAYOUT_plain)
+            m->state[i].type.layout = pass_panels_state(panels, (State){ i });
     for (int i = 0; i < in->n_graph; i++) {
         const Graph *from = in->graph[i];
         Graph *to = ir_graph_add(m, from->name);
-        Arena *scratch = arena_new();
         const bool *live = ir_live(from, scratch);
         Val *map = arena_alloc(scratch, from->n_node, sizeof *map);
         for (uint32_t v = 1; v < from->n_node; v++) {
             const Node *x = &from->node[v];
             if (!live[v] && x->op != OP_input) continue;
             map[v] = ir_op[x->op].kind == KIND_PROD
-                ? choose(to, from, (Val){ v }, map, ctx)
+                ? choose(to, from, (Val){ v }, map, layout_of(from, panels, i, x->in[1]),
+                         layout_of(from, panels, i, (Val){ v }), ctx)
                 : ir_copy_node(to, from, (Val){ v }, map);
         }
         ir_copy_roots(to, from, map);
-        arena_free(scratch);
     }
+    arena_free(scratch);
     return m;
 }

@@ -18,9 +18,17 @@ Val pass_sum_to(Graph *g, Val v, Shape to, Loc loc);
 /* A module like m without graphs, at a stage. */
 Module *pass_begin(const Module *m, const char *stage);
 
-/* Algorithm, tile and micro tile of a product, by cost. */
-typedef struct Choice { Algo algo; int64_t tile[2], micro[2]; } Choice;
-Choice pass_choose_product(const Graph *g, Val root, const PassCtx *ctx);
+/* Algorithm, tile and micro tile of a product by predicted time, where its second operand and its
+ * result have these layouts (whatever their types say). */
+typedef struct Choice { Algo algo; int64_t tile[2], micro[2]; double seconds; } Choice;
+Choice pass_choose_product(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx);
+
+/* The layout in which every state is best stored: plain, or panels of a weight and of what its
+ * optimizer keeps of it. */
+typedef struct Panels Panels;
+Panels *pass_panels(const Module *m, const PassCtx *ctx, Arena *a);
+Layout pass_panels_state(const Panels *p, State s);
+Layout pass_panels_value(const Panels *p, int graph, Val v);
 
 bool pass_is_filled(const Graph *g, Val v, double x);   /* a const with all elements x */
 #endif

@@ -1,0 +1,123 @@
+/* codegen/micro.c: register tiles of products, the loops over k in which a product's time is spent.
+ * Each is written once a program, compiled once, and called by all kernels of its shape.
+ *
+ * micro_HxV: H rows of a, one element at a time, times V vectors of columns of b. dots_HxC: H rows
+ * of a times C rows of b, both contiguous in k, vectors along k. */
+#include "codegen/emit.h"
+#include <string.h>
+
+static void add_micro(Emit *e, const char *function)
+{
+    for (int i = 0; i < e->n_micro; i++)
+        if (!strcmp(e->micro[i], function)) return;
+    e->micro =
+        arena_grow(e->a, e->micro, (size_t)e->n_micro, (size_t)e->n_micro + 1, sizeof *e->micro);
+    e->micro[e->n_micro++] = function;
+}
+
+/* Elements of a vector register. */
+static long long lanes_of(const Emit *e)
+{
+    return e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
+}
+
+const char *micro_tile(Emit *e, int height, int v)
+{
+    Out *o = out_new(e->a);
+    const char *real = e->l->type[e->m->real];
+    const char *name = text(e, "micro_%s_%dx%d", ir_dtype_name(e->m->real), height, v);
+    long long lanes = lanes_of(e);
+    out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns. */", height,
+             v * lanes, height, v, v > 1 ? "s" : "");
+    out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a, int64_t row_step,", name, real);
+    out_line(o, "    int64_t k_step, const %s *restrict b, int64_t b_step, %s *restrict sums)",
+             real, real);
+    out_open(o, "%s", "");
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < v; j++) s = text(e, "%s%s c%d_%d = { 0 }", s, j ? "," : "vec", i, j);
+        out_line(o, "%s;", s);
+    }
+    out_open(o, "for (int64_t k = 0; k < depth; k++, a += k_step, b += b_step)");
+    for (int j = 0; j < v; j++)
+        out_line(o, "const vec b%d = *(const vec *)(b + %lld);", j, j * lanes);
+    for (int i = 0; i < height; i++) {
+        const char *s = text(e, "const %s a%d = a[%d * row_step];", real, i, i);
+        for (int j = 0; j < v; j++) s = text(e, "%s c%d_%d += a%d * b%d;", s, i, j, i, j);
+        out_line(o, "%s", s);
+    }
+    out_close(o, "");
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < v; j++)
+            s = text(e, "%s%s*(vec *)(sums + %lld) = c%d_%d;", s, j ? " " : "",
+                     (i * v + j) * lanes, i, j);
+        out_line(o, "%s", s);
+    }
+    out_close(o, "");
+    add_micro(e, out_text(o));
+    return name;
+}
+
+/* add_pairs(a, b): sums of neighbours, those of a and then those of b. */
+static void write_add_pairs(Emit *e, int64_t vector)
+{
+    const char *even = "", *odd = "";
+    for (int64_t i = 0; i < 2 * vector; i += 2) {
+        even = text(e, "%s, %lld", even, (long long)i);
+        odd = text(e, "%s, %lld", odd, (long long)i + 1);
+    }
+    add_micro(e, text(e,
+                      "/* Sums of neighbours: those of a, then those of b. */\n"
+                      "static inline vec add_pairs(vec a, vec b)\n{\n"
+                      "    return __builtin_shufflevector(a, b%s)\n"
+                      "         + __builtin_shufflevector(a, b%s);\n}\n", even, odd));
+}
+
+const char *micro_dots(Emit *e, int height)
+{
+    Out *o = out_new(e->a);
+    const char *real = e->l->type[e->m->real], *name = text(e, "dots_%dx%d", height, DOTS);
+    long long vector = lanes_of(e);
+    write_add_pairs(e, vector);
+    out_line(o, "/* sums[%d][%d]: %d row%s of a times %d rows of b, a vector along k. */", height,
+             DOTS, height, height > 1 ? "s" : "", DOTS);
+    out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a, int64_t a_step,", name, real);
+    out_line(o, "    const %s *restrict b, int64_t b_step, %s *restrict sums)", real, real);
+    out_open(o, "%s", "");
+    for (int i = 0; i < height; i++)
+        out_line(o, "vec c%d_0 = { 0 }, c%d_1 = { 0 }, c%d_2 = { 0 }, c%d_3 = { 0 };", i, i, i, i);
+    out_line(o, "int64_t k = 0;");
+    out_open(o, "for (; k + %lld <= depth; k += %lld)", vector, vector);
+    for (int j = 0; j < DOTS; j++)
+        out_line(o, "const vec b%d = *(const vec *)(b + %d * b_step + k);", j, j);
+    for (int i = 0; i < height; i++) {
+        out_line(o, "const vec a%d = *(const vec *)(a + %d * a_step + k);", i, i);
+        const char *s = "";
+        for (int j = 0; j < DOTS; j++)
+            s = text(e, "%s%sc%d_%d += a%d * b%d;", s, j ? " " : "", i, j, i, j);
+        out_line(o, "%s", s);
+    }
+    out_close(o, "");
+    for (int i = 0; i < height; i++) {
+        const char *s = text(e, "add_pairs(add_pairs(c%d_0, c%d_1), add_pairs(c%d_2, c%d_3))", i, i,
+                             i, i);
+        if (vector > DOTS) {
+            out_line(o, "vec s%d = %s;", i, s);
+            for (int64_t v = vector; v > DOTS; v /= 2)
+                out_line(o, "s%d = add_pairs(s%d, s%d);", i, i, i);
+        } else {
+            out_line(o, "const vec s%d = %s;", i, s);
+        }
+        out_line(o, "for (int j = 0; j < %d; j++)", DOTS);
+        out_line(o, "    sums[%d + j] = s%d[j];", i * DOTS, i);
+    }
+    out_open(o, "for (; k < depth; k++)");
+    out_line(o, "for (int i = 0; i < %d; i++)", height);
+    out_line(o, "    for (int j = 0; j < %d; j++)", DOTS);
+    out_line(o, "        sums[i * %d + j] += a[i * a_step + k] * b[j * b_step + k];", DOTS);
+    out_close(o, "");
+    out_close(o, "");
+    add_micro(e, out_text(o));
+    return name;
+}

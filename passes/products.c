@@ -1,0 +1,100 @@
+/* passes/products.c: algorithm, tile and register tile of one product.
+ *
+ * Tiles follow from shapes at capacity and from the target, never from the number of threads. An
+ * algorithm other than our own has to be a tenth faster by passes/cost.c: each costs size and
+ * start-up time. */
+#include "passes/cost.h"
+
+/* Work that is worth a task of its own, and tasks that are enough for any machine. */
+static const double task_flop = 2e6;
+enum { ENOUGH_TASKS = 16, ROWS_PER_PACK = 128 };
+
+/* ---- tiles ---- */
+
+/* A weight gradient that no cache holds is written (and its optimizer's tensors read and written)
+ * row by row: wide tiles, whose sums stay in L2. Where sums are long, narrow tiles hide memory; in
+ * panels a narrow tile is all in one piece. */
+static void tile_wide(const Problem *p, const Target *t, Choice *c)
+{
+    enum { COLS = 1024, DEEPEST = 256 };
+    int64_t rows = c->micro[0], panel = c->tile[1];
+    if (!p->transposed_a || p->k > DEEPEST || p->l <= IR_WIDE_COLS || p->panel) return;
+    if (p->m * p->l * p->elem_bytes <= 2 * t->l2_bytes) return;
+    int64_t across = ceil_div(p->l, COLS), tall = 128;
+    while (tall > 2 * rows && ceil_div(p->m, tall) * across < 2 * ENOUGH_TASKS) tall /= 2;
+    c->tile[0] = least(round_up(tall, rows), round_up(p->m, rows));
+    c->tile[1] = round_up(ceil_div(p->l, across), panel);
+}
+
+/* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16.
+ * Few rows take more vectors, so that latency stays hidden; rows are split evenly, without tiny
+ * tails. */
+static void tile_gemm(const Problem *p, const Target *t, Choice *c)
+{
+    int64_t across = ceil_div(p->l, p->lanes), vectors = across < 2 ? 1 : 2;
+    while (vectors < across && p->m * vectors < PASS_ACCUMULATORS && vectors < 8) vectors *= 2;
+    if (p->panel) vectors = ceil_div(p->panel, p->lanes);
+    int64_t held = t->registers >= 32 ? 28 : 12, rows = most(held / vectors, 1);
+    rows = ceil_div(p->m, ceil_div(p->m, least(rows, p->m)));
+    int64_t cols = vectors * p->lanes, panels = ceil_div(p->l, cols);
+    int64_t down = most(least(ceil_div(ENOUGH_TASKS, panels),
+                              (int64_t)(pass_flop(p) / task_flop) / panels), 1);
+    bool slow_pack = (p->transposed_b && !p->in_panels) || p->across;
+    int64_t tall = most(ceil_div(p->m, down), slow_pack ? ROWS_PER_PACK : 4 * rows);
+    int64_t depth = least(p->k, IR_K_BLOCK);
+    tall = least(tall, most(t->l2_bytes / 2 / (depth * p->elem_bytes), 4 * rows));
+    c->micro[0] = rows;
+    c->micro[1] = vectors;
+    c->tile[0] = round_up(least(tall, p->m), rows);
+    c->tile[1] = cols;
+    tile_wide(p, t, c);
+}
+
+/* Squarish tiles, halved while there are few of them and each is still worth a call. */
+static void tile_blas(const Problem *p, const Target *t, Choice *c)
+{
+    (void)t;
+    int64_t rows = least(p->m, 256), cols = least(p->l, 512);
+    while (ceil_div(p->m, rows) * ceil_div(p->l, cols) < ENOUGH_TASKS
+           && 2.0 * (double)(rows * cols) * (double)p->k > 8 * task_flop) {
+        if (rows > cols) rows = round_up(ceil_div(rows, 2), 16);
+        else cols = round_up(ceil_div(cols, 2), 16);
+        if (rows <= 16 && cols <= 16) break;
+    }
+    c->tile[0] = rows;
+    c->tile[1] = cols;
+    c->micro[0] = c->micro[1] = 0;
+}
+
+/* Products are not maps, rows, reductions or moves. */
+#define tile_map NULL
+#define tile_row NULL
+#define tile_reduce NULL
+#define tile_move NULL
+
+static void (*const tile[ALGO_COUNT])(const Problem *p, const Target *t, Choice *c) = {
+#define ALGO(name, ...) [ALGO_##name] = tile_##name,
+#include "ir/algos.def"
+#undef ALGO
+};
+
+Choice pass_choose_product(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx)
+{
+    const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
+    Problem p = pass_problem(g, root, b, result, t);
+    Choice best = { .algo = ALGO_gemm };
+    tile_gemm(&p, t, &best);
+    best.seconds = pass_cost(&p, t, &best);
+    double own = best.seconds;
+    bool plain = b.kind == LAYOUT_plain && result.kind == LAYOUT_plain;
+    for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++) {
+        if (a == ALGO_gemm || !tile[a]) continue;
+        if (a == ALGO_blas && (ctx->blas == BLAS_NONE || !plain)) continue;
+        Choice c = { .algo = (Algo)a };
+        tile[a](&p, t, &c);
+        c.seconds = pass_cost(&p, t, &c);
+        bool asked = a == ALGO_blas && ctx->blas == BLAS_OPENBLAS;
+        if (asked || c.seconds < 0.9 * own) best = c;
+    }
+    return best;
+}
