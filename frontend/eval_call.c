@@ -179,7 +179,7 @@ static Value *eval_display(Interp *in, const Expr *x)
     if (x->kind == X_DICT) return eval_dict(in, x);
     ValueKind kind = x->kind == X_TUPLE ? V_TUPLE : V_LIST;
     Value *r = fe_list(in, kind, x->at);
-    bool bad = false;
+    bool bad = false, (*put)(Interp *, Value *, Value *) = x->kind == X_SET ? fe_set_put : fe_push;
     for (int i = 0; i < x->n_item; i++) {
         bool star = x->item[i]->kind == X_STAR;
         Value *v = fe_eval(in, star ? x->item[i]->item[0] : x->item[i]);
@@ -191,9 +191,9 @@ static Value *eval_display(Interp *in, const Expr *x)
         bad |= v->kind == V_BAD;
         if (star && (v->kind == V_LIST || v->kind == V_TUPLE)) {
             for (int k = 0; k < v->u.list->n && !bad; k++)
-                bad |= !fe_push(in, r, v->u.list->item[k]);
-        } else if (!bad && !(x->kind == X_SET ? fe_set_put(in, r, v) : fe_push(in, r, v))) {
-            bad = true;
+                bad |= !put(in, r, v->u.list->item[k]);
+        } else if (!bad) {
+            bad = !put(in, r, v);
         }
     }
     r->u.list->is_set = x->kind == X_SET;

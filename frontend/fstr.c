@@ -2,11 +2,13 @@
  * [[fill]align][sign][0][width][,][.precision][type]. */
 #include "frontend/eval.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 typedef struct Spec {
     char fill, align, sign, type;
-    bool comma, zero;
+    char separator;              /* , or _ between groups of digits */
+    bool zero;
     int width, precision;        /* precision -1: not said */
 } Spec;
 
@@ -19,6 +21,8 @@ static int digits(const char **s)
     return n;
 }
 
+static bool is_bits(char type) { return type && strchr("xXob", type); }
+
 static bool is_align(char c) { return c && strchr("<>^=", c); }
 
 static bool parse(const char *s, Spec *f)
@@ -29,21 +33,48 @@ static bool parse(const char *s, Spec *f)
     if (*s && strchr("+- ", *s)) f->sign = *s++;
     if (*s == '0') f->zero = true, s++;
     f->width = digits(&s);
-    if (*s == ',' || *s == '_') f->comma = *s++ == ',';
+    if (*s == ',' || *s == '_') f->separator = *s++;
     if (*s == '.') s++, f->precision = digits(&s);
     if (*s && strchr("defgsxXobn%EGF", *s)) f->type = *s++;
-    return *s == 0 && f->width <= MAX_WIDTH && f->precision <= MAX_PRECISION;
+    /* Zeros that fill up would need separators too. */
+    bool fills = f->separator && (f->zero || (f->separator == ',' && is_bits(f->type)));
+    return *s == 0 && !fills && f->width <= MAX_WIDTH && f->precision <= MAX_PRECISION;
 }
 
-static const char *grouped(Arena *a, const char *s)
+static const char *grouped(Arena *a, const char *s, char separator, size_t group)
 {
-    size_t n = strlen(s), whole = strspn(s, "0123456789"), k = 0;
+    size_t n = strlen(s), whole = strspn(s, "0123456789abcdefABCDEF"), k = 0;
     char *to = arena_alloc(a, 2 * n + 1, 1);
     for (size_t i = 0; i < n; i++) {
-        if (i > 0 && i < whole && (whole - i) % 3 == 0) to[k++] = ',';
+        if (i > 0 && i < whole && (whole - i) % group == 0) to[k++] = separator;
         to[k++] = s[i];
     }
     return to;
+}
+
+/* Digits that are no zeros behind the point, but one digit at least, and what follows them. */
+static const char *trimmed(Arena *a, const char *text, const char *rest)
+{
+    size_t n = strcspn(text, "e");
+    while (n > 1 && text[n - 1] == '0') n--;
+    bool point = text[n - 1] == '.';
+    return arena_printf(a, "%.*s%s%s", (int)(n - (point && *rest)), text, point && !*rest ? "0" : "",
+                        rest);
+}
+
+/* A precision without a type: %g, but a number without an exponent has a point. */
+static const char *with_point(Arena *a, double x, int precision)
+{
+    char text[512];
+    int after = precision > 0 ? precision - 1 : 0;
+    snprintf(text, sizeof text, "%.*e", after, x);
+    const char *e = strchr(text, 'e');
+    int exponent = e ? atoi(e + 1) : 0;
+    if (!e) return arena_printf(a, "%s", text);
+    if (exponent < -4 || exponent >= after)
+        return strchr(text, '.') ? trimmed(a, text, e) : arena_printf(a, "%s", text);
+    snprintf(text, sizeof text, "%.*f", after - exponent, x);
+    return trimmed(a, text, "");
 }
 
 /* Without its sign; null: the type does not go with the value. */
@@ -72,8 +103,8 @@ static const char *number_text(Arena *a, const Value *v, const Spec *f)
     }
     int precision = f->precision < 0 ? 6 : f->precision;
     char text[512];
+    if (!t) return with_point(a, x, precision);
     if (t == '%') x *= 100, plan[3] = 'f';
-    else if (!t) plan[3] = 'g';
     else if (!strchr("eEfFgGn", t)) return NULL;
     /* The plan is one of a few constants; clang and gcc cannot see that. */
     switch (plan[3]) {
@@ -118,22 +149,22 @@ Value *fe_format(Interp *in, const Value *v, const char *format, Span at)
         const char *s = plain(in, v);
         return fe_str(in, s, v->kind == V_STR ? v->len : strlen(s), at);
     }
-    bool good = parse(format, &f), number = fe_number(v, &x) && v->kind != V_BOOL;
+    bool good = parse(format, &f), number = fe_number(v, &x);
     const char *s = NULL;
     if (good && number) s = number_text(in->a, v, &f);
-    else if (good && (!f.type || f.type == 's') && !f.sign && !f.comma) s = plain(in, v);
+    else if (good && (!f.type || f.type == 's') && !f.sign && !f.separator) s = plain(in, v);
     if (!s) {
         fe_report(in->d, at, DG(bad_format), format, fe_kind_name(v));
         return NULL;
     }
-    if (number && f.comma) s = grouped(in->a, s);
+    if (number && f.separator) s = grouped(in->a, s, f.separator, is_bits(f.type) ? 4 : 3);
     if (!number && f.precision >= 0) {
         size_t n = 0, len = strlen(s);
         uint32_t c;
         for (int i = 0; i < f.precision && n < len; i++) n += fe_utf8(s + n, len - n, &c);
         s = arena_strn(in->a, s, n);
     }
-    const char *sign = !number ? "" : x < 0 ? "-" : f.sign == '+' ? "+" : f.sign == ' ' ? " " : "";
+    const char *sign = !number ? "" : signbit(x) ? "-" : f.sign == '+' ? "+" : f.sign == ' ' ? " " : "";
     return padded(in, sign, s, &f, number, at);
 }
 

@@ -128,7 +128,9 @@ static size_t put_utf8(char *to, uint32_t c)
     return to[2] = (char)(0x80 | (c >> 6 & 63)), to[3] = (char)(0x80 | (c & 63)), 4;
 }
 
-/* One escape after the backslash at s[0]; returns the bytes it took and writes at most 4. */
+/* One escape after the backslash at s[0]; returns the bytes it took and writes at most 4. 0: Python
+ * refuses it too, or it is a character by its name, a zero byte or half a character, which no text
+ * here holds. */
 static size_t escape(const char *s, size_t n, char *to, size_t *wrote)
 {
     static const char from[] = "\\'\"abfnrtv", value[] = "\\'\"\a\b\f\n\r\t\v";
@@ -144,9 +146,10 @@ static size_t escape(const char *s, size_t n, char *to, size_t *wrote)
         if (d >= base) break;
         v = v * base + d;
     }
-    if (i > 0 && (base == 8 || i == digits) && v > 0 && v <= 0x10ffff)
+    bool half = v >= 0xd800 && v < 0xe000;
+    if (i > 0 && (base == 8 || i == digits) && v > 0 && v <= 0x10ffff && !half)
         return *wrote = put_utf8(to, v), from_digit + i;
-    return to[0] = '\\', *wrote = 1, 1;
+    return to[0] = '\\', *wrote = 1, digits == 0 && c != 'N';
 }
 
 char *fe_unescape(Arena *a, const char *s, size_t n, bool raw, size_t *len)
@@ -157,6 +160,7 @@ char *fe_unescape(Arena *a, const char *s, size_t n, bool raw, size_t *len)
         size_t wrote = 1, took = 1;
         if (s[i] == '\\' && !raw) took = escape(s + i, n - i, text + k, &wrote);
         else text[k] = s[i];
+        if (!took) return NULL;
         i += took, k += wrote;
     }
     text[k] = 0;
@@ -192,6 +196,10 @@ static void string(Lexer *l, size_t from, const char *prefix, size_t n_prefix)
     size_t k;
     char *text = fe_unescape(l->arena, l->s + start, l->at - start, raw, &k);
     l->at += close;
+    if (!text) {
+        push_error(l, DIAG_bad_escape, from, l->at, "");
+        return;
+    }
     Tok *t = push(l, T_STR, from, l->at);
     t->text = text, t->str_len = (uint32_t)k, t->formatted = formatted, t->bytes = bytes;
 }

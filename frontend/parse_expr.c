@@ -49,6 +49,7 @@ void fe_syntax_error(Parser *p, const char *expected)
         break;
     case DIAG_big_number: fe_report(p->diags, t->at, DG(big_number)); break;
     case DIAG_bad_number: fe_report(p->diags, t->at, DG(bad_number)); break;
+    case DIAG_bad_escape: fe_report(p->diags, t->at, DG(bad_escape)); break;
     case DIAG_open_string: fe_report(p->diags, t->at, DG(open_string)); break;
     case DIAG_open_triple: fe_report(p->diags, t->at, DG(open_triple)); break;
     case DIAG_bad_indent: fe_report(p->diags, t->at, DG(bad_indent)); break;
@@ -538,14 +539,23 @@ Expr *fe_expr(Parser *p)
 
 Expr *fe_simple(Parser *p) { return logical(p, true); }
 
+static Expr *target(Parser *p)
+{
+    if (fe_at(p, "*") && !p->failed) {
+        fe_report(p->diags, p->tok->at, DG(star_target));
+        p->failed = true;
+    }
+    return postfix(p);
+}
+
 Expr *fe_targets(Parser *p)
 {
-    Expr *first = fe_at(p, "*") ? element(p) : postfix(p);
+    Expr *first = target(p);
     if (!fe_at(p, ",")) return first;
     Expr *x = fe_expr_new(p, X_TUPLE, first->at);
     fe_expr_add(p, x, first);
     while (fe_accept(p, ",") && !fe_at(p, "in"))
-        fe_expr_add(p, x, fe_at(p, "*") ? element(p) : postfix(p));
+        fe_expr_add(p, x, target(p));
     until_here(p, x);
     return x;
 }

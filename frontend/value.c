@@ -83,6 +83,17 @@ bool fe_number(const Value *v, double *x)
     return true;
 }
 
+static bool equal(const Value *a, const Value *b, int *budget);
+
+static bool contains_all(const List *all, const List *some, int *budget)
+{
+    for (int i = 0, k = 0; i < some->n; i++) {
+        for (k = 0; k < all->n && !equal(all->item[k], some->item[i], budget);) k++;
+        if (k == all->n) return false;
+    }
+    return true;
+}
+
 static bool equal(const Value *a, const Value *b, int *budget)
 {
     double x, y;
@@ -113,7 +124,8 @@ static bool equal(const Value *a, const Value *b, int *budget)
         }
         return true;
     case V_TUPLE: case V_LIST:
-        if (a->u.list->n != b->u.list->n) return false;
+        if (a->u.list->n != b->u.list->n || a->u.list->is_set != b->u.list->is_set) return false;
+        if (a->u.list->is_set) return contains_all(b->u.list, a->u.list, budget);
         for (int i = 0; i < a->u.list->n; i++)
             if (!equal(a->u.list->item[i], b->u.list->item[i], budget)) return false;
         return true;

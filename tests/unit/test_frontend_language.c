@@ -97,12 +97,45 @@ START_TEST(limits)
 }
 END_TEST
 
+/* `head`, `count` times the piece with its number (and nothing, for "%*s": as many blanks), `tail`. */
+static char *repeated(const char *head, const char *piece, int count, const char *tail)
+{
+    static char text[MAX_FILE];
+    size_t n = (size_t)snprintf(text, sizeof text, "%s", head);
+    for (int i = 0; i < count; i++)
+        n += (size_t)snprintf(text + n, sizeof text - n, piece, i, "");
+    ck_assert_uint_lt(n + strlen(tail), sizeof text);
+    strcpy(text + n, tail);
+    return text;
+}
+
+/* What the parser has room for, and one more. */
+START_TEST(sizes)
+{
+    static char said[MAX_SAID];
+    refused(repeated("def f(", "a%d, ", 1001, "):\n    pass\n"), "too many parameters");
+    refused(repeated("def f():\n", "    a%d = 1\n", 1001, ""), "too many names");
+    refused(repeated("", "%*sif 1:\n", 102, ""), "blocks are nested too deep");
+    refused(repeated("x = ", "[", 65, ""), "nested too deep");
+    refused(repeated("x = 1", " + (1", 301, ""), "nested too deep");
+    refused(repeated("x = 1", "_%d", 400, ""), "this is not a number");
+    refused("x = 1e5j", "this is not a number");
+    refused("x = 0x", "this is not a number");
+    refused("x = 1.2.3", "this is not a number");
+    refused("x = 9223372036854775808", "does not fit into 64 bits");
+    const char *good = repeated("def f(", "a%d, ", 1000, "):\n    pass\nfrom torch import nn\n"
+                                "model = nn.Linear(4, 2)\n");
+    ck_assert_msg(compile(good, strlen(good), said), "%s", said);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("frontend_language");
     TCase *t = tcase_create("all");
     tcase_add_test(t, assertions);
     tcase_add_test(t, limits);
+    tcase_add_test(t, sizes);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_ENV);

@@ -1,0 +1,1 @@
+x = [1 for a in [1] if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a if a ]

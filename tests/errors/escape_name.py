@@ -1,0 +1,1 @@
+name = f"layer \N{BULLET} {1}"
