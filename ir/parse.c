@@ -207,8 +207,9 @@ static void unknown_line(Parser *p, Word w, Section in)
     Near near = ir_near(w.s, w.n);
     for (size_t i = 0; i < sizeof word / sizeof *word && w.n; i++)
         ir_near_try(&near, word[i]);
+    bool itself = near.best && strlen(near.best) == w.n && !memcmp(near.best, w.s, w.n);
     p->l.at = w.at;
-    if (near.best && w.n)
+    if (near.best && w.n && !itself)
         ir_lex_fail(&p->l, w.at, "expected %s, found '%.*s'; did you mean '%s'?", want[in],
                     (int)(w.n < 40 ? w.n : 40), w.s, near.best);
     else

@@ -291,6 +291,56 @@ static const struct { const char *from, *to, *says; } mistake[] = {
      "'programm'; did you mean 'program'?"},
     {"%0  = input \"x\" ", "%0  = input ", "41:48: expected its name in quotes, found ':'"},
     {"real f32", "real f32\001", "5:9: expected the end of the line, found byte 0x01"},
+    {"input [1,28,28]", "input [n,28,28]", "24:7: the shape of one sample has no batch axis"},
+    {"input [1,28,28]", "input [1,2,3,4,5,6,7]", "24:20: a shape has at most 6 axes"},
+    {"f32[10] buffer",
+     "f32[3037000500,3037000500] buffer",
+     "12:22: the type has more than 2^46 elements in a batch of 256"},
+    {"%5  = relu %4",
+     "%5  = relu %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %4, %"
+     "4, %4, %4, %4, %4, %4, %4, %4, %4",
+     "46:116: a node has at most 26 operands"},
+    {"lr 0.1\n", "lr 1e400\n", "18:4: expected a learning rate, found '1e400'"},
+    {"lr 0.1\n", "lr -\n", "18:4: expected a learning rate, found '-'"},
+    {"lr 0.1\n",
+     "lr 0.1\nplateau factor=1e301 patience=1\n",
+     "19:9: factor must be finite and not below 0"},
+    {"real f32",
+     "real ffffffffffffffffffffffffffffffffffffffffffffffffff",
+     "5:6: 'ffffffffffffffffffffffffffffffffffffffff' is not a real type (f32 f64)"},
+    {"%5  = relu %4",
+     "%5  = rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr %4",
+     "46:7: 'rrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrrr' is not an op"},
+    {"{axes=[0]}                           :",
+     "{aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa=[0]}                  "
+     "         :",
+     "54:16: sum has no attribute 'aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa'"},
+    {"%1  = input \"target\"                               : i64[n]",
+     "%1  = input \"target\"                               : i64[n]{pppppppppppppppppppppp"
+     "pppppppppppppppppppppppppppp}",
+     "42:61: 'pppppppppppppppppppppppppppppppppppppppp' is not a layout with its width (pa"
+     "nel32, c16)"},
+    {"%0  = input \"x\"                                    : f32[n,1,28,28]",
+     "%0  = input \"x\"                                    : f32[n,1,28,28]{c16}",
+     "41:13: an input of f32 lies plain"},
+    {"stage plan\n",
+     "stage plan\nzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\n",
+     "7:1: expected a line: file, batch, real, stage, state, program or graph, found 'zzzz"
+     "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz'"},
+    {"shuffle no", "shuffle maybe", "22:9: 'maybe' is not yes or no"},
+    {"\"w\\n\\x1b#m\"  : f32",
+     "\"w\\xZ\"  : f32",
+     "10:9: expected one of the escapes \\\" \\\\ \\n \\xHH"},
+    {"draw \"mean\" constant -inf",
+     "draw \"mean\" cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc",
+     "33:13: 'cccccccccccccccccccccccccccccccccccccccc' is not a draw"},
+    {"kernels train",
+     "kernels train\nstates\nstates arena",
+     "61:1: expected a kernel (k0 \342\200\246), buffers or a graph, found 'states'; did y"
+     "ou mean 'state'?"},
+    {"stage plan\n",
+     "stage plan\nkernels train\n",
+     "7:1: expected a line: file, batch, real, stage, state, program or graph, found 'kernels'"},
 };
 enum { N_MISTAKES = sizeof mistake / sizeof *mistake };
 
@@ -309,6 +359,34 @@ START_TEST(mistakes)
     ck_assert_ptr_null(m);
     ck_assert_str_eq(err.text, mistake[_i].says);
     free(text);
+}
+END_TEST
+
+/* `count` lines, "%d" in them their number, in front of `before` in the sample. */
+static void too_many(const char *before, const char *line, int count, const char *says)
+{
+    const char *at = strstr(ir_sample, before);
+    char *text = NULL;
+    size_t len = 0;
+    FILE *f = open_memstream(&text, &len);
+    fwrite(ir_sample, 1, (size_t)(at - ir_sample), f);
+    for (int i = 0; i < count; i++)
+        fprintf(f, line, 2000 + i, i);
+    fputs(at, f);
+    fclose(f);
+    ParseErr err;
+    ck_assert_ptr_null(ir_parse(text, len, &err));
+    ck_assert_str_eq(err.text, says);
+    free(text);
+}
+
+START_TEST(counts)
+{
+    too_many("batch n", "file \"%d\"\n", 999, "1002:1: there are more than 1000 files");
+    too_many("graph \"odd name\"", "graph g%d\n", 64, "142:7: there are more than 64 graphs");
+    too_many("%2  = scalar", "%%%d = scalar \"s%d\" : f32[]\n", 1000,
+             "1040:16: a graph has at most 1000 inputs and scalars");
+    too_many("stage plan", "file \"f\"\nfile \"f%d\"\n", 2, "8:6: file \"f\" is there already");
 }
 END_TEST
 
@@ -501,6 +579,7 @@ int main(void)
     tcase_add_test(t, copies_print_the_same);
     tcase_add_test(t, only_named_graphs);
     tcase_add_loop_test(t, mistakes, 0, N_MISTAKES);
+    tcase_add_test(t, counts);
     tcase_add_test(t, every_truncation);
     tcase_add_test(t, random_changes);
     tcase_add_test(t, random_lines);
