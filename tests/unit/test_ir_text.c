@@ -385,8 +385,8 @@ START_TEST(counts)
     too_many("batch n", "file \"%d\"\n", 999, "1002:1: there are more than 1000 files");
     too_many("graph \"odd name\"", "graph g%d\n", 64, "142:7: there are more than 64 graphs");
     too_many("%2  = scalar", "%%%d = scalar \"s%d\" : f32[]\n", 1000,
-             "1040:16: a graph has at most 1000 inputs and scalars");
-    too_many("stage plan", "file \"f\"\nfile \"f%d\"\n", 2, "8:6: file \"f\" is there already");
+             "1041:16: a graph has at most 1000 inputs and scalars");
+    too_many("stage plan", "file \"f\"\nfile \"f%d\"\n", 2, "8:1: file \"f\" is named twice");
 }
 END_TEST
 

@@ -125,6 +125,24 @@ static void in_place_early(Module *m) { buffer(m, 0)->last = 4; }
 static void in_place_moved(Module *m) { buffer(m, 3)->offset_bytes = 64; }
 static void in_place_result(Module *m) { buffer(m, 3)->in_place_of = val(m, 7); }
 
+static void offset_negative(Module *m) { buffer(m, 2)->offset_bytes = -64; }
+static void bytes_odd(Module *m) { buffer(m, 2)->bytes += 4; }
+static void bytes_none(Module *m) { buffer(m, 2)->bytes = 0; }
+static void end_overflows(Module *m) { buffer(m, 2)->offset_bytes = INT64_MAX - 63; }
+static void state_in_arena(Module *m) { buffer(m, 2)->kind = BUF_STATE; }
+static void result_in_state(Module *m) { buffer(m, 4)->kind = BUF_STATE; }
+static void update_elsewhere(Module *m) { buffer(m, 9)->state.i = 1; }
+static void first_negative(Module *m) { buffer(m, 0)->first = -1; }
+static void last_before(Module *m) { buffer(m, 2)->last = 1; }
+static void buffer_of_none(Module *m) { buffer(m, 2)->val.i = 0; }
+static void buffer_far(Module *m) { buffer(m, 2)->val.i = train(m)->n_node; }
+static void in_place_far(Module *m) { buffer(m, 3)->in_place_of.i = train(m)->n_node; }
+static void in_place_larger(Module *m) { buffer(m, 3)->bytes += 64; }
+static void in_place_state(Module *m) { buffer(m, 7)->in_place_of = buffer(m, 3)->val; }
+static void arena_negative(Module *m) { train(m)->arena_bytes = -1; }
+static void bound_negative(Module *m) { train(m)->bound_bytes = -1; }
+static void state_overflows(Module *m) { m->state[2].offset_bytes = INT64_MAX - 63; }
+
 static void taken_twice(Module *m)
 {
     buffer(m, 2)->in_place_of = buffer(m, 3)->in_place_of = buffer(m, 1)->val;
@@ -204,6 +222,23 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {in_place_early, "graph train: %11 cannot take over %5: k0..k4 at 0, 131072 bytes"},
     {in_place_moved, "graph train: %11 cannot take over %5: k0..k3 at 0, 131072 bytes"},
     {in_place_result, "graph train: %11 takes the place of a value that is not in the arena"},
+    {offset_negative, "graph train: %9 at -64, 10240 bytes: not multiples of 64"},
+    {bytes_odd, "graph train: %9 at 141312, 10244 bytes: not multiples of 64"},
+    {bytes_none, "graph train: %9 at 141312, 0 bytes: not multiples of 64"},
+    {end_overflows, "graph train: %9 ends beyond the arena of 151616 bytes"},
+    {state_in_arena, "graph train: %9 is no root, but lies in a state"},
+    {result_in_state, "graph train: %7 is returned, but does not lie in result 0"},
+    {update_elsewhere, "graph train: %16 updates \"1.bias\", but does not lie in it"},
+    {first_negative, "graph train: %5 lives from k-1 to k3 of 6 kernels"},
+    {last_before, "graph train: %9 lives from k2 to k1 of 6 kernels"},
+    {buffer_of_none, "graph train: buffer 2 holds no value"},
+    {buffer_far, "graph train: buffer 2 holds no value"},
+    {in_place_far, "graph train: %11 takes the place of a value that is not in the arena"},
+    {in_place_larger, "graph train: %11 cannot take over %5: k0..k3 at 0, 131072 bytes"},
+    {in_place_state, "graph train: %15 takes the place of a value that is not in the arena"},
+    {arena_negative, "graph train: a size of the plan is negative"},
+    {bound_negative, "graph train: a size of the plan is negative"},
+    {state_overflows, "state \"1.bias\" ends beyond the 808512 bytes of all states"},
     {taken_twice, "graph train: %6 is taken over twice"},
     {both_roots, "graph train: %7 is in two roots, but has one place"},
     {dead_member, "graph train: k2 computes %8 (correct), which no root needs"},
@@ -313,6 +348,88 @@ START_TEST(in_place_of_a_products_operand)
 }
 END_TEST
 
+/* What the replay says of a graph "train" that the verifier never sees: each is spoiled first. */
+static void replay_says(const char *graph, void (*spoil)(Module *), const char *says)
+{
+    char text[2048], err[IR_ERR] = "it holds";
+    ParseErr at;
+    int n = snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= 16\nreal f32\nstage plan\n"
+                     "state \"w\" : f32[4,4] param\nstate \"v\" : f32[4,4] param\n"
+                     "graph train\n%%0 = input \"x\" : f32[n,4]\n%s", graph);
+    Module *m = ir_parse(text, (size_t)n, &at);
+    ck_assert_msg(m != NULL, "%s", at.text);
+    ck_assert_msg(ir_verify_replay(train(m), err), "%s", err);
+    spoil(m);
+    ck_assert(!ir_verify_replay(train(m), err));
+    ck_assert_str_eq(err, says);
+    ir_module_free(m);
+}
+
+static void wider(Module *m) { node(m, 2)->type.dtype = DT_f64; }
+static void other_layout(Module *m) { node(m, 2)->type.layout.kind = 1; }
+static void other_width(Module *m) { node(m, 2)->type.layout.width = 8; }
+static void other_batch(Module *m) { node(m, 2)->type.shape.dim[0].n = false; }
+static void other_row(Module *m)
+{
+    node(m, 2)->type.shape.dim[0].k = 2;
+    node(m, 2)->type.shape.dim[1].k = 2;
+}
+
+START_TEST(in_place_of_something_else)
+{
+    static const char says[] =
+        "replay: k1 writes %2 in place of %1, but does not read it element by element";
+    static const char map[] =
+        "%1 = relu %0 : f32[n,4]\n%2 = tanh %1 : f32[n,4]\n%3 = relu %2 : f32[n,4]\nreturn y=%3\n"
+        "kernels train\nk0 a { %1 } map\nk1 b { %2 } map\nk2 c { %3 } map\n"
+        "buffers train arena 256 bound 256 worker 0\n"
+        "%1 @0 256 k0..k1\n%2 @0 256 k1..k2 in %1\n%3 out 0 k2..k2\n";
+    static const char row[] =
+        "%1 = relu %0 : f32[n,4]\n%2 = softmax %1 {axis=1} : f32[n,4]\n%3 = relu %2 : f32[n,4]\n"
+        "return y=%3\n"
+        "kernels train\nk0 a { %1 } map\nk1 b { %2 } row\nk2 c { %3 } map\n"
+        "buffers train arena 256 bound 256 worker 0\n"
+        "%1 @0 256 k0..k1\n%2 @0 256 k1..k2 in %1\n%3 out 0 k2..k2\n";
+    replay_says(map, wider, says);
+    replay_says(map, other_layout, says);
+    replay_says(map, other_width, says);
+    replay_says(map, other_batch, says);
+    replay_says(row, other_row, says);
+    replay_says(row, other_batch, says);
+}
+END_TEST
+
+static void written_over(Module *m) { buffer(m, 1)->offset_bytes = 0; }
+static void partly_over(Module *m) { buffer(m, 1)->offset_bytes = 128; }
+static void read_early(Module *m)
+{
+    Kernel k = train(m)->kernel[0];
+    train(m)->kernel[0] = train(m)->kernel[2];
+    train(m)->kernel[2] = k;
+}
+static void both_in_one_state(Module *m) { buffer(m, 1)->state = buffer(m, 0)->state; }
+
+START_TEST(values_that_are_gone)
+{
+    static const char later[] =
+        "%1 = relu %0 : f32[n,4]\n%2 = tanh %0 : f32[n,4]\n%3 = add %1, %2 : f32[n,4]\n"
+        "return y=%3\n"
+        "kernels train\nk0 a { %1 } map\nk1 b { %2 } map\nk2 c { %3 } map\n"
+        "buffers train arena 512 bound 512 worker 0\n"
+        "%1 @0 256 k0..k2\n%2 @256 256 k1..k2\n%3 out 0 k2..k2\n";
+    static const char states[] =
+        "%1 = map \"w\" {f=\"2*a\"} : f32[4,4]\n%2 = map \"v\" {f=\"2*a\"} : f32[4,4]\n"
+        "%3 = linear %0, %1 : f32[n,4]\nreturn y=%3\nupdate \"w\"=%1, \"v\"=%2\n"
+        "kernels train\nk0 a { %1 } map\nk1 b { %2 } map\nk2 c { %3 } gemm\n"
+        "buffers train arena 0 bound 0 worker 0\n"
+        "%1 state \"w\" k0..k2\n%2 state \"v\" k1..k1\n%3 out 0 k2..k2\n";
+    replay_says(later, written_over, "replay: k2 reads %1, but %2 was written over it");
+    replay_says(later, partly_over, "replay: k2 reads %1, but part of it was overwritten");
+    replay_says(later, read_early, "replay: k0 reads %1, but nothing was written there");
+    replay_says(states, both_in_one_state, "replay: k2 reads %1, which \"w\" does not hold");
+}
+END_TEST
+
 static const struct { const char *graph, *says; } state_order[] = {
     {"%1 = map \"w\" {f=\"2*a\"} : f32[4,4]\n%2 = linear %0, \"w\" : f32[n,4]\n"
      "return y=%2\nupdate \"w\"=%1\n"
@@ -404,6 +521,8 @@ int main(void)
     tcase_add_test(t, overlap_of_two_results);
     tcase_add_test(t, overlap_with_a_later_operand);
     tcase_add_test(t, in_place_of_a_products_operand);
+    tcase_add_test(t, in_place_of_something_else);
+    tcase_add_test(t, values_that_are_gone);
     tcase_add_loop_test(t, states_are_read_before_they_change, 0, 3);
     tcase_add_test(t, random_plans);
     suite_add_tcase(s, t);
