@@ -37,8 +37,10 @@ clang -std=c11 $flags -fsanitize=fuzzer -DSEQC_LIBFUZZER -I. "tests/fuzz/test_$n
     printf '"%s"\n' "nn.Sequential(" "model = " "f32[n," "f64[" "i64[n]" "return " "update " \
         "kernels " "buffers " "graph " "state " "%%0" "{axes=[" "{shape=["
 } | sort -u >"$home/words.dict"
-# The folders that the harness names are where it starts; some are named in pipeline.h.
-# shellcheck disable=SC2046  # a list of folders
+# The folders that the harness names are where it starts.
+harness=tests/fuzz/test_$name.c
+grep -q FOLDERS_OF_IR "$harness" && harness="$harness tests/fuzz/pipeline.h"
+# shellcheck disable=SC2046,SC2086  # lists of folders and files
 exec "$home/fuzz_$name" -dict="$home/words.dict" -max_total_time="$seconds" -timeout=10 \
     -rss_limit_mb=2048 -max_len=16384 -artifact_prefix="$home/$name/" -print_final_stats=1 "$@" \
-    "$home/$name" $(grep -o '"tests/[a-z/]*", "' "tests/fuzz/test_$name.c" | cut -d'"' -f2)
+    "$home/$name" $(grep -oh '"tests/[a-z/]*", "' $harness | cut -d'"' -f2)

@@ -285,6 +285,58 @@ START_TEST(hostile_npz)
 }
 END_TEST
 
+/* Bytes of the directory's first entry (from its start) or of the end record (from the end, so
+ * negative) are changed. */
+START_TEST(hostile_directory)
+{
+    static const struct { int at, count; const char *bytes, *says; } rows[] = {
+        {20, 4, "\xff\xff\xff\xff", "its members overlap"},
+        {42, 4, "\xff\xff\xff\xff", "larger than 4 GiB"},
+        {42, 4, "\xff\xff\0\0", "no local header"},
+        {46, 1, "\0", "no NPY file"},
+        {28, 2, "\xff\xff", "its directory is cut off"},
+        {10, 1, "\1", "packed by method 1"},
+        {8, 1, "\1", "is encrypted"},
+        {16, 1, "", "its checksum is wrong"},
+        {-12, 2, "\xff\xff", "beyond 4 GiB or 65534 members"},
+        {-6, 4, "\xff\xff\xff\xff", "beyond 4 GiB or 65534 members"},
+        {-6, 4, "\xff\xff\xff\x7f", "contradicts itself"},
+        {-10, 4, "\xff\xff\xff\x7f", "contradicts itself"},
+        {-18, 1, "\1", "contradicts itself"},
+        {-16, 1, "\1", "contradicts itself"},
+        {-14, 2, "\1\0", "contradicts itself"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        rt_err e = {0};
+        rt_tensors t;
+        rt_buf zip = two_arrays("x.npy", "y.npy", -1);
+        const unsigned char *end = (unsigned char *)zip.data + zip.length - 22;
+        char *at = rows[i].at < 0 ? zip.data + zip.length + rows[i].at
+                                  : zip.data + (end[16] | end[17] << 8) + rows[i].at;
+        if (*rows[i].bytes || rows[i].at == 46)
+            memcpy(at, rows[i].bytes, (size_t)rows[i].count);
+        else
+            *at = (char)(*at ^ 1);
+        ck_assert(!rt_npz_parse(&e, "a.npz", &zip, &t));
+        ck_says(e, rows[i].says);
+    }
+}
+END_TEST
+
+START_TEST(npz_file)
+{
+    rt_err e = {0};
+    rt_tensors t;
+    rt_buf zip = two_arrays("x.npy", "y.npy", -1);
+    const char *path = file_with("a.npz", zip.data, (size_t)zip.length);
+    rt_buf_free(&zip);
+    ck_assert_msg(rt_npz_read(&e, path, &t), "%s", e.message);
+    ck_assert_int_eq(t.count, 2);
+    rt_tensors_free(&t);
+    ck_assert(!rt_npz_read(&e, in_folder("none.npz"), &t));
+    ck_assert_int_eq(e.code, RT_E_IO);
+}
+END_TEST
+
 START_TEST(damaged_npz)
 {
     rt_buf whole = two_arrays("x.npy", "y.npy", -1);
@@ -340,6 +392,8 @@ int main(void)
     tcase_add_test(c, damage);
     tcase_add_test(c, npz);
     tcase_add_test(c, hostile_npz);
+    tcase_add_test(c, hostile_directory);
+    tcase_add_test(c, npz_file);
     tcase_add_test(c, damaged_npz);
     tcase_add_test(c, memory);
     suite_add_tcase(suite, c);
