@@ -16,6 +16,8 @@ typedef struct EmitOpts {
  * same bytes. */
 void emit_program(const Module *m, const EmitOpts *o, FILE *out);
 bool emit_uses_blas(const Module *m);
+/* Is no tensor longer than four of the target's vectors? */
+bool emit_is_short(const Module *m, const Target *t);
 
 /* How to call the C compiler. */
 typedef struct CompileOpts {
@@ -23,6 +25,7 @@ typedef struct CompileOpts {
     const Target *target;
     bool native;                      /* -march=native instead of the target's */
     bool blas;                        /* link OpenBLAS */
+    bool half_vectors;                /* loops are short: fewer elements are left over */
     const char *runtime_dir;          /* holds libseqc_rt.a and include/runtime/rt.h */
     const char *const *extra;         /* further flags, null-terminated, or null */
     bool verbose;                     /* print the command line */

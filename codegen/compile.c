@@ -108,7 +108,8 @@ static void arguments(Args *x, const char *source, const char *output, const Com
     if (o->native) arg(x, "-march=native");
     else if (*o->target->march) arg(x, arena_printf(a, "-march=%s", o->target->march));
     /* Both compilers would halve vectors of 512 bits; clang even those of the register tiles. */
-    if (o->target->vector_bytes == 64) arg(x, "-mprefer-vector-width=512");
+    if (o->target->vector_bytes == 64)
+        arg(x, o->half_vectors ? "-mprefer-vector-width=256" : "-mprefer-vector-width=512");
     for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
     arg(x, arena_printf(a, "-I%s/include", o->runtime_dir));
     arg(x, "-o");

@@ -15,6 +15,7 @@ typedef struct Dialect {
     const char *literal_suffix[DT_COUNT];  /* f for float */
     const char *infinity, *nan;
     const char *kernel, *function;         /* what stands before a kernel, before a helper */
+    const char *inlined;                   /* before a kernel that becomes part of its callers */
     const char *restricted;                /* a pointer that nothing else aliases */
     const char *simd;                      /* before a loop over independent elements, or null */
     DialectFn fn32[EX_COUNT], fn64[EX_COUNT];    /* from EX_exp on */

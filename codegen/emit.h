@@ -36,6 +36,7 @@ typedef struct KernelFn {
     const char *head;                 /* the comment above it */
     const char *users;                /* ", also in eval, infer" */
     const Graph *first, *last;        /* graphs that use it */
+    bool inlined;                     /* into graphs that are one function */
 } KernelFn;
 
 enum { MAX_SLOTS = 160 };

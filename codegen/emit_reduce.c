@@ -50,6 +50,12 @@ static const char *result_text(Kern *k, const char *sum)
     return text(e, by ? "(%s)(%s)" : "(%s)%s", e->l->type[d], sum);
 }
 
+/* Before the loop that adds to `total`: the order of this sum is free. */
+static void free_order(Kern *k)
+{
+    if (k->e->m->real == DT_f32) out_line(k->out, "#pragma omp simd reduction(+:total)");
+}
+
 static void emit_total(Kern *k, Val operand)
 {
     Emit *e = k->e;
@@ -63,6 +69,7 @@ static void emit_total(Kern *k, Val operand)
              extent_text(e, elems));
     out_line(o, "double total = 0;");
     Nest nest = { 1, { { elems, "i" } } };
+    free_order(k);
     out_open(o, "for (int64_t i = begin; i < end; i++)");
     out_line(o, "total += %s;", value_emit(k, o, operand, &nest));
     members_emit(k, o, &nest);
@@ -98,12 +105,14 @@ static void kept_index(Emit *e, const Groups *g, const char *flat, const char **
     }
 }
 
-static void open_reduced(Emit *e, Out *o, const Groups *g)
+static void open_reduced(Kern *k, const Groups *g)
 {
-    for (int i = 0; i < g->n; i++)
-        if (g->group[i].reduced)
-            out_open(o, "for (int64_t r%d = 0; r%d < %s; r%d++)", i, i,
-                     extent_text(e, g->group[i].size), i);
+    for (int i = 0; i < g->n; i++) {
+        if (!g->group[i].reduced) continue;
+        if (i == g->n - 1) free_order(k);
+        out_open(k->out, "for (int64_t r%d = 0; r%d < %s; r%d++)", i, i,
+                 extent_text(k->e, g->group[i].size), i);
+    }
 }
 
 static void close_reduced(Out *o, const Groups *g)
@@ -132,7 +141,7 @@ static void emit_rows(Kern *k, Val operand, const Groups *g, Extent results)
     out_open(o, "for (int64_t i = begin; i < end; i++)");
     out_line(o, "double total = 0;");
     const char **before = names_save(k);
-    open_reduced(e, o, g);
+    open_reduced(k, g);
     Nest nest = operand_nest(e, g, at);
     out_line(o, "total += %s;", value_emit(k, o, operand, &nest));
     members_emit(k, o, &nest);
@@ -156,7 +165,7 @@ static void write_block(Kern *k, Val operand, const Groups *g, Extent results, c
     const char *at[IR_MAX_RANK] = { 0 }, *j = text_add(e, first, "j");
     out_line(o, "double total[%lld] = { 0 };", (long long)block);
     const char **before = names_save(k);
-    open_reduced(e, o, g);
+    open_reduced(k, g);
     if (extent_eq(inner, results)) {
         kept_index(e, g, j, at);
     } else { /* the row of results is the same for the whole block */

@@ -126,6 +126,65 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
     if (u->fn->finish) call(e, o, t, u, u->fn->finish, u->fn->finish_body, fixed);
 }
 
+/* A kernel of one task, on the thread that is here. */
+static void run_one(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+{
+    const char *const fixed[][2] = { { "task", "0" }, { "n", "n" }, { "scratch", "c->workers" },
+                                     { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
+    const char *const n[][2] = { { "n", "n" }, { NULL, NULL } };
+    u->fn->inlined = true;
+    call(e, o, t, u, u->fn->name, u->fn->body, fixed);
+    if (u->fn->finish) call(e, o, t, u, u->fn->finish, u->fn->finish_body, n);
+}
+
+/* Is it no more work than some calls, and nothing for several threads? */
+static bool is_small(const Graph *g, const KernelUse *u)
+{
+    enum { SMALL_FLOP = 20000 };
+    double flop = 0;
+    for (int i = 0; i < g->n_kernel; i++) {
+        if (u[i].tasks.count != 1) return false;
+        flop += ir_kernel_flop(g, i);
+    }
+    return g->n_kernel && flop <= SMALL_FLOP;
+}
+
+/* One function, twice: where the batch is full the compiler knows how often its loops turn. */
+static void run_whole(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+{
+    const char *name = t->g->name;
+    reach(e, SNIP_inlined);
+    out_line(o, "INLINED void all_of_%s(const rt_call *c, int64_t n)", name);
+    out_open(o, "%s", "");
+    for (int i = 0; i < t->g->n_kernel; i++) run_one(e, o, t, &u[i]);
+    out_close(o, "");
+    out_line(o, "%s", "");
+    out_line(o, "static void run_%s(const rt_call *c)", name);
+    out_open(o, "%s", "");
+    long long full = (long long)e->m->capacity;
+    if (full == 1) {
+        out_line(o, "all_of_%s(c, 1);", name);
+    } else {
+        out_line(o, "if (c->n == %lld) all_of_%s(c, %lld);", full, name, full);
+        out_line(o, "else all_of_%s(c, c->n);", name);
+    }
+    out_close(o, "");
+}
+
+static void run_kernels(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+{
+    const Graph *g = t->g;
+    for (int i = 0; i < g->n_kernel; i++) {
+        wrapper(e, o, t, &u[i], i);
+        out_line(o, "%s", "");
+    }
+    out_line(o, "static void run_%s(const rt_call *c)", g->name);
+    out_open(o, "%s", "");
+    for (int i = 0; i < g->n_kernel; i++) run_kernel(e, o, t, &u[i], i);
+    if (!g->n_kernel) out_line(o, "(void)c;");
+    out_close(o, "");
+}
+
 static GraphText graph_text(Emit *e, const Graph *g)
 {
     GraphText t = { .g = g,
@@ -138,15 +197,8 @@ static GraphText graph_text(Emit *e, const Graph *g)
     Out *o = t.out;
     out_line(o, "/* ---- %s ---- */", g->name);
     out_line(o, "%s", "");
-    for (int i = 0; i < g->n_kernel; i++) {
-        wrapper(e, o, &t, &u[i], i);
-        out_line(o, "%s", "");
-    }
-    out_line(o, "static void run_%s(const rt_call *c)", g->name);
-    out_open(o, "%s", "");
-    for (int i = 0; i < g->n_kernel; i++) run_kernel(e, o, &t, &u[i], i);
-    if (!g->n_kernel) out_line(o, "(void)c;");
-    out_close(o, "");
+    if (is_small(g, u)) run_whole(e, o, &t, u);
+    else run_kernels(e, o, &t, u);
     return t;
 }
 
@@ -156,9 +208,10 @@ static void write_kernel(Emit *e, Out *o, const KernelFn *f)
 {
     const char *note = *f->users ? text(e, "\n * Also in %s.", f->users + 2) : "";
     out_raw(o, text(e, "%s%s */\n", f->head, note));
-    out_raw(o, text(e, "%s %s(%s\n%s\n", e->l->kernel, f->name, f->params, f->body));
+    const char *kernel = f->inlined ? e->l->inlined : e->l->kernel;
+    out_raw(o, text(e, "%s %s(%s\n%s\n", kernel, f->name, f->params, f->body));
     if (f->finish)
-        out_raw(o, text(e, "%s %s(%s\n%s\n", e->l->kernel, f->finish, f->finish_params,
+        out_raw(o, text(e, "%s %s(%s\n%s\n", kernel, f->finish, f->finish_params,
                         f->finish_body));
 }
 
@@ -220,6 +273,15 @@ void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
     out_raw(o, out_text(tables));
     fputs(out_text(o), out);
     arena_free(a);
+}
+
+bool emit_is_short(const Module *m, const Target *t)
+{
+    int64_t most = 4 * t->vector_bytes / ir_dtype_bytes(m->real);
+    for (int i = 0; i < m->n_graph; i++)
+        for (uint32_t v = 1; v < m->graph[i]->n_node; v++)
+            if (ir_elems_at(&m->graph[i]->node[v].type.shape, m->capacity) > most) return false;
+    return true;
 }
 
 bool emit_uses_blas(const Module *m)

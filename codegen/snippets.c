@@ -27,6 +27,10 @@ const char *const snippet_text[SNIP_COUNT] = {
     "    const uint32_t word = e % 4 == 0 ? c0 : e % 4 == 1 ? c1 : e % 4 == 2 ? c2 : c3;\n"
     "    return ($R)(word >> 8) * ($R)(1.0 / 16777216.0);\n"
     "}\n",
+    [SNIP_inlined] =
+    "/* Kernels of a graph that is one function: where the batch is full the compiler knows how\n"
+    " * often each loop turns. */\n"
+    "#define INLINED static inline __attribute__((always_inline))\n",
     [SNIP_once] =
     "/* Compiled once, neither inlined nor cloned: they are most of the compiler's work. */\n"
     "#ifdef __clang__\n"

@@ -136,7 +136,8 @@ static int compile(const Cmd *c, const Module *m, const Target *target, const Pa
     const char *march = c->text[OPT_march];
     CompileOpts o = {.cc = c->text[OPT_cc], .target = target,
                      .native = !march || strcmp(march, "native") == 0,
-                     .blas = emit_uses_blas(m), .runtime_dir = cmd_runtime_dir(c->arena),
+                     .blas = emit_uses_blas(m), .half_vectors = emit_is_short(m, target),
+                     .runtime_dir = cmd_runtime_dir(c->arena),
                      .extra = extra_flags(c->arena), .verbose = c->text[OPT_verbose] != NULL};
     if (!o.runtime_dir) {
         const char *home = getenv("SEQC_HOME");
