@@ -7,7 +7,7 @@
 #define SEQC_RT_RANDOM_H
 #include "runtime/base.h"
 
-enum { RT_MT_WORDS = 624 };
+enum { RT_MT_WORDS = 624, RT_LANES = 16, RT_AHEAD = 2 * RT_LANES };
 
 /* Plain data: copying the struct copies the generator. */
 typedef struct rt_random {
@@ -30,6 +30,17 @@ void rt_random_normal(rt_random *r, float *out, int64_t n, double mean, double s
 void rt_random_perm(rt_random *r, int64_t *out, int64_t n);
 /* What one pass of a DataLoader draws and the order in which it visits n samples. */
 void rt_random_epoch(rt_random *r, bool shuffle, int64_t *order, int64_t n);
+
+/* The same for pass after pass, faster where the set is small (orders.c). Starts as {0}; what it
+ * holds is no state: a copy of the generator alone goes on with the same orders. */
+typedef struct rt_orders {
+    int64_t n;                   /* samples it is prepared for; 0: none yet */
+    int next;                    /* the coming pass; RT_AHEAD: all are used */
+    uint32_t seed[RT_AHEAD];     /* of the passes that are prepared */
+    int64_t place[RT_MT_WORDS + 1];
+    _Alignas(64) uint32_t word[2][RT_MT_WORDS][RT_LANES];
+} rt_orders;
+void rt_orders_next(rt_orders *o, rt_random *r, bool shuffle, int64_t *order, int64_t n);
 
 /* The state as bytes, for checkpoints; the same on every machine. */
 enum { RT_RANDOM_BYTES = 4 * RT_MT_WORDS + 16 };

@@ -171,6 +171,30 @@ START_TEST(loader)
 }
 END_TEST
 
+/* Passes that are foreseen are those that come one by one, whatever happens to the generator. */
+START_TEST(orders)
+{
+    static const int64_t sizes[] = { 0, 1, 2, 3, 159, 227, 228, 229, 230, 500, 624, 625, 626, 700 };
+    static rt_orders o;
+    int64_t got[700], want[700];
+    rt_random r, plain;
+    for (size_t k = 0; k < COUNT(sizes); k++) {
+        int64_t n = sizes[k];
+        rt_random_seed(&r, k);
+        plain = r;
+        for (int pass = 0; pass < 3 * RT_AHEAD + 5; pass++) {
+            if (pass == 20)    /* somebody else draws */
+                ck_assert(rt_random_u32(&r) == rt_random_u32(&plain));
+            rt_orders_next(&o, &r, pass != 30, got, n);
+            rt_random_epoch(&plain, pass != 30, want, n);
+            ck_assert_msg(!memcmp(got, want, (size_t)n * sizeof *got), "%d samples, pass %d",
+                          (int)n, pass);
+        }
+        ck_assert(rt_random_u64(&r) == rt_random_u64(&plain));
+    }
+}
+END_TEST
+
 START_TEST(torch_dropout)
 {
     rt_random r;
@@ -229,6 +253,7 @@ int main(void)
     tcase_add_test(c, thrown_away_draws_count);
     tcase_add_test(c, permutations);
     tcase_add_test(c, loader);
+    tcase_add_test(c, orders);
     tcase_add_test(c, torch_dropout);
     tcase_add_test(c, state_comes_back);
     tcase_add_test(c, damaged_state);
