@@ -58,6 +58,14 @@ static bool grow(rt_err *e, char **memory, int64_t *has, int64_t needs, const ch
     return *memory != NULL;
 }
 
+static int find_result(const rt_bound *b, const char *name)
+{
+    for (int i = 0; i < b->graph->n_results; i++)
+        if (strcmp(b->graph->results[i].name, name) == 0)
+            return i;
+    return -1;
+}
+
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
 {
     *b = (rt_bound){ .prog = p, .graph = graph };
@@ -77,6 +85,10 @@ bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
                                 "a graph's results");
         ok = b->result[i] != NULL;
     }
+    b->loss = find_result(b, "loss");
+    b->counted = find_result(b, "counted");
+    for (int i = 0; i < rt_metric_count(p->model); i++)
+        b->metric[i] = find_result(b, rt_metric_result(p->model->metrics[i]));
     if (!ok)
         rt_unbind(b);
     return ok;
@@ -103,23 +115,14 @@ void rt_run(const rt_bound *b, int64_t n, const void *const *in, uint64_t step)
     b->graph->run(&call);
 }
 
-static int find_result(const rt_bound *b, const char *name)
-{
-    for (int i = 0; i < b->graph->n_results; i++)
-        if (strcmp(b->graph->results[i].name, name) == 0)
-            return i;
-    return -1;
-}
-
 const void *rt_result(const rt_bound *b, const char *name)
 {
     int i = find_result(b, name);
     return i < 0 ? NULL : b->result[i];
 }
 
-double rt_result_real(const rt_bound *b, const char *name)
+double rt_result_real(const rt_bound *b, int i)
 {
-    int i = find_result(b, name);
     if (i < 0)
         return 0;
     const void *at = b->result[i];

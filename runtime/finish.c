@@ -28,7 +28,7 @@ bool rt_train_flush(rt_err *e, rt_train *t)
 {
     rt_err ignored = { 0 };
     rt_err *to = e->code != RT_E_OK ? &ignored : e;
-    return rt_train_survives(to, t, RT_LOGS, rt_rundir_flush(to, &t->run)) &&
+    return rt_train_survives(to, t, RT_LOGS, rt_rundir_flush(to, &t->run, t->p)) &&
            rt_train_survives(to, t, RT_CHECKPOINTS, rt_keeper_flush(to, &t->keeper, t->p)) &&
            (t->run.n_epochs == 0 ||
             rt_train_survives(to, t, RT_CURVES, rt_rundir_curves(to, &t->run, t->p, &t->set,
@@ -167,7 +167,7 @@ bool rt_train_dry(rt_err *e, rt_train *t)
     char count[RT_TEXT], size[RT_TEXT];
     int64_t rows = t->data.train.n, batch = t->set.batch, first = rows < batch ? rows : batch;
     int64_t steps = t->p->model->drop_last ? rows / batch : (rows + batch - 1) / batch;
-    rt_random_epoch(&t->p->random, t->set.shuffle, t->order, rows);
+    rt_train_begin(t);
     if (!rt_train_step(e, t, 0, first, &tally))
         return false;
     rt_score score = rt_tally_score(&tally, t->p->model, t->data.train.y_elems, 0);

@@ -16,9 +16,10 @@ static bool finite_f32(const char *at, int64_t elems)
         for (int k = 0; k < CHUNK; k++)
             any |= (word[k] & 0x7f800000u) + 0x00800000u;
     }
-    memcpy(word, at, sizeof *word * (size_t)elems);
-    for (int64_t k = 0; k < elems; k++)
-        any |= (word[k] & 0x7f800000u) + 0x00800000u;
+    for (; elems > 0; elems--, at += sizeof *word) {
+        memcpy(word, at, sizeof *word);
+        any |= (*word & 0x7f800000u) + 0x00800000u;
+    }
     return any >> 31 == 0;
 }
 

@@ -10,12 +10,9 @@
 enum { AHEAD = 2 };   /* samples */
 
 /* Samples come in any order, so no processor guesses which is next: it is asked for two ahead. */
-static void fetch(const rt_set *s, const int64_t *index, int64_t place)
+static inline void fetch(const char *x, int64_t bytes)
 {
     enum { LINE = 64, AT_MOST = 4096 };
-    int64_t bytes = s->x_elems * (s->x_bytes ? 1 : rt_dtype_bytes(s->real));
-    int64_t at = index ? index[place] : place, row = s->pick ? s->pick[at] : at;
-    const char *x = (const char *)s->x + row * bytes;
     for (int64_t k = 0; k < bytes && k < AT_MOST; k += LINE)
         __builtin_prefetch(x + k);
 }
@@ -64,37 +61,71 @@ static void look_up_f64(const rt_set *s, const uint8_t *restrict x, double *rest
             out[k] = table[x[k]];
 }
 
-/* The sizes of numbers, which a call would cost more than the copy. */
-static void copy(char *to, const char *from, int64_t bytes)
+/* ---- rows: x and y of n samples, whose rows in the set are given ---- */
+
+static void look_up_rows(const rt_set *s, const int64_t *row, int64_t n, char *out)
 {
-    if (bytes == 4)
-        memcpy(to, from, 4);
-    else if (bytes == 8)
-        memcpy(to, from, 8);
-    else
-        memcpy(to, from, (size_t)bytes);
+    const uint8_t *x = s->x;
+    int64_t elems = s->x_elems;
+    for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            fetch((const char *)x + row[i + AHEAD] * elems, elems);
+        if (s->real == RT_F32)
+            look_up_f32(s, x + row[i] * elems, (float *)(void *)out + i * elems);
+        else
+            look_up_f64(s, x + row[i] * elems, (double *)(void *)out + i * elems);
+    }
+}
+
+static inline __attribute__((always_inline)) void copy_few(const int64_t *row, int64_t n,
+                                                           const char *from, char *to,
+                                                           int64_t bytes)
+{
+    for (int64_t i = 0; i < n; i++)
+        memcpy(to + i * bytes, from + row[i] * bytes, (size_t)bytes);
+}
+
+/* For the size of a few numbers a call would cost more than the copy. */
+static void copy_rows(const int64_t *row, int64_t n, const char *from, char *to, int64_t bytes)
+{
+    switch (bytes) {
+    case 4: copy_few(row, n, from, to, 4); return;
+    case 8: copy_few(row, n, from, to, 8); return;
+    case 12: copy_few(row, n, from, to, 12); return;
+    case 16: copy_few(row, n, from, to, 16); return;
+    case 32: copy_few(row, n, from, to, 32); return;
+    case 64: copy_few(row, n, from, to, 64); return;
+    }
+    for (int64_t i = 0; i < n; i++) {
+        if (i + AHEAD < n)
+            fetch(from + row[i + AHEAD] * bytes, bytes);
+        memcpy(to + i * bytes, from + row[i] * bytes, (size_t)bytes);
+    }
 }
 
 void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_t n, void *x_out,
                     void *y_out)
 {
-    int64_t real_bytes = rt_dtype_bytes(s->real);
+    enum { BLOCK = 256 };
+    int64_t real_bytes = rt_dtype_bytes(s->real), x_bytes = s->x_elems * real_bytes;
     int64_t y_bytes = s->y_elems * (s->y_kind == RT_Y_INDEX ? 8 : real_bytes);
-    int64_t x_bytes = s->x_elems * real_bytes;
-    for (int64_t i = 0; i < n; i++) {
-        int64_t place = index ? index[i] : first + i;
-        int64_t row = s->pick ? s->pick[place] : place;
-        char *to = (char *)x_out + i * x_bytes;
-        if (index && i + AHEAD < n)
-            fetch(s, index, i + AHEAD);
-        if (!s->x_bytes)
-            copy(to, (const char *)s->x + row * x_bytes, x_bytes);
-        else if (s->real == RT_F32)
-            look_up_f32(s, (const uint8_t *)s->x + row * s->x_elems, (float *)(void *)to);
+    for (int64_t at = 0, some; at < n; at += some) {
+        int64_t own[BLOCK];
+        const int64_t *row = own;
+        some = n - at < BLOCK ? n - at : BLOCK;
+        if (index && !s->pick)
+            row = index + at;
         else
-            look_up_f64(s, (const uint8_t *)s->x + row * s->x_elems, (double *)(void *)to);
+            for (int64_t i = 0; i < some; i++) {
+                int64_t place = index ? index[at + i] : first + at + i;
+                own[i] = s->pick ? s->pick[place] : place;
+            }
+        if (s->x_bytes)
+            look_up_rows(s, row, some, (char *)x_out + at * x_bytes);
+        else
+            copy_rows(row, some, s->x, (char *)x_out + at * x_bytes, x_bytes);
         if (y_out && s->y)
-            copy((char *)y_out + i * y_bytes, (const char *)s->y + row * y_bytes, y_bytes);
+            copy_rows(row, some, s->y, (char *)y_out + at * y_bytes, y_bytes);
     }
 }
 

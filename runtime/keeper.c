@@ -1,7 +1,7 @@
 /* runtime/keeper.c: checkpoints of short epochs. Writing a file so that it survives a crash costs
- * milliseconds, which is more than an epoch of a small model takes. So files are written at once if
- * the last time was long enough ago; else the states are copied, and the copies are written when
- * the next ones are due, or at the end, whatever end that is. A crash loses half a second of work.
+ * milliseconds, which is more than an epoch of a small model takes. So files are written only when
+ * they are due; else the states are copied, and the copies are written when the next ones are due,
+ * or at the end, whatever end that is. A crash loses half a second of work.
  *
  * What a line announces is on the disk when the line appears: "saved PATH" of --save-every, and the
  * lines with a path at the end of a run. The `*` of an epoch's line says which epoch is the best so
@@ -11,8 +11,6 @@
  * never misses the best weights it speaks of. */
 #include "runtime/program.h"
 #include <string.h>
-
-#define APART_SECONDS 0.5
 
 static bool flush_one(rt_err *e, rt_keeper *k, const rt_prog *p, rt_kept *kept, const char *path)
 {
@@ -45,13 +43,11 @@ static bool write_now(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point 
     return false;
 }
 
-bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point *point, bool best)
+bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point *point, bool best, bool due)
 {
-    double now = rt_now();
-    if (k->written != 0 && now - k->written < APART_SECONDS)
+    if (!due)
         return (!best || copy_states(e, p, point, &k->best)) &&
                copy_states(e, p, point, &k->last);
-    k->written = now;
     if (best ? write_now(e, k, p, point, &k->best, k->best_path)
              : flush_one(e, k, p, &k->best, k->best_path))
         return write_now(e, k, p, point, &k->last, k->last_path);

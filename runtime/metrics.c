@@ -15,6 +15,11 @@ int rt_metric_count(const rt_model *m)
     return m->n_metrics < RT_MAX_METRICS ? m->n_metrics : RT_MAX_METRICS;
 }
 
+const char *rt_metric_result(rt_metric metric)
+{
+    return metrics[metric].result;
+}
+
 const char *rt_metric_key(rt_metric metric)
 {
     return metrics[metric].key;
@@ -42,15 +47,14 @@ char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool ex
 void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n)
 {
     const rt_model *m = b->prog->model;
-    double loss = rt_result_real(b, "loss");
-    if (rt_result(b, "counted"))
-        n = (int64_t)rt_result_real(b, "counted");
+    double loss = rt_result_real(b, b->loss);
+    if (b->counted >= 0)
+        n = (int64_t)rt_result_real(b, b->counted);
     if (n == 0)    /* every label is ignored, and their mean is no number */
         return;
     t->loss += m->loss_is_sum ? loss : loss * (double)n;
     for (int i = 0; i < rt_metric_count(m); i++)
-        t->sum[i] += rt_result(b, metrics[m->metrics[i]].result)
-                         ? rt_result_real(b, metrics[m->metrics[i]].result) : NAN;
+        t->sum[i] += b->metric[i] < 0 ? NAN : rt_result_real(b, b->metric[i]);
     t->n += n;
 }
 
@@ -135,6 +139,10 @@ static void gather_task(const void *ctx, int64_t i, int worker)
 void rt_gather(const rt_prog *p, const rt_set *set, const int64_t *index, int64_t first, int64_t n,
                const rt_batch *to)
 {
+    if (n <= GATHER_ROWS) {
+        rt_data_gather(set, index, first, n, to->x, to->y);
+        return;
+    }
     int64_t real = rt_dtype_bytes(p->model->real);
     Gather g = { set, index, first, n, set->x_elems * real,
                  set->y_elems * (set->y_kind == RT_Y_INDEX ? (int64_t)sizeof(int64_t) : real), to };

@@ -80,11 +80,10 @@ typedef struct rt_keeper {
     const char *best_path, *last_path;
     const rt_prep *prep;
     rt_kept best, last;          /* pending: the copy is newer than the file */
-    double written;              /* when files were; 0: never */
 } rt_keeper;
-/* Saves the states as `last`, and as `best` where they are that, now or, where the last time is
- * less than half a second ago, keeps copies. What a failure leaves unwritten stays pending. */
-bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point *point, bool best);
+/* Saves the states as `last`, and as `best` where they are that: on the disk where that is due,
+ * else as copies. What a failure leaves unwritten stays pending. */
+bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point *point, bool best, bool due);
 /* Writes what is pending. */
 bool rt_keeper_flush(rt_err *e, rt_keeper *k, const rt_prog *p);
 void rt_keeper_close(rt_keeper *k);
@@ -96,6 +95,7 @@ typedef struct rt_bound {
     rt_prog *prog;
     const rt_graph *graph;
     void **result;               /* [graph->n_results], room for `capacity` samples each */
+    int loss, counted, metric[RT_MAX_METRICS];   /* which of them these are; -1: none */
 } rt_bound;
 
 const rt_graph *rt_find_graph(const rt_model *m, const char *name);     /* or null */
@@ -105,8 +105,8 @@ void rt_unbind(rt_bound *b);
 void rt_run(const rt_bound *b, int64_t n, const void *const *in, uint64_t step);
 /* The result of this name, or null. */
 const void *rt_result(const rt_bound *b, const char *name);
-/* First element of a result as a number; 0 where the graph has none of this name. */
-double rt_result_real(const rt_bound *b, const char *name);
+/* The first element of result i as a number; 0 where i is -1. */
+double rt_result_real(const rt_bound *b, int i);
 /* Elements of a value for a batch of n. */
 int64_t rt_value_elems(const rt_value *v, int64_t n);
 int64_t rt_sample_elems(const int64_t *shape, int rank);
@@ -127,6 +127,7 @@ void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n);
 /* `squares` is rt_data_target_squares of the set, or 0 where no metric is R². */
 rt_score rt_tally_score(const rt_tally *t, const rt_model *m, int64_t y_elems, double squares);
 double rt_set_squares(const rt_model *m, const rt_set *set);
+const char *rt_metric_result(rt_metric metric); /* "correct", in graphs */
 const char *rt_metric_key(rt_metric metric);   /* "accuracy", for files */
 const char *rt_metric_name(rt_metric metric);  /* "acc", for lines */
 /* The value alone: "96.3%" or "0.1234"; `exact`: "96.31%" "0.123412". Returns `text`. */

@@ -1,6 +1,6 @@
-/* runtime/rundir.c: the files of a training run. Logs grow by whole lines and are flushed each
- * epoch; everything else is replaced atomically. An existing --out directory is used as it stands,
- * its files replaced one by one as new ones are ready. */
+/* runtime/rundir.c: the files of a training run. Logs grow by whole lines, which are numbers until
+ * they are written; everything else is replaced atomically. An existing --out directory is used as
+ * it stands, its files replaced one by one as new ones are ready. */
 #define _XOPEN_SOURCE 700   /* mkdir */
 #include "runtime/rundir.h"
 #include "runtime/json.h"
@@ -85,23 +85,23 @@ static bool open_logs(rt_err *e, rt_rundir *r, const rt_model *m, bool log_steps
                            rt_buf_printf(e, &r->steps.text, "%s", steps_header)));
 }
 
-static bool remember(rt_err *e, rt_rundir *r, const rt_score *train, const rt_score *val);
-
 /* The curves' points from the rows that a resumed run keeps. */
 static bool recall(rt_err *e, rt_rundir *r, const rt_model *m, const char *rows)
 {
     bool ok = true;
     for (const char *at = strchr(rows, '\n'); ok && at && at[1]; at = strchr(at + 1, '\n')) {
-        rt_score score[2] = { { .loss = 0 }, { .loss = 0 } };
+        rt_epoch epoch = { .epoch = 0 };
+        rt_score *score[] = { &epoch.train, &epoch.val };
         char *end;
         strtoll(at + 1, &end, 10);
         for (int k = 0; k < (r->has_val ? 2 : 1); k++)
             for (int i = -1; i < rt_metric_count(m) && *end == ','; i++) {
                 double value = strtod(end + 1, &end);
-                *(i < 0 ? &score[k].loss : &score[k].value[i]) = value;
+                *(i < 0 ? &score[k]->loss : &score[k]->value[i]) = value;
             }
-        ok = remember(e, r, &score[0], &score[1]);
+        ok = rt_rundir_epoch(e, r, &epoch);
     }
+    r->n_written = r->n_epochs;
     return ok;
 }
 
@@ -257,7 +257,7 @@ static bool csv_score(rt_err *e, rt_buf *b, const rt_model *m, const rt_score *s
     return ok;
 }
 
-static bool remember(rt_err *e, rt_rundir *r, const rt_score *train, const rt_score *val)
+bool rt_rundir_epoch(rt_err *e, rt_rundir *r, const rt_epoch *epoch)
 {
     if (r->n_epochs == r->capacity) {
         int64_t capacity = r->capacity ? 2 * r->capacity : 64;
@@ -270,29 +270,30 @@ static bool remember(rt_err *e, rt_rundir *r, const rt_score *train, const rt_sc
         r->epoch = more;
         r->capacity = capacity;
     }
-    r->epoch[r->n_epochs++] = (rt_epoch){ *train, val ? *val : (rt_score){ 0 } };
+    r->epoch[r->n_epochs++] = *epoch;
     return true;
 }
 
-bool rt_rundir_epoch(rt_err *e, rt_rundir *r, const rt_prog *p, const rt_epoch_row *row)
+static bool put_row(rt_err *e, rt_rundir *r, const rt_model *m, const rt_epoch *row)
 {
-    const rt_model *m = p->model;
     rt_buf *csv = &r->csv.text, *json = &r->jsonl.text;
-    bool ok = rt_buf_printf(e, csv, "%" PRId64, row->epoch) && csv_score(e, csv, m, row->train) &&
-              (!row->val || csv_score(e, csv, m, row->val)) &&
+    bool ok = rt_buf_printf(e, csv, "%" PRId64, row->epoch) && csv_score(e, csv, m, &row->train) &&
+              (!r->has_val || csv_score(e, csv, m, &row->val)) &&
               rt_buf_printf(e, csv, ",%.9g,%.6g,%.6g,%d\n", row->lr, row->seconds, row->rate,
                             row->best);
-    ok = ok && rt_buf_printf(e, json, "{\"epoch\": %" PRId64, row->epoch) &&
-         json_score(e, json, m, "", row->train) &&
-         (!row->val || json_score(e, json, m, "val_", row->val)) &&
-         rt_buf_printf(e, json, ", \"lr\": %.9g, \"seconds\": %.6g, \"samples_per_second\": %.6g, "
-                       "\"best\": %s}\n", row->lr, row->seconds, row->rate,
-                       row->best ? "true" : "false");
-    return ok && remember(e, r, row->train, row->val);
+    return ok && rt_buf_printf(e, json, "{\"epoch\": %" PRId64, row->epoch) &&
+           json_score(e, json, m, "", &row->train) &&
+           (!r->has_val || json_score(e, json, m, "val_", &row->val)) &&
+           rt_buf_printf(e, json, ", \"lr\": %.9g, \"seconds\": %.6g, \"samples_per_second\": "
+                         "%.6g, \"best\": %s}\n", row->lr, row->seconds, row->rate,
+                         row->best ? "true" : "false");
 }
 
-bool rt_rundir_flush(rt_err *e, rt_rundir *r)
+bool rt_rundir_flush(rt_err *e, rt_rundir *r, const rt_prog *p)
 {
+    for (; r->n_written < r->n_epochs; r->n_written++)
+        if (!put_row(e, r, p->model, &r->epoch[r->n_written]))
+            return false;
     return rt_log_flush(e, &r->csv) && rt_log_flush(e, &r->jsonl) && rt_log_flush(e, &r->steps);
 }
 

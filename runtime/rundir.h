@@ -50,8 +50,13 @@ bool rt_goal_reached(const rt_goal *goal, rt_point *point, const rt_score *train
 
 /* ---- rundir.c ---- */
 
-/* What is kept of one epoch for curves.svg. */
-typedef struct rt_epoch { rt_score train, val; } rt_epoch;
+/* An epoch: a row of metrics.csv and metrics.jsonl, and a point of the curves. */
+typedef struct rt_epoch {
+    int64_t epoch;
+    rt_score train, val;         /* val counts where the run has a validation set */
+    double lr, seconds, rate;
+    bool best;
+} rt_epoch;
 
 typedef struct rt_rundir {
     char *path;                  /* "runs/3" */
@@ -59,6 +64,7 @@ typedef struct rt_rundir {
     rt_log csv, jsonl, steps;
     rt_epoch *epoch;             /* [n_epochs], room for `capacity` */
     int64_t n_epochs, capacity;
+    int64_t n_written;           /* of these have their rows in the logs */
     bool has_val;
 } rt_rundir;
 
@@ -70,16 +76,9 @@ bool rt_rundir_open(rt_err *e, rt_rundir *r, const rt_prog *p, const char *out, 
  * stays. */
 bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_data *d,
                       const rt_settings *s, bool renew);
-/* A row for metrics.csv and metrics.jsonl, and a point for the curves. */
-typedef struct rt_epoch_row {
-    int64_t epoch;
-    const rt_score *train, *val; /* val null: none */
-    double lr, seconds, rate;
-    bool best;
-} rt_epoch_row;
-bool rt_rundir_epoch(rt_err *e, rt_rundir *r, const rt_prog *p, const rt_epoch_row *row);
-/* Writes what the logs hold. */
-bool rt_rundir_flush(rt_err *e, rt_rundir *r);
+bool rt_rundir_epoch(rt_err *e, rt_rundir *r, const rt_epoch *epoch);
+/* Writes the rows of new epochs, and what else the logs hold. */
+bool rt_rundir_flush(rt_err *e, rt_rundir *r, const rt_prog *p);
 /* The test set's score as the last line of metrics.jsonl. */
 bool rt_rundir_test(rt_err *e, rt_rundir *r, const rt_prog *p, int64_t epoch, const rt_score *test);
 /* curves.svg so far; `best` is the epoch to mark, from 1. */

@@ -11,6 +11,7 @@
 #include <string.h>
 
 enum { LOG_BYTES = 1 << 16 };   /* of steps.csv that gather before they are written */
+#define APART_SECONDS 0.5       /* between writes of logs and checkpoints */
 
 /* ---- opening ---- */
 
@@ -184,13 +185,20 @@ static bool log_step(rt_err *e, rt_train *t, double loss)
            rt_train_survives(e, t, RT_LOGS, rt_log_flush(e, log));
 }
 
+void rt_train_begin(rt_train *t)
+{
+    rt_orders_next(&t->orders, &t->p->random, t->set.shuffle, t->order, t->data.train.n);
+    rt_rates_set(t->p, t->set.lr, &t->point);
+}
+
 bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally)
 {
     rt_gather(t->p, &t->data.train, t->order + at, 0, n, &t->room);
-    rt_rates_set(t->p, t->set.lr, &t->point);
+    if (t->p->model->schedule_steps)
+        rt_rates_set(t->p, t->set.lr, &t->point);
     t->point.step++;
     rt_run(&t->graph, n, (const void *[]){ t->room.x, t->room.y }, (uint64_t)t->point.step);
-    double loss = rt_result_real(&t->graph, "loss");
+    double loss = rt_result_real(&t->graph, t->graph.loss);
     if (!log_step(e, t, loss))
         return false;
     if (!isfinite(loss) || rt_states_look(t->p, &t->look))
@@ -200,13 +208,11 @@ bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tall
 }
 
 /* The steps of an epoch, from where the point stands up to a reason to stop. */
-static bool train_pass(rt_err *e, rt_train *t)
+static bool train_pass(rt_err *e, rt_train *t, double start)
 {
     int64_t total = t->data.train.n, batch = t->set.batch, first = t->point.at;
     rt_point *point = &t->point;
-    double start = rt_now();
-    point->random = t->p->random;
-    rt_random_epoch(&t->p->random, t->set.shuffle, t->order, total);
+    rt_train_begin(t);
     while (point->at < total && !must_stop(t)) {
         int64_t n = total - point->at < batch ? total - point->at : batch;
         if (n < batch && t->p->model->drop_last)
@@ -214,10 +220,11 @@ static bool train_pass(rt_err *e, rt_train *t)
         if (!rt_train_step(e, t, point->at, n, &point->tally))
             return false;
         point->at += n;
-        rt_report_progress(&t->p->ui, &(rt_progress){
-            .epoch = point->epoch + 1, .epochs = t->set.epochs, .done = point->at - first,
-            .total = total - first, .loss = point->tally.loss / (double)point->tally.n,
-            .start = start });
+        if (t->p->ui.live)
+            rt_report_progress(&t->p->ui, &(rt_progress){
+                .epoch = point->epoch + 1, .epochs = t->set.epochs, .done = point->at - first,
+                .total = total - first, .loss = point->tally.loss / (double)point->tally.n,
+                .start = start });
     }
     return true;
 }
@@ -232,8 +239,6 @@ static bool pass_is_over(const rt_train *t)
 /* A checkpoint of its own every so many epochs; what is printed is on the disk. */
 static bool save_numbered(rt_err *e, rt_train *t)
 {
-    if (t->save_every == 0 || t->point.epoch % t->save_every != 0)
-        return true;
     char *path = rt_numbered_path(e, t->run.path, t->point.epoch);
     if (!path)
         return false;
@@ -250,17 +255,23 @@ static bool save_numbered(rt_err *e, rt_train *t)
     return rt_train_survives(e, t, RT_NUMBERED, saved);
 }
 
-static bool save_epoch(rt_err *e, rt_train *t, bool best)
+/* The files of an epoch, where it was long enough since the last time. */
+static bool save_epoch(rt_err *e, rt_train *t, bool best, double now)
 {
-    if (!rt_train_survives(e, t, RT_LOGS, rt_rundir_flush(e, &t->run)) ||
-        !rt_train_survives(e, t, RT_CHECKPOINTS,
-                           rt_keep(e, &t->keeper, t->p, &t->point, best)) ||
-        !save_numbered(e, t))
+    bool numbered = t->save_every > 0 && t->point.epoch % t->save_every == 0;
+    bool due = now - t->saved >= APART_SECONDS;
+    if (due || numbered) {
+        t->saved = now;
+        if (!rt_train_survives(e, t, RT_LOGS, rt_rundir_flush(e, &t->run, t->p)))
+            return false;
+    }
+    if (!rt_train_survives(e, t, RT_CHECKPOINTS,
+                           rt_keep(e, &t->keeper, t->p, &t->point, best, due)) ||
+        (numbered && !save_numbered(e, t)))
         return false;
-    double now = rt_now();
-    if (now - t->last_curves <= 1)
+    if (now - t->drawn <= 1)
         return true;
-    t->last_curves = now;
+    t->drawn = now;
     return rt_train_survives(e, t, RT_CURVES,
                              rt_rundir_curves(e, &t->run, t->p, &t->set, t->point.best_epoch));
 }
@@ -280,9 +291,9 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
         return true;
     if (rt_states_nonfinite(t->p, NULL))
         return rt_train_numeric(e, t, train.loss);
-    rt_point last_step = *point;
-    last_step.step--;
-    rt_rates_set(t->p, t->set.lr, &last_step);   /* which the row shows; a resumed run made none */
+    point->step--;
+    rt_rates_set(t->p, t->set.lr, point);   /* the last step's, which the row shows */
+    point->step++;
     double rate = (double)(point->at - clock->epoch_at) / (trained > 0 ? trained : 1e-9);
     point->epoch++;
     point->at = 0;
@@ -293,12 +304,11 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
     rt_plateau_step(t->p->model, point);
     t->best_elsewhere = t->best_elsewhere && !best;
     double now = rt_now(), left = (double)(t->set.epochs - point->epoch);
-    rt_epoch_row row = { point->epoch, &train, has_val ? &val : NULL, t->p->lr[0],
-                         now - clock->epoch, rate, best };
-    if (!rt_rundir_epoch(e, &t->run, t->p, &row) || !save_epoch(e, t, best))
+    rt_epoch row = { point->epoch, train, val, t->p->lr[0], now - clock->epoch, rate, best };
+    if (!rt_rundir_epoch(e, &t->run, &row) || !save_epoch(e, t, best, now))
         return false;
     rt_report_epoch(t->p, &(rt_epoch_line){
-        point->epoch, t->set.epochs, &train, row.val, best, row.seconds, rate,
+        point->epoch, t->set.epochs, &train, has_val ? &val : NULL, best, row.seconds, rate,
         left > 0 ? left * (now - clock->run) / (double)(point->epoch - clock->run_epoch) : -1 });
     return true;
 }
@@ -317,7 +327,7 @@ static bool run_epochs(rt_err *e, rt_train *t)
     while (t->point.epoch < t->set.epochs && !out_of_patience(t) && !must_stop(t)) {
         clock.epoch = rt_now();
         clock.epoch_at = t->point.at;
-        if (!train_pass(e, t))
+        if (!train_pass(e, t, clock.epoch))
             return false;
         if (!pass_is_over(t) || rt_signal() != 0)
             break;

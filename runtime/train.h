@@ -26,9 +26,10 @@ typedef struct rt_train {
     rt_look look;
     double squares;              /* of the training targets */
     int64_t *order;              /* [data.train.n] */
+    rt_orders orders;
     char *resumed, *directory;   /* the checkpoint that this run goes on from, and where it lies */
     bool best_elsewhere;         /* best.safetensors is not the epoch that the point calls best */
-    double last_curves;          /* when they were drawn */
+    double saved, drawn;         /* when logs and checkpoints were written last, and the curves */
     rt_unwritten unwritten[RT_N_PLACES];
 } rt_train;
 
@@ -59,7 +60,9 @@ bool rt_train_done(rt_err *e, rt_train *t, bool early);
 /* --dry-run: one step, one batch of validation, and what a run would do. */
 bool rt_train_dry(rt_err *e, rt_train *t);
 
-/* One step on samples [at, at + n) of the order; false after a failure. train.c */
+/* train.c: draws an epoch's order and sets its rates. */
+void rt_train_begin(rt_train *t);
+/* One step on samples [at, at + n) of the order; false after a failure. */
 bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally);
 
 #endif

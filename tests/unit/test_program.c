@@ -460,7 +460,8 @@ START_TEST(signal_saves)
 {
     int number = _i == 0 ? SIGINT : SIGTERM;
     struct timespec pause = { .tv_nsec = 2000000 };
-    pid_t child = start(&toy_classes, "train --data data.csv --epochs 100000000 --out r", "stdout");
+    pid_t child = start(&toy_classes, "train --data data.csv --epochs 100000000 --out r --quiet",
+                        "stdout");
     for (int i = 0; i < 10000 && lines_of("r/metrics.jsonl") < 2; i++)
         nanosleep(&pause, NULL);
     unlink("r/last.safetensors");
