@@ -1,17 +1,20 @@
-/* runtime/bench.c: the verb `bench`: times of a training step and of an inference on made-up data.
- * The median counts; the spread is that of the middle four fifths. Training runs with learning rate
- * 0, so that no number grows while the clock runs; the work is the same. */
+/* runtime/bench.c: the verb `bench`: times of a training step and of an inference on made-up data,
+ * and what share that is of what the machine can do. The median counts; the spread is that of the
+ * middle four fifths. Training runs with learning rate 0, so that no number grows while the clock
+ * runs; the work is the same. */
 #include "runtime/program.h"
 #include <stdlib.h>
 #include <string.h>
 
 enum { WARM = 3, MAX_INPUTS = 4 };
 #define LEAST_SECONDS 5e-5   /* shorter runs are timed in groups of about this length */
+#define LARGE_BYTES 8e6      /* a step that moves less finds it in caches */
 
 typedef struct Bench {
     rt_prog *p;
     int64_t steps;
     double peak;                 /* GFLOP/s; 0: unknown */
+    double memory;               /* GB/s; 0: not measured, as no graph moves much */
     double *seconds;             /* [steps] */
 } Bench;
 
@@ -60,6 +63,11 @@ static double time_group(const rt_bound *b, int64_t n, const void *const *in, in
     return (rt_now() - start) / (double)group;
 }
 
+static void put_share(double share, const char *whole)
+{
+    printf(share < 0.0995 ? ", %.1f%% of %s" : ", %.0f%% of %s", 100 * share, whole);
+}
+
 static void report(const Bench *b, const rt_graph *graph, const char *what, int64_t n)
 {
     char median[RT_TEXT], low[RT_TEXT], high[RT_TEXT], rate[RT_TEXT];
@@ -72,8 +80,12 @@ static void report(const Bench *b, const rt_graph *graph, const char *what, int6
            rt_short_time_text(high, s[b->steps - 1 - b->steps / 10]),
            rt_rate_text(rate, (double)n / middle), gflops);
     if (b->peak > 0)
-        printf(gflops < 0.0995 * b->peak ? ", %.1f%% of peak" : ", %.0f%% of peak",
-               100 * gflops / b->peak);
+        put_share(gflops / b->peak, "peak");
+    if (b->memory > 0 && graph->bytes >= LARGE_BYTES && n == b->p->model->capacity) {
+        double gbytes = graph->bytes / middle * 1e-9;
+        printf("; %.4g GB/s", gbytes);
+        put_share(gbytes / b->memory, "memory's");
+    }
     putchar('\n');
     fflush(stdout);
 }
@@ -108,6 +120,28 @@ static bool bench_graph(rt_err *e, Bench *b, const rt_graph *graph, const char *
     return ok;
 }
 
+static void measure_machine(Bench *b)
+{
+    rt_pool *pool = b->p->pool;
+    int threads = rt_pool_threads(pool);
+    char text[RT_TEXT];
+    double most = 0;
+    for (int i = 0; i < b->p->model->n_graphs; i++)
+        most = b->p->model->graphs[i].bytes > most ? b->p->model->graphs[i].bytes : most;
+    b->peak = rt_peak_gflops(pool, b->p->model->real);
+    b->memory = most >= LARGE_BYTES ? rt_memory_gbytes(pool) : 0;
+    if (b->p->ui.quiet)
+        return;
+    if (b->peak > 0)
+        printf("%-15s %.4g GFLOP/s of multiply-adds in registers, %d thread%s\n", "peak", b->peak,
+               threads, threads == 1 ? "" : "s");
+    if (b->memory > 0)
+        printf("%-15s %.4g GB/s read and written by copying\n", "memory", b->memory);
+    if (threads > 1)
+        printf("%-15s %s to hand each thread a task and wait for all\n", "fork-join",
+               rt_short_time_text(text, rt_fork_join_seconds(pool)));
+}
+
 bool rt_verb_bench(rt_err *e, rt_prog *p)
 {
     const rt_model *m = p->model;
@@ -122,11 +156,7 @@ bool rt_verb_bench(rt_err *e, rt_prog *p)
         rt_free(b.seconds);
         return false;
     }
-    b.peak = rt_peak_gflops(p->pool, m->real);
-    int threads = rt_pool_threads(p->pool);
-    if (!p->ui.quiet && b.peak > 0)
-        printf("%-15s %.4g GFLOP/s of multiply-adds in registers, %d thread%s\n", "peak", b.peak,
-               threads, threads == 1 ? "" : "s");
+    measure_machine(&b);
     bool ok = (!train || bench_graph(e, &b, train, "training step", batch)) &&
               (!infer || bench_graph(e, &b, infer, "inference", batch)) &&
               (!infer || batch == 1 || bench_graph(e, &b, infer, "inference", 1));

@@ -1,7 +1,10 @@
-/* runtime/peak.c: how fast this machine multiplies and adds, for `bench` to compare with. All
- * threads run independent chains of the widest multiply-add that the processor has, for a few
- * milliseconds; the best of several rounds counts, since other work only makes it slower. */
+/* runtime/peak.c: how fast this machine is, for `bench` to compare with. Multiply-adds: all threads
+ * run independent chains of the widest one that the processor has, for a few milliseconds; the best
+ * of several rounds counts, since other work only makes it slower. */
 #include "runtime/program.h"
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
 
 #if defined __x86_64__
 #include <immintrin.h>
@@ -75,3 +78,69 @@ double rt_peak_gflops(rt_pool *pool, rt_dtype real)
 }
 
 #endif
+
+/* ---- memory ---- */
+
+enum { COPY_BYTES = 64 << 20, COPIES = 5 };
+
+typedef struct Copy { char *to; const char *from; int64_t bytes; } Copy;
+
+static void copy_task(const void *ctx, int64_t i, int worker)
+{
+    const Copy *c = ctx;
+    (void)worker;
+    memcpy(c->to + i * c->bytes, c->from + i * c->bytes, (size_t)c->bytes);
+}
+
+double rt_memory_gbytes(rt_pool *pool)
+{
+    int threads = rt_pool_threads(pool);
+    char *from = rt_alloc(NULL, COPY_BYTES, 1, "a block to copy");
+    char *to = from ? rt_alloc(NULL, COPY_BYTES, 1, "its copy") : NULL;
+    double best = 0;
+    for (int round = 0; to && round < COPIES; round++) {
+        double start = rt_now();
+        rt_parallel(pool, copy_task, &(Copy){ to, from, COPY_BYTES / threads }, threads);
+        double rate = 2.0 * COPY_BYTES / (rt_now() - start) * 1e-9;
+        best = rate > best ? rate : best;
+    }
+    rt_free(from);
+    rt_free(to);
+    return best;
+}
+
+/* ---- threads ---- */
+
+enum { MEETINGS = 201 };
+#define MEETING_SECONDS 0.05   /* enough, where threads outnumber processors */
+
+typedef struct Meeting { _Atomic int missing; } Meeting;
+
+static void meet_task(const void *ctx, int64_t i, int worker)
+{
+    Meeting *m = (Meeting *)(uintptr_t)ctx;
+    (void)i;
+    (void)worker;
+    atomic_fetch_sub(&m->missing, 1);
+    while (atomic_load(&m->missing) > 0) { }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+double rt_fork_join_seconds(rt_pool *pool)
+{
+    double seconds[MEETINGS], end = rt_now() + MEETING_SECONDS;
+    int threads = rt_pool_threads(pool), n = 0;
+    while (n < MEETINGS && (n < 3 || rt_now() < end)) {
+        Meeting m = { threads };
+        double start = rt_now();
+        rt_parallel(pool, meet_task, &m, threads);
+        seconds[n++] = rt_now() - start;
+    }
+    qsort(seconds, (size_t)n, sizeof *seconds, by_size);
+    return seconds[n / 2];
+}

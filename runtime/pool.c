@@ -10,9 +10,9 @@
  * variable. Both sleeps use the same handshake: announce, then look again; the other side writes,
  * then looks for the announcement. All atomics are sequentially consistent, which that needs.
  *
- * Threads are not pinned to processors: beside other work on the machine that cost a quarter of the
- * speed of a training step, since a pinned thread cannot step aside. */
-#define _GNU_SOURCE   /* sched_getaffinity */
+ * Threads are bound to processors only where that is asked for: beside other work on the machine it
+ * cost a quarter of the speed of a training step, since a bound thread cannot step aside. */
+#define _GNU_SOURCE   /* processor sets */
 #include "runtime/pool.h"
 #include "runtime/base.h"
 #include <pthread.h>
@@ -43,6 +43,8 @@ struct rt_pool {
     pthread_mutex_t lock;
     pthread_cond_t work, done;
     bool spins;                              /* false where threads outnumber processors */
+    bool pinned;
+    cpu_set_t before;                        /* what the opening thread might use, once pinned */
     int threads;
     Worker workers[];                        /* threads - 1 of them */
 };
@@ -215,6 +217,30 @@ rt_pool *rt_pool_open(int threads)
     return pool;
 }
 
+static bool bind_thread(pthread_t thread, size_t processor)
+{
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(processor, &one);
+    return pthread_setaffinity_np(thread, sizeof one, &one) == 0;
+}
+
+bool rt_pool_pin(rt_pool *pool)
+{
+    if (sched_getaffinity(0, sizeof pool->before, &pool->before) != 0 ||
+        CPU_COUNT(&pool->before) < pool->threads)
+        return false;
+    pool->pinned = true;
+    size_t processor = 0;
+    for (int i = 0; i < pool->threads; i++, processor++) {
+        while (!CPU_ISSET(processor, &pool->before))
+            processor++;
+        pthread_t thread = i > 0 ? pool->workers[i - 1].thread : pthread_self();
+        pool->pinned = bind_thread(thread, processor) && pool->pinned;
+    }
+    return pool->pinned;
+}
+
 void rt_pool_close(rt_pool *pool)
 {
     if (!pool)
@@ -225,6 +251,8 @@ void rt_pool_close(rt_pool *pool)
     pthread_mutex_unlock(&pool->lock);
     for (int i = 1; i < pool->threads; i++)
         pthread_join(pool->workers[i - 1].thread, NULL);
+    if (pool->pinned)
+        sched_setaffinity(0, sizeof pool->before, &pool->before);
     pthread_cond_destroy(&pool->work);
     pthread_cond_destroy(&pool->done);
     pthread_mutex_destroy(&pool->lock);

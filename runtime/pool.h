@@ -8,6 +8,9 @@
 rt_pool *rt_pool_open(int threads);
 void rt_pool_close(rt_pool *pool);   /* null is fine */
 int rt_pool_threads(const rt_pool *pool);
+/* Binds each thread, the calling one included, to a processor of its own until the pool is closed.
+ * False, and nothing is bound, where fewer processors than threads may be used. */
+bool rt_pool_pin(rt_pool *pool);
 
 /* How many processors this process may use; at least 1. */
 int rt_cpu_count(void);

@@ -70,6 +70,10 @@ static bool open_prog(rt_err *e, rt_prog *p)
     p->pool = rt_pool_open(threads->given ? (int)threads->i : rt_cpu_count());
     if (!p->pool)
         return rt_fail(e, RT_E_MEMORY, "no memory for threads");
+    if (RT_GIVEN(&p->cli, pin) && !rt_pool_pin(p->pool))
+        return rt_fail(e, RT_E_USAGE, "--pin gives each of %d threads a processor of its own, but "
+                       "this process may use %d", rt_pool_threads(p->pool), rt_cpu_count()) ||
+               rt_help(e, "a smaller --threads, or no --pin");
     return p->cli.verb == RT_VERB_info || rt_states_open(e, p);
 }
 

@@ -177,8 +177,13 @@ bool rt_verb_bench(rt_err *e, rt_prog *p);
 bool rt_open_weights(rt_err *e, rt_prog *p, bool required);
 int64_t rt_batch_size(const rt_prog *p);
 
-/* GFLOP/s of `real` that all threads of the pool reach with multiply-adds; 0: no probe for this
- * machine. peak.c */
+/* ---- peak.c: what all threads of the pool reach together ---- */
+
+/* GFLOP/s of `real` with multiply-adds; 0: no probe for this machine. */
 double rt_peak_gflops(rt_pool *pool, rt_dtype real);
+/* GB/s, read and written, of copying what no cache holds; 0: no memory for that. */
+double rt_memory_gbytes(rt_pool *pool);
+/* The median seconds from handing a task to each thread until all are done, none being left out. */
+double rt_fork_join_seconds(rt_pool *pool);
 
 #endif

@@ -1,7 +1,8 @@
 /* tests/unit/test_pool.c: every task once, whatever the number of threads, tasks and jobs. */
-#define _XOPEN_SOURCE 700
+#define _GNU_SOURCE   /* processor sets */
 #include "runtime/pool.h"
 #include "tests/unit/rt_test.h"
+#include <sched.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -34,6 +35,43 @@ static void check_job(rt_pool *pool, int64_t n, int threads)
     }
     ck_assert_int_lt(counts.worst_worker, threads);
 }
+
+/* The processor on which each thread did its last task. */
+static _Atomic int where[2];
+
+static void where_task(const void *ctx, int64_t i, int worker)
+{
+    (void)ctx;
+    (void)i;
+    where[worker] = sched_getcpu() + 1;
+    while (!where[0] || !where[1]) { }    /* each thread takes one */
+}
+
+START_TEST(pinned)
+{
+    cpu_set_t before, after;
+    rt_pool *pool = rt_pool_open(2);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof before, &before), 0);
+    int first[2] = { 0, 0 }, processors = rt_cpu_count();
+    ck_assert_int_eq(rt_pool_pin(pool), processors >= 2);
+    for (int job = 0; job < 200 && processors >= 2; job++) {
+        where[0] = where[1] = 0;
+        rt_parallel(pool, where_task, NULL, 2);
+        ck_assert_int_ne(where[0], where[1]);
+        for (int i = 0; i < 2; i++) {
+            first[i] = job == 0 ? where[i] : first[i];
+            ck_assert_int_eq(where[i], first[i]);
+            ck_assert(CPU_ISSET((size_t)where[i] - 1, &before));
+        }
+    }
+    rt_pool_close(pool);
+    ck_assert_int_eq(sched_getaffinity(0, sizeof after, &after), 0);
+    ck_assert(CPU_EQUAL(&before, &after));
+    pool = rt_pool_open(processors + 1);
+    ck_assert(!rt_pool_pin(pool));
+    rt_pool_close(pool);
+}
+END_TEST
 
 START_TEST(every_task_once)
 {
@@ -127,6 +165,7 @@ int main(void)
     TCase *tests = case_create("pool");
     tcase_add_loop_test(tests, every_task_once, 1, 9);
     tcase_add_loop_test(tests, many_small_jobs, 1, 5);
+    tcase_add_test(tests, pinned);
     tcase_add_test(tests, sleepers_wake);
     tcase_add_test(tests, without_a_pool);
     tcase_add_test(tests, opened_and_closed_at_once);
