@@ -21,15 +21,28 @@ same_losses() {
     [ -z "$_bad" ] && ok "$1" || not_ok "$1" "$_bad"
 }
 
+# any_threads SAMPLE DATA: the program is a, and a.run what it gives on one thread.
+any_threads() {
+    "$SEQC" build "$ROOT/samples/$1/model.py" -o a -q && train a "$2" --threads 1
+    for threads in 2 3 4 8; do
+        cp a b && rm -rf b.run && train b "$2" --threads $threads
+        same_bits "$1: $threads threads" a b
+    done
+    rm -rf b.run
+}
+
+# 300 images of 784 numbers, with the label last.
+awk 'BEGIN { s = 1; for (i = 0; i < 300; i++) { for (j = 0; j < 784; j++) {
+    s = (s * 16807) % 2147483647; printf "%d,", s % 256 } print i % 10 } }' >images.csv
+for sample in fashion_mnist softmax_regression; do
+    any_threads $sample images.csv
+    rm -rf a.run
+done
+
 for sample in iris regression; do
     model=$ROOT/samples/$sample/model.py
     data=$(ls "$ROOT"/samples/$sample/*.csv)
-    "$SEQC" build "$model" -o a -q && train a "$data" --threads 1
-    for threads in 2 3 7; do
-        cp a b && rm -rf b.run && train b "$data" --threads $threads
-        same_bits "$sample: $threads threads" a b
-    done
-    rm -rf b.run
+    any_threads $sample "$data"
     "$SEQC" build "$model" --no-reuse -o b -q && train b "$data"
     same_bits "$sample: without shared memory" a b
     rm -rf b.run
