@@ -132,6 +132,20 @@ static void draws(Emit *e, Out *o)
     out_close(o, ";");
 }
 
+static void loads(Emit *e, Out *o)
+{
+    const Program *p = &e->m->prog;
+    if (!p->n_load) return;
+    out_line(o, "/* What is read over them: call, strict, file, key, state. */");
+    out_open(o, "static const rt_load loads[] =");
+    for (int i = 0; i < p->n_load; i++) {
+        const Load *l = &p->load[i];
+        out_line(o, "{ %d, %s, %s, %s, %d },", l->call, l->strict ? "true" : "false",
+                 str(e, l->file), str(e, l->key), (int)l->state.i - 1);
+    }
+    out_close(o, ";");
+}
+
 /* FLOP of the forward pass that come from the layer's line. */
 static double layer_flop(const Module *m, Loc loc)
 {
@@ -311,6 +325,7 @@ static void model(Emit *e, Out *o)
         "and bytes");
     out_line(o, "%s,", array(e, "graphs", m->n_graph));
     out_line(o, "%s,", array(e, "draws", p->n_draw));
+    row(o, array(e, "loads", p->n_load), "what training starts from");
     out_line(o, "%s,", array(e, "layers", p->n_layer));
     out_line(o, "%s,", array(e, "metrics", p->n_metric));
     row(o, text(e, "%d, %s", p->n_scalar, p->n_scalar ? "scalars" : "0"),
@@ -379,6 +394,7 @@ void tables_program(Emit *e, Out *o)
     }
     states(e, o);
     draws(e, o);
+    loads(e, o);
     layers(e, o);
     out_line(o, "%s", "");
     scalars(e, o);

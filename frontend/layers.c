@@ -368,15 +368,6 @@ Value *fe_m_requires_grad(Interp *in, const Call *c)
     return c->self;
 }
 
-Value *fe_m_load(Interp *in, const Call *c)
-{
-    fe_report(in->d, c->at, DG(load_state));
-    fe_help(
-        in->d,
-        "convert the file (seqc weights) and give it to the program: PROGRAM train --weights FILE");
-    return fe_bad(in, c->at);
-}
-
 Value *fe_p_numel(Interp *in, const Call *c)
 {
     return fe_int(in, fe_param_elems(c->self->u.param), c->at);

@@ -490,6 +490,7 @@ Module *fe_lower(Interp *in, const char *path, Roles *r, const Chain *c)
     add_states(&l, r->model, "");
     fill_program(&l, path, c);
     add_draws(&l);
+    fe_lower_loads(l.m, in);
     if (r->optim) add_optimizer(&l);
     add_graphs(&l, differs);
     return l.m;

@@ -75,6 +75,9 @@ Val fe_lower_batch_norm(const Norm *p, Val x);
 Val fe_lower_layer_norm(const Norm *p, Val x);
 Val fe_lower_group_norm(const Norm *p, Val x);
 
+/* loads.c */
+void fe_lower_loads(Module *m, const Interp *in);        /* after states have been made */
+
 /* lower.c */
 Val fe_reduce_all(Graph *g, Op op, Val x, Loc loc);      /* over all axes */
 /* An op's REAL attributes from the arguments of the same names: how many. */

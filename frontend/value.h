@@ -49,6 +49,7 @@ typedef struct Param {
     int64_t dim[IR_MAX_RANK];
     bool frozen;
     bool integer;                /* a buffer of one i64 */
+    int drawn, loaded;           /* while lowering: the last draw and load into it */
     Span at;
     State state;                 /* set when the module is built */
 } Param;
@@ -136,7 +137,7 @@ struct Value {
         Tensor *tensor;
         Func *func;
     } u;
-    Value *self;                 /* V_METHOD: fn is in u */
+    Value *self;                 /* V_METHOD: fn is in u; V_DATA: the file that it is read from */
 };
 
 typedef struct ArgVal { const char *name; Span name_at, at; Value *v; } ArgVal;
@@ -157,6 +158,14 @@ struct Call {
 
 typedef struct DrawRec { DrawKind kind; Param *param; double a, b; int64_t elems; } DrawRec;
 
+/* A tensor of load_state_dict, after n_draw draws: the file's key and what it is for. */
+typedef struct LoadRec {
+    Param *param;
+    const char *file, *key;
+    int call, n_draw;
+    bool strict;
+} LoadRec;
+
 typedef struct Binding {
     const char *name;
     Value *v;
@@ -173,6 +182,7 @@ struct Interp {
     uint32_t *slot; uint32_t n_slot;             /* hash of names; 0 is free */
     const char **star; int n_star;               /* spaces imported whole */
     DrawRec *draw; int n_draw, cap_draw;
+    LoadRec *load; int n_load, cap_load, n_load_call;
     Mod **mod; int n_mod, cap_mod;               /* all that were made */
     bool has_seed; int64_t seed;
     bool said_device;

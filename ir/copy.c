@@ -14,14 +14,17 @@ static void copy_program(Module *to, const Program *p)
     q->optimizer = ir_intern(to, p->optimizer);
     q->schedule = ir_intern(to, p->schedule);
     q->draw = NULL;
+    q->load = NULL;
     q->scalar = NULL;
     q->group = NULL;
     q->layer = NULL;
     q->metric = NULL;
-    q->n_draw = q->n_scalar = q->n_group = q->n_layer = q->n_metric = 0;
-    q->cap_draw = q->cap_scalar = q->cap_group = q->cap_layer = q->cap_metric = 0;
+    q->n_draw = q->n_load = q->n_scalar = q->n_group = q->n_layer = q->n_metric = 0;
+    q->cap_draw = q->cap_load = q->cap_scalar = q->cap_group = q->cap_layer = q->cap_metric = 0;
     for (int i = 0; i < p->n_draw; i++)
         ir_draw(to, p->draw[i]);
+    for (int i = 0; i < p->n_load; i++)
+        ir_load(to, p->load[i]);
     for (int i = 0; i < p->n_scalar; i++)
         ir_scalar_def(to, p->scalar[i].name, p->scalar[i].f, p->scalar[i].group);
     for (int i = 0; i < p->n_group; i++)

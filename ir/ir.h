@@ -210,6 +210,10 @@ extern const DrawInfo ir_draw_info[DRAW_COUNT];
 /* An initial draw, in program order (see runtime/rt.h for what each consumes). */
 typedef struct Draw { DrawKind kind; State state; double a, b; int64_t elems; } Draw;
 
+/* What a training program reads from a file over its draws: of a call of load_state_dict, a key of
+ * the file and the state that it is for; none: it must be there (strict), but goes nowhere. */
+typedef struct Load { int call; bool strict; const char *file, *key; State state; } Load;
+
 /* A number that changes from step to step, as an expression of a = the learning rate of a group,
  * b = step (from 1), c = steps of an epoch, which the program evaluates in double: "lr" is a,
  * Adam's bias correction 1 - pow(0.9, b). */
@@ -266,6 +270,7 @@ typedef struct Program {
     int64_t least_batch;             /* that can be trained; 0: any. Batch norm wants two samples */
     Shape input, target_shape, output;   /* one sample's */
     Draw *draw;          int n_draw, cap_draw;
+    Load *load;          int n_load, cap_load;
     ScalarDef *scalar;   int n_scalar, cap_scalar;
     OptGroup *group;     int n_group, cap_group;
     Layer *layer;        int n_layer, cap_layer;
@@ -297,6 +302,7 @@ StateInfo *ir_state(const Module *m, State s);
 Graph *ir_graph_add(Module *m, const char *name);
 Graph *ir_graph_find(const Module *m, const char *name); /* null if absent */
 void ir_draw(Module *m, Draw d);
+void ir_load(Module *m, Load l);
 void ir_scalar_def(Module *m, const char *name, const char *f, int group);
 void ir_layer(Module *m, Layer l);
 void ir_metric(Module *m, Metric x);

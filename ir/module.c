@@ -196,6 +196,13 @@ void ir_draw(Module *m, Draw d)
     *PUSH(m, m->prog.draw, m->prog.n_draw, m->prog.cap_draw) = d;
 }
 
+void ir_load(Module *m, Load l)
+{
+    l.file = ir_intern(m, l.file);
+    l.key = ir_intern(m, l.key);
+    *PUSH(m, m->prog.load, m->prog.n_load, m->prog.cap_load) = l;
+}
+
 void ir_scalar_def(Module *m, const char *name, const char *f, int group)
 {
     ScalarDef d = {ir_intern(m, name), ir_intern(m, f), group};

@@ -190,6 +190,19 @@ static void line_draw(Parser *p)
         ir_draw(p->m, d);
 }
 
+static void line_load(Parser *p)
+{
+    Lex *l = &p->l;
+    Load x = {.call = (int)ir_lex_int(l, 0, INT32_MAX, "the number of a call")};
+    x.strict = ir_lex_accept_word(l, "strict");
+    x.file = ir_lex_string(l, "a file's name in quotes");
+    x.key = ir_lex_string(l, "a key of the file in quotes");
+    if (!ir_lex_at_end(l))
+        x.state = ir_lex_state(l);
+    if (!l->failed)
+        ir_load(p->m, x);
+}
+
 static void line_scalar(Parser *p)
 {
     char why[IR_ERR];
@@ -261,7 +274,8 @@ static const struct { const char *word; void (*line)(Parser *); } line[] = {
     {"seed", line_seed}, {"shuffle", line_shuffle}, {"drop_last", line_drop_last},
     {"least_batch", line_least_batch},
     {"input", line_input}, {"target_shape", line_target_shape}, {"output", line_output},
-    {"layer", line_layer}, {"metric", line_metric}, {"draw", line_draw}, {"scalar", line_scalar},
+    {"layer", line_layer}, {"metric", line_metric}, {"draw", line_draw}, {"load", line_load},
+    {"scalar", line_scalar},
     {"group", line_group},
 };
 enum { N_LINES = sizeof line / sizeof *line };

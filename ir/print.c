@@ -131,7 +131,7 @@ static bool program_is_empty(const Program *p)
         && !p->batch
         && p->epochs == -1 && p->seed == -1 && p->shuffle == TRI_UNSET && !p->drop_last
         && !p->least_batch && !p->input.rank && !p->target_shape.rank && !p->output.rank
-        && !p->n_draw && !p->n_scalar
+        && !p->n_draw && !p->n_load && !p->n_scalar
         && !p->n_group && !p->n_layer && !p->n_metric;
 }
 
@@ -206,6 +206,19 @@ static void print_draw(Str *t, const Module *m, const Draw *d)
     ir_str_add(t, "\n", 1);
 }
 
+static void print_load(Str *t, const Module *m, const Load *l)
+{
+    ir_str_fmt(t, "load %d %s", l->call, l->strict ? "strict " : "");
+    ir_str_quoted(t, l->file);
+    ir_str_add(t, " ", 1);
+    ir_str_quoted(t, l->key);
+    if (l->state.i) {
+        ir_str_add(t, " ", 1);
+        ir_str_quoted(t, ir_state(m, l->state)->key);
+    }
+    ir_str_add(t, "\n", 1);
+}
+
 static void print_group(Str *t, const Module *m, const OptGroup *g)
 {
     ir_str_add(t, "group ", 6);
@@ -255,6 +268,8 @@ static void print_program(Str *t, const Module *m)
         ir_str_fmt(t, "metric %s\n", ir_metric_name[p->metric[i]]);
     for (int i = 0; i < p->n_draw; i++)
         print_draw(t, m, &p->draw[i]);
+    for (int i = 0; i < p->n_load; i++)
+        print_load(t, m, &p->load[i]);
     for (int i = 0; i < p->n_scalar; i++) {
         ir_str_add(t, "scalar ", 7);
         ir_str_quoted(t, p->scalar[i].name);

@@ -284,6 +284,8 @@ static bool verify_program(const Module *m, char err[IR_ERR])
     bool ok = true;
     for (int i = 0; i < p->n_draw && ok; i++)
         ok = verify_draw(m, &p->draw[i], err);
+    for (int i = 0; i < p->n_load && ok; i++)
+        ok = p->load[i].state.i < m->n_state || ir_fail(err, "a load names no state");
     for (int i = 0; i < p->n_scalar && ok; i++) {
         ok = ir_scalar_check(&p->scalar[i], err);
         for (int j = 0; j < i && ok; j++)

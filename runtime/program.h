@@ -57,6 +57,9 @@ bool rt_states_save(rt_err *e, const rt_prog *p, const char *block, const char *
  * another model is refused before anything is touched, and the message lists the differences. */
 bool rt_states_load(rt_err *e, rt_prog *p, const char *path);
 
+/* What the model file loads, over the draws. */
+bool rt_states_initial(rt_err *e, rt_prog *p);
+
 /* A checkpoint whole: optimizer's slots too, and the point it was saved at. Nothing is touched
  * before all of it is found good. */
 bool rt_states_resume(rt_err *e, rt_prog *p, const char *path, rt_point *point);

@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 3
+#define RT_ABI 4
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_3
+#define RT_ABI_SYMBOL rt_abi_4
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
@@ -117,6 +117,15 @@ typedef enum rt_draw_kind {
  * states that no draw names start as zeros. SKIP kinds use `elems` and no state (index -1). */
 typedef struct rt_draw { rt_draw_kind kind; int state; double a, b; int64_t elems; } rt_draw;
 
+/* A tensor of a call of load_state_dict, read over the draws when training begins without other
+ * weights. strict: the file has these keys and no others. state -1: not the model's. */
+typedef struct rt_load {
+    int call;
+    bool strict;
+    const char *file, *key;
+    int state;
+} rt_load;
+
 typedef enum rt_target_kind {
     RT_TARGET_NONE,    /* no loss: the program has no train and eval */
     RT_TARGET_CLASS,   /* one class index a sample; float probabilities where *_prob graphs exist */
@@ -166,6 +175,7 @@ typedef struct rt_model {
     const rt_state *states;   int n_states;   int64_t state_bytes;
     const rt_graph *graphs;   int n_graphs;
     const rt_draw *draws;     int n_draws;
+    const rt_load *loads;     int n_loads;
     const rt_layer *layers;   int n_layers;
     const rt_metric *metrics; int n_metrics;
     int n_scalars;                   /* what changes from step to step: lr, bias corrections */

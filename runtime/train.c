@@ -115,6 +115,15 @@ static bool open_goal(rt_err *e, rt_train *t)
     return true;
 }
 
+/* A new run's states are the draws, what the model file loads over them, or --weights. */
+static bool open_states(rt_err *e, rt_train *t)
+{
+    const rt_cli *cli = &t->p->cli;
+    bool fresh = !RT_GIVEN(cli, weights) && !RT_GIVEN(cli, resume);
+    return (!fresh || rt_states_initial(e, t->p)) && rt_open_weights(e, t->p, false) &&
+           rt_resume_open(e, t);
+}
+
 /* All but the run directory, which comes last: what is refused leaves none. */
 static bool open_run(rt_err *e, rt_train *t)
 {
@@ -372,8 +381,8 @@ static bool train(rt_err *e, rt_train *t)
 bool rt_verb_train(rt_err *e, rt_prog *p)
 {
     rt_train t = { .p = p };
-    bool ok = read_settings(e, &t) && rt_open_weights(e, p, false) && rt_resume_open(e, &t) &&
-              open_data(e, &t) && open_run(e, &t) && train(e, &t);
+    bool ok = read_settings(e, &t) && open_states(e, &t) && open_data(e, &t) &&
+              open_run(e, &t) && train(e, &t);
     close_train(&t);
     return ok;
 }

@@ -56,6 +56,20 @@ above 0.02 "$(last plateau.run/metrics.csv lr)" && ok "the plateau cuts" || not_
 check "schedules plateau goes on" ./plateau train $flats --patience 40 --resume plateau.run/last.safetensors
 check "schedules plateau evaluates" ./plateau eval --data "$S/regression/houses.csv" --target price --weights plateau.run/best.safetensors
 
+check "fine_tuning makes its data" sh "$S/fine_tuning/make_data"
+for name in base model; do
+    check "fine_tuning $name builds" "$SEQC" build "$S/fine_tuning/$name.py" -o tune_$name
+done
+check "fine_tuning base trains" ./tune_base train --data old.csv --normalize zscore --val-split 0.2 --out base.run
+cp base.run/best.safetensors base.safetensors
+check "fine_tuning model trains" ./tune_model train --data few.csv --val rest.csv --normalize zscore --out tuned.run
+check "fine_tuning model evaluates" ./tune_model eval --data rest.csv --weights tuned.run/last.safetensors
+grep -v -e load_file -e requires_grad -e 'for p in' "$S/fine_tuning/model.py" | sed 's/model\[1\]/model/' >alone.py
+check "fine_tuning without its base builds" "$SEQC" build alone.py -o alone
+check "fine_tuning without its base trains" ./alone train --data few.csv --val rest.csv --normalize zscore --out alone.run
+above "$(last tuned.run/metrics.csv val_accuracy)" "$(last alone.run/metrics.csv val_accuracy)" &&
+    ok "the base helps" || not_ok "the base helps" "by the last accuracy it does not"
+
 check "small images build" "$SEQC" build "$S/fashion_mnist/small.py" -o small
 check "small images train" ./small train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.2 --out small.run
 check "IR walk-through" env OUT="$SCRATCH/walk" sh "$S/ir_walkthrough/walk"

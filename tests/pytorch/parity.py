@@ -11,6 +11,7 @@ import os
 import struct
 import subprocess
 import sys
+import types
 
 import numpy as np
 import torch
@@ -125,6 +126,28 @@ def samples():
         compare(name, f"samples/{name}/model.py", x, y, ["--data", FASHION])
 
 
+def fine_tuning():
+    """The sample's model, whose base is read from a file beside the program."""
+    stub = types.ModuleType("safetensors.torch")
+    stub.load_file = lambda path: {k: torch.tensor(v) for k, v in read_safetensors(path).items()}
+    sys.modules.setdefault("safetensors", types.ModuleType("safetensors"))
+    sys.modules["safetensors.torch"] = stub
+    folder, here = os.path.abspath("samples/fine_tuning"), os.getcwd()
+    os.chdir(SCRATCH)
+    try:
+        run("sh", folder + "/make_data")
+        run(SEQC, "build", folder + "/base.py", "-o", "base", "-q")
+        run("./base", "train", "--data", "old.csv", "--normalize", "zscore", "--epochs", "3", "--out", "base.run", "--quiet")
+        os.replace("base.run/last.safetensors", "base.safetensors")
+        x, kinds = read_csv("few.csv")
+        x = torch.tensor((x - x.mean(0)) / x.std(0).clip(1e-3))
+        y = torch.tensor([sorted(set(kinds)).index(k) for k in kinds])
+        compare("fine_tuning", folder + "/model.py", x, y, npy_pair("few", x, y))
+    except (RuntimeError, OSError) as e:
+        report("fine_tuning", str(e).strip())
+    os.chdir(here)
+
+
 def fixtures(full):
     """The models of the fixtures, with enough rows for 200 steps."""
     few = ["sgd_dampening", "sgd_nesterov", "sgd_decay", "adam_decay", "adamw_decay", "l1", "bce", "nll",
@@ -159,4 +182,5 @@ def fixtures(full):
 
 torch.set_num_threads(1)
 samples()
+fine_tuning()
 fixtures("--full" in sys.argv)

@@ -386,6 +386,31 @@ START_TEST(input_of_a_call)
 }
 END_TEST
 
+/* What a part is loaded from has the keys of the module that was loaded. */
+START_TEST(loads)
+{
+    Module *m = compile(
+        "from safetensors.torch import load_file\nbody = nn.Sequential(nn.Linear(4, 2))\n"
+        "base = nn.Sequential(body, nn.Linear(2, 2))\nbase.load_state_dict(load_file('a'))\n"
+        "base.load_state_dict(load_file('b'), strict=False)\nnn.init.zeros_(body[0].bias)\n"
+        "model = nn.Sequential(nn.ReLU(), body, nn.Linear(2, 3))\n");
+    static const struct { int call; bool strict; const char *file, *key, *state; } all[] = {
+        { 1, true, "a", "0.0.weight", NULL }, { 1, true, "a", "0.0.bias", NULL },
+        { 1, true, "a", "1.weight", NULL },   { 1, true, "a", "1.bias", NULL },
+        { 2, false, "b", "0.0.weight", "1.0.weight" },
+    };
+    ck_assert_int_eq(m->prog.n_load, 5);
+    for (int i = 0; i < 5; i++) {
+        const Load *l = &m->prog.load[i];
+        ck_assert(l->call == all[i].call && l->strict == all[i].strict);
+        ck_assert_str_eq(l->file, all[i].file);
+        ck_assert_str_eq(l->key, all[i].key);
+        ck_assert_pstr_eq(l->state.i ? ir_state(m, l->state)->key : NULL, all[i].state);
+    }
+    ir_module_free(m);
+}
+END_TEST
+
 /* Data may be passed on; a name given on the command line stands where the file has only data. */
 START_TEST(data_is_passed_on)
 {
@@ -436,6 +461,7 @@ int main(void)
     tcase_add_test(t, optimizers);
     tcase_add_test(t, program_fields);
     tcase_add_test(t, input_of_a_call);
+    tcase_add_test(t, loads);
     tcase_add_test(t, data_is_passed_on);
     tcase_add_test(t, containers);
     suite_add_tcase(s, t);
