@@ -383,12 +383,6 @@ static void add_draws(Lower *l)
     }
 }
 
-static const char *const optim_rule[] = {
-#define OPTIM(name, rule, signature) #rule,
-#include "frontend/optims.def"
-#undef OPTIM
-};
-
 static void add_optimizer(Lower *l)
 {
     OptimObj *o = l->r->optim;
@@ -403,7 +397,7 @@ static void add_optimizer(Lower *l)
         int n = 0;
         for (int i = g->first; i < g->first + g->n_param; i++)
             if (o->param[i]->state.i && !o->param[i]->frozen) param[n++] = o->param[i]->state;
-        ir_group(l->m, (OptGroup){ optim_rule[o->row], g->setting, g->n_setting, param, n,
+        ir_group(l->m, (OptGroup){ g->rule, g->setting, g->n_setting, param, n,
                                    g->lr == p->lr ? -1 : g->lr, fe_loc(l->m, l->d, g->at) });
     }
     p->clip_norm = l->r->clip_norm, p->clip_value = l->r->clip_value;

@@ -5,7 +5,9 @@
  * more. No derivative goes through the first mean, because the result does not depend on it.
  *
  * In training BatchNorm1d normalises by the batch's own variance (divided by its size) and moves
- * running_var towards the unbiased one (divided by the size less 1), as PyTorch does. */
+ * running_var towards the unbiased one (divided by the size less 1), as PyTorch does. In evaluation
+ * it is a map in the epilogue of the product before it: folded into that product's weights it would
+ * save 1% of an inference of 784-256-256-10 (tests/bench/results). */
 #include "frontend/lower.h"
 #include <math.h>
 #include <string.h>
@@ -86,7 +88,7 @@ bool fe_check_batch_norm(Interp *in, const Call *c, Mod *m)
 {
     int64_t features = c->v[0]->u.i;
     if (!size_ok(in, c, 0, features) || !numbers_ok(in, c, m)) return false;
-    if (flag(m, "affine")) add_affine(in, m, 1, &features, true);
+    if (flag(m, "affine")) add_affine(in, m, 1, &features, flag(m, "bias"));
     if (!flag(m, "track_running_stats")) return true;
     m->buffer[0] = make_param(in, m, "running_mean", 1, &features);
     m->buffer[1] = make_param(in, m, "running_var", 1, &features);
@@ -148,7 +150,7 @@ bool fe_check_group_norm(Interp *in, const Call *c, Mod *m)
         fe_report(in->d, c->v_at[0], DG(norm_groups), (long long)channels, (long long)groups);
         return false;
     }
-    if (flag(m, "affine")) add_affine(in, m, 1, &channels, true);
+    if (flag(m, "affine")) add_affine(in, m, 1, &channels, flag(m, "bias"));
     return true;
 }
 
@@ -349,17 +351,19 @@ static void track(const Norm *p, Over over, Val x, const Moments *now)
 /* By running statistics: (x - mean) scale + bias, with a scale per feature. */
 static Val by_running(const Norm *p, Over over, Val x)
 {
-    Val mean = ir_state_val(p->g, p->m->buffer[0]->state);
-    Val var = ir_state_val(p->g, p->m->buffer[1]->state);
-    if (!p->m->n_param)
-        return map(p, "(a - b) * c", IR_IN(x, beside(p, over, mean),
-                                          beside(p, over, inverse_root(p, var))));
-    const char *eps = ir_real_string(number(p->m, "eps"), p->a);
-    Val weight = ir_state_val(p->g, p->m->param[0]->state);
-    Val bias = ir_state_val(p->g, p->m->param[1]->state);
-    Val scale = map(p, arena_printf(p->a, "a / sqrt(b + %s)", eps), IR_IN(weight, var));
-    return map(p, "(a - b) * c + d", IR_IN(x, beside(p, over, mean), beside(p, over, scale),
-                                          beside(p, over, bias)));
+    Val var = ir_state_val(p->g, p->m->buffer[1]->state), scale;
+    if (p->m->n_param) {
+        const char *eps = ir_real_string(number(p->m, "eps"), p->a);
+        scale = map(p, arena_printf(p->a, "a / sqrt(b + %s)", eps),
+                    IR_IN(ir_state_val(p->g, p->m->param[0]->state), var));
+    } else {
+        scale = inverse_root(p, var);
+    }
+    Val in[4] = { x, beside(p, over, ir_state_val(p->g, p->m->buffer[0]->state)),
+                  beside(p, over, scale) };
+    if (p->m->n_param < 2) return map(p, "(a - b) * c", in, 3);
+    in[3] = beside(p, over, ir_state_val(p->g, p->m->param[1]->state));
+    return map(p, "(a - b) * c + d", in, 4);
 }
 
 Val fe_lower_batch_norm(const Norm *p, Val x)
@@ -409,6 +413,7 @@ Val fe_lower_group_norm(const Norm *p, Val x)
     /* [n,c] or [n,c,l] */
     planes = (Shape){ planes.dim[1].k > 1 ? 3 : 2, { s.dim[0], s.dim[1], planes.dim[1] } };
     Shape each = { planes.rank == 3 ? 2 : 1, { s.dim[1], ir_dim(1) } };
-    y = map(p, "a * b + c", IR_IN(reshape(p, y, planes), param(p, 0, each), param(p, 1, each)));
-    return reshape(p, y, s);
+    Val in[3] = { reshape(p, y, planes), param(p, 0, each) };
+    if (p->m->n_param > 1) in[2] = param(p, 1, each);
+    return reshape(p, map(p, in[2].i ? "a * b + c" : "a * b", in, p->m->n_param + 1), s);
 }

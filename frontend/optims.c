@@ -101,8 +101,12 @@ static bool take_settings(Interp *in, const Call *c, const OptimObj *o, OptimGro
 {
     double beta[2] = { 0, 0 };
     if (!take_betas(in, c, beta)) return false;
+    /* With its decay decoupled, Adam is AdamW. */
+    int decoupled = fe_arg(c, "decoupled_weight_decay");
+    g->rule = optim_rule[o->row];
+    if (strcmp(g->rule, "adam") == 0 && c->v[decoupled]->u.b) g->rule = "adamw";
     for (size_t k = 0; k < sizeof settings / sizeof *settings; k++) {
-        if (strcmp(settings[k].rule, optim_rule[o->row]) != 0) continue;
+        if (strcmp(settings[k].rule, g->rule) != 0) continue;
         double x = settings[k].value;
         int i = fe_arg(c, settings[k].name);
         if (i >= 0) fe_number(c->v[i], &x);

@@ -83,8 +83,10 @@ static const char *const formula[] = {
 #undef SCHEDULER
 };
 
+/* PyTorch makes a rate from the one before; those of a cosine are no multiples of it. */
 static bool rule_formula(Interp *in, const Call *c, SchedObj *s)
 {
+    s->factor = fe_arg(c, "eta_min") < 0;
     return set_formula(in, c, s, formula[c->fn->row]);
 }
 
@@ -113,6 +115,7 @@ static bool rule_milestones(Interp *in, const Call *c, SchedObj *s)
     for (int i = 0; i < n; i++)
         text = arena_printf(in->a, "%sb < %lld ? a * %s : ", text, (long long)at[i],
                             real(in, pow(gamma, i)));
+    s->factor = true;
     return n >= 0
         && set_formula(in, c, s, arena_printf(in->a, "%sa * %s", text, real(in, pow(gamma, n))));
 }
@@ -236,6 +239,30 @@ static bool rule_sequence(Interp *in, const Call *c, SchedObj *s)
                                "there are milestones");
 }
 
+/* All at once: each changes what the one before it makes. */
+static bool rule_chain(Interp *in, const Call *c, SchedObj *s)
+{
+    const Value *v = c->v[0];
+    bool good = (v->kind == V_LIST || v->kind == V_TUPLE) && v->u.list->n > 0;
+    const char *text = "a";
+    for (int i = 0; good && i < v->u.list->n; i++) {
+        const Value *x = v->u.list->item[i];
+        good = x->kind == V_SCHED && x->u.sched->factor && x->u.sched->optim == s->optim
+            && strlen(text) <= MAX_FORMULA;
+        if (!good) break;
+        x->u.sched->part = true;
+        ExPool *p = ex_pool(in->a);
+        char err[EX_ERR];
+        Ex before = ex_parse(p, text, NULL, err);
+        text = ex_print(in->a, p, ex_subst(p, ex_parse(p, x->u.sched->f, NULL, err),
+                                           (const Ex[]){ before, ex_arg(p, 1) }, 2));
+    }
+    s->factor = true;
+    return good ? set_formula(in, c, s, text)
+                : out_of_range(in, c, "schedulers",
+                               "schedulers of one optimizer that multiply its rates, no cosine and no sequence");
+}
+
 static bool rule_plateau(Interp *in, const Call *c, SchedObj *s)
 {
     static const char *const name[PLATEAU_COUNT] = {
@@ -260,14 +287,25 @@ static ScheduleRule *const rules[] = {
 #undef SCHEDULER
 };
 
+/* The optimizer that is given, or that of the first of the schedulers; null after an error. */
+static OptimObj *optimizer_of(Interp *in, const Call *c)
+{
+    int i = fe_arg(c, "optimizer"), all = fe_arg(c, "schedulers");
+    const Value *v = c->v[i], *list = all < 0 ? NULL : c->v[all];
+    if (v->kind == V_OPTIM) return v->u.optim;
+    if (v->kind == V_NONE && list && (list->kind == V_LIST || list->kind == V_TUPLE)
+        && list->u.list->n > 0 && list->u.list->item[0]->kind == V_SCHED)
+        return list->u.list->item[0]->u.sched->optim;
+    if (v->kind != V_BAD) fe_wrong_type(in, c, i, "optimizer", "an optimizer");
+    return NULL;
+}
+
 Value *fe_make_schedule(Interp *in, const Call *c)
 {
-    if (c->v[0]->kind != V_OPTIM) {
-        if (c->v[0]->kind != V_BAD) fe_wrong_type(in, c, 0, "optimizer", "an optimizer");
-        return fe_bad(in, c->at);
-    }
+    OptimObj *optim = optimizer_of(in, c);
+    if (!optim) return fe_bad(in, c->at);
     SchedObj *s = arena_alloc(in->a, 1, sizeof *s);
-    *s = (SchedObj){ .at = c->at, .optim = c->v[0]->u.optim };
+    *s = (SchedObj){ .at = c->at, .optim = optim };
     if (!check_numbers(in, c) || !rules[c->fn->row](in, c, s)) return fe_bad(in, c->at);
     Value *v = fe_val(in, V_SCHED, c->at);
     v->u.sched = s;

@@ -82,6 +82,7 @@ typedef struct LossObj {
 } LossObj;
 /* Parameters first … of the optimizer, and what holds for them. */
 typedef struct OptimGroup {
+    const char *rule;            /* of ir/optimizers.def */
     int first, n_param;
     Span at;
     double lr;
@@ -92,12 +93,13 @@ typedef struct OptimObj {
     Param **param; int n_param;              /* of all groups */
     OptimGroup *group; int n_group;
 } OptimObj;
-/* f: of a, b, c as ir.h has it; momentum: as a setting that changes. part: of a SequentialLR. */
+/* f: of a, b, c as ir.h has it; momentum: as a setting that changes. part: of another one. factor:
+ * f is a times something, as PyTorch steps it, too. */
 typedef struct SchedObj {
     Span at;
     OptimObj *optim;
     const char *f, *momentum;
-    bool steps, part;
+    bool steps, part, factor;
     double plateau[PLATEAU_COUNT];
     double *max_lr;              /* of the optimizer's groups; null: theirs */
 } SchedObj;
