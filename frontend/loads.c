@@ -71,6 +71,7 @@ Value *fe_m_load(Interp *in, const Call *c)
 /* What is drawn or loaded anew stays as it is, though a strict load wants its key in the file. */
 void fe_lower_loads(Module *m, const Interp *in)
 {
+    for (int i = 0; i < in->n_load; i++) in->load[i].param->drawn = -1;
     for (int i = 0; i < in->n_draw; i++)
         if (in->draw[i].param) in->draw[i].param->drawn = i;
     for (int i = 0; i < in->n_load; i++) in->load[i].param->loaded = i;

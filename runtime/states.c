@@ -443,9 +443,9 @@ static bool load_rows(rt_err *e, rt_prog *p, const rt_load *row, int n)
     Differences d = { 0 };
     if (!rt_safetensors_read(e, row->file, &file))
         return false;
-    bool ok = compare_rows(e, p->model, row, n, &file, &d) &&
-              refuse(e, row->file, "the tensors that load_state_dict wants", &d);
-    if (!ok && row->strict && d.unexpected > 0)
+    bool compared = compare_rows(e, p->model, row, n, &file, &d);
+    bool ok = compared && refuse(e, row->file, "the tensors that load_state_dict wants", &d);
+    if (compared && !ok && d.unexpected > 0)
         rt_help(e, "strict=False passes over what is unexpected, such as an optimizer's state");
     for (int i = 0; ok && i < n; i++) {
         const rt_tensor *t = rt_tensors_find(&file, row[i].key);
