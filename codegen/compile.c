@@ -1,6 +1,7 @@
 /* codegen/compile.c: from source text to an executable. The C compiler runs by posix_spawn with an
  * argument vector, never through a shell; what it prints goes to a file without a name beside the
- * output and becomes our message, with the command line. A failed build leaves no output. */
+ * output and becomes our message, with the command line. Several units are compiled side by side,
+ * each with its own instruction set, then linked. A failed build leaves no output. */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
 #include <errno.h>
@@ -97,24 +98,25 @@ static const char *archive(Arena *a, const char *name)
     return NULL;
 }
 
-static void arguments(Args *x, const char *source, const char *output, const CompileOpts *o)
+static void compiling(Args *x, const CompileUnit *u, const CompileOpts *o)
 {
     static const char *const flags[] = {
         "-std=c11",      "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
         "-fopenmp-simd", NULL
     };
-    Arena *a = x->a;
     for (int i = 0; flags[i]; i++) arg(x, flags[i]);
-    if (o->native) arg(x, "-march=native");
-    else if (*o->target->march) arg(x, arena_printf(a, "-march=%s", o->target->march));
+    if (u->native) arg(x, "-march=native");
+    else if (*u->target->march) arg(x, arena_printf(x->a, "-march=%s", u->target->march));
     /* Both compilers would halve vectors of 512 bits; clang even those of the register tiles. */
-    if (o->target->vector_bytes == 64)
-        arg(x, o->half_vectors ? "-mprefer-vector-width=256" : "-mprefer-vector-width=512");
+    if (u->target->vector_bytes == 64)
+        arg(x, u->half_vectors ? "-mprefer-vector-width=256" : "-mprefer-vector-width=512");
     for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
-    arg(x, arena_printf(a, "-I%s/include", o->runtime_dir));
-    arg(x, "-o");
-    arg(x, output);
-    arg(x, source);
+    arg(x, arena_printf(x->a, "-I%s/include", o->runtime_dir));
+}
+
+static void libraries(Args *x, const CompileOpts *o)
+{
+    Arena *a = x->a;
     arg(x, arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir));
     if (o->blas) {
         const char *blas = archive(a, "libopenblas.a");
@@ -126,7 +128,6 @@ static void arguments(Args *x, const char *source, const char *output, const Com
     arg(x, zlib ? zlib : "-lz");
     arg(x, "-lm");
     arg(x, "-lpthread");
-    x->v[x->n] = NULL;
 }
 
 static char *command_line(const Args *x)
@@ -149,53 +150,85 @@ static char *read_back(int fd, Arena *a)
     return s;
 }
 
-/* Runs the command with both outputs in `fd`. The exit status, or -1 with errno. */
-static int run(const Args *x, int fd)
-{
-    posix_spawn_file_actions_t actions;
+/* A running compiler. */
+typedef struct Job {
+    Args args;
+    int log;                                 /* what it prints */
     pid_t pid;
-    int status = -1, e = posix_spawn_file_actions_init(&actions);
-    if (e) {
-        errno = e;
-        return -1;
-    }
-    posix_spawn_file_actions_adddup2(&actions, fd, 1);
-    posix_spawn_file_actions_adddup2(&actions, fd, 2);
-    e = posix_spawnp(&pid, x->v[0], &actions, NULL, (char *const *)(uintptr_t)x->v, environ);
-    posix_spawn_file_actions_destroy(&actions);
-    if (e) {
-        errno = e;
-        return -1;
-    }
-    while (waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR) return -1;
-    return status;
-}
+    int failed;                              /* errno where it could not be started */
+} Job;
 
-static bool compile_to(const char *source, const char *output, int fd, const CompileOpts *o,
-                       char **message, Arena *a)
+/* Starts the command with both outputs in a file that has no name: nothing can be left. */
+static bool start(Job *j, const char *output, const CompileOpts *o, char **message)
 {
-    Args x = { .a = a };
-    if (!choose_compiler(&x, o, message)) return false;
-    arguments(&x, source, output, o);
-    const char *line = command_line(&x);
-    if (o->verbose) fprintf(stderr, "%s\n", line);
-    int status = run(&x, fd);
-    if (status == 0) return true;
-    const char *printed = read_back(fd, a);
-    if (status < 0)
-        *message = arena_printf(a, "cannot run the C compiler %s: %s", x.v[0], strerror(errno));
-    else if (WIFSIGNALED(status))
-        *message = arena_printf(a, "the C compiler was ended by signal %d\n%s\n%s",
-                                WTERMSIG(status), line, printed);
-    else
-        *message = arena_printf(a, "the C compiler failed (exit %d)\n%s\n%s", WEXITSTATUS(status),
-                                line, printed);
-    return false;
+    Args *x = &j->args;
+    char *log = arena_printf(x->a, "%s.log-XXXXXX", output);
+    j->log = mkstemp(log);
+    if (j->log < 0) {
+        *message = arena_printf(x->a, "cannot write beside %s: %s", output, strerror(errno));
+        return false;
+    }
+    unlink(log);
+    fcntl(j->log, F_SETFD, FD_CLOEXEC);
+    x->v[x->n] = NULL;
+    if (o->verbose) fprintf(stderr, "%s\n", command_line(x));
+    posix_spawn_file_actions_t actions;
+    j->failed = posix_spawn_file_actions_init(&actions);
+    if (j->failed) return true;
+    posix_spawn_file_actions_adddup2(&actions, j->log, 1);
+    posix_spawn_file_actions_adddup2(&actions, j->log, 2);
+    char *const *argv = (char *const *)(uintptr_t)x->v;
+    j->failed = posix_spawnp(&j->pid, x->v[0], &actions, NULL, argv, environ);
+    posix_spawn_file_actions_destroy(&actions);
+    return true;
 }
 
-bool emit_compile(const char *source, const char *output, const CompileOpts *o, char **message,
-                  Arena *a)
+/* Waits for it; false and, unless there is one already, a message if it failed. */
+static bool finish(Job *j, char **message)
+{
+    Arena *a = j->args.a;
+    int status = 0;
+    while (!j->failed && waitpid(j->pid, &status, 0) < 0)
+        if (errno != EINTR) j->failed = errno;
+    bool ok = !j->failed && status == 0;
+    if (!ok && !*message) {
+        const char *line = command_line(&j->args), *printed = read_back(j->log, a);
+        if (j->failed)
+            *message = arena_printf(a, "cannot run the C compiler %s: %s", j->args.v[0],
+                                    strerror(j->failed));
+        else if (WIFSIGNALED(status))
+            *message = arena_printf(a, "the C compiler was ended by signal %d\n%s\n%s",
+                                    WTERMSIG(status), line, printed);
+        else
+            *message = arena_printf(a, "the C compiler failed (exit %d)\n%s\n%s",
+                                    WEXITSTATUS(status), line, printed);
+    }
+    close(j->log);
+    return ok;
+}
+
+static bool compile_objects(const Args *compiler, const CompileUnit *unit, int n,
+                            const CompileOpts *o, char **message)
+{
+    Job *job = arena_alloc(compiler->a, (size_t)n, sizeof *job);
+    int started = 0;
+    for (bool ok = true; ok && started < n; started += ok) {
+        Args *x = &job[started].args;
+        *x = *compiler;
+        compiling(x, &unit[started], o);
+        arg(x, "-c");
+        arg(x, "-o");
+        arg(x, unit[started].object);
+        arg(x, unit[started].source);
+        ok = start(&job[started], unit[started].object, o, message);
+    }
+    bool ok = started == n;
+    for (int i = 0; i < started; i++) ok = finish(&job[i], message) && ok;
+    return ok;
+}
+
+bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,
+                  char **message, Arena *a)
 {
     *message = NULL;
     const char *library = arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir);
@@ -208,16 +241,18 @@ bool emit_compile(const char *source, const char *output, const CompileOpts *o, 
             library, errno ? ": " : "", errno ? strerror(errno) : "");
         return false;
     }
-    char *log = arena_printf(a, "%s.log-XXXXXX", output);
-    int fd = mkstemp(log);
-    if (fd < 0) {
-        *message = arena_printf(a, "cannot write beside %s: %s", output, strerror(errno));
-        return false;
-    }
-    unlink(log);                             /* the descriptor is enough, and nothing can be left */
-    fcntl(fd, F_SETFD, FD_CLOEXEC);
-    bool ok = compile_to(source, output, fd, o, message, a);
+    Args compiler = { .a = a };
+    if (!choose_compiler(&compiler, o, message)) return false;
+    if (n > 1 && !compile_objects(&compiler, unit, n, o, message)) return false;
+    Job link = { .args = compiler };
+    Args *x = &link.args;
+    if (n == 1) compiling(x, unit, o);
+    else for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
+    arg(x, "-o");
+    arg(x, output);
+    for (int i = 0; i < n; i++) arg(x, n == 1 ? unit[i].source : unit[i].object);
+    libraries(x, o);
+    bool ok = start(&link, output, o, message) && finish(&link, message);
     if (!ok) unlink(output);
-    close(fd);
     return ok;
 }

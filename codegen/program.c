@@ -1,6 +1,8 @@
 /* codegen/program.c: the whole file. Kernels come first in the order in which graphs reach them,
  * then the graphs (where each kernel's memory lies, and the calls in order), then the tables that
- * the runtime reads, and main. The same module gives the same bytes. */
+ * the runtime reads, and main. A program for several targets has a file for each, and main in one
+ * of its own: that one runs before it is known what the processor has. The same module gives the
+ * same bytes. */
 #include "codegen/program.h"
 #include <ctype.h>
 #include <string.h>
@@ -220,10 +222,9 @@ static void write_kernel(Emit *e, Out *o, const KernelFn *f)
 static const char *const about =
     " * A kernel computes a group of operations, cut into tasks that any thread may run: which\n"
     " * task computes what follows from shapes alone, so any number of threads gives the same\n"
-    " * bits. A graph is its kernels in order; then come the tables that the runtime reads, and\n"
-    " * main. */\n";
+    " * bits. A graph is its kernels in order; then come the tables that the runtime reads%s. */\n";
 
-static void head(Emit *e, Out *o)
+static void head(Emit *e, Out *o, const char *isa)
 {
     const Module *m = e->m;
     const Program *p = &m->prog;
@@ -235,9 +236,26 @@ static void head(Emit *e, Out *o)
         out_line(o, " * %s%s%s.", out_comment(e->a, p->loss), p->optimizer ? ", " : "",
                  p->optimizer ? out_comment(e->a, p->optimizer) : "");
     out_line(o, " * %s, batches of n <= %lld, %s.", m->real == DT_f32 ? "float32" : "float64",
-             (long long)m->capacity, e->o->target->name);
+             (long long)m->capacity, isa);
     out_line(o, " *");
-    out_raw(o, about);
+}
+
+void emit_main(const Module *m, const EmitOpts *variant, int n, FILE *out)
+{
+    Arena *a = arena_new();
+    Emit e = { .m = m, .o = &variant[0], .l = &dialect_c, .a = a };
+    Out *o = out_new(a);
+    const char *isa = variant[0].target->name;
+    for (int i = 1; i < n; i++)
+        isa = text(&e, "%s%s%s", isa, i + 1 < n ? ", " : " and ", variant[i].target->name);
+    head(&e, o, isa);
+    out_line(o, " * Each instruction set has a file of its own; the runtime takes the first that");
+    out_line(o, " * the processor has. This file is compiled for all processors. */");
+    out_line(o, "#include \"runtime/rt.h\"");
+    out_line(o, "%s", "");
+    tables_main(&e, o, variant, n);
+    fputs(out_text(o), out);
+    arena_free(a);
 }
 
 void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
@@ -264,7 +282,8 @@ void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
           text(&e, "%lld", (long long)(opts->target->vector_bytes / ir_dtype_bytes(m->real))) }
     };
     Out *o = out_new(a);
-    head(&e, o);
+    head(&e, o, opts->target->name);
+    out_raw(o, text(&e, about, opts->variant ? "" : ",\n * and main"));
     tables_includes(&e, o);
     snippets_write(o, e.reached, holes, (int)(sizeof holes / sizeof *holes));
     for (int i = 0; i < e.n_micro; i++) out_raw(o, text(&e, "%s\n", e.micro[i]));

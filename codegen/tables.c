@@ -14,16 +14,10 @@ static const char *const rt_dtype_names[DT_COUNT] = { [DT_f32] = "RT_F32",
 
 void tables_includes(Emit *e, Out *o)
 {
-    if (e->reached[SNIP_blas])
-        out_line(o, "#define _POSIX_C_SOURCE 200809L    /* execv, unsetenv */");
     out_line(o, "#include \"runtime/rt.h\"");
     out_line(o, "#include <math.h>");
-    if (e->reached[SNIP_blas]) {
-        out_line(o, "#include <stdio.h>");
-        out_line(o, "#include <stdlib.h>");
-    }
+    if (e->reached[SNIP_blas]) out_line(o, "#include <stdio.h>");
     out_line(o, "#include <string.h>");
-    if (e->reached[SNIP_blas]) out_line(o, "#include <unistd.h>");
     out_line(o, "%s", "");
     out_line(o, "#ifdef __cplusplus");
     out_line(o, "#define restrict __restrict");
@@ -252,26 +246,27 @@ static void rates(Emit *e, Out *o)
 
 /* What -march=native may use beyond the target's own features. */
 static const char *const native_features =
-    "bmi2 avx512cd avx512ifma avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512vpopcntdq";
+    "bmi bmi2 avx512cd avx512ifma avx512vbmi avx512vbmi2 avx512vnni avx512bitalg avx512vpopcntdq";
 
-static void cpu_ok(Emit *e, Out *o)
+static void features(Emit *e, Out *o)
 {
-    out_line(o, "/* Does this machine have the instructions that the file was compiled for? */");
-    out_line(o, "static bool cpu_ok(void)");
-    out_open(o, "%s", "");
     const char *own = e->o->target->features;
-    for (const char *w = *own ? text(e, "%s %s", own, native_features) : ""; *w;) {
+    if (!*own) return;
+    out_line(o, "/* The instructions that the file was compiled for. */");
+    out_line(o, "static const char features[] =");
+    out_deeper(o, 1);
+    for (const char *w = text(e, "%s %s", own, native_features); *w;) {
         size_t len = strcspn(w, " ");
         char upper[32] = "";
         for (size_t i = 0; i < len && i + 1 < sizeof upper; i++)
             upper[i] = (char)toupper((unsigned char)w[i]);
-        out_line(o, "#ifdef __%s__", upper);
-        out_line(o, "if (!__builtin_cpu_supports(\"%.*s\")) return false;", (int)len, w);
-        out_line(o, "#endif");
+        out_raw(o, text(e, "#ifdef __%s__\n", upper));
+        out_line(o, "\" %.*s\"", (int)len, w);
+        out_raw(o, "#endif\n");
         w += len + strspn(w + len, " ");
     }
-    out_line(o, "return true;");
-    out_close(o, "");
+    out_line(o, "\"\";");
+    out_deeper(o, -1);
     out_line(o, "%s", "");
 }
 
@@ -306,12 +301,21 @@ static void model(Emit *e, Out *o)
     const Module *m = e->m;
     const Program *p = &m->prog;
     int64_t batch = p->batch > 0 && p->batch <= m->capacity ? p->batch : m->capacity;
-    out_open(o, "static const rt_model model =");
+    const Target *t = e->o->target;
+    if (e->o->variant) {
+        out_line(o, "extern const rt_model model_%s;", t->id);
+        out_open(o, "const rt_model model_%s =", t->id);
+    } else {
+        out_open(o, "static const rt_model model =");
+    }
     row(o, "RT_ABI", "what runtime it wants");
     row(o, text(e, "%s, %s", str(e, p->name ? p->name : "program"), str(e, e->o->version)),
         "name; seqc's version");
     row(o, text(e, "%s, %s", str(e, p->loss), str(e, p->optimizer)), "loss, optimizer");
-    row(o, text(e, "%s, 0, cpu_ok", str(e, e->o->target->name)), "instruction set; BLAS");
+    row(o, text(e, "%s, %s", str(e, t->name), str(e, *t->march ? t->march : t->id)),
+        "instruction set");
+    row(o, *t->features ? "features" : "\"\"", "what the processor must have");
+    row(o, e->reached[SNIP_blas] ? "open_blas" : "0", "BLAS");
     row(o, text(e, "%s, %lld", rt_dtype_names[m->real], (long long)m->capacity),
         "real type, largest batch");
     row(o, text(e, "%d, %d, %d", p->input.rank, p->target_shape.rank, p->output.rank),
@@ -351,35 +355,31 @@ static void model(Emit *e, Out *o)
     out_line(o, "%s", "");
 }
 
-static const char *const plain_main =
-    "int main(int argc, char **argv)\n"
+static const char *const open_blas =
+    "/* Its serial build must not be called by several threads. */\n"
+    "static bool open_blas(char name[RT_BLAS_NAME])\n"
     "{\n"
-    "    return RT_ABI_SYMBOL == RT_ABI ? rt_main(&model, argc, argv) : 3;\n"
-    "}\n";
-
-static const char *const blas_main =
-    "/* OpenBLAS reads OPENBLAS_CORETYPE before main, and a wrong one halves its speed: start\n"
-    " * again without it. Its serial build must not be called by several threads. */\n"
-    "int main(int argc, char **argv)\n"
-    "{\n"
-    "    static char blas[80];\n"
-    "    if (getenv(\"OPENBLAS_CORETYPE\")) {\n"
-    "        unsetenv(\"OPENBLAS_CORETYPE\");\n"
-    "        execv(\"/proc/self/exe\", argv);\n"
-    "    }\n"
-    "    if (!openblas_get_parallel()) {\n"
-    "        fprintf(stderr, \"%s: error: this OpenBLAS cannot be called by several threads\\n\"\n"
-    "                        \"help: install libopenblas-pthread-dev, or build with --blas none\"\n"
-    "                        \"\\n\",\n"
-    "                argv[0]);\n"
-    "        return 3;\n"
-    "    }\n"
     "    openblas_set_num_threads(1);\n"
-    "    snprintf(blas, sizeof blas, \"OpenBLAS %s\", openblas_get_corename());\n"
-    "    rt_model with_blas = model;\n"
-    "    with_blas.blas = blas;\n"
-    "    return RT_ABI_SYMBOL == RT_ABI ? rt_main(&with_blas, argc, argv) : 3;\n"
-    "}\n";
+    "    snprintf(name, RT_BLAS_NAME, \"OpenBLAS %s\", openblas_get_corename());\n"
+    "    return openblas_get_parallel() != 0;\n"
+    "}\n"
+    "\n";
+
+void tables_main(Emit *e, Out *o, const EmitOpts *variant, int n)
+{
+    const char *list = "";
+    for (int i = 0; i < n; i++) {
+        const char *id = n > 1 ? text(e, "model_%s", variant[i].target->id) : "model";
+        if (n > 1) out_line(o, "extern const rt_model %s;", id);
+        list = text(e, "%s&%s,%s", list, id, n > 1 ? "\n        " : " ");
+    }
+    if (n > 1) out_line(o, "%s", "");
+    out_line(o, "int main(int argc, char **argv)");
+    out_open(o, "%s", "");
+    out_line(o, "static const rt_model *const models[] = { %s0 };", list);
+    out_line(o, "return RT_ABI_SYMBOL == RT_ABI ? rt_main(models, argc, argv) : 3;");
+    out_close(o, "");
+}
 
 void tables_program(Emit *e, Out *o)
 {
@@ -399,7 +399,8 @@ void tables_program(Emit *e, Out *o)
     out_line(o, "%s", "");
     scalars(e, o);
     rates(e, o);
-    cpu_ok(e, o);
+    features(e, o);
+    if (e->reached[SNIP_blas]) out_raw(o, open_blas);
     model(e, o);
-    out_template(o, e->reached[SNIP_blas] ? blas_main : plain_main, NULL, 0);
+    if (!e->o->variant) tables_main(e, o, e->o, 1);
 }

@@ -73,10 +73,9 @@ const char *cmd_nearest(const char *word, const char *const *words, int count);
 /* A model file or IR text becomes a module; 0 or an exit code after the messages are printed. */
 int cmd_load(const Cmd *c, Module **out);
 bool cmd_is_ir(const char *text, int64_t length);
-/* --march, --blas, --math and so on as the passes want them. 0 or an exit code. */
+/* --march, --blas, --math and so on as the passes want them; of several targets the best. 0 or an
+ * exit code. */
 int cmd_pass_ctx(const Cmd *c, struct PassCtx *p);
-/* The best target of this processor. */
-const Target *cmd_native_target(void);
 /* The file's base name without its ending; in `c`'s arena. */
 const char *cmd_stem(const Cmd *c);
 /* Makes `path` hold what `print` writes, or leaves what was there. 0 or an exit code. */
@@ -93,6 +92,18 @@ const char *cmd_executable(Arena *a);
 const char *cmd_commas(Arena *a, int64_t x);
 const char *cmd_big(Arena *a, double x);
 const char *cmd_bytes(Arena *a, int64_t bytes);
+
+/* ---- cmd_targets.c ---- */
+
+/* native: this processor's own, with all that it has beyond the target. */
+typedef struct { const Target *target; bool native; } CmdTarget;
+enum { CMD_MAX_TARGETS = 16 };       /* --march names each at most once */
+/* What --march names, best first; several for `build` alone. 0 or an exit code. */
+int cmd_targets(const Cmd *c, CmdTarget list[CMD_MAX_TARGETS], int *n);
+/* The best target of this processor. */
+const Target *cmd_native_target(void);
+/* Its name for --march. */
+const char *cmd_march(const Target *t);
 
 #define COMMAND(name, argument, does) int cmd_##name(const Cmd *c);
 #include "frontend/options.def"

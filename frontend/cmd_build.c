@@ -1,4 +1,5 @@
-/* frontend/cmd_build.c: `seqc build`: model file or IR text -> IR -> C -> one executable.
+/* frontend/cmd_build.c: `seqc build`: model file or IR text -> IR -> C -> one executable. Each
+ * instruction set of --march has its own run of the passes and its own C file.
  *
  * The program is linked under a temporary name beside its place and renamed, so a failure leaves an
  * earlier program as it was and one that runs can be replaced. An interrupt removes what was
@@ -38,12 +39,19 @@ static double now(void)
     return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
 }
 
-/* Where things go. */
+enum { MAX_UNITS = CMD_MAX_TARGETS + 1 };
+
+/* What is made, and where things go. */
 typedef struct {
+    CmdTarget target[CMD_MAX_TARGETS];
+    Module *module[CMD_MAX_TARGETS]; /* planned for it */
+    int n;
     const char *output, *part;       /* the program and its temporary name */
-    const char *dir, *source;        /* the C file and its folder */
-    bool temporary;                  /* dir is ours to remove */
-} Paths;
+    const char *dir;                 /* the folder of C files */
+    bool temporary;                  /* it is ours to remove */
+    CompileUnit unit[MAX_UNITS];     /* one; of several targets, a unit for each, then main's */
+    int n_unit;
+} Build;
 
 /* Letters, digits, '-', '_' and '.': the file's name as part of another name. */
 static const char *plain_name(const Cmd *c)
@@ -55,7 +63,7 @@ static const char *plain_name(const Cmd *c)
     return *s && *s != '-' ? s : "model";
 }
 
-static int choose_output(const Cmd *c, Paths *p)
+static int choose_output(const Cmd *c, Build *p)
 {
     p->output = c->text[OPT_output];
     if (!p->output) {
@@ -78,7 +86,7 @@ static int choose_output(const Cmd *c, Paths *p)
     return EXIT_OK;
 }
 
-static int choose_folder(const Cmd *c, Paths *p)
+static int choose_folder(const Cmd *c, Build *p)
 {
     p->dir = c->text[OPT_keep];
     if (p->dir) {
@@ -93,24 +101,51 @@ static int choose_folder(const Cmd *c, Paths *p)
         p->dir = dir;
         p->temporary = true;
     }
-    p->source = arena_printf(c->arena, "%s/%s.c", p->dir, plain_name(c));
     return EXIT_OK;
 }
 
-typedef struct { const Module *module; EmitOpts options; } Source;
+typedef struct { const Module *module; const EmitOpts *options; int n; } Source;
 
-static void print_source(FILE *out, const void *ctx)
+static void print_program(FILE *out, const void *ctx)
 {
     const Source *s = ctx;
-    emit_program(s->module, &s->options, out);
+    emit_program(s->module, s->options, out);
 }
 
-static int write_source(const Cmd *c, const Module *m, const Target *target, const Paths *p)
+static void print_main(FILE *out, const void *ctx)
 {
-    const char *slash = strrchr(c->file, '/');
-    Source s = {m, {.target = target, .version = SEQC_VERSION,
-                    .source = slash ? slash + 1 : c->file}};
-    return cmd_write(c, p->source, print_source, &s);
+    const Source *s = ctx;
+    emit_main(s->module, s->options, s->n, out);
+}
+
+/* Writes a unit of this base name. */
+static int write_unit(const Cmd *c, Build *p, const char *name, CmdTarget t, CmdPrint *print,
+                      Source s)
+{
+    const char *path = arena_printf(c->arena, "%s/%s.c", p->dir, name);
+    const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
+    bool short_loops = print == print_program && emit_is_short(s.module, t.target);
+    p->unit[p->n_unit++] = (CompileUnit){path, object, t.target, t.native, short_loops};
+    return cmd_write(c, path, print, &s);
+}
+
+/* NAME.c, or for several targets NAME-TARGET.c for each and NAME.c with main. */
+static int write_sources(const Cmd *c, Build *p)
+{
+    static const Target any = {.march = ""};
+    const char *slash = strrchr(c->file, '/'), *name = plain_name(c);
+    EmitOpts options[CMD_MAX_TARGETS];
+    for (int i = 0; i < p->n; i++) {
+        CmdTarget t = p->target[i];
+        options[i] = (EmitOpts){t.target, SEQC_VERSION, slash ? slash + 1 : c->file, p->n > 1};
+        const char *own = p->n > 1 ? arena_printf(c->arena, "%s-%s", name, cmd_march(t.target))
+                                   : name;
+        int code = write_unit(c, p, own, t, print_program, (Source){p->module[i], &options[i], 1});
+        if (code)
+            return code;
+    }
+    return p->n == 1 ? EXIT_OK : write_unit(c, p, name, (CmdTarget){&any, false}, print_main,
+                                            (Source){p->module[0], options, p->n});
 }
 
 /* $SEQC_CFLAGS at its blanks; null-terminated. */
@@ -131,12 +166,17 @@ static const char *const *extra_flags(Arena *a)
     }
 }
 
-static int compile(const Cmd *c, const Module *m, const Target *target, const Paths *p)
+static bool uses_blas(const Build *p)
 {
-    const char *march = c->text[OPT_march];
-    CompileOpts o = {.cc = c->text[OPT_cc], .target = target,
-                     .native = !march || strcmp(march, "native") == 0,
-                     .blas = emit_uses_blas(m), .half_vectors = emit_is_short(m, target),
+    for (int i = 0; i < p->n; i++)
+        if (emit_uses_blas(p->module[i]))
+            return true;
+    return false;
+}
+
+static int compile(const Cmd *c, const Build *p)
+{
+    CompileOpts o = {.cc = c->text[OPT_cc], .blas = uses_blas(p),
                      .runtime_dir = cmd_runtime_dir(c->arena),
                      .extra = extra_flags(c->arena), .verbose = c->text[OPT_verbose] != NULL};
     if (!o.runtime_dir) {
@@ -147,7 +187,7 @@ static int compile(const Cmd *c, const Module *m, const Target *target, const Pa
                         home && *home ? home : "");
     }
     char *message = NULL;
-    if (!emit_compile(p->source, p->part, &o, &message, c->arena)) {
+    if (!emit_compile(p->unit, p->n_unit, p->part, &o, &message, c->arena)) {
         if (interrupted)
             return 128 + (int)interrupted;
         return cmd_fail(c, EXIT_IO, "%s", message ? message : "the C compiler failed");
@@ -157,73 +197,93 @@ static int compile(const Cmd *c, const Module *m, const Target *target, const Pa
     return EXIT_OK;
 }
 
-static void say_done(const Cmd *c, const Module *m, const Target *t, const Paths *p, double seconds)
+static void say_done(const Cmd *c, const Build *p, double seconds)
 {
     struct stat st;
+    const Module *m = p->module[0];
     int64_t params = 0;
     for (uint32_t i = 1; i < m->n_state; i++) {
         const StateInfo *s = &m->state[i];
         if (s->role == ROLE_PARAM || s->role == ROLE_FROZEN)
             params += ir_elems_at(&s->type.shape, 1);
     }
-    printf("built %s  %s  %s parameters, %s, %s%s  %.2f s\n", p->output,
+    printf("built %s  %s  %s parameters, %s", p->output,
            cmd_bytes(c->arena, stat(p->output, &st) == 0 ? (int64_t)st.st_size : 0),
            cmd_commas(c->arena, params),
-           ir_graph_find(m, "train") ? "trains and predicts" : "predicts (no loss or optimizer)",
-           t->name, emit_uses_blas(m) ? ", OpenBLAS" : "", seconds);
+           ir_graph_find(m, "train") ? "trains and predicts" : "predicts (no loss or optimizer)");
+    for (int i = 0; i < p->n; i++)
+        printf(", %s", p->target[i].target->name);
+    printf("%s  %.2f s\n", uses_blas(p) ? ", OpenBLAS" : "", seconds);
 }
 
 /* What must not stay, whatever happens: where memory runs out, the arena ends the process. */
-static const Paths *temporary;
+static const Build *temporary;
 
 static void remove_temporary(void)
 {
     if (!temporary)
         return;
     unlink(temporary->part);
-    if (temporary->temporary) {
-        if (temporary->source)
-            unlink(temporary->source);
-        rmdir(temporary->dir);
+    for (int i = 0; i < temporary->n_unit; i++) {
+        unlink(temporary->unit[i].object);
+        if (temporary->temporary)
+            unlink(temporary->unit[i].source);
     }
+    if (temporary->temporary)
+        rmdir(temporary->dir);
     temporary = NULL;
 }
 
-/* What is left to do once the module is planned; everything temporary is gone afterwards. */
-static int make_program(const Cmd *c, const Module *m, const Target *target, Paths *p)
+/* What is left to do once the modules are planned; everything temporary is gone afterwards. */
+static int make_program(const Cmd *c, Build *p)
 {
     temporary = p;
     atexit(remove_temporary);
     int code = choose_folder(c, p);
     if (!code)
-        code = write_source(c, m, target, p);
+        code = write_sources(c, p);
     if (!code)
-        code = compile(c, m, target, p);
+        code = compile(c, p);
     remove_temporary();
     return interrupted ? 128 + (int)interrupted : code;
+}
+
+/* A module for each target. */
+static int plan(const Cmd *c, const Module *m, PassCtx *ctx, Build *p)
+{
+    char why[IR_ERR];
+    for (int i = 0; i < p->n; i++) {
+        ctx->target = p->target[i].target;
+        p->module[i] = pass_run(m, ctx, NULL);
+        if (!ir_program_check(p->module[i], why))
+            return cmd_fail(c, EXIT_REFUSED, "%s: %s", c->file, why);
+    }
+    return EXIT_OK;
 }
 
 int cmd_build(const Cmd *c)
 {
     double start = now();
     PassCtx ctx;
-    Paths paths = {0};
+    static Build p;                          /* atexit looks at it */
     Module *m = NULL;
     int code = cmd_pass_ctx(c, &ctx);
     if (!code)
-        code = choose_output(c, &paths);
+        code = cmd_targets(c, p.target, &p.n);
+    if (!code)
+        code = choose_output(c, &p);
     if (!code)
         code = cmd_load(c, &m);
     if (code)
         return code;
-    Module *planned = pass_run(m, &ctx, NULL);
-    char why[IR_ERR];
     catch_signals();
-    code = ir_program_check(planned, why) ? make_program(c, planned, ctx.target, &paths)
-                                          : cmd_fail(c, EXIT_REFUSED, "%s: %s", c->file, why);
+    code = plan(c, m, &ctx, &p);
+    if (!code)
+        code = make_program(c, &p);
     if (!code && !c->text[OPT_quiet])
-        say_done(c, planned, ctx.target, &paths, now() - start);
-    ir_module_free(planned);
+        say_done(c, &p, now() - start);
+    for (int i = 0; i < p.n; i++)
+        ir_module_free(p.module[i]);
     ir_module_free(m);
     return code;
 }

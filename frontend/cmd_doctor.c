@@ -111,8 +111,8 @@ static void processor(Arena *a)
     row("model", cpu_model(a), "");
     row("cores", arena_printf(a, "%ld", sysconf(_SC_NPROCESSORS_ONLN)),
         "threads of a program, unless --threads says another number");
-    row("vectors", arena_printf(a, "%s%s%s%s", t->name, *t->march ? " (" : "", t->march,
-                                *t->march ? ")" : ""), "what --march native means here");
+    row("vectors", arena_printf(a, "%s (%s)", t->name, cmd_march(t)),
+        "what --march native means here");
     long l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE), l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
     long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
     row("caches", arena_printf(a, "L1d %ld KiB, L2 %ld KiB, L3 %ld KiB", l1 / 1024, l2 / 1024,

@@ -1,5 +1,5 @@
-/* frontend/cmd_load.c: what several commands do: read a model, choose a target, write output, and
- * say numbers to people. */
+/* frontend/cmd_load.c: what several commands do: read a model, settle how passes run, write output,
+ * and say numbers to people. */
 #define _GNU_SOURCE   /* fopencookie, readlink, realpath */
 #include "frontend/cmd.h"
 #include "passes/passes.h"
@@ -82,67 +82,7 @@ const char *cmd_stem(const Cmd *c)
     return arena_strn(c->arena, base, dot && dot != base ? (size_t)(dot - base) : strlen(base));
 }
 
-/* ---- targets ---- */
-
-static bool cpu_has(const char *feature, size_t n)
-{
-#if defined __x86_64__
-    __builtin_cpu_init();
-#define HAS(name) \
-    if (n == sizeof name - 1 && memcmp(feature, name, n) == 0) \
-        return __builtin_cpu_supports(name) != 0;
-    HAS("sse2") HAS("avx") HAS("avx2") HAS("fma") HAS("bmi") HAS("bmi2")
-    HAS("avx512f") HAS("avx512vl") HAS("avx512dq") HAS("avx512bw") HAS("avx512cd")
-#undef HAS
-#else
-    (void)feature;
-    (void)n;
-#endif
-    return false;
-}
-
-static bool cpu_runs(const Target *t)
-{
-    for (const char *p = t->features; *p;) {
-        size_t n = strcspn(p, " ");
-        if (n && !cpu_has(p, n))
-            return false;
-        p += n + (p[n] == ' ');
-    }
-    return true;
-}
-
-const Target *cmd_native_target(void)
-{
-    for (int i = 0; i < ir_n_targets; i++)
-        if (cpu_runs(&ir_targets[i]))
-            return &ir_targets[i];
-    return &ir_targets[ir_n_targets - 1];
-}
-
-static int choose_target(const Cmd *c, const Target **out)
-{
-    const char *march = c->text[OPT_march];
-    if (!march || strcmp(march, "native") == 0) {
-        *out = cmd_native_target();
-        return EXIT_OK;
-    }
-    if (strchr(march, ','))
-        return cmd_fail(c, EXIT_USAGE, "--march takes one instruction set in this version, not "
-                        "'%.60s'\nhelp: build one program for each, or --march x86-64-v3, which "
-                        "runs on nearly every machine", march);
-    *out = ir_target(march);
-    if (*out && *march)
-        return EXIT_OK;
-    char list[256] = "native";
-    for (int i = 0; i < ir_n_targets; i++) {
-        const Target *t = &ir_targets[i];
-        size_t at = strlen(list);
-        snprintf(list + at, sizeof list - at, ", %s", *t->march ? t->march : t->id);
-    }
-    return cmd_fail(c, EXIT_USAGE, "unknown instruction set '%.60s'\nhelp: --march takes %s", march,
-                    list);
-}
+/* ---- passes ---- */
 
 /* Called after every pass. */
 static void show_pass(void *ctx, const char *pass, const Module *m, double seconds)
@@ -168,7 +108,10 @@ int cmd_pass_ctx(const Cmd *c, PassCtx *p)
                    .no_reuse = c->text[OPT_no_reuse] != NULL,
                    .verify = c->text[OPT_verify] != NULL,
                    .after = c->text[OPT_verbose] ? show_pass : NULL};
-    return choose_target(c, &p->target);
+    CmdTarget list[CMD_MAX_TARGETS];
+    int n, code = cmd_targets(c, list, &n);
+    p->target = list[0].target;
+    return code;
 }
 
 /* ---- writing ---- */

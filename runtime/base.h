@@ -84,6 +84,9 @@ typedef struct rt_hooks {
 extern const rt_hooks rt_os_real;
 extern rt_hooks rt_os;   /* rt_os_real unless a test replaced something */
 
+/* Does the processor have all of these instructions, "avx2 fma"? In cpu.c. */
+bool rt_cpu_runs(const char *features);
+
 /* ---- memory ---- */
 
 /* count * size bytes, cleared, aligned to 64; null after filling `e` (code RT_E_MEMORY, or

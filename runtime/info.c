@@ -151,11 +151,22 @@ static void say(const char *what, const char *text)
     printf("%-14s%s\n", what, text);
 }
 
+/* What the program was compiled for, and of several instruction sets the one that is described. */
+static void say_isa(const rt_prog *p)
+{
+    char list[RT_DIMS];
+    const rt_model *m = p->model;
+    bool several = p->models[1] != NULL;
+    printf("%-14sseqc %s for %s%s%s%s%s\n", "compiled by", m->version,
+           rt_isa_list(list, p->models, false), m->open_blas ? " and OpenBLAS" : "",
+           several ? "; here " : "", several ? m->isa : "",
+           rt_cpu_runs(m->features) ? "" : ", which this processor lacks");
+}
+
 bool rt_verb_info(rt_err *e, rt_prog *p)
 {
     const rt_model *m = p->model;
     char chain[RT_DIMS], all[RT_TEXT], trained[RT_TEXT], in[RT_DIMS], out[RT_DIMS];
-    bool able = !m->cpu_ok || m->cpu_ok();
     printf("seqc %-8s %s, %s parameters, %s of them trained, %s\n", m->name,
            rt_shape_chain(chain, m), rt_count_text(all, rt_param_count(m)),
            rt_count_text(trained, rt_trained_count(m)), rt_dtype_name(m->real));
@@ -170,7 +181,6 @@ bool rt_verb_info(rt_err *e, rt_prog *p)
                (long long)m->batch, (long long)(m->has_seed ? m->seed : 0),
                m->shuffle ? "shuffled" : "not shuffled",
                m->drop_last ? ", last smaller batch dropped" : "");
-    printf("%-14sseqc %s for %s%s%s%s\n", "compiled by", m->version, m->isa, m->blas ? ", " : "",
-           m->blas ? m->blas : "", able ? "" : ", which this processor lacks");
+    say_isa(p);
     return layer_table(e, p) && (m->n_states == 0 || state_table(e, p)) && graph_table(e, p);
 }

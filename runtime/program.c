@@ -4,6 +4,7 @@
 #include "runtime/program.h"
 #include <errno.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -41,13 +42,50 @@ void rt_signals_restore(void)
 
 /* ---- opening ---- */
 
-static bool check_machine(rt_err *e, const rt_model *m)
+char *rt_isa_list(char text[RT_DIMS], const rt_model *const *models, bool march)
 {
-    if (m->cpu_ok && !m->cpu_ok())
-        return rt_fail(e, RT_E_IO, "this program was compiled for %s, which this processor lacks",
-                       m->isa) ||
-               rt_help(e, "compile it on this machine, or with --march for an older one");
-    return true;
+    int used = 0;
+    text[0] = '\0';
+    for (int i = 0; models[i] && used < RT_DIMS; i++)
+        used += snprintf(text + used, (size_t)(RT_DIMS - used), "%s%s", i ? ", " : "",
+                         march ? models[i]->march : models[i]->isa);
+    return text;
+}
+
+/* The model for --march, else the best that this processor runs. `info` runs none. */
+static bool choose_model(rt_err *e, rt_prog *p)
+{
+    const char *asked = RT_OPT(&p->cli, march).text;
+    char list[RT_DIMS];
+    const rt_model *const *m = p->models;
+    while (*m && !(asked ? strcmp(asked, (*m)->march) == 0 : rt_cpu_runs((*m)->features)))
+        m++;
+    if (asked && !*m)
+        return rt_fail(e, RT_E_USAGE, "this program has no kernels for '%.60s'", asked) ||
+               rt_help(e, "--march takes %s", rt_isa_list(list, p->models, true));
+    p->model = *m ? *m : p->models[0];
+    if (p->cli.verb == RT_VERB_info || rt_cpu_runs(p->model->features))
+        return true;
+    if (asked)
+        return rt_fail(e, RT_E_IO, "--march %s: this processor lacks %s", asked, p->model->isa);
+    return rt_fail(e, RT_E_IO, "this program was compiled for %s, which this processor lacks",
+                   rt_isa_list(list, p->models, false)) ||
+           rt_help(e, "compile it on this machine, or with --march for an older one");
+}
+
+/* OpenBLAS reads OPENBLAS_CORETYPE before main, and a wrong one halves its speed: the program
+ * starts again without it. */
+static bool open_blas(rt_err *e, rt_prog *p)
+{
+    if (!p->model->open_blas || p->cli.verb == RT_VERB_info)
+        return true;
+    if (getenv("OPENBLAS_CORETYPE")) {
+        unsetenv("OPENBLAS_CORETYPE");
+        execv("/proc/self/exe", p->argv);
+    }
+    return p->model->open_blas(p->blas) ||
+           rt_fail(e, RT_E_IO, "this OpenBLAS cannot be called by several threads") ||
+           rt_help(e, "install libopenblas-pthread-dev, or build with --blas none");
 }
 
 static bool check_verb(rt_err *e, const rt_prog *p)
@@ -114,7 +152,7 @@ static bool run_verb(rt_err *e, rt_prog *p)
 #define VERB(name, does) [RT_VERB_##name] = rt_verb_##name,
 #include "runtime/options.def"
     };
-    if (!check_verb(e, p) || !check_machine(e, p->model))
+    if (!check_verb(e, p) || !choose_model(e, p) || !open_blas(e, p))
         return false;
     bool ok = open_prog(e, p) && run[p->cli.verb](e, p);
     close_prog(p);
@@ -124,21 +162,23 @@ static bool run_verb(rt_err *e, rt_prog *p)
 /* True: the command line asked for text alone, which is printed. */
 static bool only_text(const rt_prog *p)
 {
+    char list[RT_DIMS];
     if (RT_GIVEN(&p->cli, help))
         rt_cli_help(stdout, p->model, p->name, p->cli.verb);
     else if (RT_GIVEN(&p->cli, version))
-        printf("%s (seqc %s, %s%s%s)\n", p->model->name, p->model->version, p->model->isa,
-               p->model->blas ? ", " : "", p->model->blas ? p->model->blas : "");
+        printf("%s (seqc %s, %s)\n", p->model->name, p->model->version,
+               rt_isa_list(list, p->models, false));
     else
         return false;
     return true;
 }
 
-int rt_main(const rt_model *model, int argc, char **argv)
+int rt_main(const rt_model *const *models, int argc, char **argv)
 {
+    const rt_model *model = models[0];       /* names, shapes and defaults are those of all */
     rt_err e = { .code = RT_E_OK };
     caught = 0;
-    rt_prog p = { .model = model, .argc = argc, .argv = argv };
+    rt_prog p = { .models = models, .model = model, .argc = argc, .argv = argv };
     p.name = argc > 0 ? rt_base_name(argv[0]) : "program";
     if (model->abi != RT_ABI) {
         fprintf(stderr, "%s: error: made for runtime version %d, linked with %d\n", p.name,

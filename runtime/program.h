@@ -13,7 +13,9 @@
 
 /* One run of the program. Everything it points to is its own, but model and argv. */
 typedef struct rt_prog {
-    const rt_model *model;
+    const rt_model *const *models;   /* as rt_main's */
+    const rt_model *model;       /* the one that is taken */
+    char blas[RT_BLAS_NAME];     /* "OpenBLAS SkylakeX"; empty where nothing calls it */
     const char *name;            /* of the program, for messages */
     int argc;
     char **argv;
@@ -179,6 +181,8 @@ bool rt_verb_bench(rt_err *e, rt_prog *p);
 /* Opens the weights that --weights names; an error where `required` and none are named. */
 bool rt_open_weights(rt_err *e, rt_prog *p, bool required);
 int64_t rt_batch_size(const rt_prog *p);
+/* "AVX-512, AVX2", or as command lines say it "x86-64-v4, x86-64-v3"; returns `text`. */
+char *rt_isa_list(char text[RT_DIMS], const rt_model *const *models, bool march);
 
 /* ---- peak.c: what all threads of the pool reach together ---- */
 

@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 4
-enum { RT_MAX_RANK = 6, RT_ALIGN = 64 };
+#define RT_ABI 5
+enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_4
+#define RT_ABI_SYMBOL rt_abi_5
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
@@ -162,9 +162,12 @@ typedef struct rt_model {
     int abi;                         /* RT_ABI */
     const char *name, *version;      /* "fashion", seqc's version */
     const char *loss, *optimizer;    /* as the user wrote them: "CrossEntropyLoss()"; null: none */
-    const char *isa;                 /* "AVX-512": what the kernels were compiled for */
-    const char *blas;                /* "OpenBLAS 0.3.21 SkylakeX"; null where nothing calls it */
-    bool (*cpu_ok)(void);            /* does this machine have the instructions? */
+    const char *isa, *march;         /* what the kernels were compiled for: "AVX-512" to people,
+                                        "x86-64-v4" on command lines */
+    const char *features;            /* what the processor must have for it: "avx512f avx512vl" */
+    /* Makes the BLAS that kernels call ready and names it; false: it must not be called by several
+     * threads. null: nothing calls one. */
+    bool (*open_blas)(char name[RT_BLAS_NAME]);
     rt_dtype real;                   /* RT_F32 or RT_F64: inputs, weights, outputs, scalars */
     int64_t capacity;                /* largest batch */
     int input_rank, target_rank, output_rank;
@@ -195,8 +198,10 @@ typedef struct rt_model {
     int64_t least_batch;             /* that can be trained (batch normalisation); 0: any */
 } rt_model;
 
-/* The whole program; returns its exit code. Never exits by itself. Owns nothing after return. */
-int rt_main(const rt_model *model, int argc, char **argv);
+/* The whole program; returns its exit code. Never exits by itself. Owns nothing after return.
+ * models: one for each instruction set, best first, then null. They differ in kernels and in how
+ * states are stored. The first that the processor has is taken. */
+int rt_main(const rt_model *const *models, int argc, char **argv);
 
 #ifdef __cplusplus
 }

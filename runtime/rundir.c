@@ -229,7 +229,8 @@ bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_
               int_member(e, &b, "val_samples", d->val.n) &&
               int_member(e, &b, "test_samples", d->test.n) &&
               int_member(e, &b, "threads", rt_pool_threads(p->pool)) &&
-              text_member(e, &b, "isa", m->isa) && text_member(e, &b, "blas", m->blas) &&
+              text_member(e, &b, "isa", m->isa) &&
+              text_member(e, &b, "blas", p->blas[0] ? p->blas : NULL) &&
               rt_buf_printf(e, &b, "\n}\n");
     ok = ok && rt_file_replace(e, path, &(rt_piece){ b.data, b.length }, 1);
     rt_free(path);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # tests/cli/agree.sh: ways to compute the same thing agree: any number of threads and a plan that
 # shares no memory give the same bits; unfused kernels, other instruction sets and products without
-# OpenBLAS the same losses to rounding; a run again the same files.
+# OpenBLAS the same losses to rounding; a run again the same files. A program for several instruction
+# sets gives with each the bits of the program for that one.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 
@@ -48,19 +49,35 @@ for sample in iris regression; do
     rm -rf b.run
     "$SEQC" build "$model" --no-fuse -o b -q && train b "$data"
     same_losses "$sample: unfused" a b
-    for march in x86-64-v3 x86-64 generic; do
-        [ "$(uname -m)" = x86_64 ] || continue
-        grep -q avx2 /proc/cpuinfo || [ $march != x86-64-v3 ] || continue
-        rm -rf b.run
+    case $(uname -m) in x86_64) sets="x86-64-v4 x86-64-v3 x86-64 generic" ;; *) sets=generic ;; esac
+    grep -q avx2 /proc/cpuinfo || sets=${sets#*v3}
+    grep -q avx512bw /proc/cpuinfo || sets=${sets#*v4}
+    list=$(echo $sets | tr ' ' ,)
+    "$SEQC" build "$model" --march "$list" -o all -q
+    for march in $sets; do
+        rm -rf b.run all.run
         "$SEQC" build "$model" --march $march -o b -q && train b "$data"
         same_losses "$sample: $march" a b
+        train all "$data" --march $march
+        same_bits "$sample: $march, among others" b all
     done
+    # What one instruction set saved, another goes on from.
+    epochs=0 resume='--normalize zscore --out all.run'
+    rm -rf all.run b.run
+    for march in $sets; do
+        epochs=$((epochs + 1))
+        ./all train --data "$data" --epochs $epochs $resume --march $march --log-steps --quiet >/dev/null ||
+            not_ok "$sample: $march goes on" "exit code $?"
+        resume='--resume all.run/last.safetensors'
+    done
+    cp a b && train b "$data" --epochs $epochs
+    same_losses "$sample: an epoch by each instruction set" all b
     rm -rf b.run
     "$SEQC" build "$model" --blas none -o b -q && train b "$data"
     same_losses "$sample: without OpenBLAS" a b
     rm -rf b.run
     "$SEQC" build "$model" --dtype f64 -o b -q && train b "$data"
     [ -s b.run/last.safetensors ] && ok "$sample: float64" || not_ok "$sample: float64" "no weights"
-    rm -rf a.run b.run
+    rm -rf a.run b.run all.run
 done
 exit 0

@@ -27,7 +27,9 @@ refuses "batch 0" 2 "whole number from 1" "$SEQC" build x.py --batch 0
 refuses "unknown format" 2 "text|json|dot|svg|table" "$SEQC" ir x.py --format pdf
 refuses "unknown stage" 2 "did you mean 'fuse'?" "$SEQC" ir "$model" --stage fuze
 refuses "unknown march" 2 "--march takes native" "$SEQC" build "$model" --march i386
-refuses "two instruction sets" 2 "one instruction set" "$SEQC" build "$model" --march x86-64-v3,x86-64-v4
+refuses "an empty march in a list" 2 "--march takes native" "$SEQC" build "$model" --march x86-64,,generic
+refuses "an instruction set twice" 2 "x86-64 twice" "$SEQC" build "$model" --march x86-64,generic,x86-64
+refuses "several instruction sets to look at" 2 "one instruction set at a time" "$SEQC" ir "$model" --march x86-64,generic
 refuses "cuda" 2 "generates C alone" "$SEQC" build "$model" --target cuda
 refuses "fast math" 2 "default and strict" "$SEQC" build "$model" --math fast
 refuses "missing model file" 3 "nowhere.py" "$SEQC" build nowhere.py

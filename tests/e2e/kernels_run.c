@@ -20,7 +20,8 @@ static const char *const glue =
     "parallel_fn *test_parallel;\n"
     "void rt_parallel(rt_pool *pool, rt_task *task, const void *ctx, int64_t n)\n"
     "{ test_parallel(pool, task, ctx, n); }\n"
-    "int rt_main(const rt_model *m, int argc, char **argv) { (void)m; (void)argv; return argc; }\n"
+    "int rt_main(const rt_model *const *m, int argc, char **argv)\n"
+    "{ (void)m; (void)argv; return argc; }\n"
     "extern const rt_model *const test_model;\n"
     "const rt_model *const test_model = &model;\n";
 
@@ -306,7 +307,7 @@ void check_text(const char *name, const char *text, Variant v)
     snprintf(object, sizeof object, "%s/%s-%ld.so", scratch(), "kernel", (long)getpid());
     FILE *f = fopen(source, "w");
     ck_assert(f != NULL);
-    emit_program(p, &(EmitOpts){ c.target, "test", "test.py" }, f);
+    emit_program(p, &(EmitOpts){ c.target, "test", "test.py", false }, f);
     fputs(glue, f);
     ck_assert(fclose(f) == 0);
     const char *cc = getenv("CC");

@@ -48,8 +48,26 @@ static void teardown(void)
 static bool compile(const char *cc, const char *text, char **message, Arena *a)
 {
     write_text(source, text);
-    CompileOpts o = { .cc = cc, .target = ir_target("x86-64"), .runtime_dir = dir };
-    return emit_compile(source, output, &o, message, a);
+    CompileOpts o = { .cc = cc, .runtime_dir = dir };
+    CompileUnit unit = { .source = source, .target = ir_target("x86-64") };
+    return emit_compile(&unit, 1, output, &o, message, a);
+}
+
+/* main and the unit that it calls, which is what `seven` says. */
+static bool compile_two(const char *seven, char **message, Arena *a)
+{
+    char second[700], objects[2][700];
+    snprintf(second, sizeof second, "%s/second.c", dir);
+    for (int i = 0; i < 2; i++) snprintf(objects[i], sizeof objects[i], "%s/%d.o", dir, i);
+    write_text(source, "int seven(void);\nint main(void) { return seven(); }\n");
+    write_text(second, seven);
+    CompileOpts o = { .runtime_dir = dir };
+    CompileUnit unit[] = { { source, objects[0], ir_target("generic"), false, false },
+                           { second, objects[1], ir_target("x86-64"), false, false } };
+    bool ok = emit_compile(unit, 2, output, &o, message, a);
+    unlink(objects[0]);
+    unlink(objects[1]);
+    return ok;
 }
 
 START_TEST(test_works)
@@ -59,6 +77,25 @@ START_TEST(test_works)
     ck_assert_msg(compile(NULL, "int main(void) { return 7; }\n", &message, a), "%s", message);
     ck_assert_int_eq(access(output, X_OK), 0);
     ck_assert_int_eq(count_files(), 3);      /* library, source, program */
+    arena_free(a);
+}
+END_TEST
+
+START_TEST(test_two_units)
+{
+    Arena *a = arena_new();
+    char *message, command[700];
+    snprintf(command, sizeof command, "'%s'", output);
+    bool ok = compile_two("int seven(void) { return 7; }\n", &message, a);
+    ck_assert_msg(ok, "%s", message);
+    ck_assert_int_eq(WEXITSTATUS(system(command)), 7);
+    ck_assert_int_eq(count_files(), 4);      /* library, two sources, program */
+    unlink(output);
+    ck_assert(!compile_two("int seven(void) { return missing; }\n", &message, a));
+    ck_assert_msg(strstr(message, "second.c") != NULL, "not whose fault: %s", message);
+    ck_assert(!compile_two("int eight(void) { return 8; }\n", &message, a));
+    ck_assert_msg(strstr(message, "seven") != NULL, "not what the linker says: %s", message);
+    ck_assert_int_eq(count_files(), 3);
     arena_free(a);
 }
 END_TEST
@@ -117,6 +154,7 @@ int main(void)
     TCase *t = tcase_create("toolchain");
     tcase_add_checked_fixture(t, setup, teardown);
     tcase_add_test(t, test_works);
+    tcase_add_test(t, test_two_units);
     tcase_add_test(t, test_fails);
     tcase_add_test(t, test_no_compiler);
     tcase_add_test(t, test_choice);

@@ -16,8 +16,10 @@ static const char *scratch(void)
     return dir ? dir : "/tmp";
 }
 
-/* Parses, plans and writes `text`; the caller frees. */
-static char *source_of(const char *text, const char *stages)
+/* Parses, plans and writes `text`, alone or as one of several variants, or the file with main of
+ * these; the caller frees. */
+typedef enum { ALONE, VARIANT, MAIN } Kind;
+static char *source_of(const char *text, const char *stages, Kind kind)
 {
     static const char *const all[] = { "layout", "fuse", "schedule", "plan" };
     ParseErr parse;
@@ -29,7 +31,10 @@ static char *source_of(const char *text, const char *stages)
     Module *p = pass_run_list(m, &c, all, 4, err);
     ck_assert_msg(p != NULL, "%s: %s", stages, err);
     FILE *f = open_memstream(&out, &len);
-    emit_program(p, &(EmitOpts){ c.target, "test", "model.py" }, f);
+    EmitOpts o[] = { { c.target, "test", "model.py", kind != ALONE },
+                     { ir_target("generic"), "test", "model.py", true } };
+    if (kind == MAIN) emit_main(p, o, 2, f);
+    else emit_program(p, o, f);
     fclose(f);
     ir_module_free(p);
     ir_module_free(m);
@@ -74,13 +79,28 @@ START_TEST(test_cases)
 {
     const Case *c = &cases[_i];
     char *text = case_text(c, _i % 3 == 2 ? "f64" : "f32");
-    char *one = source_of(text, c->name), *two = source_of(text, c->name);
+    char *one = source_of(text, c->name, ALONE), *two = source_of(text, c->name, ALONE);
     ck_assert_msg(!strcmp(one, two), "%s: another text the second time", c->name);
     for (const char *line = one; *line; line += strcspn(line, "\n") + 1)
         ck_assert_msg(strcspn(line, "\n") < 400, "%s: %.60s… is a long line", c->name, line);
     compile_everywhere(c->name, one);
     free(one);
     free(two);
+    free(text);
+}
+END_TEST
+
+/* A program for several instruction sets. */
+START_TEST(test_variant)
+{
+    char *text = case_text(&cases[0], "f32");
+    char *variant = source_of(text, "variant", VARIANT), *program = source_of(text, "main", MAIN);
+    compile_everywhere("variant", variant);
+    compile_everywhere("main", program);
+    ck_assert(!strstr(variant, "int main(") && strstr(variant, "const rt_model model_x86_64_v4 ="));
+    ck_assert(strstr(program, "&model_x86_64_v4,\n        &model_generic,\n        0 }"));
+    free(variant);
+    free(program);
     free(text);
 }
 END_TEST
@@ -100,7 +120,7 @@ START_TEST(test_hostile)
         "%1 = map %0, \"\\\"; int evil; //\", \"*/ int evil; /*\", \"a\\nint evil;\", "
         "\"?\?/\\\\\", \"\\xff\\x01int\""
         " {f=\"a + b + c + d + e + f\"} : f32[n,3] @ \"\\\" int evil;\\n.py\":1:1\nreturn output=%1\n";
-    char *s = source_of(text, "hostile");
+    char *s = source_of(text, "hostile", ALONE);
     compile_everywhere("hostile", s);
     for (const char *p = s; *p; p++)
         ck_assert_msg(*p == '\n' || (*p >= 0x20 && *p < 0x7f), "byte %d", *p);
@@ -124,6 +144,7 @@ int main(void)
     TCase *t = tcase_create("text");
     tcase_add_loop_test(t, test_cases, 0, N_CASES);
     tcase_add_test(t, test_hostile);
+    tcase_add_test(t, test_variant);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -66,6 +66,7 @@ cp -r first auto/runs/1
 
 # Each verb leaves its result in the file `result`, which may be there before. $fault comes first.
 run_build() { $fault "$SEQC" build "$iris/model.py" --cc ./fast-cc --march x86-64 -q -o result; }
+run_variants() { $fault "$SEQC" build "$iris/model.py" --cc ./fast-cc --march x86-64,generic -q -o result; }
 run_ir() { $fault "$SEQC" ir "$iris/model.py" --march x86-64 -o result; }
 run_svg() { $fault "$SEQC" ir "$iris/model.py" --stage fuse --format svg -o result; }
 run_opt() { $fault "$SEQC" opt shape.ir --passes differentiate,optimizer -o result; }
@@ -127,13 +128,13 @@ run_grad() {
 run_info() { $fault ./iris info >result; }
 run_bench() { $fault ./iris bench --steps 2 --threads 2 --quiet >bench.txt && : >result; }
 ./iris predict --weights $W --input x.npy --output y.npy --quiet
-verbs="build ir svg opt summary doctor explain completion train resume auto images eval predict
-    grad info bench"
+verbs="build variants ir svg opt summary doctor explain completion train resume auto images eval
+    predict grad info bench"
 to_stdout=" summary explain completion eval info doctor bench "    # nothing old to keep
 
 # ---- one run ----
 
-temporaries() { find . -name '.seqc-*' -o -name '*.part' -o -name '*.log-*' -o -path './tmp/?*'; }
+temporaries() { find . -name '.seqc-*' -o -name '*.part*' -o -name '*.log-*' -o -path './tmp/?*'; }
 
 # reason CALL HOW: what a message must say. Text that waits in a stream may fail where nobody asks
 # why.

@@ -56,6 +56,9 @@ static MAY_BE_UNUSED ssize_t failing_write(int file, const void *bytes, size_t c
     return -1;
 }
 
+/* The same model for another instruction set; null: the program has one alone. */
+static MAY_BE_UNUSED const rt_model *second_model;
+
 /* Starts the program with words that single blanks separate; returns its process. */
 static MAY_BE_UNUSED pid_t start(const rt_model *model, const char *words, const char *out_path)
 {
@@ -74,7 +77,7 @@ static MAY_BE_UNUSED pid_t start(const rt_model *model, const char *words, const
     to_file("stderr", STDERR_FILENO);
     rt_os.alloc = failing_alloc;
     rt_os.write = failing_write;
-    exit(rt_main(model, argc, argv));
+    exit(rt_main((const rt_model *const[]){ model, second_model, NULL }, argc, argv));
 }
 
 static MAY_BE_UNUSED int finish(pid_t child)

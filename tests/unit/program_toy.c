@@ -174,7 +174,8 @@ static void lr_alone(const double *lr, double step, double steps, void *out)
 
 const rt_model toy_classes = {
     .abi = RT_ABI, .name = "toy", .version = "0.1", .loss = "CrossEntropyLoss()",
-    .optimizer = "SGD(lr=0.1, momentum=0.9)", .isa = "any processor", .real = RT_F32,
+    .optimizer = "SGD(lr=0.1, momentum=0.9)", .isa = "any processor",
+    .march = "any", .features = "", .real = RT_F32,
     .capacity = CAP, .input_rank = 1, .target_rank = 0, .output_rank = 1, .input = { F },
     .output = { C }, .target_kind = RT_TARGET_INDEX, .n_classes = C, .states = class_states,
     .n_states = 4, .state_bytes = 256, .graphs = class_graphs, .n_graphs = 5,
@@ -219,7 +220,8 @@ static const rt_graph eventful_graphs[] = {
 
 const rt_model toy_eventful = {
     .abi = RT_ABI, .name = "toy", .version = "0.1", .loss = "CrossEntropyLoss()",
-    .optimizer = "SGD(lr=0.1, momentum=0.9)", .isa = "any processor", .real = RT_F32,
+    .optimizer = "SGD(lr=0.1, momentum=0.9)", .isa = "any processor",
+    .march = "any", .features = "", .real = RT_F32,
     .capacity = CAP, .input_rank = 1, .target_rank = 0, .output_rank = 1, .input = { F },
     .output = { C }, .target_kind = RT_TARGET_INDEX, .n_classes = C, .states = class_states,
     .n_states = 4, .state_bytes = 256, .graphs = eventful_graphs, .n_graphs = 2,
@@ -302,7 +304,8 @@ static const rt_metric line_metrics[] = { RT_MAE, RT_R2 };
 
 const rt_model toy_line = {
     .abi = RT_ABI, .name = "line", .version = "0.1", .loss = "MSELoss()",
-    .optimizer = "SGD(lr=0.05)", .isa = "any processor", .real = RT_F32, .capacity = LINE_CAP,
+    .optimizer = "SGD(lr=0.05)", .isa = "any processor",
+    .march = "any", .features = "", .real = RT_F32, .capacity = LINE_CAP,
     .input_rank = 1, .target_rank = 1, .output_rank = 1, .input = { LINE_F }, .target = { 1 },
     .output = { 1 }, .target_kind = RT_TARGET_REAL, .states = line_states, .n_states = 2,
     .state_bytes = 128, .graphs = line_graphs, .n_graphs = 3, .draws = line_draws, .n_draws = 2,

@@ -476,6 +476,28 @@ END_TEST
 
 /* ---- verbs for people ---- */
 
+START_TEST(instruction_sets)
+{
+    rt_model best = toy_classes;
+    best.isa = "tomorrow's", best.march = "next", best.features = "sse2 no-such-instruction";
+    must_fail(&best, "train --data data.csv", 3, "compiled for tomorrow's, which this processor");
+    must_run(&best, "info");
+    ck_assert_ptr_nonnull(strstr(out_text, "0.1 for tomorrow's, which this processor lacks\n"));
+    second_model = &toy_classes;
+    must_run(&best, "train --data data.csv --epochs 1 --out r");
+    ck_assert_ptr_nonnull(strstr(out_text, "threads, any processor\n"));
+    must_run(&best, "train --data data.csv --epochs 1 --out r --march any");
+    ck_assert_ptr_nonnull(strstr(out_text, "any processor by --march\n"));
+    must_run(&best, "info");
+    ck_assert_ptr_nonnull(strstr(out_text, "tomorrow's, any processor; here any processor\n"));
+    must_fail(&best, "train --data data.csv --march next", 3, "this processor lacks tomorrow's");
+    must_fail(&best, "bench --march old", 2, "--march takes next, any");
+    must_run(&best, "--version");
+    ck_assert_str_eq(out_text, "toy (seqc 0.1, tomorrow's, any processor)\n");
+    second_model = NULL;
+}
+END_TEST
+
 START_TEST(texts)
 {
     must_run(&toy_classes, "info");
@@ -518,6 +540,7 @@ int main(void)
     tcase_add_test(tests, no_memory);
     tcase_add_test(tests, full_disk_at_any_write);
     tcase_add_loop_test(tests, signal_saves, 0, 2);
+    tcase_add_test(tests, instruction_sets);
     tcase_add_test(tests, texts);
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, program_resume());
