@@ -26,6 +26,8 @@ static bool check_numbers(Interp *in, const Call *c)
     static const struct { const char *name; double low, high; const char *wants; } range[] = {
         { "step_size", 1, 1e15, "at least 1" },
         { "T_max", 1, 1e15, "at least 1" },
+        { "T_0", 1, 1e15, "at least 1" },
+        { "T_mult", 1, 1e15, "at least 1" },
         { "total_iters", 1, 1e15, "at least 1" },
         { "total_steps", 1, 1e15, "at least 1" },
         { "epochs", 1, 1e15, "at least 1" },
@@ -118,6 +120,24 @@ static bool rule_milestones(Interp *in, const Call *c, SchedObj *s)
     s->factor = true;
     return n >= 0
         && set_formula(in, c, s, arena_printf(in->a, "%sa * %s", text, real(in, pow(gamma, n))));
+}
+
+/* The row's formula of how far a cosine has come, from 0 to 1: each one is T_mult times as long as
+ * that before it. Behind a billion epochs there is no other. */
+static bool rule_restarts(Interp *in, const Call *c, SchedObj *s)
+{
+    double length = 0, times = 0, from = 0;
+    fe_number(c->v[fe_arg(c, "T_0")], &length);
+    fe_number(c->v[fe_arg(c, "T_mult")], &times);
+    const char *along = times > 1 ? "" : "b / T_0 - floor(b / T_0)";
+    for (; times > 1 && from + length < 1e9; from += length, length *= times)
+        along = arena_printf(in->a, "%sb < %s ? (b - %s) / %s : ", along, real(in, from + length),
+                             real(in, from), real(in, length));
+    if (times > 1)
+        along = arena_printf(in->a, "%s(b - %s) / %s", along, real(in, from), real(in, length));
+    const char *text = formula[c->fn->row], *rest = strstr(text, "%s");
+    return set_formula(in, c, s, arena_printf(in->a, "%.*s%s%s", (int)(rest - text), text, along,
+                                              rest + 2));
 }
 
 /* Between two numbers, as `along` goes from 0 to 1. */
@@ -260,7 +280,8 @@ static bool rule_chain(Interp *in, const Call *c, SchedObj *s)
     s->factor = true;
     return good ? set_formula(in, c, s, text)
                 : out_of_range(in, c, "schedulers",
-                               "schedulers of one optimizer that multiply its rates, no cosine and no sequence");
+                               "schedulers of one optimizer that multiply its rates, no cosine and "
+                               "no sequence");
 }
 
 static bool rule_plateau(Interp *in, const Call *c, SchedObj *s)
