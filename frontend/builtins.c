@@ -72,6 +72,7 @@ Value *fe_fn_int(Interp *in, const Call *c)
     double x;
     int64_t i;
     if (c->v[0]->kind == V_INT) return c->v[0];
+    if (c->v[0]->kind == V_SYMBOL) return fe_symbol_call(in, c, (const Value *const *)c->v, 1);
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
     const Tensor *t = c->v[0]->kind == V_TENSOR ? c->v[0]->u.tensor : NULL;
     if (t && t->n == 1 && to_int(t->x[0], &i)) return fe_int(in, i, c->at);
@@ -82,6 +83,7 @@ Value *fe_fn_int(Interp *in, const Call *c)
 Value *fe_fn_float(Interp *in, const Call *c)
 {
     double x;
+    if (c->v[0]->kind == V_SYMBOL) return fe_symbol_call(in, c, (const Value *const *)c->v, 1);
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
     if (c->v[0]->kind == V_STR && strcmp(c->v[0]->u.s, "inf") == 0)
         return fe_float(in, INFINITY, c->at);
@@ -106,6 +108,7 @@ Value *fe_fn_str(Interp *in, const Call *c)
 Value *fe_fn_abs(Interp *in, const Call *c)
 {
     double x;
+    if (c->v[0]->kind == V_SYMBOL) return fe_symbol_call(in, c, (const Value *const *)c->v, 1);
     if (c->v[0]->kind == V_INT && c->v[0]->u.i > INT64_MIN)
         return fe_int(in, c->v[0]->u.i < 0 ? -c->v[0]->u.i : c->v[0]->u.i, c->at);
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
@@ -154,6 +157,9 @@ Value *fe_fn_minmax(Interp *in, const Call *c)
         if (all->kind == V_DATA) return fe_data(in, all->u.s, c->at);
         l = all->u.list;
     }
+    for (int i = 0; i < l->n && !by; i++)
+        if (l->item[i]->kind == V_SYMBOL)
+            return fe_symbol_call(in, c, (const Value *const *)l->item, l->n);
     for (int i = 0; i < l->n; i++) {
         Value *v = l->item[i], *key = by ? fe_call_value(in, by, &v, 1, c->at) : v;
         if (key->kind == V_BAD) return key;
@@ -291,6 +297,11 @@ Value *fe_fn_math(Interp *in, const Call *c)
     };
     double x, y, r = NAN;
     int64_t i;
+    bool two = strcmp(c->name, "pow") == 0
+        || (strcmp(c->name, "log") == 0 && c->v[1]->kind != V_NONE);
+    for (int k = 0; k <= two; k++)
+        if (c->v[k]->kind == V_SYMBOL)
+            return fe_symbol_call(in, c, (const Value *const *)c->v, 1 + two);
     fe_number(c->v[0], &x);
     for (size_t k = 0; k < sizeof fns / sizeof *fns; k++)
         if (strcmp(fns[k].name, c->name) == 0) r = fns[k].f(x);

@@ -323,6 +323,7 @@ Value *fe_binary(Interp *in, Oper op, Value *a, Value *b, Span at)
     double p, q;
     if (a->kind == V_BAD || b->kind == V_BAD) return fe_bad(in, at);
     if (is_data(a) || is_data(b)) return fe_data(in, "arithmetic on data", at);
+    if (a->kind == V_SYMBOL || b->kind == V_SYMBOL) return fe_symbol_binary(in, op, a, b, at);
     if (fe_number(a, &p) && fe_number(b, &q)) return numbers(in, op, a, b, at);
     if (a->kind == V_TENSOR || b->kind == V_TENSOR) {
         Value *r = fe_tensor_binary(in, op, a, b, at);
@@ -347,11 +348,12 @@ Value *fe_eval_unary(Interp *in, const Expr *x)
     Value *a = fe_eval(in, x->item[0]);
     if (a->kind == V_BAD) return a;
     if (x->op == O_NOT) {
-        int t = fe_truth(a);
+        int t = fe_holds(in, a, x->at);
         return t < 0 ? fe_data(in, "a condition on data", x->at) : fe_bool(in, !t, x->at);
     }
     if (is_data(a)) return fe_data(in, "arithmetic on data", x->at);
     if (a->kind == V_TENSOR) return fe_tensor_unary(in, x->op, a, x->at);
+    if (a->kind == V_SYMBOL) return fe_symbol_unary(in, x->op, a, x->at);
     if (a->kind == V_FLOAT && x->op != O_INVERT)
         return fe_float(in, x->op == O_NEG ? -a->u.f : a->u.f, x->at);
     if (a->kind == V_INT || a->kind == V_BOOL) {
@@ -420,7 +422,10 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
         bool many = b->kind == V_LIST || b->kind == V_TUPLE || b->kind == V_DICT;
         if (!fe_spend(in, many ? 4 * (int64_t)b->u.list->n : b->kind == V_STR ? b->len : 0, x->at))
             return fe_bad(in, x->at);
-        int r = compare(x->ops[i], a, b);
+        bool asks = (a->kind == V_SYMBOL || b->kind == V_SYMBOL) && a->kind != V_BAD
+            && b->kind != V_BAD && !is_data(a) && !is_data(b);
+        int r = asks ? fe_symbol_compare(in, x->ops[i], a, b, x->at) : compare(x->ops[i], a, b);
+        if (asks && r < 0) return fe_bad(in, x->at);
         if (r == -1) return a->kind == V_BAD || b->kind == V_BAD ? fe_bad(in, x->at)
             : fe_data(in, "a comparison of data", x->at);
         if (r == -2) {
@@ -437,7 +442,7 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
 Value *fe_eval_cond(Interp *in, const Expr *x)
 {
     Value *c = fe_eval(in, x->item[1]);
-    int t = fe_truth(c);
+    int t = fe_holds(in, c, x->item[1]->at);
     if (t >= 0) return fe_eval(in, x->item[t ? 0 : 2]);
     if (c->kind == V_DATA) fe_report(in->d, x->item[1]->at, DG(condition_on_data), c->u.s);
     return fe_bad(in, x->at);

@@ -56,8 +56,8 @@ static int condition(Interp *in, const Expr *x)
 {
     int errors = in->d->errors;
     const Value *v = fe_eval(in, x);
-    int t = fe_truth(v);
-    if (t < 0 && v->kind != V_BAD)
+    int t = fe_holds(in, v, x->at);
+    if (t < 0 && v->kind != V_BAD && v->kind != V_SYMBOL)
         fe_report(in->d, x->at, DG(condition_on_data),
                   v->kind == V_DATA ? v->u.s : "more than one element");
     return in->d->errors > errors ? -1 : t;

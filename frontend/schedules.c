@@ -259,6 +259,15 @@ static bool rule_sequence(Interp *in, const Call *c, SchedObj *s)
                                "there are milestones");
 }
 
+/* The function's value multiplies the first rate. */
+static bool rule_lambda(Interp *in, const Call *c, SchedObj *s)
+{
+    Value *f = c->v[fe_arg(c, "lr_lambda")];
+    if (f->kind != V_FUNC) return out_of_range(in, c, "lr_lambda", "one function of the epoch");
+    const char *text = fe_symbol_formula(in, f, c->at);
+    return text && set_formula(in, c, s, arena_printf(in->a, "a * (%s)", text));
+}
+
 /* All at once: each changes what the one before it makes. */
 static bool rule_chain(Interp *in, const Call *c, SchedObj *s)
 {

@@ -97,6 +97,8 @@ static bool contains_all(const List *all, const List *some, int *budget)
 static bool equal(const Value *a, const Value *b, int *budget)
 {
     double x, y;
+    if (a->kind == V_SYMBOL) a->self->u.b = true;
+    if (b->kind == V_SYMBOL) b->self->u.b = true;
     if (a == b) return true;
     if (--*budget < 0) return false;
     if (a->kind == V_INT && b->kind == V_INT) return a->u.i == b->u.i;
@@ -148,7 +150,7 @@ int fe_truth(const Value *v)
     case V_NONE: return 0;
     case V_STR: return v->len > 0;
     case V_TUPLE: case V_LIST: case V_DICT: return v->u.list->n > 0;
-    case V_BAD: case V_DATA: return -1;
+    case V_BAD: case V_DATA: case V_SYMBOL: return -1;
     case V_TENSOR: return v->u.tensor->n == 1 ? v->u.tensor->x[0] != 0 : -1;
     default: return 1;
     }
@@ -164,7 +166,7 @@ const char *fe_kind_name(const Value *v)
         [V_LOSS] = "a loss", [V_OPTIM] = "an optimizer", [V_LOADER] = "a DataLoader",
         [V_SCHED] = "a scheduler",
         [V_DTYPE] = "a data type", [V_DATA] = "data", [V_TENSOR] = "a tensor",
-        [V_FUNC] = "a function", [V_GONE] = "nothing",
+        [V_FUNC] = "a function", [V_SYMBOL] = "a number that changes", [V_GONE] = "nothing",
     };
     if (v->kind == V_MODULE && !v->u.mod->info) return "a Sequential";
     if (v->kind == V_LIST && v->u.list->once) return "a generator";
@@ -293,6 +295,7 @@ static void show(Text *t, const Value *v)
     case V_DATA: puts_(t, "<data>"); break;
     case V_TENSOR: show_tensor(t, v->u.tensor); break;
     case V_FUNC: puts_(t, "<function "), puts_(t, v->u.func->def->name), puts_(t, ">"); break;
+    case V_SYMBOL: puts_(t, "<number>"); break;
     case V_BAD: case V_GONE: puts_(t, "?"); break;
     }
     t->depth--;

@@ -11,7 +11,8 @@
 typedef enum {
     V_BAD, V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_TUPLE, V_LIST, V_DICT, V_SPACE, V_FN, V_METHOD,
     V_SCHED, V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA, V_TENSOR,
-    V_FUNC, V_GONE               /* a deleted name */
+    V_FUNC, V_SYMBOL,            /* a number that is an expression of one that is not known yet */
+    V_GONE                       /* a deleted name */
 } ValueKind;
 
 enum { FE_MAX_ARGS = 24, FE_MAX_ITEMS = 100000, FE_MAX_LAYERS = 10000, FE_MAX_TEXT = 1 << 20 };
@@ -122,7 +123,7 @@ struct Running { const Running *up; Span at; const char *fn; const Expr *target;
 struct Value {
     ValueKind kind;
     Span at;                     /* where it was made */
-    uint32_t len;                /* V_STR */
+    uint32_t len;                /* V_STR; V_SYMBOL: nodes of its expression as a tree */
     union {
         bool b;
         int64_t i;
@@ -138,8 +139,10 @@ struct Value {
         LoaderObj *loader;
         Tensor *tensor;
         Func *func;
+        Ex ex;
     } u;
-    Value *self;                 /* V_METHOD: fn is in u; V_DATA: the file that it is read from */
+    Value *self;                 /* V_METHOD: fn is in u; V_DATA: the file that it is read from;
+                                  * V_SYMBOL: Interp.compared */
 };
 
 typedef struct ArgVal { const char *name; Span name_at, at; Value *v; } ArgVal;
@@ -197,6 +200,9 @@ struct Interp {
     Frame *frame;                /* null: the file's own names */
     const Running *site;
     int calls, depth;            /* functions, expressions that are being evaluated */
+    struct Asking *asking;       /* null: no function of a symbol runs */
+    struct ExPool *symbols;      /* their expressions */
+    Value *compared;             /* true: a symbol was compared where that cannot be asked */
     int types;                   /* > 0: inside isinstance, where unknown classes are types */
     Value *result;               /* of the function that returns */
 };
@@ -251,6 +257,11 @@ Value *fe_make_func(Interp *in, const FuncDef *def, Span at);
 Value *fe_call_func(Interp *in, const Func *f, const Call *c);
 Value *fe_call_value(Interp *in, Value *f, Value **arg, int n, Span at);
 Value *fe_comp(Interp *in, const Expr *x);
+
+/* symbols.c: f of b, a number that is not known yet, as an expression; null after an error. */
+const char *fe_symbol_formula(Interp *in, Value *f, Span at);
+Value *fe_symbol_call(Interp *in, const Call *c, const Value *const *arg, int n);
+int fe_holds(Interp *in, const Value *v, Span at);       /* fe_truth, of a symbol too */
 
 /* fstr.c */
 Value *fe_fstring(Interp *in, const Expr *x);

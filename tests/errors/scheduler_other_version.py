@@ -3,4 +3,4 @@ from torch import nn, optim
 
 model = nn.Linear(4, 2)
 optimizer = optim.SGD(model.parameters(), lr=0.1)
-scheduler = optim.lr_scheduler.LambdaLR(optimizer, lambda epoch: 0.95 ** epoch)
+scheduler = optim.lr_scheduler.MultiplicativeLR(optimizer, lambda epoch: 0.95)

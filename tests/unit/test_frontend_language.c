@@ -97,6 +97,45 @@ START_TEST(limits)
 }
 END_TEST
 
+/* Functions of the epoch: what makes no formula is refused, also where it is only kept for later. */
+START_TEST(no_formula)
+{
+    static const struct { const char *f, *why; } all[] = {
+        { "    for i in range(60):\n        e = e + e\n    return e\n", "it would be too long" },
+        { "    return max([e] * 5000)\n", "no formula has this call" },
+        { "    for i in range(99):\n        if e < i:\n            return 1\n", "asks more than 16" },
+        { "    n = 0\n    for i in range(8):\n        n += 1 if e % (i + 2) else 2\n    return n\n",
+          "more than 200 branches" },
+        { "    return {0: 1.0}.get(e, 0.5)\n", "looked up in a list or dict" },
+        { "    return [1, 2].count(e)\n", "looked up in a list or dict" },
+        { "    return 1 if 3 in [e] else 2\n", "looked up in a list or dict" },
+        { "    return 1 if e in (1, 2) else 2\n", "compared with something else" },
+        { "    return 1 if e == 'a' else 2\n", "compared with something else" },
+        { "    return e + 'a'\n", "something else than numbers" },
+        { "    return e | 1\n", "no formula has this operator" },
+        { "    return ~e\n", "no formula has this operator" },
+        { "    return math.log10(e)\n", "no formula has this call" },
+        { "    return round(e)\n", "" },
+        { "    return [1, 2][e]\n", "an index must be an integer" },
+        { "    return range(e)\n", "an integer" },
+        { "    return 1 if any([e]) else 2\n", "depends on data" },
+        { "    return 'a'\n", "its result is no number" },
+        { "    return torch.rand(1)\n", "its result is no number" },
+        { "    optim.lr_scheduler.LambdaLR(optimizer, lambda x: x)\n    return 1\n",
+          "it is made in such a function" },
+        { "    kept.append(e)\n    return 1\n", "the function is over" },
+    };
+    char text[1000];
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        snprintf(text, sizeof text,
+                 "model = nn.Linear(2, 1)\noptimizer = optim.SGD(model.parameters())\nkept = []\n"
+                 "def f(e):\n%sscheduler = optim.lr_scheduler.LambdaLR(optimizer, f)\n"
+                 "x = 1 if kept and kept[0] * 2 < 5 else 2\n", all[i].f);
+        refused(text, all[i].why);
+    }
+}
+END_TEST
+
 /* `head`, `count` times the piece with its number (and nothing, for "%*s": as many blanks), `tail`. */
 static char *repeated(const char *head, const char *piece, int count, const char *tail)
 {
@@ -133,8 +172,10 @@ int main(void)
 {
     Suite *s = suite_create("frontend_language");
     TCase *t = tcase_create("all");
+    tcase_set_timeout(t, 60);
     tcase_add_test(t, assertions);
     tcase_add_test(t, limits);
+    tcase_add_test(t, no_formula);
     tcase_add_test(t, sizes);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
