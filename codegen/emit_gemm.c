@@ -396,15 +396,17 @@ static void write_task(Gemm *g)
     out_raw(o, out_text(body));
 }
 
-/* So little work that packing and register tiles cost more than they save. */
+/* So little work that packing and register tiles cost more than they save, most where sums are so
+ * short that the compiler unrolls them. */
 static bool tiny(const Gemm *g)
 {
-    enum { TINY = 512 };                   /* multiply-adds */
+    enum { TINY = 512, SHORT = 8, TINY_SHORT = 4096 };    /* multiply-adds; depth */
     const Module *m = g->e->m;
     double n = (double)m->capacity;
     double work = (double)g->m.k * (double)g->l.k * (double)g->depth.k;
     for (int i = 0; i < g->m.n + g->l.n + g->depth.n; i++) work *= n;
-    return work <= TINY && g->k->tasks.count == 1;
+    bool is_short = !g->depth.n && g->depth.k <= SHORT;
+    return work <= (is_short ? TINY_SHORT : TINY) && g->k->tasks.count == 1;
 }
 
 /* Layouts of which the register tile makes something: panels of its lanes, or to be packed. */

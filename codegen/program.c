@@ -13,6 +13,7 @@ typedef struct GraphText {
     const Graph *g;
     Out *out;
     Val *input; int n_input;
+    const char *arena;                /* where it is, as C */
 } GraphText;
 
 static int input_index(const GraphText *t, const char *name)
@@ -54,7 +55,7 @@ static const char *address(Emit *e, const GraphText *t, const Slot *s, const cha
     }
     default:
         if (s->place.where == AT_NOWHERE) *what = "partial sums";
-        return text(e, "(%s%s *)(c->arena + %lld)", constant, type,
+        return text(e, "(%s%s *)(%s + %lld)", constant, type, t->arena,
                     (long long)s->place.offset_bytes);
     }
 }
@@ -151,24 +152,32 @@ static bool is_small(const Graph *g, const KernelUse *u)
     return g->n_kernel && flop <= SMALL_FLOP;
 }
 
-/* One function, twice: where the batch is full the compiler knows how often its loops turn. */
-static void run_whole(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+/* One function, twice: where the batch is full the compiler knows how often its loops turn, and the
+ * arena, if small, is the function's own: what nobody reads from memory need not go there. */
+static void run_whole(Emit *e, Out *o, GraphText *t, const KernelUse *u)
 {
+    enum { OWN_BYTES = 4096 };
     const char *name = t->g->name;
+    long long full = (long long)e->m->capacity, bytes = (long long)t->g->arena_bytes;
+    bool own = bytes > 0 && bytes <= OWN_BYTES;
+    t->arena = "arena";
     reach(e, SNIP_inlined);
-    out_line(o, "INLINED void all_of_%s(const rt_call *c, int64_t n)", name);
+    out_line(o, "INLINED void all_of_%s(const rt_call *c, int64_t n, char *arena)", name);
     out_open(o, "%s", "");
+    if (!bytes) out_line(o, "(void)arena;");
     for (int i = 0; i < t->g->n_kernel; i++) run_one(e, o, t, &u[i]);
     out_close(o, "");
     out_line(o, "%s", "");
     out_line(o, "static void run_%s(const rt_call *c)", name);
     out_open(o, "%s", "");
-    long long full = (long long)e->m->capacity;
-    if (full == 1) {
-        out_line(o, "all_of_%s(c, 1);", name);
-    } else {
-        out_line(o, "if (c->n == %lld) all_of_%s(c, %lld);", full, name, full);
-        out_line(o, "else all_of_%s(c, c->n);", name);
+    if (full > 1) out_open(o, "if (c->n == %lld)", full);
+    if (own) out_line(o, "char arena[%lld] __attribute__((aligned(RT_ALIGN)));", bytes);
+    out_line(o, "all_of_%s(c, %lld, %s);", name, full, own ? "arena" : "c->arena");
+    if (full > 1) {
+        out_close(o, " else {");
+        out_deeper(o, 1);
+        out_line(o, "all_of_%s(c, c->n, c->arena);", name);
+        out_close(o, "");
     }
     out_close(o, "");
 }
@@ -191,6 +200,7 @@ static GraphText graph_text(Emit *e, const Graph *g)
 {
     GraphText t = { .g = g,
                     .out = out_new(e->a),
+                    .arena = "c->arena",
                     .input = arena_alloc(e->a, g->n_node, sizeof(Val)) };
     for (uint32_t i = 1; i < g->n_node; i++)
         if (g->node[i].op == OP_input) t.input[t.n_input++] = (Val){ i };
