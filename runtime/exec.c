@@ -120,18 +120,3 @@ const void *rt_result(const rt_bound *b, const char *name)
     int i = find_result(b, name);
     return i < 0 ? NULL : b->result[i];
 }
-
-double rt_result_real(const rt_bound *b, int i)
-{
-    if (i < 0)
-        return 0;
-    const void *at = b->result[i];
-    switch (b->graph->results[i].dtype) {
-    case RT_F32: return (double)*(const float *)at;
-    case RT_F64: return *(const double *)at;
-    case RT_I64: return (double)*(const int64_t *)at;
-    case RT_I32: return *(const int32_t *)at;
-    case RT_U8: return *(const uint8_t *)at;
-    }
-    return 0;
-}

@@ -57,9 +57,21 @@ const rt_state *rt_states_nonfinite(const rt_prog *p, int *count)
     return first;
 }
 
+/* The first parameter that is not finite. */
+static const rt_state *look_at_all(const rt_prog *p)
+{
+    const rt_state *end = p->model->states + p->model->n_states;
+    for (const rt_state *s = p->model->states; s < end; s++)
+        if (s->role != RT_OPTIMIZER && !finite(s, p->state, 0, s->bytes))
+            return s;
+    return NULL;
+}
+
 const rt_state *rt_states_look(const rt_prog *p, rt_look *look)
 {
     int64_t left = LOOK_BYTES;
+    if (p->model->state_bytes <= left)
+        return look_at_all(p);
     for (int seen = 0; seen <= p->model->n_states && left > 0 && p->model->n_states > 0; seen++) {
         const rt_state *s = &p->model->states[look->state];
         int64_t rest = s->role == RT_OPTIMIZER ? 0 : s->bytes - look->from_bytes;

@@ -81,6 +81,7 @@ static inline __attribute__((always_inline)) void copy_few(const int64_t *row, i
                                                            const char *from, char *to,
                                                            int64_t bytes)
 {
+#pragma GCC unroll 4
     for (int64_t i = 0; i < n; i++)
         memcpy(to + i * bytes, from + row[i] * bytes, (size_t)bytes);
 }

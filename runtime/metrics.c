@@ -44,16 +44,32 @@ char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool ex
     return text;
 }
 
-void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n)
+double rt_result_real(const rt_bound *b, int i)
+{
+    if (i >= 0 && b->graph->results[i].dtype == RT_F32)
+        return (double)*(const float *)b->result[i];
+    if (i < 0)
+        return 0;
+    const void *at = b->result[i];
+    switch (b->graph->results[i].dtype) {
+    case RT_F32: return (double)*(const float *)at;
+    case RT_F64: return *(const double *)at;
+    case RT_I64: return (double)*(const int64_t *)at;
+    case RT_I32: return *(const int32_t *)at;
+    case RT_U8: return *(const uint8_t *)at;
+    }
+    return 0;
+}
+
+void rt_tally_add(rt_tally *t, const rt_bound *b, double loss, int64_t n)
 {
     const rt_model *m = b->prog->model;
-    double loss = rt_result_real(b, b->loss);
     if (b->counted >= 0)
         n = (int64_t)rt_result_real(b, b->counted);
     if (n == 0)    /* every label is ignored, and their mean is no number */
         return;
     t->loss += m->loss_is_sum ? loss : loss * (double)n;
-    for (int i = 0; i < rt_metric_count(m); i++)
+    for (int i = 0, count = rt_metric_count(m); i < count; i++)
         t->sum[i] += b->metric[i] < 0 ? NAN : rt_result_real(b, b->metric[i]);
     t->n += n;
 }
@@ -178,7 +194,7 @@ rt_score rt_judge_run(const rt_judge *j, int64_t batch, const char *what)
         int64_t n = j->set->n - at < batch ? j->set->n - at : batch;
         rt_gather(p, j->set, NULL, at, n, &j->room);
         rt_run(&j->graph, n, (const void *[]){ j->room.x, j->room.y }, 1);
-        rt_tally_add(&tally, &j->graph, n);
+        rt_tally_add(&tally, &j->graph, rt_result_real(&j->graph, j->graph.loss), n);
         rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = at + n,
                                                    .total = j->set->n, .start = start });
     }

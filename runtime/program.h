@@ -110,8 +110,6 @@ void rt_unbind(rt_bound *b);
 void rt_run(const rt_bound *b, int64_t n, const void *const *in, uint64_t step);
 /* The result of this name, or null. */
 const void *rt_result(const rt_bound *b, const char *name);
-/* The first element of result i as a number; 0 where i is -1. */
-double rt_result_real(const rt_bound *b, int i);
 /* Elements of a value for a batch of n. */
 int64_t rt_value_elems(const rt_value *v, int64_t n);
 int64_t rt_sample_elems(const int64_t *shape, int rank);
@@ -127,8 +125,11 @@ void rt_plateau_step(const rt_model *m, rt_point *point);
 /* ---- metrics.c ---- */
 
 int rt_metric_count(const rt_model *m);
-/* Adds what graph `b` returned for a batch of n; a metric that it does not return becomes NaN. */
-void rt_tally_add(rt_tally *t, const rt_bound *b, int64_t n);
+/* The first element of result i as a number; 0 where i is -1. */
+double rt_result_real(const rt_bound *b, int i);
+/* Adds the loss and what else graph `b` returned for a batch of n; a metric that it does not return
+ * becomes NaN. */
+void rt_tally_add(rt_tally *t, const rt_bound *b, double loss, int64_t n);
 /* `squares` is rt_data_target_squares of the set, or 0 where no metric is R². */
 rt_score rt_tally_score(const rt_tally *t, const rt_model *m, int64_t y_elems, double squares);
 double rt_set_squares(const rt_model *m, const rt_set *set);

@@ -22,15 +22,21 @@ void rt_random_seed(rt_random *r, uint64_t seed)
     r->spare = 0;
 }
 
+static inline uint32_t renewed(uint32_t word, uint32_t after, uint32_t far)
+{
+    uint32_t mixed = (word & 0x80000000u) | (after & 0x7fffffffu);
+    return far ^ mixed >> 1 ^ (-(mixed & 1) & 0x9908b0dfu);
+}
+
 static void renew(rt_random *r)
 {
+    enum { TURN = RT_MT_WORDS - PERIOD };
     uint32_t *w = r->word;
-    for (int i = 0; i < RT_MT_WORDS; i++) {
-        int after = i + 1 < RT_MT_WORDS ? i + 1 : 0;
-        int far = i + PERIOD < RT_MT_WORDS ? i + PERIOD : i + PERIOD - RT_MT_WORDS;
-        uint32_t mixed = (w[i] & 0x80000000u) | (w[after] & 0x7fffffffu);
-        w[i] = w[far] ^ mixed >> 1 ^ (mixed & 1 ? 0x9908b0dfu : 0);
-    }
+    for (int i = 0; i < TURN; i++)
+        w[i] = renewed(w[i], w[i + 1], w[i + PERIOD]);
+    for (int i = TURN; i < RT_MT_WORDS - 1; i++)
+        w[i] = renewed(w[i], w[i + 1], w[i - TURN]);
+    w[RT_MT_WORDS - 1] = renewed(w[RT_MT_WORDS - 1], w[0], w[PERIOD - 1]);
     r->next = 0;
 }
 

@@ -212,7 +212,7 @@ bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tall
         return false;
     if (!isfinite(loss) || rt_states_look(t->p, &t->look))
         return rt_train_numeric(e, t, loss);
-    rt_tally_add(tally, &t->graph, n);
+    rt_tally_add(tally, &t->graph, loss, n);
     return true;
 }
 
@@ -292,9 +292,9 @@ typedef struct Clock { double run, epoch; int64_t run_epoch, epoch_at; } Clock;
 static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
 {
     rt_point *point = &t->point;
-    double trained = rt_now() - clock->epoch;
-    rt_score train = rt_tally_score(&point->tally, t->p->model, t->data.train.y_elems, t->squares);
     bool has_val = t->data.val.n > 0;
+    double trained = has_val ? rt_now() - clock->epoch : 0;
+    rt_score train = rt_tally_score(&point->tally, t->p->model, t->data.train.y_elems, t->squares);
     rt_score val = has_val ? rt_judge_run(&t->val, t->set.batch, "validation") : (rt_score){ 0 };
     if (rt_signal() != 0)
         return true;
@@ -303,7 +303,7 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
     point->step--;
     rt_rates_set(t->p, t->set.lr, point);   /* the last step's, which the row shows */
     point->step++;
-    double rate = (double)(point->at - clock->epoch_at) / (trained > 0 ? trained : 1e-9);
+    double samples = (double)(point->at - clock->epoch_at);
     point->epoch++;
     point->at = 0;
     point->tally = (rt_tally){ 0 };
@@ -313,6 +313,7 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
     rt_plateau_step(t->p->model, point);
     t->best_elsewhere = t->best_elsewhere && !best;
     double now = rt_now(), left = (double)(t->set.epochs - point->epoch);
+    double rate = samples / fmax(has_val ? trained : now - clock->epoch, 1e-9);
     rt_epoch row = { point->epoch, train, val, t->p->lr[0], now - clock->epoch, rate, best };
     if (!rt_rundir_epoch(e, &t->run, &row) || !save_epoch(e, t, best, now))
         return false;
