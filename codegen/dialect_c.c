@@ -14,7 +14,7 @@ const Dialect dialect_c = {
     .literal_suffix = { [DT_f32] = "f", [DT_f64] = "", [DT_i64] = "", [DT_i32] = "", [DT_u8] = "" },
     .infinity = "INFINITY", .nan = "NAN",
     .kernel = "static void", .function = "static inline",
-    .inlined = "INLINED void",
+    .inlined = "static INLINED void",
     .restricted = "restrict",
     .simd = "#pragma omp simd",
     .fn32 = {

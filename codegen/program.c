@@ -162,7 +162,7 @@ static void run_whole(Emit *e, Out *o, GraphText *t, const KernelUse *u)
     bool own = bytes > 0 && bytes <= OWN_BYTES;
     t->arena = "arena";
     reach(e, SNIP_inlined);
-    out_line(o, "INLINED void all_of_%s(const rt_call *c, int64_t n, char *arena)", name);
+    out_line(o, "static INLINED void all_of_%s(const rt_call *c, int64_t n, char *arena)", name);
     out_open(o, "%s", "");
     if (!bytes) out_line(o, "(void)arena;");
     for (int i = 0; i < t->g->n_kernel; i++) run_one(e, o, t, &u[i]);

@@ -30,7 +30,7 @@ const char *const snippet_text[SNIP_COUNT] = {
     [SNIP_inlined] =
     "/* Kernels of a graph that is one function: where the batch is full the compiler knows how\n"
     " * often each loop turns. */\n"
-    "#define INLINED static inline __attribute__((always_inline))\n",
+    "#define INLINED inline __attribute__((always_inline))\n",
     [SNIP_once] =
     "/* Compiled once, neither inlined nor cloned: they are most of the compiler's work. */\n"
     "#ifdef __clang__\n"
