@@ -142,12 +142,11 @@ bool value_in(const Kern *k, Val v);                     /* computed by this ker
 
 /* ---- micro.c ---- */
 
-enum { DOTS = 4 };                       /* rows of b that a dots tile takes */
 /* sums[height][lanes] = sum over k of a(row, k) b(k, lane) for so many vectors of lanes; a's rows
  * and k's are row_step and k_step apart, b's k's b_step. The name of the function. */
 const char *micro_tile(Emit *e, int height, int vectors);
-/* sums[height][DOTS]: products of rows of a and rows of b. */
-const char *micro_dots(Emit *e, int height);
+/* sums[height][cols]: products of rows of a and rows of b. */
+const char *micro_dots(Emit *e, int height, int cols);
 
 /* ---- the algorithms: emit_##algo ---- */
 #define ALGO(name, ...) void emit_##name(Kern *k);

@@ -8,13 +8,14 @@
  * Every sum goes through one strip in the first cache, from which the epilogue reads.
  *
  * A weight's gradient whose result lies in panels is computed as its transpose: its columns are the
- * weight's rows, which lie together there.
+ * weight's rows, which lie together there. Where no cache holds what its epilogue updates, that is
+ * asked for while the sums are computed.
  *
  * Where few rows meet long rows of B that is in no panels (a linear layer and a small batch),
- * packing would cost as much as the sums. Then B is read where it lies, and a vector holds
- * neighbours in k: dots_HxC takes H rows of A and C rows of B.
+ * packing would cost as much as the sums; and few columns fill no vector. Then B is read where it
+ * lies, and a vector holds neighbours in k: dots_HxC takes H rows of A and C rows of B.
  *
- * Not here: prefetching, splitting k between tasks.
+ * Not here: splitting k between tasks.
  * Source: Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008. */
 #include "codegen/emit.h"
 #include <string.h>
@@ -60,12 +61,26 @@ static int64_t vector_of(const Gemm *g)
 
 /* ---- the tile's shape ---- */
 
-/* Few rows, long sums, both operands contiguous along k. */
+/* Columns that a tile of dots takes, so that all tiles take as many; 0: no number will do. */
+static int dots_cols(const Gemm *g)
+{
+    static const struct { int cols, lanes; } tries[] = {
+        { 4, 4 }, { 5, 8 }, { 3, 4 }, { 2, 2 }, { 1, 1 }
+    };
+    for (size_t i = 0; i < sizeof tries / sizeof *tries; i++)
+        if (g->l.k % tries[i].cols == 0 && vector_of(g) >= tries[i].lanes) return tries[i].cols;
+    return 0;
+}
+
+/* Long sums of few rows or of few columns, both operands contiguous along k. */
 static bool along_k(const Gemm *g)
 {
-    enum { MOST_ROWS = 64, LEAST_DEPTH = 512 };
-    return g->p.tb && !g->p.ta && plain(g, g->p.b) && !g->depth.n && g->depth.k >= LEAST_DEPTH
-        && g->k->tasks.rows <= MOST_ROWS && !g->l.n && g->l.k % DOTS == 0 && vector_of(g) >= DOTS;
+    enum { MOST_ROWS = 64, LEAST_DEPTH = 512, LEAST_COLS = 4 };
+    if (!g->p.tb || g->p.ta || !plain(g, g->p.b) || g->depth.n || g->l.n) return false;
+    int cols = dots_cols(g);
+    bool few = g->depth.k >= LEAST_DEPTH && g->k->tasks.rows <= MOST_ROWS && cols >= LEAST_COLS;
+    bool narrow = ir_narrow(g->l.k, g->depth.k, vector_of(g)) && (cols > 1 || g->l.k == 1);
+    return few || narrow;
 }
 
 /* Strips of nearly equal height, none higher than the registers allow. */
@@ -79,6 +94,7 @@ static int64_t strips(const Gemm *g, int64_t most, int64_t *height)
 
 static void shape(Gemm *g)
 {
+    enum { MOST_DOTS = 8 };                /* rows: more hide no latency */
     Kern *k = g->k;
     Emit *e = g->e;
     g->tile_rows = k->tasks.tile_rows;
@@ -95,9 +111,10 @@ static void shape(Gemm *g)
     int64_t most = k->k->micro[0] ? k->k->micro[0] : 4, height;
     if (along_k(g)) {
         g->access = B_DOTS;
-        g->lanes = DOTS;
-        g->panels = true;
-        most = e->o->target->registers >= 32 ? 4 : 2;
+        g->lanes = dots_cols(g);
+        g->panels = g->l.k > g->lanes;
+        most = (e->o->target->registers >= 32 ? 25 : 8) / g->lanes;
+        if (most > MOST_DOTS) most = MOST_DOTS;
     }
     int64_t n = strips(g, most, &height);
     g->height = (int)height;
@@ -270,7 +287,7 @@ static void strip(Gemm *g, const char *width)
                      row_stride(g, g->p.b), width);
             break;
         }
-        const char *tile = g->access == B_DOTS ? micro_dots(e, heights[i])
+        const char *tile = g->access == B_DOTS ? micro_dots(e, heights[i], (int)g->lanes)
                                                : micro_tile(e, heights[i], g->vectors);
         bool last = !several || i == 2;
         const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
@@ -312,6 +329,44 @@ static void epilogue(Gemm *g, const char *acc, const char *width)
     names_restore(k, before);
 }
 
+/* States in panels that the epilogue reads, each once. */
+static int streams(const Gemm *g, Val out[MAX_SLOTS], int64_t *bytes)
+{
+    const Graph *graph = g->k->g;
+    int n = 0;
+    *bytes = 0;
+    for (int i = 0; i < g->k->k->n_member; i++) {
+        const Node *x = ir_node(graph, g->k->k->member[i]);
+        if (ir_op[x->op].kind != KIND_MAP) continue;
+        for (int j = 0; j < x->n_in; j++) {
+            bool taken = !ir_is(graph, x->in[j], OP_state) || n == MAX_SLOTS;
+            taken = taken || layout_of(g, x->in[j])->kind != LAYOUT_panel;
+            for (int m = 0; m < n && !taken; m++) taken = ir_val_eq(out[m], x->in[j]);
+            if (taken) continue;
+            out[n++] = x->in[j];
+            *bytes += ir_stored_bytes(ir_type(graph, x->in[j]), 1);
+        }
+    }
+    return n;
+}
+
+/* Asks for the strip's part of what streams through. */
+static void fetch(Gemm *g)
+{
+    Emit *e = g->e;
+    Val stream[MAX_SLOTS];
+    int64_t bytes;
+    int n = streams(g, stream, &bytes);
+    if (!g->p.transposed || g->sums || bytes < e->o->target->l2_bytes) return;
+    reach(e, SNIP_fetch);
+    Extent lanes = extent(g->lanes, 0), whole = extent_mul(g->m, lanes);
+    const char *panel = strcmp(g->panel, "0") ? text_mul(e, "panel", whole) : "0";
+    const char *where = text_add(e, panel, text_mul(e, text_add(e, g->row0, "top"), lanes));
+    for (int i = 0; i < n; i++)
+        out_line(g->o, "fetch(%s, %lld);", text_add(e, slot_read(g->k, stream[i]), where),
+                 (long long)(g->height * g->lanes));
+}
+
 /* Then no index has a row in it. */
 static bool one_row(const Gemm *g)
 {
@@ -347,6 +402,7 @@ static void write_panel(Gemm *g)
              g->rows, h);
     out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", g->real,
              (long long)(g->height * g->lanes));
+    fetch(g);
     strip(g, width);
     out_open(o, "for (int64_t i = r - top; i < %s; i++)", h);
     const char *acc = text(e, "strip[i * %lld", lanes);

@@ -185,7 +185,7 @@ static const char *blocked(Emit *e, const Type *t, const Shape *consumer, const 
 {
     StoredAxis axis[IR_MAX_RANK];
     ir_stored_axes(t, 1, axis);
-    const char *sum = "0";
+    const char *sum = "0", *inside = "0";
     int lead = consumer->rank - t->shape.rank;
     for (int i = 0; i < t->shape.rank; i++) {
         if (is_one(extent_dim(t->shape.dim[i]))) continue;
@@ -197,12 +197,12 @@ static const char *blocked(Emit *e, const Type *t, const Shape *consumer, const 
             const char *whole = "0", *part = at;
             if (t->shape.dim[i].n || s.size > s.block) split(e, at, s.block, &whole, &part);
             sum = text_add(e, sum, text_mul(e, whole, extent(s.outer, 0)));
-            sum = text_add(e, sum, text_mul(e, part, extent(s.inner, 0)));
+            inside = text_mul(e, part, extent(s.inner, 0));
         } else {
             sum = text_add(e, sum, text_mul(e, at, extent(s.outer, 0)));
         }
     }
-    return sum;
+    return text_add(e, sum, inside);
 }
 
 const char *index_text(Emit *e, const Type *t, const Shape *consumer, const Nest *nest)

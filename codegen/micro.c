@@ -74,48 +74,56 @@ static void write_add_pairs(Emit *e, int64_t vector)
                       "         + __builtin_shufflevector(a, b%s);\n}\n", even, odd));
 }
 
-const char *micro_dots(Emit *e, int height)
+/* Row i of the results: the lanes of ci_0, ci_1 … are summed. Neighbours go together, at first of
+ * two vectors (the last of an odd number with itself), then of the one that is left. */
+static void write_sums(Emit *e, Out *o, int i, int cols)
+{
+    char level = 'c';
+    long long lanes = lanes_of(e);
+    for (int n = cols; n > 1; n = (n + 1) / 2, level++, lanes /= 2) {
+        for (int j = 0; j < n; j += 2)
+            out_line(o, "const vec %c%d_%d = add_pairs(%c%d_%d, %c%d_%d);", level + 1, i, j / 2,
+                     level, i, j, level, i, j + 1 < n ? j + 1 : j);
+    }
+    out_line(o, "%svec s%d = %c%d_0;", lanes > 1 ? "" : "const ", i, level, i);
+    for (; lanes > 1; lanes /= 2) out_line(o, "s%d = add_pairs(s%d, s%d);", i, i, i);
+    out_line(o, "for (int j = 0; j < %d; j++)", cols);
+    out_line(o, "    sums[%d + j] = s%d[j];", i * cols, i);
+}
+
+const char *micro_dots(Emit *e, int height, int cols)
 {
     Out *o = out_new(e->a);
-    const char *real = e->l->type[e->m->real], *name = text(e, "dots_%dx%d", height, DOTS);
+    const char *real = e->l->type[e->m->real], *name = text(e, "dots_%dx%d", height, cols);
     long long vector = lanes_of(e);
     write_add_pairs(e, vector);
-    out_line(o, "/* sums[%d][%d]: %d row%s of a times %d rows of b, a vector along k. */", height,
-             DOTS, height, height > 1 ? "s" : "", DOTS);
+    out_line(o, "/* sums[%d][%d]: %d row%s of a times %d row%s of b, a vector along k. */", height,
+             cols, height, height > 1 ? "s" : "", cols, cols > 1 ? "s" : "");
     out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a, int64_t a_step,", name, real);
     out_line(o, "    const %s *restrict b, int64_t b_step, %s *restrict sums)", real, real);
     out_open(o, "%s", "");
-    for (int i = 0; i < height; i++)
-        out_line(o, "vec c%d_0 = { 0 }, c%d_1 = { 0 }, c%d_2 = { 0 }, c%d_3 = { 0 };", i, i, i, i);
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < cols; j++) s = text(e, "%s%s c%d_%d = { 0 }", s, j ? "," : "vec", i, j);
+        out_line(o, "%s;", s);
+    }
     out_line(o, "int64_t k = 0;");
     out_open(o, "for (; k + %lld <= depth; k += %lld)", vector, vector);
-    for (int j = 0; j < DOTS; j++)
+    for (int j = 0; j < cols; j++)
         out_line(o, "const vec b%d = *(const vec *)(b + %d * b_step + k);", j, j);
     for (int i = 0; i < height; i++) {
         out_line(o, "const vec a%d = *(const vec *)(a + %d * a_step + k);", i, i);
         const char *s = "";
-        for (int j = 0; j < DOTS; j++)
+        for (int j = 0; j < cols; j++)
             s = text(e, "%s%sc%d_%d += a%d * b%d;", s, j ? " " : "", i, j, i, j);
         out_line(o, "%s", s);
     }
     out_close(o, "");
-    for (int i = 0; i < height; i++) {
-        const char *s = text(e, "add_pairs(add_pairs(c%d_0, c%d_1), add_pairs(c%d_2, c%d_3))", i, i,
-                             i, i);
-        if (vector > DOTS) {
-            out_line(o, "vec s%d = %s;", i, s);
-            for (int64_t v = vector; v > DOTS; v /= 2)
-                out_line(o, "s%d = add_pairs(s%d, s%d);", i, i, i);
-        } else {
-            out_line(o, "const vec s%d = %s;", i, s);
-        }
-        out_line(o, "for (int j = 0; j < %d; j++)", DOTS);
-        out_line(o, "    sums[%d + j] = s%d[j];", i * DOTS, i);
-    }
+    for (int i = 0; i < height; i++) write_sums(e, o, i, cols);
     out_open(o, "for (; k < depth; k++)");
     out_line(o, "for (int i = 0; i < %d; i++)", height);
-    out_line(o, "    for (int j = 0; j < %d; j++)", DOTS);
-    out_line(o, "        sums[i * %d + j] += a[i * a_step + k] * b[j * b_step + k];", DOTS);
+    out_line(o, "    for (int j = 0; j < %d; j++)", cols);
+    out_line(o, "        sums[i * %d + j] += a[i * a_step + k] * b[j * b_step + k];", cols);
     out_close(o, "");
     out_close(o, "");
     add_micro(e, out_text(o));

@@ -106,6 +106,13 @@ const char *const snippet_text[SNIP_COUNT] = {
     "        sums[j] = sum;\n"
     "    }\n"
     "}\n",
+    [SNIP_fetch] =
+    "/* Asks for memory that is written soon. */\n"
+    "static inline void fetch(const $R *at, int64_t elems)\n"
+    "{\n"
+    "    for (int64_t i = 0; i < elems; i += 64 / (int64_t)sizeof *at)\n"
+    "        __builtin_prefetch(at + i, 1);\n"
+    "}\n",
     [SNIP_blas] =
     "/* OpenBLAS, called on one thread a tile; own prototypes, so that no header is needed. */\n"
     "#ifdef __cplusplus\n"

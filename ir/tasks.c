@@ -34,6 +34,12 @@ bool ir_in_panels(const Graph *g, const Product *p)
     return p->tb && ir_type(g, p->b)->layout.kind == LAYOUT_panel;
 }
 
+bool ir_narrow(int64_t cols, int64_t depth, int64_t vector)
+{
+    enum { SUM_CYCLES = 6 };             /* of a result's lanes; two vectors are added a cycle */
+    return cols < vector && cols * (depth / (2 * vector) + SUM_CYCLES) < depth / 2;
+}
+
 Val ir_kernel_root(const Graph *g, const Kernel *k)
 {
     for (int i = 0; i < k->n_member; i++) {

@@ -30,7 +30,7 @@ enum {
     IR_REDUCE_ELEMS = 32768,         /* elements read by a task of another reduction */
     IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
-    IR_STRIPS_IN_PLACE = 2,          /* a gemm's tile of no more reads rows of B where they lie */
+    IR_STRIPS_IN_PLACE = 4,          /* a gemm's tile of no more reads rows of B where they lie */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
 };
@@ -48,6 +48,9 @@ Product ir_product(const Graph *g, Val root);
 Product ir_transposed(Product p);
 /* Does B lie in panels whose rows are the product's columns, so that no task has to pack it? */
 bool ir_in_panels(const Graph *g, const Product *p);
+/* So few columns of so long sums that vectors are better filled along k than with columns, although
+ * their lanes have to be summed in the end. vector: elements of one. */
+bool ir_narrow(int64_t cols, int64_t depth, int64_t vector);
 
 /* The member that decides the algorithm: the first PROD, ROW, REDUCE or MOVE, else the last
  * member. */

@@ -6,7 +6,7 @@
  *         cycles to pack one element (0 where the columns lie in panels, or are rows that few
  *         strips read where they lie), t the tasks that pack the same columns, and A = the first
  *         operand once for each panel at 8 bytes a cycle where it exceeds half of L2, as far as
- *         computing does not hide it
+ *         computing does not hide it; few columns of long sums (ir_narrow) m l (k / (v f e) + 6)
  *   blas  m l k / (4 0.9 m/(m+32) l/(l+32)) + 2000 t: near the peak of SSE on large products, a
  *         third of it at 16 rows. OpenBLAS is counted with the kernels that it certainly has: on a
  *         CPU that is newer than itself it falls back to those of SSE3 (0.3.21 on a server of 2023:
@@ -14,7 +14,7 @@
 #include "passes/cost.h"
 
 static const double clock_hz = 3e9;
-enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8 };
+enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, SUM_CYCLES = 6 };
 enum { BLAS_SURE_BYTES = 16 };                     /* the vectors that OpenBLAS surely has */
 
 Problem pass_problem(const Graph *g, Val root, Layout b, Layout result, const Target *t)
@@ -55,6 +55,11 @@ static double cost_gemm(const Problem *p, const Target *t, const Choice *c)
                        : few_strips                   ? 0
                                                       : 0.25;
     double pack = per_element * padded * k * (double)ceil_div(p->m, c->tile[0]);
+    bool rows_of_b = p->transposed_b && !p->in_panels && !p->transposed_a;
+    if (rows_of_b && ir_narrow(p->l, p->k, p->lanes)) {
+        compute = m * (double)p->l * (k / (peak_per_cycle(p, t) * 0.85) + SUM_CYCLES);
+        pack = 0;
+    }
     double a_bytes = m * k * (double)p->elem_bytes;
     double reread = a_bytes > (double)t->l2_bytes / 2
                   ? a_bytes * padded / (double)c->tile[1] / BYTES_PER_CYCLE : 0;

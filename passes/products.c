@@ -26,6 +26,17 @@ static void tile_wide(const Problem *p, const Target *t, Choice *c)
     c->tile[1] = round_up(ceil_div(p->l, across), panel);
 }
 
+static int64_t divisor(int64_t a, int64_t b) { return b ? divisor(b, a % b) : a; }
+
+/* Rows of A that lie a multiple of 4096 bytes apart share a set of the first cache, which has a way
+ * for each 4096 bytes of its size; the columns want some, too. */
+static int64_t rows_in_l1(const Problem *p, const Target *t)
+{
+    enum { PAGE_BYTES = 4096, OTHER_WAYS = 2 };
+    int64_t places = PAGE_BYTES / divisor(p->k * p->elem_bytes, PAGE_BYTES);
+    return p->transposed_a ? p->m : places * most(t->l1_bytes / PAGE_BYTES - OTHER_WAYS, 1);
+}
+
 /* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16.
  * Few rows take more vectors, so that latency stays hidden; rows are split evenly, without tiny
  * tails. */
@@ -35,6 +46,7 @@ static void tile_gemm(const Problem *p, const Target *t, Choice *c)
     while (vectors < across && p->m * vectors < PASS_ACCUMULATORS && vectors < 8) vectors *= 2;
     if (p->panel) vectors = ceil_div(p->panel, p->lanes);
     int64_t held = t->registers >= 32 ? 28 : 12, rows = most(held / vectors, 1);
+    rows = least(rows, rows_in_l1(p, t));
     rows = ceil_div(p->m, ceil_div(p->m, least(rows, p->m)));
     int64_t cols = vectors * p->lanes, panels = ceil_div(p->l, cols);
     int64_t down = most(least(ceil_div(ENOUGH_TASKS, panels),
