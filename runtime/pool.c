@@ -1,10 +1,14 @@
 /* runtime/pool.c: a small thread pool. No queues, no nesting, no priorities: one job at a time.
  *
- * A job is published by one store of `ticket`, which packs the job's number (high half) with the
- * tasks still unclaimed (low half). A thread claims a task by compare-and-swap of the whole ticket,
+ * A job is published by one store of `ticket`, which packs the job's number with the first and the
+ * end of the tasks still unclaimed. A thread claims a task by compare-and-swap of the whole ticket,
  * so one that comes late, or holds the fields of a job long gone, cannot claim anything: its ticket
  * no longer compares equal, or has nothing left. Hence nobody waits for threads that never woke up;
  * on a busy machine the caller simply does the tasks itself.
+ *
+ * Threads with even numbers claim the first task, odd ones the last: so two threads meet the same
+ * halves of every job, and find what they wrote in the step before in their own caches (an eighth
+ * of a training step, measured).
  *
  * Idle threads spin for some microseconds (the gap between two kernels), then sleep on a condition
  * variable. Both sleeps use the same handshake: announce, then look again; the other side writes,
@@ -23,7 +27,7 @@
 #include <unistd.h>
 
 enum { SPIN_NS = 30000, SPIN_STEP = 32, MAX_THREADS = 1024 };
-#define MAX_TASKS ((int64_t)UINT32_MAX)
+enum { TASK_BITS = 18, MAX_TASKS = (1 << TASK_BITS) - 1 };
 
 typedef struct Worker {
     rt_pool *pool;
@@ -35,7 +39,6 @@ struct rt_pool {
     /* The job: written while `ticket` has nothing left, read between load and claim. */
     _Atomic(rt_task *) task;
     _Atomic(const void *) ctx;
-    _Atomic uint32_t n_tasks;
     _Alignas(64) _Atomic uint64_t ticket;
     _Alignas(64) _Atomic uint32_t pending;   /* tasks of the job not yet done */
     _Alignas(64) _Atomic int sleepers;       /* workers asleep or about to be */
@@ -75,10 +78,15 @@ static int64_t now_ns(void)
     return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
-static uint32_t tasks_left(uint64_t ticket)
+/* A ticket: the job's number, the first and the end of the tasks that nobody has claimed. */
+static uint64_t ticket_of(uint64_t job, uint32_t first, uint32_t end)
 {
-    return (uint32_t)ticket;
+    return job << 2 * TASK_BITS | (uint64_t)first << TASK_BITS | end;
 }
+
+static uint32_t ticket_first(uint64_t ticket) { return (uint32_t)(ticket >> TASK_BITS) & MAX_TASKS; }
+static uint32_t ticket_end(uint64_t ticket) { return (uint32_t)ticket & MAX_TASKS; }
+static uint32_t tasks_left(uint64_t ticket) { return ticket_end(ticket) - ticket_first(ticket); }
 
 /* Does tasks of the current job until none is left to claim. */
 static void work_off(rt_pool *pool, int worker)
@@ -87,8 +95,11 @@ static void work_off(rt_pool *pool, int worker)
     while (tasks_left(ticket) > 0) {
         rt_task *task = atomic_load(&pool->task);
         const void *ctx = atomic_load(&pool->ctx);
-        uint32_t i = atomic_load(&pool->n_tasks) - tasks_left(ticket);
-        if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, ticket - 1))
+        uint32_t first = ticket_first(ticket), end = ticket_end(ticket);
+        bool back = worker % 2;
+        uint64_t rest = ticket_of(ticket >> 2 * TASK_BITS, first + !back, end - back);
+        uint32_t i = back ? end - 1 : first;
+        if (!atomic_compare_exchange_weak(&pool->ticket, &ticket, rest))
             continue;   /* another took it: `ticket` is the new one */
         task(ctx, (int64_t)i, worker);
         if (atomic_fetch_sub(&pool->pending, 1) == 1 && atomic_load(&pool->caller_sleeps)) {
@@ -147,12 +158,11 @@ static void *worker_main(void *arg)
 
 static void run_job(rt_pool *pool, rt_task *task, const void *ctx, uint32_t n_tasks)
 {
-    uint64_t next = (atomic_load(&pool->ticket) >> 32) + 1;
+    uint64_t job = (atomic_load(&pool->ticket) >> 2 * TASK_BITS) + 1;
     atomic_store(&pool->task, task);
     atomic_store(&pool->ctx, ctx);
-    atomic_store(&pool->n_tasks, n_tasks);
     atomic_store(&pool->pending, n_tasks);
-    atomic_store(&pool->ticket, next << 32 | n_tasks);
+    atomic_store(&pool->ticket, ticket_of(job, 0, n_tasks));
     if (atomic_load(&pool->sleepers) > 0) {
         pthread_mutex_lock(&pool->lock);
         pthread_cond_broadcast(&pool->work);
