@@ -18,15 +18,37 @@ static inline void fetch(const char *x, int64_t bytes)
 }
 
 /* out[k] = table[x[k]] for the first so many of n, which it returns. The processor may be newer
- * than the one that this file is compiled for. */
+ * than the one that this file is compiled for.
+ *
+ * Two registers are a table of 32 by the low five bits of an index; the three bits above choose
+ * among eight of them. That takes less than half the time of loads at sixteen addresses. */
 #ifdef __x86_64__
-__attribute__((target("avx512f")))
-static int64_t look_up_sixteens(const float *table, const uint8_t *x, int64_t n, float *out)
+#define AVX512 __attribute__((target("avx512f")))
+
+AVX512 static inline __m512 of_32(const float *table, __m512i at)
+{
+    return _mm512_permutex2var_ps(_mm512_loadu_ps(table), at, _mm512_loadu_ps(table + 16));
+}
+
+AVX512 static inline __m512 choose(__m512i at, int bit, __m512 low, __m512 high)
+{
+    return _mm512_mask_blend_ps(_mm512_test_epi32_mask(at, _mm512_set1_epi32(bit)), low, high);
+}
+
+AVX512 static inline __m512 of_128(const float *table, __m512i at)
+{
+    __m512 low = choose(at, 32, of_32(table, at), of_32(table + 32, at));
+    __m512 high = choose(at, 32, of_32(table + 64, at), of_32(table + 96, at));
+    return choose(at, 64, low, high);
+}
+
+AVX512 static int64_t look_up_sixteens(const float *restrict table, const uint8_t *restrict x,
+                                       int64_t n, float *restrict out)
 {
     int64_t k = 0;
     for (; k + 16 <= n; k += 16) {
         __m512i at = _mm512_cvtepu8_epi32(_mm_loadu_si128((const __m128i *)(const void *)(x + k)));
-        _mm512_storeu_ps(out + k, _mm512_i32gather_ps(at, table, 4));
+        _mm512_storeu_ps(out + k, choose(at, 128, of_128(table, at), of_128(table + 128, at)));
     }
     return k;
 }
