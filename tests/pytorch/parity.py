@@ -6,9 +6,7 @@ tests/run sets SEQC and SCRATCH; --full takes every pair, else a few. Prints "ok
 """
 import csv
 import gzip
-import json
 import os
-import struct
 import subprocess
 import sys
 import types
@@ -17,6 +15,8 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
+from common import load_safetensors
+
 SEQC, SCRATCH = os.environ["SEQC"], os.environ["SCRATCH"]
 FASHION = os.environ.get("DATA", "/usr/share/datasets/fashion-mnist")
 STEPS = 200
@@ -24,17 +24,6 @@ STEPS = 200
 
 def report(name, why=""):
     print(f"not ok {name}: {why}" if why else f"ok {name}", flush=True)
-
-
-def read_safetensors(path):
-    types = {"F32": np.float32, "F64": np.float64, "I64": np.int64}
-    with open(path, "rb") as f:
-        blob = f.read()
-    n = struct.unpack("<Q", blob[:8])[0]
-    head = json.loads(blob[8:8 + n])
-    head.pop("__metadata__", None)
-    return {k: np.frombuffer(blob[8 + n + h["data_offsets"][0]:8 + n + h["data_offsets"][1]],
-                             types[h["dtype"]]).reshape(h["shape"]) for k, h in head.items()}
 
 
 def run(*command):
@@ -73,7 +62,7 @@ def compare(name, path, x, y, data):
         epochs = -(-STEPS // per_epoch)
         run(program, "train", *data, "--epochs", "0", "--out", out + ".0", "--quiet")
         run(program, "train", *data, "--epochs", str(epochs), "--out", out, "--log-steps", "--quiet")
-        ours = read_safetensors(out + ".0/last.safetensors")
+        ours = load_safetensors(out + ".0/last.safetensors")
         worst = max(np.abs(ours[k] - v).max() for k, v in first.items())
         with open(out + "/steps.csv") as f:
             steps = [float(row["loss"]) for row in csv.DictReader(f)][:STEPS]

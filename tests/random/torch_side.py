@@ -1,0 +1,188 @@
+"""What PyTorch says about one model: values, gradients, two steps, in float64 or as float32.
+
+Random layers take the numbers that seqc's programs draw (Philox4x32-10 by seed, stream and step; the
+streams are named by the layer's path), so that dropout and RReLU are compared in training too.
+"""
+import sys
+import warnings
+from os.path import abspath, dirname, join
+
+import numpy as np
+import torch
+
+sys.path.insert(0, join(dirname(dirname(abspath(__file__))), "pytorch"))
+import common  # noqa: F401  (makes PyTorch 1 mean what PyTorch 2 does)
+
+warnings.filterwarnings("ignore")
+torch.set_num_threads(1)
+MASK = np.uint64(0xFFFFFFFF)
+
+
+def uniform(seed, stream, step, count):
+    """Elements 0 … count-1 of a stream. Salmon, Moraes, Dror, Shaw, SC 2011."""
+    word = 0x811C9DC5
+    for byte in stream.encode():
+        word = (word ^ byte) * 0x01000193 & 0xFFFFFFFF
+    block = np.arange((count + 3) // 4, dtype=np.uint64)
+    c = [block & MASK, block >> np.uint64(32),
+         np.full_like(block, step & 0xFFFFFFFF), np.full_like(block, step >> 32)]
+    k0, k1 = seed & 0xFFFFFFFF, seed >> 32 ^ word
+    for _ in range(10):
+        p, q = c[0] * np.uint64(0xD2511F53), c[2] * np.uint64(0xCD9E8D57)
+        c = [(q >> np.uint64(32)) ^ c[1] ^ np.uint64(k0), q & MASK,
+             (p >> np.uint64(32)) ^ c[3] ^ np.uint64(k1), p & MASK]
+        k0, k1 = k0 + 0x9E3779B9 & 0xFFFFFFFF, k1 + 0xBB67AE85 & 0xFFFFFFFF
+    return (np.stack(c, 1).reshape(-1)[:count] >> np.uint64(8)).astype(np.float64) / 2 ** 24
+
+
+def own_numbers(net, seed, clock):
+    """Lets the random layers of `net` draw as ours do; clock[0] is the step. And makes two layers
+    exact that are not."""
+    def drawn(path, x):
+        u = uniform(seed, f"{path}#0", clock[0], x.numel())
+        return torch.from_numpy(u).to(x.dtype).reshape(x.shape)
+
+    def dropout(layer, path, x):
+        return x * (drawn(path, x) >= layer.p) / (1 - layer.p)
+
+    def alpha_dropout(layer, path, x):
+        far = -1.7580993408473766          # SELU at minus infinity
+        a = ((far ** 2 * layer.p + 1) * (1 - layer.p)) ** -0.5
+        kept = drawn(path, x) >= layer.p
+        return torch.where(kept, x, torch.full_like(x, far)) * a - a * far * layer.p
+
+    def rrelu(layer, path, x):
+        slope = layer.lower + drawn(path, x) * (layer.upper - layer.lower)
+        return torch.where(x <= 0, x * slope, x)
+
+    # By their definitions: PyTorch's own have 1/6 and 1/alpha as floats, in float64 too.
+    def hardsigmoid(layer, path, x):
+        return torch.nn.functional.relu6(x + 3) / 6
+
+    def celu(layer, path, x):
+        return torch.where(x > 0, x, layer.alpha * torch.expm1(x.clamp(max=0) / layer.alpha))
+
+    always = {"Hardsigmoid": hardsigmoid, "CELU": celu}
+    in_training = {"Dropout": dropout, "AlphaDropout": alpha_dropout, "RReLU": rrelu}
+    for path, layer in net.named_modules():
+        kind = type(layer).__name__
+        rule = always.get(kind) or in_training.get(kind)
+        if rule:
+            plain = layer.forward
+            layer.forward = lambda x, layer=layer, path=path, rule=rule, plain=plain, kind=kind: (
+                rule(layer, path, x) if layer.training or kind in always else plain(x))
+
+
+def targets(r, m, shape, n, classes):
+    """Targets of n samples, exact in float32; shape: a sample's output."""
+    size = (n, *shape)
+    kind = m["target"]
+    if kind == "class":
+        t = r.randint(0, classes, n)
+        ignored = m["loss"]["args"].get("ignore_index")
+        if ignored is not None:
+            t[r.rand(n) < 0.3] = int(ignored)
+            if (t == int(ignored)).all():           # a mean over nothing is NaN
+                t[0] = 1 if int(ignored) != 1 else 0
+        return t.astype(np.int64)
+    if kind in ("shares", "log shares"):
+        e = np.exp(r.randn(*size))
+        e = (e / e.sum(1, keepdims=True)).astype(np.float32)
+        if kind == "shares" and r.rand() < 0.5:
+            e[0] = 0
+            e[0].reshape(-1)[0] = 1
+        return np.log(e) if kind == "log shares" else e
+    if kind == "share":
+        return r.rand(*size).astype(np.float32)
+    if kind == "count":
+        return r.poisson(2.0, size).astype(np.float32)
+    if kind == "sign":
+        return (r.randint(0, 2, size) * 2 - 1).astype(np.float32)
+    return r.randn(*size).astype(np.float32)
+
+
+def data(m, text, output):
+    """Weights and two batches of model m, all exact in float32. output: a sample's output shape."""
+    r = np.random.RandomState(m["data"] % 2 ** 32)
+    scope = {"__name__": "model"}
+    exec(text, scope)
+    net, out = scope["model"], {}
+    kinds = {path: type(layer).__name__ for path, layer in net.named_modules()}
+    for key, value in net.state_dict().items():
+        path, _, name = key.rpartition(".")
+        size = tuple(value.shape)
+        if not value.is_floating_point():
+            out["w." + key] = np.full(size, 3, np.int64)
+            continue
+        if name in ("bias", "running_mean"):
+            v = 0.5 * r.randn(*size)
+        elif kinds[path] == "Linear":
+            v = r.randn(*size) / size[-1] ** 0.5
+        elif kinds[path] == "PReLU":
+            v = r.uniform(-0.4, 0.6, size)
+        else:
+            v = r.uniform(0.5, 1.5, size)
+        out["w." + key] = np.asarray(v, np.float32)
+    for i in (1, 2):
+        n = m[f"n{i}"]
+        out[f"x{i}"] = (m["scale"] * r.randn(n, *m["input"])).astype(np.float32)
+        out[f"t{i}"] = targets(r, m, output, n, output[0])
+    return out
+
+
+def backward(net, criterion, x, t, prefix, out):
+    x = x.clone().requires_grad_()
+    net.zero_grad()
+    y = net(x)
+    loss = criterion(y, t)
+    loss.backward()
+    out[prefix + ".output"], out[prefix + ".loss"] = y, loss
+    out[prefix + ".d_input"] = x.grad
+    out.update({f"{prefix}.d_{k}": p.grad.clone() for k, p in net.named_parameters() if p.grad is not None})
+
+
+def reference(m, text, given, dtype=torch.float64, jitter=None):
+    """Results by the driver's names. jitter: moves weights and inputs by about one unit in the last
+    place, by this RandomState."""
+    def tensor(a):
+        if a.dtype == np.int64:
+            return torch.from_numpy(a)
+        a = a.astype(np.float64)
+        if jitter is not None:
+            a = a * (1 + jitter.uniform(-1, 1, a.shape) * torch.finfo(dtype).eps)
+        return torch.from_numpy(np.asarray(a)).to(dtype)
+
+    scope, clock, out = {"__name__": "model"}, [1], {}
+    torch.set_default_dtype(torch.float32)      # of torch.tensor([0.1]) in the file
+    exec(text, scope)
+    net, criterion, optimizer = scope["model"].to(dtype), scope["criterion"].to(dtype), scope["optimizer"]
+    for group in optimizer.param_groups:        # Adagrad makes its sums at once, in float32
+        for p in group["params"]:
+            if "sum" in optimizer.state[p]:
+                optimizer.state[p]["sum"] = torch.full_like(p, group["initial_accumulator_value"])
+    own_numbers(net, m["data"], clock)
+    weights = {k[2:]: tensor(v) for k, v in given.items() if k.startswith("w.")}
+    x, t = [tensor(given[f"x{i}"]) for i in (1, 2)], [tensor(given[f"t{i}"]) for i in (1, 2)]
+    net.load_state_dict(weights)
+    net.eval()
+    with torch.no_grad():
+        out["infer.output"] = net(x[0])
+        out["eval.loss"] = criterion(out["infer.output"], t[0])
+    backward(net, criterion, x[0], t[0], "grad_eval", out)
+    net.train()
+    backward(net, criterion, x[0], t[0], "grad", out)
+    net.load_state_dict(weights)
+    torch.set_default_dtype(dtype)              # of the product that NAdam keeps
+    for i in range(2):
+        clock[0] = i + 1
+        optimizer.zero_grad()
+        loss = criterion(net(x[i]), t[i])
+        loss.backward()
+        if "clip_grad_norm" in scope:
+            torch.nn.utils.clip_grad_norm_(net.parameters(), scope["clip_grad_norm"])
+        if "clip_grad_value" in scope:
+            torch.nn.utils.clip_grad_value_(net.parameters(), scope["clip_grad_value"])
+        optimizer.step()
+        out[f"step{i + 1}.loss"] = loss
+    out.update({"after." + k: v for k, v in net.state_dict().items()})
+    return {k: v.detach().numpy().astype(np.float64) for k, v in out.items()}
