@@ -101,7 +101,6 @@ bool rt_draw_values(rt_err *e, rt_random *r, const rt_draw *draw, float *x, int6
     switch (draw->kind) {
     case RT_DRAW_UNIFORM: rt_random_uniform(r, x, elems, draw->a, draw->b); return true;
     case RT_DRAW_NORMAL: rt_random_normal(r, x, elems, draw->a, draw->b); return true;
-    case RT_DRAW_CONSTANT: constant(x, elems, a); return true;
     case RT_DRAW_ERFINV:
         for (int64_t i = 0; i < elems; i++)
             x[i] = (float)erf_inverse((double)x[i]) * a + b;

@@ -40,7 +40,8 @@ typedef struct rt_prog {
 
 /* Allocates the state block and draws the initial weights. */
 bool rt_states_open(rt_err *e, rt_prog *p);
-/* draws.c: a draw into x, which holds what the draws before it left, in PyTorch's order. */
+/* draws.c: a draw, other than of a constant, into x, which holds what the draws before it left, in
+ * PyTorch's order. */
 bool rt_draw_values(rt_err *e, rt_random *r, const rt_draw *draw, float *x, int64_t elems,
                     int64_t rows);
 /* One state to or from PyTorch's order; `logical` holds its elements in the state's dtype. */

@@ -94,6 +94,29 @@ int64_t rt_param_count(const rt_model *m)
 
 /* ---- initial values ---- */
 
+static void set_element(rt_dtype type, void *to, int64_t i, double x)
+{
+    switch (type) {
+    case RT_F32: ((float *)to)[i] = (float)x; break;
+    case RT_F64: ((double *)to)[i] = x; break;
+    case RT_I64: ((int64_t *)to)[i] = (int64_t)x; break;
+    case RT_I32: ((int32_t *)to)[i] = (int32_t)x; break;
+    case RT_U8: ((uint8_t *)to)[i] = (uint8_t)x; break;
+    }
+}
+
+/* A constant is exact in the state's own type; only what is drawn has float32's digits. */
+static bool put_constant(rt_err *e, rt_prog *p, const rt_state *s, double x, int64_t elems)
+{
+    void *values = rt_alloc(e, elems, rt_dtype_bytes(s->dtype), "an initial tensor");
+    for (int64_t i = 0; values && i < elems; i++)
+        set_element(s->dtype, values, i, x);
+    if (values)
+        rt_state_put(s, p->state, values);
+    rt_free(values);
+    return values != NULL;
+}
+
 /* Floats to the state's type, in PyTorch's order, into the block. */
 static bool put_floats(rt_err *e, rt_prog *p, const rt_state *s, const float *from, int64_t elems)
 {
@@ -104,16 +127,8 @@ static bool put_floats(rt_err *e, rt_prog *p, const rt_state *s, const float *fr
     void *wide = rt_alloc(e, elems, rt_dtype_bytes(s->dtype), "an initial tensor");
     if (!wide)
         return false;
-    for (int64_t i = 0; i < elems; i++) {
-        if (s->dtype == RT_F64)
-            ((double *)wide)[i] = (double)from[i];
-        else if (s->dtype == RT_I64)
-            ((int64_t *)wide)[i] = (int64_t)from[i];
-        else if (s->dtype == RT_I32)
-            ((int32_t *)wide)[i] = (int32_t)from[i];
-        else
-            ((uint8_t *)wide)[i] = (uint8_t)from[i];
-    }
+    for (int64_t i = 0; i < elems; i++)
+        set_element(s->dtype, wide, i, (double)from[i]);
     rt_state_put(s, p->state, wide);
     rt_free(wide);
     return true;
@@ -140,6 +155,8 @@ static bool draw_state(rt_err *e, rt_prog *p, const rt_draw *draw)
 {
     const rt_state *s = &p->model->states[draw->state];
     int64_t elems = rt_state_elems(s);
+    if (draw->kind == RT_DRAW_CONSTANT)
+        return put_constant(e, p, s, draw->a, elems);
     float *values = rt_alloc(e, elems, sizeof(float), "an initial tensor");
     if (!values)
         return false;

@@ -40,8 +40,8 @@ def load_safetensors(path):
 
 
 @torch.no_grad()
-def nadam(params, grads, exp_avgs, exp_avg_sqs, mu_products, steps, *, beta1, beta2, lr, weight_decay,
-          momentum_decay, eps):
+def nadam(params, grads, exp_avgs, exp_avg_sqs, mu_products, steps, *, beta1, beta2, lr,
+          weight_decay, momentum_decay, eps):
     """The algorithm as documented. PyTorch before 2 took the product of all mu, with the last one
     twice, where the page has the product up to the next."""
     for p, g, m, v, product, step in zip(params, grads, exp_avgs, exp_avg_sqs, mu_products, steps):

@@ -4,9 +4,9 @@
  *     random_driver run FOLDER     each model's graphs out of FOLDER/all.so and FOLDER/off.so
  *
  * FOLDER/list has a line NAME DTYPE OFF a model; NAME.py is its file, NAME.in its tensors
- * (safetensors of the model's real type): w.KEY, x1 and t1, a batch, x2 and t2, a smaller one.
- * emit writes NAME.all.c (every pass) and NAME.off.c (without the pass OFF), and NAME.eval, what the
- * interpreter finds after the whole pipeline and without each pass; compare.py makes one shared
+ * (safetensors of the model's real type): w.KEY, x1 and t1, a batch, x2 and t2, another one.
+ * emit writes NAME.all.c (every pass) and NAME.off.c (without the pass OFF), and NAME.eval, what
+ * the interpreter finds after the whole pipeline and without each pass; compare.py makes one shared
  * object of all NAME.all.c and one of all NAME.off.c. run writes NAME.run. Names of results are
  * VARIANT/WHAT; the order in which graphs run is `sequence`, for interpreter and programs alike.
  *
@@ -92,7 +92,8 @@ static void gradients(const Machine *m, const char *graph, const char *loss, con
     int64_t n = x->shape[0];
     m->run(m->self, graph, n, (Named[]){ { "x", x }, { "cotangent", zeros }, { 0 } }, 1, &first);
     const rt_tensor *output = get(&first, "output");
-    m->run(m->self, loss, n, (Named[]){ { "output", output }, { "target", t }, { 0 } }, 1, &of_loss);
+    m->run(m->self, loss, n, (Named[]){ { "output", output }, { "target", t }, { 0 } }, 1,
+           &of_loss);
     m->run(m->self, graph, n,
            (Named[]){ { "x", x }, { "cotangent", get(&of_loss, "d_output") }, { 0 } }, 1, result);
     const rt_tensor *l = get(&of_loss, "loss");
@@ -109,7 +110,8 @@ static void sequence(const Machine *m, const char *variant, const rt_tensors *in
     const char *const tail = prob ? "_prob" : "";
     for (int step = 0; step <= 2; step++) {
         rt_tensors r = { 0 };
-        const rt_tensor *x = get(in, step == 2 ? "x2" : "x1"), *t = get(in, step == 2 ? "t2" : "t1");
+        const int batch = step == 2 ? 2 : 1;
+        const rt_tensor *x = get(in, say("x%d", batch)), *t = get(in, say("t%d", batch));
         const Named both[] = { { "x", x }, { "target", t }, { 0 } };
         m->run(m->self, say("%s%s", step ? "train" : "eval", tail), x->shape[0], both,
                (uint64_t)step, &r);
@@ -151,7 +153,10 @@ static const double *interp_input(void *self, const char *name)
     return NULL;
 }
 
-static const double *interp_state(void *self, State s) { return ((const Interp *)self)->state[s.i]; }
+static const double *interp_state(void *self, State s)
+{
+    return ((const Interp *)self)->state[s.i];
+}
 
 static double interp_scalar(void *self, const char *name)
 {
@@ -165,7 +170,7 @@ static double interp_scalar(void *self, const char *name)
         char why[EX_ERR];
         Ex f = ex_parse(pool, s->f, NULL, why);
         if (!f.i) fail(why);
-        double lr = prog->n_group && prog->group[s->group].lr >= 0 ? prog->group[s->group].lr : prog->lr;
+        double own = prog->n_group ? prog->group[s->group].lr : -1, lr = own < 0 ? prog->lr : own;
         double value = ex_eval(pool, f, (double[EX_MAX_ARGS]){ lr, (double)p->step, 1 });
         arena_free(a);
         return value;
@@ -315,7 +320,8 @@ static void run_open(Run *r, const rt_model *m, const rt_tensors *in)
     need(r->prog.pool != NULL && rt_states_open(&err, &r->prog));
     for (int i = 0; i < m->n_states; i++)
         if (m->states[i].role != RT_OPTIMIZER)
-            rt_state_put(&m->states[i], r->prog.state, get(in, say("w.%s", m->states[i].key))->data);
+            rt_state_put(&m->states[i], r->prog.state,
+                         get(in, say("w.%s", m->states[i].key))->data);
 }
 
 /* ---- the models of a folder ---- */
@@ -376,7 +382,8 @@ static Module *without(const Module *m, const char *off, bool narrow)
     const char *names[32];
     int n = 0;
     for (int i = 0; i < pass_count; i++)
-        if (c.no_fuse || c.no_reuse || strcmp(pass_table[i].name, off)) names[n++] = pass_table[i].name;
+        if (c.no_fuse || c.no_reuse || strcmp(pass_table[i].name, off))
+            names[n++] = pass_table[i].name;
     char why[IR_ERR];
     Module *out = pass_run_list(m, &c, names, n, why);
     if (!out) fail(why);
@@ -398,7 +405,8 @@ static void interpret(const Module *m, const char *off, const rt_tensors *in, rt
 
 static void emit(const Job *j)
 {
-    static const char *const off[] = { "", "shape", "simplify", "tidy", "layout", "fuse", "schedule" };
+    static const char *const off[] = { "",       "shape", "simplify", "tidy",
+                                       "layout", "fuse",  "schedule" };
     Module *m = compile(j);
     for (int i = 0; i < 2; i++) {
         Module *planned = without(m, i ? j->off : "", i);
@@ -440,7 +448,8 @@ static void apart(const Job *j, void (*work)(const Job *))
     if (child) {
         int status = 0;
         waitpid(child, &status, 0);
-        printf("%s %d\n", j->name, WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+        int code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+        printf("%s %d\n", j->name, code);
         return;
     }
     int log = open(path(j, "log"), O_WRONLY | O_CREAT | O_APPEND, 0666);

@@ -1,4 +1,4 @@
-"""Random fully connected models as plain data, their model files, and simpler ones beside a given one.
+"""Random fully connected models as plain data, their model files, and simpler ones beside one.
 
 A model is a dict of numbers, words and lists, so that it can be printed, stored and simplified:
     input      shape of one sample           capacity, n1, n2   largest batch, and the two that run
@@ -43,7 +43,8 @@ def plain(**choices):
 
 
 def draw_linear(r, shape):
-    out = r.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 33] + [64, 70, 133] * (r.random() < 0.2))
+    wide = [64, 70, 133] * (r.random() < 0.2)
+    out = r.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 33] + wide)
     return {"out": out, **some(r, bias=[True, False])}
 
 
@@ -56,6 +57,10 @@ def text_linear(kind, args, shape):
 def draw_hardtanh(r, shape):
     low = real(r, -1.5, 0.2)
     return {"0": str(low), "1": str(real(r, low + 0.2, 2))} if r.random() < 0.7 else {}
+
+
+def draw_threshold(r, shape):
+    return {"0": str(real(r, -1, 1)), "1": str(real(r, -2, 2))}
 
 
 def draw_rrelu(r, shape):
@@ -203,7 +208,7 @@ LAYERS = {
     "Hardswish": plain(),
     "Hardshrink": plain(lambd=[0.1, 0.8, 0]),
     "Softshrink": plain(lambd=[0.1, 0.8, 0]),
-    "Threshold": (lambda r, shape: {"0": str(real(r, -1, 1)), "1": str(real(r, -2, 2))}, plain()[1]),
+    "Threshold": (draw_threshold, plain()[1]),
     "Softmin": (draw_axis, text_axis),
     "Softmax": (draw_axis, text_axis),
     "LogSoftmax": (draw_axis, text_axis),
@@ -261,11 +266,14 @@ LOSSES = {
     "SmoothL1Loss": ([], lambda r, n: {**sums(r), **some(r, beta=[0, 0.3, 2.5])}, "any"),
     "HuberLoss": ([], lambda r, n: {**sums(r), **some(r, delta=[0.3, 2.5])}, "any"),
     "BCELoss": (["Sigmoid"], lambda r, n: {**weighted(r, n, "weight"), **sums(r)}, "share"),
-    "BCEWithLogitsLoss": ([], lambda r, n: {**weighted(r, n, "weight", "pos_weight"), **sums(r)}, "share"),
+    "BCEWithLogitsLoss": ([], lambda r, n: {**weighted(r, n, "weight", "pos_weight"), **sums(r)},
+                          "share"),
     "KLDivLoss": (["LogSoftmax"], lambda r, n: {
-        "reduction": repr(r.choice(["batchmean", "mean", "sum"])), **some(r, log_target=[True, False])}, "kl"),
-    "PoissonNLLLoss": ([], lambda r, n: {**sums(r), **some(r, full=[True, False], eps=[1e-8, 1e-3]),
-                                         **({"log_input": "False"} if r.random() < 0.4 else {})}, "count"),
+        "reduction": repr(r.choice(["batchmean", "mean", "sum"])),
+        **some(r, log_target=[True, False])}, "kl"),
+    "PoissonNLLLoss": ([], lambda r, n: {
+        **sums(r), **some(r, full=[True, False], eps=[1e-8, 1e-3]),
+        **({"log_input": "False"} if r.random() < 0.4 else {})}, "count"),
     "HingeEmbeddingLoss": ([], lambda r, n: {**sums(r), **some(r, margin=[0.5, 2.0])}, "sign"),
     "SoftMarginLoss": ([], lambda r, n: sums(r), "sign"),
     "MultiMarginLoss": ([], lambda r, n: {**sums(r), **some(r, p=[1, 2], margin=[0.4, 1.6]),
@@ -307,7 +315,8 @@ def draw_optimizer(r):
         args.update(some(r, alpha=[0.5, 0.9], eps=[1e-6, 1e-3], momentum=[0.5], centered=[True],
                          maximize=[True], **decay))
     elif kind == "Adagrad":
-        args.update(some(r, lr_decay=[0.1], initial_accumulator_value=[0.2], eps=[1e-6], maximize=[True], **decay))
+        args.update(some(r, lr_decay=[0.1], initial_accumulator_value=[0.2], eps=[1e-6],
+                         maximize=[True], **decay))
     else:
         args.update(some(r, rho=[0.5, 0.95], eps=[1e-6, 1e-3], maximize=[True], **decay))
     groups = []
@@ -353,8 +362,9 @@ def draw(seed, index, attempt):
     m["layers"] += end
     shape = shapes(m)[-1]
     args = LOSSES[loss][1](r, shape[-1])
-    args.pop("log_input", None)
-    m["loss"] = {"kind": loss, "args": {**args, **{k: v for k, v in wants.items() if k == "log_input"}}}
+    args.pop("log_input", None)                 # settled with the layers that it asks for
+    args.update({k: v for k, v in wants.items() if k == "log_input"})
+    m["loss"] = {"kind": loss, "args": args}
     m["target"] = LOSSES[loss][2]
     if m["target"] == "class or shares":
         m["target"] = "class" if "ignore_index" in args else r.choice(["class", "shares"])
@@ -377,7 +387,8 @@ def draw(seed, index, attempt):
     if r.random() < 0.2:
         first = r.randrange(len(m["layers"]))
         m["nest"] = [first, r.randrange(first, len(m["layers"]))]
-    m["capacity"] = r.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 31] + [64, 100] * (r.random() < 0.3))
+    large = [64, 100] * (r.random() < 0.3)
+    m["capacity"] = r.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 31] + large)
     least = 2 if any(l["kind"] == "BatchNorm1d" for l in m["layers"]) else 1
     m["capacity"] = max(m["capacity"], least)
     m["n1"] = m["capacity"] if r.random() < 0.7 else r.randint(least, m["capacity"])
@@ -418,8 +429,8 @@ def has(l, parameter):
 
 def optimizer_text(m):
     o = m["optimizer"]
-    owned = [(l, p, f"{path}.{p}") for l, path in zip(m["layers"], paths(m)) for p in ("weight", "bias")
-             if has(l, p)]
+    owned = [(l, p, f"{path}.{p}") for l, path in zip(m["layers"], paths(m))
+             for p in ("weight", "bias") if has(l, p)]
     first = "model.parameters()"
     if o["groups"]:
         groups = []
@@ -440,8 +451,7 @@ def source(m):
         texts.append(one)
     frozen = [f"{path}.{p}.requires_grad = False\n" for l, path in zip(m["layers"], paths(m))
               for p in l["freeze"] if has(l, p)]
-    trained = sum(has(l, p) and p not in l["freeze"] for l in m["layers"] for p in ("weight", "bias"))
-    if not trained:
+    if not any(has(l, p) and p not in l["freeze"] for l in m["layers"] for p in ("weight", "bias")):
         raise Unfit
     body = ""
     for i, one in enumerate(texts):
@@ -451,10 +461,10 @@ def source(m):
         body += f"    {'    ' if inner else ''}{one},\n"
         if inner and i == m["nest"][1]:
             body += "    ),\n"
-    sample = f"({', '.join(map(str, m['input']))},)" if len(m["input"]) == 1 else str(tuple(m["input"]))
     clip = "".join(f"{k} = {v}\n" for k, v in m["clip"].items())
     return ("import torch\nfrom torch import nn, optim\n\n"
-            f"torch.manual_seed({m['data']})\nbatch_size = {m['capacity']}\ninput_shape = {sample}\n{clip}\n"
+            f"torch.manual_seed({m['data']})\nbatch_size = {m['capacity']}\n"
+            f"input_shape = {tuple(m['input'])}\n{clip}\n"
             f"model = nn.Sequential(\n{body})\n{''.join(frozen)}"
             f"criterion = {call('nn.' + m['loss']['kind'], m['loss']['args'])}\n"
             f"optimizer = {optimizer_text(m)}\n")

@@ -1,6 +1,6 @@
 """What PyTorch says about one model: values, gradients, two steps, in float64 or as float32.
 
-Random layers take the numbers that seqc's programs draw (Philox4x32-10 by seed, stream and step; the
+Random layers take the numbers that seqc's programs draw (Philox4x32-10 by seed, stream and step;
 streams are named by the layer's path), so that dropout and RReLU are compared in training too.
 """
 import sys
@@ -138,7 +138,8 @@ def backward(net, criterion, x, t, prefix, out):
     loss.backward()
     out[prefix + ".output"], out[prefix + ".loss"] = y, loss
     out[prefix + ".d_input"] = x.grad
-    out.update({f"{prefix}.d_{k}": p.grad.clone() for k, p in net.named_parameters() if p.grad is not None})
+    out.update({f"{prefix}.d_{k}": p.grad.clone() for k, p in net.named_parameters()
+                if p.grad is not None})
 
 
 def reference(m, text, given, dtype=torch.float64, jitter=None):
@@ -155,7 +156,8 @@ def reference(m, text, given, dtype=torch.float64, jitter=None):
     scope, clock, out = {"__name__": "model"}, [1], {}
     torch.set_default_dtype(torch.float32)      # of torch.tensor([0.1]) in the file
     exec(text, scope)
-    net, criterion, optimizer = scope["model"].to(dtype), scope["criterion"].to(dtype), scope["optimizer"]
+    net, criterion = scope["model"].to(dtype), scope["criterion"].to(dtype)
+    optimizer = scope["optimizer"]
     for group in optimizer.param_groups:        # Adagrad makes its sums at once, in float32
         for p in group["params"]:
             if "sum" in optimizer.state[p]:

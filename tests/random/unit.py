@@ -8,7 +8,8 @@ import hashlib
 import re
 
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|(?:\.|->)\s*[A-Za-z_]\w*|[A-Za-z_]\w*')
-DEFINED = re.compile(r"^(?:typedef\s+\w+|(?:static|ONCE)\b[^(\[=;]*?)\s\**(\w+)\s*(?:[(\[=;]|__attribute__|$)")
+DEFINED = re.compile(r"^(?:typedef\s+\w+|(?:static|ONCE)\b[^(\[=;]*?)"
+                     r"\s\**(\w+)\s*(?:[(\[=;]|__attribute__|$)")
 
 
 def pieces(text):
@@ -51,5 +52,6 @@ def join(files):
     table = ",\n    ".join(f"&{m}" for m in models)
     words = ",\n    ".join(f'"{name}"' for name, _ in files)
     return ("\n".join(out) +
-            f"\nextern const rt_model *const unit_models[];\nconst rt_model *const unit_models[] = {{\n    {table}\n}};\n"
-            f"extern const char *const unit_names[];\nconst char *const unit_names[] = {{\n    {words}, 0\n}};\n")
+            "\nextern const rt_model *const unit_models[];\nextern const char *const unit_names[];\n"
+            f"const rt_model *const unit_models[] = {{\n    {table}\n}};\n"
+            f"const char *const unit_names[] = {{\n    {words}, 0\n}};\n")

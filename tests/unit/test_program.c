@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE 700
 #include "program_run.h"
 #include "program_toy.h"
+#include "runtime/program.h"
 #include "runtime/random.h"
 #include <math.h>
 #include <signal.h>
@@ -498,6 +499,24 @@ START_TEST(instruction_sets)
 }
 END_TEST
 
+/* 0.1 is not 0.1f: initial_accumulator_value and constant_ keep their digits in float64. */
+START_TEST(constants_in_double)
+{
+    static const rt_state states[] = {
+        { "w#sum", RT_OPTIMIZER, RT_F64, 1, { { 3, 1, 1, 1 } }, 0, 24 }
+    };
+    static const rt_draw draws[] = { { RT_DRAW_CONSTANT, 0, 0.1, 0, 3 } };
+    static const rt_model model = { .abi = RT_ABI, .real = RT_F64, .states = states, .n_states = 1,
+                                    .state_bytes = 64, .draws = draws, .n_draws = 1 };
+    rt_prog p = { .model = &model };
+    rt_err e = { 0 };
+    ck_assert_msg(rt_states_open(&e, &p), "%s", e.message);
+    for (int i = 0; i < 3; i++)
+        ck_assert(((const double *)p.state)[i] == 0.1);
+    rt_free(p.state);
+}
+END_TEST
+
 START_TEST(texts)
 {
     must_run(&toy_classes, "info");
@@ -541,6 +560,7 @@ int main(void)
     tcase_add_test(tests, full_disk_at_any_write);
     tcase_add_loop_test(tests, signal_saves, 0, 2);
     tcase_add_test(tests, instruction_sets);
+    tcase_add_test(tests, constants_in_double);
     tcase_add_test(tests, texts);
     suite_add_tcase(suite, tests);
     suite_add_tcase(suite, program_resume());
