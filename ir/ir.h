@@ -346,7 +346,6 @@ const Type *ir_type(const Graph *g, Val v);
 const Attr *ir_attr(const Node *x, AttrId id);           /* null if absent */
 bool ir_has(const Node *x, AttrId id);
 int64_t ir_attr_int(const Node *x, AttrId id);           /* dies if absent */
-double ir_attr_real(const Node *x, AttrId id);
 const char *ir_attr_str(const Node *x, AttrId id);
 bool ir_is(const Graph *g, Val v, Op op);
 bool ir_val_eq(Val a, Val b);
@@ -354,7 +353,6 @@ bool ir_val_eq(Val a, Val b);
 Ex ir_scalar_expr(ExPool *p, const Node *x);
 Val ir_view_base(const Graph *g, Val v);                 /* through VIEWs to what has storage */
 bool *ir_live(const Graph *g, Arena *scratch);           /* [n_node]: reached by a root */
-int *ir_use_count(const Graph *g, Arena *scratch);       /* [n_node]: readers, roots included */
 int ir_printed_number(const Graph *g, Val v);            /* the 7 of %7; -1 for a state */
 double ir_flop(const Graph *g, Val v);                   /* full capacity; multiply, add: two */
 const char *ir_kernel_name(const Graph *g, int k, Arena *a);     /* "linear_relu" */
@@ -362,7 +360,6 @@ double ir_kernel_flop(const Graph *g, int k);
 int64_t ir_kernel_bytes(const Graph *g, int k);          /* read and written outside the kernel */
 /* At least as many as the tensors and partial sums that a kernel of these members names. */
 int ir_touched(const Graph *g, const Val *member, int n);
-int ir_kernel_of(const Graph *g, Val v);                 /* last kernel that stores it; -1: none */
 
 /* Where a value is found by a kernel that does not compute it. Views are seen through. */
 typedef enum { AT_INPUT, AT_SCALAR, AT_CONST, AT_STATE, AT_ARENA, AT_OUT, AT_NOWHERE } Where;
@@ -384,7 +381,6 @@ char *ir_print_string(const Module *m, Arena *a);
 /* Reads text; null and a "line:col: what" in err (with line and col apart) on a mistake. */
 typedef struct { int line, col; char text[IR_ERR]; } ParseErr;
 Module *ir_parse(const char *text, size_t len, ParseErr *err);
-void ir_print_type(FILE *out, const Type *t);
 const char *ir_type_string(const Type *t, Arena *a);
 const char *ir_real_string(double x, Arena *a);          /* the shortest that reads back */
 

@@ -40,11 +40,6 @@ int64_t ir_attr_int(const Node *x, AttrId id)
     return need_attr(x, id)->u.i;
 }
 
-double ir_attr_real(const Node *x, AttrId id)
-{
-    return need_attr(x, id)->u.r;
-}
-
 const char *ir_attr_str(const Node *x, AttrId id)
 {
     return need_attr(x, id)->u.s;
@@ -76,19 +71,6 @@ bool *ir_live(const Graph *g, Arena *scratch)
         for (int j = 0; live[i] && j < g->node[i].n_in; j++)
             live[g->node[i].in[j].i] = true;
     return live;
-}
-
-/* Readers that no root reaches do not count. */
-int *ir_use_count(const Graph *g, Arena *scratch)
-{
-    bool *live = ir_live(g, scratch);
-    int *count = arena_alloc(scratch, g->n_node, sizeof *count);
-    for (uint32_t i = 1; i < g->n_node; i++)
-        for (int j = 0; live[i] && j < g->node[i].n_in; j++)
-            count[g->node[i].in[j].i]++;
-    for (int i = 0; i < g->n_root; i++)
-        count[g->root[i].val.i]++;
-    return count;
 }
 
 int ir_printed_number(const Graph *g, Val v)

@@ -85,14 +85,6 @@ int ir_touched(const Graph *g, const Val *member, int n)
     return touched > INT32_MAX ? INT32_MAX : (int)touched;
 }
 
-int ir_kernel_of(const Graph *g, Val v)
-{
-    Arena *scratch = arena_new();
-    int k = ir_stored(g, scratch).by[ir_view_base(g, v).i];
-    arena_free(scratch);
-    return k;
-}
-
 enum { NAME_OPS = 3 };
 
 /* "linear_relu": the first few different ops, leaves left out. */

@@ -61,12 +61,6 @@ const char *ir_intern(Module *m, const char *s)
     return s ? ir_intern_n(m, s, strlen(s)) : NULL;
 }
 
-const char *ir_interned(const Module *m, const char *s)
-{
-    size_t n = strlen(s);
-    return find_slot(m->intern, s, n, ir_hash(s, n))->s;
-}
-
 Module *ir_module_new(void)
 {
     Arena *a = arena_new();

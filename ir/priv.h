@@ -23,8 +23,6 @@ int64_t ir_round_bytes(int64_t bytes);                   /* up to IR_ALIGN_BYTES
 
 /* module.c */
 const char *ir_intern_n(Module *m, const char *s, size_t n);
-const char *ir_interned(const Module *m,
-                        const char *s); /* null if no string of the module is equal */
 uint32_t ir_hash(const char *s, size_t n);               /* FNV-1a */
 
 /* ops.c */

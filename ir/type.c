@@ -210,12 +210,6 @@ const char *ir_type_text(const Type *t, char buf[IR_TYPE_TEXT])
     return buf;
 }
 
-void ir_print_type(FILE *out, const Type *t)
-{
-    char buf[IR_TYPE_TEXT];
-    fputs(ir_type_text(t, buf), out);
-}
-
 const char *ir_type_string(const Type *t, Arena *a)
 {
     char buf[IR_TYPE_TEXT];
