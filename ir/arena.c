@@ -9,6 +9,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* The address sanitizer is told what was handed out, so that it sees a byte too many. */
+#if defined __has_feature
+#if __has_feature(address_sanitizer)
+#define ARENA_SANITIZED
+#endif
+#elif defined __SANITIZE_ADDRESS__
+#define ARENA_SANITIZED
+#endif
+#ifdef ARENA_SANITIZED
+#include <sanitizer/asan_interface.h>
+enum { GAP_BYTES = 16 };
+#else
+#define ASAN_POISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+#define ASAN_UNPOISON_MEMORY_REGION(at, bytes) ((void)(at), (void)(bytes))
+enum { GAP_BYTES = 0 };
+#endif
+
 enum {
     FIRST_CHUNK_BYTES = 16 << 10,
     LAST_CHUNK_BYTES = 4 << 20,
@@ -40,6 +57,7 @@ static Chunk *chunk_new(size_t cap_bytes)
     if (!c)
         out_of_memory(cap_bytes);
     c->cap_bytes = cap_bytes;
+    ASAN_POISON_MEMORY_REGION((char *)c + HEAD_BYTES, cap_bytes);
     return c;
 }
 
@@ -64,20 +82,24 @@ void arena_free(Arena *a)
     free(a);
 }
 
-void *arena_alloc(Arena *a, size_t count, size_t size)
+/* `bytes` at the end of what is used of c. */
+static void *take(Chunk *c, size_t bytes)
 {
-    if (size && count > (SIZE_MAX - ALIGN_BYTES) / size)
-        out_of_memory(SIZE_MAX);
-    size_t bytes = (count * size + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES;
+    void *p = (char *)c + HEAD_BYTES + c->used_bytes;
+    c->used_bytes += bytes;
+    return p;
+}
+
+static void *take_from(Arena *a, size_t bytes)
+{
     Chunk *c = a->chunk;
     if (!c || bytes > c->cap_bytes - c->used_bytes) {
         if (c && bytes > a->next_bytes / 4) {
             /* Behind the current chunk, so that its rest stays in use. */
             Chunk *own = chunk_new(bytes);
-            own->used_bytes = bytes;
             own->next = c->next;
             c->next = own;
-            return (char *)own + HEAD_BYTES;
+            return take(own, bytes);
         }
         Chunk *fresh = chunk_new(bytes > a->next_bytes ? bytes : a->next_bytes);
         fresh->next = c;
@@ -85,8 +107,16 @@ void *arena_alloc(Arena *a, size_t count, size_t size)
         if (a->next_bytes < LAST_CHUNK_BYTES)
             a->next_bytes *= 2;
     }
-    void *p = (char *)c + HEAD_BYTES + c->used_bytes;
-    c->used_bytes += bytes;
+    return take(c, bytes);
+}
+
+void *arena_alloc(Arena *a, size_t count, size_t size)
+{
+    if (size && count > (SIZE_MAX - ALIGN_BYTES - GAP_BYTES) / size)
+        out_of_memory(SIZE_MAX);
+    size_t bytes = count * size;
+    void *p = take_from(a, (bytes + GAP_BYTES + ALIGN_BYTES - 1) / ALIGN_BYTES * ALIGN_BYTES);
+    ASAN_UNPOISON_MEMORY_REGION(p, bytes);
     return p;
 }
 
