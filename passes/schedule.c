@@ -76,14 +76,12 @@ static void find_edges(Sched *s, Arena *a)
     int *by = arena_alloc(a, g->n_node, sizeof *by);
     int *keep = arena_alloc(a, g->n_node, sizeof *keep);
     for (uint32_t i = 0; i < g->n_node; i++) by[i] = keep[i] = -1;
-    for (int k = 0; k < s->n; k++)
-        for (int i = 0; i < s->k[k].n_member; i++)
-            if (f.grouped[s->k[k].member[i].i]) by[s->k[k].member[i].i] = k;
+    /* Who stores a value; others may compute it again for themselves. */
     for (int i = 0; i < s->memory.n_keep; i++) {
         const Keep *b = &s->memory.keep[i];
         if (!b->val.i) continue;
         if (b->kind == BUF_ARENA) keep[b->val.i] = i;
-        if (by[b->val.i] < 0) by[b->val.i] = b->first;      /* a stored random */
+        by[b->val.i] = b->first;
     }
     Pairs edges = { .a = a }, reads = { .a = a };
     for (int k = 0; k < s->n; k++)
