@@ -118,7 +118,7 @@ def samples():
 def fine_tuning():
     """The sample's model, whose base is read from a file beside the program."""
     stub = types.ModuleType("safetensors.torch")
-    stub.load_file = lambda path: {k: torch.tensor(v) for k, v in read_safetensors(path).items()}
+    stub.load_file = lambda path: {k: torch.tensor(v) for k, v in load_safetensors(path).items()}
     sys.modules.setdefault("safetensors", types.ModuleType("safetensors"))
     sys.modules["safetensors.torch"] = stub
     folder, here = os.path.abspath("samples/fine_tuning"), os.getcwd()

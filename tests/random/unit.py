@@ -8,7 +8,7 @@ import hashlib
 import re
 
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|(?:\.|->)\s*[A-Za-z_]\w*|[A-Za-z_]\w*')
-DEFINED = re.compile(r"^(?:typedef\s+\w+|(?:static|ONCE)\b[^(\[=;]*?)"
+DEFINED = re.compile(r"^(?:typedef\s+\w+|(?:static|ONCE|INLINED)\b[^(\[=;]*?)"
                      r"\s\**(\w+)\s*(?:[(\[=;]|__attribute__|$)")
 
 
