@@ -412,7 +412,8 @@ static void emit(const Job *j)
         Module *planned = without(m, i ? j->off : "", i);
         FILE *f = fopen(path(j, say("%s.c", variants[i])), "w");
         if (!f) fail("no source can be written");
-        emit_program(planned, &(EmitOpts){ choose_target(i), "test", j->name }, f);
+        emit_program(planned, &(EmitOpts){ .target = choose_target(i), .version = "test",
+                                           .source = j->name }, f);
         if (fclose(f)) fail("the source cannot be written");
         ir_module_free(planned);
     }

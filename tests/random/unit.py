@@ -24,7 +24,7 @@ def pieces(text):
         piece.append(line)
         bare = re.sub(r'"(?:\\.|[^"\\])*"', "", line).rstrip()
         braces += bare.count("{") - bare.count("}")
-        if braces == 0 and directives == 0 and (bare.startswith("#") or bare[-1] in ";}"):
+        if braces == 0 and directives == 0 and (bare.startswith("#") or bare.endswith((";", "}"))):
             yield "\n".join(piece)
             piece = []
 
