@@ -135,6 +135,10 @@ const char *type_text(Emit *e, const Type *t);           /* [n][784] */
 const char *value_emit(Kern *k, Out *o, Val v, const Nest *nest);
 /* The values and stores of all members with as many elements as `nest` that live in memory. */
 void members_emit(Kern *k, Out *o, const Nest *nest);
+/* row0, rows, col0, cols: where a product's task has its tile. */
+void tile_place(Kern *k);
+/* The epilogue of a product on a task's tile of sums, [rows][width], from row0 and col0 on. */
+void tile_epilogue(Kern *k, const char *tile, int64_t width);
 /* The places where this kernel stores v. */
 int stores_of(const Kern *k, Val v, Place out[4]);
 void store_emit(Kern *k, Out *o, Val v, const Nest *nest);
@@ -152,6 +156,8 @@ const char *micro_dots(Emit *e, int height, int cols);
 #define ALGO(name, ...) void emit_##name(Kern *k);
 #include "ir/algos.def"
 #undef ALGO
+/* A function for kernels to call, once whoever asks for it. */
+void add_micro(Emit *e, const char *function);
 /* A product of operands in any layout. */
 void emit_loops(Kern *k);
 /* The second stage: adds the tasks' partial sums in order; then members and stores of shape []. */

@@ -29,20 +29,16 @@ void emit_blas(Kern *k)
         emit_loops(k);
         return;
     }
-    Extent m = extent(p.m.k, p.m.n), l = extent(p.l.k, p.l.n), depth = extent(p.k.k, p.k.n);
+    Extent depth = extent(p.k.k, p.k.n);
     Extent lda = extent_of(&ir_type(k->g, p.a)->shape, 1, 2);
     Extent ldb = extent_of(&ir_type(k->g, p.b)->shape, 1, 2);
     long long tr = (long long)k->tasks.tile_rows, tc = (long long)k->tasks.tile_cols;
-    const char *real = real_type(k), *mt = extent_text(e, m);
+    const char *real = real_type(k);
     const char *a = slot_read(k, p.a), *b = slot_read(k, p.b);
     reach(e, SNIP_blas);
     reach(e, SNIP_smaller);
     k->note = text(e, "A task is %lld rows of %lld columns, by OpenBLAS.", tr, tc);
-    out_line(o, "const int64_t down = (%s + %lld) / %lld;", mt, tr - 1, tr);
-    out_line(o, "const int64_t row0 = task %% down * %lld, rows = smaller(%lld, %s - row0);", tr,
-             tr, mt);
-    out_line(o, "const int64_t col0 = task / down * %lld, cols = smaller(%lld, %s - col0);", tc, tc,
-             extent_text(e, l));
+    tile_place(k);
     out_line(o, "%s *const tile = (%s *)scratch;    /* [rows][%lld] */", real, real, tc);
     out_line(o, "cblas_%cgemm(ROW_MAJOR, %s, %s, (int)rows, (int)cols, %s, 1, %s, %s,",
              e->m->real == DT_f32 ? 's' : 'd', p.ta ? "TRANSPOSED" : "AS_IS",
@@ -50,17 +46,5 @@ void emit_blas(Kern *k)
              blas_int(e, lda));
     out_line(o, "            %s, %s, 0, tile, %lld);", begin(e, b, "col0", p.tb, ldb),
              blas_int(e, ldb), tc);
-    out_open(o, "for (int64_t i = 0; i < rows; i++)");
-    out_open(o, "for (int64_t j = 0; j < cols; j++)");
-    out_line(o, "const int64_t row = row0 + i, col = col0 + j;");
-    Nest nest = product_nest(&p, (NestDim){ m, "row" }, (NestDim){ l, "col" });
-    const char *sum = text(e, "tile[i * %lld + j]", tc);
-    if (p.bias.i)
-        sum = text(e, "%s + %s[%s]", sum, slot_read(k, p.bias),
-                   index_text(e, ir_type(k->g, p.bias), &ir_type(k->g, k->root)->shape, &nest));
-    out_line(o, "const %s sum = %s;", real, sum);
-    k->name[k->root.i] = "sum";
-    members_emit(k, o, &nest);
-    out_close(o, "");
-    out_close(o, "");
+    tile_epilogue(k, "tile", tc);
 }

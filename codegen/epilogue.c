@@ -183,3 +183,39 @@ void members_emit(Kern *k, Out *o, const Nest *nest)
         }
     }
 }
+
+void tile_place(Kern *k)
+{
+    Product p = ir_product(k->g, k->root);
+    const char *m = extent_text(k->e, extent(p.m.k, p.m.n));
+    const char *l = extent_text(k->e, extent(p.l.k, p.l.n));
+    long long rows = (long long)k->tasks.tile_rows, cols = (long long)k->tasks.tile_cols;
+    out_line(k->out, "const int64_t down = (%s + %lld) / %lld;", m, rows - 1, rows);
+    out_line(k->out, "const int64_t row0 = task %% down * %lld, rows = smaller(%lld, %s - row0);",
+             rows, rows, m);
+    out_line(k->out, "const int64_t col0 = task / down * %lld, cols = smaller(%lld, %s - col0);",
+             cols, cols, l);
+}
+
+void tile_epilogue(Kern *k, const char *tile, int64_t width)
+{
+    Emit *e = k->e;
+    Out *o = k->out;
+    Product p = ir_product(k->g, k->root);
+    Extent m = extent(p.m.k, p.m.n), l = extent(p.l.k, p.l.n), one = extent(1, 0);
+    Nest nest = product_nest(&p, (NestDim){ m, "row" }, (NestDim){ l, "col" });
+    out_open(o, "for (int64_t i = 0; i < rows; i++)");
+    /* An axis of one element is in no index. */
+    if (!extent_eq(m, one)) out_line(o, "const int64_t row = row0 + i;");
+    out_open(o, "for (int64_t j = 0; j < cols; j++)");
+    if (!extent_eq(l, one)) out_line(o, "const int64_t col = col0 + j;");
+    const char *sum = text(e, "%s[i * %lld + j]", tile, (long long)width);
+    if (p.bias.i)
+        sum = text(e, "%s + %s[%s]", sum, slot_read(k, p.bias),
+                   index_text(e, ir_type(k->g, p.bias), &ir_type(k->g, k->root)->shape, &nest));
+    out_line(o, "const %s sum = %s;", real_type(k), sum);
+    k->name[k->root.i] = "sum";
+    members_emit(k, o, &nest);
+    out_close(o, "");
+    out_close(o, "");
+}

@@ -279,7 +279,7 @@ static const char *head_text(Kern *k, const char *id)
 static const char *dims_text(Emit *e, const Kern *k)
 {
     Shape s = ir_type(k->g, k->root)->shape;
-    if (k->k->algo == ALGO_gemm || k->k->algo == ALGO_blas) {
+    if (ir_algo[k->k->algo].root == KIND_PROD) {
         s.rank = 3;
         s.dim[2] = ir_product(k->g, k->root).k;
     } else if (ir_op[ir_node(k->g, k->root)->op].kind != KIND_MAP) {

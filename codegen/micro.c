@@ -6,7 +6,7 @@
 #include "codegen/emit.h"
 #include <string.h>
 
-static void add_micro(Emit *e, const char *function)
+void add_micro(Emit *e, const char *function)
 {
     for (int i = 0; i < e->n_micro; i++)
         if (!strcmp(e->micro[i], function)) return;

@@ -245,7 +245,8 @@ static void head(Emit *e, Out *o, const char *isa)
     if (p->loss)
         out_line(o, " * %s%s%s.", out_comment(e->a, p->loss), p->optimizer ? ", " : "",
                  p->optimizer ? out_comment(e->a, p->optimizer) : "");
-    out_line(o, " * %s, batches of n <= %lld, %s.", m->real == DT_f32 ? "float32" : "float64",
+    out_line(o, " * %s, math %s, batches of n <= %lld, %s.",
+             m->real == DT_f32 ? "float32" : "float64", ir_math[m->math].name,
              (long long)m->capacity, isa);
     out_line(o, " *");
 }

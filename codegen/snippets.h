@@ -14,7 +14,8 @@ typedef enum {
 /* The text of a snippet. Holes: $R the real type, $S its name (f32), $F its literals' suffix,
  * $vector_bytes, $fn_exp … . */
 extern const char *const snippet_text[SNIP_COUNT];
-extern const char *const snippet_math_text[SNIP_COUNT];    /* null where it is in the other */
+extern const char *const snippet_math_text[SNIP_COUNT];    /* null where it is in another */
+extern const char *const snippet_tiles_text[SNIP_COUNT];
 
 /* Marks a snippet and all that it needs in reached[SNIP_COUNT]. */
 void snippet_reach(bool *reached, Snippet s);

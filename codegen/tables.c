@@ -15,6 +15,11 @@ static const char *const rt_dtype_names[DT_COUNT] = { [DT_f32] = "RT_F32",
 void tables_includes(Emit *e, Out *o)
 {
     out_line(o, "#include \"runtime/rt.h\"");
+    if (e->reached[SNIP_tiles]) {
+        out_line(o, "#if defined __AMX_BF16__ && !defined EMULATE_TILES");
+        out_line(o, "#include <immintrin.h>");
+        out_line(o, "#endif");
+    }
     out_line(o, "#include <math.h>");
     if (e->reached[SNIP_blas]) out_line(o, "#include <stdio.h>");
     out_line(o, "#include <string.h>");
@@ -259,7 +264,7 @@ static void features(Emit *e, Out *o)
         size_t len = strcspn(w, " ");
         char upper[32] = "";
         for (size_t i = 0; i < len && i + 1 < sizeof upper; i++)
-            upper[i] = (char)toupper((unsigned char)w[i]);
+            upper[i] = w[i] == '-' ? '_' : (char)toupper((unsigned char)w[i]);
         out_raw(o, text(e, "#ifdef __%s__\n", upper));
         out_line(o, "\" %.*s\"", (int)len, w);
         out_raw(o, "#endif\n");
@@ -316,8 +321,8 @@ static void model(Emit *e, Out *o)
         "instruction set");
     row(o, *t->features ? "features" : "\"\"", "what the processor must have");
     row(o, e->reached[SNIP_blas] ? "open_blas" : "0", "BLAS");
-    row(o, text(e, "%s, %lld", rt_dtype_names[m->real], (long long)m->capacity),
-        "real type, largest batch");
+    row(o, text(e, "%s, \"%s\", %lld", rt_dtype_names[m->real], ir_math[m->math].name,
+                (long long)m->capacity), "real type, precision mode, largest batch");
     row(o, text(e, "%d, %d, %d", p->input.rank, p->target_shape.rank, p->output.rank),
         "a sample's ranks: input, target, output");
     row(o, text(e, "%s, %s, %s", sizes(e, &p->input), sizes(e, &p->target_shape),

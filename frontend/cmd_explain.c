@@ -1,5 +1,5 @@
-/* frontend/cmd_explain.c: `seqc explain WORD`: a diagnostic's code, an op, a pass, an algorithm, or
- * one of the lists "passes" and "ops". All of it is the doc text of the tables. */
+/* frontend/cmd_explain.c: `seqc explain WORD`: a diagnostic's code, an op, a pass, an algorithm,
+ * a precision mode, or one of the lists "passes" and "ops". All of it is the doc text of the tables. */
 #include "frontend/cmd.h"
 #include "passes/passes.h"
 #include <string.h>
@@ -67,8 +67,14 @@ int cmd_explain(const Cmd *c)
     }
     for (int i = 1; i < ALGO_COUNT; i++)
         if (strcmp(ir_algo[i].name, word) == 0) {
-            printf("%s: %s\n\n  an algorithm of kernels, %s\n", word, ir_algo[i].doc,
-                   ir_algo[i].error);
+            printf("%s: %s\n\n  an algorithm of kernels; %s\n", word, ir_algo[i].doc,
+                   ir_error_doc[ir_algo[i].error]);
+            found = true;
+        }
+    for (int i = 0; i < MATH_COUNT; i++)
+        if (strcmp(ir_math[i].name, word) == 0) {
+            printf("%s: %s\n\n  a precision mode: `seqc build --math %s`\n", word, ir_math[i].doc,
+                   word);
             found = true;
         }
     if (found)

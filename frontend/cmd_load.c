@@ -19,6 +19,14 @@ bool cmd_is_ir(const char *text, int64_t length)
     return length >= (int64_t)sizeof magic - 1 && memcmp(text, magic, sizeof magic - 1) == 0;
 }
 
+/* --math, where it is given. */
+static void set_math(const Cmd *c, Module *m)
+{
+    for (int i = 0; i < MATH_COUNT; i++)
+        if (c->text[OPT_math] && strcmp(c->text[OPT_math], ir_math[i].name) == 0)
+            m->math = (MathMode)i;
+}
+
 static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
 {
     static const OptId fixed[] = {OPT_define, OPT_input, OPT_batch, OPT_model, OPT_loss,
@@ -32,6 +40,7 @@ static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
     if (!*out)
         return cmd_fail(c, EXIT_REFUSED, "%s:%s", c->file, err.text);
     char why[IR_ERR];
+    set_math(c, *out);                       /* before its kernels are checked against it */
     if (!ir_verify(*out, why)) {
         ir_module_free(*out);
         *out = NULL;
@@ -54,7 +63,10 @@ static int load_model(const Cmd *c, const rt_buf *text, Module **out)
     else
         fe_diags_text(d, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     fe_diags_free(d);
-    return *out ? EXIT_OK : EXIT_REFUSED;
+    if (!*out)
+        return EXIT_REFUSED;
+    set_math(c, *out);
+    return EXIT_OK;
 }
 
 int cmd_load(const Cmd *c, Module **out)
@@ -100,10 +112,7 @@ int cmd_pass_ctx(const Cmd *c, PassCtx *p)
 {
     if (c->number[OPT_target] == 1)
         return cmd_fail(c, EXIT_USAGE, "--target cuda: this version generates C alone");
-    if (c->number[OPT_math] >= 2)
-        return cmd_fail(c, EXIT_USAGE, "--math %s: this version has default and strict, which "
-                        "compute products in the model's own type", c->text[OPT_math]);
-    *p = (PassCtx){.blas = (Blas)c->number[OPT_blas], .math = (MathMode)c->number[OPT_math],
+    *p = (PassCtx){.blas = (Blas)c->number[OPT_blas],
                    .no_fuse = c->text[OPT_no_fuse] != NULL,
                    .no_reuse = c->text[OPT_no_reuse] != NULL,
                    .verify = c->text[OPT_verify] != NULL,

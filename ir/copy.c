@@ -40,6 +40,7 @@ Module *ir_module_like(const Module *m)
     Module *to = ir_module_new();
     to->capacity = m->capacity;
     to->real = m->real;
+    to->math = m->math;
     to->stage = ir_intern(to, m->stage);
     to->state_bytes = m->state_bytes;
     for (int i = 1; i < m->n_file; i++)

@@ -142,8 +142,32 @@ typedef enum {
 #undef ALGO
     ALGO_COUNT
 } Algo;
-typedef struct { const char *name; OpKind root; bool epilogue; const char *error, *doc; } AlgoInfo;
+
+typedef enum {
+#define ERROR_CLASS(name, ...) ERR_##name,
+#include "ir/math.def"
+    ERR_COUNT
+} ErrorClass;                        /* strictest first */
+extern const char *const ir_error_doc[ERR_COUNT];
+
+typedef struct {
+    const char *name;
+    OpKind root;
+    bool epilogue;
+    ErrorClass error;
+    const char *doc;
+} AlgoInfo;
 extern const AlgoInfo ir_algo[ALGO_COUNT];
+
+/* Precision modes. */
+typedef enum {
+#define MATH(name, ...) MATH_##name,
+#include "ir/math.def"
+    MATH_COUNT
+} MathMode;
+typedef struct { const char *name; ErrorClass loosest; const char *doc; } MathInfo;
+extern const MathInfo ir_math[MATH_COUNT];
+bool ir_admits(MathMode mode, Algo algo);
 
 /* A group of nodes computed together. From `fuse` on in a valid order, from `schedule` on in the
  * order of execution. Views and leaves belong to no kernel; a `random`, a cheap map or a const
@@ -283,6 +307,7 @@ typedef struct Module {
     const char **file;   int n_file, cap_file;       /* file[0] is none; base names */
     int64_t capacity;                /* n <= capacity */
     DType real;                      /* DT_f32 or DT_f64 */
+    MathMode math;                   /* what layout may choose */
     StateInfo *state;    uint32_t n_state, cap_state;   /* state[0] is none */
     int64_t state_bytes;             /* -1 before plan */
     Graph **graph;       int n_graph, cap_graph;
@@ -436,6 +461,7 @@ typedef struct Target {
     int vector_bytes, registers;
     int64_t l1_bytes, l2_bytes;
     int fma_per_cycle;
+    int tile_per_cycle;              /* bfloat16 multiply-adds on matrix tiles; 0: it has none */
     const char *features;            /* names for the start check, blank-separated */
 } Target;
 extern const Target ir_targets[];

@@ -308,6 +308,7 @@ void ir_print_json(const Module *m, FILE *out, const char *const *graphs)
     key_int(&j, "version", IR_VERSION);
     key_int(&j, "capacity", m->capacity);
     key_string(&j, "real", ir_dtype_name(m->real));
+    key_string(&j, "math", ir_math[m->math].name);
     key_string(&j, "stage", m->stage);
     key_string(&j, "program", m->prog.name);
     key(&j, "states");

@@ -18,19 +18,31 @@ const AttrInfo ir_attr_info[AT_COUNT] = {
 #undef ATTR
 };
 
-static const char exact[] = "exact", summed[] = "sum";
-#define EXACT exact
-#define SUM summed
 const AlgoInfo ir_algo[ALGO_COUNT] = {
-    {"none", KIND_NONE, false, exact, "none chosen yet"},
-#define ALGO(name, root, epilogue, error, doc) {#name, KIND_##root, epilogue, error, doc},
+    {"none", KIND_NONE, false, ERR_EXACT, "none chosen yet"},
+#define ALGO(name, root, epilogue, error, doc) {#name, KIND_##root, epilogue, ERR_##error, doc},
 #include "ir/algos.def"
 #undef ALGO
 };
 
+const char *const ir_error_doc[ERR_COUNT] = {
+#define ERROR_CLASS(name, doc) doc,
+#include "ir/math.def"
+};
+
+const MathInfo ir_math[MATH_COUNT] = {
+#define MATH(name, loosest, doc) {#name, ERR_##loosest, doc},
+#include "ir/math.def"
+};
+
+bool ir_admits(MathMode mode, Algo algo)
+{
+    return ir_algo[algo].error <= ir_math[mode].loosest;
+}
+
 const Target ir_targets[] = {
-#define TARGET(id, march, name, vector_bytes, registers, l1, l2, fma, features) \
-    {#id, march, name, vector_bytes, registers, l1, l2, fma, features},
+#define TARGET(id, march, name, vector_bytes, registers, l1, l2, fma, tile, features) \
+    {#id, march, name, vector_bytes, registers, l1, l2, fma, tile, features},
 #include "ir/targets.def"
 #undef TARGET
 };

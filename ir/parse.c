@@ -4,8 +4,9 @@
  * costs memory in proportion to its length. Types are derived again and must be what the text says;
  * the whole module is verified before it is handed out.
  *
- *   module   = "seqc.ir 1" {file | batch | real | stage} {state} [program] {graph} ["buffers
- * states" …] graph    = "graph" NAME {node} {root} ["kernels" NAME {kernel}] ["buffers" NAME …
+ *   module   = "seqc.ir 1" {file | batch | real | math | stage} {state} [program] {graph}
+ *              ["buffers states" …]
+ *   graph    = "graph" NAME {node} {root} ["kernels" NAME {kernel}] ["buffers" NAME …
  * {buffer}] node     = %N "=" op ["name"] [operand {"," operand}] [{ attributes }] ":" type [place]
  *   operand  = %N | "state key"          place = "@" file ":" line ":" col
  *   root     = ("return" NAME | "grad" "key" | "update" "key") "=" operand {[","] …}
@@ -66,6 +67,13 @@ static bool parse_head_line(Parser *p, Word w)
     } else if (ir_lex_is(w, "real")) {
         const char *const names[] = {"f32", "f64"};
         m->real = ir_lex_choice(l, "a real type (f32 f64)", names, 2) == 1 ? DT_f64 : DT_f32;
+    } else if (ir_lex_is(w, "math")) {
+        const char *names[MATH_COUNT];
+        for (int i = 0; i < MATH_COUNT; i++)
+            names[i] = ir_math[i].name;
+        int mode = ir_lex_choice(l, "a precision mode (default strict fast bf16)", names,
+                                 MATH_COUNT);
+        m->math = mode < 0 ? MATH_default : (MathMode)mode;
     } else if (ir_lex_is(w, "stage")) {
         m->stage = ir_lex_name(l, "a stage");
     } else {
@@ -193,7 +201,7 @@ static void out_of_place(Parser *p, Word w, const char *rule)
 static void unknown_line(Parser *p, Word w, Section in)
 {
     static const char *const want[] = {
-        "a line: file, batch, real, stage, state, program or graph",
+        "a line: file, batch, real, math, stage, state, program or graph",
         "a state, the program or a graph",
         "a line of the program (or a graph)",
         "a node (%number = …) or a root (return, grad, update)",
@@ -202,8 +210,9 @@ static void unknown_line(Parser *p, Word w, Section in)
         "a buffer, a graph or buffers states",
         "a state's place",
     };
-    static const char *const word[] = {"file",  "batch",  "real", "stage",  "state",   "program",
-                                       "graph", "return", "grad", "update", "kernels", "buffers"};
+    static const char *const word[] = {"file",  "batch",  "real",   "math", "stage",
+                                       "state", "program", "graph", "return", "grad",
+                                       "update", "kernels", "buffers"};
     Near near = ir_near(w.s, w.n);
     for (size_t i = 0; i < sizeof word / sizeof *word && w.n; i++)
         ir_near_try(&near, word[i]);

@@ -85,8 +85,10 @@ static void print_head(Str *t, const Module *m)
         ir_str_quoted(t, m->file[i]);
         ir_str_add(t, "\n", 1);
     }
-    ir_str_fmt(t, "batch n <= %lld\nreal %s\nstage ", (long long)m->capacity,
-               ir_dtype_name(m->real));
+    ir_str_fmt(t, "batch n <= %lld\nreal %s\n", (long long)m->capacity, ir_dtype_name(m->real));
+    if (m->math != MATH_default)
+        ir_str_fmt(t, "math %s\n", ir_math[m->math].name);
+    ir_str_add(t, "stage ", 6);
     ir_str_name(t, m->stage);
     ir_str_add(t, "\n", 1);
 }

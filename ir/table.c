@@ -179,9 +179,9 @@ static void print_plan(const Graph *g, const int *number, FILE *out, Arena *a)
 void ir_print_table(const Module *m, FILE *out, const char *const *graphs)
 {
     Arena *a = arena_new();
-    fprintf(out, "%s  stage %s, batch n <= %lld, %s\n",
+    fprintf(out, "%s  stage %s, batch n <= %lld, %s, math %s\n",
             m->prog.name ? quoted(a, m->prog.name) : "module", quoted(a, m->stage),
-            (long long)m->capacity, ir_dtype_name(m->real));
+            (long long)m->capacity, ir_dtype_name(m->real), ir_math[m->math].name);
     print_states(m, out, a);
     for (int i = 0; i < m->n_graph; i++) {
         const Graph *g = m->graph[i];

@@ -65,7 +65,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     const Node *x = ir_node(g, root);
     *cols = 1;
     switch (k->algo) {
-    case ALGO_gemm: case ALGO_blas: {
+    case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: {
         Product p = ir_product(g, root);
         *rows = ir_dim_at(p.m, n);
         *cols = ir_dim_at(p.l, n);
@@ -100,7 +100,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     t.tile_rows = k->tile[0];
     t.tile_cols = k->tile[1];
     switch (k->algo) {
-    case ALGO_gemm: case ALGO_blas: break;
+    case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
     case ALGO_row:
         if (!t.tile_rows) t.tile_rows = IR_TASK_ELEMS / at_least(full_cols, 1);
         t.tile_cols = at_least(full_cols, 1);
@@ -177,8 +177,26 @@ bool ir_keeps_sums(const Graph *g, const Kernel *k)
     return k->algo == ALGO_gemm && (k->tile[1] > IR_WIDE_COLS || product_depth(g, k) > IR_K_BLOCK);
 }
 
+int ir_split_parts(Algo a)
+{
+    return a == ALGO_bf16x6 ? 3 : a == ALGO_bf16x3 ? 2 : a == ALGO_bf16x1 ? 1 : 0;
+}
+
+int64_t ir_split_bytes(const Graph *g, const Kernel *k)
+{
+    enum { STEP_BYTES = 32 * 32 * 2 };       /* of 32 rows or columns, 32 of k */
+    int64_t depth = product_depth(g, k);
+    int64_t steps = ceil_div(depth < IR_SPLIT_DEPTH ? depth : IR_SPLIT_DEPTH, 32);
+    return at_least(steps, 1) * ir_split_parts(k->algo) * STEP_BYTES;
+}
+
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
 {
+    if (ir_split_parts(k->algo)) {
+        int64_t panels = ceil_div(k->tile[1], 32), block = 32 * IR_SPLIT_DEPTH * 4;
+        int64_t sums = ceil_div(k->tile[0], 32) * panels * 32 * 32 * 4;
+        return ir_round64((1 + panels) * ir_split_bytes(g, k) + block + sums + panels * 4);
+    }
     if (k->algo != ALGO_gemm && k->algo != ALGO_blas) return 0;
     int64_t elem = ir_dtype_bytes(ir_node(g, ir_kernel_root(g, k))->type.dtype);
     int64_t tile = ir_round64(k->tile[0] * k->tile[1] * elem);

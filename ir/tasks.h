@@ -30,6 +30,7 @@ enum {
     IR_REDUCE_ELEMS = 32768,         /* elements read by a task of another reduction */
     IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
+    IR_SPLIT_DEPTH = 128,            /* and bf16x6 splits so much: 32 rows of it stay in L1 */
     IR_STRIPS_IN_PLACE = 4,          /* a gemm's tile of no more reads rows of B where they lie */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
@@ -67,6 +68,12 @@ int64_t ir_scratch_bytes(const Graph *g, const Kernel *k);
  * if it keeps sums, these [tile_rows][tile_cols] after them (at ir_pack_bytes); for blas the tile
  * [tile_rows][tile_cols]. */
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k);
+/* bf16x6 and its kin: the bfloat16 parts of a number, 0 for other algorithms; bytes of the parts of
+ * 32 rows or columns. A worker has those of 32 rows, those of the tile's columns, a block of
+ * [32][IR_SPLIT_DEPTH] numbers, the sums (rows and columns in whole 32s), and a word for each 32
+ * columns. */
+int ir_split_parts(Algo a);
+int64_t ir_split_bytes(const Graph *g, const Kernel *k);
 /* A gemm whose tiles are wide, or whose k has several blocks. */
 bool ir_keeps_sums(const Graph *g, const Kernel *k);
 int64_t ir_pack_bytes(const Graph *g, const Kernel *k);

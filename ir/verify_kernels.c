@@ -12,6 +12,9 @@ static const struct {
 } form[ALGO_COUNT] = {
     [ALGO_gemm] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_blas] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_bf16x6] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_bf16x3] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_bf16x1] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_map] = {KIND(MAP) | KIND(LEAF), KIND(MAP), false},
     [ALGO_row] = {KIND(ROW) | KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(ROW) | KIND(REDUCE),
                   false},
@@ -30,6 +33,9 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     int roots = 0;
     if (k->algo <= ALGO_NONE || k->algo >= ALGO_COUNT)
         return ir_fail(err, "it has no algorithm");
+    if (!ir_admits(g->module->math, k->algo))
+        return ir_fail(err, "math %s does not take algorithm %s", ir_math[g->module->math].name,
+                       ir_algo[k->algo].name);
     if (k->tile[0] < 0 || k->tile[1] < 0 || k->micro[0] < 0 || k->micro[1] < 0)
         return ir_fail(err, "a tile is negative");
     for (int i = 0; i < k->n_member; i++) {

@@ -10,10 +10,13 @@
  *   blas  m l k / (4 0.9 m/(m+32) l/(l+32)) + 2000 t: near the peak of SSE on large products, a
  *         third of it at 16 rows. OpenBLAS is counted with the kernels that it certainly has: on a
  *         CPU that is newer than itself it falls back to those of SSE3 (0.3.21 on a server of 2023:
- *         a fifth of gemm's speed). */
+ *         a fifth of gemm's speed).
+ *   bf16  q m l k / (0.8 T) + 1.2 s, all in 32s: q products of parts, T multiply-adds of the matrix
+ *         tiles, s elements that are split, each by all tasks that read it. The share of T is that
+ *         of a prototype on a Sapphire Rapids; what splitting takes was measured with AVX-512. */
 #include "passes/cost.h"
 
-static const double clock_hz = 3e9;
+static const double clock_hz = 3e9, tile_share = 0.8, split_cycles = 1.2;
 enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, SUM_CYCLES = 6 };
 enum { BLAS_SURE_BYTES = 16 };                     /* the vectors that OpenBLAS surely has */
 
@@ -76,7 +79,22 @@ static double cost_blas(const Problem *p, const Target *t, const Choice *c)
     return compute + BLAS_CALL_CYCLES * tasks;
 }
 
+/* Rows, columns and k in whole tiles; an element is split once for each tile across from it. */
+static double cost_tiles(const Problem *p, const Target *t, const Choice *c)
+{
+    int parts = ir_split_parts(c->algo), products = parts * (parts + 1) / 2;
+    double m = (double)round_up(p->m, 32), l = (double)round_up(p->l, 32);
+    double k = (double)round_up(p->k, 32);
+    double compute = products * m * l * k / (tile_share * t->tile_per_cycle);
+    double split = m * k * (double)ceil_div(p->l, c->tile[1])
+                 + l * k * (double)ceil_div(p->m, c->tile[0]);
+    return compute + split_cycles * split;
+}
+
 double pass_cost(const Problem *p, const Target *t, const Choice *c)
 {
-    return (c->algo == ALGO_blas ? cost_blas : cost_gemm)(p, t, c) / clock_hz;
+    double cycles = ir_split_parts(c->algo) ? cost_tiles(p, t, c)
+                  : c->algo == ALGO_blas    ? cost_blas(p, t, c)
+                                            : cost_gemm(p, t, c);
+    return cycles / clock_hz;
 }

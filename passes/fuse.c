@@ -86,7 +86,7 @@ static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
     if (!ir_has(x, AT_algo) || !tile) return chosen_here(g, v, ctx);
     for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++)
         if (!strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
-    bool usable = c.algo != ALGO_gemm || micro;
+    bool usable = ir_admits(g->module->math, c.algo) && (c.algo != ALGO_gemm || micro);
     for (int i = 0; i < 2; i++) {
         c.tile[i] = tile->u.ints[i];
         c.micro[i] = micro ? micro->u.ints[i] : 0;

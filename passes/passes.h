@@ -7,12 +7,10 @@
 #include "ir/ir.h"
 
 typedef enum { BLAS_AUTO, BLAS_OPENBLAS, BLAS_NONE } Blas;
-typedef enum { MATH_DEFAULT, MATH_STRICT, MATH_FAST, MATH_BF16 } MathMode;
 
 typedef struct PassCtx {
     const Target *target;
     Blas blas;
-    MathMode math;
     bool no_fuse;                     /* every node its own kernel: for comparisons */
     bool no_reuse;                    /* the plan shares no bytes: for comparisons */
     bool verify;                      /* after every pass, with the text round trip */

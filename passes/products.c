@@ -1,8 +1,8 @@
 /* passes/products.c: algorithm, tile and register tile of one product.
  *
- * Tiles follow from shapes at capacity and from the target, never from the number of threads. An
- * algorithm other than our own has to be a tenth faster by passes/cost.c: each costs size and
- * start-up time. */
+ * The module's precision mode says which algorithms may serve (ir/math.def). Tiles follow from
+ * shapes at capacity and from the target, never from the number of threads. An algorithm other than
+ * our own has to be a tenth faster by passes/cost.c: each costs size and start-up time. */
 #include "passes/cost.h"
 
 /* Work that is worth a task of its own, and tasks that are enough for any machine. */
@@ -62,21 +62,37 @@ static void tile_gemm(const Problem *p, const Target *t, Choice *c)
     tile_wide(p, t, c);
 }
 
-/* Squarish tiles, halved while there are few of them and each is still worth a call. */
-static void tile_blas(const Problem *p, const Target *t, Choice *c)
+/* Squarish tiles in whole steps, halved while there are few of them and each is still worth a
+ * call. */
+static void tile_square(const Problem *p, int64_t step, Choice *c)
 {
-    (void)t;
     int64_t rows = least(p->m, 256), cols = least(p->l, 512);
     while (ceil_div(p->m, rows) * ceil_div(p->l, cols) < ENOUGH_TASKS
            && 2.0 * (double)(rows * cols) * (double)p->k > 8 * task_flop) {
-        if (rows > cols) rows = round_up(ceil_div(rows, 2), 16);
-        else cols = round_up(ceil_div(cols, 2), 16);
-        if (rows <= 16 && cols <= 16) break;
+        if (rows > cols) rows = round_up(ceil_div(rows, 2), step);
+        else cols = round_up(ceil_div(cols, 2), step);
+        if (rows <= step && cols <= step) break;
     }
     c->tile[0] = rows;
     c->tile[1] = cols;
     c->micro[0] = c->micro[1] = 0;
 }
+
+static void tile_blas(const Problem *p, const Target *t, Choice *c)
+{
+    (void)t;
+    tile_square(p, 16, c);
+}
+
+static void tile_split(const Problem *p, const Target *t, Choice *c)
+{
+    (void)t;
+    tile_square(p, 32, c);
+    for (int i = 0; i < 2; i++) c->tile[i] = round_up(c->tile[i], 32);
+}
+#define tile_bf16x6 tile_split
+#define tile_bf16x3 tile_split
+#define tile_bf16x1 tile_split
 
 /* Products are not maps, rows, reductions or moves. */
 #define tile_map NULL
@@ -97,16 +113,20 @@ Choice pass_choose_product(const Graph *g, Val root, Layout b, Layout result, co
     Choice best = { .algo = ALGO_gemm };
     tile_gemm(&p, t, &best);
     best.seconds = pass_cost(&p, t, &best);
-    double own = best.seconds;
+    double bound = 0.9 * best.seconds;
     bool plain = b.kind == LAYOUT_plain && result.kind == LAYOUT_plain;
-    for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++) {
-        if (a == ALGO_gemm || !tile[a]) continue;
-        if (a == ALGO_blas && (ctx->blas == BLAS_NONE || !plain)) continue;
+    bool tiles = t->tile_per_cycle && g->module->real == DT_f32;
+    for (int a = ALGO_NONE + 1; a < ALGO_COUNT && plain; a++) {
+        if (a == ALGO_gemm || !tile[a] || !ir_admits(g->module->math, (Algo)a)) continue;
+        if (a == ALGO_blas && ctx->blas == BLAS_NONE) continue;
+        if (ir_split_parts((Algo)a) && !tiles) continue;
         Choice c = { .algo = (Algo)a };
         tile[a](&p, t, &c);
         c.seconds = pass_cost(&p, t, &c);
-        bool asked = a == ALGO_blas && ctx->blas == BLAS_OPENBLAS;
-        if (asked || c.seconds < 0.9 * own) best = c;
+        if (a == ALGO_blas && ctx->blas == BLAS_OPENBLAS) return c;
+        if (c.seconds >= bound) continue;
+        best = c;
+        bound = c.seconds;
     }
     return best;
 }

@@ -182,5 +182,6 @@ bool rt_verb_info(rt_err *e, rt_prog *p)
                m->shuffle ? "shuffled" : "not shuffled",
                m->drop_last ? ", last smaller batch dropped" : "");
     say_isa(p);
+    say("math", m->math);
     return layer_table(e, p) && (m->n_states == 0 || state_table(e, p)) && graph_table(e, p);
 }

@@ -169,6 +169,7 @@ typedef struct rt_model {
      * threads. null: nothing calls one. */
     bool (*open_blas)(char name[RT_BLAS_NAME]);
     rt_dtype real;                   /* RT_F32 or RT_F64: inputs, weights, outputs, scalars */
+    const char *math;                /* how exact products are: seqc's --math */
     int64_t capacity;                /* largest batch */
     int input_rank, target_rank, output_rank;
     int64_t input[RT_MAX_RANK], target[RT_MAX_RANK], output[RT_MAX_RANK];   /* one sample's shape */

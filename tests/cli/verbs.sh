@@ -31,7 +31,14 @@ refuses "an empty march in a list" 2 "--march takes native" "$SEQC" build "$mode
 refuses "an instruction set twice" 2 "x86-64 twice" "$SEQC" build "$model" --march x86-64,generic,x86-64
 refuses "several instruction sets to look at" 2 "one instruction set at a time" "$SEQC" ir "$model" --march x86-64,generic
 refuses "cuda" 2 "generates C alone" "$SEQC" build "$model" --target cuda
-refuses "fast math" 2 "default and strict" "$SEQC" build "$model" --math fast
+refuses "a precision mode that there is not" 2 "default|strict|fast|bf16" "$SEQC" build "$model" --math exact
+for math in default strict fast bf16; do
+    "$SEQC" ir "$model" --math $math >math.ir && "$SEQC" opt math.ir | cmp -s - math.ir &&
+        "$SEQC" build math.ir -o math -q && ./math info | grep -qx "math          $math" &&
+        ok "--math $math goes from the command line through IR text to the program" ||
+        not_ok "--math $math goes from the command line through IR text to the program" "it does not"
+done
+check "a precision mode explained" sh -c "'$SEQC' explain strict | grep -q 'plain float32'"
 refuses "missing model file" 3 "nowhere.py" "$SEQC" build nowhere.py
 refuses "a folder as model file" 3 samples "$SEQC" ir "$ROOT/samples"
 refuses "a name that would replace the model" 2 "no ending" "$SEQC" build "$ROOT/LICENSE"

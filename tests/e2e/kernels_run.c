@@ -1,29 +1,12 @@
 /* tests/e2e/kernels_run.c: see the header. */
 #define _GNU_SOURCE
 #include "kernels_run.h"
-#include "codegen/codegen.h"
+#include "loaded.h"
 #include "passes/passes.h"
-#include "runtime/pool.h"
-#include <check.h>
-#include <dlfcn.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/* What the shared object gets in place of the runtime's archive. */
 static const double test_lr[8] = { 0.05, 0.03, 0.02, 0.01, 0.1, 0.2, 0.3, 0.4 };
-
-static const char *const glue =
-    "\nconst int RT_ABI_SYMBOL = RT_ABI;\n"
-    "typedef void parallel_fn(rt_pool *, rt_task *, const void *, int64_t);\n"
-    "parallel_fn *test_parallel;\n"
-    "void rt_parallel(rt_pool *pool, rt_task *task, const void *ctx, int64_t n)\n"
-    "{ test_parallel(pool, task, ctx, n); }\n"
-    "int rt_main(const rt_model *const *m, int argc, char **argv)\n"
-    "{ (void)m; (void)argv; return argc; }\n"
-    "extern const rt_model *const test_model;\n"
-    "const rt_model *const test_model = &model;\n";
 
 typedef struct Data {                  /* values for inputs and states, in double and as stored */
     const Module *m;
@@ -42,12 +25,6 @@ static double draw(void)
 {
     lcg = lcg * 1664525u + 1013904223u;
     return (double)(lcg >> 8) / 16777216.0 * 2 - 1;
-}
-
-static const char *scratch(void)
-{
-    const char *dir = getenv("SCRATCH");
-    return dir ? dir : "/tmp";
 }
 
 static double round_to(DType d, double x) { return d == DT_f32 ? (double)(float)x : x; }
@@ -302,35 +279,10 @@ void check_text(const char *name, const char *text, Variant v)
     ck_assert_msg(p != NULL, "%s: %s", name, err);
     ck_assert_msg(ir_verify(p, err), "%s: %s", name, err);
 
-    char source[512], object[512], command[3000];
-    snprintf(source, sizeof source, "%s/%s-%ld.c", scratch(), "kernel", (long)getpid());
-    snprintf(object, sizeof object, "%s/%s-%ld.so", scratch(), "kernel", (long)getpid());
-    FILE *f = fopen(source, "w");
-    ck_assert(f != NULL);
-    emit_program(p, &(EmitOpts){ c.target, "test", "test.py", false }, f);
-    fputs(glue, f);
-    ck_assert(fclose(f) == 0);
-    const char *cc = getenv("CC");
-    int n = snprintf(
-        command, sizeof command,
-        "%s -std=c11 -O1 %s%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
-        "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. -shared "
-             "-fPIC -o %s %s %s -lm",
-        cc ? cc : "cc", *c.target->march ? "-march=" : "", c.target->march, object, source,
-        emit_uses_blas(p) ? "-lopenblas" : "");
-    ck_assert(n > 0 && n < (int)sizeof command);
-    ck_assert_msg(system(command) == 0, "%s: the generated source does not compile: %s", name,
-                  source);
-    void *so = dlopen(object, RTLD_NOW | RTLD_LOCAL);
-    ck_assert_msg(so != NULL, "%s: %s", name, dlerror());
-    void (**parallel)(rt_pool *, rt_task *, const void *, int64_t) = dlsym(so, "test_parallel");
-    *parallel = rt_parallel;
-    const rt_model *model = *(const rt_model *const *)dlsym(so, "test_model");
+    Loaded l = loaded_open(name, p, c.target);
     for (int i = 0; i < p->n_graph; i++)
-        check_graph(name, p, p->graph[i], model, &model->graphs[i]);
-    dlclose(so);
-    unlink(object);
-    unlink(source);
+        check_graph(name, p, p->graph[i], l.model, &l.model->graphs[i]);
+    loaded_close(&l);
     ir_module_free(p);
     ir_module_free(m);
 }

@@ -140,7 +140,7 @@ static void open_case(Case *c, const char *name)
     ck_assert_msg(rt_safetensors_write(&e, c->weights, &w), "%s", e.message);
     rt_tensors_free(&w);
     const char *seqc = getenv("SEQC");
-    run("%s build " FOLDER "/%s.py -o %s", seqc ? seqc : "seqc", name, c->program);
+    run("%s build " FOLDER "/%s.py --math strict -o %s", seqc ? seqc : "seqc", name, c->program);
 }
 
 /* Every tensor PREFIX.KEY of the fixture against KEY, with its own prefix, in `got`. */

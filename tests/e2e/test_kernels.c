@@ -6,6 +6,7 @@
 #define _POSIX_C_SOURCE 200809L   /* setenv */
 #include "cases.h"
 #include "kernels_run.h"
+#include "runtime/base.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -75,6 +76,14 @@ START_TEST(test_no_op_is_left_out)
 }
 END_TEST
 
+/* A target with matrix tiles, for the graphs that are large enough for them. */
+START_TEST(test_tiles)
+{
+    if (strstr(cases[_i].name, "tiles") && rt_cpu_runs(ir_target("x86-64-v4")->features))
+        one(_i, "f32", (Variant){ .march = "sapphirerapids" });
+}
+END_TEST
+
 static bool openblas(void)
 {
     return system(
@@ -101,6 +110,7 @@ int main(void)
     tcase_add_loop_test(t, test_unfused, 0, N_CASES);
     tcase_add_loop_test(t, test_double, 0, N_CASES);
     tcase_add_loop_test(t, test_plain_machine, 0, N_CASES);
+    tcase_add_loop_test(t, test_tiles, 0, N_CASES);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
     tcase_add_test(t, test_no_op_is_left_out);
     setenv("OPENBLAS_NUM_THREADS", "1", 1);

@@ -17,8 +17,8 @@ static const char *scratch(void)
 }
 
 /* Parses, plans and writes `text`, alone or as one of several variants, or the file with main of
- * these; the caller frees. */
-typedef enum { ALONE, VARIANT, MAIN } Kind;
+ * these, or for a target with matrix tiles; the caller frees. */
+typedef enum { ALONE, VARIANT, MAIN, TILES } Kind;
 static char *source_of(const char *text, const char *stages, Kind kind)
 {
     static const char *const all[] = { "layout", "fuse", "schedule", "plan" };
@@ -27,11 +27,12 @@ static char *source_of(const char *text, const char *stages, Kind kind)
     size_t len = 0;
     Module *m = ir_parse(text, strlen(text), &parse);
     ck_assert_msg(m != NULL, "%s: %s", stages, parse.text);
-    PassCtx c = { .target = ir_target("x86-64-v4"), .blas = BLAS_NONE };
+    PassCtx c = { .target = ir_target(kind == TILES ? "sapphirerapids" : "x86-64-v4"),
+                  .blas = BLAS_NONE };
     Module *p = pass_run_list(m, &c, all, 4, err);
     ck_assert_msg(p != NULL, "%s: %s", stages, err);
     FILE *f = open_memstream(&out, &len);
-    EmitOpts o[] = { { c.target, "test", "model.py", kind != ALONE },
+    EmitOpts o[] = { { c.target, "test", "model.py", kind == VARIANT },
                      { ir_target("generic"), "test", "model.py", true } };
     if (kind == MAIN) emit_main(p, o, 2, f);
     else emit_program(p, o, f);
@@ -48,7 +49,7 @@ static bool there(const char *program)
     return system(command) == 0;
 }
 
-static void compile_everywhere(const char *name, const char *source)
+static void compile_everywhere(const char *name, const char *source, const char *march)
 {
     static const char *const cc[][2] = { { "gcc", "-std=c11" },
                                          { "clang", "-std=c11" },
@@ -62,10 +63,10 @@ static void compile_everywhere(const char *name, const char *source)
         if (!there(cc[i][0])) continue;
         snprintf(
             command, sizeof command,
-            "%s %s -O3 -march=x86-64-v4 -fno-math-errno -fno-trapping-math -ffp-contract=fast "
+            "%s %s -O3 -march=%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
             "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. "
                  "-c -o %s.o %s",
-            cc[i][0], cc[i][1], path, path);
+            cc[i][0], cc[i][1], march, path, path);
         ck_assert_msg(system(command) == 0, "%s: %s has something to say about %s", name, cc[i][0],
                       path);
     }
@@ -83,9 +84,23 @@ START_TEST(test_cases)
     ck_assert_msg(!strcmp(one, two), "%s: another text the second time", c->name);
     for (const char *line = one; *line; line += strcspn(line, "\n") + 1)
         ck_assert_msg(strcspn(line, "\n") < 400, "%s: %.60s… is a long line", c->name, line);
-    compile_everywhere(c->name, one);
+    compile_everywhere(c->name, one, "x86-64-v4");
     free(one);
     free(two);
+    free(text);
+}
+END_TEST
+
+/* Products on matrix tiles, for processors that have them and in C. */
+START_TEST(test_tiles)
+{
+    const Case *c = &cases[_i];
+    if (!strstr(c->name, "tiles")) return;
+    char *text = case_text(c, "f32"), *s = source_of(text, c->name, TILES);
+    ck_assert_msg(strstr(s, "void tiles_bf16x6(") != NULL, "%s: no tiles", c->name);
+    compile_everywhere(c->name, s, "sapphirerapids");
+    compile_everywhere(c->name, s, "x86-64-v4");
+    free(s);
     free(text);
 }
 END_TEST
@@ -95,8 +110,8 @@ START_TEST(test_variant)
 {
     char *text = case_text(&cases[0], "f32");
     char *variant = source_of(text, "variant", VARIANT), *program = source_of(text, "main", MAIN);
-    compile_everywhere("variant", variant);
-    compile_everywhere("main", program);
+    compile_everywhere("variant", variant, "x86-64-v4");
+    compile_everywhere("main", program, "x86-64");
     ck_assert(!strstr(variant, "int main(") && strstr(variant, "const rt_model model_x86_64_v4 ="));
     ck_assert(strstr(program, "&model_x86_64_v4,\n        &model_generic,\n        0 }"));
     free(variant);
@@ -121,7 +136,7 @@ START_TEST(test_hostile)
         "\"?\?/\\\\\", \"\\xff\\x01int\""
         " {f=\"a + b + c + d + e + f\"} : f32[n,3] @ \"\\\" int evil;\\n.py\":1:1\nreturn output=%1\n";
     char *s = source_of(text, "hostile", ALONE);
-    compile_everywhere("hostile", s);
+    compile_everywhere("hostile", s, "x86-64-v4");
     for (const char *p = s; *p; p++)
         ck_assert_msg(*p == '\n' || (*p >= 0x20 && *p < 0x7f), "byte %d", *p);
     /* Without comments and strings no word of a user is left. */
@@ -145,6 +160,7 @@ int main(void)
     tcase_add_loop_test(t, test_cases, 0, N_CASES);
     tcase_add_test(t, test_hostile);
     tcase_add_test(t, test_variant);
+    tcase_add_loop_test(t, test_tiles, 0, N_CASES);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

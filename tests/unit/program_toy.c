@@ -175,7 +175,7 @@ static void lr_alone(const double *lr, double step, double steps, void *out)
 const rt_model toy_classes = {
     .abi = RT_ABI, .name = "toy", .version = "0.1", .loss = "CrossEntropyLoss()",
     .optimizer = "SGD(lr=0.1, momentum=0.9)", .isa = "any processor",
-    .march = "any", .features = "", .real = RT_F32,
+    .march = "any", .features = "", .real = RT_F32, .math = "strict",
     .capacity = CAP, .input_rank = 1, .target_rank = 0, .output_rank = 1, .input = { F },
     .output = { C }, .target_kind = RT_TARGET_INDEX, .n_classes = C, .states = class_states,
     .n_states = 4, .state_bytes = 256, .graphs = class_graphs, .n_graphs = 5,
@@ -221,7 +221,7 @@ static const rt_graph eventful_graphs[] = {
 const rt_model toy_eventful = {
     .abi = RT_ABI, .name = "toy", .version = "0.1", .loss = "CrossEntropyLoss()",
     .optimizer = "SGD(lr=0.1, momentum=0.9)", .isa = "any processor",
-    .march = "any", .features = "", .real = RT_F32,
+    .march = "any", .features = "", .real = RT_F32, .math = "strict",
     .capacity = CAP, .input_rank = 1, .target_rank = 0, .output_rank = 1, .input = { F },
     .output = { C }, .target_kind = RT_TARGET_INDEX, .n_classes = C, .states = class_states,
     .n_states = 4, .state_bytes = 256, .graphs = eventful_graphs, .n_graphs = 2,
@@ -305,7 +305,7 @@ static const rt_metric line_metrics[] = { RT_MAE, RT_R2 };
 const rt_model toy_line = {
     .abi = RT_ABI, .name = "line", .version = "0.1", .loss = "MSELoss()",
     .optimizer = "SGD(lr=0.05)", .isa = "any processor",
-    .march = "any", .features = "", .real = RT_F32, .capacity = LINE_CAP,
+    .march = "any", .features = "", .real = RT_F32, .math = "strict", .capacity = LINE_CAP,
     .input_rank = 1, .target_rank = 1, .output_rank = 1, .input = { LINE_F }, .target = { 1 },
     .output = { 1 }, .target_kind = RT_TARGET_REAL, .states = line_states, .n_states = 2,
     .state_bytes = 128, .graphs = line_graphs, .n_graphs = 3, .draws = line_draws, .n_draws = 2,

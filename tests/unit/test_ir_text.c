@@ -139,9 +139,11 @@ static const struct { const char *from, *to, *says; } mistake[] = {
      "4:12: the batch is 0, but must lie between 1 and 2147483647"},
     {"batch n <= 256", "batch n < 256", "4:11: expected '=', found '256'"},
     {"real f32", "real f16", "5:6: 'f16' is not a real type (f32 f64); did you mean 'f32'?"},
+    {"real f32", "real f32\nmath quick",
+     "6:6: 'quick' is not a precision mode (default strict fast bf16)"},
     {"stage plan",
      "stange plan",
-     "6:1: expected a line: file, batch, real, stage, state, program or graph, found 'stange'; "
+     "6:1: expected a line: file, batch, real, math, stage, state, program or graph, found 'stange'; "
      "did you mean 'stage'?"},
     {"f32[128] param         @",
      "g32[128] param         @",
@@ -291,7 +293,7 @@ static const struct { const char *from, *to, *says; } mistake[] = {
     {"\"1.bias\" @401408", "\"1.bias\" @401344", "1:1: states \"1.weight\" and \"1.bias\" overlap"},
     {"stage plan\n",
      "stage plan\nprogramm \"x\"\n",
-     "7:1: expected a line: file, batch, real, stage, state, program or graph, found "
+     "7:1: expected a line: file, batch, real, math, stage, state, program or graph, found "
      "'programm'; did you mean 'program'?"},
     {"%0  = input \"x\" ", "%0  = input ", "41:48: expected its name in quotes, found ':'"},
     {"real f32", "real f32\001", "5:9: expected the end of the line, found byte 0x01"},
@@ -329,7 +331,7 @@ static const struct { const char *from, *to, *says; } mistake[] = {
      "41:13: an input of f32 lies plain"},
     {"stage plan\n",
      "stage plan\nzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz\n",
-     "7:1: expected a line: file, batch, real, stage, state, program or graph, found 'zzzz"
+     "7:1: expected a line: file, batch, real, math, stage, state, program or graph, found 'zzzz"
      "zzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzzz'"},
     {"shuffle no", "shuffle maybe", "22:9: 'maybe' is not yes or no"},
     {"\"w\\n\\x1b#m\"  : f32",
@@ -344,7 +346,7 @@ static const struct { const char *from, *to, *says; } mistake[] = {
      "ou mean 'state'?"},
     {"stage plan\n",
      "stage plan\nkernels train\n",
-     "7:1: expected a line: file, batch, real, stage, state, program or graph, found 'kernels'"},
+     "7:1: expected a line: file, batch, real, math, stage, state, program or graph, found 'kernels'"},
 };
 enum { N_MISTAKES = sizeof mistake / sizeof *mistake };
 

@@ -266,7 +266,11 @@ START_TEST(tables)
     ck_assert_ptr_null(ir_target("m68k"));
     ck_assert_str_eq(ir_op[OP_relu].name, "relu");
     ck_assert_int_eq(ir_op[OP_linear].kind, KIND_PROD);
-    ck_assert_str_eq(ir_algo[ALGO_gemm].error, "sum");
+    for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++) {
+        ck_assert(ir_admits(MATH_bf16, (Algo)a));
+        ck_assert(!ir_admits(MATH_strict, (Algo)a) || ir_algo[a].error <= ERR_SUM);
+    }
+    ck_assert(ir_admits(MATH_strict, ALGO_gemm));
 }
 END_TEST
 

@@ -88,6 +88,11 @@ static void state_twice(Module *m)
 }
 
 static void no_algo(Module *m) { train(m)->kernel[1].algo = ALGO_NONE; }
+static void algo_loose(Module *m)
+{
+    m->math = MATH_strict;
+    train(m)->kernel[1].algo = ALGO_bf16x6;
+}
 static void tile_negative(Module *m) { train(m)->kernel[1].tile[0] = -1; }
 static void member_order(Module *m) { members(m, 0)[0] = members(m, 0)[1]; }
 static void member_view(Module *m) { members(m, 1)[0] = val(m, 3); }
@@ -193,6 +198,7 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {update_twice, "graph train: \"1.weight\" has two updates"},
     {grad_late, "graph train: the gradient of \"1.bias\" is still there after fuse"},
     {no_algo, "graph train: k1: it has no algorithm"},
+    {algo_loose, "graph train: k1: math strict does not take algorithm bf16x6"},
     {tile_negative, "graph train: k1: a tile is negative"},
     {member_order, "graph train: k0: its members do not ascend"},
     {member_view, "graph train: k1: %3 (reshape) is a view, which no kernel computes"},

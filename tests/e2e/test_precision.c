@@ -1,0 +1,285 @@
+/* tests/e2e/test_precision.c: every algorithm of products is as exact as its error class says.
+ *
+ * Each one computes products of many shapes in the three forms of a linear layer (forward, gradient
+ * of the input, gradient of the weights), on uniform numbers, on normal ones, and on such as
+ * training meets: sparse positive activations, weights as they are drawn, gradients of which most
+ * are tiny. The largest error against float64 is compared with that of one plain float32 sum, or
+ * with the largest result. What no float32 product would survive (infinities, NaN, numbers near the
+ * ends of the range) has to come out as it does there. SHOW=1 prints what was measured. */
+#define _GNU_SOURCE
+#include "loaded.h"
+#include "passes/passes.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+/* A layer: batch x outputs x inputs. */
+static const struct { int64_t n, out, in; } layer[] = {
+    { 64, 96, 784 }, { 256, 10, 128 }, { 32, 100, 1024 }, { 128, 10, 1024 },
+    { 16, 64, 640 }, { 32, 128, 256 }, { 33, 65, 131 },   { 1, 40, 1500 },
+};
+typedef enum { FORWARD, D_INPUT, D_WEIGHT, N_FORMS } Form;
+static const char *const form_name[] = { "forward", "d_input", "d_weight" };
+typedef enum { UNIFORM, NORMAL, TRAINING, EDGES, N_DATA } Data;
+static const char *const data_name[] = { "uniform", "normal", "training", "edges" };
+enum { N_GRAPHS = N_FORMS * (int)(sizeof layer / sizeof *layer) };
+
+/* m x l, summed over k; strides of a[m][k] and b[k][l] as they are stored. */
+typedef struct Shape3 { int64_t m, l, k, a_row, a_k, b_k, b_col; } Shape3;
+
+static Shape3 shape_of(int i)
+{
+    int64_t n = layer[i / N_FORMS].n, out = layer[i / N_FORMS].out, in = layer[i / N_FORMS].in;
+    switch ((Form)(i % N_FORMS)) {
+    case FORWARD: return (Shape3){ n, out, in, in, 1, 1, in };       /* x[n,in] w[out,in]^T */
+    case D_INPUT: return (Shape3){ n, in, out, out, 1, in, 1 };      /* dy[n,out] w[out,in] */
+    default: return (Shape3){ out, in, n, 1, out, in, 1 };           /* dy[n,out]^T x[n,in] */
+    }
+}
+
+/* All products as graphs of one module, with the algorithm asked for. */
+static char *module_text(Algo algo, const Target *t)
+{
+    static const char *const op[] = { "linear %0, %1", "matmul %0, %1", "matmul %0, %1" };
+    char *text = NULL, choice[128];
+    size_t size;
+    int lanes = t->vector_bytes / 4, rows = t->registers >= 32 ? 14 : 6;
+    if (algo == ALGO_gemm)
+        snprintf(choice, sizeof choice, "tile=[%d,%d] micro=[%d,2]", 10 * rows, 2 * lanes, rows);
+    else
+        snprintf(choice, sizeof choice, "tile=[64,64]");
+    FILE *f = open_memstream(&text, &size);
+    fprintf(f, "seqc.ir 1\nbatch n <= 1\nreal f32\nmath bf16\nstage layout\n");
+    for (int i = 0; i < N_GRAPHS; i++) {
+        Shape3 s = shape_of(i);
+        bool ta = s.a_row == 1, tb = s.b_k == 1;
+        fprintf(f, "\ngraph p%d\n%%0 = input \"x\" : f32[%d,%d]\n"
+                "%%1 = input \"target\" : f32[%d,%d]\n"
+                "%%2 = %s {%salgo=\"%s\" %s} : f32[%d,%d]\nreturn output=%%2\n", i,
+                (int)(ta ? s.k : s.m), (int)(ta ? s.m : s.k), (int)(tb ? s.l : s.k),
+                (int)(tb ? s.k : s.l), op[i % N_FORMS], ta ? "ta " : "", ir_algo[algo].name, choice,
+                (int)s.m, (int)s.l);
+    }
+    fclose(f);
+    return text;
+}
+
+static Module *planned(const char *text, const Target *t)
+{
+    static const char *const steps[] = { "fuse", "schedule", "plan" };
+    ParseErr parse;
+    char err[IR_ERR];
+    Module *m = ir_parse(text, strlen(text), &parse);
+    ck_assert_msg(m != NULL, "%s", parse.text);
+    PassCtx c = { .target = t, .blas = BLAS_NONE };
+    Module *p = pass_run_list(m, &c, steps, 3, err);
+    ck_assert_msg(p != NULL, "%s", err);
+    ir_module_free(m);
+    return p;
+}
+
+/* ---- numbers ---- */
+
+static uint32_t lcg;
+static double uniform(void)
+{
+    lcg = lcg * 1664525u + 1013904223u;
+    return (lcg >> 8) / 16777216.0 * 2 - 1;
+}
+
+static double normal(void)
+{
+    double sum = 0;
+    for (int i = 0; i < 12; i++) sum += uniform();
+    return sum / 2;
+}
+
+/* Element of the first factor, or (second) of the other one. Products of large edges are finite:
+ * one that is not, a fused multiply-add sees as the number that it is. */
+static float number(Data data, Form form, bool second, int64_t inputs)
+{
+    static const float edges[] = { INFINITY, -INFINITY, NAN, 1e18f, -1e18f, 1e-38f, 1e-44f };
+    bool gradient = form != FORWARD && !second, weights = form != D_WEIGHT && second;
+    switch (data) {
+    case UNIFORM: return (float)uniform();
+    case NORMAL: return (float)normal();
+    case EDGES: return uniform() > -0.998 ? (float)normal() : edges[lcg / 1024 % 7];
+    default: break;
+    }
+    if (weights) return (float)(uniform() / sqrt((double)inputs));
+    if (gradient) return (float)(normal() * pow(10, -4 - 2 * uniform()));
+    return uniform() > 0 ? 0 : (float)fabs(normal());                /* what ReLU lets through */
+}
+
+/* The sums in double and in float, one after the other. */
+static void reference(Shape3 s, const float *a, const float *b, double *exact, float *plain)
+{
+    double *bd = malloc((size_t)(s.k * s.l) * sizeof *bd);
+    float *bf = malloc((size_t)(s.k * s.l) * sizeof *bf);
+    for (int64_t k = 0; k < s.k; k++)
+        for (int64_t j = 0; j < s.l; j++)
+            bd[k * s.l + j] = bf[k * s.l + j] = b[k * s.b_k + j * s.b_col];
+    for (int64_t i = 0; i < s.m; i++) {
+        double *e = exact + i * s.l;
+        float *p = plain + i * s.l;
+        for (int64_t j = 0; j < s.l; j++) e[j] = p[j] = 0;
+        for (int64_t k = 0; k < s.k; k++) {
+            float x = a[i * s.a_row + k * s.a_k];
+            for (int64_t j = 0; j < s.l; j++) {
+                e[j] += (double)x * bd[k * s.l + j];
+                p[j] += x * bf[k * s.l + j];
+            }
+        }
+    }
+    free(bd);
+    free(bf);
+}
+
+/* ---- one product ---- */
+
+static void *room(int64_t bytes)
+{
+    void *p = NULL;
+    ck_assert(posix_memalign(&p, 64, (size_t)(bytes / 64 * 64 + 128)) == 0);
+    memset(p, 0xff, (size_t)(bytes / 64 * 64 + 128));
+    return p;
+}
+
+static void run(const rt_graph *g, const float *a, const float *b, float *out)
+{
+    rt_pool *pool = rt_pool_open(2);
+    char *arena = room(g->arena_bytes), *workers = room(2 * g->worker_bytes);
+    rt_call call = { .n = 1, .in = (const void *[]){ a, b }, .out = (void *[]){ out },
+                     .arena = arena, .workers = workers, .step = 1, .pool = pool };
+    g->run(&call);
+    rt_pool_close(pool);
+    free(arena);
+    free(workers);
+}
+
+typedef struct Worst { double of_plain, of_largest; } Worst;
+
+/* The largest errors as shares of that of plain summation and of the largest result. */
+static Worst errors(Shape3 s, const float *got, const double *exact, const float *plain)
+{
+    double error = 0, usual = 0, largest = 0;
+    for (int64_t i = 0; i < s.m * s.l; i++) {
+        error = fmax(error, isfinite(got[i]) ? fabs(got[i] - exact[i]) : INFINITY);
+        usual = fmax(usual, fabs(plain[i] - exact[i]));
+        largest = fmax(largest, fabs(exact[i]));
+    }
+    return (Worst){ error / usual, error / largest };
+}
+
+/* Not finite where float32 is not, and in the same way. */
+static void same_edges(const char *what, Shape3 s, const float *got, const float *plain)
+{
+    for (int64_t i = 0; i < s.m * s.l; i++) {
+        bool same = isnan(plain[i]) ? isnan(got[i])
+                  : isinf(plain[i]) ? got[i] == plain[i] : isfinite(got[i]);
+        ck_assert_msg(same, "%s: element %lld is %g, in float32 %g", what, (long long)i,
+                      (double)got[i], (double)plain[i]);
+    }
+}
+
+/* Three parts do better than their class on sums that are long, and many enough to compare. */
+static bool within(Algo algo, Shape3 s, Worst w)
+{
+    switch (ir_algo[algo].error) {
+    case ERR_EXACT: case ERR_SUM: case ERR_FLOAT:
+        return w.of_plain <= (algo == ALGO_bf16x6 && s.k >= 64 && s.m * s.l >= 1000 ? 1.5 : 4);
+    case ERR_FAST: return w.of_largest <= 1e-4;
+    default: return w.of_largest <= 1e-2;
+    }
+}
+
+static void check_errors(const char *what, Algo algo, Shape3 s, Worst w)
+{
+    if (getenv("SHOW"))
+        printf("%-60s %8.3f of plain float32 summation's, %.1e of the largest\n", what, w.of_plain,
+               w.of_largest);
+    ck_assert_msg(within(algo, s, w), "%s: the largest error is %.3g times that of plain float32 "
+                  "summation, %.2g of the largest result", what, w.of_plain, w.of_largest);
+}
+
+/* The algorithm, compiled for all instruction sets that this processor has. */
+typedef struct Built { const Target *target; Module *module; Loaded code; } Built;
+
+static void check_product(Algo algo, int i, const Built *built, int n_built)
+{
+    Shape3 s = shape_of(i);
+    float *a = room(s.m * s.k * 4), *b = room(s.k * s.l * 4), *got = room(s.m * s.l * 4);
+    float *plain = room(s.m * s.l * 4);
+    double *exact = room(s.m * s.l * 8);
+    Form form = (Form)(i % N_FORMS);
+    for (int data = 0; data < N_DATA; data++) {
+        lcg = (uint32_t)(i * N_DATA + data + 1);
+        for (int64_t e = 0; e < s.m * s.k; e++) a[e] = number((Data)data, form, false, s.k);
+        for (int64_t e = 0; e < s.k * s.l; e++)
+            b[e] = number((Data)data, form, true, form == FORWARD ? s.k : s.l);
+        reference(s, a, b, exact, plain);
+        for (int t = 0; t < n_built; t++) {
+            char what[160];
+            snprintf(what, sizeof what, "%s on %s, %s, %lld x %lld x %lld, %s", ir_algo[algo].name,
+                     built[t].target->name, form_name[form], (long long)s.m, (long long)s.l,
+                     (long long)s.k, data_name[data]);
+            run(&built[t].code.model->graphs[i], a, b, got);
+            if (data == EDGES) same_edges(what, s, got, plain);
+            else check_errors(what, algo, s, errors(s, got, exact, plain));
+        }
+    }
+    free(a);
+    free(b);
+    free(got);
+    free(plain);
+    free(exact);
+}
+
+/* Can this processor run what is compiled for t? */
+static bool can_load(const Target *t)
+{
+    return rt_cpu_runs(t->features)
+        || (t->tile_per_cycle && rt_cpu_runs(ir_target("x86-64-v4")->features));
+}
+
+START_TEST(test_class)
+{
+    enum { MOST = 16 };
+    Built built[MOST];
+    int n = 0;
+    Algo algo = (Algo)_i;
+    if (ir_algo[algo].root != KIND_PROD) return;
+    for (int t = 0; t < ir_n_targets && n < MOST; t++) {
+        if (!can_load(&ir_targets[t])) continue;
+        Built *b = &built[n++];
+        b->target = &ir_targets[t];
+        char *text = module_text(algo, b->target);
+        b->module = planned(text, b->target);
+        free(text);
+        for (int i = 0; i < b->module->n_graph; i++)
+            ck_assert_msg(b->module->graph[i]->kernel[0].algo == algo, "%s: another one serves",
+                          ir_algo[algo].name);
+        b->code = loaded_open(ir_algo[algo].name, b->module, b->target);
+    }
+    ck_assert_int_gt(n, 0);
+    for (int i = 0; i < N_GRAPHS; i++) check_product(algo, i, built, n);
+    for (int t = 0; t < n; t++) {
+        loaded_close(&built[t].code);
+        ir_module_free(built[t].module);
+    }
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("precision");
+    TCase *t = tcase_create("products");
+    tcase_add_loop_test(t, test_class, ALGO_NONE + 1, ALGO_COUNT);
+    tcase_set_timeout(t, 600);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
