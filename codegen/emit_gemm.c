@@ -1,8 +1,8 @@
 /* codegen/emit_gemm.c: C(row, col) = sum over k of A(row, k) B(k, col), tiled for one core.
  *
  * A task is a tile of rows and columns. Its columns of B come in panels of lanes, as [k][lanes], so
- * that the inner loop reads memory in order: weights may be stored so, rows of B are read where
- * they lie by a tile of few strips, other columns are packed. A is read where it lies. The register
+ * that the inner loop reads memory in order: weights may be stored so, rows of B may be read where
+ * they lie (ir_rows_in_place), other columns are packed. A is read where it lies. The register
  * tile (micro_HxV: H rows, V vectors of columns) sums over k without touching memory. The last
  * strip of rows overlaps the one before it: a row's sum never depends on where its strip begins.
  * Every sum goes through one strip in the first cache, from which the epilogue reads.
@@ -92,6 +92,14 @@ static int64_t strips(const Gemm *g, int64_t most, int64_t *height)
     return n;
 }
 
+static bool rows_in_place(const Gemm *g, int64_t n_strips)
+{
+    int64_t elem = ir_dtype_bytes(g->e->m->real), n = g->e->m->capacity;
+    return !g->p.tb && plain(g, g->p.b)
+        && ir_rows_in_place(n_strips, ir_dim_at(g->p.k, n), ir_dim_at(g->p.l, n) * elem,
+                            g->lanes * elem, g->e->o->target);
+}
+
 static void shape(Gemm *g)
 {
     enum { MOST_DOTS = 8 };                /* rows: more hide no latency */
@@ -119,8 +127,7 @@ static void shape(Gemm *g)
     int64_t n = strips(g, most, &height);
     g->height = (int)height;
     if (g->access != B_DOTS)
-        g->access = ir_in_panels(k->g, &g->p) ? B_PANELS
-                  : !g->p.tb && plain(g, g->p.b) && n <= IR_STRIPS_IN_PLACE ? B_ROWS : B_PACKED;
+        g->access = ir_in_panels(k->g, &g->p) ? B_PANELS : rows_in_place(g, n) ? B_ROWS : B_PACKED;
     g->few = g->access == B_PACKED && g->p.tb && !g->p.ta && g->m.n && g->height >= 4
           && plain(g, g->p.b);
     g->fewest = g->m.n ? 1 : g->m.k - (k->tasks.down - 1) * g->tile_rows;

@@ -40,6 +40,29 @@ bool ir_narrow(int64_t cols, int64_t depth, int64_t vector)
     return cols < vector && cols * (depth / (2 * vector) + SUM_CYCLES) < depth / 2;
 }
 
+enum { ALIAS_BYTES = 4096, LINE_BYTES = 64 };
+
+int64_t ir_places(int64_t row_bytes)
+{
+    int64_t a = row_bytes, b = ALIAS_BYTES;
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return ALIAS_BYTES / a;
+}
+
+bool ir_rows_in_place(int64_t strips, int64_t depth, int64_t row_bytes, int64_t panel_bytes,
+                      const Target *t)
+{
+    enum { FEW_STRIPS = 4 };
+    int64_t places = ir_places(row_bytes), half_the_ways = t->l1_bytes / ALIAS_BYTES / 2;
+    int64_t kept = depth < IR_K_BLOCK ? depth : IR_K_BLOCK;
+    int64_t lines = ceil_div(kept, places) * ceil_div(panel_bytes, LINE_BYTES);
+    return strips <= FEW_STRIPS || lines <= half_the_ways;
+}
+
 Val ir_kernel_root(const Graph *g, const Kernel *k)
 {
     for (int i = 0; i < k->n_member; i++) {

@@ -31,7 +31,6 @@ enum {
     IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
     IR_SPLIT_DEPTH = 128,            /* and bf16x6 splits so much: 32 rows of it stay in L1 */
-    IR_STRIPS_IN_PLACE = 4,          /* a gemm's tile of no more reads rows of B where they lie */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
 };
@@ -52,6 +51,13 @@ bool ir_in_panels(const Graph *g, const Product *p);
 /* So few columns of so long sums that vectors are better filled along k than with columns, although
  * their lanes have to be summed in the end. vector: elements of one. */
 bool ir_narrow(int64_t cols, int64_t depth, int64_t vector);
+/* Rows so many bytes apart begin at this many different places modulo 4096. The first cache keeps
+ * as many lines of each place as it has times 4096 bytes. */
+int64_t ir_places(int64_t row_bytes);
+/* Does a gemm's tile of that many strips read rows of B where they lie? If few read them again, or
+ * if the first cache keeps all that a panel's lanes need of them. */
+bool ir_rows_in_place(int64_t strips, int64_t depth, int64_t row_bytes, int64_t panel_bytes,
+                      const Target *t);
 
 /* The member that decides the algorithm: the first PROD, ROW, REDUCE or MOVE, else the last
  * member. */

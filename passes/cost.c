@@ -3,8 +3,8 @@
  * The model, in cycles, for m x l x k on vectors of v lanes and f fused multiply-adds a cycle:
  *   gemm  m l' k / (v f e) + p l' k t + A, where l' is l in whole register tiles, e = 0.85
  *         (less where the register tile has fewer than 8 accumulators to hide latency), p the
- *         cycles to pack one element (0 where the columns lie in panels, or are rows that few
- *         strips read where they lie), t the tasks that pack the same columns, and A = the first
+ *         cycles to pack one element (0 where the columns lie in panels, or are rows that are
+ *         read where they lie), t the tasks that pack the same columns, and A = the first
  *         operand once for each panel at 8 bytes a cycle where it exceeds half of L2, as far as
  *         computing does not hide it; few columns of long sums (ir_narrow) m l (k / (v f e) + 6)
  *   blas  m l k / (4 0.9 m/(m+32) l/(l+32)) + 2000 t: near the peak of SSE on large products, a
@@ -52,11 +52,13 @@ static double cost_gemm(const Problem *p, const Target *t, const Choice *c)
     double m = (double)p->m, k = (double)p->k, padded = (double)round_up(p->l, c->tile[1]);
     double hidden = (double)least(c->micro[0] * c->micro[1], PASS_ACCUMULATORS) / PASS_ACCUMULATORS;
     double compute = m * padded * k / (peak_per_cycle(p, t) * 0.85 * hidden);
-    bool few_strips = ceil_div(c->tile[0], c->micro[0]) <= IR_STRIPS_IN_PLACE;
-    double per_element = p->in_panels                 ? 0
-                       : p->transposed_b || p->across ? 1
-                       : few_strips                   ? 0
-                                                      : 0.25;
+    bool in_place = ir_rows_in_place(ceil_div(c->tile[0], c->micro[0]), p->k, p->l * p->elem_bytes,
+                                     c->micro[1] * p->lanes * p->elem_bytes, t);
+    double per_element = p->in_panels    ? 0
+                       : p->transposed_b ? 1
+                       : p->across       ? 0.6
+                       : in_place        ? 0
+                                         : 0.25;
     double pack = per_element * padded * k * (double)ceil_div(p->m, c->tile[0]);
     bool rows_of_b = p->transposed_b && !p->in_panels && !p->transposed_a;
     if (rows_of_b && ir_narrow(p->l, p->k, p->lanes)) {

@@ -26,15 +26,13 @@ static void tile_wide(const Problem *p, const Target *t, Choice *c)
     c->tile[1] = round_up(ceil_div(p->l, across), panel);
 }
 
-static int64_t divisor(int64_t a, int64_t b) { return b ? divisor(b, a % b) : a; }
-
-/* Rows of A that lie a multiple of 4096 bytes apart share a set of the first cache, which has a way
- * for each 4096 bytes of its size; the columns want some, too. */
+/* Rows of A at one place modulo 4096 share a set of the first cache; the columns want some of its
+ * ways, too. */
 static int64_t rows_in_l1(const Problem *p, const Target *t)
 {
-    enum { PAGE_BYTES = 4096, OTHER_WAYS = 2 };
-    int64_t places = PAGE_BYTES / divisor(p->k * p->elem_bytes, PAGE_BYTES);
-    return p->transposed_a ? p->m : places * most(t->l1_bytes / PAGE_BYTES - OTHER_WAYS, 1);
+    enum { WAY_BYTES = 4096, OTHER_WAYS = 2 };
+    int64_t places = ir_places(p->k * p->elem_bytes);
+    return p->transposed_a ? p->m : places * most(t->l1_bytes / WAY_BYTES - OTHER_WAYS, 1);
 }
 
 /* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16.
