@@ -1,6 +1,6 @@
 #!/bin/sh
-# tests/full.sh: what tests/run --full adds: other compilers, sanitizers, valgrind, generated code as
-# C++ and under every warning.
+# tests/full.sh: what tests/run --full adds: other compilers, sanitizers, coverage, valgrind,
+# generated code as C++ and under every warning.
 . tests/lib.sh
 jobs=$(nproc 2>/dev/null || echo 2)
 have() { command -v "$1" >/dev/null 2>&1; }
@@ -29,6 +29,13 @@ export ASAN_OPTIONS=detect_leaks=1:exitcode=99 UBSAN_OPTIONS=exitcode=99
 SEQC_CFLAGS="-fsanitize=address,undefined -fno-sanitize-recover=all" \
     tree asan -DSEQC_SANITIZE=address,undefined -DCMAKE_C_COMPILER=gcc
 SEQC_CFLAGS="-fsanitize=thread" tree tsan -DSEQC_SANITIZE=thread -DCMAKE_C_COMPILER=gcc
+
+if have gcov; then
+    check "coverage: lines 90%, branches of parsers and planner 95%" \
+        env BUILD="$SCRATCH/coverage" tests/coverage
+else
+    skip coverage "gcov is not installed"
+fi
 
 # ---- generated code: every warning, C and C++, both compilers ----
 strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
