@@ -62,11 +62,13 @@ static bool choose_compiler(Args *x, const CompileOpts *o, char **message)
     const char *cc = o->cc ? o->cc : getenv("CC");
     if (cc && cc[strspn(cc, " \t")]) {
         words(x, cc);
+        errno = 0;
         if (find_program(x->v[0], x->a)) return true;
+        bool silent = !errno || errno == ENOENT;
         *message = arena_printf(
             x->a,
-            "there is no C compiler %s\nhelp: install gcc, or name another one by --cc or $CC",
-            x->v[0]);
+            "there is no C compiler %s%s%s\nhelp: install gcc, or name another one by --cc or $CC",
+            x->v[0], silent ? "" : ": ", silent ? "" : strerror(errno));
         return false;
     }
     for (int i = 0; usual[i]; i++)

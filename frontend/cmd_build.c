@@ -177,14 +177,17 @@ static bool uses_blas(const Build *p)
 static int compile(const Cmd *c, const Build *p)
 {
     CompileOpts o = {.cc = c->text[OPT_cc], .blas = uses_blas(p),
-                     .runtime_dir = cmd_runtime_dir(c->arena),
                      .extra = extra_flags(c->arena), .verbose = c->text[OPT_verbose] != NULL};
+    errno = 0;
+    o.runtime_dir = cmd_runtime_dir(c->arena);
     if (!o.runtime_dir) {
         const char *home = getenv("SEQC_HOME");
-        return cmd_fail(c, EXIT_IO, "libseqc_rt.a and include/runtime/rt.h are not %s%s\n"
+        bool silent = !errno || errno == ENOENT;
+        return cmd_fail(c, EXIT_IO, "libseqc_rt.a and include/runtime/rt.h are not %s%s%s%s\n"
                         "help: build seqc (`cmake --build`), or let SEQC_HOME name their folder",
                         home && *home ? "in $SEQC_HOME, " : "beside seqc in lib/seqc",
-                        home && *home ? home : "");
+                        home && *home ? home : "", silent ? "" : ": ",
+                        silent ? "" : strerror(errno));
     }
     char *message = NULL;
     if (!emit_compile(p->unit, p->n_unit, p->part, &o, &message, c->arena)) {
