@@ -274,9 +274,10 @@ static bool save_epoch(rt_err *e, rt_train *t, bool best, double now)
         if (!rt_train_survives(e, t, RT_LOGS, rt_rundir_flush(e, &t->run, t->p)))
             return false;
     }
-    if (!rt_train_survives(e, t, RT_CHECKPOINTS,
-                           rt_keep(e, &t->keeper, t->p, &t->point, best, due)) ||
-        (numbered && !save_numbered(e, t)))
+    /* `last` comes behind: a run that goes on from it does not come back to this epoch. */
+    if ((numbered && !save_numbered(e, t)) ||
+        !rt_train_survives(e, t, RT_CHECKPOINTS,
+                           rt_keep(e, &t->keeper, t->p, &t->point, best, due)))
         return false;
     if (now - t->drawn <= 1)
         return true;
