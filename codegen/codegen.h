@@ -35,6 +35,7 @@ typedef struct CompileUnit {
 typedef struct CompileOpts {
     const char *cc;                   /* null: $CC, cc, gcc, clang, the first that is there */
     bool blas;                        /* link OpenBLAS */
+    bool shared;                      /* a shared object, without the runtime's library */
     const char *runtime_dir;          /* holds libseqc_rt.a and include/runtime/rt.h */
     const char *const *extra;         /* further flags, null-terminated, or null */
     bool verbose;                     /* print the command line */
@@ -44,4 +45,28 @@ typedef struct CompileOpts {
  * that says what ran and what it printed. Objects stay: the caller removes them. */
 bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,
                   char **message, Arena *a);
+
+/* ---- generated code in this process, beside the interpreter ---- */
+
+/* What emit_program writes, and after it what stands in for the runtime: tasks run one after the
+ * other, unless the object's `seqc_parallel` points to something like rt_parallel. */
+void emit_replay(const Module *m, const EmitOpts *o, FILE *out);
+
+/* The functions of a shared object that was compiled from emit_replay's source. */
+typedef struct Replay Replay;
+/* Null and a message where it cannot be loaded. The module must outlive the result, which lives in
+ * the arena until emit_close. */
+Replay *emit_open(const Module *planned, const char *object, char **message, Arena *a);
+void emit_close(Replay *r);
+void *emit_symbol(const Replay *r, const char *name);   /* null: none */
+
+typedef struct ReplayHow {
+    unsigned char fill;               /* of memory whose contents are undefined; 0xff is NaN */
+    int workers;                      /* at least 1 */
+    void *pool;                       /* given to seqc_parallel */
+} ReplayHow;
+/* Runs a graph of the module on what the interpreter is given. The roots' values, [n_root], in
+ * row-major order. */
+double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const ReplayHow *how,
+                  Arena *a);
 #endif

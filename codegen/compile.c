@@ -119,7 +119,12 @@ static void compiling(Args *x, const CompileUnit *u, const CompileOpts *o)
 static void libraries(Args *x, const CompileOpts *o)
 {
     Arena *a = x->a;
-    arg(x, arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir));
+    if (o->shared) {
+        arg(x, "-shared");
+        arg(x, "-fPIC");
+    } else {
+        arg(x, arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir));
+    }
     if (o->blas) {
         const char *blas = archive(a, "libopenblas.a");
         arg(x, blas ? blas : "-lopenblas");

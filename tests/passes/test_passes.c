@@ -6,6 +6,7 @@
  * Every case also runs the whole pipeline: values of returns, gradients and updates before and
  * after each pass agree on random inputs, by the float64 interpreter. */
 #define _POSIX_C_SOURCE 200809L
+#include "ir/trial.h"
 #include "passes/passes.h"
 #include "tests/passes/random_graph.h"
 #include <check.h>
@@ -142,67 +143,11 @@ END_TEST
 
 /* ---- the same values before and after ---- */
 
-static uint64_t hash(const char *s, uint64_t i)
+/* Reals in (0, 1), where every function of the table is defined. */
+static double **values(Trial *t)
 {
-    uint64_t h = 0xcbf29ce484222325u ^ i * 0x9e3779b97f4a7c15u;
-    for (; *s; s++) h = (h ^ (unsigned char)*s) * 0x100000001b3u;
-    h ^= h >> 31;
-    h *= 0xd6e8feb86659fd93u;
-    return h ^ h >> 32;
-}
-
-typedef struct { const Module *m; const Graph *g; Arena *a; } World;
-
-/* Values depend on the name alone, so that both modules see the same; indices stay small, and reals
- * in (0, 1), where every function of the table is defined. */
-static const double *fill(World *w, const char *name, const Type *t)
-{
-    int64_t n = ir_elems_at(&t->shape, BATCH);
-    double *x = arena_alloc(w->a, (size_t)n + 1, sizeof *x);
-    for (int64_t i = 0; i < n; i++) {
-        uint64_t h = hash(name, (uint64_t)i);
-        x[i] = ir_dtype_real(t->dtype) ? (double)(h % 1000 + 1) / 1002 : (double)(h % 3);
-    }
-    return x;
-}
-
-static const double *world_input(void *ctx, const char *name)
-{
-    World *w = ctx;
-    for (uint32_t i = 1; i < w->g->n_node; i++)
-        if (w->g->node[i].op == OP_input && !strcmp(w->g->node[i].name, name))
-            return fill(w, name, &w->g->node[i].type);
-    return NULL;
-}
-
-static const double *world_state(void *ctx, State s)
-{
-    World *w = ctx;
-    return fill(w, ir_state(w->m, s)->key, &ir_state(w->m, s)->type);
-}
-
-static double world_scalar(void *ctx, const char *name)
-{
-    (void)ctx;
-    return (double)(hash(name, 0) % 100 + 1) / 101;
-}
-
-static const Root *find_root(const Graph *g, const Root *like, const Module *from)
-{
-    for (int r = 0; r < g->n_root; r++) {
-        const Root *x = &g->root[r];
-        if (x->kind != like->kind) continue;
-        if (x->kind == ROOT_RETURN && !strcmp(x->name, like->name)) return x;
-        if (x->kind != ROOT_RETURN
-            && !strcmp(ir_state(g->module, x->state)->key, ir_state(from, like->state)->key))
-            return x;
-    }
-    return NULL;
-}
-
-static bool same(double a, double b)
-{
-    return fabs(a - b) <= 1e-12 * (1 + fabs(a)) || (isnan(a) && isnan(b));
+    EvalIn in = ir_trial(t);
+    return ir_root_values(t->g, ir_eval(t->g, &in, t->arena), t->arena);
 }
 
 static void same_values(const Module *before, const Module *after, const char *what)
@@ -211,21 +156,12 @@ static void same_values(const Module *before, const Module *after, const char *w
         const Graph *b = before->graph[i], *a = ir_graph_find(after, b->name);
         ck_assert_ptr_nonnull(a);
         Arena *arena = arena_new();
-        World wb = { before, b, arena }, wa = { after, a, arena };
-        EvalIn eb = { BATCH, world_input, world_state, world_scalar, &wb, 7, 3 }, ea = eb;
-        ea.ctx = &wa;
-        double **vb = ir_eval(b, &eb, arena), **va = ir_eval(a, &ea, arena);
-        for (int r = 0; r < b->n_root; r++) {
-            const Root *x = find_root(a, &b->root[r], before);
-            if (!x && b->root[r].kind == ROOT_GRAD) continue;    /* became an update */
-            if (!x) ck_abort_msg("%s: %s lost a root", what, b->name);
-            const double *p = vb[b->root[r].val.i], *q = va[x->val.i];
-            int64_t n = ir_elems_at(&ir_type(b, b->root[r].val)->shape, BATCH);
-            for (int64_t e = 0; e < n; e++)
-                if (!same(p[e], q[e]))
-                    ck_abort_msg("%s: %s root %d element %d: %.17g became %.17g", what, b->name, r,
-                                 (int)e, p[e], q[e]);
-        }
+        Trial tb = { .g = b, .n = BATCH, .arena = arena }, ta = tb;
+        ta.g = a;
+        Gap gap = ir_gap(b, values(&tb), a, values(&ta), BATCH);
+        if (gap.share > 1e-12)
+            ck_abort_msg("%s: %s root %d element %d: %.17g became %.17g", what, b->name,
+                         (int)(gap.root - b->root), (int)gap.at, gap.a, gap.b);
         arena_free(arena);
     }
 }

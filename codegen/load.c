@@ -1,0 +1,209 @@
+/* codegen/load.c: generated code in this process, to be laid beside the interpreter.
+ *
+ * The source gets an end that stands in for the runtime's library and gives each graph a plain
+ * entry. States, inputs, results and memory are laid out here by the plan, as the runtime does it.
+ * It does not judge what comes out: that is ir/trial.h's. */
+#define _POSIX_C_SOURCE 200809L
+#include "codegen/codegen.h"
+#include <dlfcn.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const stand_in =
+    "\n/* In place of the runtime's library. */\n"
+    "const int RT_ABI_SYMBOL = RT_ABI;\n"
+    "typedef void parallel_fn(rt_pool *, rt_task *, const void *, int64_t);\n"
+    "extern parallel_fn *seqc_parallel;\n"
+    "parallel_fn *seqc_parallel;\n"
+    "void rt_parallel(rt_pool *pool, rt_task *task, const void *ctx, int64_t n)\n"
+    "{\n"
+    "    if (seqc_parallel) seqc_parallel(pool, task, ctx, n);\n"
+    "    else for (int64_t i = 0; i < n; i++) task(ctx, i, 0);\n"
+    "}\n"
+    "int rt_main(const rt_model *const *m, int argc, char **argv)\n"
+    "{ (void)m; (void)argv; return argc; }\n"
+    "extern void seqc_scalars(const double *, double, double, void *);\n"
+    "void seqc_scalars(const double *lr, double step, double steps, void *out)\n"
+    "{ if (model.scalars) model.scalars(lr, step, steps, out); }\n"
+    "extern void seqc_graph(int, int64_t, const void *const *, void *const *, char *, char *,\n"
+    "                       char *, const void *, uint64_t, uint64_t, void *);\n"
+    "void seqc_graph(int graph, int64_t n, const void *const *in, void *const *out, char *state,\n"
+    "                char *arena, char *workers, const void *scalars, uint64_t seed,\n"
+    "                uint64_t step, void *pool)\n"
+    "{\n"
+    "    rt_call c = { n, in, out, state, arena, workers, scalars, seed, step, (rt_pool *)pool };\n"
+    "    model.graphs[graph].run(&c);\n"
+    "}\n";
+
+void emit_replay(const Module *m, const EmitOpts *o, FILE *out)
+{
+    emit_program(m, o, out);
+    fputs(stand_in, out);
+}
+
+typedef void GraphFn(int graph, int64_t n, const void *const *in, void *const *out, char *state,
+                     char *arena, char *workers, const void *scalars, uint64_t seed, uint64_t step,
+                     void *pool);
+
+struct Replay { const Module *m; void *object; GraphFn *graph; };
+
+void *emit_symbol(const Replay *r, const char *name) { return dlsym(r->object, name); }
+
+Replay *emit_open(const Module *planned, const char *object, char **message, Arena *a)
+{
+    Replay *r = arena_alloc(a, 1, sizeof *r);
+    r->m = planned;
+    r->object = dlopen(object, RTLD_NOW | RTLD_LOCAL);
+    void *graph = r->object ? dlsym(r->object, "seqc_graph") : NULL;
+    if (!graph) {
+        *message = arena_str(a, dlerror());
+        return NULL;
+    }
+    memcpy(&r->graph, &graph, sizeof graph);       /* ISO C has no cast from data to function */
+    return r;
+}
+
+void emit_close(Replay *r)
+{
+    if (r) dlclose(r->object);
+}
+
+/* ---- numbers as they are stored ---- */
+
+static void put(DType d, void *p, int64_t i, double x)
+{
+    switch (d) {
+    case DT_f32: ((float *)p)[i] = (float)x; break;
+    case DT_f64: ((double *)p)[i] = x; break;
+    case DT_i64: ((int64_t *)p)[i] = (int64_t)x; break;
+    case DT_i32: ((int32_t *)p)[i] = (int32_t)x; break;
+    default: ((uint8_t *)p)[i] = (uint8_t)x;
+    }
+}
+
+static double get(DType d, const void *p, int64_t i)
+{
+    switch (d) {
+    case DT_f32: return (double)((const float *)p)[i];
+    case DT_f64: return ((const double *)p)[i];
+    case DT_i64: return (double)((const int64_t *)p)[i];
+    case DT_i32: return (double)((const int32_t *)p)[i];
+    default: return (double)((const uint8_t *)p)[i];
+    }
+}
+
+static int64_t stored_at(const StoredAxis axis[IR_MAX_RANK], int rank, int64_t element)
+{
+    int64_t at = 0;
+    for (int i = rank; i-- > 0;) {
+        int64_t x = element % axis[i].size;
+        element /= axis[i].size;
+        at += x / axis[i].block * axis[i].outer + x % axis[i].block * axis[i].inner;
+    }
+    return at;
+}
+
+/* Aligned, in the arena, with room for a vector after the end. */
+static void *room(Arena *a, int64_t bytes, unsigned char fill)
+{
+    enum { ALIGN = 64, SPARE = 64 };
+    char *p = arena_alloc(a, (size_t)bytes + ALIGN + SPARE, 1);
+    p += (ALIGN - (uintptr_t)p % ALIGN) % ALIGN;
+    memset(p, fill, (size_t)bytes + SPARE);
+    return p;
+}
+
+/* ---- a run ---- */
+
+static char *make_states(const Module *m, const EvalIn *in, Arena *a)
+{
+    char *block = room(a, m->state_bytes, 0);
+    for (uint32_t s = 1; s < m->n_state; s++) {
+        const StateInfo *x = &m->state[s];
+        StoredAxis axis[IR_MAX_RANK];
+        ir_stored_axes(&x->type, 1, axis);
+        const double *value = in->state(in->ctx, (State){ s });
+        for (int64_t i = 0, n = ir_elems_at(&x->type.shape, 1); i < n; i++)
+            put(x->type.dtype, block + x->offset_bytes, stored_at(axis, x->type.shape.rank, i),
+                value[i]);
+    }
+    return block;
+}
+
+static void *make_scalars(const Module *m, const EvalIn *in, Arena *a)
+{
+    char *block = room(a, m->prog.n_scalar * (int64_t)sizeof(double), 0);
+    for (int i = 0; i < m->prog.n_scalar; i++)
+        put(m->real, block, i, in->scalar(in->ctx, m->prog.scalar[i].name));
+    return block;
+}
+
+static const void **make_inputs(const Graph *g, const EvalIn *in, Arena *a)
+{
+    const void **list = arena_alloc(a, g->n_node, sizeof *list);
+    int count = 0;
+    for (uint32_t i = 1; i < g->n_node; i++) {
+        const Node *x = &g->node[i];
+        if (x->op != OP_input) continue;
+        int64_t n = ir_elems_at(&x->type.shape, in->n);
+        void *raw = room(a, n * ir_dtype_bytes(x->type.dtype), 0);
+        const double *value = in->input(in->ctx, x->name);
+        for (int64_t e = 0; e < n; e++) put(x->type.dtype, raw, e, value[e]);
+        list[count++] = raw;
+    }
+    return list;
+}
+
+static double *read_state(const Module *m, State s, const char *block, Arena *a)
+{
+    const StateInfo *x = ir_state(m, s);
+    int64_t n = ir_elems_at(&x->type.shape, 1);
+    double *value = arena_alloc(a, (size_t)n + 1, sizeof *value);
+    StoredAxis axis[IR_MAX_RANK];
+    ir_stored_axes(&x->type, 1, axis);
+    for (int64_t i = 0; i < n; i++)
+        value[i] = get(x->type.dtype, block + x->offset_bytes,
+                       stored_at(axis, x->type.shape.rank, i));
+    return value;
+}
+
+static int index_of(const Module *m, const Graph *g)
+{
+    for (int i = 0; i < m->n_graph; i++)
+        if (m->graph[i] == g) return i;
+    ir_die(m, "replay: graph %s is another module's", g->name);
+}
+
+double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const ReplayHow *how,
+                  Arena *a)
+{
+    const Module *m = r->m;
+    Arena *scratch = arena_new();
+    char *state = make_states(m, in, scratch);
+    char *arena = room(scratch, g->arena_bytes, how->fill);
+    char *workers = room(scratch, g->worker_bytes * how->workers, how->fill);
+    void **out = arena_alloc(scratch, (size_t)g->n_root + 1, sizeof *out);
+    int n_out = 0;
+    for (int i = 0; i < g->n_root; i++)
+        if (g->root[i].kind == ROOT_RETURN)
+            out[n_out++] = room(
+                scratch, ir_stored_bytes(ir_type(g, g->root[i].val), m->capacity), how->fill);
+    r->graph(index_of(m, g), in->n, make_inputs(g, in, scratch), out, state, arena, workers,
+             make_scalars(m, in, scratch), in->seed, in->step, how->pool);
+    double **value = arena_alloc(a, (size_t)g->n_root + 1, sizeof *value);
+    n_out = 0;
+    for (int i = 0; i < g->n_root; i++) {
+        const Root *x = &g->root[i];
+        if (x->kind != ROOT_RETURN) {
+            value[i] = read_state(m, x->state, state, a);
+            continue;
+        }
+        const Type *t = ir_type(g, x->val);
+        int64_t n = ir_elems_at(&t->shape, in->n);
+        value[i] = arena_alloc(a, (size_t)n + 1, sizeof(double));
+        for (int64_t e = 0; e < n; e++) value[i][e] = get(t->dtype, out[n_out], e);
+        n_out++;
+    }
+    arena_free(scratch);
+    return value;
+}
