@@ -92,13 +92,15 @@ static double get(DType d, const void *p, int64_t i)
     }
 }
 
-static int64_t stored_at(const StoredAxis axis[IR_MAX_RANK], int rank, int64_t element)
+/* Where element i of a state lies. */
+static int64_t stored_at(const Type *t, const StoredAxis axis[IR_MAX_RANK], int64_t i)
 {
     int64_t at = 0;
-    for (int i = rank; i-- > 0;) {
-        int64_t x = element % axis[i].size;
-        element /= axis[i].size;
-        at += x / axis[i].block * axis[i].outer + x % axis[i].block * axis[i].inner;
+    if (t->layout.kind == LAYOUT_plain) return i;
+    for (int k = t->shape.rank; k-- > 0;) {
+        int64_t x = i % axis[k].size;
+        i /= axis[k].size;
+        at += x / axis[k].block * axis[k].outer + x % axis[k].block * axis[k].inner;
     }
     return at;
 }
@@ -124,8 +126,7 @@ static char *make_states(const Module *m, const EvalIn *in, Arena *a)
         ir_stored_axes(&x->type, 1, axis);
         const double *value = in->state(in->ctx, (State){ s });
         for (int64_t i = 0, n = ir_elems_at(&x->type.shape, 1); i < n; i++)
-            put(x->type.dtype, block + x->offset_bytes, stored_at(axis, x->type.shape.rank, i),
-                value[i]);
+            put(x->type.dtype, block + x->offset_bytes, stored_at(&x->type, axis, i), value[i]);
     }
     return block;
 }
@@ -162,8 +163,7 @@ static double *read_state(const Module *m, State s, const char *block, Arena *a)
     StoredAxis axis[IR_MAX_RANK];
     ir_stored_axes(&x->type, 1, axis);
     for (int64_t i = 0; i < n; i++)
-        value[i] = get(x->type.dtype, block + x->offset_bytes,
-                       stored_at(axis, x->type.shape.rank, i));
+        value[i] = get(x->type.dtype, block + x->offset_bytes, stored_at(&x->type, axis, i));
     return value;
 }
 

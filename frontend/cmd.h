@@ -5,14 +5,15 @@
 #include "frontend/frontend.h"
 #include "ir/ir.h"
 
-struct PassCtx;    /* passes/passes.h */
-struct rt_err;     /* runtime/base.h */
+struct PassCtx;      /* passes/passes.h */
+struct CompileOpts;  /* codegen/codegen.h */
+struct rt_err;       /* runtime/base.h */
 
 /* Exit codes. 130 and 143 follow a signal. */
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_IO = 3, EXIT_MEMORY = 5 };
 
 typedef enum {
-#define COMMAND(name, argument, does) CMD_##name,
+#define COMMAND(name, letter, argument, does) CMD_##name,
 #include "frontend/options.def"
     CMD_COUNT
 } Command;
@@ -26,7 +27,9 @@ typedef enum {
 typedef enum { OK_FLAG, OK_TEXT, OK_LIST, OK_COUNT, OK_CHOICE } OptKind;
 
 typedef struct {
-    const char *name, *argument, *does;
+    const char *name;
+    char letter;                     /* in OptionInfo.commands */
+    const char *argument, *does;
 } CommandInfo;
 typedef struct {
     const char *name;
@@ -105,6 +108,20 @@ const Target *cmd_native_target(void);
 /* Its name for --march. */
 const char *cmd_march(const Target *t);
 
-#define COMMAND(name, argument, does) int cmd_##name(const Cmd *c);
+/* ---- cmd_make.c ---- */
+
+/* SIGINT, SIGTERM and SIGPIPE no longer end the process; 128 + the signal's number once one has
+ * come. */
+void cmd_catch_signals(void);
+int cmd_interrupted(void);
+const char *cmd_plain_name(const Cmd *c);
+/* A folder for generated sources: --keep's, or a temporary one, which cmd_folder_remove (at the
+ * latest at the process's end) removes with its files. 0 or an exit code. */
+int cmd_folder(const Cmd *c, const char **dir);
+void cmd_folder_remove(void);
+/* The options of --cc and so on, for a program without OpenBLAS. 0 or an exit code. */
+int cmd_compile_opts(const Cmd *c, struct CompileOpts *o);
+
+#define COMMAND(name, letter, argument, does) int cmd_##name(const Cmd *c);
 #include "frontend/options.def"
 #endif

@@ -9,28 +9,11 @@
 #include "frontend/cmd.h"
 #include "passes/passes.h"
 #include <errno.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-static volatile sig_atomic_t interrupted;
-
-static void on_signal(int number)
-{
-    interrupted = number;
-}
-
-/* The C compiler runs in our process group and dies of the same signal; then we clean up. */
-static void catch_signals(void)
-{
-    struct sigaction act = {.sa_handler = on_signal, .sa_flags = SA_RESTART};
-    sigemptyset(&act.sa_mask);
-    sigaction(SIGINT, &act, NULL);
-    sigaction(SIGTERM, &act, NULL);
-}
 
 static double now(void)
 {
@@ -48,20 +31,9 @@ typedef struct {
     int n;
     const char *output, *part;       /* the program and its temporary name */
     const char *dir;                 /* the folder of C files */
-    bool temporary;                  /* it is ours to remove */
     CompileUnit unit[MAX_UNITS];     /* one; of several targets, a unit for each, then main's */
     int n_unit;
 } Build;
-
-/* Letters, digits, '-', '_' and '.': the file's name as part of another name. */
-static const char *plain_name(const Cmd *c)
-{
-    char *s = arena_str(c->arena, cmd_stem(c));
-    for (char *p = s; *p; p++)
-        if (!strchr("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.", *p))
-            *p = '_';
-    return *s && *s != '-' ? s : "model";
-}
 
 static int choose_output(const Cmd *c, Build *p)
 {
@@ -83,24 +55,6 @@ static int choose_output(const Cmd *c, Build *p)
                             p->output);
     }
     p->part = arena_printf(c->arena, "%s.%ld.part", p->output, (long)getpid());
-    return EXIT_OK;
-}
-
-static int choose_folder(const Cmd *c, Build *p)
-{
-    p->dir = c->text[OPT_keep];
-    if (p->dir) {
-        if (mkdir(p->dir, 0777) && errno != EEXIST)
-            return cmd_fail(c, EXIT_IO, "--keep %s: %s", p->dir, strerror(errno));
-    } else {
-        const char *tmp = getenv("TMPDIR");
-        char *dir = arena_printf(c->arena, "%s/seqc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-        if (!mkdtemp(dir))
-            return cmd_fail(c, EXIT_IO, "%s: a folder for the C source cannot be made: %s", dir,
-                            strerror(errno));
-        p->dir = dir;
-        p->temporary = true;
-    }
     return EXIT_OK;
 }
 
@@ -133,7 +87,7 @@ static int write_unit(const Cmd *c, Build *p, const char *name, CmdTarget t, Cmd
 static int write_sources(const Cmd *c, Build *p)
 {
     static const Target any = {.march = ""};
-    const char *slash = strrchr(c->file, '/'), *name = plain_name(c);
+    const char *slash = strrchr(c->file, '/'), *name = cmd_plain_name(c);
     EmitOpts options[CMD_MAX_TARGETS];
     for (int i = 0; i < p->n; i++) {
         CmdTarget t = p->target[i];
@@ -148,24 +102,6 @@ static int write_sources(const Cmd *c, Build *p)
                                             (Source){p->module[0], options, p->n});
 }
 
-/* $SEQC_CFLAGS at its blanks; null-terminated. */
-static const char *const *extra_flags(Arena *a)
-{
-    const char *s = getenv("SEQC_CFLAGS");
-    if (!s)
-        return NULL;
-    const char **list = arena_alloc(a, strlen(s) / 2 + 2, sizeof *list);
-    int n = 0;
-    for (;;) {
-        s += strspn(s, " \t\n");
-        size_t length = strcspn(s, " \t\n");
-        if (!length)
-            return list;
-        list[n++] = arena_strn(a, s, length);
-        s += length;
-    }
-}
-
 static bool uses_blas(const Build *p)
 {
     for (int i = 0; i < p->n; i++)
@@ -176,24 +112,16 @@ static bool uses_blas(const Build *p)
 
 static int compile(const Cmd *c, const Build *p)
 {
-    CompileOpts o = {.cc = c->text[OPT_cc], .blas = uses_blas(p),
-                     .extra = extra_flags(c->arena), .verbose = c->text[OPT_verbose] != NULL};
-    errno = 0;
-    o.runtime_dir = cmd_runtime_dir(c->arena);
-    if (!o.runtime_dir) {
-        const char *home = getenv("SEQC_HOME");
-        bool silent = !errno || errno == ENOENT;
-        return cmd_fail(c, EXIT_IO, "libseqc_rt.a and include/runtime/rt.h are not %s%s%s%s\n"
-                        "help: build seqc (`cmake --build`), or let SEQC_HOME name their folder",
-                        home && *home ? "in $SEQC_HOME, " : "beside seqc in lib/seqc",
-                        home && *home ? home : "", silent ? "" : ": ",
-                        silent ? "" : strerror(errno));
-    }
+    CompileOpts o;
+    int code = cmd_compile_opts(c, &o);
+    if (code)
+        return code;
+    o.blas = uses_blas(p);
     char *message = NULL;
     if (!emit_compile(p->unit, p->n_unit, p->part, &o, &message, c->arena)) {
-        if (interrupted)
-            return 128 + (int)interrupted;
-        return cmd_fail(c, EXIT_IO, "%s", message ? message : "the C compiler failed");
+        code = cmd_interrupted();
+        return code ? code
+                    : cmd_fail(c, EXIT_IO, "%s", message ? message : "the C compiler failed");
     }
     if (rename(p->part, p->output))
         return cmd_fail(c, EXIT_IO, "%s: %s", p->output, strerror(errno));
@@ -219,7 +147,8 @@ static void say_done(const Cmd *c, const Build *p, double seconds)
     printf("%s  %.2f s\n", uses_blas(p) ? ", OpenBLAS" : "", seconds);
 }
 
-/* What must not stay, whatever happens: where memory runs out, the arena ends the process. */
+/* What must not stay beside the program, whatever happens: where memory runs out, the arena ends
+ * the process. */
 static const Build *temporary;
 
 static void remove_temporary(void)
@@ -227,13 +156,8 @@ static void remove_temporary(void)
     if (!temporary)
         return;
     unlink(temporary->part);
-    for (int i = 0; i < temporary->n_unit; i++) {
+    for (int i = 0; i < temporary->n_unit; i++)
         unlink(temporary->unit[i].object);
-        if (temporary->temporary)
-            unlink(temporary->unit[i].source);
-    }
-    if (temporary->temporary)
-        rmdir(temporary->dir);
     temporary = NULL;
 }
 
@@ -242,13 +166,14 @@ static int make_program(const Cmd *c, Build *p)
 {
     temporary = p;
     atexit(remove_temporary);
-    int code = choose_folder(c, p);
+    int code = cmd_folder(c, &p->dir);
     if (!code)
         code = write_sources(c, p);
     if (!code)
         code = compile(c, p);
     remove_temporary();
-    return interrupted ? 128 + (int)interrupted : code;
+    cmd_folder_remove();
+    return cmd_interrupted() ? cmd_interrupted() : code;
 }
 
 /* A module for each target. */
@@ -279,7 +204,7 @@ int cmd_build(const Cmd *c)
         code = cmd_load(c, &m);
     if (code)
         return code;
-    catch_signals();
+    cmd_catch_signals();
     code = plan(c, m, &ctx, &p);
     if (!code)
         code = make_program(c, &p);

@@ -10,7 +10,7 @@
 #include <string.h>
 
 const CommandInfo cmd_info[CMD_COUNT] = {
-#define COMMAND(name, argument, does) {#name, argument, does},
+#define COMMAND(name, letter, argument, does) {#name, letter, argument, does},
 #include "frontend/options.def"
 };
 
@@ -29,7 +29,7 @@ enum { N_ABSENT = (int)(sizeof absent / sizeof *absent) };
 bool cmd_takes(Command c, OptId o)
 {
     const char *who = cmd_option[o].commands;
-    return who[0] == '*' || strchr(who, cmd_info[c].name[0]) != NULL;
+    return who[0] == '*' || strchr(who, cmd_info[c].letter) != NULL;
 }
 
 /* ---- messages ---- */

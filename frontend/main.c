@@ -6,7 +6,7 @@
 static int run(const Cmd *c)
 {
     switch (c->command) {
-#define COMMAND(name, argument, does) case CMD_##name: return cmd_##name(c);
+#define COMMAND(name, letter, argument, does) case CMD_##name: return cmd_##name(c);
 #include "frontend/options.def"
     case CMD_COUNT: break;
     }

@@ -95,11 +95,15 @@ static void eval_map(const Eval *e, const Node *x, double *out)
     Arena *scratch = arena_new();
     ExPool *p = ex_pool(scratch);
     Ex f = ir_scalar_expr(p, x);
-    for (int64_t i = 0, n = elems(e, &x->type.shape); i < n; i++) {
+    const Shape *to = &x->type.shape;
+    bool whole[EX_MAX_ARGS];
+    for (int k = 0; k < x->n_in; k++)
+        whole[k] = ir_shape_eq(eval_shape(e, x, k), to);
+    for (int64_t i = 0, n = elems(e, to); i < n; i++) {
         double arg[EX_MAX_ARGS];
         for (int k = 0; k < x->n_in; k++)
-            arg[k] =
-                eval_operand(e, x, k)[broadcast_from(e, &x->type.shape, eval_shape(e, x, k), i)];
+            arg[k] = eval_operand(e, x, k)[whole[k] ? i : broadcast_from(e, to, eval_shape(e, x, k),
+                                                                        i)];
         out[i] = ex_eval(p, f, arg);
     }
     arena_free(scratch);
@@ -131,10 +135,11 @@ static void eval_matmul(const Eval *e, const Node *x, double *out)
     int64_t m = eval_size(e, &x->type.shape, 0), l = eval_size(e, &x->type.shape, 1);
     int64_t inner = eval_size(e, eval_shape(e, x, 0), ta ? 0 : 1);
     for (int64_t i = 0; i < m; i++)
-        for (int64_t j = 0; j < l; j++)
-            for (int64_t c = 0; c < inner; c++)
-                out[i * l + j] +=
-                    a[ta ? c * m + i : i * inner + c] * b[tb ? j * inner + c : c * l + j];
+        for (int64_t c = 0; c < inner; c++) {
+            double a_ic = a[ta ? c * m + i : i * inner + c];
+            for (int64_t j = 0; j < l; j++)
+                out[i * l + j] += a_ic * b[tb ? j * inner + c : c * l + j];
+        }
 }
 
 /* ---- reductions ---- */

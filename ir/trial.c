@@ -6,11 +6,17 @@
 
 /* ---- values ---- */
 
-/* In (0, 1), from a name and a number. */
-static double fraction(const char *name, uint64_t i)
+static uint64_t hash(const char *name)
 {
-    uint64_t h = UINT64_C(0xcbf29ce484222325) ^ i * UINT64_C(0x9e3779b97f4a7c15);
+    uint64_t h = UINT64_C(0xcbf29ce484222325);
     for (; *name; name++) h = (h ^ (unsigned char)*name) * UINT64_C(0x100000001b3);
+    return h;
+}
+
+/* In (0, 1), from a name's hash and a number. */
+static double fraction(uint64_t name, int64_t i)
+{
+    uint64_t h = name ^ (uint64_t)i * UINT64_C(0x9e3779b97f4a7c15);
     h ^= h >> 31;
     h *= UINT64_C(0xd6e8feb86659fd93);
     h ^= h >> 32;
@@ -27,8 +33,9 @@ static void make_target(const Trial *t, const Type *type, double *x, int64_t n)
     int rank = type->shape.rank;
     int64_t row = rank ? ir_dim_at(type->shape.dim[rank - 1], t->n) : 1;
     bool shares = ir_dtype_real(type->dtype) && p->target == TARGET_CLASS;
+    uint64_t seed = hash("target");
     for (int64_t i = 0; i < n; i++) {
-        x[i] = fraction("target", (uint64_t)i);
+        x[i] = fraction(seed, i);
         if (!ir_dtype_real(type->dtype)) x[i] = floor(x[i] * (double)classes);
     }
     for (int64_t i = 0; shares && i < n; i += row) {
@@ -70,7 +77,7 @@ double *ir_trial_input(Trial *t, const char *name)
             make_target(t, &node->type, x, n);
         else
             for (int64_t e = 0; e < n; e++)
-                x[e] = t->low + (1 - t->low) * fraction(name, (uint64_t)e);
+                x[e] = t->low + (1 - t->low) * fraction(hash(name), e);
         for (int64_t e = 0; e < n; e++) x[e] = stored(&node->type, x[e]);
         return x;
     }
@@ -85,10 +92,11 @@ double *ir_trial_state(Trial *t, State s)
     int64_t n = ir_elems_at(&info->type.shape, 1);
     double *x = t->state[s.i] = arena_alloc(t->arena, (size_t)n + 1, sizeof *x), mean, half;
     const double *given = t->given ? t->given(t->ctx, info->key, &info->type) : NULL;
+    bool real = ir_dtype_real(info->type.dtype);
+    uint64_t seed = hash(info->key);
     range_of(m, s, &mean, &half);
     for (int64_t i = 0; i < n; i++) {
-        double f = fraction(info->key, (uint64_t)i);
-        bool real = ir_dtype_real(info->type.dtype);
+        double f = fraction(seed, i);
         x[i] = given ? given[i] : real ? mean + half * (2 * f - 1) : floor(f * 100);
         x[i] = stored(&info->type, x[i]);
     }
@@ -114,7 +122,7 @@ static double scalar_of(void *ctx, const char *name)
         arena_free(scratch);
         return x;
     }
-    return fraction(name, 0);
+    return fraction(hash(name), 0);
 }
 
 EvalIn ir_trial(Trial *t)
@@ -122,6 +130,57 @@ EvalIn ir_trial(Trial *t)
     t->input = arena_alloc(t->arena, t->g->n_node, sizeof *t->input);
     t->state = arena_alloc(t->arena, t->g->module->n_state, sizeof *t->state);
     return (EvalIn){ t->n, input_of, state_of, scalar_of, t, trial_seed, TRIAL_STEP };
+}
+
+/* ---- alike ---- */
+
+static bool same_attr(const Attr *a, const Attr *b)
+{
+    if (a->id != b->id || a->count != b->count) return false;
+    switch (ir_attr_info[a->id].kind) {
+    case ATK_FLAG: return true;
+    case ATK_INT: return a->u.i == b->u.i;
+    case ATK_REAL: return !memcmp(&a->u.r, &b->u.r, sizeof a->u.r);
+    case ATK_INTS: return !memcmp(a->u.ints, b->u.ints, (size_t)a->count * sizeof *a->u.ints);
+    case ATK_REALS: return !memcmp(a->u.reals, b->u.reals, (size_t)a->count * sizeof *a->u.reals);
+    case ATK_STR: case ATK_EXPR: return !strcmp(a->u.s, b->u.s);
+    }
+    return false;
+}
+
+/* What layout chooses comes after all that has a meaning. */
+static int meaningful(const Node *x)
+{
+    int n = 0;
+    while (n < x->n_attr && x->attr[n].id < AT_algo) n++;
+    return n;
+}
+
+static const char *name_of(const Graph *g, const Node *x)
+{
+    return x->op == OP_state ? ir_state(g->module, x->state)->key : x->name ? x->name : "";
+}
+
+static bool same_node(const Graph *ga, const Node *a, const Graph *gb, const Node *b)
+{
+    int n = meaningful(a);
+    bool same = a->op == b->op && a->n_in == b->n_in && n == meaningful(b)
+             && a->type.dtype == b->type.dtype && ir_shape_eq(&a->type.shape, &b->type.shape)
+             && !strcmp(name_of(ga, a), name_of(gb, b));
+    for (int i = 0; same && i < a->n_in; i++) same = a->in[i].i == b->in[i].i;
+    for (int i = 0; same && i < n; i++) same = same_attr(&a->attr[i], &b->attr[i]);
+    return same;
+}
+
+bool ir_same_values(const Graph *a, const Graph *b)
+{
+    bool same = a->n_node == b->n_node && a->n_root == b->n_root;
+    for (uint32_t i = 1; same && i < a->n_node; i++)
+        same = same_node(a, &a->node[i], b, &b->node[i]);
+    for (int r = 0; same && r < a->n_root; r++)
+        same = ir_root_like(b, a, &a->root[r]) == &b->root[r]
+            && a->root[r].val.i == b->root[r].val.i;
+    return same;
 }
 
 /* ---- gaps ---- */

@@ -31,6 +31,10 @@ double **ir_root_values(const Graph *g, double *const *value, Arena *a);
 /* The root of g that `like`, a root of `of`, is called; null: none. */
 const Root *ir_root_like(const Graph *g, const Graph *of, const Root *like);
 
+/* Same nodes, operands, attributes, types and roots: whatever layout, kernels and plan say, the
+ * values are the same. */
+bool ir_same_values(const Graph *a, const Graph *b);
+
 /* Where two results differ most. Sizes are measured against the tensor's largest value, and a tenth
  * of the graph's largest, so that a sum that cancels to nothing is no mismatch. */
 typedef struct Gap {

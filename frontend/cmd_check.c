@@ -1,0 +1,568 @@
+/* frontend/cmd_check.c: `seqc check`: is what the compiler makes of a model what the model says?
+ *
+ * The model in float64, on weights and inputs made up from names, so that every run and every
+ * variant sees the same numbers:
+ *   the values of every graph before and after each pass, by the interpreter;
+ *   symbolic gradients against differences (cmd_differences.c);
+ *   the pipeline with each pass left out that can be, by the interpreter and as generated code,
+ *   compiled and run at the whole batch and at a smaller last one, against the interpreter.
+ * Random masks follow from seed, step and place alone, so they are the same everywhere. Errors are
+ * relative to a tensor's largest value (ir/trial.h). Generated code runs in a process of its own:
+ * if it crashes, that is a finding. */
+#define _XOPEN_SOURCE 700
+#include "frontend/cmd_check.h"
+#include "codegen/codegen.h"
+#include "passes/passes.h"
+#include "runtime/files.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Of float64; of generated code whose text is float32. */
+static const double same_bound = 1e-11, single_bound = 3e-5;
+enum { SMALL_BATCH = 3, WHAT_WIDTH = 36 };
+/* What the interpreter may compute for one variant; a larger batch is made smaller. */
+static const double budget_flop = 2e9;
+
+/* ---- lines ---- */
+
+bool check_line(Report *r, const char *what, double share, double bound, const char *where)
+{
+    bool holds = share <= bound;
+    int width = printf("  %s", what);
+    for (const char *p = what; *p; p++) width -= ((unsigned char)*p & 0xc0) == 0x80;
+    printf("%*s%8.2g of %.0e%s%s%s\n", width < WHAT_WIDTH ? WHAT_WIDTH - width : 1, "", share, bound,
+           holds ? "" : "  FAILS", *where ? "  " : "", where);
+    r->compared++;
+    r->failed += !holds;
+    if (!holds && !r->first) r->first = arena_str(r->c->arena, what);
+    return holds;
+}
+
+static const char *place_of(const Graph *g, const Root *r, Arena *a)
+{
+    Loc loc = ir_node(g, r->val)->loc;
+    return loc.file ? arena_printf(a, "  %s:%u", g->module->file[loc.file], loc.line) : "";
+}
+
+const char *check_root_text(const Graph *g, const Root *r, Arena *a)
+{
+    const char *name = r->kind == ROOT_RETURN ? r->name : ir_state(g->module, r->state)->key;
+    return arena_printf(a, "%s in %s%s", name, g->name, place_of(g, r, a));
+}
+
+/* ---- values ---- */
+
+static double number(const rt_tensor *t, int64_t i)
+{
+    switch (t->dtype) {
+    case RT_F32: return ((const float *)t->data)[i];
+    case RT_F64: return ((const double *)t->data)[i];
+    case RT_I64: return (double)((const int64_t *)t->data)[i];
+    case RT_I32: return ((const int32_t *)t->data)[i];
+    case RT_U8: return ((const uint8_t *)t->data)[i];
+    }
+    return NAN;
+}
+
+static const double *given_value(void *ctx, const char *name, const Type *type)
+{
+    const Given *g = ctx;
+    if (!strcmp(name, "output")) return g->output;
+    const rt_tensor *t = g->weights ? rt_tensors_find(g->weights, name) : NULL;
+    if (!t || t->elems != ir_elems_at(&type->shape, 1)) return NULL;
+    double *x = arena_alloc(g->arena, (size_t)t->elems + 1, sizeof *x);
+    for (int64_t i = 0; i < t->elems; i++) x[i] = number(t, i);
+    return x;
+}
+
+Trial check_trial(const Graph *g, int64_t n, const Given *given, Arena *a)
+{
+    return (Trial){ .g = g, .n = n, .low = -1, .given = given_value,
+                    .ctx = (void *)(uintptr_t)given, .arena = a };
+}
+
+/* Parameters and buffers of the module must all be in the file, in their shapes. */
+static int read_weights(const Cmd *c, const Module *m, rt_tensors *weights)
+{
+    rt_err e = { 0 };
+    const char *path = c->text[OPT_weights];
+    if (!rt_safetensors_read(&e, path, weights)) return cmd_fail_rt(c, &e);
+    for (uint32_t i = 1; i < m->n_state; i++) {
+        const StateInfo *s = &m->state[i];
+        if (s->role == ROLE_OPTIMIZER) continue;
+        const rt_tensor *t = rt_tensors_find(weights, s->key);
+        bool fits = t && t->rank == s->type.shape.rank;
+        for (int k = 0; fits && k < t->rank; k++)
+            fits = t->shape[k] == ir_dim_at(s->type.shape.dim[k], 1);
+        if (!t) return cmd_fail(c, EXIT_REFUSED, "%s: it has no tensor \"%s\"", path, s->key);
+        if (!fits)
+            return cmd_fail(c, EXIT_REFUSED, "%s: \"%s\" has another shape than the model's %s",
+                            path, s->key, ir_type_string(&s->type, c->arena));
+    }
+    return EXIT_OK;
+}
+
+/* All roots of all graphs at one batch. */
+typedef struct Values { const Module *m; int64_t n; double ***root; } Values;
+
+static double **interpret(const Graph *g, int64_t n, const Given *given)
+{
+    Arena *scratch = arena_new();
+    Trial t = check_trial(g, n, given, scratch);
+    EvalIn in = ir_trial(&t);
+    double **value = ir_eval(g, &in, scratch);
+    double **root = arena_alloc(given->arena, (size_t)g->n_root + 1, sizeof *root);
+    for (int r = 0; r < g->n_root; r++) {
+        int64_t elems = ir_elems_at(&ir_type(g, g->root[r].val)->shape, n);
+        root[r] = arena_alloc(given->arena, (size_t)elems + 1, sizeof **root);
+        memcpy(root[r], value[g->root[r].val.i], (size_t)elems * sizeof **root);
+    }
+    arena_free(scratch);
+    return root;
+}
+
+/* known: of another module at the same batch, for graphs that are the same; or null. */
+static Values values_of(const Module *m, int64_t n, const Given *given, const Values *known)
+{
+    Values v = { m, n, arena_alloc(given->arena, (size_t)m->n_graph + 1, sizeof(double **)) };
+    for (int i = 0; i < m->n_graph; i++) {
+        for (int k = 0; known && k < known->m->n_graph && !v.root[i]; k++)
+            if (!strcmp(known->m->graph[k]->name, m->graph[i]->name)
+                && ir_same_values(known->m->graph[k], m->graph[i]))
+                v.root[i] = known->root[k];
+        if (!v.root[i]) v.root[i] = interpret(m->graph[i], n, given);
+    }
+    return v;
+}
+
+/* What the loss graphs are asked about: the model's own outputs. */
+static const double *outputs(const Module *m, int64_t n, const Given *given)
+{
+    const Graph *g = ir_graph_find(m, "infer");
+    for (int r = 0; g && r < g->n_root; r++)
+        if (!strcmp(g->root[r].name ? g->root[r].name : "", "output"))
+            return interpret(g, n, given)[r];
+    return NULL;
+}
+
+typedef struct Worst { Gap gap; const Graph *g; } Worst;
+
+static void take_worse(Worst *w, Gap gap, const Graph *g)
+{
+    if (gap.share > w->gap.share) *w = (Worst){ gap, g };
+}
+
+static Worst worst_of(const Values *a, const Values *b)
+{
+    Worst w = { { 0 }, NULL };
+    for (int i = 0; i < a->m->n_graph; i++)
+        for (int k = 0; k < b->m->n_graph; k++)
+            if (!strcmp(a->m->graph[i]->name, b->m->graph[k]->name))
+                take_worse(&w, ir_gap(a->m->graph[i], a->root[i], b->m->graph[k], b->root[k], a->n),
+                           a->m->graph[i]);
+    return w;
+}
+
+static const char *worst_text(const Worst *w, double bound, Arena *a)
+{
+    if (!w->g) return "";
+    const char *where = check_root_text(w->g, w->gap.root, a);
+    return w->gap.share <= bound ? where
+         : arena_printf(a, "%s: [%lld] is %.9g, should be %.9g", where, (long long)w->gap.at,
+                        w->gap.b, w->gap.a);
+}
+
+/* ---- pass after pass ---- */
+
+typedef struct Check {
+    const Cmd *c;
+    PassCtx ctx;
+    CmdTarget target;
+    Report report;
+    Given given;
+    int64_t small, batch[2];
+    int n_batch;
+    Module *start, *derived, *done;  /* as read; after differentiate; after all passes */
+    Values small_values;             /* of `done` at the small batch */
+} Check;
+
+static int position(const char *stage)
+{
+    for (int i = 0; i < pass_count; i++)
+        if (stage && !strcmp(pass_table[i].name, stage)) return i;
+    return -1;
+}
+
+/* `derived` keeps the first module that holds gradients. */
+static void each_pass(Check *k)
+{
+    Arena *a = arena_new();
+    Values before = values_of(k->start, k->small, &k->given, NULL);
+    Module *now = k->start;
+    const char *stage = k->start->stage;
+    printf("\neach pass, interpreted at n = %lld\n", (long long)k->small);
+    for (int i = position(stage) + 1; i < pass_count; i++) {
+        const char *name = pass_table[i].name;
+        Module *next = pass_run(now, &k->ctx, name);
+        Values after = values_of(next, k->small, &k->given, &before);
+        Worst w = worst_of(&before, &after);
+        check_line(&k->report, name, w.gap.share, same_bound, worst_text(&w, same_bound, a));
+        if (now != k->start && now != k->derived) ir_module_free(now);
+        if (i == position("differentiate")) k->derived = next;
+        before = after;
+        now = next;
+    }
+    k->done = now == k->start ? pass_run(now, &k->ctx, NULL) : now;
+    if (!k->derived) k->derived = k->start;
+    k->small_values = now == k->start ? values_of(k->done, k->small, &k->given, &before) : before;
+    arena_free(a);
+}
+
+/* ---- variants of the pipeline ---- */
+
+/* Passes that can be left out, and those that can do less. */
+typedef struct Variant {
+    const char *name, *without;      /* without: a pass; null: all run */
+    bool no_fuse, no_reuse;
+    Module *m;                       /* null: the text is past that pass */
+    bool alike;                      /* the same text as that of all passes */
+    const char *source, *object;
+    pid_t compiler;
+    int pipe;                        /* what the compiler said */
+} Variant;
+
+static const Variant variants[] = {
+    { .name = "all passes" },
+    { .name = "without simplify", .without = "simplify" },
+    { .name = "without tidy", .without = "tidy" },
+    { .name = "without layout", .without = "layout" },
+    { .name = "without fusion", .no_fuse = true },
+    { .name = "without schedule", .without = "schedule" },
+    { .name = "without sharing memory", .no_reuse = true },
+};
+enum { N_VARIANTS = sizeof variants / sizeof *variants };
+
+static Module *make_variant(const Check *k, const Variant *v)
+{
+    const char *names[64];
+    char err[IR_ERR];
+    int n = 0, from = position(k->start->stage) + 1;
+    PassCtx ctx = k->ctx;
+    ctx.no_fuse = v->no_fuse;
+    ctx.no_reuse = v->no_reuse;
+    bool all = !v->without && !v->no_fuse && !v->no_reuse;
+    const char *changed = v->without ? v->without : v->no_fuse ? "fuse" : "plan";
+    if (all) return pass_run(k->start, &ctx, NULL);
+    if (position(changed) < from) return NULL;
+    for (int i = from; i < pass_count && n < 64; i++)
+        if (!v->without || strcmp(pass_table[i].name, v->without)) names[n++] = pass_table[i].name;
+    Module *m = pass_run_list(k->start, &ctx, names, n, err);
+    if (!m) ir_die(k->start, "check: %s", err);
+    return m;
+}
+
+static void make_variants(const Check *k, Variant *list)
+{
+    Arena *a = arena_new();
+    for (int i = 0; i < N_VARIANTS; i++) {
+        list[i] = variants[i];
+        list[i].m = make_variant(k, &variants[i]);
+        list[i].alike = i && list[i].m
+            && !strcmp(ir_print_string(list[i].m, a), ir_print_string(list[0].m, a));
+    }
+    arena_free(a);
+}
+
+static void interpret_variants(Check *k, const Variant *list)
+{
+    Arena *a = arena_new();
+    printf("\nthe pipeline, interpreted at n = %lld\n", (long long)k->small);
+    for (int i = 1; i < N_VARIANTS; i++) {
+        if (!list[i].m) continue;
+        if (list[i].alike) {
+            printf("  %-*s the same program\n", WHAT_WIDTH - 1, list[i].name);
+            continue;
+        }
+        Values v = values_of(list[i].m, k->small, &k->given, &k->small_values);
+        Worst w = worst_of(&k->small_values, &v);
+        check_line(&k->report, list[i].name, w.gap.share, same_bound, worst_text(&w, same_bound, a));
+    }
+    arena_free(a);
+}
+
+/* ---- generated code ---- */
+
+typedef struct Source { const Module *module; EmitOpts options; } Source;
+
+static void print_source(FILE *out, const void *ctx)
+{
+    const Source *s = ctx;
+    emit_replay(s->module, &s->options, out);
+}
+
+/* A process that calls the C compiler and writes what it says into the pipe. Variants beside the
+ * program's own are compiled with less care: what is compared are the values. */
+static int start_compiler(const Check *k, Variant *v, const CompileOpts *base)
+{
+    int ends[2];
+    if (pipe(ends)) return cmd_fail(k->c, EXIT_IO, "no pipe: %s", strerror(errno));
+    fflush(stdout);
+    v->pipe = ends[0];
+    v->compiler = fork();
+    if (v->compiler < 0) return cmd_fail(k->c, EXIT_IO, "no process: %s", strerror(errno));
+    if (v->compiler) {
+        close(ends[1]);
+        return EXIT_OK;
+    }
+    static const char *const quick[] = { "-O1", NULL };
+    char *message = NULL;
+    CompileOpts o = *base;
+    CompileUnit unit = { v->source, NULL, k->target.target, k->target.native,
+                         emit_is_short(v->m, k->target.target) };
+    o.blas = emit_uses_blas(v->m);
+    o.shared = true;
+    if (v->without || v->no_fuse || v->no_reuse) o.extra = quick;
+    bool ok = emit_compile(&unit, 1, v->object, &o, &message, k->c->arena);
+    if (!ok && message && write(ends[1], message, strlen(message)) < 0) _exit(EXIT_IO);
+    _exit(ok ? EXIT_OK : EXIT_IO);
+}
+
+static int finish_compiler(const Check *k, const Variant *v)
+{
+    char text[4096];
+    size_t n = 0;
+    for (ssize_t got; n < sizeof text - 1; n += (size_t)got) {
+        got = read(v->pipe, text + n, sizeof text - 1 - n);
+        if (got <= 0) break;
+    }
+    text[n] = '\0';
+    close(v->pipe);
+    int status = 0;
+    while (waitpid(v->compiler, &status, 0) < 0 && errno == EINTR) { }
+    if (cmd_interrupted()) return cmd_interrupted();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_MEMORY) return EXIT_MEMORY;
+    return status ? cmd_fail(k->c, EXIT_IO, "%s", n ? text : "the C compiler failed") : EXIT_OK;
+}
+
+/* What a process that ran generated code found. */
+typedef struct Finding { Gap gap; int graph, root; } Finding;
+
+/* In the process: each graph against what the interpreter made of it. */
+static Finding run_graphs(const Check *k, const Variant *v, const Values *want, const Given *given)
+{
+    char *message = NULL;
+    Arena *a = arena_new();
+    Finding f = { { 0 }, 0, 0 };
+    Replay *r = emit_open(v->m, v->object, &message, a);
+    if (!r) {
+        _exit(cmd_fail(k->c, EXIT_IO, "%s", message));
+    }
+    for (int i = 0; i < v->m->n_graph; i++) {
+        const Graph *g = v->m->graph[i];
+        Trial t = check_trial(g, want->n, given, a);
+        EvalIn in = ir_trial(&t);
+        double **got = emit_run(r, g, &in, &(ReplayHow){ 0xff, 1, NULL }, a);
+        for (int w = 0; w < want->m->n_graph; w++) {
+            const Graph *ref = want->m->graph[w];
+            if (strcmp(ref->name, g->name)) continue;
+            Gap gap = ir_gap(ref, want->root[w], g, got, want->n);
+            if (gap.share > f.gap.share) f = (Finding){ gap, w, (int)(gap.root - ref->root) };
+        }
+    }
+    return f;
+}
+
+static int run_variant(Check *k, const Variant *v, const Values *want, const Given *given)
+{
+    int ends[2], status = 0;
+    Finding f;
+    Arena *a = k->c->arena;
+    double bound = v->m->real == DT_f64 ? same_bound : single_bound;
+    if (pipe(ends)) return cmd_fail(k->c, EXIT_IO, "no pipe: %s", strerror(errno));
+    fflush(stdout);
+    pid_t child = fork();
+    if (child < 0) return cmd_fail(k->c, EXIT_IO, "no process: %s", strerror(errno));
+    if (!child) {
+        f = run_graphs(k, v, want, given);
+        _exit(write(ends[1], &f, sizeof f) == (ssize_t)sizeof f ? EXIT_OK : EXIT_IO);
+    }
+    close(ends[1]);
+    bool whole = read(ends[0], &f, sizeof f) == (ssize_t)sizeof f;
+    close(ends[0]);
+    while (waitpid(child, &status, 0) < 0 && errno == EINTR) { }
+    if (cmd_interrupted()) return cmd_interrupted();
+    const char *what = arena_printf(a, "%s, n = %lld", v->name, (long long)want->n);
+    if (WIFSIGNALED(status)) {
+        check_line(&k->report, what, INFINITY, bound,
+                   arena_printf(a, "the generated code ended by signal %d", WTERMSIG(status)));
+        return EXIT_OK;
+    }
+    if (!whole || status) return WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_IO;
+    const Graph *g = want->m->graph[f.graph];
+    f.gap.root = &g->root[f.root];
+    Worst w = { f.gap, f.gap.share > 0 ? g : NULL };
+    check_line(&k->report, what, f.gap.share, bound, worst_text(&w, bound, a));
+    return EXIT_OK;
+}
+
+/* The programs to compile, in the list's order. */
+typedef struct Programs {
+    Variant *v[N_VARIANTS];
+    int n, started, at_once;
+    CompileOpts options;
+} Programs;
+
+static int write_sources(const Check *k, Variant *list, Programs *p)
+{
+    const char *dir, *slash = strrchr(k->c->file, '/');
+    int code = cmd_folder(k->c, &dir);
+    for (int i = 0; !code && i < N_VARIANTS; i++) {
+        if (!list[i].m || list[i].alike) continue;
+        p->v[p->n++] = &list[i];
+        const char *stem = arena_printf(k->c->arena, "%s/%s-%d", dir, cmd_plain_name(k->c), i);
+        list[i].source = arena_printf(k->c->arena, "%s.c", stem);
+        list[i].object = arena_printf(k->c->arena, "%s.so", stem);
+        Source s = { list[i].m, { .target = k->ctx.target, .version = SEQC_VERSION,
+                                  .source = slash ? slash + 1 : k->c->file } };
+        code = cmd_write(k->c, list[i].source, print_source, &s);
+    }
+    return code;
+}
+
+/* As many compilers at a time as there are processors, while the interpreter works. */
+static int start_compilers(const Check *k, Programs *p, int done)
+{
+    int code = EXIT_OK;
+    for (; !code && p->started < p->n && p->started < done + p->at_once; p->started++)
+        code = start_compiler(k, p->v[p->started], &p->options);
+    return code;
+}
+
+static int run_generated(Check *k, Programs *p)
+{
+    Values want[2];
+    Given given[2];
+    int code = EXIT_OK, done = 0;
+    for (int b = 0; b < k->n_batch; b++) {
+        given[b] = k->given;
+        given[b].output = outputs(k->done, k->batch[b], &k->given);
+        want[b] = values_of(k->done, k->batch[b], &given[b], NULL);
+    }
+    printf("\ngenerated code against the interpreter\n");
+    while (done < p->n && !code) {
+        const Variant *v = p->v[done++];
+        code = finish_compiler(k, v);
+        if (!code) code = start_compilers(k, p, done);
+        for (int b = 0; b < k->n_batch && !code; b++)
+            code = run_variant(k, v, &want[b], &given[b]);
+    }
+    for (; done < p->started; done++) waitpid(p->v[done]->compiler, NULL, 0);
+    return code;
+}
+
+/* ---- the verb ---- */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
+}
+
+/* Tiles and plans are made for a capacity, so text at a stage after layout keeps its own. */
+static void choose_batches(Check *k)
+{
+    Module *m = k->start;
+    double flop = 0;
+    for (int i = 0; i < m->n_graph; i++)
+        for (uint32_t v = 1; v < m->graph[i]->n_node; v++)
+            flop += 3 * ir_flop(m->graph[i], (Val){ v });
+    if (flop > budget_flop && !k->c->text[OPT_batch] && position(m->stage) < position("layout")) {
+        int64_t fits = (int64_t)((double)m->capacity * budget_flop / flop);
+        int64_t least = m->prog.least_batch > SMALL_BATCH ? m->prog.least_batch : SMALL_BATCH;
+        if (fits < least) fits = least;
+        if (fits < m->capacity) m->capacity = fits;
+        if (m->prog.batch > m->capacity) m->prog.batch = m->capacity;
+    }
+    k->small = m->capacity < SMALL_BATCH ? m->capacity : SMALL_BATCH;
+    k->batch[k->n_batch++] = m->capacity;
+    int64_t last = m->capacity / 2 + 1;
+    if (last < m->capacity && last >= m->prog.least_batch) k->batch[k->n_batch++] = last;
+}
+
+static void print_head(const Check *k, int64_t capacity)
+{
+    const Module *m = k->start;
+    int64_t params = 0;
+    for (uint32_t i = 1; i < m->n_state; i++)
+        if (m->state[i].role == ROLE_PARAM || m->state[i].role == ROLE_FROZEN)
+            params += ir_elems_at(&m->state[i].type.shape, 1);
+    printf("%s  %s, %s parameters, %s, batch %lld", k->c->file, ir_dtype_name(m->real),
+           cmd_commas(k->c->arena, params), k->ctx.target->name, (long long)m->capacity);
+    if (m->capacity != capacity)
+        printf(" of %lld (--batch says otherwise)", (long long)capacity);
+    printf("; %s\n", k->c->text[OPT_weights] ? k->c->text[OPT_weights] : "made-up weights");
+    if (!m->prog.loss)
+        printf("no loss: no training step; gradients are those of the weighted output\n");
+    else if (!m->prog.optimizer)
+        printf("no optimizer: a training step changes nothing\n");
+}
+
+static int compare_all(Check *k)
+{
+    Variant list[N_VARIANTS];
+    long processors = sysconf(_SC_NPROCESSORS_ONLN);
+    Programs p = { .at_once = processors < 1 ? 1 : processors > 8 ? 8 : (int)processors };
+    char why[IR_ERR];
+    int code = cmd_compile_opts(k->c, &p.options);
+    if (code) return code;
+    make_variants(k, list);
+    if (!ir_program_check(list[0].m, why))
+        return cmd_fail(k->c, EXIT_REFUSED, "%s: %s", k->c->file, why);
+    code = write_sources(k, list, &p);
+    if (!code) code = start_compilers(k, &p, 0);
+    if (!code) {
+        k->given.output = outputs(k->start, k->small, &k->given);
+        each_pass(k);
+        check_gradients(&k->report, k->derived, k->small, &k->given);
+        interpret_variants(k, list);
+        code = run_generated(k, &p);
+    }
+    cmd_folder_remove();
+    return code;
+}
+
+int cmd_check(const Cmd *c)
+{
+    double start = now();
+    Check k = { .c = c, .report = { .c = c }, .given = { .arena = c->arena } };
+    rt_tensors weights = { 0 };
+    CmdTarget targets[CMD_MAX_TARGETS];
+    int n_targets, code = cmd_pass_ctx(c, &k.ctx);
+    if (!code) code = cmd_targets(c, targets, &n_targets);
+    k.target = targets[0];
+    k.ctx.after = NULL;
+    k.ctx.verify = true;
+    if (!code) code = cmd_load(c, &k.start);
+    if (!code && c->text[OPT_weights]) {
+        code = read_weights(c, k.start, &weights);
+        k.given.weights = &weights;
+    }
+    if (code) return code;
+    int64_t capacity = k.start->capacity;
+    choose_batches(&k);
+    print_head(&k, capacity);
+    cmd_catch_signals();
+    code = compare_all(&k);
+    rt_tensors_free(&weights);
+    if (code) return code;
+    Report *r = &k.report;
+    printf("\n%d comparisons, %d fail  %.1f s\n", r->compared, r->failed, now() - start);
+    if (r->first) printf("the first that fails: %s\n", r->first);
+    return r->failed ? EXIT_REFUSED : EXIT_OK;
+}

@@ -1,0 +1,82 @@
+#!/bin/sh
+# tests/cli/check.sh: `seqc check` holds for models that are compiled rightly, and finds a gradient
+# that is wrong by 1%, generated code that computes something else, and generated code that crashes.
+. tests/lib.sh
+cd "$SCRATCH" || exit 1
+iris=$ROOT/samples/iris/model.py
+
+check "regression" "$SEQC" check "$ROOT/samples/regression/model.py"
+
+# Dropout, random slopes, batch statistics, group norms, probabilities; a batch that is not whole.
+cat >mixed.py <<'END'
+import torch
+from torch import nn, optim
+
+torch.manual_seed(1)
+batch_size = 12
+model = nn.Sequential(
+    nn.Linear(6, 8), nn.BatchNorm1d(8), nn.RReLU(), nn.Dropout(0.3),
+    nn.Linear(8, 8), nn.GroupNorm(2, 8), nn.PReLU(), nn.AlphaDropout(0.2),
+    nn.Linear(8, 3), nn.LogSoftmax(dim=1))
+criterion = nn.NLLLoss()
+optimizer = optim.Adam(model.parameters(), lr=0.01, amsgrad=True)
+END
+check "norms and random masks" "$SEQC" check mixed.py
+cp check.log mixed.txt
+check "all of its variants are there" sh -c "grep -q 'all passes, n = 12' mixed.txt &&
+    grep -q 'without fusion, n = 7' mixed.txt && grep -q ' 0 fail ' mixed.txt"
+
+printf 'model = nn.Sequential(nn.Linear(4, 3), nn.Tanh())\n' >alone.py
+check "a model alone" "$SEQC" check alone.py
+check "it says what is not there" grep -q 'no loss: no training step' check.log
+check "a loss without an optimizer" "$SEQC" check alone.py --loss 'nn.MSELoss()'
+check "it says so" grep -q 'no optimizer: a training step changes nothing' check.log
+
+# ---- what it must find ----
+
+# The derivative of tanh is 1% too large in one graph.
+"$SEQC" ir "$iris" --dtype f64 --stage differentiate -o right.ir
+check "text is checked too" "$SEQC" check right.ir
+for graph in grad train train_prob; do
+    awk -v graph="$graph" '/^graph /{ in_it = $2 == graph }
+        in_it && /f="a\*\(1 - b\*b\)"/ { sub(/f="a/, "f=\"1.01*a"); changed++ }
+        { print } END { exit !changed }' right.ir >wrong.ir ||
+        not_ok "a gradient of $graph to change" "there is none"
+    refuses "a gradient of $graph that is 1% off" 1 "FAILS" "$SEQC" check wrong.ir
+    check "its tensor and place are named" grep -q \
+        "0.bias .* FAILS .* in $graph  model.py:17: .* differences say" refuses.log
+done
+
+# compiler NAME CHANGE: a C compiler that changes the source before it compiles it.
+compiler() {
+    printf '#!/bin/sh\nfor a; do case $a in *.c) sed -i "%s" "$a";; esac; done\nexec %s "$@"\n' \
+        "$2" "${CC:-cc}" >"$1"
+    chmod +x "$1"
+}
+compiler wrong-cc 's/= tanh(\(.*\));/= 1.000001 * tanh(\1);/'
+refuses "generated code that is 1e-6 off" 1 "the first that fails: all passes, n = 16" \
+    "$SEQC" check "$iris" --cc ./wrong-cc
+compiler crash-cc 's/= tanh(\(.*\));/= tanh(\1) + *(volatile double *)0;/'
+refuses "generated code that crashes" 1 "ended by signal 11" "$SEQC" check "$iris" --cc ./crash-cc
+
+# ---- what is refused ----
+
+refuses "no compiler" 3 "no-such-cc" "$SEQC" check "$iris" --cc no-such-cc
+refuses "a compiler that fails" 3 "the C compiler failed" "$SEQC" check "$iris" --cc false
+refuses "weights that are not there" 3 "nowhere" "$SEQC" check "$iris" --weights nowhere.safetensors
+"$SEQC" build "$iris" -q -o prog
+./prog train --data "$ROOT/samples/iris/iris.csv" --epochs 1 --quiet --out run >/dev/null
+check "weights from a file" "$SEQC" check "$iris" --weights run/last.safetensors
+check "their file is named" grep -q '; run/last.safetensors' check.log
+refuses "weights of another model" 1 '"0.weight" has another shape' \
+    "$SEQC" check mixed.py --weights run/last.safetensors
+refuses "weights that lack a tensor" 1 'no tensor "1.weight"' \
+    "$SEQC" check "$ROOT/samples/fashion_mnist/model.py" --weights run/last.safetensors
+refuses "a model with a mistake" 1 "ReLU" "$SEQC" check "$ROOT/tests/errors/layer_misspelt.py"
+refuses "an option of another verb" 2 "has no option '--stage'" "$SEQC" check "$iris" --stage fuse
+check "the sources are kept" sh -c "'$SEQC' check alone.py --keep kept && ls kept/alone-0.c"
+# Nobody reads what it says: it ends, and leaves nothing.
+"$SEQC" check alone.py | head -n 1 >head.txt
+[ "$(find . -name 'seqc-*')" ] && not_ok "nothing is left behind" "$(find . -name 'seqc-*')" ||
+    ok "nothing is left behind"
+exit 0
