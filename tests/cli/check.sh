@@ -4,6 +4,8 @@
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 iris=$ROOT/samples/iris/model.py
+# says NAME TEXT COMMAND…: the command succeeds and says TEXT.
+says() { _says=$1 _what=$2; shift 2; refuses "$_says" 0 "$_what" "$@"; }
 
 check "regression" "$SEQC" check "$ROOT/samples/regression/model.py"
 
@@ -21,16 +23,12 @@ model = nn.Sequential(
 criterion = nn.NLLLoss()
 optimizer = optim.Adam(model.parameters(), lr=0.01, amsgrad=True)
 END
-check "norms and random masks" "$SEQC" check mixed.py
-cp check.log mixed.txt
-check "all of its variants are there" sh -c "grep -q 'all passes, n = 12' mixed.txt &&
-    grep -q 'without fusion, n = 7' mixed.txt && grep -q ' 0 fail ' mixed.txt"
+says "norms and random masks" "without fusion, n = 7" "$SEQC" check mixed.py
 
 printf 'model = nn.Sequential(nn.Linear(4, 3), nn.Tanh())\n' >alone.py
-check "a model alone" "$SEQC" check alone.py
-check "it says what is not there" grep -q 'no loss: no training step' check.log
-check "a loss without an optimizer" "$SEQC" check alone.py --loss 'nn.MSELoss()'
-check "it says so" grep -q 'no optimizer: a training step changes nothing' check.log
+says "a model alone" "no loss: no training step" "$SEQC" check alone.py
+says "a loss without an optimizer" "no optimizer: a training step changes nothing" \
+    "$SEQC" check alone.py --loss 'nn.MSELoss()'
 
 # ---- what it must find ----
 
@@ -66,8 +64,8 @@ refuses "a compiler that fails" 3 "the C compiler failed" "$SEQC" check "$iris" 
 refuses "weights that are not there" 3 "nowhere" "$SEQC" check "$iris" --weights nowhere.safetensors
 "$SEQC" build "$iris" -q -o prog
 ./prog train --data "$ROOT/samples/iris/iris.csv" --epochs 1 --quiet --out run >/dev/null
-check "weights from a file" "$SEQC" check "$iris" --weights run/last.safetensors
-check "their file is named" grep -q '; run/last.safetensors' check.log
+says "weights from a file" "; run/last.safetensors" \
+    "$SEQC" check "$iris" --weights run/last.safetensors
 refuses "weights of another model" 1 '"0.weight" has another shape' \
     "$SEQC" check mixed.py --weights run/last.safetensors
 refuses "weights that lack a tensor" 1 'no tensor "1.weight"' \
