@@ -159,7 +159,7 @@ static bool choose_optim(Interp *in, Roles *r)
     if (in->d->errors > errors) return false;
     if (!r->optim) return true;
     bool mine = false, trains = false;
-    for (int i = 0; i < r->optim->n_param; i++)
+    for (int i = 0; i < r->optim->n_param && !trains; i++)
         if (owns(r->model, r->optim->param[i])) {
             mine = true;
             trains |= !r->optim->param[i]->frozen;

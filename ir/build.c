@@ -106,6 +106,27 @@ static Attr attr_kept(Module *m, Attr a)
     return a;
 }
 
+/* Leaves are looked up by name again and again: in these tables, not among all nodes. */
+static void index_leaf(Graph *g, const Node *x, Val v)
+{
+    Arena *a = g->module->arena;
+    if (x->op == OP_state) {
+        if (x->state.i >= g->cap_state) {
+            uint32_t cap = g->module->n_state + g->cap_state;
+            g->state = arena_grow(a, g->state, g->cap_state, cap, sizeof *g->state);
+            g->cap_state = cap;
+        }
+        g->state[x->state.i] = v;
+    } else if (x->op == OP_input || x->op == OP_scalar) {
+        if (g->n_named == g->cap_named) {
+            int cap = 2 * g->cap_named + 8;
+            g->named = arena_grow(a, g->named, (size_t)g->n_named, (size_t)cap, sizeof *g->named);
+            g->cap_named = cap;
+        }
+        g->named[g->n_named++] = v;
+    }
+}
+
 static Val push_node(Graph *g, const Node *x)
 {
     if (g->n_node == g->cap_node) {
@@ -116,6 +137,7 @@ static Val push_node(Graph *g, const Node *x)
         g->cap_node *= 2;
     }
     g->node[g->n_node] = *x;
+    index_leaf(g, x, (Val){g->n_node});
     return (Val){g->n_node++};
 }
 
@@ -189,13 +211,13 @@ static Val named_leaf(Graph *g, Op op, const char *name, Type t, Loc loc)
     char err[IR_ERR];
     ShapeIn s = {.g = g, .op = op, .given = &t};
     Node x = {.op = op, .name = ir_intern(g->module, name), .loc = loc};
-    for (uint32_t i = 1; i < g->n_node; i++) {
-        const Node *y = &g->node[i];
+    for (int i = 0; i < g->n_named; i++) {
+        const Node *y = ir_node(g, g->named[i]);
         if (y->op != op || y->name != x.name)
             continue;
         if (!ir_type_eq(&y->type, &t))
             ir_die(g->module, "%s \"%s\" has two types", ir_op[op].name, name);
-        return (Val){i};
+        return g->named[i];
     }
     if (!ir_shape_derive(&s, &x.type, err))
         ir_die(g->module, "%s \"%s\": %s", ir_op[op].name, name, err);
@@ -214,14 +236,8 @@ Val ir_scalar(Graph *g, const char *name, Loc loc)
 
 Val ir_state_val(Graph *g, State s)
 {
-    for (uint32_t i = 1; i < g->n_node; i++)
-        if (g->node[i].op == OP_state && g->node[i].state.i == s.i)
-            return (Val){i};
-    return ir_state_node(g, s);
-}
-
-Val ir_state_node(Graph *g, State s)
-{
+    if (s.i < g->cap_state && g->state[s.i].i)
+        return g->state[s.i];
     const StateInfo *info = ir_state(g->module, s);
     Node x = {.op = OP_state, .state = s, .type = info->type, .loc = info->loc};
     return push_node(g, &x);

@@ -203,6 +203,9 @@ typedef struct Graph {
     struct Module *module;
     const char *name;                /* train eval infer loss grad grad_eval, and train_prob … */
     Node *node;    uint32_t n_node, cap_node;       /* node[0] is none */
+    /* What has one node a name: inputs and scalars, and by State the states; 0: none yet. */
+    Val *named;    int n_named, cap_named;
+    Val *state;    uint32_t cap_state;
     Root *root;    int n_root, cap_root;
     bool has_kernels, has_plan;
     Kernel *kernel; int n_kernel;

@@ -155,7 +155,6 @@ static void parse_graph_head(Parser *p)
     p->slot = NULL;
     p->cap = p->count = 0;
     p->n_named = 0;
-    p->state_node = arena_alloc(p->scratch, p->m->n_state, sizeof *p->state_node);
 }
 
 /* The name after `kernels` or `buffers` is that of the graph above. */

@@ -11,8 +11,6 @@ typedef struct Parser {
     Graph *g;                        /* null before the first */
     Arena *scratch;
     NumberSlot *slot; uint32_t cap, count;
-    uint32_t *state_node;            /* [n_state]: its node in g; 0: none yet */
-    uint32_t n_state_node;
     int n_named;                     /* inputs and scalars of g */
     int graph_line[IR_MAX_GRAPHS];   /* where graphs begin */
 } Parser;

@@ -34,11 +34,7 @@ static void number_add(Parser *p, int64_t number, Val v)
 static Val state_operand(Parser *p)
 {
     State s = ir_lex_state(&p->l);
-    if (!s.i)
-        return (Val){0};
-    if (!p->state_node[s.i])
-        p->state_node[s.i] = ir_state_node(p->g, s).i;
-    return (Val){p->state_node[s.i]};
+    return s.i ? ir_state_val(p->g, s) : (Val){0};
 }
 
 Val ir_parse_val(Parser *p)

@@ -56,7 +56,6 @@ bool ir_type_is_given(Op op);        /* the text or the caller says it */
 /* build.c */
 bool ir_attrs_check(Op op, const Attr *attr, int n_attr, char err[IR_ERR]);
 bool ir_expr_check(const char *f, int n_in, Arena *a, const char **canonical, char err[IR_ERR]);
-Val ir_state_node(Graph *g, State s); /* of a state that the graph has no node of yet */
 
 /* look_kernel.c */
 /* Facts about all values of a graph with kernels. */

@@ -132,20 +132,39 @@ typedef struct Fuse {
     Flow flow;
     Group *group;                    /* by the group's number, which is its first node's */
     uint32_t *of;                    /* [n_node] group of a node; 0: none */
-    uint32_t *stack;                 /* of groups, for walks */
-    uint32_t *seen, walk;            /* seen[group] == walk: met in this walk */
+    uint32_t *before, *before_at;    /* the flow's edges the other way round */
+    uint32_t *stack[2];              /* of groups, for walks down and up */
+    uint32_t *seen[2], walk;         /* seen[..][group] == walk: met in this walk */
     bool normalising;                /* reductions may become row programs */
     Arena *scratch;
 } Fuse;
+
+/* Counted, summed, filled. */
+static void turn_round(Fuse *f)
+{
+    uint32_t n = f->g->n_node, edges = f->flow.at[n];
+    f->before = arena_alloc(f->scratch, (size_t)edges + 1, sizeof *f->before);
+    f->before_at = arena_alloc(f->scratch, (size_t)n + 2, sizeof *f->before_at);
+    for (uint32_t e = 0; e < edges; e++) f->before_at[f->flow.next[e] + 1]++;
+    for (uint32_t v = 0; v <= n; v++) f->before_at[v + 1] += f->before_at[v];
+    for (uint32_t v = n; v-- > 1;)
+        for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++)
+            f->before[--f->before_at[f->flow.next[e] + 1]] = v;
+    /* Filling moved each start down from the next one's place. */
+    for (uint32_t v = 0; v <= n; v++) f->before_at[v] = f->before_at[v + 1];
+}
 
 static Fuse start(const Graph *g, Arena *scratch)
 {
     size_t n = g->n_node;
     Fuse f = { .g = g, .flow = pass_flow(g, scratch), .scratch = scratch,
                .group = arena_alloc(scratch, n, sizeof(Group)),
-               .of = arena_alloc(scratch, n, sizeof(uint32_t)),
-               .stack = arena_alloc(scratch, n, sizeof(uint32_t)),
-               .seen = arena_alloc(scratch, n, sizeof(uint32_t)) };
+               .of = arena_alloc(scratch, n, sizeof(uint32_t)) };
+    for (int i = 0; i < 2; i++) {
+        f.stack[i] = arena_alloc(scratch, n, sizeof(uint32_t));
+        f.seen[i] = arena_alloc(scratch, n, sizeof(uint32_t));
+    }
+    turn_round(&f);
     for (uint32_t i = 1; i < n; i++) {
         if (!f.flow.grouped[i]) continue;
         f.of[i] = i;
@@ -156,27 +175,56 @@ static Fuse start(const Graph *g, Arena *scratch)
     return f;
 }
 
-/* Whether a path of at least one other group leads from a to b. */
-static bool path_between(Fuse *f, uint32_t a, uint32_t b)
+static bool edge_between(const Fuse *f, uint32_t a, uint32_t b)
 {
-    uint32_t top = 0;
-    f->walk++;
-    f->stack[top++] = a;
-    f->seen[a] = f->walk;
-    while (top) {
-        uint32_t at = f->stack[--top];
-        for (int i = 0; i < f->group[at].n; i++) {
-            uint32_t v = f->group[at].member[i].i;
-            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++) {
-                uint32_t to = f->of[f->flow.next[e]];
-                if (to == b && at != a) return true;
-                if (to == b || f->seen[to] == f->walk) continue;
-                f->seen[to] = f->walk;
-                f->stack[top++] = to;
-            }
+    for (int i = 0; i < f->group[a].n; i++) {
+        uint32_t v = f->group[a].member[i].i;
+        for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++)
+            if (f->of[f->flow.next[e]] == b) return true;
+    }
+    return false;
+}
+
+/* One group's step of a walk from `from`, down the edges or up: true if it meets `goal` by way of
+ * another group. */
+static bool step(Fuse *f, int up, uint32_t from, uint32_t goal, uint32_t *top)
+{
+    const uint32_t *edge = up ? f->before : f->flow.next;
+    const uint32_t *start = up ? f->before_at : f->flow.at;
+    uint32_t at = f->stack[up][--*top];
+    for (int i = 0; i < f->group[at].n; i++) {
+        uint32_t v = f->group[at].member[i].i;
+        for (uint32_t e = start[v]; e < start[v + 1]; e++) {
+            uint32_t to = f->of[edge[e]];
+            if (to == goal && at != from) return true;
+            if (to == goal || f->seen[up][to] == f->walk) continue;
+            f->seen[up][to] = f->walk;
+            f->stack[up][(*top)++] = to;
         }
     }
     return false;
+}
+
+/* Whether a path of at least one other group leads from a to b: walks down from a and up from b in
+ * turn, so that the side on which little hangs decides soon. */
+static bool path_between(Fuse *f, uint32_t a, uint32_t b)
+{
+    uint32_t down = 1, up = 1;
+    f->walk++;
+    f->stack[0][0] = a;
+    f->stack[1][0] = b;
+    f->seen[0][a] = f->seen[1][b] = f->walk;
+    while (down && up)
+        if (step(f, 0, a, b, &down) || step(f, 1, b, a, &up)) return true;
+    return false;
+}
+
+/* Whether joining them makes a circle. Groups are in an order: an edge one way leaves no path the
+ * other way. */
+static bool circle(Fuse *f, uint32_t a, uint32_t b)
+{
+    bool down = edge_between(f, a, b), up = edge_between(f, b, a);
+    return (!up && path_between(f, a, b)) || (!down && path_between(f, b, a));
 }
 
 static int by_handle(const void *a, const void *b)
@@ -216,7 +264,7 @@ static bool join(Fuse *f, uint32_t a, uint32_t b)
     qsort(all, (size_t)n, sizeof *all, by_handle);
     if (!pass_form(f->g, &f->flow, all, n, &algo)) return false;
     if (algo == ALGO_row && !f->normalising && !is_row(f, x) && !is_row(f, y)) return false;
-    if (path_between(f, a, b) || path_between(f, b, a)) return false;
+    if (circle(f, a, b)) return false;
     for (int i = 0; i < y->n; i++) f->of[y->member[i].i] = a;
     *x = (Group){ all, n };
     *y = (Group){ NULL, 0 };
@@ -311,18 +359,19 @@ static bool leads_to_row(Fuse *f, uint32_t v)
 {
     const Shape *rows = &ir_type(f->g, f->g->node[v].in[0])->shape;
     uint32_t top = 0;
+    uint32_t *stack = f->stack[0], *seen = f->seen[0];
     f->walk++;
-    f->stack[top++] = v;
-    f->seen[v] = f->walk;
+    stack[top++] = v;
+    seen[v] = f->walk;
     while (top) {
-        uint32_t at = f->stack[--top];
+        uint32_t at = stack[--top];
         for (uint32_t e = f->flow.at[at]; e < f->flow.at[at + 1]; e++) {
             uint32_t to = f->flow.next[e];
-            if (f->seen[to] == f->walk || !reads(f, to, at)) continue;
-            f->seen[to] = f->walk;
+            if (seen[to] == f->walk || !reads(f, to, at)) continue;
+            seen[to] = f->walk;
             if (pass_along_rows(f->g, (Val){ to })
                 && ir_shape_eq(&ir_type(f->g, f->g->node[to].in[0])->shape, rows)) return true;
-            if (kind_of(f, to) == KIND_MAP) f->stack[top++] = to;
+            if (kind_of(f, to) == KIND_MAP) stack[top++] = to;
         }
     }
     return false;
@@ -385,32 +434,66 @@ static void grow_groups(Fuse *f)
 
 /* ---- kernels ---- */
 
+/* A heap of groups, the one with the lowest first member on top. */
+typedef struct Heap { const Group *group; uint32_t *at; uint32_t n; } Heap;
+
+static bool is_before(const Heap *h, uint32_t i, uint32_t j)
+{
+    return h->group[h->at[i]].member[0].i < h->group[h->at[j]].member[0].i;
+}
+
+static void swap(Heap *h, uint32_t i, uint32_t j)
+{
+    uint32_t x = h->at[i];
+    h->at[i] = h->at[j];
+    h->at[j] = x;
+}
+
+static void push(Heap *h, uint32_t group)
+{
+    uint32_t i = h->n++;
+    for (h->at[i] = group; i && is_before(h, i, (i - 1) / 2); i = (i - 1) / 2)
+        swap(h, i, (i - 1) / 2);
+}
+
+static uint32_t pop(Heap *h)
+{
+    uint32_t top = h->at[0], i = 0, least;
+    h->at[0] = h->at[--h->n];
+    while ((least = 2 * i + 1) < h->n) {
+        if (least + 1 < h->n && is_before(h, least + 1, least)) least++;
+        if (!is_before(h, least, i)) break;
+        swap(h, i, least);
+        i = least;
+    }
+    return top;
+}
+
 /* Groups in an order that their edges allow; the one with the lowest first member goes first. False
  * if there is none. */
 static bool order_groups(const Fuse *f, uint32_t *order, int *n_order)
 {
     uint32_t n = f->g->n_node;
     int *waits = arena_alloc(f->scratch, n, sizeof *waits), groups = 0;
-    bool *done = arena_alloc(f->scratch, n, sizeof *done);
-    for (uint32_t v = 1; v < n; v++) {
-        groups += f->group[v].n > 0;
+    Heap ready = { f->group, arena_alloc(f->scratch, n, sizeof *ready.at), 0 };
+    for (uint32_t v = 1; v < n; v++)
         for (uint32_t e = f->flow.at[v]; f->of[v] && e < f->flow.at[v + 1]; e++)
             waits[f->of[f->flow.next[e]]] += f->of[f->flow.next[e]] != f->of[v];
+    for (uint32_t v = 1; v < n; v++) {
+        groups += f->group[v].n > 0;
+        if (f->group[v].n && !waits[v]) push(&ready, v);
     }
-    for (*n_order = 0; *n_order < groups;) {
-        uint32_t next = 0;
-        for (uint32_t v = 1; v < n && !next; v++)
-            if (f->of[v] && !done[f->of[v]] && !waits[f->of[v]]) next = f->of[v];
-        if (!next) return false;
-        done[next] = true;
-        order[(*n_order)++] = next;
-        for (int i = 0; i < f->group[next].n; i++) {
-            uint32_t v = f->group[next].member[i].i;
-            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++)
-                waits[f->of[f->flow.next[e]]] -= f->of[f->flow.next[e]] != next;
+    for (*n_order = 0; ready.n; ++*n_order) {
+        uint32_t now = order[*n_order] = pop(&ready);
+        for (int i = 0; i < f->group[now].n; i++) {
+            uint32_t v = f->group[now].member[i].i;
+            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++) {
+                uint32_t to = f->of[f->flow.next[e]];
+                if (to != now && !--waits[to]) push(&ready, to);
+            }
         }
     }
-    return true;
+    return *n_order == groups;
 }
 
 static Val *with_random(const Fuse *f, const Group *x, int *n)

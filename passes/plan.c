@@ -23,38 +23,33 @@
  * measured): states of that size are put this much apart, modulo 4096. */
 enum { ALIAS_BYTES = 4096, STAGGER_BYTES = 17 * 64, STAGGER_FROM_BYTES = 16384 };
 
-/* The parameter of "key#slot", and the how manyth of its slots this is. */
-static uint32_t slot_of(const Module *m, uint32_t s, int *nth)
+/* The parameter of "key#slot"; none: no key of a slot. */
+static State owner_of(const Module *m, const StateInfo *slot, Arena *a)
 {
-    const char *hash = strrchr(m->state[s].key, '#');
-    size_t len = hash ? (size_t)(hash - m->state[s].key) : 0;
-    uint32_t owner = 0;
-    *nth = 1;
-    for (uint32_t i = 1; i < s && hash; i++) {
-        const char *key = m->state[i].key;
-        if (strncmp(key, m->state[s].key, len)) continue;
-        if (!key[len]) owner = i;
-        else if (key[len] == '#') ++*nth;
-    }
-    return owner;
+    const char *hash = strrchr(slot->key, '#');
+    if (!hash) return (State){ 0 };
+    return ir_state_find(m, arena_strn(a, slot->key, (size_t)(hash - slot->key)));
 }
 
 static void place_states(Module *m)
 {
+    Arena *scratch = arena_new();
+    int *slots = arena_alloc(scratch, m->n_state, sizeof *slots);     /* of each parameter, so far */
     int64_t at = 0;
     for (uint32_t s = 1; s < m->n_state; s++) {
         StateInfo *x = &m->state[s];
         int64_t bytes = ir_round64(ir_stored_bytes(&x->type, m->capacity));
-        if (x->role == ROLE_OPTIMIZER && bytes >= STAGGER_FROM_BYTES) {
-            int nth;
-            uint32_t owner = slot_of(m, s, &nth);
-            int64_t want = (m->state[owner].offset_bytes + nth * STAGGER_BYTES) % ALIAS_BYTES;
-            if (owner) at += (want - at % ALIAS_BYTES + ALIAS_BYTES) % ALIAS_BYTES;
+        State owner = owner_of(m, x, scratch);
+        int nth = ++slots[owner.i];
+        if (owner.i && x->role == ROLE_OPTIMIZER && bytes >= STAGGER_FROM_BYTES) {
+            int64_t want = (m->state[owner.i].offset_bytes + nth * STAGGER_BYTES) % ALIAS_BYTES;
+            at += (want - at % ALIAS_BYTES + ALIAS_BYTES) % ALIAS_BYTES;
         }
         x->offset_bytes = at;
         at += bytes;
     }
     m->state_bytes = at;
+    arena_free(scratch);
 }
 
 static void plan_graph(Graph *to, const Graph *from, const PassCtx *ctx)

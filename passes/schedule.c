@@ -25,6 +25,7 @@ typedef struct Sched {
     int *next, *at, *waits;          /* next[at[k] .. at[k+1]): kernels that wait for k */
     int *reads, *reads_at;           /* indices into memory.keep of arena values that k reads */
     int *uses;                       /* [n_keep] readers still to come */
+    int *kept;                       /* kernel k keeps memory.keep[kept[k] .. kept[k+1]) */
     bool *updates, *backward;        /* [n] */
     int64_t live, peak;
 } Sched;
@@ -102,6 +103,10 @@ static void find_edges(Sched *s, Arena *a)
         }
     index_pairs(&edges, s->n, &s->next, &s->at, a);
     index_pairs(&reads, s->n, &s->reads, &s->reads_at, a);
+    /* What is kept is listed kernel by kernel. */
+    s->kept = arena_alloc(a, (size_t)s->n + 1, sizeof *s->kept);
+    for (int i = 0; i < s->memory.n_keep; i++) s->kept[s->memory.keep[i].first + 1]++;
+    for (int k = 0; k < s->n; k++) s->kept[k + 1] += s->kept[k];
     s->waits = arena_alloc(a, (size_t)s->n, sizeof *s->waits);
     s->uses = arena_alloc(a, (size_t)s->memory.n_keep + 1, sizeof *s->uses);
 }
@@ -113,9 +118,8 @@ static void effect(const Sched *s, int k, int64_t *up, int64_t *net)
 {
     int64_t frees = 0, scratch = 0;
     *up = 0;
-    for (int i = 0; i < s->memory.n_keep; i++) {
+    for (int i = s->kept[k]; i < s->kept[k + 1]; i++) {
         const Keep *b = &s->memory.keep[i];
-        if (b->first != k) continue;
         if (b->kind == BUF_SCRATCH) scratch += b->bytes;
         if (b->kind == BUF_ARENA && !b->in_place_of.i) *up += b->bytes;
         if (b->kind == BUF_ARENA && !s->uses[i]) frees += b->bytes;
@@ -161,10 +165,11 @@ static void make_order(Sched *s, Rule rule, int *order, Arena *a)
     s->live = s->peak = 0;
     for (int e = 0; e < s->at[s->n]; e++) s->waits[s->next[e]]++;
     for (int r = 0; r < s->reads_at[s->n]; r++) s->uses[s->reads[r]]++;
-    for (int n = 0; n < s->n; n++) {
+    for (int n = 0, low = 0; n < s->n; n++) {
         int best = -1;
         int64_t best_key[2] = { 0, 0 };
-        for (int k = 0; k < s->n; k++) {
+        while (done[low]) low++;
+        for (int k = low; k < s->n; k++) {
             int64_t key[2];
             if (done[k] || s->waits[k]) continue;
             keys(s, rule, k, key);
