@@ -178,6 +178,7 @@ typedef struct Kernel {
     const Val *member;               /* ascending; a PROD's or REDUCE's root is the first such */
     int64_t tile[2];                 /* rows and columns of one task; 0: the algorithm's own */
     int64_t micro[2];                /* rows and vectors of the register tile */
+    double us;                       /* predicted time at capacity on one thread; 0: not said */
 } Kernel;
 
 typedef enum {
@@ -386,6 +387,7 @@ double ir_flop(const Graph *g, Val v);                   /* full capacity; multi
 const char *ir_kernel_name(const Graph *g, int k, Arena *a);     /* "linear_relu" */
 double ir_kernel_flop(const Graph *g, int k);
 int64_t ir_kernel_bytes(const Graph *g, int k);          /* read and written outside the kernel */
+int64_t *ir_kernels_bytes(const Graph *g, Arena *a);     /* of all kernels at once */
 /* At least as many as the tensors and partial sums that a kernel of these members names. */
 int ir_touched(const Graph *g, const Val *member, int n);
 

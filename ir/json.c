@@ -239,6 +239,8 @@ static void kernels(Json *j, const Graph *g, const int *number)
         key(j, "flop");
         real(j, ir_kernel_flop(g, k));
         key_int(j, "bytes", ir_kernel_bytes_of(g, k, &stored));
+        key(j, "us");
+        real(j, x->us);
         close(j, "}");
     }
     close(j, "]");

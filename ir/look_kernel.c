@@ -172,6 +172,15 @@ int64_t ir_kernel_bytes(const Graph *g, int k)
     return bytes;
 }
 
+int64_t *ir_kernels_bytes(const Graph *g, Arena *a)
+{
+    int64_t *bytes = arena_alloc(a, (size_t)g->n_kernel + 1, sizeof *bytes);
+    Stored s = ir_stored(g, a);
+    for (int k = 0; k < g->n_kernel; k++)
+        bytes[k] = ir_kernel_bytes_of(g, k, &s);
+    return bytes;
+}
+
 Place ir_place(const Graph *g, Val v)
 {
     Place p = {.where = AT_NOWHERE, .base = ir_view_base(g, v)};

@@ -48,6 +48,10 @@ static void parse_algo(Parser *p, Kernel *k)
         parse_pair(&p->l, k->tile, "a tile's size");
     if (ir_lex_accept_word(&p->l, "micro"))
         parse_pair(&p->l, k->micro, "a register tile's size");
+    if (ir_lex_accept_word(&p->l, "takes")) {
+        k->us = ir_lex_real(&p->l, "the predicted time");
+        ir_lex_need_word(&p->l, "us");
+    }
 }
 
 void ir_parse_kernel_line(Parser *p, Word word)

@@ -364,6 +364,8 @@ static void print_kernels(Str *t, const Graph *g, const int *number)
         if (x->micro[0] || x->micro[1])
             ir_str_fmt(&row->left, " micro %lldx%lld", (long long)x->micro[0],
                        (long long)x->micro[1]);
+        if (x->us > 0)
+            ir_str_fmt(&row->left, " takes %s us", ir_real_string(x->us, t->arena));
         ir_str_fmt(&row->middle, "%s, %s", ir_count_text(ir_kernel_flop(g, k), "FLOP", flop),
                    ir_count_text((double)ir_kernel_bytes_of(g, k, &stored), "B", bytes));
     }

@@ -12,10 +12,8 @@ typedef struct Table {
     bool right[MAX_COLS];            /* numbers stand at the right */
 } Table;
 
-static void row(Table *t, const char *a, const char *b, const char *c, const char *d, const char *e,
-                const char *f)
+static void row(Table *t, const char *const cell[MAX_COLS])
 {
-    const char *cell[] = {a, b, c, d, e, f};
     if (t->n + (size_t)t->cols > t->cap) {
         size_t cap = t->cap * 2 + 64;
         t->rows = arena_grow(t->arena, t->rows, t->n, cap, sizeof *t->rows);
@@ -24,6 +22,7 @@ static void row(Table *t, const char *a, const char *b, const char *c, const cha
     for (int i = 0; i < t->cols; i++)
         t->rows[t->n++] = cell[i] ? cell[i] : "";
 }
+#define ROW(t, ...) row(t, (const char *const[MAX_COLS]){__VA_ARGS__})
 
 static void print(const Table *t, FILE *out)
 {
@@ -68,14 +67,14 @@ static void print_states(const Module *m, FILE *out, Arena *a)
     int64_t total = 0;
     if (m->n_state < 2)
         return;
-    row(&t, "state", "type", "bytes", "role", NULL, NULL);
+    ROW(&t, "state", "type", "bytes", "role");
     for (uint32_t i = 1; i < m->n_state; i++) {
         const StateInfo *s = &m->state[i];
         int64_t bytes = ir_stored_bytes(&s->type, 1);
         if (__builtin_add_overflow(total, bytes, &total))
             total = INT64_MAX;
-        row(&t, quoted(a, s->key), ir_type_string(&s->type, a), size(a, (double)bytes, "B"),
-            ir_role_name[s->role], NULL, NULL);
+        ROW(&t, quoted(a, s->key), ir_type_string(&s->type, a), size(a, (double)bytes, "B"),
+            ir_role_name[s->role]);
     }
     fprintf(out, "\nstates: %u, %s\n", m->n_state - 1, size(a, (double)total, "B"));
     print(&t, out);
@@ -108,13 +107,13 @@ static const char *place_text(const Module *m, Loc loc, Arena *a)
 static void print_nodes(const Graph *g, const int *number, FILE *out, Arena *a)
 {
     Table t = {.arena = a, .cols = 6, .right = {true, false, false, false, true, false}};
-    row(&t, "value", "op", "of", "type", "FLOP", "from");
+    ROW(&t, "value", "op", "of", "type", "FLOP", "from");
     for (uint32_t i = 1; i < g->n_node; i++) {
         const Node *x = &g->node[i];
         if (number[i] < 0)
             continue;
         double flop = ir_flop(g, (Val){i});
-        row(&t, arena_printf(a, "%%%d", number[i]), ir_op[x->op].name, operands(g, number, x, a),
+        ROW(&t, arena_printf(a, "%%%d", number[i]), ir_op[x->op].name, operands(g, number, x, a),
             ir_type_string(&x->type, a), flop > 0 ? size(a, flop, "") : "",
             place_text(g->module, x->loc, a));
     }
@@ -123,10 +122,10 @@ static void print_nodes(const Graph *g, const int *number, FILE *out, Arena *a)
 
 static void print_kernels(const Graph *g, FILE *out, Arena *a)
 {
-    Table t = {.arena = a, .cols = 6, .right = {true, false, true, true, true, false}};
+    Table t = {.arena = a, .cols = 7, .right = {true, false, true, true, true, true, false}};
     Stored stored = ir_stored(g, a);
-    double flop = 0, bytes = 0;
-    row(&t, "kernel", "name", "ops", "FLOP", "bytes", "algorithm");
+    double flop = 0, bytes = 0, us = 0;
+    ROW(&t, "kernel", "name", "ops", "FLOP", "bytes", "predicted", "algorithm");
     for (int k = 0; k < g->n_kernel; k++) {
         const Kernel *x = &g->kernel[k];
         const char *tile =
@@ -136,12 +135,15 @@ static void print_kernels(const Graph *g, FILE *out, Arena *a)
         double f = ir_kernel_flop(g, k), b = (double)ir_kernel_bytes_of(g, k, &stored);
         flop += f;
         bytes += b;
-        row(&t, arena_printf(a, "k%d", k), ir_kernel_name(g, k, a),
+        us += x->us;
+        ROW(&t, arena_printf(a, "k%d", k), ir_kernel_name(g, k, a),
             arena_printf(a, "%d", x->n_member), size(a, f, ""), size(a, b, "B"),
+            x->us > 0 ? arena_printf(a, "%.3g us", x->us) : "",
             arena_printf(a, "%s%s", ir_algo[x->algo].name, tile));
     }
-    fprintf(out, "\n  %d kernels, %s, %s read and written\n", g->n_kernel, size(a, flop, "FLOP"),
+    fprintf(out, "\n  %d kernels, %s, %s read and written", g->n_kernel, size(a, flop, "FLOP"),
             size(a, bytes, "B"));
+    fprintf(out, us > 0 ? ", %.3g us predicted on one thread\n" : "\n", us);
     print(&t, out);
 }
 
@@ -151,7 +153,7 @@ static void print_plan(const Graph *g, const int *number, FILE *out, Arena *a)
     fprintf(out, "\n  arena %s, lower bound %s%s\n", size(a, (double)g->arena_bytes, "B"),
             size(a, (double)g->bound_bytes, "B"),
             g->arena_bytes == g->bound_bytes ? " (reached)" : "");
-    row(&t, "value", "offset", "bytes", "kernels", "place", NULL);
+    ROW(&t, "value", "offset", "bytes", "kernels", "place");
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
         Str name = {.arena = a}, where = {.arena = a};
@@ -169,9 +171,9 @@ static void print_plan(const Graph *g, const int *number, FILE *out, Arena *a)
             ir_str_add(&where, "in place of ", 12);
             ir_str_val(&where, g, number, b->in_place_of);
         }
-        row(&t, name.s, arena ? arena_printf(a, "%lld", (long long)b->offset_bytes) : "",
+        ROW(&t, name.s, arena ? arena_printf(a, "%lld", (long long)b->offset_bytes) : "",
             arena_printf(a, "%lld", (long long)b->bytes),
-            arena_printf(a, "k%d..k%d", b->first, b->last), where.s, NULL);
+            arena_printf(a, "k%d..k%d", b->first, b->last), where.s);
     }
     print(&t, out);
 }

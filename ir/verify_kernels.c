@@ -1,6 +1,7 @@
 /* ir/verify_kernels.c: what holds for the kernels of a graph: their form, their order, and that
  * every value which someone needs is computed. */
 #include "ir/priv.h"
+#include <float.h>
 #include <string.h>
 
 #define KIND(kind) (1u << KIND_##kind)
@@ -38,23 +39,27 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
                        ir_algo[k->algo].name);
     if (k->tile[0] < 0 || k->tile[1] < 0 || k->micro[0] < 0 || k->micro[1] < 0)
         return ir_fail(err, "a tile is negative");
+    if (!(k->us >= 0 && k->us <= DBL_MAX))
+        return ir_fail(err, "its predicted time is no time");
     for (int i = 0; i < k->n_member; i++) {
         Val v = k->member[i];
         if (!v.i || v.i >= g->n_node)
             return ir_fail(err, "member %d is no node", i + 1);
         const Node *x = &g->node[v.i];
-        int number = ir_printed_number(g, v);
         unsigned kind = 1u << ir_op[x->op].kind;
         if (i && v.i <= k->member[i - 1].i)
             return ir_fail(err, "its members do not ascend");
         if (kind & KIND(VIEW))
-            return ir_fail(err, "%%%d (%s) is a view, which no kernel computes", number,
+            return ir_fail(err, "%%%d (%s) is a view, which no kernel computes",
+                           ir_printed_number(g, v),
                            ir_op[x->op].name);
         if (held(x->op))
-            return ir_fail(err, "%%%d (%s) is given, so no kernel computes it", number,
+            return ir_fail(err, "%%%d (%s) is given, so no kernel computes it",
+                           ir_printed_number(g, v),
                            ir_op[x->op].name);
         if (!(form[k->algo].members & kind))
-            return ir_fail(err, "%%%d (%s) cannot be in a kernel of algorithm %s", number,
+            return ir_fail(err, "%%%d (%s) cannot be in a kernel of algorithm %s",
+                           ir_printed_number(g, v),
                            ir_op[x->op].name, ir_algo[k->algo].name);
         roots += (form[k->algo].roots & kind) != 0;
     }

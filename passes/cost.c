@@ -1,4 +1,4 @@
-/* passes/cost.c: what a product costs on a target, so that layout can choose.
+/* passes/cost.c: what kernels cost on a target: layout chooses by it, fuse says it.
  *
  * The model, in cycles, for m x l x k on vectors of v lanes and f fused multiply-adds a cycle:
  *   gemm  m l' k / (v f e) + p l' k t + A, where l' is l in whole register tiles, e = 0.85
@@ -13,8 +13,13 @@
  *         a fifth of gemm's speed).
  *   bf16  q m l k / (0.8 T) + 1.2 s, all in 32s: q products of parts, T multiply-adds of the matrix
  *         tiles, s elements that are split, each by all tasks that read it. The share of T is that
- *         of a prototype on a Sapphire Rapids; what splitting takes was measured with AVX-512. */
+ *         of a prototype on a Sapphire Rapids; what splitting takes was measured with AVX-512
+ *   else  the longer of bytes and operations: what is read and written outside the kernel at 32
+ *         bytes a cycle where it fits half of L2, else at 8, and the operations at v a cycle
+ * A product's kernel takes the longer of product and bytes, and the operations of its epilogue.
+ * Every kernel takes 100 cycles to start. */
 #include "passes/cost.h"
+#include <stdlib.h>
 
 static const double clock_hz = 3e9, tile_share = 0.8, split_cycles = 1.2;
 enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, SUM_CYCLES = 6 };
@@ -99,4 +104,49 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c)
                   : c->algo == ALGO_blas    ? cost_blas(p, t, c)
                                             : cost_gemm(p, t, c);
     return cycles / clock_hz;
+}
+
+/* ---- whole kernels ---- */
+
+enum { NEAR_BYTES_PER_CYCLE = 32, START_CYCLES = 100 };
+
+static double bytes_cycles(double bytes, const Target *t)
+{
+    return bytes / (bytes <= (double)t->l2_bytes / 2 ? NEAR_BYTES_PER_CYCLE : BYTES_PER_CYCLE);
+}
+
+static double kernel_seconds(const Graph *g, int i, int64_t bytes, const Target *t)
+{
+    const Kernel *k = &g->kernel[i];
+    Val root = ir_kernel_root(g, k);
+    int64_t elem = most(ir_dtype_bytes(ir_type(g, root)->dtype), 1);
+    double lanes = (double)most(t->vector_bytes / elem, 1), flop = ir_kernel_flop(g, i);
+    double moving = bytes_cycles((double)bytes, t), product = 0;
+    if (ir_op[ir_node(g, root)->op].kind == KIND_PROD) {
+        const Node *x = ir_node(g, root);
+        Choice c = { .algo = k->algo };
+        for (int j = 0; j < 2; j++) {
+            c.tile[j] = most(k->tile[j], 1);
+            c.micro[j] = k->micro[j];
+        }
+        Problem p = pass_problem(g, root, ir_type(g, x->in[1])->layout, x->type.layout, t);
+        product = pass_cost(&p, t, &c) * clock_hz;
+        flop -= ir_flop(g, root);
+    }
+    double rest = product > 0 ? (product > moving ? product : moving) + flop / lanes
+                : moving > flop / lanes ? moving : flop / lanes;
+    return (rest + START_CYCLES) / clock_hz;
+}
+
+/* Three digits are more than a prediction is worth, and short text. */
+void pass_predict(Graph *g, const Target *t)
+{
+    Arena *scratch = arena_new();
+    const int64_t *bytes = ir_kernels_bytes(g, scratch);
+    for (int i = 0; i < g->n_kernel; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%.3g", 1e6 * kernel_seconds(g, i, bytes[i], t));
+        g->kernel[i].us = strtod(text, NULL);
+    }
+    arena_free(scratch);
 }

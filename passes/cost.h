@@ -24,6 +24,9 @@ double pass_flop(const Problem *p);
 /* Seconds of the product by the choice's algorithm on one thread. */
 double pass_cost(const Problem *p, const Target *t, const Choice *c);
 
+/* Fills in what each kernel of a graph will take. */
+void pass_predict(Graph *g, const Target *t);
+
 static inline int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static inline int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
 static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }

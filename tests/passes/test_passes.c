@@ -117,6 +117,13 @@ static void compare_text(const char *path, const char *got)
     free(want);
 }
 
+/* Predicted times follow the model of costs; the files are about what passes make. */
+static void drop_times(Module *m)
+{
+    for (int i = 0; i < m->n_graph; i++)
+        for (int k = 0; k < m->graph[i]->n_kernel; k++) m->graph[i]->kernel[k].us = 0;
+}
+
 START_TEST(golden)
 {
     char path[PATH + 8], line[256], err[IR_ERR];
@@ -133,11 +140,47 @@ START_TEST(golden)
     if (!out) ck_abort_msg("%s: %s", path, err);
     Arena *a = arena_new();
     snprintf(path, sizeof path, "%.1000s.out", cases[_i]);
+    drop_times(out);
     compare_text(path, ir_print_string(out, a));
     arena_free(a);
     ir_module_free(out);
     ir_module_free(m);
     free(text);
+}
+END_TEST
+
+/* ---- predicted times ---- */
+
+/* Microseconds of the first kernel of a product of n rows, on one instruction set. */
+static double predicted(const char *march, int64_t n, int columns)
+{
+    char text[512], err[IR_ERR];
+    static const char *const names[] = { "layout", "fuse" };
+    snprintf(text, sizeof text,
+             "seqc.ir 1\nbatch n <= %lld\nreal f32\nstage tidy\n\nstate \"w\" : f32[%d,512] param\n"
+             "\ngraph infer\n%%0 = input \"x\" : f32[n,512]\n%%1 = linear %%0, \"w\" : f32[n,%d]\n"
+             "return output=%%1\n",
+             (long long)n, columns, columns);
+    Module *m = parse(text, "a product");
+    PassCtx c = context(march);
+    Module *out = pass_run_list(m, &c, names, 2, err);
+    ck_assert_msg(out != NULL, "%s", err);
+    double us = out->graph[0]->kernel[0].us;
+    ir_module_free(out);
+    ir_module_free(m);
+    return us;
+}
+
+/* No less than the peak of the instruction set allows, and not ten times as much; twice the work
+ * takes about twice as long. */
+START_TEST(times_are_predicted)
+{
+    double wide = predicted("x86-64-v4", 256, 512), flop = 2.0 * 256 * 512 * 512;
+    double least = flop / (2 * 16 * 2) / 3e9 * 1e6;
+    ck_assert_msg(wide >= least && wide < 10 * least, "%g us, at least %g", wide, least);
+    ck_assert(predicted("x86-64-v3", 256, 512) > 1.5 * wide);
+    double twice = predicted("x86-64-v4", 512, 512);
+    ck_assert_msg(twice > 1.7 * wide && twice < 2.3 * wide, "%g us, then %g", wide, twice);
 }
 END_TEST
 
@@ -327,6 +370,7 @@ int main(void)
     TCase *t = tcase_create("golden");
     tcase_set_timeout(t, 0);
     tcase_add_loop_test(t, golden, 0, n_cases);
+    tcase_add_test(t, times_are_predicted);
     tcase_add_test(t, values_fused);
     tcase_add_test(t, values_alone);
     tcase_add_test(t, values_apart);

@@ -94,6 +94,7 @@ static void algo_loose(Module *m)
     train(m)->kernel[1].algo = ALGO_bf16x6;
 }
 static void tile_negative(Module *m) { train(m)->kernel[1].tile[0] = -1; }
+static void time_infinite(Module *m) { train(m)->kernel[1].us = INFINITY; }
 static void member_order(Module *m) { members(m, 0)[0] = members(m, 0)[1]; }
 static void member_view(Module *m) { members(m, 1)[0] = val(m, 3); }
 static void member_input(Module *m) { members(m, 1)[0] = val(m, 0); }
@@ -200,6 +201,7 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {no_algo, "graph train: k1: it has no algorithm"},
     {algo_loose, "graph train: k1: math strict does not take algorithm bf16x6"},
     {tile_negative, "graph train: k1: a tile is negative"},
+    {time_infinite, "graph train: k1: its predicted time is no time"},
     {member_order, "graph train: k0: its members do not ascend"},
     {member_view, "graph train: k1: %3 (reshape) is a view, which no kernel computes"},
     {member_input, "graph train: k1: %0 (input) is given, so no kernel computes it"},
