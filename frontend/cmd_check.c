@@ -35,8 +35,8 @@ bool check_line(Report *r, const char *what, double share, double bound, const c
     bool holds = share <= bound;
     int width = printf("  %s", what);
     for (const char *p = what; *p; p++) width -= ((unsigned char)*p & 0xc0) == 0x80;
-    printf("%*s%8.2g of %.0e%s%s%s\n", width < WHAT_WIDTH ? WHAT_WIDTH - width : 1, "", share, bound,
-           holds ? "" : "  FAILS", *where ? "  " : "", where);
+    printf("%*s%8.2g of %.0e%s%s%s\n", width < WHAT_WIDTH ? WHAT_WIDTH - width : 1, "", share,
+           bound, holds ? "" : "  FAILS", *where ? "  " : "", where);
     r->compared++;
     r->failed += !holds;
     if (!holds && !r->first) r->first = arena_str(r->c->arena, what);
@@ -290,7 +290,8 @@ static void interpret_variants(Check *k, const Variant *list)
         }
         Values v = values_of(list[i].m, k->small, &k->given, &k->small_values);
         Worst w = worst_of(&k->small_values, &v);
-        check_line(&k->report, list[i].name, w.gap.share, same_bound, worst_text(&w, same_bound, a));
+        check_line(&k->report, list[i].name, w.gap.share, same_bound,
+                   worst_text(&w, same_bound, a));
     }
     arena_free(a);
 }

@@ -5,7 +5,7 @@
  * breaks  algo, tile and micro move from nodes to kernels; roots that no kernel computes get a copy
  *
  *     %4 = linear %3, "1.weight", "1.bias" {algo="gemm", …}     kernels train
- *     %5 = relu %4                                 -> k0 { %4 %5 } gemm tile 140x32 … takes 310 us
+ *     %5 = relu %4                               -> k0 { %4 %5 } gemm tile 140x32 … takes 310 us
  *     %8 = cross_entropy %6, %1, %9 = correct %6, %1            k1 { %8 %9 } row
  *
  * Greedy: every node starts alone; normalisations, products, row programs, reductions, then maps

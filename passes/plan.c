@@ -34,7 +34,7 @@ static State owner_of(const Module *m, const StateInfo *slot, Arena *a)
 static void place_states(Module *m)
 {
     Arena *scratch = arena_new();
-    int *slots = arena_alloc(scratch, m->n_state, sizeof *slots);     /* of each parameter, so far */
+    int *slots = arena_alloc(scratch, m->n_state, sizeof *slots);    /* of a parameter, so far */
     int64_t at = 0;
     for (uint32_t s = 1; s < m->n_state; s++) {
         StateInfo *x = &m->state[s];

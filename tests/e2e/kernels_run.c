@@ -148,7 +148,8 @@ void check_text(const char *name, const char *text, Variant v)
     compile(name, p, c.target, source, object, a);
     Replay *r = emit_open(p, object, &message, a);
     ck_assert_msg(r != NULL, "%s: %s", name, message);
-    void (**parallel)(rt_pool *, rt_task *, const void *, int64_t) = emit_symbol(r, "seqc_parallel");
+    void (**parallel)(rt_pool *, rt_task *, const void *, int64_t);
+    parallel = emit_symbol(r, "seqc_parallel");
     *parallel = rt_parallel;
     check_scalars(name, p, r);
     for (int i = 0; i < p->n_graph; i++) check_graph(name, p->graph[i], r);

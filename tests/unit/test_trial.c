@@ -44,7 +44,8 @@ END_TEST
 START_TEST(a_gap_is_measured_against_the_largest_value)
 {
     Gap g = gap_of(plain, "graph infer\n%0 = input \"x\" : f64[n,2]\n"
-                          "%1 = map %0, \"w\" {f=\"1.01 * (a * b)\"} : f64[n,2]\nreturn output=%1\n");
+                          "%1 = map %0, \"w\" {f=\"1.01 * (a * b)\"} : f64[n,2]\n"
+                          "return output=%1\n");
     ck_assert(g.root != NULL && fabs(g.b / g.a - 1.01) < 1e-12);
     ck_assert(g.share > 0.009 && g.share < 0.0101);
 }
