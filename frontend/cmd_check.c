@@ -543,7 +543,7 @@ int cmd_check(const Cmd *c)
     double start = now();
     Check k = { .c = c, .report = { .c = c }, .given = { .arena = c->arena } };
     rt_tensors weights = { 0 };
-    CmdTarget targets[CMD_MAX_TARGETS];
+    CmdTarget targets[CMD_MAX_TARGETS] = { { 0 } };
     int n_targets, code = cmd_pass_ctx(c, &k.ctx);
     if (!code) code = cmd_targets(c, targets, &n_targets);
     k.target = targets[0];
