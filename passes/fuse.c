@@ -134,6 +134,7 @@ typedef struct Fuse {
     Group *group;                    /* by the group's number, which is its first node's */
     uint32_t *of;                    /* [n_node] group of a node; 0: none */
     uint32_t *before, *before_at;    /* the flow's edges the other way round */
+    uint32_t *reader, *reader_at;    /* nodes of kernels that read a base, leaves' too */
     uint32_t *stack[2];              /* of groups, for walks down and up */
     uint32_t *seen[2], walk;         /* seen[..][group] == walk: met in this walk */
     bool normalising;                /* reductions may become row programs */
@@ -155,6 +156,26 @@ static void turn_round(Fuse *f)
     for (uint32_t v = 0; v <= n; v++) f->before_at[v] = f->before_at[v + 1];
 }
 
+/* The same walk twice: counted, summed, filled. */
+static void find_readers(Fuse *f)
+{
+    uint32_t n = f->g->n_node;
+    f->reader_at = arena_alloc(f->scratch, (size_t)n + 2, sizeof *f->reader_at);
+    for (int fill = 0; fill < 2; fill++) {
+        for (uint32_t v = n; v-- > 1;)
+            for (int k = 0; f->flow.grouped[v] && k < f->g->node[v].n_in; k++) {
+                uint32_t *at = &f->reader_at[f->flow.base[f->g->node[v].in[k].i].i + 1];
+                if (fill) f->reader[--*at] = v;
+                else ++*at;
+            }
+        for (uint32_t v = 0; v <= n && !fill; v++) f->reader_at[v + 1] += f->reader_at[v];
+        if (!fill)
+            f->reader = arena_alloc(f->scratch, (size_t)f->reader_at[n + 1] + 1, sizeof *f->reader);
+    }
+    /* Filling moved each start down from the next one's place. */
+    for (uint32_t v = 0; v <= n; v++) f->reader_at[v] = f->reader_at[v + 1];
+}
+
 static Fuse start(const Graph *g, Arena *scratch)
 {
     size_t n = g->n_node;
@@ -166,6 +187,7 @@ static Fuse start(const Graph *g, Arena *scratch)
         f.seen[i] = arena_alloc(scratch, n, sizeof(uint32_t));
     }
     turn_round(&f);
+    find_readers(&f);
     for (uint32_t i = 1; i < n; i++) {
         if (!f.flow.grouped[i]) continue;
         f.of[i] = i;
@@ -330,26 +352,58 @@ static void take_sources(Fuse *f, uint32_t group)
     }
 }
 
+/* Nodes that a group may take, each once, lowest first. */
+typedef struct Near { Val *v; int n, cap; } Near;
+
+static void near_add(Fuse *f, Near *near, uint32_t v)
+{
+    if (near->n == near->cap) {
+        int cap = 2 * near->cap + 16;
+        near->v = arena_grow(f->scratch, near->v, (size_t)near->cap, (size_t)cap, sizeof *near->v);
+        near->cap = cap;
+    }
+    near->v[near->n++] = (Val){ v };
+}
+
+static void near_sort(Near *near)
+{
+    int n = 0;
+    if (near->n) qsort(near->v, (size_t)near->n, sizeof *near->v, by_handle);
+    for (int i = 0; i < near->n; i++)
+        if (!n || near->v[i].i != near->v[n - 1].i) near->v[n++] = near->v[i];
+    near->n = n;
+}
+
+static bool is_single(const Fuse *f, uint32_t v, uint32_t group)
+{
+    return f->of[v] && f->of[v] != group && f->group[f->of[v]].n == 1;
+}
+
+static void add_readers(Fuse *f, Near *near, uint32_t group, uint32_t base, bool rows)
+{
+    for (uint32_t e = f->reader_at[base]; e < f->reader_at[base + 1]; e++) {
+        uint32_t v = f->reader[e];
+        OpKind kind = kind_of(f, v);
+        bool fits = rows ? kind == KIND_ROW && f->flow.base[f->g->node[v].in[0].i].i == base
+                         : kind == KIND_ROW || kind == KIND_REDUCE || kind == KIND_MAP;
+        if (fits && is_single(f, v, group)) near_add(f, near, v);
+    }
+}
+
 /* Takes row programs and reductions that read a member or read the same tensor as a row member. */
 static void take_rows(Fuse *f, uint32_t group)
 {
     for (bool again = true; again;) {
+        Near near = { 0 };
         again = false;
-        for (uint32_t v = 1; v < f->g->n_node && !again; v++) {
-            if (!f->of[v] || f->of[v] == group || f->group[f->of[v]].n > 1) continue;
-            OpKind kind = kind_of(f, v);
-            if (kind != KIND_ROW && kind != KIND_REDUCE && kind != KIND_MAP) continue;
-            uint32_t base = f->flow.base[f->g->node[v].in[0].i].i;
-            bool near = f->of[base] == group;
-            for (int i = 0; i < f->group[group].n && !near; i++) {
-                const Node *x = &f->g->node[f->group[group].member[i].i];
-                near = kind == KIND_ROW && ir_op[x->op].kind == KIND_ROW
-                    && f->flow.base[x->in[0].i].i == base;
-            }
-            for (int k = 1; k < f->g->node[v].n_in && !near; k++)
-                near = f->of[f->flow.base[f->g->node[v].in[k].i].i] == group;
-            again = near && join(f, group, v);
+        for (int i = 0; i < f->group[group].n; i++) {
+            Val v = f->group[group].member[i];
+            add_readers(f, &near, group, v.i, false);
+            if (kind_of(f, v.i) == KIND_ROW)
+                add_readers(f, &near, group, f->flow.base[f->g->node[v.i].in[0].i].i, true);
         }
+        near_sort(&near);
+        for (int i = 0; i < near.n && !again; i++) again = join(f, group, near.v[i].i);
     }
 }
 
@@ -388,20 +442,30 @@ static bool is_cheap(const Fuse *f, uint32_t v)
     return true;
 }
 
+static bool is_own(const Fuse *f, uint32_t v, uint32_t group)
+{
+    for (uint32_t e = f->reader_at[v]; e < f->reader_at[v + 1]; e++)
+        if (f->of[f->reader[e]] != group) return false;
+    return true;
+}
+
 /* Takes cheap maps that nobody else reads. */
 static void take_own_sources(Fuse *f, uint32_t group)
 {
     for (bool again = true; again;) {
+        Near near = { 0 };
         again = false;
-        for (uint32_t v = 1; v < f->g->n_node && !again; v++) {
-            if (!f->of[v] || f->group[f->of[v]].n > 1 || kind_of(f, v) != KIND_MAP) continue;
-            bool own = false, other = false;
-            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++) {
-                if (!reads(f, f->flow.next[e], v)) continue;
-                own = own || f->of[f->flow.next[e]] == group;
-                other = other || f->of[f->flow.next[e]] != group;
+        for (int i = 0; i < f->group[group].n; i++) {
+            const Node *x = &f->g->node[f->group[group].member[i].i];
+            for (int k = 0; k < x->n_in; k++) {
+                uint32_t v = f->flow.base[x->in[k].i].i;
+                if (is_single(f, v, group) && kind_of(f, v) == KIND_MAP) near_add(f, &near, v);
             }
-            again = own && !other && is_cheap(f, v) && join(f, group, v);
+        }
+        near_sort(&near);
+        for (int i = 0; i < near.n && !again; i++) {
+            uint32_t v = near.v[i].i;
+            again = is_own(f, v, group) && is_cheap(f, v) && join(f, group, v);
         }
     }
 }
