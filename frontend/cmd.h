@@ -114,10 +114,11 @@ const char *cmd_march(const Target *t);
  * come. */
 void cmd_catch_signals(void);
 int cmd_interrupted(void);
-const char *cmd_plain_name(const Cmd *c);
 /* A folder for generated sources: --keep's, or a temporary one, which cmd_folder_remove (at the
  * latest at the process's end) removes with its files. 0 or an exit code. */
 int cmd_folder(const Cmd *c, const char **dir);
+/* The path of a file in it: the model file's name and `end`, ".c" or the like. */
+const char *cmd_folder_file(const Cmd *c, const char *dir, const char *end);
 void cmd_folder_remove(void);
 /* The options of --cc and so on, for a program without OpenBLAS. 0 or an exit code. */
 int cmd_compile_opts(const Cmd *c, struct CompileOpts *o);

@@ -72,11 +72,11 @@ static void print_main(FILE *out, const void *ctx)
     emit_main(s->module, s->options, s->n, out);
 }
 
-/* Writes a unit of this base name. */
-static int write_unit(const Cmd *c, Build *p, const char *name, CmdTarget t, CmdPrint *print,
+/* Writes a unit whose name ends so. */
+static int write_unit(const Cmd *c, Build *p, const char *end, CmdTarget t, CmdPrint *print,
                       Source s)
 {
-    const char *path = arena_printf(c->arena, "%s/%s.c", p->dir, name);
+    const char *path = cmd_folder_file(c, p->dir, end);
     const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
     bool short_loops = print == print_program && emit_is_short(s.module, t.target);
     p->unit[p->n_unit++] = (CompileUnit){path, object, t.target, t.native, short_loops};
@@ -87,18 +87,17 @@ static int write_unit(const Cmd *c, Build *p, const char *name, CmdTarget t, Cmd
 static int write_sources(const Cmd *c, Build *p)
 {
     static const Target any = {.march = ""};
-    const char *slash = strrchr(c->file, '/'), *name = cmd_plain_name(c);
+    const char *slash = strrchr(c->file, '/');
     EmitOpts options[CMD_MAX_TARGETS];
     for (int i = 0; i < p->n; i++) {
         CmdTarget t = p->target[i];
         options[i] = (EmitOpts){t.target, SEQC_VERSION, slash ? slash + 1 : c->file, p->n > 1};
-        const char *own = p->n > 1 ? arena_printf(c->arena, "%s-%s", name, cmd_march(t.target))
-                                   : name;
-        int code = write_unit(c, p, own, t, print_program, (Source){p->module[i], &options[i], 1});
+        const char *end = p->n > 1 ? arena_printf(c->arena, "-%s.c", cmd_march(t.target)) : ".c";
+        int code = write_unit(c, p, end, t, print_program, (Source){p->module[i], &options[i], 1});
         if (code)
             return code;
     }
-    return p->n == 1 ? EXIT_OK : write_unit(c, p, name, (CmdTarget){&any, false}, print_main,
+    return p->n == 1 ? EXIT_OK : write_unit(c, p, ".c", (CmdTarget){&any, false}, print_main,
                                             (Source){p->module[0], options, p->n});
 }
 

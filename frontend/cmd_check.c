@@ -425,9 +425,8 @@ static int write_sources(const Check *k, Variant *list, Programs *p)
     for (int i = 0; !code && i < N_VARIANTS; i++) {
         if (!list[i].m || list[i].alike) continue;
         p->v[p->n++] = &list[i];
-        const char *stem = arena_printf(k->c->arena, "%s/%s-%d", dir, cmd_plain_name(k->c), i);
-        list[i].source = arena_printf(k->c->arena, "%s.c", stem);
-        list[i].object = arena_printf(k->c->arena, "%s.so", stem);
+        list[i].source = cmd_folder_file(k->c, dir, arena_printf(k->c->arena, "-%d.c", i));
+        list[i].object = cmd_folder_file(k->c, dir, arena_printf(k->c->arena, "-%d.so", i));
         Source s = { list[i].m, { .target = k->ctx.target, .version = SEQC_VERSION,
                                   .source = slash ? slash + 1 : k->c->file } };
         code = cmd_write(k->c, list[i].source, print_source, &s);

@@ -3,7 +3,6 @@
 #define _XOPEN_SOURCE 700
 #include "codegen/codegen.h"
 #include "frontend/cmd.h"
-#include <dirent.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -38,7 +37,7 @@ int cmd_interrupted(void)
 /* ---- the folder ---- */
 
 /* Letters, digits, '-', '_' and '.': the file's name as part of another name. */
-const char *cmd_plain_name(const Cmd *c)
+static const char *plain_name(const Cmd *c)
 {
     char *s = arena_str(c->arena, cmd_stem(c));
     for (char *p = s; *p; p++)
@@ -47,16 +46,19 @@ const char *cmd_plain_name(const Cmd *c)
     return *s && *s != '-' ? s : "model";
 }
 
-static const char *temporary;        /* in the command's arena; null: none */
+/* What is to go again; in the command's arena. */
+typedef struct Made {
+    const char *path;
+    struct Made *next;
+} Made;
+static const char *temporary;        /* the folder; null: none */
+static Made *files;                  /* in it */
 
-/* Where memory runs out, the arena ends the process: so at its end. */
+/* Where memory runs out, the arena ends the process: so at its end, and without asking for any. */
 void cmd_folder_remove(void)
 {
-    DIR *d = temporary ? opendir(temporary) : NULL;
-    for (struct dirent *e; d && (e = readdir(d));)
-        unlinkat(dirfd(d), e->d_name, 0);
-    if (d)
-        closedir(d);
+    for (; files; files = files->next)
+        unlink(files->path);
     if (temporary)
         rmdir(temporary);
     temporary = NULL;
@@ -76,6 +78,17 @@ int cmd_folder(const Cmd *c, const char **dir)
     *dir = temporary = made;
     atexit(cmd_folder_remove);
     return EXIT_OK;
+}
+
+const char *cmd_folder_file(const Cmd *c, const char *dir, const char *end)
+{
+    char *path = arena_printf(c->arena, "%s/%s%s", dir, plain_name(c), end);
+    if (!temporary)
+        return path;
+    Made *made = arena_alloc(c->arena, 1, sizeof *made);
+    *made = (Made){path, files};
+    files = made;
+    return path;
 }
 
 /* ---- the compiler ---- */
