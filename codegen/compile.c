@@ -126,10 +126,11 @@ static void libraries(Args *x, const CompileOpts *o)
         arg(x, arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir));
     }
     if (o->blas) {
-        const char *blas = archive(a, "libopenblas.a");
+        /* A shared object stays on this machine, and is small without the archive. */
+        const char *blas = o->shared ? NULL : archive(a, "libopenblas.a");
         arg(x, blas ? blas : "-lopenblas");
         /* GNU ld takes most of a second for the archive, gold and lld a fraction. */
-        if (find_program("ld.gold", a)) arg(x, "-fuse-ld=gold");
+        if (blas && find_program("ld.gold", a)) arg(x, "-fuse-ld=gold");
     }
     const char *zlib = archive(a, "libz.a");
     arg(x, zlib ? zlib : "-lz");

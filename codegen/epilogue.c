@@ -202,13 +202,13 @@ void tile_epilogue(Kern *k, const char *tile, int64_t width)
     Emit *e = k->e;
     Out *o = k->out;
     Product p = ir_product(k->g, k->root);
-    Extent m = extent(p.m.k, p.m.n), l = extent(p.l.k, p.l.n), one = extent(1, 0);
+    Extent m = extent(p.m.k, p.m.n), l = extent(p.l.k, p.l.n);
     Nest nest = product_nest(&p, (NestDim){ m, "row" }, (NestDim){ l, "col" });
     out_open(o, "for (int64_t i = 0; i < rows; i++)");
-    /* An axis of one element is in no index. */
-    if (!extent_eq(m, one)) out_line(o, "const int64_t row = row0 + i;");
+    /* A single row is in no index; a column always is. */
+    if (!extent_eq(m, extent(1, 0))) out_line(o, "const int64_t row = row0 + i;");
     out_open(o, "for (int64_t j = 0; j < cols; j++)");
-    if (!extent_eq(l, one)) out_line(o, "const int64_t col = col0 + j;");
+    out_line(o, "const int64_t col = col0 + j;");
     const char *sum = text(e, "%s[i * %lld + j]", tile, (long long)width);
     if (p.bias.i)
         sum = text(e, "%s + %s[%s]", sum, slot_read(k, p.bias),
