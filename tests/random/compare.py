@@ -4,6 +4,7 @@
     … --only 17          one model of the run, for a closer look
     … --model FILE.json  one that an earlier run left in its folder
     … --show 17          prints its file and runs nothing
+    … --interpret        leaves the C compiler out, which takes four fifths of the time
 
 What is compared, with what tolerance and what is excused: README.md beside this file. One line a
 batch for tests/run: "ok …", or "not ok …" followed by a model file and how to run it again.
@@ -110,7 +111,8 @@ def compile_unit(folder, variant, names, march, level):
     path = os.path.join(folder, variant)
     with open(path + ".c", "w") as f:
         f.write(unit.join(files))
-    isa = [f"-march={march}"] + ["-mprefer-vector-width=512"] * (march == "x86-64-v4")
+    isa = [f"-march={march}"] if march != "generic" else []
+    isa += ["-mprefer-vector-width=512"] * (march == "x86-64-v4")
     files = ["-I.", "-o", path + ".so", path + ".c", "-lm"]
     done = subprocess.run([*CC, *CFLAGS, level, *isa, *files], capture_output=True, text=True)
     return done.stderr or f"exit code {done.returncode}" if done.returncode else ""
@@ -140,18 +142,20 @@ def run_folder(cases, folder, levels):
                     trouble[name] = f"{variant}: the C compiler refuses it\n{message[:2000]}"
             if good and compile_unit(folder, variant, good, emitted[variant], o):
                 raise RuntimeError(f"{folder}/{variant}.c does not compile, but each model does")
-    ran = drive("run", folder) if good else {}
+    compiled = any(levels)
+    ran = drive("run", folder) if good and compiled else {}
     results = []
     for name in names:
-        if name in good and ran.get(name) != "0":
+        if name in good and compiled and ran.get(name) != "0":
             trouble[name] = "the program ended with " + ran.get(name, "nothing")
         if name in trouble:
             log = os.path.join(folder, name + ".log")
             text = open(log, errors="replace").read()[-3000:] if os.path.exists(log) else ""
             results.append(f"{trouble[name]}\n{text}")
         else:
-            results.append({**common.load_safetensors(os.path.join(folder, name + ".eval")),
-                            **common.load_safetensors(os.path.join(folder, name + ".run"))})
+            files = [name + ".eval"] + [name + ".run"] * compiled
+            results.append({k: v for file in files
+                            for k, v in common.load_safetensors(os.path.join(folder, file)).items()})
     return results
 
 
@@ -282,7 +286,11 @@ def batch_of(args, first, last):
     try:
         names = [f"model {i} of seed {args.seed}" for i in range(first, last)]
         cases = [case_of(args.seed, i) for i in range(first, last)]
-        levels = (args.level, "-O0") if args.level else LEVELS[first // BATCH % len(LEVELS)]
+        levels = LEVELS[first // BATCH % len(LEVELS)]
+        if args.level:
+            levels = (args.level, "-O0")
+        if args.interpret:
+            levels = (None, None)
         return run_batch(label, names, cases, levels, args.reduce)
     except Exception:
         text = traceback.format_exc().strip().replace("\n", "\n    ")
@@ -297,6 +305,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=len(os.sched_getaffinity(0)))
     parser.add_argument("--level")
     parser.add_argument("--reduce", type=int, default=1)
+    parser.add_argument("--interpret", action="store_true")
     parser.add_argument("--only", type=int)
     parser.add_argument("--show", type=int)
     parser.add_argument("--model")

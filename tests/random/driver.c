@@ -361,15 +361,9 @@ static Module *compile(const Job *j)
 /* The widest instruction set that this machine has; `narrow` the next one below. */
 static const Target *choose_target(bool narrow)
 {
-#if defined __x86_64__
-    bool v4 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512vl") &&
-              __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512bw");
-    bool v3 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-    return ir_target(v4 && !narrow ? "x86-64-v4" : v3 && (v4 || !narrow) ? "x86-64-v3" : "x86-64");
-#else
-    (void)narrow;
-    return &ir_targets[ir_n_targets - 1];
-#endif
+    int i = 0;
+    while (i + 1 < ir_n_targets && !rt_cpu_runs(ir_targets[i].features)) i++;
+    return &ir_targets[narrow && i + 1 < ir_n_targets ? i + 1 : i];
 }
 
 /* All passes but one: "fuse" makes every node its own kernel, "plan" shares no memory, for programs
@@ -412,8 +406,8 @@ static void emit(const Job *j)
         Module *planned = without(m, i ? j->off : "", i);
         FILE *f = fopen(path(j, say("%s.c", variants[i])), "w");
         if (!f) fail("no source can be written");
-        emit_program(planned, &(EmitOpts){ .target = choose_target(i), .version = "test",
-                                           .source = j->name }, f);
+        const EmitOpts o = { .target = choose_target(i), .version = "test", .source = j->name };
+        emit_program(planned, &o, f);
         if (fclose(f)) fail("the source cannot be written");
         ir_module_free(planned);
     }
@@ -490,7 +484,10 @@ int main(int argc, char **argv)
         unit[i] = dlopen(say("%s/%s.so", j.folder, variants[i]), RTLD_NOW | RTLD_LOCAL);
         if (!unit[i]) fprintf(stderr, "%s\n", dlerror());
     }
-    for (int i = 0; emits && i < 2; i++) printf("%s %s\n", variants[i], choose_target(i)->march);
+    for (int i = 0; emits && i < 2; i++) {
+        const char *march = choose_target(i)->march;
+        printf("%s %s\n", variants[i], *march ? march : "generic");
+    }
     /* The whole list at once: a child that ends moves an open file's place in the parent too. */
     rt_buf list = { 0 };
     need(rt_file_read(&err, say("%s/list", j.folder), -1, &list));

@@ -73,6 +73,30 @@ def own_numbers(net, seed, clock):
                 rule(layer, path, x) if layer.training or kind in always else plain(x))
 
 
+class Bce(torch.autograd.Function):
+    """Binary cross entropy of elements as PyTorch documents it; its own has 1e-12 as a float."""
+
+    @staticmethod
+    def forward(ctx, x, t):
+        ctx.save_for_backward(x, t)
+        return (t - 1) * torch.log1p(-x).clamp(min=-100) - t * x.log().clamp(min=-100)
+
+    @staticmethod
+    def backward(ctx, d):
+        x, t = ctx.saved_tensors
+        return d * (x - t) / ((1 - x) * x).clamp(min=1e-12), None
+
+
+def exact_loss(criterion):
+    def forward(x, t):
+        e = Bce.apply(x, t)
+        e = e if criterion.weight is None else e * criterion.weight
+        return e.sum() if criterion.reduction == "sum" else e.mean()
+
+    if type(criterion) is torch.nn.BCELoss:
+        criterion.forward = forward
+
+
 def targets(r, m, shape, n, classes):
     """Targets of n samples, exact in float32; shape: a sample's output."""
     size = (n, *shape)
@@ -143,8 +167,9 @@ def backward(net, criterion, x, t, prefix, out):
 
 
 def reference(m, text, given, dtype=torch.float64, jitter=None):
-    """Results by the driver's names. jitter: moves weights and inputs by about one unit in the last
-    place, by this RandomState."""
+    """Results by the driver's names. jitter: moves weights, inputs, and gradients before a step by
+    about one unit in the last place, by this RandomState; gradients by one of their tensor's
+    largest, for they are sums."""
     def tensor(a):
         if a.dtype == np.int64:
             return torch.from_numpy(a)
@@ -163,6 +188,7 @@ def reference(m, text, given, dtype=torch.float64, jitter=None):
             if "sum" in optimizer.state[p]:
                 optimizer.state[p]["sum"] = torch.full_like(p, group["initial_accumulator_value"])
     own_numbers(net, m["data"], clock)
+    exact_loss(criterion)
     weights = {k[2:]: tensor(v) for k, v in given.items() if k.startswith("w.")}
     x, t = [tensor(given[f"x{i}"]) for i in (1, 2)], [tensor(given[f"t{i}"]) for i in (1, 2)]
     net.load_state_dict(weights)
@@ -180,6 +206,10 @@ def reference(m, text, given, dtype=torch.float64, jitter=None):
         optimizer.zero_grad()
         loss = criterion(net(x[i]), t[i])
         loss.backward()
+        for p in net.parameters() if jitter is not None else ():
+            if p.grad is not None:
+                noise = torch.from_numpy(np.asarray(jitter.uniform(-1, 1, p.shape))).to(dtype)
+                p.grad += noise * torch.finfo(dtype).eps * p.grad.abs().max()
         if "clip_grad_norm" in scope:
             torch.nn.utils.clip_grad_norm_(net.parameters(), scope["clip_grad_norm"])
         if "clip_grad_value" in scope:

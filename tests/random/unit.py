@@ -8,7 +8,8 @@ import hashlib
 import re
 
 TOKEN = re.compile(r'"(?:\\.|[^"\\])*"|(?:\.|->)\s*[A-Za-z_]\w*|[A-Za-z_]\w*')
-DEFINED = re.compile(r"^(?:typedef\s+\w+|(?:static|ONCE|INLINED)\b[^(\[=;]*?)"
+# After `static`, or a macro that says how (ONCE, INLINED).
+DEFINED = re.compile(r"^(?:typedef\s+\w+|(?:static|[A-Z]+)\b[^(\[=;]*?)"
                      r"\s\**(\w+)\s*(?:[(\[=;]|__attribute__|$)")
 
 
@@ -24,7 +25,8 @@ def pieces(text):
         piece.append(line)
         bare = re.sub(r'"(?:\\.|[^"\\])*"', "", line).rstrip()
         braces += bare.count("{") - bare.count("}")
-        if braces == 0 and directives == 0 and (bare.startswith("#") or bare.endswith((";", "}"))):
+        ends = piece[0].startswith("#") or bare.endswith((";", "}"))
+        if ends and braces == 0 and directives == 0:
             yield "\n".join(piece)
             piece = []
 
