@@ -36,6 +36,7 @@ if have gcov; then
 else
     skip coverage "gcov is not installed"
 fi
+check "own functions, at every float" env EVERY=1 "$(dirname "$SEQC")/test_e2e_math"
 
 # ---- generated code: every warning, C and C++, both compilers ----
 strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"

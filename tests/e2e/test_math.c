@@ -1,9 +1,10 @@
 /* tests/e2e/test_math.c: the float functions that generated code carries, against the C library's
  * double ones.
  *
- * Every snippet is compiled as a program gets it. Arguments run over the whole range of float:
- * every 997th bit pattern, all near the ends and the seams, infinities, NaN, denormals. The error
- * is counted in units of the last place of the exact result; 4 is the promise. */
+ * Every snippet is compiled as a program gets it, for each instruction set. Arguments run over the
+ * whole range of float: every 997th bit pattern (EVERY=1: each one, as tests/full.sh asks), all near
+ * the ends and the seams, infinities, NaN, denormals. The error is counted in units of the last
+ * place of the exact result; what a function may have stands here and beside it. SHOW=1 prints. */
 #define _GNU_SOURCE
 #include "codegen/snippets.h"
 #include <check.h>
@@ -18,12 +19,16 @@
 static double sigmoid(double x) { return x < 0 ? exp(x) / (1 + exp(x)) : 1 / (1 + exp(-x)); }
 static double logsigmoid(double x) { return (x < 0 ? x : 0) - log1p(exp(-fabs(x))); }
 
-typedef struct Fn { const char *name; Snippet snippet; double (*exact)(double); } Fn;
+typedef struct Fn { const char *name; Snippet snippet; double (*exact)(double), ulp; } Fn;
 static const Fn fns[] = {
-    { "exp_f32", SNIP_exp_f32, exp },          { "expm1_f32", SNIP_expm1_f32, expm1 },
-    { "log_f32", SNIP_log_f32, log },          { "log1p_f32", SNIP_log1p_f32, log1p },
-    { "tanh_f32", SNIP_tanh_f32, tanh },       { "sigmoid_f32", SNIP_sigmoid_f32, sigmoid },
-    { "logsigmoid_f32", SNIP_logsigmoid_f32, logsigmoid }, { "erf_f32", SNIP_erf_f32, erf },
+    { "exp_f32", SNIP_exp_f32, exp, 1.1 },
+    { "expm1_f32", SNIP_expm1_f32, expm1, 1.6 },
+    { "log_f32", SNIP_log_f32, log, 1.1 },
+    { "log1p_f32", SNIP_log1p_f32, log1p, 1.6 },
+    { "tanh_f32", SNIP_tanh_f32, tanh, 2.5 },
+    { "sigmoid_f32", SNIP_sigmoid_f32, sigmoid, 2.5 },
+    { "logsigmoid_f32", SNIP_logsigmoid_f32, logsigmoid, 2.1 },
+    { "erf_f32", SNIP_erf_f32, erf, 1.6 },
 };
 enum { N_FNS = sizeof fns / sizeof *fns };
 static const char *const march[] = { "x86-64", "x86-64-v3", "x86-64-v4" };
@@ -114,7 +119,9 @@ static void sweep(const Fn *f, Loop *loop, Worst *w)
                                        0x41200000, 0x40800000, 0x80000000, 0xff800000, 0x38d1b717 };
     float x[BLOCK];
     int n = 0;
-    for (uint64_t i = 0; i < UINT64_C(1) << 32; i += 997) {
+    const char *every = getenv("EVERY");
+    uint64_t step = every && atoi(every) > 0 ? (uint64_t)atoi(every) : 997;
+    for (uint64_t i = 0; i < UINT64_C(1) << 32; i += step) {
         x[n++] = from_bits((uint32_t)i);
         if (n == BLOCK) {
             measure(f, loop, x, n, w);
@@ -139,7 +146,7 @@ START_TEST(test_ulp)
         sweep(f, loop, &w);
         if (getenv("SHOW"))
             printf("%-16s %-10s %.2f ulp at %a\n", f->name, march[m], w.ulp, (double)w.at);
-        ck_assert_msg(w.ulp <= 4, "%s (%s): %.1f ulp at %a: %a, exactly %a", f->name, march[m],
+        ck_assert_msg(w.ulp <= f->ulp, "%s (%s): %.1f ulp at %a: %a, exactly %a", f->name, march[m],
                       w.ulp, (double)w.at, (double)w.got, f->exact((double)w.at));
         dlclose(so);
     }
@@ -151,7 +158,7 @@ int main(void)
     Suite *s = suite_create("math");
     TCase *t = tcase_create("ulp");
     tcase_add_loop_test(t, test_ulp, 0, N_FNS);
-    tcase_set_timeout(t, 300);
+    tcase_set_timeout(t, 3600);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
