@@ -65,7 +65,9 @@ def draw_threshold(r, shape):
 
 def draw_rrelu(r, shape):
     low = real(r, -0.2, 0.4)
-    return {"0": str(low), "1": str(real(r, low + 0.01, 0.8))} if r.random() < 0.7 else {}
+    if r.random() >= 0.7:
+        return {}
+    return {"0": str(low), "1": str(max(low, real(r, low + 0.01, 0.8)))}    # rounded, it may be less
 
 
 def draw_axis(r, shape):
