@@ -6,6 +6,7 @@
 #define _POSIX_C_SOURCE 200809L   /* setenv */
 #include "cases.h"
 #include "kernels_run.h"
+#include "openblas.h"
 #include "runtime/base.h"
 #include <check.h>
 #include <stdlib.h>
@@ -83,14 +84,6 @@ START_TEST(test_tiles)
         one(_i, "f32", (Variant){ .march = "sapphirerapids" });
 }
 END_TEST
-
-static bool openblas(void)
-{
-    return system(
-               "echo 'int main(void){return 0;}' | ${CC:-cc} -x c - -lopenblas -o /dev/null "
-                  "2>/dev/null") ==
-           0;
-}
 
 /* Products by OpenBLAS where it is installed. */
 START_TEST(test_blas)

@@ -8,6 +8,7 @@
  * ends of the range) has to come out as it does there. SHOW=1 prints what was measured. */
 #define _GNU_SOURCE
 #include "loaded.h"
+#include "openblas.h"
 #include "passes/passes.h"
 #include <math.h>
 #include <stdio.h>
@@ -248,7 +249,7 @@ START_TEST(test_class)
     Built built[MOST];
     int n = 0;
     Algo algo = (Algo)_i;
-    if (ir_algo[algo].root != KIND_PROD) return;
+    if (ir_algo[algo].root != KIND_PROD || (algo == ALGO_blas && !openblas())) return;
     for (int t = 0; t < ir_n_targets && n < MOST; t++) {
         if (!can_load(&ir_targets[t])) continue;
         Built *b = &built[n++];
