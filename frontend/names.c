@@ -152,20 +152,26 @@ static int distance(const char *a, const char *b)
     return prev[m];
 }
 
+/* A name farther away than this was not meant. */
+static int allowed(const char *wanted)
+{
+    size_t d = strlen(wanted) * 2 / 3;
+    return d < 2 ? 2 : d > 6 ? 6 : (int)d;
+}
+
 void fe_consider(Nearest *n, const char *name)
 {
+    size_t a = strlen(n->wanted), b = strlen(name);
+    int limit = n->best ? n->distance - 1 : allowed(n->wanted);
+    /* Most names differ too much in length alone. */
+    if (2 * (a < b ? b - a : a - b) > (size_t)limit) return;
     int d = distance(n->wanted, name);
-    if (n->best && d >= n->distance) return;
+    if (d > limit) return;
     n->best = name;
     n->distance = d;
 }
 
-const char *fe_nearest(const Nearest *n)
-{
-    int allowed = (int)strlen(n->wanted) * 2 / 3;
-    if (allowed > 6) allowed = 6;
-    return n->best && n->distance <= (allowed < 2 ? 2 : allowed) ? n->best : NULL;
-}
+const char *fe_nearest(const Nearest *n) { return n->best; }
 
 /* The name of something that stands directly in the space; null if it stands elsewhere. */
 static const char *member(const char *path, const char *space)

@@ -85,7 +85,10 @@ static bool choose_model(Interp *in, Roles *r)
         for (uint32_t i = 0; i < in->n_name && i < 2000; i++)
             if (in->name[i].v->kind == V_MODULE) fe_consider(&n, in->name[i].name);
         fe_report(in->d, (Span){ 0 }, DG(no_such_model), in->o->model);
-        if (n.best) fe_help(in->d, "did you mean --model %s?", n.best);
+        Fit f = candidates(in, V_MODULE);
+        if (fe_nearest(&n)) fe_help(in->d, "did you mean --model %s?", fe_nearest(&n));
+        for (int i = 0; i < f.n && i < 8; i++)
+            fe_note(in->d, f.b[i]->at, "`%s` is %s", f.b[i]->name, fe_repr(in->a, f.b[i]->v));
         return false;
     }
     int errors = in->d->errors;
