@@ -86,8 +86,9 @@ static bool choose_model(Interp *in, Roles *r)
             if (in->name[i].v->kind == V_MODULE) fe_consider(&n, in->name[i].name);
         fe_report(in->d, (Span){ 0 }, DG(no_such_model), in->o->model);
         Fit f = candidates(in, V_MODULE);
-        if (fe_nearest(&n)) fe_help(in->d, "did you mean --model %s?", fe_nearest(&n));
-        for (int i = 0; i < f.n && i < 8; i++)
+        const char *near = fe_nearest(&n);
+        if (near) fe_help(in->d, "did you mean --model %s?", near);
+        for (int i = 0; i < f.n && i < 8 && !near; i++)
             fe_note(in->d, f.b[i]->at, "`%s` is %s", f.b[i]->name, fe_repr(in->a, f.b[i]->v));
         return false;
     }

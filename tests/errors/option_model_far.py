@@ -1,0 +1,2 @@
+# options: --model teacher
+net = nn.Sequential(nn.Linear(4, 8))
