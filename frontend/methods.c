@@ -181,7 +181,10 @@ static const Value *field_value(const Call *c, const char *name, size_t n, int *
     if (n == 0) return *next < l->n ? l->item[(*next)++] : NULL;
     if (name[0] >= '0' && name[0] <= '9') {
         int i = 0;
-        for (size_t k = 0; k < n && i < 1000; k++) i = i * 10 + (name[k] - '0');
+        for (size_t k = 0; k < n && i < 1000; k++) {
+            if (name[k] < '0' || name[k] > '9') return NULL;
+            i = i * 10 + (name[k] - '0');
+        }
         return i < l->n ? l->item[i] : NULL;
     }
     for (int i = 0; i < c->n_arg; i++)
