@@ -49,6 +49,7 @@ const Dialect dialect_c = {
 
 const char *dialect_literal(const Dialect *l, DType d, double x, Arena *a)
 {
+    if (!ir_dtype_real(d)) return arena_printf(a, "%lld", (long long)x);
     if (isnan(x)) return l->nan;
     if (isinf(x)) return x > 0 ? l->infinity : arena_printf(a, "-%s", l->infinity);
     bool narrow = d == DT_f32;

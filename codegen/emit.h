@@ -133,6 +133,8 @@ const char *type_text(Emit *e, const Type *t);           /* [n][784] */
 
 /* The value of v at the place of nest, computed from loads, members and what has a name already. */
 const char *value_emit(Kern *k, Out *o, Val v, const Nest *nest);
+/* An element of a constant, as its own type: a number, or of a table that it writes. */
+const char *const_emit(Kern *k, Out *o, Val v, const Shape *consumer, const Nest *nest);
 /* The values and stores of all members with as many elements as `nest` that live in memory. */
 void members_emit(Kern *k, Out *o, const Nest *nest);
 /* row0, rows, col0, cols: where a product's task has its tile. */

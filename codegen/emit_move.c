@@ -1,7 +1,11 @@
-/* codegen/emit_move.c: the same tensor in another stored layout or element type, and integers that
- * count. The loop runs over the places of
- * the result, so that stores are in order and the padding of blocked layouts gets its zeros. */
+/* codegen/emit_move.c: elements that change their place, layout or integer type.
+ *
+ * The idea: one loop nest over the places of the result, so that stores are in order; each op says
+ * where the operand has the element. A task is a range of the result's leading axis. Of several
+ * operands each has its own nest over what it fills. */
 #include "codegen/emit.h"
+
+/* ---- to a layout with blocks: one task, for the padding gets its zeros ---- */
 
 /* Places of the stored result, outermost first: blocks of the blocked axis count as an axis. */
 typedef struct { int axis; const char *size; bool block, inside; } Stored;
@@ -30,15 +34,36 @@ static int stored_order(Emit *e, const Type *t, Stored s[IR_MAX_RANK + 1], int *
     return n;
 }
 
-void emit_move(Kern *k)
+/* The element of operand i at that place. */
+static const char *element(Kern *k, int i, const Nest *at)
+{
+    Emit *e = k->e;
+    const Node *x = ir_node(k->g, k->root);
+    const Type *from = ir_type(k->g, x->in[i]);
+    const char *s = ir_is(k->g, x->in[i], OP_const)
+        ? const_emit(k, k->out, x->in[i], &from->shape, at)
+        : text(e, "%s[%s]", slot_read(k, x->in[i]), index_text(e, from, &from->shape, at));
+    if (x->op == OP_cast) s = text(e, "(%s)%s", e->l->type[x->type.dtype], s);
+    return x->op == OP_increment ? text(e, "%s + 1", s) : s;
+}
+
+static void store(Kern *k, const Nest *at, const char *value)
+{
+    const Type *t = ir_type(k->g, k->root);
+    Place p[4];
+    for (int i = 0, m = stores_of(k, k->root, p); i < m; i++)
+        out_line(k->out, "%s[%s] = %s;", slot_write(k, p[i], t),
+                 index_text(k->e, t, &t->shape, at), value);
+}
+
+static void emit_blocked(Kern *k, const Type *to)
 {
     Emit *e = k->e;
     Out *o = k->out;
-    const Node *x = ir_node(k->g, k->root);
     Stored s[IR_MAX_RANK + 1];
-    int blocked, n = stored_order(e, &x->type, s, &blocked);
+    int blocked, n = stored_order(e, to, s, &blocked);
     const char *at[IR_MAX_RANK] = { "0" };
-    for (int i = 0; i < x->type.shape.rank; i++) at[i] = "0";
+    for (int i = 0; i < to->shape.rank; i++) at[i] = "0";
     k->note = "One task.";
     out_open(o, "if (task == 0)");
     for (int i = 0; i < n; i++) {
@@ -48,23 +73,81 @@ void emit_move(Kern *k)
                                              : "");
         out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", var, var, s[i].size, var);
         at[s[i].axis] = s[i].inside ? text(e, "(%s + %s)", at[s[i].axis], var)
-                      : s[i].block ? text(e, "%s * %d", var, x->type.layout.width) : var;
+                      : s[i].block ? text(e, "%s * %d", var, to->layout.width) : var;
     }
-    Nest nest = { .rank = x->type.shape.rank };
+    Nest nest = { .rank = to->shape.rank };
     for (int i = 0; i < nest.rank; i++)
-        nest.dim[i] = (NestDim){ extent_of(&x->type.shape, i, i + 1), at[i] };
-    const Type *from = ir_type(k->g, x->in[0]);
-    const char *value =
-        text(e, "%s[%s]", slot_read(k, x->in[0]), index_text(e, from, &x->type.shape, &nest));
-    if (x->op == OP_cast) value = text(e, "(%s)%s", e->l->type[x->type.dtype], value);
-    if (x->op == OP_increment) value = text(e, "%s + 1", value);
+        nest.dim[i] = (NestDim){ extent_of(&to->shape, i, i + 1), at[i] };
+    const char *value = element(k, 0, &nest);
     if (blocked >= 0)
         value = text(e, "%s < %s ? %s : 0", at[blocked],
-                     extent_text(e, extent_of(&x->type.shape, blocked, blocked + 1)), value);
-    Place p[4];
-    for (int i = 0, m = stores_of(k, k->root, p); i < m; i++)
-        out_line(o, "%s[%s] = %s;", slot_write(k, p[i], &x->type),
-                 index_text(e, &x->type, &x->type.shape, &nest), value);
+                     extent_text(e, extent_of(&to->shape, blocked, blocked + 1)), value);
+    store(k, &nest, value);
     for (int i = 0; i < n; i++) out_close(o, "");
     out_close(o, "");
+}
+
+/* ---- to the plain layout ---- */
+
+/* Operand i fills the result from place `start` of the joined axis on. */
+static void emit_operand(Kern *k, int i, int64_t start)
+{
+    Emit *e = k->e;
+    const Node *x = ir_node(k->g, k->root);
+    const Shape *to = &x->type.shape, *from = &ir_type(k->g, x->in[i])->shape;
+    const int64_t *order = x->op == OP_permute ? ir_attr(x, AT_order)->u.ints : NULL;
+    int axis = ir_has(x, AT_axis) ? (int)ir_attr_int(x, AT_axis) : -1, loops = 0;
+    int leading = ir_leading_axis(to);
+    Nest put = { .rank = to->rank }, get = { .rank = from->rank };
+    for (int a = 0; a < to->rank; a++) {
+        bool joined = a == axis && x->op == OP_cat, leads = a == leading;
+        int own = order ? (int)order[a] : a;
+        Extent size = extent_of(joined ? from : to, a, a + 1);
+        const char *var = leads || !extent_eq(size, extent(1, 0)) ? text(e, "i%d", a) : "0";
+        const char *first = leads ? "begin" : "0", *end = leads ? "end" : extent_text(e, size);
+        const char *at = var, *source = var, *offset = text(e, "%lld", (long long)start);
+        if (joined && leads) {
+            const char *stop = text(e, "%lld", (long long)(start + size.k));
+            if (start) first = text(e, "begin > %s ? begin : %s", offset, offset);
+            if (i + 1 < x->n_in) end = text(e, "smaller(end, %s)", stop);
+            if (start) source = text(e, "%s - %s", var, offset);
+        } else if (joined) {
+            at = text_add(e, var, offset);
+        }
+        if (x->op == OP_slice && a == axis)
+            source = text_add(e, var, text(e, "%lld", (long long)ir_attr_int(x, AT_from)));
+        put.dim[a] = (NestDim){ extent_of(to, a, a + 1), at };
+        get.dim[own] = (NestDim){ extent_of(from, own, own + 1), source };
+        if (var[0] == '0') continue;
+        out_open(k->out, "for (int64_t %s = %s; %s < %s; %s++)", var, first, var, end, var);
+        loops++;
+    }
+    store(k, &put, element(k, i, &get));
+    for (int a = 0; a < loops; a++) out_close(k->out, "");
+}
+
+void emit_move(Kern *k)
+{
+    Emit *e = k->e;
+    const Node *x = ir_node(k->g, k->root);
+    const Type *to = &x->type;
+    if (to->layout.kind != LAYOUT_plain) {
+        emit_blocked(k, to);
+        return;
+    }
+    k->note = "One task.";
+    if (to->shape.rank) {
+        long long tile = (long long)k->tasks.tile_rows;
+        int leading = ir_leading_axis(&to->shape);
+        k->note = text(e, "A task is %lld places of axis %d.", tile, leading);
+        reach(e, SNIP_smaller);
+        out_line(k->out, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);",
+                 tile, tile, extent_text(e, extent_of(&to->shape, leading, leading + 1)));
+    }
+    int64_t start = 0;
+    for (int i = 0; i < x->n_in; i++) {
+        emit_operand(k, i, start);
+        if (x->op == OP_cat)
+            start += ir_type(k->g, x->in[i])->shape.dim[ir_attr_int(x, AT_axis)].k;
+    }
 }

@@ -10,18 +10,19 @@
 
 bool value_in(const Kern *k, Val v) { return k->member[ir_view_base(k->g, v).i]; }
 
-static const char *load(Kern *k, const Type *t, const char *array, const char *index)
+static const char *as_real(Kern *k, const Type *t, const char *s)
 {
-    const char *s = text(k->e, "%s[%s]", array, index);
     return ir_dtype_real(t->dtype) ? s : text(k->e, "(%s)%s", real_type(k), s);
 }
 
-static const char *const_emit(Kern *k, Out *o, Val v, const Shape *consumer, const Nest *nest)
+const char *const_emit(Kern *k, Out *o, Val v, const Shape *consumer, const Nest *nest)
 {
     Emit *e = k->e;
     const Attr *values = ir_attr(ir_node(k->g, v), AT_values);
-    if (values->count == 1) return literal(k, values->u.reals[0]);
     const Type *t = ir_type(k->g, v);
+    if (values->count == 1)
+        return ir_dtype_real(t->dtype) ? literal(k, values->u.reals[0])
+                                       : dialect_literal(e->l, t->dtype, values->u.reals[0], e->a);
     const char *name = local_name(k, "constant");
     out_open(o, "static const %s %s[] =", e->l->type[t->dtype], name);
     for (int i = 0; i < values->count;) {
@@ -32,7 +33,7 @@ static const char *const_emit(Kern *k, Out *o, Val v, const Shape *consumer, con
         out_line(o, "%s", line);
     }
     out_close(o, ";");
-    return load(k, t, name, index_text(e, t, consumer, nest));
+    return text(e, "%s[%s]", name, index_text(e, t, consumer, nest));
 }
 
 static const char *random_text(Kern *k, Val v, const Shape *consumer, const Nest *nest)
@@ -73,8 +74,8 @@ static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consu
     switch (x->op) {
     case OP_scalar: return slot_read(k, base);
     case OP_const:
-        if (ir_attr(x, AT_values)->count == 1) return const_emit(k, o, base, consumer, nest);
-        s = const_emit(k, o, base, consumer, nest);
+        s = as_real(k, &t, const_emit(k, o, base, consumer, nest));
+        if (ir_attr(x, AT_values)->count == 1) return s;
         break;
     case OP_count: return count_text(k, base);
     case OP_random:
@@ -83,7 +84,9 @@ static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consu
             break;
         }
         /* fall through */
-    default: s = load(k, &t, slot_read(k, operand), index_text(k->e, &t, consumer, nest));
+    default:
+        s = text(k->e, "%s[%s]", slot_read(k, operand), index_text(k->e, &t, consumer, nest));
+        s = as_real(k, &t, s);
     }
     const char *name = local_name(k, "a");
     out_line(o, "const %s %s = %s;", real_type(k), name, s);

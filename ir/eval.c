@@ -2,7 +2,7 @@
  *
  * Each rule is the op's definition as nested loops, in double, without layouts, fusion or threads:
  * it is meant to be obviously right, not fast. Integers (targets, counts) are held as doubles too.
- * Rules of ops over rows are in eval_rows.c. At NaN and infinity the rules do what PyTorch does. */
+ * Rules of ops over rows are in eval_rows.c, of moves and views in eval_move.c. At NaN and infinity the rules do what PyTorch does. */
 #include "ir/eval.h"
 #include <string.h>
 
@@ -58,18 +58,6 @@ static double count_of(const Eval *e, const Node *x)
 }
 
 static void eval_count(const Eval *e, const Node *x, double *out) { out[0] = count_of(e, x); }
-
-/* Views and layouts keep the logical elements in their order. */
-static void eval_copy(const Eval *e, const Node *x, double *out)
-{
-    memcpy(out, eval_operand(e, x, 0), (size_t)elems(e, &x->type.shape) * sizeof *out);
-}
-
-static void eval_increment(const Eval *e, const Node *x, double *out)
-{
-    for (int64_t i = 0, n = elems(e, &x->type.shape); i < n; i++)
-        out[i] = eval_operand(e, x, 0)[i] + 1;
-}
 
 /* ---- elementwise ---- */
 

@@ -13,6 +13,7 @@ typedef struct Eval {
 /* A rule writes out: elements of x's type in row-major order, zeros before. */
 typedef void EvalRule(const Eval *e, const Node *x, double *out);
 EvalRule eval_softmax, eval_cross_entropy, eval_nll, eval_one_hot, eval_correct;
+EvalRule eval_copy, eval_increment, eval_cat, eval_slice, eval_permute;
 
 static inline const double *eval_operand(const Eval *e, const Node *x, int i)
 {

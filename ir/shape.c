@@ -322,6 +322,79 @@ static bool shape_increment(const ShapeIn *s, Type *out, char err[IR_ERR])
     return need_integer(s, err);
 }
 
+/* Only the layout in which axes lie apart can be joined, cut or reordered. */
+static bool need_plain(const ShapeIn *s, char err[IR_ERR])
+{
+    for (int i = 0; i < s->n_in; i++)
+        if (s->in[i]->layout.kind)
+            return ir_fail(err, "operand %d is %s, but must lie plain", i + 1, T(s->in[i]));
+    return true;
+}
+
+/* The axis of `axis`: one of the operand's, and not the batch's, whose size is known later. */
+static bool fixed_axis(const ShapeIn *s, int operand, int *axis, char err[IR_ERR])
+{
+    const Attr *a = attr_of(s, AT_axis);
+    const Shape *shape = &s->in[operand]->shape;
+    if (a->u.i < 0 || a->u.i >= shape->rank)
+        return ir_fail(err, "axis %lld is not one of the %d of %s", (long long)a->u.i, shape->rank,
+                       T(s->in[operand]));
+    *axis = (int)a->u.i;
+    return !shape->dim[*axis].n
+        || ir_fail(err, "axis %d of %s is the batch's", *axis, T(s->in[operand]));
+}
+
+static bool shape_cat(const ShapeIn *s, Type *out, char err[IR_ERR])
+{
+    int axis = 0;
+    if (!need_plain(s, err) || !fixed_axis(s, 0, &axis, err))
+        return false;
+    *out = *s->in[0];
+    for (int i = 1; i < s->n_in; i++) {
+        Shape rest = s->in[i]->shape;
+        if (!fixed_axis(s, i, &axis, err))
+            return false;
+        /* Sizes are below 2^46 each: so few cannot overflow. */
+        out->shape.dim[axis].k += rest.dim[axis].k;
+        rest.dim[axis] = out->shape.dim[axis];
+        if (s->in[i]->dtype != out->dtype || !ir_shape_eq(&rest, &out->shape))
+            return ir_fail(err, "operands %s and %s differ in more than the size of axis %d",
+                           T(s->in[0]), T(s->in[i]), axis);
+    }
+    return true;
+}
+
+static bool shape_slice(const ShapeIn *s, Type *out, char err[IR_ERR])
+{
+    int64_t from = attr_of(s, AT_from)->u.i, to = attr_of(s, AT_to)->u.i;
+    int axis = 0;
+    if (!need_plain(s, err) || !fixed_axis(s, 0, &axis, err))
+        return false;
+    *out = *s->in[0];
+    if (from < 0 || from >= to || to > out->shape.dim[axis].k)
+        return ir_fail(err, "places %lld to %lld are not in axis %d of %s", (long long)from,
+                       (long long)to, axis, T(out));
+    out->shape.dim[axis] = ir_dim(to - from);
+    return true;
+}
+
+static bool shape_permute(const ShapeIn *s, Type *out, char err[IR_ERR])
+{
+    const Attr *order = attr_of(s, AT_order);
+    const Shape *in = &s->in[0]->shape;
+    unsigned seen = 0;
+    *out = *s->in[0];
+    if (!need_plain(s, err))
+        return false;
+    for (int i = 0; i < order->count && order->count == in->rank; i++)
+        if (order->u.ints[i] >= 0 && order->u.ints[i] < in->rank) {
+            out->shape.dim[i] = in->dim[order->u.ints[i]];
+            seen |= 1u << order->u.ints[i];
+        }
+    return seen == (1u << in->rank) - 1
+        || ir_fail(err, "order does not name each axis of %s once", T(s->in[0]));
+}
+
 /* ---- the table ---- */
 
 static bool (*const rule[OP_COUNT])(const ShapeIn *, Type *, char[IR_ERR]) = {

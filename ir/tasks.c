@@ -82,6 +82,13 @@ static int64_t row_length(const Graph *g, const Node *x, int64_t n)
     return s->rank ? ir_dim_at(s->dim[axis], n) : 1;
 }
 
+int ir_leading_axis(const Shape *s)
+{
+    int i = 0;
+    while (i + 1 < s->rank && ir_dim_eq(s->dim[i], ir_dim(1))) i++;
+    return i;
+}
+
 static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
 {
     Val root = ir_kernel_root(g, k);
@@ -101,6 +108,14 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     case ALGO_reduce:
         *cols = ir_elems_at(&x->type.shape, n);
         *rows = *cols ? ir_elems_at(&ir_type(g, x->in[0])->shape, n) / *cols : 0;
+        return;
+    case ALGO_move:
+        if (x->type.layout.kind == LAYOUT_plain && x->type.shape.rank) {
+            *rows = ir_dim_at(x->type.shape.dim[ir_leading_axis(&x->type.shape)], n);
+            *cols = *rows ? ir_elems_at(&x->type.shape, n) / *rows : 0;
+            return;
+        }
+        *rows = ir_elems_at(&x->type.shape, n);
         return;
     case ALGO_map:
         if (x->type.layout.kind == LAYOUT_panel) {

@@ -12,8 +12,10 @@
  *   row          rows of the ROW operand and the length of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
- *   map, move    rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows
+ *   map          rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows
  *                (so many elements lie together), cols: the panel's width
+ *   move         rows: the leading axis of the result (ir_leading_axis); cols: what follows. To a
+ *                layout that is not plain: rows: elements
  * Task t does rows from (t % down) * tile_rows and columns from (t / down) * tile_cols on, at most
  * a tile of them; so tasks of one panel of columns follow each other. */
 typedef struct Tasks {
@@ -34,6 +36,9 @@ enum {
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
 };
+
+/* The first axis that is not 1, along which a move is cut; the last one where all are. */
+int ir_leading_axis(const Shape *s);
 
 /* A PROD node as sum over k of A(row, k) * B(k, col), bias added. linear is a product with tb.
  * Columns lie together where results are stored: a result in panels, whose rows do, is computed as

@@ -218,6 +218,59 @@ static void grad_relayout(Diff *c, Val y, Val d_y)
     add_to(c, x.in[0], ir_add_typed(c->g, OP_relayout, x.loc, t, IR_IN(d_y), IR_NO_ATTRS), x.loc);
 }
 
+static Val filled(Graph *g, const Type *t, double x, Loc loc)
+{
+    return ir_const(g, ir_type_of(t->dtype, t->shape), &x, 1, loc);
+}
+
+static Val slice(Diff *c, Loc loc, Val v, int64_t axis, int64_t from, int64_t to)
+{
+    const Attr attr[] = { ir_int(AT_axis, axis), ir_int(AT_from, from), ir_int(AT_to, to) };
+    return ir_add(c->g, OP_slice, loc, IR_IN(v), attr, 3);
+}
+
+/* y = x_0, x_1, … one after the other:  d_x_i = the part of d_y where x_i is */
+static void grad_cat(Diff *c, Val y, Val d_y)
+{
+    const Node x = *ir_node(c->g, y);
+    int64_t axis = ir_attr_int(&x, AT_axis), at = 0;
+    for (int i = 0; i < x.n_in; i++) {
+        int64_t end = at + ir_type(c->g, x.in[i])->shape.dim[axis].k;
+        if (wants(c, &x, i)) add_to(c, x.in[i], slice(c, x.loc, d_y, axis, at, end), x.loc);
+        at = end;
+    }
+}
+
+/* y = a part of x:  d_x = d_y between zeros */
+static void grad_slice(Diff *c, Val y, Val d_y)
+{
+    const Node x = *ir_node(c->g, y);
+    const Attr axis = *ir_attr(&x, AT_axis);
+    Type zeros = *ir_type(c->g, x.in[0]);
+    Dim *size = &zeros.shape.dim[axis.u.i];
+    int64_t before = ir_attr_int(&x, AT_from), after = size->k - ir_attr_int(&x, AT_to);
+    Val part[3];
+    int n = 0;
+    *size = ir_dim(before);
+    if (before) part[n++] = filled(c->g, &zeros, 0, x.loc);
+    part[n++] = d_y;
+    *size = ir_dim(after);
+    if (after) part[n++] = filled(c->g, &zeros, 0, x.loc);
+    if (n > 1) d_y = ir_add(c->g, OP_cat, x.loc, part, n, &axis, 1);
+    add_to(c, x.in[0], d_y, x.loc);
+}
+
+/* y = x with its axes in another order:  d_x = d_y with them back */
+static void grad_permute(Diff *c, Val y, Val d_y)
+{
+    const Node x = *ir_node(c->g, y);
+    const Attr *order = ir_attr(&x, AT_order);
+    int64_t back[IR_MAX_RANK];
+    for (int i = 0; i < order->count; i++) back[order->u.ints[i]] = i;
+    const Attr attr = ir_ints(AT_order, back, order->count);
+    add_to(c, x.in[0], ir_add(c->g, OP_permute, x.loc, IR_IN(d_y), &attr, 1), x.loc);
+}
+
 /* y = x w' + b:  d_w = d_y' x,  d_b = sum of d_y over the rows,  d_x = d_y w */
 static void grad_linear(Diff *c, Val y, Val d_y)
 {
@@ -375,11 +428,6 @@ static void backwards(Diff *c, Val from, Val seed)
     c->d[from.i] = seed;
     for (uint32_t i = from.i; i > 0; i--)
         if (c->wanted[i] && c->d[i].i) rules[ir_node(c->g, (Val){ i })->op](c, (Val){ i }, c->d[i]);
-}
-
-static Val filled(Graph *g, const Type *t, double x, Loc loc)
-{
-    return ir_const(g, ir_type_of(t->dtype, t->shape), &x, 1, loc);
 }
 
 static const Root *find_return(const Graph *g, const char *name)

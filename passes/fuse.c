@@ -50,25 +50,30 @@ static void copy_roots(Graph *g, bool all_updates, Arena *scratch)
 }
 
 /* A map computes the random numbers that it reads element by element itself. Every other reader
- * finds them stored, as a copy. */
-static bool inlines_random(const Graph *g, const Node *reader)
+ * finds them stored, as a copy; so do products and views find constants. */
+static bool inlines(const Graph *g, const Node *reader, Val operand)
 {
-    for (int k = 0; k < reader->n_in; k++) {
-        const Node *x = ir_node(g, reader->in[k]);
-        if (x->op != OP_random) continue;
-        if (ir_op[reader->op].kind != KIND_MAP) return false;
-        if (!ir_shape_eq(&x->type.shape, &reader->type.shape)) return false;
-    }
+    const Node *x = ir_node(g, operand);
+    OpKind kind = ir_op[reader->op].kind;
+    if (x->op == OP_random)
+        return kind == KIND_MAP && ir_shape_eq(&x->type.shape, &reader->type.shape);
+    return x->op != OP_const || (kind != KIND_PROD && kind != KIND_VIEW);
+}
+
+static bool inlines_all(const Graph *g, const Node *reader)
+{
+    for (int k = 0; k < reader->n_in; k++)
+        if (!inlines(g, reader, reader->in[k])) return false;
     return true;
 }
 
-static bool *stored_random(const Graph *g, const bool *live, Arena *scratch)
+static bool *stored_leaves(const Graph *g, const bool *live, Arena *scratch)
 {
     bool *stored = arena_alloc(scratch, g->n_node, sizeof *stored);
     for (uint32_t v = 1; v < g->n_node; v++) {
         const Node *x = &g->node[v];
-        if (!live[v] || inlines_random(g, x)) continue;
-        for (int k = 0; k < x->n_in; k++) stored[x->in[k].i] = ir_is(g, x->in[k], OP_random);
+        for (int k = 0; live[v] && k < x->n_in; k++)
+            if (!inlines(g, x, x->in[k])) stored[x->in[k].i] = true;
     }
     return stored;
 }
@@ -100,13 +105,13 @@ static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
 static void copy_plain(Graph *to, const Graph *from, const PassCtx *ctx, Choice *choice,
                        Arena *scratch)
 {
-    const bool *live = ir_live(from, scratch), *aside = stored_random(from, live, scratch);
+    const bool *live = ir_live(from, scratch), *aside = stored_leaves(from, live, scratch);
     Val *plain = arena_alloc(scratch, from->n_node, sizeof *plain);
     Val *stored = arena_alloc(scratch, from->n_node, sizeof *stored);
     for (uint32_t v = 1; v < from->n_node; v++) {
         const Node *x = &from->node[v];
         if (!live[v] && x->op != OP_input) continue;
-        const Val *map = inlines_random(from, x) ? plain : stored;
+        const Val *map = inlines_all(from, x) ? plain : stored;
         if (ir_op[x->op].kind == KIND_PROD) {
             Val in[EX_MAX_ARGS];
             Attr attr[8];
@@ -609,7 +614,7 @@ static void write_kernels(const Fuse *f, Graph *g, const Choice *choice, const u
  * are computed aside first and copied last. */
 static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *scratch)
 {
-    /* A random node may get one copy more. */
+    /* A random node or a constant may get one copy more. */
     Choice *choice = arena_alloc(scratch, (size_t)from->n_node * 2 + 1, sizeof *choice);
     copy_plain(to, from, ctx, choice, scratch);
     copy_roots(to, false, scratch);

@@ -225,6 +225,68 @@ static Val simplify_count(Simp *s, const Node *x, Val in)
     return make_const(s, x->type, &count, 1, x->loc);
 }
 
+/* ---- moves ---- */
+
+/* The operand of a cat where places [*from, *from + size) lie, from its own start on; or none. */
+static Val operand_with(const Simp *s, const Node *cat, int64_t axis, int64_t *from, int64_t size)
+{
+    int64_t start = 0;
+    for (int i = 0; i < cat->n_in; i++) {
+        int64_t end = start + ir_type(s->to, cat->in[i])->shape.dim[axis].k;
+        if (*from >= start && *from + size <= end) {
+            *from -= start;
+            return cat->in[i];
+        }
+        start = end;
+    }
+    return (Val){ 0 };
+}
+
+/* A part of a part, and a part of one operand of a cat, is a part of that. */
+static Val simplify_slice(Simp *s, const Node *x, Val in)
+{
+    const Attr axis = *ir_attr(x, AT_axis);
+    int64_t from = ir_attr_int(x, AT_from), size = ir_attr_int(x, AT_to) - from;
+    for (Val next = in; next.i;) {
+        const Node *of = ir_node(s->to, in = next);
+        next = (Val){ 0 };
+        if ((of->op != OP_slice && of->op != OP_cat) || ir_attr_int(of, AT_axis) != axis.u.i) break;
+        if (of->op == OP_cat) {
+            next = operand_with(s, of, axis.u.i, &from, size);
+        } else {
+            next = of->in[0];
+            from += ir_attr_int(of, AT_from);
+        }
+    }
+    if (ir_type_eq(ir_type(s->to, in), &x->type)) return in;
+    if (is_fill(s->to, in))
+        return make_const(s, x->type, ir_attr(ir_node(s->to, in), AT_values)->u.reals, 1, x->loc);
+    const Attr attr[] = { axis, ir_int(AT_from, from), ir_int(AT_to, from + size) };
+    return share(s, ir_add(s->to, OP_slice, x->loc, &in, 1, attr, 3));
+}
+
+/* Two orders are one; where only axes of size 1 move, the elements stay in order. */
+static Val simplify_permute(Simp *s, const Node *x, Val in)
+{
+    const Attr *a = ir_attr(x, AT_order);
+    int64_t order[IR_MAX_RANK], last = -1;
+    for (int i = 0; i < a->count; i++) order[i] = a->u.ints[i];
+    while (ir_is(s->to, in, OP_permute)) {
+        const Node *of = ir_node(s->to, in);
+        for (int i = 0; i < a->count; i++) order[i] = ir_attr(of, AT_order)->u.ints[order[i]];
+        in = of->in[0];
+    }
+    bool in_order = true;
+    for (int i = 0; i < a->count; i++) {
+        if (ir_dim_eq(x->type.shape.dim[i], ir_dim(1))) continue;
+        in_order = in_order && order[i] > last;
+        last = order[i];
+    }
+    if (in_order || is_fill(s->to, in)) return retype(s, OP_reshape, x, in);
+    const Attr attr = ir_ints(AT_order, order, a->count);
+    return share(s, ir_add(s->to, OP_permute, x->loc, &in, 1, &attr, 1));
+}
+
 static Val simplify_node(Simp *s, const Node *x, Val *in)
 {
     Val v = { 0 };
@@ -234,6 +296,8 @@ static Val simplify_node(Simp *s, const Node *x, Val *in)
     case OP_expand: return retype(s, OP_expand, x, in[0]);
     case OP_sum: case OP_mean: return simplify_reduce(s, x, in[0]);
     case OP_count: return simplify_count(s, x, in[0]);
+    case OP_slice: return simplify_slice(s, x, in[0]);
+    case OP_permute: return simplify_permute(s, x, in[0]);
     case OP_stop: return s->derived ? in[0] : (Val){ 0 };
     case OP_neg:
         if (ir_is(s->to, in[0], OP_neg)) return ir_node(s->to, in[0])->in[0];

@@ -127,7 +127,46 @@ static Val build_cross_entropy(Graph *g, int variant)
 }
 static Val build_nll(Graph *g, int variant) { return build_class_loss(g, OP_nll, variant); }
 
+/* The input, a parameter and the input again; the middle axis, then the last. */
+static Val build_cat(Graph *g, int variant)
+{
+    Val x = x_input(g, TYPE(DT_f64, -1, 2, 2));
+    Type t = variant ? TYPE(DT_f64, 1, 2, 3) : TYPE(DT_f64, 1, 1, 2);
+    Type wide = variant ? TYPE(DT_f64, -1, 2, 3) : TYPE(DT_f64, -1, 1, 2);
+    Val w = param(g, "w", t);
+    const Attr axis = ir_int(AT_axis, variant ? 2 : 1);
+    if (variant > 1)
+        return (Val){0};
+    Val in[] = {x, ir_add_typed(g, OP_expand, (Loc){0}, wide, &w, 1, NULL, 0), x};
+    return ir_add(g, OP_cat, (Loc){0}, in, 3, &axis, 1);
+}
+
+/* From the start, in the middle, to the end, and all of it. */
+static Val build_slice(Graph *g, int variant)
+{
+    static const int64_t part[][2] = {{0, 1}, {1, 3}, {2, 4}, {0, 4}};
+    if (variant >= COUNT(part))
+        return (Val){0};
+    Val x = x_input(g, TYPE(DT_f64, -1, 4, 2));
+    const Attr attr[] = {ir_int(AT_axis, 1), ir_int(AT_from, part[variant][0]),
+                         ir_int(AT_to, part[variant][1])};
+    return ir_add(g, OP_slice, (Loc){0}, &x, 1, attr, 3);
+}
+
+static Val build_permute(Graph *g, int variant)
+{
+    static const int64_t order[][3] = {{1, 2, 0}, {0, 2, 1}, {2, 1, 0}};
+    if (variant >= COUNT(order))
+        return (Val){0};
+    Val x = x_input(g, TYPE(DT_f64, -1, 3, 2));
+    const Attr attr = ir_ints(AT_order, order[variant], 3);
+    return ir_add(g, OP_permute, (Loc){0}, &x, 1, &attr, 1);
+}
+
 static Build *const build[OP_COUNT] = {
+    [OP_cat] = build_cat,
+    [OP_slice] = build_slice,
+    [OP_permute] = build_permute,
     [OP_reshape] = build_reshape,
     [OP_relayout] = build_relayout,
     [OP_expand] = build_expand,

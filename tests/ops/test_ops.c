@@ -171,6 +171,60 @@ static void check_increment(void)
     bench_free(&b);
 }
 
+/* Element (i, j, k) of [n,2 or 3,2] is 100 i + 10 j + k, so that a value says where it was. */
+static void places(double *x, int middle)
+{
+    for (int i = 0; i < 2 * middle * 2; i++)
+        x[i] = 100 * (i / (2 * middle)) + 10 * (i / 2 % middle) + i % 2;
+}
+
+static void check_cat(void)
+{
+    double x[12], y[8];
+    const double wanted[20] = {0,   1,   10,  11,  20,  21,  0,   1,   10,  11,
+                               100, 101, 110, 111, 120, 121, 100, 101, 110, 111};
+    const double last[16] = {0,   1,   0,   1,   10,  11,  10,  11,
+                             100, 101, 100, 101, 110, 111, 110, 111};
+    Bench b = bench_new(2);
+    places(x, 3);
+    places(y, 2);
+    Attr axis = ir_int(AT_axis, 1);
+    Val in[] = {fed_input(&b, "x", TYPE(DT_f64, -1, 3, 2), x),
+                fed_input(&b, "y", TYPE(DT_f64, -1, 2, 2), y)};
+    same(bench_run(&b, ir_add(b.g, OP_cat, (Loc){0}, in, 2, &axis, 1)), wanted, 20, 0);
+    axis = ir_int(AT_axis, 2);
+    in[0] = in[1];
+    same(bench_run(&b, ir_add(b.g, OP_cat, (Loc){0}, in, 2, &axis, 1)), last, 16, 0);
+    bench_free(&b);
+}
+
+static void check_slice(void)
+{
+    double x[12];
+    const double wanted[8] = {10, 11, 20, 21, 110, 111, 120, 121};
+    const double ones[6] = {1, 11, 21, 101, 111, 121};
+    Bench b = bench_new(2);
+    places(x, 3);
+    Val v = fed_input(&b, "x", TYPE(DT_f64, -1, 3, 2), x);
+    const Attr middle[] = {ir_int(AT_axis, 1), ir_int(AT_from, 1), ir_int(AT_to, 3)};
+    const Attr last[] = {ir_int(AT_axis, 2), ir_int(AT_from, 1), ir_int(AT_to, 2)};
+    same(bench_run(&b, ir_add(b.g, OP_slice, (Loc){0}, &v, 1, middle, 3)), wanted, 8, 0);
+    same(bench_run(&b, ir_add(b.g, OP_slice, (Loc){0}, &v, 1, last, 3)), ones, 6, 0);
+    bench_free(&b);
+}
+
+static void check_permute(void)
+{
+    double x[12];
+    const double wanted[12] = {0, 100, 1, 101, 10, 110, 11, 111, 20, 120, 21, 121};
+    Bench b = bench_new(2);
+    places(x, 3);
+    Val v = fed_input(&b, "x", TYPE(DT_f64, -1, 3, 2), x);
+    const Attr order = ir_ints(AT_order, (const int64_t[]){1, 2, 0}, 3);
+    same(bench_run(&b, ir_add(b.g, OP_permute, (Loc){0}, &v, 1, &order, 1)), wanted, 12, 0);
+    bench_free(&b);
+}
+
 /* ---- products and reductions ---- */
 
 static void check_linear(void)
@@ -416,6 +470,9 @@ static Check *const check[OP_COUNT] = {
     [OP_relayout] = check_relayout,
     [OP_cast] = check_cast,
     [OP_increment] = check_increment,
+    [OP_cat] = check_cat,
+    [OP_slice] = check_slice,
+    [OP_permute] = check_permute,
     [OP_linear] = check_linear,
     [OP_matmul] = check_matmul,
     [OP_sum] = check_sum,

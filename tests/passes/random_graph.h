@@ -48,7 +48,7 @@ static void random_node(Gen *g)
     int shape = below(g, N_SHAPES);
     while (!g->n[shape]) shape = (shape + 1) % N_SHAPES;
     const char *a = pick(g, shape), *wide = pick(g, WIDE);
-    switch (below(g, 12)) {
+    switch (below(g, 15)) {
     case 0: snprintf(op, sizeof op, "%s %s", unary[below(g, 5)], a); break;
     case 1: snprintf(op, sizeof op, "%s %s, %s", binary[below(g, 3)], a, pick(g, shape)); break;
     case 2:
@@ -72,6 +72,24 @@ static void random_node(Gen *g)
     case 10:
         snprintf(op, sizeof op, "softmax %s {axis=%d}", wide, below(g, 2));
         shape = WIDE;
+        break;
+    case 11: {
+        int from = below(g, 4);
+        snprintf(op, sizeof op, "slice %s {axis=1 from=%d to=%d}", wide, from, from + 1);
+        shape = ROWS;
+        break;
+    }
+    case 12:
+        if (g->n[ROWS]) {
+            snprintf(op, sizeof op, "cat %s, %s, %s, %s {axis=1}", pick(g, ROWS), pick(g, ROWS),
+                     pick(g, ROWS), pick(g, ROWS));
+            shape = WIDE;
+            break;
+        }
+        /* fall through */
+    case 13:
+        snprintf(op, sizeof op, "permute %s {order=[1,0]}", pick(g, SQUARE));
+        shape = SQUARE;
         break;
     default:
         if (below(g, 2)) {

@@ -124,7 +124,7 @@ enum { MAX_INPUTS = 4 };
 typedef struct Rule {
     Op op;
     Type in[MAX_INPUTS]; int n_in;
-    Attr attr[2]; int n_attr;
+    Attr attr[3]; int n_attr;
     bool given; Type type;
     const char *says;                /* the type, or the message */
 } Rule;
@@ -151,6 +151,7 @@ static const char *apply(const Rule *r, Module *m, Arena *a)
 START_TEST(rules)
 {
     const int64_t axis0[] = {0}, axis1[] = {1}, both[] = {0, 1}, twice[] = {1, 1}, far[] = {2};
+    const int64_t swap[] = {1, 0};
     const double two[] = {1, 2}, half[] = {0.5};
     const Rule rule[] = {
         {OP_linear, {F2(N, K(3)), F2(K(5), K(3)), F1(K(5))}, 3, {{0}}, 0, false, F0, "f32[n,5]"},
@@ -226,6 +227,33 @@ START_TEST(rules)
         {OP_increment, {type0(DT_i64)}, 1, {{0}}, 0, false, F0, "i64[]"},
         {OP_increment, {F0}, 1, {{0}}, 0, false, F0,
          "increment: operand 1 is f32[], but must be integer"},
+        {OP_cat, {F2(N, K(3)), F2(N, K(4))}, 2, {ir_int(AT_axis, 1)}, 1, false, F0, "f32[n,7]"},
+        {OP_cat, {F2(N, K(3)), F2(N, K(4))}, 2, {ir_int(AT_axis, 2)}, 1, false, F0,
+         "cat: axis 2 is not one of the 2 of f32[n,3]"},
+        {OP_cat, {F2(N, K(3)), F2(N, K(3))}, 2, {ir_int(AT_axis, 0)}, 1, false, F0,
+         "cat: axis 0 of f32[n,3] is the batch's"},
+        {OP_cat, {F2(K(2), K(3)), F2(N, K(3))}, 2, {ir_int(AT_axis, 0)}, 1, false, F0,
+         "cat: axis 0 of f32[n,3] is the batch's"},
+        {OP_cat, {F2(N, K(3)), F1(K(3))}, 2, {ir_int(AT_axis, 1)}, 1, false, F0,
+         "cat: axis 1 is not one of the 1 of f32[3]"},
+        {OP_cat, {F2(N, K(3)), F2(K(4), K(3))}, 2, {ir_int(AT_axis, 1)}, 1, false, F0,
+         "cat: operands f32[n,3] and f32[4,3] differ in more than the size of axis 1"},
+        {OP_cat, {F2(N, K(INT64_C(1) << 38)), F2(N, K(1))}, 2, {ir_int(AT_axis, 1)}, 1, false, F0,
+         "cat: its result is too large or malformed: "
+         "the type has more than 2^46 elements in a batch of 256"},
+        {OP_slice, {F2(N, K(3))}, 1, {ir_int(AT_axis, 1), ir_int(AT_from, 1), ir_int(AT_to, 3)}, 3,
+         false, F0, "f32[n,2]"},
+        {OP_slice, {F2(N, K(3))}, 1, {ir_int(AT_axis, 0), ir_int(AT_from, 0), ir_int(AT_to, 1)}, 3,
+         false, F0, "slice: axis 0 of f32[n,3] is the batch's"},
+        {OP_slice, {F2(N, K(3))}, 1, {ir_int(AT_axis, 1), ir_int(AT_from, 1), ir_int(AT_to, 4)}, 3,
+         false, F0, "slice: places 1 to 4 are not in axis 1 of f32[n,3]"},
+        {OP_slice, {F2(N, K(3))}, 1, {ir_int(AT_axis, 1), ir_int(AT_from, 1), ir_int(AT_to, 1)}, 3,
+         false, F0, "slice: places 1 to 1 are not in axis 1 of f32[n,3]"},
+        {OP_permute, {F2(N, K(3))}, 1, {ir_ints(AT_order, swap, 2)}, 1, false, F0, "f32[3,n]"},
+        {OP_permute, {F2(N, K(3))}, 1, {ir_ints(AT_order, twice, 2)}, 1, false, F0,
+         "permute: order does not name each axis of f32[n,3] once"},
+        {OP_permute, {F2(N, K(3))}, 1, {ir_ints(AT_order, axis0, 1)}, 1, false, F0,
+         "permute: order does not name each axis of f32[n,3] once"},
         {OP_input, {F0}, 0, {{0}}, 0, true, F0, "input is not added as a plain node"},
     };
     for (size_t i = 0; i < sizeof rule / sizeof *rule; i++) {
