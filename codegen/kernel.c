@@ -61,7 +61,7 @@ static const char *known(const char *name, const char *other)
 {
     static const char *const words[] = {
         "x", "target", "cotangent", "output", "weight", "bias", "lr", "step_size", "bias2_sqrt",
-        "decay", "momentum_buffer", "exp_avg", "exp_avg_sq", NULL };
+        "eps_hat", "decay", "momentum_buffer", "exp_avg", "exp_avg_sq", NULL };
     for (int i = 0; words[i]; i++)
         if (!strcmp(name, words[i])) return words[i];
     return other;
