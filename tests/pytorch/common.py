@@ -1,7 +1,7 @@
 """What the scripts that ask PyTorch share: PyTorch 1 made to mean what PyTorch 2 does, and
 safetensors files.
 
-Importing it patches torch: version 1 has another NAdam and no `bias` of LayerNorm.
+Importing it patches torch: version 1 has another NAdam, no `bias` of norms, no decoupled decay.
 """
 import json
 import struct
@@ -56,14 +56,49 @@ def nadam(params, grads, exp_avgs, exp_avg_sqs, mu_products, steps, *, beta1, be
         p -= lr * m_hat / ((v / (1 - beta2 ** t)).sqrt() + eps)
 
 
-class LayerNorm(torch.nn.LayerNorm):
-    """PyTorch 1 has no `bias`."""
-    def __init__(self, shape, eps=1e-5, elementwise_affine=True, bias=True):
-        super().__init__(shape, eps, elementwise_affine)
-        if not bias:
-            self.bias = None
+class NAdam(torch.optim.NAdam):
+    """PyTorch 1 has neither of these two. One step needs no more than the gradient's sign and the
+    decay before it."""
+    def __init__(self, params, *args, decoupled_weight_decay=False, maximize=False, **rest):
+        super().__init__(params, *args, **rest)
+        self.decoupled, self.maximize = decoupled_weight_decay, maximize
+
+    @torch.no_grad()
+    def step(self):
+        decays = [group["weight_decay"] for group in self.param_groups]
+        for group, decay in zip(self.param_groups, decays):
+            group["weight_decay"] = 0 if self.decoupled else decay
+            for p in group["params"]:
+                if p.grad is not None:
+                    p.grad *= -1 if self.maximize else 1
+                    p *= 1 - group["lr"] * decay if self.decoupled else 1
+        super().step()
+        for group, decay in zip(self.param_groups, decays):
+            group["weight_decay"] = decay
+
+
+def adam(of):
+    """PyTorch 1 has no `decoupled_weight_decay`: AdamW by another name."""
+    def make(params, *args, decoupled_weight_decay=False, **rest):
+        if decoupled_weight_decay:
+            return torch.optim.AdamW(params, *args, **{"weight_decay": 0, **rest})
+        return of(params, *args, **rest)
+    return make
+
+
+def with_bias(norm):
+    """PyTorch 1 has no `bias` of a norm."""
+    class Norm(norm):
+        def __init__(self, *args, bias=True, **rest):
+            super().__init__(*args, **rest)
+            if not bias:
+                self.bias = None
+    Norm.__name__ = norm.__name__
+    return Norm
 
 
 if torch.__version__ < "2":
     sys.modules["torch.optim.nadam"]._single_tensor_nadam = nadam
-    torch.nn.LayerNorm = LayerNorm
+    torch.optim.NAdam, torch.optim.Adam = NAdam, adam(torch.optim.Adam)
+    for name in ("LayerNorm", "GroupNorm", "BatchNorm1d"):
+        setattr(torch.nn, name, with_bias(getattr(torch.nn, name)))

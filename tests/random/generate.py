@@ -9,8 +9,7 @@ A model is a dict of numbers, words and lists, so that it can be printed, stored
 A layer's arguments do not know the shape that it meets, so that layers can be left out: `text`
 fits them to it, or raises Unfit.
 
-Not here: what PyTorch 1.13 lacks (NAdam's `maximize` and `decoupled_weight_decay`), and schedules
-and initial draws, which have fixtures.
+Not here: schedules and initial draws, which have fixtures.
 """
 import copy
 import random
@@ -145,7 +144,7 @@ def text_unflatten(kind, args, shape):
             shape[:at] + [by, shape[at] // by] + shape[at + 1:])
 
 
-NORM = dict(eps=[1e-3, 1e-5, 0.1])
+NORM = dict(eps=[1e-3, 1e-5, 0.1], bias=[False, True])
 
 
 def draw_batch_norm(r, shape):
@@ -160,8 +159,7 @@ def text_batch_norm(kind, args, shape):
 
 
 def draw_layer_norm(r, shape):
-    args = {"axes": r.randint(1, len(shape)), **some(r, **NORM, elementwise_affine=[False, True])}
-    return {**args, **some(r, bias=[False, True])}
+    return {"axes": r.randint(1, len(shape)), **some(r, **NORM, elementwise_affine=[False, True])}
 
 
 def text_layer_norm(kind, args, shape):
@@ -310,9 +308,11 @@ def draw_optimizer(r):
         if "momentum" in args:
             args.update(some(r, dampening=[0.3]) or some(r, nesterov=[True]))
     elif kind in ("Adam", "AdamW"):
-        args.update(some(r, amsgrad=[True], maximize=[True], **betas, **decay))
+        own = {"decoupled_weight_decay": [True, False]} if kind == "Adam" else {}
+        args.update(some(r, amsgrad=[True], maximize=[True], **betas, **decay, **own))
     elif kind == "NAdam":
-        args.update(some(r, momentum_decay=[0.004, 0.1], **betas, **decay))
+        args.update(some(r, momentum_decay=[0.004, 0.1], maximize=[True],
+                         decoupled_weight_decay=[True, False], **betas, **decay))
     elif kind == "RMSprop":
         args.update(some(r, alpha=[0.5, 0.9], eps=[1e-6, 1e-3], momentum=[0.5], centered=[True],
                          maximize=[True], **decay))

@@ -73,6 +73,47 @@ def own_numbers(net, seed, clock):
                 rule(layer, path, x) if layer.training or kind in always else plain(x))
 
 
+def rounded_norms(net, jitter):
+    """Lets norms err as their arithmetic may. A mean is rounded, so what is normalised moves by a
+    unit in the last place of its inputs over their deviation, also where they are equal and it is
+    exactly 0; and so does the inputs' gradient, by one of the gradient that comes. A change of the
+    inputs would not show it: what all of them share cancels."""
+    def noise(layer, x, values):
+        """A unit in the last place of the largest of `values` that share a mean, over the
+        deviation of x there."""
+        view, axes = list(x.shape), [0, *range(2, x.dim())]
+        if isinstance(layer, torch.nn.LayerNorm):
+            axes = range(-len(layer.normalized_shape), 0)
+        elif isinstance(layer, torch.nn.GroupNorm):
+            view, axes = [len(x), layer.num_groups, -1], [2]
+        axes = list(axes)
+        eps = torch.finfo(x.dtype).eps
+        variance = x.detach().reshape(view).var(axes, unbiased=False, keepdim=True)
+        largest = values.detach().reshape(view).abs().amax(axes, keepdim=True)
+        moved = torch.from_numpy(jitter.uniform(-eps, eps, x.shape)).to(x.dtype).reshape(view)
+        return (moved * largest * (variance + layer.eps) ** -0.5).reshape(x.shape)
+
+    def forward(layer, plain, x):
+        if not layer.training and getattr(layer, "running_mean", None) is not None:
+            return plain(x)                     # by statistics that are given
+        x, came = x + 0, []
+        weight, bias = layer.weight, layer.bias
+        layer.weight = layer.bias = None        # an affine norm's weight sees the noise, too
+        y = plain(x) + noise(layer, x, x)
+        layer.weight, layer.bias = weight, bias
+        if x.requires_grad:
+            y.register_hook(came.append)
+            x.register_hook(lambda d: d + noise(layer, x, came.pop()))
+        inner = [1] * (x.dim() - 2) if not isinstance(layer, torch.nn.LayerNorm) else []
+        for p, rule in ((weight, torch.mul), (bias, torch.add)):
+            y = y if p is None else rule(y, p.reshape(*p.shape, *inner))
+        return y
+
+    for layer in net.modules():
+        if isinstance(layer, (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.BatchNorm1d)):
+            layer.forward = lambda x, layer=layer, plain=layer.forward: forward(layer, plain, x)
+
+
 class Bce(torch.autograd.Function):
     """Binary cross entropy of elements as PyTorch documents it; its own has 1e-12 as a float."""
 
@@ -167,9 +208,9 @@ def backward(net, criterion, x, t, prefix, out):
 
 
 def reference(m, text, given, dtype=torch.float64, jitter=None):
-    """Results by the driver's names. jitter: moves weights, inputs, and gradients before a step by
-    about one unit in the last place, by this RandomState; gradients by one of their tensor's
-    largest, for they are sums."""
+    """Results by the driver's names. jitter: moves weights, inputs, what norms make, and gradients
+    before a step by about one unit in the last place, by this RandomState; gradients by one of the
+    net's largest, for they are sums that may cancel."""
     def tensor(a):
         if a.dtype == np.int64:
             return torch.from_numpy(a)
@@ -189,6 +230,8 @@ def reference(m, text, given, dtype=torch.float64, jitter=None):
                 optimizer.state[p]["sum"] = torch.full_like(p, group["initial_accumulator_value"])
     own_numbers(net, m["data"], clock)
     exact_loss(criterion)
+    if jitter is not None:
+        rounded_norms(net, jitter)
     weights = {k[2:]: tensor(v) for k, v in given.items() if k.startswith("w.")}
     x, t = [tensor(given[f"x{i}"]) for i in (1, 2)], [tensor(given[f"t{i}"]) for i in (1, 2)]
     net.load_state_dict(weights)
@@ -206,10 +249,11 @@ def reference(m, text, given, dtype=torch.float64, jitter=None):
         optimizer.zero_grad()
         loss = criterion(net(x[i]), t[i])
         loss.backward()
-        for p in net.parameters() if jitter is not None else ():
-            if p.grad is not None:
-                noise = torch.from_numpy(np.asarray(jitter.uniform(-1, 1, p.shape))).to(dtype)
-                p.grad += noise * torch.finfo(dtype).eps * p.grad.abs().max()
+        if jitter is not None:
+            grads = [p.grad for p in net.parameters() if p.grad is not None]
+            unit = torch.finfo(dtype).eps * max(g.abs().max() for g in grads)
+            for g in grads:
+                g += unit * torch.from_numpy(np.asarray(jitter.uniform(-1, 1, g.shape))).to(dtype)
         if "clip_grad_norm" in scope:
             torch.nn.utils.clip_grad_norm_(net.parameters(), scope["clip_grad_norm"])
         if "clip_grad_value" in scope:
