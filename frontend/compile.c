@@ -22,20 +22,15 @@ static void define(Interp *in, const char *text)
 static Module *compile(Interp *in, const char *path, uint16_t src)
 {
     Roles roles;
-    Chain chain;
     Script script = fe_parse(in->d, src, in->a);
     in->d->trace = fe_trace, in->d->running = in;
     fe_run(in, &script);
     in->d->trace = NULL;
     if (in->d->errors > 0 || !fe_roles(in, &roles)) return NULL;
     fe_unused_defines(in);
-    if (!fe_input_shape(in, &roles) || !fe_chain(in, &roles, &chain)) return NULL;
-    fe_check_loss(in, &roles, &chain);
-    fe_check_norms(in, &roles, &chain);
-    if (in->d->errors > 0) return NULL;
-    Module *m = fe_lower(in, path, &roles, &chain);
+    Module *m = fe_input_shape(in, &roles) ? fe_lower(in, path, &roles) : NULL;
     char err[IR_ERR];
-    if (!ir_verify(m, err)) ir_die(m, "the frontend made a wrong module: %s", err);
+    if (m && !ir_verify(m, err)) ir_die(m, "the frontend made a wrong module: %s", err);
     return m;
 }
 

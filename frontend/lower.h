@@ -36,11 +36,18 @@ typedef struct Roles {
 bool fe_roles(Interp *in, Roles *r);
 void fe_unused_defines(Interp *in);
 
-/* shapes.c: one step of the model, as the chain of shapes shows it. */
+/* trace.c: one step of a run, as the chain of shapes shows it. */
 typedef struct Step { const Mod *mod; const char *path; Shape out; } Step;
-typedef struct Chain { Step *step; int n; Shape input; int64_t batch; } Chain;
+typedef struct Chain { Step *step; int n, cap; Shape input, output; int64_t batch; } Chain;
+/* A run of the model on a tensor that is a node: it checks shapes and builds. */
+typedef struct Trace { Interp *in; Graph *g; bool training; Chain chain; Val out; } Trace;
+bool fe_check_model(Interp *in, const Roles *r);         /* before; false: reported */
+Trace *fe_run_model(Interp *in, Module *m, const Roles *r, bool training);   /* null: reported */
+
+/* shapes.c */
 bool fe_input_shape(Interp *in, Roles *r);               /* infers it where it is not said */
-bool fe_chain(Interp *in, const Roles *r, Chain *c); /* shapes of all layers; reports mistakes */
+/* Of a layer from s, that of its input, to that of its result; false: reported. */
+bool fe_shape_layer(Interp *in, const Mod *m, const Chain *c, Shape *s);
 const char *fe_shape_text(Arena *a, const Shape *s, int64_t n);
 int fe_axis(int64_t i, const Shape *s);                  /* from 0; -1: not one of its axes */
 bool fe_unflatten(const Mod *m, Shape *s);               /* false: the sizes do not fit */
@@ -61,8 +68,22 @@ Val fe_lower_loss(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc
 /* The note with one line a layer, as far as the shapes are known. */
 void fe_note_chain(Interp *in, const Chain *c);
 
+/* What a layer's rules see: the layer, and the graph in which it runs. */
+typedef struct Spot {
+    Graph *g;
+    Arena *a;
+    Mod *m;
+    const char *path;            /* "1": the name of its random streams */
+    Loc loc;
+    bool training;
+} Spot;
+
+/* lower_layers.c */
+Val fe_lower_layer(const Spot *p, Val x);                /* whose shapes fit */
+/* An op's REAL attributes from the arguments of the same names: how many. */
+int fe_real_attrs(const char *signature, Op op, Value *const *arg, Attr attr[8]);
+
 /* norms.c */
-typedef struct Norm { Graph *g; Arena *a; Mod *m; Loc loc; bool training; } Norm;
 bool fe_check_batch_norm(Interp *in, const Call *c, Mod *m);
 bool fe_check_layer_norm(Interp *in, const Call *c, Mod *m);
 bool fe_check_group_norm(Interp *in, const Call *c, Mod *m);
@@ -71,17 +92,15 @@ void fe_check_norms(Interp *in, const Roles *r, const Chain *c);   /* with the b
 bool fe_shape_batch_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
 bool fe_shape_layer_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
 bool fe_shape_group_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
-Val fe_lower_batch_norm(const Norm *p, Val x);
-Val fe_lower_layer_norm(const Norm *p, Val x);
-Val fe_lower_group_norm(const Norm *p, Val x);
+Val fe_lower_batch_norm(const Spot *p, Val x);
+Val fe_lower_layer_norm(const Spot *p, Val x);
+Val fe_lower_group_norm(const Spot *p, Val x);
 
 /* loads.c */
 void fe_lower_loads(Module *m, const Interp *in);        /* after states have been made */
 
 /* lower.c */
 Val fe_reduce_all(Graph *g, Op op, Val x, Loc loc);      /* over all axes */
-/* An op's REAL attributes from the arguments of the same names: how many. */
-int fe_real_attrs(const char *signature, Op op, Value *const *arg, Attr attr[8]);
-Module *fe_lower(Interp *in, const char *path, Roles *r, const Chain *c);
+Module *fe_lower(Interp *in, const char *path, Roles *r);    /* null: reported */
 Loc fe_loc(Module *m, const FeDiags *d, Span at);
 #endif

@@ -252,7 +252,7 @@ static const struct { int64_t axis[2]; int n; bool keep; } spans[] = {
     [OVER_LAST] = { { 1 }, 1, true },
 };
 
-static Val reshape(const Norm *p, Val x, Shape s)
+static Val reshape(const Spot *p, Val x, Shape s)
 {
     Type t = ir_type_of(ir_type(p->g, x)->dtype, s);
     if (ir_type_eq(ir_type(p->g, x), &t)) return x;
@@ -260,19 +260,19 @@ static Val reshape(const Norm *p, Val x, Shape s)
 }
 
 /* A value per feature, [c], as elements of [n,c,l] meet it. */
-static Val beside(const Norm *p, Over over, Val v)
+static Val beside(const Spot *p, Over over, Val v)
 {
     if (over != OVER_BATCH_AND_LENGTH) return v;
     return reshape(p, v, (Shape){ 2, { ir_type(p->g, v)->shape.dim[0], ir_dim(1) } });
 }
 
-static Val mean(const Norm *p, Over over, Val x)
+static Val mean(const Spot *p, Over over, Val x)
 {
     Attr attr[] = { ir_ints(AT_axes, spans[over].axis, spans[over].n), ir_flag(AT_keep) };
     return ir_add(p->g, OP_mean, p->loc, IR_IN(x), attr, spans[over].keep ? 2 : 1);
 }
 
-static Val map(const Norm *p, const char *f, const Val *in, int n)
+static Val map(const Spot *p, const char *f, const Val *in, int n)
 {
     return ir_map(p->g, f, in, n, p->loc);
 }
@@ -282,7 +282,7 @@ typedef struct Moments {
     Val centred, var;            /* x less its mean; the mean of its squares */
 } Moments;
 
-static Moments moments(const Norm *p, Over over, Val x)
+static Moments moments(const Spot *p, Over over, Val x)
 {
     Moments r;
     r.first = ir_add(p->g, OP_stop, p->loc, IR_IN(mean(p, over, x)), IR_NO_ATTRS);
@@ -293,19 +293,19 @@ static Moments moments(const Norm *p, Over over, Val x)
     return r;
 }
 
-static Val inverse_root(const Norm *p, Val var)
+static Val inverse_root(const Spot *p, Val var)
 {
     const char *eps = ir_real_string(number(p->m, "eps"), p->a);
     return map(p, arena_printf(p->a, "1 / sqrt(a + %s)", eps), IR_IN(var));
 }
 
-static Val param(const Norm *p, int i, Shape s)
+static Val param(const Spot *p, int i, Shape s)
 {
     return reshape(p, ir_state_val(p->g, p->m->param[i]->state), s);
 }
 
 /* x scale weight + bias, with what there is of them, in one map. */
-static Val scaled(const Norm *p, Val x, Val scale, const Val *affine)
+static Val scaled(const Spot *p, Val x, Val scale, const Val *affine)
 {
     static const char *const f[] = { "a * b", "a * b * c", "a * b * c + d" };
     Val in[4] = { x, scale, affine[0], affine[1] };
@@ -315,7 +315,7 @@ static Val scaled(const Norm *p, Val x, Val scale, const Val *affine)
 
 /* running' = (1 - share) running + share now; momentum None: share is 1 / batches, so that the
  * result is the mean over all batches. */
-static void track(const Norm *p, Over over, Val x, const Moments *now)
+static void track(const Spot *p, Over over, Val x, const Moments *now)
 {
     Graph *g = p->g;
     State state[3];
@@ -349,7 +349,7 @@ static void track(const Norm *p, Over over, Val x, const Moments *now)
 }
 
 /* By running statistics: (x - mean) scale + bias, with a scale per feature. */
-static Val by_running(const Norm *p, Over over, Val x)
+static Val by_running(const Spot *p, Over over, Val x)
 {
     Val var = ir_state_val(p->g, p->m->buffer[1]->state), scale;
     if (p->m->n_param) {
@@ -366,7 +366,7 @@ static Val by_running(const Norm *p, Over over, Val x)
     return map(p, "(a - b) * c + d", in, 4);
 }
 
-Val fe_lower_batch_norm(const Norm *p, Val x)
+Val fe_lower_batch_norm(const Spot *p, Val x)
 {
     Over over = ir_type(p->g, x)->shape.rank == 2 ? OVER_BATCH : OVER_BATCH_AND_LENGTH;
     if (!p->training && p->m->n_buffer) return by_running(p, over, x);
@@ -374,10 +374,8 @@ Val fe_lower_batch_norm(const Norm *p, Val x)
     Val affine[2] = { { 0 } };
     for (int i = 0; i < p->m->n_param; i++)
         affine[i] = beside(p, over, ir_state_val(p->g, p->m->param[i]->state));
-    /* Only steps move the running statistics: `grad` looks and leaves no trace. */
-    bool steps = strncmp(p->g->name, "train", 5) == 0;
     Val y = scaled(p, now.centred, beside(p, over, inverse_root(p, now.var)), affine);
-    if (p->m->n_buffer && p->training && steps) track(p, over, x, &now);
+    if (p->m->n_buffer && p->training) track(p, over, x, &now);
     return y;
 }
 
@@ -389,7 +387,7 @@ static Shape rows_of(const Shape *s, int k)
     return r;
 }
 
-Val fe_lower_layer_norm(const Norm *p, Val x)
+Val fe_lower_layer_norm(const Spot *p, Val x)
 {
     int64_t sizes[IR_MAX_RANK];
     Shape s = ir_type(p->g, x)->shape, rows = rows_of(&s, s.rank - last_sizes(p->m, sizes));
@@ -401,7 +399,7 @@ Val fe_lower_layer_norm(const Norm *p, Val x)
 }
 
 /* A row is a group of channels; weight and bias are a channel's. */
-Val fe_lower_group_norm(const Norm *p, Val x)
+Val fe_lower_group_norm(const Spot *p, Val x)
 {
     Shape s = ir_type(p->g, x)->shape, rows = rows_of(&s, 1), planes = rows_of(&s, 2);
     int64_t groups = p->m->arg[0]->u.i;

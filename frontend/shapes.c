@@ -1,6 +1,6 @@
-/* frontend/shapes.c: the shape after every layer, and what to say where one does not fit.
+/* frontend/shapes.c: the shape after a layer, and what to say where one does not fit.
  *
- * Shapes are known before any graph is made, so that building graphs cannot fail on a user's
+ * A layer's shape is known before its nodes are made, so that making nodes cannot fail on a user's
  * mistake. */
 #include "frontend/lower.h"
 #include <string.h>
@@ -208,54 +208,9 @@ static ShapeRule *const rules[] = {
 #undef LAYER
 };
 
-static bool step(Interp *in, const Mod *m, const char *path, Chain *c)
+bool fe_shape_layer(Interp *in, const Mod *m, const Chain *c, Shape *s)
 {
-    Shape s = c->n ? c->step[c->n - 1].out : c->input;
-    int64_t elems;
-    if (!m->info) {
-        for (int i = 0; i < m->n_child; i++) {
-            const char *child =
-                arena_printf(in->a, "%s%s%.200s", path, *path ? "." : "", m->child_name[i]);
-            if (!step(in, m->child[i], child, c)) return false;
-        }
-        return true;
-    }
-    if (!rules[m->info - fe_layer](in, m, c, &s)) return false;
-    if (!ir_elems_ok(&s, c->batch, &elems) || elems > (int64_t)1 << 36) {
-        fe_report(in->d, m->at, DG(activation_size), fe_shape_text(in->a, &s, c->batch));
-        fe_note_chain(in, c);
-        return false;
-    }
-    c->step[c->n++] = (Step){ m, path, s };
-    return true;
-}
-
-/* ---- parameters that stand in two places ---- */
-
-static bool shared(Interp *in, Mod *m)
-{
-    if (m->in_model && m->n_param > 0) {
-        fe_report(in->d, m->at, DG(layer_twice), m->text);
-        fe_help(in->d, "make a layer for each place");
-        return true;
-    }
-    m->in_model = true;
-    for (int i = 0; i < m->n_child; i++)
-        if (shared(in, m->child[i])) return true;
-    return false;
-}
-
-bool fe_chain(Interp *in, const Roles *r, Chain *c)
-{
-    *c = (Chain){ .input = r->input, .batch = r->batch };
-    int64_t elems;
-    if (shared(in, r->model)) return false;
-    if (!ir_elems_ok(&c->input, r->batch, &elems) || elems > (int64_t)1 << 36) {
-        fe_report(in->d, r->model->at, DG(activation_size), fe_shape_text(in->a, &c->input, 0));
-        return false;
-    }
-    c->step = arena_alloc(in->a, (size_t)r->model->layers + 1, sizeof *c->step);
-    return step(in, r->model, "", c);
+    return rules[m->info - fe_layer](in, m, c, s);
 }
 
 /* ---- the input: as the file calls the model, or backwards from the first Linear ---- */
@@ -349,7 +304,7 @@ static void warn_pair(Interp *in, const Roles *r, const Chain *c)
 
 void fe_check_loss(Interp *in, const Roles *r, const Chain *c)
 {
-    const Shape *out = c->n ? &c->step[c->n - 1].out : &c->input;
+    const Shape *out = &c->output;
     if (!r->loss) return;
     const LossInfo *loss = &fe_loss[r->loss->row];
     if (loss->rule != LOSS_elements && out->rank != 2) {
