@@ -131,6 +131,34 @@ static void draws(Emit *e, Out *o)
     out_close(o, ";");
 }
 
+static int count_transforms(const Program *p, bool test)
+{
+    int n = 0;
+    for (int i = 0; i < p->n_transform; i++) n += p->transform[i].test == test;
+    return n;
+}
+
+static void transforms(Emit *e, Out *o, bool test)
+{
+    static const char *const kind[] = {
+#define TRANSFORM(kind, ...) "RT_" #kind,
+#include "ir/transforms.def"
+    };
+    const Program *p = &e->m->prog;
+    if (!count_transforms(p, test)) return;
+    out_line(o, "/* Images in %s: kind, its values. */", test ? "tests" : "training");
+    out_open(o, "static const rt_transform %s_transforms[] =", test ? "test" : "train");
+    for (int i = 0; i < p->n_transform; i++) {
+        const Transform *t = &p->transform[i];
+        const char *s = "", *f = ir_transform_info[t->kind].fields;
+        for (int k = 0; *(f += strspn(f, " ")); k++, f += strcspn(f, " "))
+            s = text(e, "%s%s%s", s, k ? ", " : "", number(e, t->value[k]));
+        if (t->test == test)
+            out_line(o, "{ %s, { %s } },", kind[t->kind], *s ? s : "0");
+    }
+    out_close(o, ";");
+}
+
 static void loads(Emit *e, Out *o)
 {
     const Program *p = &e->m->prog;
@@ -356,6 +384,10 @@ static void model(Emit *e, Out *o)
         "batch, shuffle, drop_last");
     row(o, loss_is_sum(m) ? "true" : "false", "is the loss a sum?");
     row(o, text(e, "%lld", (long long)p->least_batch), "least batch that can be trained");
+    row(o, str(e, p->data), "the data set");
+    row(o, text(e, "{ %s }, { %s }",
+                array(e, "train_transforms", count_transforms(p, false)),
+                array(e, "test_transforms", count_transforms(p, true))), "its images");
     out_close(o, ";");
     out_line(o, "%s", "");
 }
@@ -399,6 +431,8 @@ void tables_program(Emit *e, Out *o)
     }
     states(e, o);
     draws(e, o);
+    transforms(e, o, false);
+    transforms(e, o, true);
     loads(e, o);
     layers(e, o);
     out_line(o, "%s", "");

@@ -13,6 +13,8 @@ static void copy_program(Module *to, const Program *p)
     q->loss = ir_intern(to, p->loss);
     q->optimizer = ir_intern(to, p->optimizer);
     q->schedule = ir_intern(to, p->schedule);
+    q->data = ir_intern(to, p->data);
+    q->transform = NULL;
     q->draw = NULL;
     q->load = NULL;
     q->scalar = NULL;
@@ -21,6 +23,9 @@ static void copy_program(Module *to, const Program *p)
     q->metric = NULL;
     q->n_draw = q->n_load = q->n_scalar = q->n_group = q->n_layer = q->n_metric = 0;
     q->cap_draw = q->cap_load = q->cap_scalar = q->cap_group = q->cap_layer = q->cap_metric = 0;
+    q->n_transform = q->cap_transform = 0;
+    for (int i = 0; i < p->n_transform; i++)
+        ir_transform(to, p->transform[i]);
     for (int i = 0; i < p->n_draw; i++)
         ir_draw(to, p->draw[i]);
     for (int i = 0; i < p->n_load; i++)

@@ -242,6 +242,22 @@ typedef struct Draw { DrawKind kind; State state; double a, b; int64_t elems; } 
  * the file and the state that it is for; none: it must be there (strict), but goes nowhere. */
 typedef struct Load { int call; bool strict; const char *file, *key; State state; } Load;
 
+typedef enum {
+#define TRANSFORM(kind, ...) TRANSFORM_##kind,
+#include "ir/transforms.def"
+    TRANSFORM_COUNT
+} TransformKind;
+enum { TRANSFORM_VALUES = 9 };
+/* tensor: to_tensor, and what stands behind it; fields: their names, blank-separated. */
+typedef struct TransformInfo { const char *word; bool tensor; const char *fields, *doc; }
+    TransformInfo;
+extern const TransformInfo ir_transform_info[TRANSFORM_COUNT];
+
+/* A step of what happens to an image before the model sees it, in training or in tests, with the
+ * values of its kind's fields. */
+typedef struct Transform { TransformKind kind; bool test; double value[TRANSFORM_VALUES]; }
+    Transform;
+
 /* A number that changes from step to step, as an expression of a = the learning rate of a group,
  * b = step (from 1), c = steps of an epoch, which the program evaluates in double: "lr" is a,
  * Adam's bias correction 1 - pow(0.9, b). */
@@ -297,6 +313,8 @@ typedef struct Program {
     bool drop_last;
     int64_t least_batch;             /* that can be trained; 0: any. Batch norm wants two samples */
     Shape input, target_shape, output;   /* one sample's */
+    const char *data;                /* the data set that the file names: "CIFAR10"; null: none */
+    Transform *transform; int n_transform, cap_transform;
     Draw *draw;          int n_draw, cap_draw;
     Load *load;          int n_load, cap_load;
     ScalarDef *scalar;   int n_scalar, cap_scalar;
@@ -332,6 +350,9 @@ Graph *ir_graph_add(Module *m, const char *name);
 Graph *ir_graph_find(const Module *m, const char *name); /* null if absent */
 void ir_draw(Module *m, Draw d);
 void ir_load(Module *m, Load l);
+void ir_transform(Module *m, Transform t);
+/* Where its value stands; -1: the kind has no such field. */
+int ir_transform_field(TransformKind kind, const char *name);
 void ir_scalar_def(Module *m, const char *name, const char *f, int group);
 void ir_layer(Module *m, Layer l);
 void ir_metric(Module *m, Metric x);

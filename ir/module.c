@@ -197,6 +197,11 @@ void ir_load(Module *m, Load l)
     *PUSH(m, m->prog.load, m->prog.n_load, m->prog.cap_load) = l;
 }
 
+void ir_transform(Module *m, Transform t)
+{
+    *PUSH(m, m->prog.transform, m->prog.n_transform, m->prog.cap_transform) = t;
+}
+
 void ir_scalar_def(Module *m, const char *name, const char *f, int group)
 {
     ScalarDef d = {ir_intern(m, name), ir_intern(m, f), group};

@@ -20,6 +20,7 @@ Val ir_parse_val(Parser *p);
 void ir_parse_node(Parser *p);
 void ir_parse_program_line(Parser *p, Word word); /* a line whose first word was read */
 bool ir_parse_is_program_word(Word word);
+void ir_parse_transform(Parser *p);               /* after the line's first word */
 void ir_parse_kernel_line(Parser *p, Word word);
 void ir_parse_buffers_head(Parser *p); /* after the graph's name */
 void ir_parse_buffer_line(Parser *p);

@@ -144,6 +144,11 @@ static void line_output(Parser *p)
     p->m->prog.output = sample(p);
 }
 
+static void line_data(Parser *p)
+{
+    p->m->prog.data = ir_lex_string(&p->l, "the data set in quotes");
+}
+
 static void line_layer(Parser *p)
 {
     Lex *l = &p->l;
@@ -274,6 +279,7 @@ static const struct { const char *word; void (*line)(Parser *); } line[] = {
     {"seed", line_seed}, {"shuffle", line_shuffle}, {"drop_last", line_drop_last},
     {"least_batch", line_least_batch},
     {"input", line_input}, {"target_shape", line_target_shape}, {"output", line_output},
+    {"data", line_data}, {"transform", ir_parse_transform},
     {"layer", line_layer}, {"metric", line_metric}, {"draw", line_draw}, {"load", line_load},
     {"scalar", line_scalar},
     {"group", line_group},

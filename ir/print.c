@@ -133,7 +133,7 @@ static bool program_is_empty(const Program *p)
         && !p->batch
         && p->epochs == -1 && p->seed == -1 && p->shuffle == TRI_UNSET && !p->drop_last
         && !p->least_batch && !p->input.rank && !p->target_shape.rank && !p->output.rank
-        && !p->n_draw && !p->n_load && !p->n_scalar
+        && !p->data && !p->n_transform && !p->n_draw && !p->n_load && !p->n_scalar
         && !p->n_group && !p->n_layer && !p->n_metric;
 }
 
@@ -187,6 +187,9 @@ static void print_settings(Str *t, const Program *p)
     str_sample(t, "input", &p->input);
     str_sample(t, "target_shape", &p->target_shape);
     str_sample(t, "output", &p->output);
+    str_word_quoted(t, "data", p->data);
+    for (int i = 0; i < p->n_transform; i++)
+        ir_print_transform(t, &p->transform[i]);
 }
 
 static void print_draw(Str *t, const Module *m, const Draw *d)

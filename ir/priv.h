@@ -106,6 +106,11 @@ bool ir_verify_states(const Module *m, char err[IR_ERR]);
 /* %7, a state's key or scratch 3, for messages. */
 const char *ir_buffer_text(const Graph *g, int buffer, char buf[64]);
 
+/* transforms.c */
+bool ir_transform_check(const Transform *t, char err[IR_ERR]);
+bool ir_transforms_check(const Program *p, char err[IR_ERR]);   /* their order, too */
+void ir_print_transform(Str *s, const Transform *t);
+
 /* Writes a message and is false: `return ir_fail(err, …)`. */
 bool ir_fail(char err[IR_ERR], const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 #endif

@@ -298,6 +298,7 @@ static bool verify_program(const Module *m, char err[IR_ERR])
                          p->scalar[i].name, p->scalar[i].group, p->n_group);
     for (int i = 0; i < p->n_group && ok; i++)
         ok = ir_group_check(m, &p->group[i], err);
+    ok = ok && ir_transforms_check(p, err);
     if (ok && p->schedule)
         ok = ir_schedule_check("schedule", p->schedule, err);
     for (int i = 0; i < p->n_layer && ok; i++)

@@ -117,11 +117,12 @@ static bool finish_set(rt_err *e, rt_set *s, const char *path, bool finite)
 
 /* ---- splitting ---- */
 
-/* The same rows, other ones of them; owns nothing but its picks, name and table. */
+/* The same rows, other ones of them, for validation; owns nothing but its picks, name and table. */
 static bool make_view(rt_err *e, const rt_set *from, rt_set *view, int64_t *pick, int64_t n,
-                      const rt_prep *p)
+                      const rt_needs *needs, const rt_prep *p)
 {
     *view = *from;
+    view->transforms = needs->model->test;
     view->pick = pick;
     view->n = n;
     view->owner_x = view->owner_y = view->table = NULL;
@@ -198,7 +199,7 @@ static bool load_path(rt_err *e, rt_data *d, rt_set *first, rt_set *test, const 
     }
     if (is_array(kind))
         return rt_load_arrays(e, first, needs, path, o->labels);
-    return rt_load_directory(e, first, test, needs, path, o->purpose == RT_FOR_EVAL);
+    return rt_load_directory(e, first, test, needs, path, o->purpose == RT_FOR_EVAL, &d->prep);
 }
 
 static bool load_val(rt_err *e, rt_data *d, const rt_needs *needs, const rt_data_options *o)
@@ -234,8 +235,9 @@ static bool load_train(rt_err *e, rt_data *d, const rt_needs *needs, const rt_da
     if (!load_path(e, d, &d->train, &d->test, needs, o, o->data, kind))
         return false;
     if (!d->train.n) {
-        rt_fail(e, RT_E_DATA, "%s: has a test set (t10k), but none for training", o->data);
-        return rt_help(e, "train-images-idx3-ubyte and train-labels-idx1-ubyte are missing");
+        rt_fail(e, RT_E_DATA, "%s: has a test set, but none for training", o->data);
+        return rt_help(e, "train-images-idx3-ubyte and train-labels-idx1-ubyte, or CIFAR's "
+                          "data_batch_1.bin, are missing");
     }
     if (!finish_set(e, &d->train, o->data, true) || !finish_set(e, &d->test, o->data, true)
         || (o->val && !load_val(e, d, needs, o)))
@@ -244,13 +246,14 @@ static bool load_train(rt_err *e, rt_data *d, const rt_needs *needs, const rt_da
         rt_free(val);
         return false;
     }
+    d->train.transforms = needs->model->train;
     bool ok = o->norm == RT_NORM_NONE || rt_prep_measure(e, &d->prep, &d->train, o->norm);
     ok = ok && rt_prep_apply(e, &d->prep, &d->train)
       && (!d->test.n || rt_prep_apply(e, &d->prep, &d->test))
       && (!d->val.n || rt_prep_apply(e, &d->prep, &d->val));
     if (!ok)
         rt_free(val);
-    return ok && (!val || make_view(e, &d->train, &d->val, val, n_val, &d->prep));
+    return ok && (!val || make_view(e, &d->train, &d->val, val, n_val, needs, &d->prep));
 }
 
 static bool load_eval(rt_err *e, rt_data *d, const rt_needs *needs, const rt_data_options *o,

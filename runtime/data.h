@@ -16,12 +16,13 @@ bool rt_norm_parse(rt_err *e, const char *text, rt_norm *norm);    /* RT_E_USAGE
 const char *rt_norm_name(rt_norm norm);
 
 /* How raw values become the model's input: element i of a sample is in group i / (elems / groups),
- * x' = (x - shift[group]) * scale[group]; 8-bit values are x / 255 before that. Starts as {0}. */
+ * x' = (x - shift[group]) * scale[group]; 8-bit values are x / 255 before that, unless the model
+ * file says what becomes of them. Starts as {0}. */
 typedef struct rt_prep {
     rt_norm norm;
     int64_t groups;              /* 0 where norm is RT_NORM_NONE */
     double *shift, *scale;       /* [groups] */
-    char **classes;              /* [n_classes], sorted; null: targets were indices */
+    char **classes;              /* [n_classes], each once; null: targets were indices */
     int64_t n_classes;
     char **columns;              /* [n_columns]: names of the input columns; null: no header */
     int64_t n_columns;
@@ -58,7 +59,7 @@ typedef struct rt_set {
     int64_t n;                   /* samples; 0: there is no such set */
     int64_t *pick;               /* [n] rows of x and y; null: all in order */
     int64_t rows;                /* that x and y have */
-    bool x_bytes;                /* x is uint8_t and means x/255; else the model's real type */
+    bool x_bytes;                /* x is uint8_t, of an image; else the model's real type */
     void *x;                     /* [rows][x_elems] */
     void *y;                     /* [rows][y_elems] */
     int64_t x_elems, y_elems;    /* of one sample; y_elems 1 for a class index */
@@ -68,6 +69,7 @@ typedef struct rt_set {
     double low, high;            /* range of the values after x/255, before normalisation */
     rt_dtype real;
     void *owner_x, *owner_y;     /* what rt_data_free releases; null where shared */
+    rt_transforms transforms;    /* bytes: what is done to them; the model's */
     void *table;                 /* bytes: [groups][256] of real, what each byte becomes */
     int64_t table_groups;
 } rt_set;

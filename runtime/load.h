@@ -2,6 +2,7 @@
 #ifndef SEQC_RT_LOAD_H
 #define SEQC_RT_LOAD_H
 #include "runtime/data.h"
+#include "runtime/files.h"
 
 /* What the model takes and gives, in numbers that loaders need. */
 typedef struct rt_needs {
@@ -27,10 +28,15 @@ bool rt_load_csv(rt_err *e, rt_set *s, const rt_needs *needs, const rt_csv_job *
 /* NPY or IDX files; y_path null: no targets. */
 bool rt_load_arrays(rt_err *e, rt_set *s, const rt_needs *needs, const char *x_path,
                     const char *y_path);
-/* The IDX files of a directory; a set that is not there keeps n == 0, neither there is an error.
- * `one` loads the test set alone, or the training set where there is no other. */
+/* The same of tensors in memory, which it takes over as far as it needs them; y null: no targets.
+ * Paths are for messages. */
+bool rt_take_arrays(rt_err *e, rt_set *s, const rt_needs *needs, rt_tensor *x, const char *x_path,
+                    rt_tensor *y, const char *y_path);
+/* The IDX or CIFAR files of a directory; a set that is not there keeps n == 0, neither there is an
+ * error. `one` loads the test set alone, or the training set where there is no other. Names of
+ * classes go into a prep that has none. */
 bool rt_load_directory(rt_err *e, rt_set *train, rt_set *test, const rt_needs *needs,
-                       const char *path, bool one);
+                       const char *path, bool one, rt_prep *prep);
 
 /* Range of x into low and high; with `finite` set, NaN and infinity are errors. */
 bool rt_set_range(rt_err *e, rt_set *s, const char *path, bool finite);

@@ -1,17 +1,13 @@
-/* runtime/load_array.c: NPY and IDX files, and directories of IDX files, as data sets (see load.h).
+/* runtime/load_array.c: NPY and IDX files as data sets (see load.h).
  *
- * Bytes stay bytes and mean x / 255. Other numbers become the model's real type, in place where
- * they have it already. CIFAR binaries and image folders are recognised and refused. */
+ * Bytes stay bytes. Other numbers become the model's real type, in place where they have it
+ * already. */
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/idx.h"
 #include "runtime/load.h"
-#include <dirent.h>
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 /* ---- one file ---- */
 
@@ -193,109 +189,26 @@ static bool take_targets(rt_err *e, rt_set *s, const rt_needs *needs, rt_tensor 
     return true;
 }
 
-bool rt_load_arrays(rt_err *e, rt_set *s, const rt_needs *needs, const char *x_path,
-                    const char *y_path)
+bool rt_take_arrays(rt_err *e, rt_set *s, const rt_needs *needs, rt_tensor *x, const char *x_path,
+                    rt_tensor *y, const char *y_path)
 {
-    rt_tensor x = {0}, y = {0};
-    *s = (rt_set){.real = needs->model->real, .x_elems = needs->x_elems};
-    bool ok = read_array(e, x_path, &x) && take_inputs(e, s, needs, &x, x_path);
-    ok = ok && (!y_path || (read_array(e, y_path, &y)
-                            && take_targets(e, s, needs, &y, x_path, y_path)));
-    rt_tensor_free(&x);
-    rt_tensor_free(&y);
+    *s = (rt_set){.real = needs->model->real, .x_elems = needs->x_elems,
+                  .transforms = needs->model->test};
+    bool ok = take_inputs(e, s, needs, x, x_path)
+           && (!y || take_targets(e, s, needs, y, x_path, y_path));
     if (!ok)
         rt_set_free(s);
     return ok;
 }
 
-/* ---- directories ---- */
-
-/* The first of DIR/PART-images-idx3-ubyte, the same with .gz, with a dot before idx3, and with both
- * that is there; *path is null where none is. Labels likewise. */
-static bool find_part(rt_err *e, const char *directory, const char *part, const char *what,
-                      char **path)
+bool rt_load_arrays(rt_err *e, rt_set *s, const rt_needs *needs, const char *x_path,
+                    const char *y_path)
 {
-    static const struct { const char *dot, *packed; } forms[] = {
-        {"-", ""}, {"-", ".gz"}, {".", ""}, {".", ".gz"}};
-    bool there;
-    for (int i = 0; i < 4; i++) {
-        *path = rt_format(e, "%s/%s-%s%sidx%d-ubyte%s", directory, part, what, forms[i].dot,
-                          strcmp(what, "images") ? 1 : 3, forms[i].packed);
-        if (!*path)
-            return false;
-        bool known = rt_file_there(e, *path, &there);
-        if (known && there)
-            return true;
-        rt_free(*path);
-        *path = NULL;
-        if (!known)
-            return false;
-    }
-    return true;
-}
-
-static bool load_part(rt_err *e, rt_set *s, const rt_needs *needs, const char *directory,
-                      const char *part)
-{
-    char *images = NULL, *labels = NULL;
-    bool ok = find_part(e, directory, part, "images", &images)
-           && find_part(e, directory, part, "labels", &labels);
-    if (ok && (images || labels)) {
-        if (!images || !labels)
-            ok = rt_fail(e, RT_E_DATA, "%s: has %s, but no %s-%s-ubyte beside it (or .gz)",
-                         directory, images ? images : labels, part,
-                         images ? "labels-idx1" : "images-idx3");
-        ok = ok && rt_load_arrays(e, s, needs, images, labels);
-    }
-    rt_free(images);
-    rt_free(labels);
-    return ok;
-}
-
-static bool ends_with(const char *text, const char *end)
-{
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcasecmp(text + n - m, end);
-}
-
-/* Says what the directory seems to be. */
-static bool refuse_directory(rt_err *e, const char *path)
-{
-    bool cifar = false, images = false, folders = false;
-    DIR *d = opendir(path);
-    if (!d)
-        return rt_fail_errno(e, errno, path, "cannot be opened");
-    for (struct dirent *entry; (entry = readdir(d));) {
-        const char *name = entry->d_name;
-        struct stat info;
-        cifar = cifar || !strncmp(name, "data_batch_", 11) || !strncmp(name, "cifar-", 6);
-        images = images || ends_with(name, ".png") || ends_with(name, ".jpg")
-              || ends_with(name, ".jpeg");
-        char *full = name[0] == '.' ? NULL : rt_format(NULL, "%s/%s", path, name);
-        folders = folders || (full && stat(full, &info) == 0 && S_ISDIR(info.st_mode));
-        rt_free(full);
-    }
-    closedir(d);
-    rt_fail(e, RT_E_DATA, "%s: has no IDX files%s", path,
-            cifar ? "; it looks like CIFAR, whose binary files this program does not read"
-            : images ? "; it looks like a folder of images, which this program does not read"
-            : folders ? "; it has folders in it, but folders of images are not read" : "");
-    return rt_help(e, "a directory holds train-images-idx3-ubyte and train-labels-idx1-ubyte (and "
-                      "t10k-…), each also .gz; other images can be stored as arrays: "
-                      "--data x.npy --labels y.npy");
-}
-
-bool rt_load_directory(rt_err *e, rt_set *train, rt_set *test, const rt_needs *needs,
-                       const char *path, bool one)
-{
-    *train = *test = (rt_set){0};
-    bool ok = load_part(e, test, needs, path, "t10k")
-           && ((one && test->n) || load_part(e, train, needs, path, "train"));
-    if (ok && !train->n && !test->n)
-        ok = refuse_directory(e, path);
-    if (!ok) {
-        rt_set_free(train);
-        rt_set_free(test);
-    }
+    rt_tensor x = {0}, y = {0};
+    *s = (rt_set){0};
+    bool ok = read_array(e, x_path, &x) && (!y_path || read_array(e, y_path, &y))
+           && rt_take_arrays(e, s, needs, &x, x_path, y_path ? &y : NULL, y_path);
+    rt_tensor_free(&x);
+    rt_tensor_free(&y);
     return ok;
 }

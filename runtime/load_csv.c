@@ -264,6 +264,15 @@ static bool too_many_names(job *j, const rt_csv_field *f)
     return false;
 }
 
+/* Takes the text over, which stands at this place in the sorted order. */
+static void insert_name(name_list *n, char *text, int64_t place)
+{
+    memmove(n->order + place + 1, n->order + place,
+            (size_t)(n->count - place) * sizeof *n->order);
+    n->text[n->count] = text;
+    n->order[place] = n->count++;
+}
+
 static bool name_index(job *j, const rt_csv_field *f, int64_t *index)
 {
     name_list *n = &j->names;
@@ -275,10 +284,7 @@ static bool name_index(job *j, const rt_csv_field *f, int64_t *index)
         char *copy = rt_strndup(j->e, f->text, (size_t)f->length);
         if (!copy)
             return false;
-        memmove(n->order + place + 1, n->order + place,
-                (size_t)(n->count - place) * sizeof *n->order);
-        n->text[n->count] = copy;
-        n->order[place] = n->count++;
+        insert_name(n, copy, place);
     }
     *index = n->order[place];
     return true;
@@ -294,11 +300,13 @@ static bool open_names(job *j)
     n->order = rt_alloc(j->e, n->room, (int64_t)sizeof *n->order, "class names");
     if (!n->text || !n->order)
         return false;
-    for (; n->count < known; n->count++) {
-        n->order[n->count] = n->count;
-        n->text[n->count] = rt_strdup(j->e, j->prep->classes[n->count]);
-        if (!n->text[n->count])
+    for (int64_t i = 0; i < known; i++) {
+        const char *text = j->prep->classes[i];
+        bool found;
+        char *copy = rt_strdup(j->e, text);
+        if (!copy)
             return false;
+        insert_name(n, copy, place_of(n, &(rt_csv_field){text, (int64_t)strlen(text)}, &found));
     }
     return true;
 }

@@ -7,6 +7,7 @@
 #include "runtime/csv.h"
 #include "runtime/json.h"
 #include "runtime/load.h"
+#include "runtime/transforms.h"
 #include <inttypes.h>
 #include <math.h>
 #include <string.h>
@@ -197,12 +198,31 @@ static double prepared(const rt_prep *p, int64_t group, double value)
     return p->norm == RT_NORM_NONE ? value : (value - p->shift[group]) * p->scale[group];
 }
 
-static bool make_table(rt_err *e, const rt_prep *p, rt_set *s)
+/* May the model file's Normalize be applied to these bytes? */
+static bool fits_normalize(rt_err *e, const rt_prep *p, const rt_set *s, int64_t channels)
 {
-    s->table_groups = p->norm == RT_NORM_NONE ? 1 : p->groups;
+    if (!channels)
+        return true;
+    if (p->norm != RT_NORM_NONE)
+        return rt_fail(e, RT_E_USAGE, "--normalize %s, but the model file has a Normalize for its "
+                       "images", rt_norm_name(p->norm)) ||
+               rt_help(e, "leave --normalize out, or Normalize in the model file");
+    bool fits = channels == 1 || (s->rank < 3 ? s->rank < 2 && s->x_elems % channels == 0
+                                              : s->shape[0] == channels);
+    int64_t has = s->rank < 3 ? 1 : s->shape[0];
+    return fits || rt_fail(e, RT_E_DATA, "%s: images of %" PRId64 " channel%s, but Normalize in "
+                           "the model file is for %" PRId64, s->name, has, has == 1 ? "" : "s",
+                           channels);
+}
+
+static bool make_table(rt_err *e, const rt_prep *p, rt_set *s, int64_t channels)
+{
+    s->table_groups = channels ? channels : p->norm == RT_NORM_NONE ? 1 : p->groups;
     s->table = rt_alloc_raw(e, s->table_groups * 256, rt_dtype_bytes(s->real), "a table of bytes");
     for (int64_t i = 0; s->table && i < s->table_groups * 256; i++)
-        rt_real_put(s->table, s->real, i, prepared(p, i / 256, (double)(i % 256) / 255.0));
+        rt_real_put(s->table, s->real, i,
+                    channels ? rt_transforms_value(&s->transforms, s->real, i / 256, (int)(i % 256))
+                             : prepared(p, i / 256, (double)(i % 256) / 255.0));
     return s->table != NULL;
 }
 
@@ -223,8 +243,11 @@ static bool widen_bytes(rt_err *e, rt_set *s)
 bool rt_prep_apply(rt_err *e, const rt_prep *p, rt_set *s)
 {
     bool many = p->norm != RT_NORM_NONE && p->groups > TABLE_GROUPS;
+    int64_t channels = s->x_bytes ? rt_transforms_channels(&s->transforms) : 0;
+    if (!fits_normalize(e, p, s, channels))
+        return false;
     if (s->x_bytes && !many)
-        return make_table(e, p, s);
+        return make_table(e, p, s, channels);
     if (s->x_bytes && !widen_bytes(e, s))
         return false;
     if (p->norm == RT_NORM_NONE)

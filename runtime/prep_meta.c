@@ -7,6 +7,7 @@
 #include "runtime/json.h"
 #include "runtime/load.h"
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* ---- writing ---- */
@@ -102,6 +103,27 @@ static bool refuse(rt_err *e, const char *path, const char *what)
     return rt_help(e, "the file may belong to another model");
 }
 
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+/* Does no name stand twice among the classes? */
+static bool all_differ(rt_err *e, const char *path, const rt_prep *p)
+{
+    char **sorted = rt_alloc_raw(e, p->n_classes, (int64_t)sizeof *sorted, "class names");
+    bool ok = sorted != NULL;
+    if (ok && p->n_classes) {
+        memcpy(sorted, p->classes, (size_t)p->n_classes * sizeof *sorted);
+        qsort(sorted, (size_t)p->n_classes, sizeof *sorted, by_text);
+    }
+    for (int64_t i = 1; ok && i < p->n_classes; i++)
+        if (!strcmp(sorted[i - 1], sorted[i]))
+            ok = refuse(e, path, "seqc.classes names one twice");
+    rt_free(sorted);
+    return ok;
+}
+
 static bool check(rt_err *e, const char *path, const rt_needs *needs, const rt_prep *p,
                   int64_t n_scales)
 {
@@ -110,9 +132,8 @@ static bool check(rt_err *e, const char *path, const rt_needs *needs, const rt_p
         return refuse(e, path, "seqc.shift and seqc.scale do not match the input's size");
     if (p->classes && (p->n_classes < 1 || p->n_classes > needs->classes))
         return refuse(e, path, "seqc.classes has another number of classes");
-    for (int64_t i = 1; i < p->n_classes; i++)
-        if (strcmp(p->classes[i - 1], p->classes[i]) >= 0)
-            return refuse(e, path, "seqc.classes is not sorted");
+    if (!all_differ(e, path, p))
+        return false;
     if (p->columns && p->n_columns != needs->x_elems)
         return refuse(e, path, "seqc.columns has another number of inputs");
     return !p->targets || p->n_targets > 0 || refuse(e, path, "seqc.targets is empty");

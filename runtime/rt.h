@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 5
+#define RT_ABI 6
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_5
+#define RT_ABI_SYMBOL rt_abi_6
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
@@ -126,6 +126,18 @@ typedef struct rt_load {
     int state;
 } rt_load;
 
+/* What is done to an image before the model sees it, as torchvision.transforms does it. Values:
+ *   RT_TO_TENSOR   none; bytes become x / 255
+ *   RT_NORMALIZE   channels, means, standard deviations, three of each */
+typedef enum rt_transform_kind { RT_TO_TENSOR, RT_NORMALIZE } rt_transform_kind;
+enum { RT_TRANSFORM_VALUES = 9 };
+typedef struct rt_transform {
+    rt_transform_kind kind;
+    double value[RT_TRANSFORM_VALUES];
+} rt_transform;
+/* n 0: the model file says nothing, and bytes become x / 255. */
+typedef struct rt_transforms { const rt_transform *step; int n; } rt_transforms;
+
 typedef enum rt_target_kind {
     RT_TARGET_NONE,    /* no loss: the program has no train and eval */
     RT_TARGET_CLASS,   /* one class index a sample; float probabilities where *_prob graphs exist */
@@ -197,6 +209,8 @@ typedef struct rt_model {
     bool drop_last;
     bool loss_is_sum;                /* graphs return the batch's sum (reduction='sum') */
     int64_t least_batch;             /* that can be trained (batch normalisation); 0: any */
+    const char *data;                /* the data set that the file names, "CIFAR10"; null: none */
+    rt_transforms train, test;       /* of 8-bit images: in training; in all else */
 } rt_model;
 
 /* The whole program; returns its exit code. Never exits by itself. Owns nothing after return.

@@ -87,6 +87,52 @@ START_TEST(least_batch)
 }
 END_TEST
 
+/* What is done to images, and its mistakes. */
+START_TEST(transforms)
+{
+    static const char head[] = "seqc.ir 1\nbatch n <= 8\nreal f32\nstage shape\n\nprogram\n";
+    static const char normalize[] = " normalize channels=3 mean_0=0.5 mean_1=0.4 mean_2=0.3 "
+                                    "std_0=0.25 std_1=1 std_2=2\n";
+    static const struct { const char *lines, *says; } wrong[] = {
+        {"transform all to_tensor\n", "7:11: 'all' is not train or test"},
+        {"transform test to_tenser\n", "7:16: 'to_tenser' is not a transform; did you mean 'to_tensor'?"},
+        {"transform train normalize channels=4 mean_0=0 mean_1=0 mean_2=0 std_0=1 std_1=1 "
+         "std_2=1\n",
+         "7:17: transform normalize: channels is a whole number from 1 to 3"},
+        {"transform train normalize channels=1 mean_0=0 mean_1=0 mean_2=0 std_0=0 std_1=1 "
+         "std_2=1\n",
+         "7:17: transform normalize: std_0 is a number from 1e-30 to 1e+30"},
+        {"transform train normalize mean_0=0\n", "7:27: expected 'channels', found 'mean_0'"},
+        {"transform train to_tensor\ntransform train to_tensor\n",
+         "transform to_tensor stands after to_tensor"},
+        {"transform test normalize channels=1 mean_0=0 mean_1=0 mean_2=0 std_0=1 std_1=1 "
+         "std_2=1\n",
+         "transform normalize stands before to_tensor"},
+    };
+    Arena *a = arena_new();
+    const char *text = arena_printf(a, "%sdata \"CIFAR10\"\ntransform train to_tensor\n"
+                                       "transform train%stransform test to_tensor\n", head,
+                                    normalize);
+    Module *m = parsed(text, strlen(text));
+    ck_assert_str_eq(m->prog.data, "CIFAR10");
+    ck_assert_int_eq(m->prog.n_transform, 3);
+    ck_assert(m->prog.transform[1].kind == TRANSFORM_NORMALIZE && !m->prog.transform[1].test);
+    ck_assert(m->prog.transform[1].value[4] == 0.25 && m->prog.transform[2].test);
+    ck_assert_str_eq(ir_print_string(m, a), text);
+    Module *copy = ir_module_like(m);
+    ck_assert_str_eq(ir_print_string(copy, a), text);
+    ir_module_free(copy);
+    ir_module_free(m);
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
+        ParseErr err;
+        text = arena_printf(a, "%s%s", head, wrong[i].lines);
+        ck_assert_ptr_null(ir_parse(text, strlen(text), &err));
+        ck_assert_msg(strstr(err.text, wrong[i].says) != NULL, "%s", err.text);
+    }
+    arena_free(a);
+}
+END_TEST
+
 START_TEST(copies_print_the_same)
 {
     Arena *a = arena_new();
@@ -586,6 +632,7 @@ int main(void)
     tcase_add_test(t, round_trip);
     tcase_add_test(t, values);
     tcase_add_test(t, least_batch);
+    tcase_add_test(t, transforms);
     tcase_add_test(t, copies_print_the_same);
     tcase_add_test(t, only_named_graphs);
     tcase_add_loop_test(t, mistakes, 0, N_MISTAKES);
