@@ -127,6 +127,7 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
         if (strcmp(name, "to") == 0 || strcmp(name, "cuda") == 0 || strcmp(name, "cpu") == 0)
             return method(in, v, "module", name, at);
         break;
+    case V_IMAGES: return fe_data(in, "the content of a data set", at);
     case V_LOADER: if (strcmp(name, "batch_size") == 0) return fe_int(in, v->u.loader->batch, at);
         return fe_data(in, "a DataLoader's content", at);
     case V_DTYPE:

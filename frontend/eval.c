@@ -41,7 +41,8 @@ static Value *known_name(Interp *in, const char *name, Span at)
 static void unknown_name(Interp *in, const char *name, Span at)
 {
     static const char *const homes[] = { "torch.nn", "torch.optim", "torch.nn.init",
-                                         "torch.utils.data" };
+                                         "torch.utils.data", "torchvision.transforms",
+                                         "torchvision.datasets" };
     Nearest n = { name, NULL, 0 };
     for (uint32_t i = 0; i < in->n_name && i < 2000; i++)
         if (in->name[i].v->kind != V_BAD && in->name[i].v->kind != V_GONE)
@@ -162,7 +163,8 @@ Value *fe_attr_of_space(Interp *in, const char *space, const char *name, Span at
     if (fe_known_elsewhere(path, &instead)) {
         fe_report(in->d, at, DG(not_this_version), path);
         if (instead) fe_help(in->d, "%s", instead);
-        bool list = strcmp(space, "torch.nn") == 0 || strcmp(space, "torch.optim") == 0;
+        bool list = strcmp(space, "torch.nn") == 0 || strcmp(space, "torch.optim") == 0
+            || strncmp(space, "torchvision.", 12) == 0;
         if (list && !in->said_vocabulary)
             fe_help(in->d, "this version has %s%s",
                     fe_names_here(in->a, space, strstr(name, "Loss") != NULL),

@@ -51,7 +51,8 @@ static bool takes_data(const Value *f)
     const char *path = f->u.fn->path;
     return f->u.fn->signature == NULL && strncmp(path, "torch.", 6) == 0
         ? strncmp(path, "torch.nn.", 9) != 0
-        : strcmp(path, "print") == 0 || strcmp(path, "torch.utils.data.DataLoader") == 0;
+        : strcmp(path, "print") == 0 || strcmp(path, "torch.utils.data.DataLoader") == 0
+            || f->u.fn->body == fe_make_dataset;
 }
 
 /* In --optimizer "Adam(lr=0.01)" the parameters are the model's. */

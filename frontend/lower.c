@@ -216,6 +216,7 @@ static void fill_program(Lower *l, const char *path, const Chain *c)
     p->least_batch = fe_least_batch(c);
     p->input = sample_of(&l->input);
     p->output = sample_of(&l->output);
+    fe_lower_images(l->m, r);
     for (int i = 0; i < c->n; i++) {
         const Step *s = &c->step[i];
         int64_t params = 0;

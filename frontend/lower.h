@@ -27,6 +27,7 @@ typedef struct Roles {
     SchedObj *schedule;          /* null: none */
     double clip_norm, clip_value;            /* 0: not clipped */
     LoaderObj *loader;
+    const ImageSet *train_images, *test_images;   /* null: none */
     int64_t batch, epochs, seed; /* epochs, seed: -1 not said */
     Shape input;                 /* with the batch as axis 0 */
     bool has_input;
@@ -95,6 +96,12 @@ bool fe_shape_group_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
 Val fe_lower_batch_norm(const Spot *p, Val x);
 Val fe_lower_layer_norm(const Spot *p, Val x);
 Val fe_lower_group_norm(const Spot *p, Val x);
+
+/* datasets.c */
+void fe_choose_images(const Interp *in, Roles *r);
+/* What the training set's images are to the model, with the batch; false: not known. */
+bool fe_images_shape(const Roles *r, Shape *s);
+void fe_lower_images(Module *m, const Roles *r);
 
 /* loads.c */
 void fe_lower_loads(Module *m, const Interp *in);        /* after states have been made */

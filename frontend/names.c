@@ -47,6 +47,16 @@ enum {
 #include "frontend/inits.def"
 #undef INIT
 };
+enum {
+#define IMAGE_TRANSFORM(name, ...) TRANSFORM_ROW_##name,
+#include "frontend/transforms.def"
+#undef IMAGE_TRANSFORM
+};
+enum {
+#define DATASET(name, ...) DATASET_ROW_##name,
+#include "frontend/datasets.def"
+#undef DATASET
+};
 
 static const Fn fns[] = {
 #define LAYER(name, signature, ...)                                                                \
@@ -67,6 +77,14 @@ static const Fn fns[] = {
 #define INIT(name, signature, ...) { "torch.nn.init." #name, signature, fe_init, INIT_ROW_##name },
 #include "frontend/inits.def"
 #undef INIT
+#define IMAGE_TRANSFORM(name, signature, rule)                                                     \
+    { "torchvision.transforms." #name, signature, fe_make_transform, TRANSFORM_ROW_##name },
+#include "frontend/transforms.def"
+#undef IMAGE_TRANSFORM
+#define DATASET(name, signature, ...)                                                              \
+    { "torchvision.datasets." #name, signature, fe_make_dataset, DATASET_ROW_##name },
+#include "frontend/datasets.def"
+#undef DATASET
 #define FN(path, signature, body) { path, signature, body, 0 },
 #include "frontend/builtins.def"
 #undef FN

@@ -44,7 +44,8 @@ Value *fe_make_loader(Interp *in, const Call *c)
                       .batch = c->v[b]->kind == V_INT ? c->v[b]->u.i : 0,
                       .shuffle =
                           sampler || (c->v[s]->kind == V_BOOL && c->v[s]->u.b) ? TRI_YES : TRI_NO,
-                      .drop_last = c->v[d]->u.b };
+                      .drop_last = c->v[d]->u.b,
+                      .images = c->v[0]->kind == V_IMAGES ? c->v[0]->u.images : NULL };
     Value *v = fe_val(in, V_LOADER, c->at);
     v->u.loader = o;
     return v;

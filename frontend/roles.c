@@ -297,6 +297,7 @@ bool fe_roles(Interp *in, Roles *r)
     int errors = in->d->errors;
     Binding *loader = choose(in, &loader_role);
     if (loader) r->loader = loader->v->u.loader;
+    fe_choose_images(in, r);
     int64_t batch = variable(in, "batch_size", 1, 1 << 24, 0);
     if (in->o->batch < 0 || in->o->batch > 1 << 24) {
         fe_report(in->d, (Span){ 0 }, DG(bad_batch), (long long)in->o->batch);

@@ -231,6 +231,15 @@ static int first_linear(const Mod *m, int64_t *features)
     return 0;
 }
 
+/* Does a Linear come before anything that makes rows of images? */
+static bool takes_rows(const Mod *m)
+{
+    int64_t features;
+    const Mod *first = m;
+    while (!first->info && first->n_child > 0) first = first->child[0];
+    return first_linear(m, &features) == 1 && !is_layer(first, "Flatten");
+}
+
 bool fe_input_shape(Interp *in, Roles *r)
 {
     int64_t features;
@@ -239,6 +248,7 @@ bool fe_input_shape(Interp *in, Roles *r)
         r->input = r->model->sample;
         return r->has_input = true;
     }
+    if (!takes_rows(r->model) && fe_images_shape(r, &r->input)) return r->has_input = true;
     if (first_linear(r->model, &features) == 1) {
         r->input = (Shape){ .rank = 2, .dim = { ir_dim_n(1), ir_dim(features) } };
         return r->has_input = true;

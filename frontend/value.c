@@ -164,7 +164,7 @@ const char *fe_kind_name(const Value *v)
         [V_DICT] = "a dict", [V_SPACE] = "a Python module", [V_FN] = "a function",
         [V_METHOD] = "a method", [V_MODULE] = "a layer", [V_PARAM] = "a parameter",
         [V_LOSS] = "a loss", [V_OPTIM] = "an optimizer", [V_LOADER] = "a DataLoader",
-        [V_SCHED] = "a scheduler",
+        [V_SCHED] = "a scheduler", [V_TRANSFORM] = "a transform", [V_IMAGES] = "a data set",
         [V_DTYPE] = "a data type", [V_DATA] = "data", [V_TENSOR] = "a tensor",
         [V_FUNC] = "a function", [V_SYMBOL] = "a number that changes", [V_GONE] = "nothing",
     };
@@ -292,6 +292,8 @@ static void show(Text *t, const Value *v)
     case V_OPTIM: puts_(t, v->u.optim->text); break;
     case V_LOADER: puts_(t, "<DataLoader>"); break;
     case V_SCHED: puts_(t, "<scheduler>"); break;
+    case V_TRANSFORM: puts_(t, "<transform>"); break;
+    case V_IMAGES: puts_(t, "<data set>"); break;
     case V_DATA: puts_(t, "<data>"); break;
     case V_TENSOR: show_tensor(t, v->u.tensor); break;
     case V_FUNC: puts_(t, "<function "), puts_(t, v->u.func->def->name), puts_(t, ">"); break;

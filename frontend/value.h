@@ -11,6 +11,7 @@
 typedef enum {
     V_BAD, V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_TUPLE, V_LIST, V_DICT, V_SPACE, V_FN, V_METHOD,
     V_SCHED, V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA, V_TENSOR,
+    V_TRANSFORM, V_IMAGES,
     V_FUNC, V_SYMBOL,            /* a number that is an expression of one that is not known yet */
     V_GONE                       /* a deleted name */
 } ValueKind;
@@ -104,7 +105,12 @@ typedef struct SchedObj {
     double plateau[PLATEAU_COUNT];
     double *max_lr;              /* of the optimizer's groups; null: theirs */
 } SchedObj;
-typedef struct LoaderObj { Span at; int64_t batch; Tri shuffle; bool drop_last; } LoaderObj;
+typedef struct Steps Steps;      /* images.h: torchvision's transforms and data sets */
+typedef struct ImageSet ImageSet;
+/* images: the set that it loads; null: not known here. */
+typedef struct LoaderObj {
+    Span at; int64_t batch; Tri shuffle; bool drop_last; const ImageSet *images;
+} LoaderObj;
 
 /* once: a generator, which is empty after one walk. is_set: its order means nothing. view: of a
  * dict, without indices. */
@@ -137,6 +143,8 @@ struct Value {
         OptimObj *optim;
         SchedObj *sched;
         LoaderObj *loader;
+        const Steps *steps;
+        const ImageSet *images;
         Tensor *tensor;
         Func *func;
         Ex ex;
@@ -190,7 +198,8 @@ struct Interp {
     LoadRec *load; int n_load, cap_load, n_load_call;
     Mod **mod; int n_mod, cap_mod;               /* all that were made */
     bool has_seed; int64_t seed;
-    bool said_device;
+    bool said_device, said_download;
+    const ImageSet **images; int n_images;       /* all that were made */
     int lenient;                 /* > 0: names that are not there are data */
     int quiet;                   /* > 0: inside a call that is already refused */
     bool said_vocabulary;
@@ -305,6 +314,8 @@ Value *fe_make_sequential(Interp *in, const Call *c);
 Value *fe_make_loss(Interp *in, const Call *c);
 Value *fe_make_optim(Interp *in, const Call *c);
 Value *fe_make_loader(Interp *in, const Call *c);
+Value *fe_make_transform(Interp *in, const Call *c);
+Value *fe_make_dataset(Interp *in, const Call *c);
 Value *fe_make_schedule(Interp *in, const Call *c);
 void fe_apply_schedule(Module *m, const SchedObj *s, OptimObj *o);
 Value *fe_init(Interp *in, const Call *c);

@@ -1,0 +1,23 @@
+/* frontend/images.h: data sets of images and what is done to them. Private to the room. */
+#ifndef SEQC_FRONTEND_IMAGES_H
+#define SEQC_FRONTEND_IMAGES_H
+#include "frontend/lower.h"
+#include "frontend/tensor.h"
+
+/* A transform of the file: a step of the program and where it was written. */
+typedef struct ImageStep { Transform t; const char *name; Span at; } ImageStep;
+struct Steps { Span at; ImageStep *item; int n; };
+
+/* datasets.def */
+typedef struct SetInfo { const char *name; int64_t channels, height, width; const char *files; }
+    SetInfo;
+struct ImageSet {
+    const SetInfo *info;
+    Span at;
+    Tri train;                   /* not said: a folder */
+    const Steps *steps;          /* null: no transform */
+};
+
+/* transforms.c: does the list make a tensor of an image? */
+bool fe_check_steps(Interp *in, const Steps *s);
+#endif
