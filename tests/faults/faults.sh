@@ -60,6 +60,22 @@ for part in train t10k; do
 done
 sed 's/^model = nn.Sequential(/input_shape = (2, 2)\n&nn.Flatten(), /' "$iris/model.py" >images.py
 "$SEQC" build images.py --march x86-64 --blas none -q -o images || not_ok build "exit code $?"
+# Two records of CIFAR's, and a name for each class.
+mkdir cifar
+{ printf '\001'; head -c 3072 "$SEQC"; printf '\002'; head -c 3072 "$SEQC"; } >cifar/data_batch_1.bin
+cp cifar/data_batch_1.bin cifar/test_batch.bin
+printf 'plane\ncar\nbird\n' >cifar/batches.meta.txt
+cat >cifar.py <<'END'
+import torchvision
+from torch import nn, optim
+from torchvision import transforms
+steps = transforms.Compose([transforms.ToTensor(), transforms.Normalize((.5, .4, .3), (1, 2, 3))])
+train = torchvision.datasets.CIFAR10("cifar", transform=steps)
+model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 3))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.01)
+END
+"$SEQC" build cifar.py --march x86-64 --blas none -q -o cifar-net || not_ok build "exit code $?"
 # A run to go on with.
 mkdir -p auto/runs
 cp -r first auto/runs/1
@@ -99,6 +115,11 @@ run_images() {
     $fault ./images train --data idx --epochs 1 --quiet --threads 2 --out run >train.txt
     take_run $?
 }
+run_cifar() {
+    [ -e result ] && mkdir run && mv result run/last.safetensors
+    $fault ./cifar-net train --data cifar --epochs 1 --quiet --threads 2 --out run >train.txt
+    take_run $?
+}
 take_run() {
     ended=$1
     [ -e run/last.safetensors ] && mv run/last.safetensors result
@@ -128,7 +149,7 @@ run_grad() {
 run_info() { $fault ./iris info >result; }
 run_bench() { $fault ./iris bench --steps 2 --threads 2 --quiet >bench.txt && : >result; }
 ./iris predict --weights $W --input x.npy --output y.npy --quiet
-verbs="build variants ir svg opt summary doctor explain completion train resume auto images eval
+verbs="build variants ir svg opt summary doctor explain completion train resume auto images cifar eval
     predict grad info bench"
 to_stdout=" summary explain completion eval info doctor bench "    # nothing old to keep
 

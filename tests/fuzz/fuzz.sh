@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/fuzz/fuzz.sh NAME [SECONDS] [LIBFUZZER OPTION…]: searches for inputs that break a parser.
 #
-# NAME is a harness, test_NAME.c: model ir expr csv npy npz idx gzip safetensors json, or pipeline
+# NAME is a harness, test_NAME.c: model ir expr csv npy npz idx cifar gzip safetensors json, or pipeline
 # (what the first two take goes through all passes and becomes C); SECONDS is 60, 0 is for ever.
 # Needs Clang with libFuzzer. Starts from tests/fuzz/corpus/NAME and leaves what it finds in
 # BUILD/fuzz/NAME (BUILD as for tests/run): a crash-…, leak-… or timeout-… belongs into the corpus
