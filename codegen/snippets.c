@@ -4,8 +4,42 @@
 #include <string.h>
 
 const char *const snippet_text[SNIP_COUNT] = {
+#define PAD(name, source, doc) \
+    [SNIP_pad_##name] = "/* Which place of an axis of that size holds the value at place `at`: " \
+    doc ". */\n" \
+    "static inline int64_t pad_" #name "(int64_t at, int64_t size)\n" \
+    "{\n" \
+    "    return " #source ";\n" \
+    "}\n",
+#include "ir/pads.def"
+#undef PAD
     [SNIP_smaller] =
     "static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }\n",
+    [SNIP_columns] =
+    "/* The first column, and the one after the last, whose column * stride + shift is one of so\n"
+    " * many places. */\n"
+    "static inline int64_t first_column(int64_t shift, int64_t stride)\n"
+    "{\n"
+    "    return shift < 0 ? (stride - 1 - shift) / stride : 0;\n"
+    "}\n"
+    "static inline int64_t end_column(int64_t shift, int64_t stride, int64_t places)\n"
+    "{\n"
+    "    return shift < places ? (places - 1 - shift) / stride + 1 : 0;\n"
+    "}\n",
+    [SNIP_nearest] =
+    "/* The place nearest to `at` of a stretched axis, found in float as in PyTorch. */\n"
+    "static inline int64_t nearest(int64_t at, int64_t places, float scale)\n"
+    "{\n"
+    "    const int64_t place = (int64_t)((float)at * scale);\n"
+    "    return place < places ? place : places - 1;\n"
+    "}\n",
+    [SNIP_between] =
+    "/* Where `at` of a stretched axis stands, between place 0 and the last. */\n"
+    "static inline double between(int64_t at, double scale, double shift, int64_t places)\n"
+    "{\n"
+    "    const double place = (double)at * scale + shift, last = (double)(places - 1);\n"
+    "    return place < 0 ? 0 : place < last ? place : last;\n"
+    "}\n",
     [SNIP_philox] =
     "/* Element e of a random stream, uniform in [0, 1): Philox4x32-10 (Salmon et al., 2011), key\n"
     " * (seed, stream), counter (e / 4, step); the upper 24 bits of word e % 4. */\n"

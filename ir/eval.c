@@ -2,7 +2,8 @@
  *
  * Each rule is the op's definition as nested loops, in double, without layouts, fusion or threads:
  * it is meant to be obviously right, not fast. Integers (targets, counts) are held as doubles too.
- * Rules of ops over rows are in eval_rows.c, of moves and views in eval_move.c. At NaN and infinity the rules do what PyTorch does. */
+ * Rules of ops over rows are in eval_rows.c, of moves and views in eval_move.c, of windows in
+ * eval_window.c. At NaN and infinity the rules do what PyTorch does. */
 #include "ir/eval.h"
 #include <string.h>
 

@@ -14,6 +14,8 @@ typedef struct Eval {
 typedef void EvalRule(const Eval *e, const Node *x, double *out);
 EvalRule eval_softmax, eval_cross_entropy, eval_nll, eval_one_hot, eval_correct;
 EvalRule eval_copy, eval_increment, eval_cat, eval_slice, eval_permute;
+EvalRule eval_conv, eval_pool, eval_pool_index, eval_pad, eval_pad_grad, eval_upsample,
+    eval_upsample_grad;
 
 static inline const double *eval_operand(const Eval *e, const Node *x, int i)
 {

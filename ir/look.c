@@ -1,5 +1,6 @@
 /* ir/look.c: questions about graphs. Nothing here changes one. */
 #include "ir/priv.h"
+#include "ir/window.h"
 #include <string.h>
 
 const Node *ir_node(const Graph *g, Val v)
@@ -92,6 +93,27 @@ static double elems(const Graph *g, const Type *t)
     return (double)ir_elems_at(&t->shape, g->module->capacity);
 }
 
+/* Two for each tap of each window, of each pair of channels that see each other. */
+static double conv_flop(const Graph *g, const Node *x)
+{
+    Conv c = ir_conv(g, x);
+    Type y = ir_type_of(x->type.dtype, c.y);
+    double taps = (double)(c.window.axis[0].taps * c.window.axis[1].taps);
+    double bias = x->n_in > 2 ? elems(g, &x->type) : 0;
+    return 2 * elems(g, &y) * (double)c.w.dim[1].k * taps + bias;
+}
+
+/* One for each place that an element reads or adds to. */
+static double window_flop(const Graph *g, const Node *x)
+{
+    double most = elems(g, &x->type), in = elems(g, ir_type(g, x->in[0]));
+    if (x->op != OP_pool_index && x->op != OP_pool_sum && x->op != OP_pool_spread)
+        return most > in ? most : in;
+    Window w = ir_window(g, x);
+    double taps = (double)w.axis[0].taps * (double)w.axis[1].taps;
+    return (x->op == OP_pool_spread ? in : most) * taps;
+}
+
 double ir_flop(const Graph *g, Val v)
 {
     const Node *x = ir_node(g, v);
@@ -103,6 +125,10 @@ double ir_flop(const Graph *g, Val v)
         double k = (double)ir_dim_at(a->dim[inner], g->module->capacity);
         return 2 * out * k + (x->n_in > 2 ? out : 0);
     }
+    case KIND_CONV:
+        return conv_flop(g, x);
+    case KIND_WINDOW:
+        return window_flop(g, x);
     case KIND_MAP: {
         Arena *scratch = arena_new();
         ExPool *p = ex_pool(scratch);

@@ -2,30 +2,15 @@
  *
  * A rule sees the operands' types and the attributes and says the result, or what is wrong in words
  * that name both sides. Where the result's stored layout is a choice (products, leaves, relayout)
- * the given type may differ from the derived one in its layout, and in nothing else. */
-#include "ir/priv.h"
+ * the given type may differ from the derived one in its layout, and in nothing else. Rules of
+ * convolutions, pooling and padding are in shape_window.c. */
+#include "ir/shape.h"
 #include <string.h>
-
-#define T(t) ir_type_text(t, (char[IR_TYPE_TEXT]){0})
-
-static const Attr *attr_of(const ShapeIn *s, AttrId id)
-{
-    for (int i = 0; i < s->n_attr; i++)
-        if (s->attr[i].id == id)
-            return &s->attr[i];
-    return NULL;
-}
 
 static Type plain(DType d, int rank, Dim a, Dim b)
 {
     Type t = {.dtype = d, .shape = {.rank = (uint8_t)rank, .dim = {a, b}}};
     return t;
-}
-
-static bool need_real(const ShapeIn *s, int i, char err[IR_ERR])
-{
-    return ir_dtype_real(s->in[i]->dtype)
-        || ir_fail(err, "operand %d is %s, but must be real", i + 1, T(s->in[i]));
 }
 
 static bool need_rank(const ShapeIn *s, int i, int rank, char err[IR_ERR])
@@ -34,22 +19,9 @@ static bool need_rank(const ShapeIn *s, int i, int rank, char err[IR_ERR])
         || ir_fail(err, "operand %d is %s, but must have %d axes", i + 1, T(s->in[i]), rank);
 }
 
-/* All operands are real, of one dtype. */
-static bool same_real(const ShapeIn *s, char err[IR_ERR])
-{
-    for (int i = 0; i < s->n_in; i++) {
-        if (!need_real(s, i, err))
-            return false;
-        if (s->in[i]->dtype != s->in[0]->dtype)
-            return ir_fail(err, "operands %s and %s differ in their element type", T(s->in[0]),
-                           T(s->in[i]));
-    }
-    return true;
-}
-
 /* ---- leaves and views ---- */
 
-static bool shape_given(const ShapeIn *s, Type *out, char err[IR_ERR])
+bool shape_given(const ShapeIn *s, Type *out, char err[IR_ERR])
 {
     if (!s->given)
         return ir_fail(err, "its type must be given");
@@ -397,7 +369,7 @@ static bool shape_permute(const ShapeIn *s, Type *out, char err[IR_ERR])
 
 /* ---- the table ---- */
 
-static bool (*const rule[OP_COUNT])(const ShapeIn *, Type *, char[IR_ERR]) = {
+static ShapeRule *const rule[OP_COUNT] = {
     NULL,
 #define OP(name, min_in, max_in, kind, shape, ...) shape_##shape,
 #include "ir/ops.def"
@@ -406,8 +378,13 @@ static bool (*const rule[OP_COUNT])(const ShapeIn *, Type *, char[IR_ERR]) = {
 
 bool ir_type_is_given(Op op)
 {
-    return rule[op] == shape_given || rule[op] == shape_reshape || rule[op] == shape_expand
-        || rule[op] == shape_relayout || rule[op] == shape_cast;
+    static ShapeRule *const given[] = {
+        shape_given, shape_reshape, shape_expand, shape_relayout, shape_cast, shape_conv_transpose,
+        shape_conv_weight, shape_pool_put, shape_pool_spread, shape_pad_grad, shape_upsample};
+    bool is = false;
+    for (size_t i = 0; i < sizeof given / sizeof *given; i++)
+        is = is || rule[op] == given[i];
+    return is;
 }
 
 bool ir_shape_derive(const ShapeIn *s, Type *out, char err[IR_ERR])

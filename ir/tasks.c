@@ -1,5 +1,6 @@
 /* ir/tasks.c: the cut of kernels into tasks. See the header for the rules and why they are here. */
 #include "ir/tasks.h"
+#include "ir/window.h"
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t at_least(int64_t a, int64_t lo) { return a < lo ? lo : a; }
@@ -67,7 +68,8 @@ Val ir_kernel_root(const Graph *g, const Kernel *k)
 {
     for (int i = 0; i < k->n_member; i++) {
         OpKind kind = ir_op[ir_node(g, k->member[i])->op].kind;
-        if (kind == KIND_PROD || kind == KIND_ROW || kind == KIND_MOVE) return k->member[i];
+        if (kind == KIND_PROD || kind == KIND_CONV || kind == KIND_WINDOW || kind == KIND_ROW
+            || kind == KIND_MOVE) return k->member[i];
     }
     for (int i = 0; i < k->n_member; i++)
         if (ir_op[ir_node(g, k->member[i])->op].kind == KIND_REDUCE) return k->member[i];
@@ -89,6 +91,20 @@ int ir_leading_axis(const Shape *s)
     return i;
 }
 
+bool ir_by_planes(Op op)
+{
+    return op == OP_pool_put || op == OP_pool_spread || op == OP_pad_grad || op == OP_upsample_grad;
+}
+
+/* The elements of one task's step: a line of results, or a weight's taps or a plane of results. */
+static int64_t step_elems(const Node *x)
+{
+    const Shape *s = &x->type.shape;
+    int64_t line = s->dim[s->rank - 1].k;
+    bool whole = x->op == OP_conv_weight || ir_by_planes(x->op);
+    return whole && s->rank == 4 ? line * s->dim[2].k : line;
+}
+
 static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
 {
     Val root = ir_kernel_root(g, k);
@@ -101,6 +117,10 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         *cols = ir_dim_at(p.l, n);
         return;
     }
+    case ALGO_direct: case ALGO_window:
+        *cols = step_elems(x);
+        *rows = *cols ? ir_elems_at(&x->type.shape, n) / *cols : 0;
+        return;
     case ALGO_row:
         *cols = row_length(g, x, n);
         *rows = *cols ? ir_elems_at(&ir_type(g, x->in[0])->shape, n) / *cols : 0;
@@ -139,6 +159,13 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     t.tile_cols = k->tile[1];
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
+    case ALGO_direct: case ALGO_window:
+        if (!t.tile_rows && full_rows) {
+            double flop = ir_flop(g, ir_kernel_root(g, k)) / (double)full_rows;
+            t.tile_rows = (int64_t)(IR_STEP_FLOP / (flop > 1 ? flop : 1));
+        }
+        t.tile_cols = at_least(full_cols, 1);
+        break;
     case ALGO_row:
         if (!t.tile_rows) t.tile_rows = IR_TASK_ELEMS / at_least(full_cols, 1);
         t.tile_cols = at_least(full_cols, 1);
@@ -228,8 +255,22 @@ int64_t ir_split_bytes(const Graph *g, const Kernel *k)
     return at_least(steps, 1) * ir_split_parts(k->algo) * STEP_BYTES;
 }
 
+/* A line or a plane of sums; for a weight a double for each tap, and under each tap a line. */
+static int64_t window_bytes(const Graph *g, const Kernel *k)
+{
+    const Node *x = ir_node(g, ir_kernel_root(g, k));
+    int64_t elems = step_elems(x), elem = ir_dtype_bytes(x->type.dtype);
+    if (k->algo == ALGO_window && !ir_by_planes(x->op)) return 0;
+    if (x->op != OP_conv_weight) return ir_round64(elems * elem);
+    int64_t line = ir_window(g, x).axis[1].windows, bytes;
+    if (__builtin_mul_overflow(elems, 8 + line * elem, &bytes))
+        ir_die(g->module, "the scratch of a weight's gradient overflows");
+    return ir_round64(bytes);
+}
+
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
 {
+    if (k->algo == ALGO_direct || k->algo == ALGO_window) return window_bytes(g, k);
     if (ir_split_parts(k->algo)) {
         int64_t panels = ceil_div(k->tile[1], 32), block = 32 * IR_SPLIT_DEPTH * 4;
         int64_t sums = ceil_div(k->tile[0], 32) * panels * 32 * 32 * 4;

@@ -12,6 +12,8 @@
  *   row          rows of the ROW operand and the length of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
+ *   direct       rows: lines of results, of a weight pairs of channels; cols: elements of one
+ *   window       rows: lines of results, where elements are added up planes; cols: elements of one
  *   map          rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows
  *                (so many elements lie together), cols: the panel's width
  *   move         rows: the leading axis of the result (ir_leading_axis); cols: what follows. To a
@@ -29,6 +31,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n);
 
 enum {
     IR_TASK_ELEMS = 8192,            /* elements of a map, row or full-reduction task */
+    IR_STEP_FLOP = 1 << 19,          /* operations of a convolution's or pooling's task */
     IR_REDUCE_ELEMS = 32768,         /* elements read by a task of another reduction */
     IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
@@ -64,8 +67,10 @@ int64_t ir_places(int64_t row_bytes);
 bool ir_rows_in_place(int64_t strips, int64_t depth, int64_t row_bytes, int64_t panel_bytes,
                       const Target *t);
 
-/* The member that decides the algorithm: the first PROD, ROW, REDUCE or MOVE, else the last
- * member. */
+/* A WINDOW op that adds elements up where they belong, a plane at a time. */
+bool ir_by_planes(Op op);
+/* The member that decides the algorithm: the first PROD, CONV, WINDOW, ROW or MOVE, else the first
+ * REDUCE, else the last member. */
 Val ir_kernel_root(const Graph *g, const Kernel *k);
 /* Scalars that the kernel sums per task, then in task order: full reductions, losses, `correct`.
  * Task t's partial sum of the s-th of them (in member order) is slot t * slots + s of the

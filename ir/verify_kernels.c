@@ -16,6 +16,8 @@ static const struct {
     [ALGO_bf16x6] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x3] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x1] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_direct] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_window] = {KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(WINDOW), true},
     [ALGO_map] = {KIND(MAP) | KIND(LEAF), KIND(MAP), false},
     [ALGO_row] = {KIND(ROW) | KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(ROW) | KIND(REDUCE),
                   false},
@@ -27,6 +29,16 @@ static const struct {
 static bool held(Op op)
 {
     return op == OP_input || op == OP_scalar || op == OP_state;
+}
+
+/* Max pooling: who found the largest element takes it, too. */
+static bool taken_with(const Graph *g, const Kernel *k, int member)
+{
+    const Node *take = &g->node[k->member[member].i];
+    if (take->op != OP_pool_take || !member || k->member[0].i != take->in[1].i)
+        return false;
+    const Node *index = &g->node[take->in[1].i];
+    return index->op == OP_pool_index && index->in[0].i == take->in[0].i;
 }
 
 static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
@@ -61,7 +73,7 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
             return ir_fail(err, "%%%d (%s) cannot be in a kernel of algorithm %s",
                            ir_printed_number(g, v),
                            ir_op[x->op].name, ir_algo[k->algo].name);
-        roots += (form[k->algo].roots & kind) != 0;
+        roots += (form[k->algo].roots & kind) != 0 && !taken_with(g, k, i);
     }
     if (ir_touched(g, k->member, k->n_member) > IR_MAX_TOUCHED)
         return ir_fail(err, "its %d nodes touch too many tensors for one kernel", k->n_member);

@@ -14,6 +14,7 @@
  *   bf16  q m l k / (0.8 T) + 1.2 s, all in 32s: q products of parts, T multiply-adds of the matrix
  *         tiles, s elements that are split, each by all tasks that read it. The share of T is that
  *         of a prototype on a Sapphire Rapids; what splitting takes was measured with AVX-512
+ *   direct  its operations at a quarter of the peak: every sum is loaded and stored for each tap
  *   else  the longer of bytes and operations: what is read and written outside the kernel at 32
  *         bytes a cycle where it fits half of L2, else at 8, and the operations at v a cycle
  *   row   for each member and row 25 cycles to reduce it and 8 a vector, or the bytes
@@ -24,7 +25,8 @@
 #include "passes/cost.h"
 #include <stdlib.h>
 
-static const double clock_hz = 3e9, tile_share = 0.8, split_cycles = 1.2;
+static const double clock_hz = 3e9, tile_share = 0.8, split_cycles = 1.2,
+                    direct_share = 0.25;
 enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, SUM_CYCLES = 6 };
 enum { BLAS_SURE_BYTES = 16 };                     /* the vectors that OpenBLAS surely has */
 
@@ -140,6 +142,10 @@ static double kernel_seconds(const Graph *g, int i, int64_t bytes, const Target 
     if (ir_op[ir_node(g, root)->op].kind == KIND_PROD) {
         after = computing - ir_flop(g, root) / (double)lanes;
         computing = product_cycles(g, k, root, t);
+    } else if (k->algo == ALGO_direct) {
+        double per_cycle = 2 * (double)lanes * t->fma_per_cycle * direct_share;
+        after = computing - ir_flop(g, root) / (double)lanes;
+        computing = ir_flop(g, root) / per_cycle;
     } else if (k->algo == ALGO_row) {
         Tasks row = ir_tasks(g, i, g->module->capacity);
         int64_t each = ceil_div(row.cols, lanes) * ROW_VECTOR_CYCLES + ROW_CYCLES;

@@ -1,6 +1,6 @@
 /* passes/forms.c: what a kernel may be made of.
  *
- * Forms by their root: a product with a MAP epilogue; a row program; a reduction with a MAP
+ * Forms by their root: a product, a convolution or a pooling with a MAP epilogue; a row program; a reduction with a MAP
  * prologue and epilogue; maps of one element count; a single node of any kind. fuse only proposes
  * groups, this file is the one place that says which of them code can be generated for.
  * It does not know orders: cycles are fuse's concern. */
@@ -136,6 +136,16 @@ static bool by_product(const Shape *s, const Shape *frame)
     return is_scalar(s) || ir_shape_eq(s, frame) || is_columns(s, frame) || is_per_row(s, frame);
 }
 
+/* Anything that broadcasts: lines and planes of results know where they are on every axis. */
+static bool by_axes(const Shape *s, const Shape *frame)
+{
+    for (int i = 1; i <= s->rank; i++)
+        if (i > frame->rank || (!is_one(s->dim[s->rank - i])
+                                && !ir_dim_eq(s->dim[s->rank - i], frame->dim[frame->rank - i])))
+            return false;
+    return true;
+}
+
 static bool by_result(const Shape *s, const Shape *frame)
 {
     return is_scalar(s) || ir_shape_eq(s, frame);
@@ -167,6 +177,27 @@ static int count_kind(const Group *k, OpKind kind, Val *first)
 }
 
 /* ---- forms ---- */
+
+/* Max pooling finds the largest element's tap and has the element as well. */
+static bool takes_found(const Group *k, Val root, Val v)
+{
+    const Node *index = ir_node(k->g, root), *take = ir_node(k->g, v);
+    return index->op == OP_pool_index && take->op == OP_pool_take
+        && take->in[0].i == index->in[0].i && take->in[1].i == root.i;
+}
+
+static bool form_places(const Group *k, Val root)
+{
+    const Shape *frame = shape_of(k->g, root);
+    if (!state_safe(k, root, NULL)) return false;
+    for (int i = 0; i < k->n; i++) {
+        Val v = k->member[i];
+        if (v.i == root.i || takes_found(k, root, v)) continue;
+        if (v.i < root.i || !map_over(k, v, frame, by_axes) || !state_safe(k, v, frame))
+            return false;
+    }
+    return true;
+}
 
 static bool form_product(const Group *k, Val root)
 {
@@ -309,6 +340,10 @@ bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *al
     int products = count_kind(&k, KIND_PROD, &root);
     if (products)
         return *algo = ALGO_gemm, n == 1 || (products == 1 && form_product(&k, root));
+    if (count_kind(&k, KIND_CONV, &root))
+        return *algo = ALGO_direct, form_places(&k, root);
+    if (count_kind(&k, KIND_WINDOW, &root))
+        return *algo = ALGO_window, form_places(&k, root);
     int rows = count_kind(&k, KIND_ROW, &root);
     if (rows) return *algo = ALGO_row, form_row(&k, root);
     int reductions = count_kind(&k, KIND_REDUCE, &root);

@@ -50,14 +50,16 @@ static void copy_roots(Graph *g, bool all_updates, Arena *scratch)
 }
 
 /* A map computes the random numbers that it reads element by element itself. Every other reader
- * finds them stored, as a copy; so do products and views find constants. */
+ * finds them stored, as a copy; so do products,
+ * convolutions, windows and views find constants. */
 static bool inlines(const Graph *g, const Node *reader, Val operand)
 {
     const Node *x = ir_node(g, operand);
     OpKind kind = ir_op[reader->op].kind;
     if (x->op == OP_random)
         return kind == KIND_MAP && ir_shape_eq(&x->type.shape, &reader->type.shape);
-    return x->op != OP_const || (kind != KIND_PROD && kind != KIND_VIEW);
+    bool stored = kind == KIND_PROD || kind == KIND_CONV || kind == KIND_WINDOW || kind == KIND_VIEW;
+    return x->op != OP_const || !stored;
 }
 
 static bool inlines_all(const Graph *g, const Node *reader)
@@ -341,6 +343,15 @@ static void take_readers(Fuse *f, uint32_t group)
     }
 }
 
+/* Max pooling: the kernel that finds the largest elements' taps has the elements. */
+static void take_found(Fuse *f, uint32_t group)
+{
+    if (f->g->node[group].op != OP_pool_index) return;
+    for (uint32_t e = f->flow.at[group]; e < f->flow.at[group + 1]; e++)
+        if (f->g->node[f->flow.next[e]].op == OP_pool_take
+            && join(f, group, f->of[f->flow.next[e]])) return;
+}
+
 /* Takes what members read, where that is a map on its own. */
 static void take_sources(Fuse *f, uint32_t group)
 {
@@ -488,6 +499,11 @@ static void grow_groups(Fuse *f)
     f->normalising = false;
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && kind_of(f, v) == KIND_PROD) take_readers(f, v);
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] == v && (kind_of(f, v) == KIND_CONV || kind_of(f, v) == KIND_WINDOW)) {
+            take_found(f, v);
+            take_readers(f, v);
+        }
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && kind_of(f, v) == KIND_ROW) take_rows(f, v);
     for (uint32_t v = 1; v < n; v++)

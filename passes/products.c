@@ -92,7 +92,9 @@ static void tile_split(const Problem *p, const Target *t, Choice *c)
 #define tile_bf16x3 tile_split
 #define tile_bf16x1 tile_split
 
-/* Products are not maps, rows, reductions or moves. */
+/* Products are not convolutions, windows, maps, rows, reductions or moves. */
+#define tile_direct NULL
+#define tile_window NULL
 #define tile_map NULL
 #define tile_row NULL
 #define tile_reduce NULL

@@ -6,20 +6,11 @@
 #include "ir/trial.h"
 #include "passes/passes.h"
 #include "tests/ops/cases.h"
+#include "tests/ops/windows.h"
 
-enum { BATCH = 3, MAX_VALUES = 8, MAX_ELEMS = 32 };
+enum { BATCH = 3, MAX_VALUES = 8, MAX_ELEMS = 192 };
 
 /* ---- graphs of one op ---- */
-
-static Val x_input(Graph *g, Type t) { return ir_input(g, "x", t, (Loc){0}); }
-
-static Val param(Graph *g, const char *key, Type t)
-{
-    return ir_state_val(g, ir_state_add(g->module, key, ROLE_PARAM, t, (Loc){0}));
-}
-
-/* Builds variant 0, 1, … of a case; none after the last. */
-typedef Val Build(Graph *g, int variant);
 
 static Val build_reshape(Graph *g, int variant)
 {
@@ -167,6 +158,17 @@ static Build *const build[OP_COUNT] = {
     [OP_cat] = build_cat,
     [OP_slice] = build_slice,
     [OP_permute] = build_permute,
+    [OP_conv] = build_conv,
+    [OP_conv_transpose] = build_conv_transpose,
+    [OP_conv_weight] = build_conv_weight,
+    [OP_pool_take] = build_pool_take,
+    [OP_pool_put] = build_pool_put,
+    [OP_pool_sum] = build_pool_sum,
+    [OP_pool_spread] = build_pool_spread,
+    [OP_pad] = build_pad,
+    [OP_pad_grad] = build_pad_grad,
+    [OP_upsample] = build_upsample,
+    [OP_upsample_grad] = build_upsample_grad,
     [OP_reshape] = build_reshape,
     [OP_relayout] = build_relayout,
     [OP_expand] = build_expand,

@@ -1,0 +1,334 @@
+/* codegen/emit_window.c: pooling, padding and stretching, and their adjoints.
+ *
+ * A result that is made of places is computed where it stands, element by element: a task is some
+ * lines of results. An adjoint adds elements up where they belong: a task is some planes, which it
+ * gathers in its scratch, in the order of the elements. What stands where: ir/window.h. */
+#include "codegen/lines.h"
+#include <string.h>
+
+typedef struct Win {
+    Kern *k;
+    Emit *e;
+    Out *o;
+    const Node *x;
+    const Shape *in, *own;           /* shapes of operand and result */
+    Nest nest;                       /* over the result */
+    int leading;
+} Win;
+
+static const char *last(const Nest *n) { return n->dim[n->rank - 1].var; }
+static const char *row_of(const Nest *n) { return n->rank == 4 ? n->dim[2].var : "0"; }
+
+/* The element of operand i at row and column of the result's sample and channel. */
+static const char *element(const Win *w, int i, const char *row, const char *col)
+{
+    const Type *t = ir_type(w->k->g, w->x->in[i]);
+    const char *at = row_at(w->e, "0", &t->shape, w->nest.dim[0].var, w->nest.dim[1].var, row);
+    return text(w->e, "%s[%s]", slot_read(w->k, w->x->in[i]), text_add(w->e, at, col));
+}
+
+/* ---- windows ---- */
+
+/* Loops over the taps of the window at row and col; `at_row` and `at_col` are their places. Taps on
+ * padding are skipped. */
+static void open_tap(const Win *w, const WindowAxis *a, const char *window, const char *tap,
+                     const char *at)
+{
+    Out *o = w->o;
+    const char *taps = text(w->e, "%lld", (long long)a->taps), *begin = NULL;
+    if (a->adaptive) {
+        long long places = (long long)a->places, windows = (long long)a->windows;
+        begin = text(w->e, "%s_begin", at);
+        out_line(o, "const int64_t %s = %s * %lld / %lld;", begin, window, places, windows);
+        out_line(o, "const int64_t %s_end = ((%s + 1) * %lld + %lld) / %lld;", at, window, places,
+                 windows - 1, windows);
+        taps = text(w->e, "%s_end - %s", at, begin);
+    }
+    out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", tap, tap, taps, tap);
+    out_line(o, "const int64_t %s = %s;", at,
+             begin ? text(w->e, "%s + %s", begin, tap) : place_text(w->e, a, window, tap));
+    if (ir_window_inside(a)) return;
+    out_line(o, "if (%s < 0 || %s >= %lld)", at, at, (long long)a->places);
+    out_line(o, "    continue;");
+}
+
+static void open_taps(const Win *w, const Window *win, const Nest *windows)
+{
+    if (win->rank > 1) open_tap(w, &win->axis[0], row_of(windows), "i", "at_row");
+    open_tap(w, &win->axis[1], last(windows), "j", "at_col");
+}
+
+static void close_taps(const Win *w, const Window *win)
+{
+    out_close(w->o, "");
+    if (win->rank > 1) out_close(w->o, "");
+}
+
+/* A tap's number in its window. */
+static const char *tap_number(const Win *w, const Window *win)
+{
+    return win->rank > 1 ? text(w->e, "i * %lld + j", (long long)win->axis[1].taps) : "j";
+}
+
+/* Names of what the root and, in max pooling, who takes what it found are worth here. */
+static void name_found(const Win *w, const char *tap, const char *best)
+{
+    for (int i = 0; i < w->k->k->n_member; i++) {
+        Val v = w->k->k->member[i];
+        if (ir_is(w->k->g, v, OP_pool_take)) w->k->name[v.i] = best;
+    }
+    w->k->name[w->k->root.i] = tap;
+}
+
+/* As in PyTorch, a NaN is larger than all before it. */
+static void write_index(const Win *w, const Window *win)
+{
+    Out *o = w->o;
+    const char *type = w->e->l->type[w->x->type.dtype];
+    out_line(o, "%s best = 0;", real_type(w->k));
+    out_line(o, "int32_t found = -1;");
+    open_taps(w, win, &w->nest);
+    out_line(o, "const %s value = %s;", real_type(w->k), element(w, 0, "at_row", "at_col"));
+    out_open(o, "if (found < 0 || value > best || value != value)");
+    out_line(o, "best = value;");
+    out_line(o, "found = (int32_t)(%s);", tap_number(w, win));
+    out_close(o, "");
+    close_taps(w, win);
+    out_line(o, "const %s tap = (%s)found;", type, type);
+    name_found(w, "tap", "best");
+}
+
+/* Where the tap of the window at row and col stands: at_row, at_col. */
+static void write_found(const Win *w, const Window *win, const Nest *windows)
+{
+    const char *tap[2] = { "tap / $", "tap" };
+    const char *window[2] = { row_of(windows), last(windows) };
+    if (win->rank > 1) {
+        tap[0] = text(w->e, "tap / %lld", (long long)win->axis[1].taps);
+        tap[1] = text(w->e, "tap %% %lld", (long long)win->axis[1].taps);
+    }
+    for (int i = 2 - win->rank; i < 2; i++) {
+        const WindowAxis *a = &win->axis[i];
+        const char *at = a->adaptive
+            ? text(w->e, "%s * %lld / %lld + %s", window[i], (long long)a->places,
+                   (long long)a->windows, tap[i])
+            : place_text(w->e, a, window[i], text_atom(w->e, tap[i]));
+        out_line(w->o, "const int64_t %s = %s;", i ? "at_col" : "at_row", at);
+    }
+}
+
+static const char *tap_of(const Win *w, const Nest *windows)
+{
+    return element(w, 1, row_of(windows), last(windows));
+}
+
+static const char *write_gathered(const Win *w)
+{
+    Window win = ir_window(w->k->g, w->x);
+    Out *o = w->o;
+    switch (w->x->op) {
+    case OP_pool_index: write_index(w, &win); return NULL;
+    case OP_pool_take:
+        out_line(o, "const int64_t tap = %s;", tap_of(w, &w->nest));
+        write_found(w, &win, &w->nest);
+        return element(w, 0, "at_row", "at_col");
+    default:
+        out_line(o, "double total = 0;");
+        open_taps(w, &win, &w->nest);
+        out_line(o, "total += %s;", element(w, 0, "at_row", "at_col"));
+        close_taps(w, &win);
+        return text(w->e, "(%s)total", real_type(w->k));
+    }
+}
+
+static void write_scattered(const Win *w, const Nest *windows, const char *sum)
+{
+    Window win = ir_window(w->k->g, w->x);
+    const char *value = element(w, 0, row_of(windows), last(windows));
+    if (w->x->op == OP_pool_put) {
+        out_line(w->o, "const int64_t tap = %s;", tap_of(w, windows));
+        write_found(w, &win, windows);
+        out_line(w->o, "%s += %s;", sum, value);
+        return;
+    }
+    out_line(w->o, "const %s value = %s;", real_type(w->k), value);
+    open_taps(w, &win, windows);
+    out_line(w->o, "%s += value;", sum);
+    close_taps(w, &win);
+}
+
+/* ---- padding ---- */
+
+/* at_row and at_col: where the value at row and col of the padded planes stands. */
+static void write_sources(const Win *w, const Shape *plain, const Nest *padded)
+{
+    static const Snippet snippet[PAD_COUNT] = {
+#define PAD(name, ...) [PAD_##name] = SNIP_pad_##name,
+#include "ir/pads.def"
+#undef PAD
+    };
+    Pad p = ir_pad_of(w->x);
+    reach(w->e, snippet[p.mode]);
+    for (int i = 2 - p.rank; i < 2; i++) {
+        const char *at = i ? last(padded) : row_of(padded);
+        if (p.low[i] > 0) at = text(w->e, "%s - %lld", at, (long long)p.low[i]);
+        if (p.low[i] < 0) at = text(w->e, "%s + %lld", at, (long long)-p.low[i]);
+        out_line(w->o, "const int64_t %s = pad_%s(%s, %lld);", i ? "at_col" : "at_row",
+                 ir_pad[p.mode].name, at, (long long)plain->dim[plain->rank - 2 + i].k);
+    }
+}
+
+static const char *inside(const Win *w)
+{
+    Pad p = ir_pad_of(w->x);
+    if (p.mode != PAD_constant) return NULL;
+    return p.rank > 1 ? "at_row >= 0 && at_col >= 0" : "at_col >= 0";
+}
+
+static const char *write_padded(const Win *w)
+{
+    const Attr *value = ir_attr(w->x, AT_value);
+    write_sources(w, w->in, &w->nest);
+    const char *s = element(w, 0, "at_row", "at_col");
+    return inside(w) ? text(w->e, "%s ? %s : %s", inside(w), s,
+                            literal(w->k, value ? value->u.r : 0)) : s;
+}
+
+static void write_unpadded(const Win *w, const Nest *padded, const char *sum)
+{
+    write_sources(w, w->own, padded);
+    if (inside(w)) out_line(w->o, "if (%s)", inside(w));
+    out_line(w->o, "%s%s += %s;", inside(w) ? "    " : "", sum,
+             element(w, 0, row_of(padded), last(padded)));
+}
+
+/* ---- stretching ---- */
+
+/* Between which places row and col of the stretched planes stand: rows at_row and next_row, the
+ * latter with weight by_row; the nearest is one alone. */
+static void write_between(const Win *w, const Nest *wide)
+{
+    static const char *const axis[] = { "row", "col" };
+    Stretch s[2];
+    ir_stretch(w->k->g, w->x, s);
+    const char *real = real_type(w->k);
+    for (int i = w->own->rank == 4 ? 0 : 1; i < 2; i++) {
+        const char *at = i ? last(wide) : row_of(wide);
+        long long places = (long long)s[i].places;
+        if (s[i].nearest && s[i].results % s[i].places == 0 && s[i].scale * (double)(s[i].results
+            / s[i].places) == 1) {
+            out_line(w->o, "const int64_t at_%s = %s / %lld;", axis[i], at,
+                     (long long)(s[i].results / s[i].places));
+        } else if (s[i].nearest) {
+            reach(w->e, SNIP_nearest);
+            out_line(w->o, "const int64_t at_%s = nearest(%s, %lld, %s);", axis[i], at, places,
+                     dialect_literal(w->e->l, DT_f32, s[i].scale, w->e->a));
+        } else {
+            reach(w->e, SNIP_between);
+            out_line(w->o, "const double place_%s = between(%s, %s, %s, %lld);", axis[i], at,
+                     dialect_literal(w->e->l, DT_f64, s[i].scale, w->e->a),
+                     dialect_literal(w->e->l, DT_f64, s[i].shift, w->e->a), places);
+            out_line(w->o, "const int64_t at_%s = (int64_t)place_%s;", axis[i], axis[i]);
+            out_line(w->o, "const int64_t next_%s = smaller(at_%s + 1, %lld);", axis[i], axis[i],
+                     places - 1);
+            out_line(w->o, "const %s by_%s = (%s)(place_%s - (double)at_%s);", real, axis[i], real,
+                     axis[i], axis[i]);
+        }
+    }
+}
+
+static bool is_linear(const Win *w) { return !strcmp(ir_attr_str(w->x, AT_mode), "linear"); }
+
+static const char *write_stretched(const Win *w)
+{
+    Emit *e = w->e;
+    const char *one = literal(w->k, 1);
+    write_between(w, &w->nest);
+    if (!is_linear(w)) return element(w, 0, "at_row", "at_col");
+    for (int i = 0; i < (w->own->rank == 4 ? 2 : 1); i++)
+        out_line(w->o, "const %s %s = (%s - by_col) * %s + by_col * %s;", real_type(w->k),
+                 i ? "below" : "above", one, element(w, 0, i ? "next_row" : "at_row", "at_col"),
+                 element(w, 0, i ? "next_row" : "at_row", "next_col"));
+    return w->own->rank == 4 ? text(e, "(%s - by_row) * above + by_row * below", one) : "above";
+}
+
+static void write_unstretched(const Win *w, const Nest *wide, const char *sum)
+{
+    const char *value = element(w, 0, row_of(wide), last(wide)), *one = literal(w->k, 1);
+    write_between(w, wide);
+    if (!is_linear(w)) {
+        out_line(w->o, "%s += %s;", sum, value);
+        return;
+    }
+    const char *width = text(w->e, "%lld", (long long)w->own->dim[w->own->rank - 1].k);
+    out_line(w->o, "const %s value = %s;", real_type(w->k), value);
+    for (int i = 0; i < 4; i++) {
+        if (w->own->rank == 3 && i > 1) break;
+        const char *row = i > 1 ? "next_row" : "at_row", *col = i % 2 ? "next_col" : "at_col";
+        const char *by_col = i % 2 ? "by_col" : text(w->e, "(%s - by_col)", one);
+        const char *by_row = i > 1 ? "by_row" : text(w->e, "(%s - by_row)", one);
+        if (w->own->rank == 4)
+            out_line(w->o, "sums[%s * %s + %s] += %s * %s * value;", row, width, col, by_row,
+                     by_col);
+        else out_line(w->o, "sums[%s] += %s * value;", col, by_col);
+    }
+}
+
+/* ---- tasks ---- */
+
+static void gather(Win *w)
+{
+    w->leading = w->own->rank - 1;
+    w->k->note = text(w->e, "A task is %lld lines of results.", (long long)w->k->tasks.tile_rows);
+    w->nest = lines_open(w->k, w->own, w->leading, line_names(w->own->rank));
+    line_open(w->o, w->e, &w->nest, w->leading);
+    const char *value = w->x->op == OP_pad      ? write_padded(w)
+                      : w->x->op == OP_upsample ? write_stretched(w)
+                                                : write_gathered(w);
+    if (value) {
+        out_line(w->o, "const %s sum = %s;", real_type(w->k), value);
+        w->k->name[w->k->root.i] = "sum";
+    }
+    members_emit(w->k, w->o, &w->nest);
+    line_close(w->o, &w->nest, w->leading);
+    out_close(w->o, "");
+}
+
+static void scatter(Win *w)
+{
+    Out *o = w->o;
+    const char *real = real_type(w->k);
+    long long size = (long long)w->k->tasks.cols;
+    long long width = (long long)w->own->dim[w->own->rank - 1].k;
+    w->leading = 2;
+    w->k->note = text(w->e, "A task is %lld planes of results.", (long long)w->k->tasks.tile_rows);
+    out_line(o, "%s *const sums = (%s *)scratch;    /* [%lld] */", real, real, size);
+    w->nest = lines_open(w->k, w->own, 2, line_names(w->own->rank));
+    out_line(o, "for (int64_t i = 0; i < %lld; i++)", size);
+    out_line(o, "    sums[i] = 0;");
+    Nest from = w->nest;                     /* over the operand: its planes are the result's */
+    for (int i = 2; i < from.rank; i++) {
+        from.dim[i].size = extent_of(w->in, i, i + 1);
+        from.dim[i].var = w->in->dim[i].k == 1 ? "0" : line_names(from.rank)[i];
+    }
+    const char *sum = w->own->rank == 4 ? text(w->e, "sums[at_row * %lld + at_col]", width)
+                                        : "sums[at_col]";
+    line_open(o, w->e, &from, 2);
+    if (w->x->op == OP_pad_grad) write_unpadded(w, &from, sum);
+    else if (w->x->op == OP_upsample_grad) write_unstretched(w, &from, sum);
+    else write_scattered(w, &from, sum);
+    line_close(o, &from, 2);
+    const char *at = last(&w->nest);
+    if (w->own->rank == 4) at = text_add(w->e, text_mul(w->e, row_of(&w->nest), extent(width, 0)), at);
+    line_epilogue(w->k, &w->nest, 2, text(w->e, "sums[%s]", at));
+    out_close(o, "");
+}
+
+void emit_window(Kern *k)
+{
+    const Node *x = ir_node(k->g, k->root);
+    Win w = { .k = k, .e = k->e, .o = k->out, .x = x, .own = &x->type.shape,
+              .in = &ir_type(k->g, x->in[0])->shape };
+    if (ir_by_planes(x->op)) scatter(&w);
+    else gather(&w);
+}
