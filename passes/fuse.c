@@ -50,8 +50,7 @@ static void copy_roots(Graph *g, bool all_updates, Arena *scratch)
 }
 
 /* A map computes the random numbers that it reads element by element itself. Every other reader
- * finds them stored, as a copy; so do products,
- * convolutions, windows and views find constants. */
+ * finds them stored, as a copy; so do products, convolutions, windows and views find constants. */
 static bool inlines(const Graph *g, const Node *reader, Val operand)
 {
     const Node *x = ir_node(g, operand);
