@@ -1,20 +1,27 @@
 """One PyTorch contender of tests/bench/run: a workload in one mode, in a process of its own.
 
-    BENCH_START=seconds python3 pytorch.py WORKLOAD eager|fused|compile THREADS
+    BENCH_START=seconds python3 pytorch.py WORKLOAD MODE THREADS
 
-Answers each line on stdin with a line of JSON; the first answer, unasked, tells of the first step.
-`time` is answered with the seconds of one run (all that is warm stays so), `loader` with those of
-an epoch through a DataLoader. What is compiled is the model with its loss, and the optimizer's
-step, as users do; every loss and every output is kept, so that nothing is left out as unused.
+MODE is eager, fused (the optimizer's own kernels), compile, and for images last (channels last) and
+last+compile; for an inference also onnx: ONNX Runtime, with what PyTorch exports. Answers each line
+on stdin with a line of JSON; the first answer, unasked, tells of the first step. `time` is answered
+with the seconds of one run (all that is warm stays so), `loader` with those of an epoch through a
+DataLoader. What is compiled is the model with its loss, and the optimizer's step, as users do;
+every loss and every output is kept, so that nothing is left out as unused.
 """
 import gzip
 import json
 import os
 import re
 import sys
+import tempfile
 import time
 
-IMAGES = "/usr/share/datasets/fashion-mnist"
+from workloads import IMAGES, WORKLOADS
+
+
+class Missing(Exception):
+    """The workload has no such mode."""
 
 
 def say(**answer):
@@ -26,18 +33,26 @@ def peak_kb():
         return int(re.search(r"VmHWM:\s+(\d+)", status.read()).group(1))
 
 
-class Training:
-    """Epochs of steps over tensors in memory, batches indexed out of them."""
+def last(x):
+    return x.to(memory_format=torch.channels_last)
 
-    def __init__(self, mode, layers, criterion, optimizer, data, batch, epochs, units=1):
-        from torch import nn
-        self.data, self.batch, self.epochs, self.units = data, batch, epochs, units
-        model = nn.Sequential(*layers)
-        more = {"fused": True} if mode == "fused" else {}
-        self.optimizer = optimizer(model.parameters(), **more)
+
+class Training:
+    """Epochs of steps over tensors in memory, batches indexed out of them; or steps over one."""
+
+    def __init__(self, file, mode, work):
+        self.data, self.batch, self.epochs, self.units = data(work), work.batch, work.count, 1
+        if work.what == "train":
+            self.units = work.count
+        model, criterion, self.optimizer = file["model"], file["criterion"], file["optimizer"]
+        if mode.startswith("last"):
+            model, self.data = last(model), (last(self.data[0]), self.data[1])
+        if mode == "fused":
+            kind = type(self.optimizer)
+            self.optimizer = kind(model.parameters(), **dict(self.optimizer.defaults, fused=True))
         self.loss = lambda x, y: criterion(model(x), y)
         self.update = self.optimizer.step
-        if mode == "compile":
+        if mode.endswith("compile"):
             self.loss, self.update = torch.compile(self.loss), torch.compile(self.update)
 
     def step(self, x, y):
@@ -67,10 +82,12 @@ class Training:
 
 
 class Inference:
-    def __init__(self, mode, layers, x, units):
-        self.model = torch.nn.Sequential(*layers).eval()
-        self.x, self.units = x, units
-        if mode == "compile":
+    def __init__(self, file, mode, work):
+        self.model, self.units = file["model"].eval(), work.count
+        self.x = torch.randn(work.batch, *work.input)
+        if mode.startswith("last"):
+            self.model, self.x = last(self.model), last(self.x)
+        if mode.endswith("compile"):
             self.model = torch.compile(self.model)
 
     def first(self):
@@ -82,39 +99,57 @@ class Inference:
             return [self.model(self.x) for _ in range(self.units)]
 
 
-def images():
-    x = gzip.open(IMAGES + "/train-images-idx3-ubyte.gz").read()[16:]
-    y = gzip.open(IMAGES + "/train-labels-idx1-ubyte.gz").read()[8:]
-    x = torch.frombuffer(bytearray(x), dtype=torch.uint8).reshape(-1, 784).float() / 255
-    return x, torch.frombuffer(bytearray(y), dtype=torch.uint8).long()
+class Onnx:
+    def __init__(self, file, work, threads):
+        import onnxruntime
+        self.x, self.units = torch.randn(work.batch, *work.input), work.count
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads
+        with tempfile.TemporaryDirectory() as folder:
+            path = folder + "/model.onnx"
+            torch.onnx.export(file["model"].eval(), (self.x,), path, input_names=["x"],
+                              dynamo=False)
+            self.session = onnxruntime.InferenceSession(path, options)
+        self.x = self.x.numpy()
+
+    def first(self):
+        return torch.from_numpy(self.session.run(None, {"x": self.x})[0])
+
+    def run(self):
+        return [self.session.run(None, {"x": self.x})[0] for _ in range(self.units)]
 
 
-def make(name, mode):
-    from torch import nn, optim
-    sgd = lambda lr: lambda p, **more: optim.SGD(p, lr=lr, **more)
-    if name == "w1":
-        x = torch.randn(159, 2)
-        return Training(mode, [nn.Linear(2, 1)], nn.MSELoss(), sgd(0.01),
-                        (x, x.sum(1, keepdim=True)), 20, 20)
-    if name == "w2":
-        layers = [nn.Flatten(), nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10)]
-        return Training(mode, layers, nn.CrossEntropyLoss(), sgd(0.1), images(), 256, 1)
-    if name == "w2_linear":
-        return Training(mode, [nn.Flatten(), nn.Linear(784, 10)], nn.CrossEntropyLoss(), sgd(0.1),
-                        images(), 256, 1)
-    if name == "w3":
-        layers = [nn.Linear(3072, 500), nn.ReLU(), nn.Linear(500, 10)]
-        adam = lambda p, **more: optim.Adam(p, lr=3e-4, **more)
-        return Training(mode, layers, nn.CrossEntropyLoss(), adam,
-                        (torch.randn(32, 3072), torch.arange(32) % 10), 32, 20, 20)
-    return Inference(mode, [nn.Linear(6, 4), nn.ReLU(), nn.Linear(4, 1)], torch.randn(1, 6), 1000)
+def data(work):
+    if work.what == "epochs" and work.classes:
+        x = gzip.open(IMAGES + "/train-images-idx3-ubyte.gz").read()[16:]
+        y = gzip.open(IMAGES + "/train-labels-idx1-ubyte.gz").read()[8:]
+        x = torch.frombuffer(bytearray(x), dtype=torch.uint8).reshape(-1, 784).float() / 255
+        return x, torch.frombuffer(bytearray(y), dtype=torch.uint8).long()
+    if work.what == "epochs":
+        x = torch.randn(159, *work.input)
+        return x, x.sum(1, keepdim=True)
+    return torch.randn(work.batch, *work.input), torch.arange(work.batch) % work.classes
+
+
+def make(work, mode, threads):
+    if mode.startswith("last") and len(work.input) < 3:
+        raise Missing("channels last is for images")
+    if mode in ("fused", "onnx") and (mode == "onnx") != (work.what == "infer"):
+        raise Missing("fused is an optimizer's, onnx an inference's")
+    path = f"{os.path.dirname(os.path.abspath(__file__))}/models/{work.model}.py"
+    file = {"__name__": "bench"}
+    with open(path) as f:
+        exec(compile(f.read(), path, "exec"), file)
+    if mode == "onnx":
+        return Onnx(file, work, threads)
+    return (Inference if work.what == "infer" else Training)(file, mode, work)
 
 
 def main():
     name, mode, threads = sys.argv[1], sys.argv[2], int(sys.argv[3])
     torch.set_num_threads(threads)
     torch.manual_seed(1)
-    workload = make(name, mode)
+    workload = make(WORKLOADS[name], mode, threads)
     kept = workload.first()
     say(first_s=time.time() - float(os.environ["BENCH_START"]), version=torch.__version__,
         openblas="openblas" in open("/proc/self/maps").read(), kept=bool(kept.isfinite().all()))
@@ -131,5 +166,5 @@ if __name__ == "__main__":
     try:
         import torch
         main()
-    except (ImportError, AttributeError, TypeError, RuntimeError, ValueError) as e:
+    except (ImportError, AttributeError, TypeError, RuntimeError, ValueError, Missing) as e:
         say(missing=f"{type(e).__name__}: {e}"[:300])
