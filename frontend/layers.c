@@ -17,6 +17,19 @@ static CheckRule check_linear, check_identity, check_flatten, check_elementwise,
 #define check_softmin check_softmax
 #define check_glu check_identity
 #define check_alpha_dropout check_dropout
+#define check_channel_dropout check_dropout
+#define check_conv fe_check_conv
+#define check_conv_transpose fe_check_conv
+#define check_max_pool fe_check_pool
+#define check_avg_pool fe_check_pool
+#define check_adaptive_max_pool fe_check_adaptive_pool
+#define check_adaptive_avg_pool fe_check_adaptive_pool
+#define check_pad fe_check_pad
+#define check_upsample fe_check_upsample
+#define check_pixel_shuffle fe_check_pixel_shuffle
+#define check_pixel_unshuffle fe_check_pixel_shuffle
+#define check_local_response_norm fe_check_local_response_norm
+#define check_instance_norm fe_check_instance_norm
 #define check_batch_norm fe_check_batch_norm
 #define check_layer_norm fe_check_layer_norm
 #define check_group_norm fe_check_group_norm
@@ -44,18 +57,33 @@ int64_t fe_param_elems(const Param *p)
     return n;
 }
 
-static Param *add_param(Interp *in, Mod *m, const char *name, int rank, int64_t d0, int64_t d1)
+Param *fe_new_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim)
 {
     Param *p = arena_alloc(in->a, 1, sizeof *p);
-    *p = (Param){ .name = name, .owner = m, .rank = rank, .dim = { d0, d1 }, .at = m->at };
-    m->param[m->n_param++] = p;
+    *p = (Param){ .name = name, .owner = m, .rank = rank, .at = m->at };
+    for (int i = 0; i < rank; i++) p->dim[i] = dim[i];
     return p;
 }
 
-static void draw_uniform(Interp *in, Param *p, double bound)
+Param *fe_add_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim)
+{
+    return m->param[m->n_param++] = fe_new_param(in, m, name, rank, dim);
+}
+
+void fe_draw_uniform(Interp *in, Param *p, double bound)
 {
     float b = (float)bound;
     fe_draw(in, (DrawRec){ DRAW_UNIFORM, p, -(double)b, (double)b, fe_param_elems(p) });
+}
+
+int64_t fe_fan_in(const Param *p)
+{
+    return fe_param_elems(p) / p->dim[0];
+}
+
+void fe_draw_weight(Interp *in, Param *p)
+{
+    fe_draw_uniform(in, p, sqrt(3.0) * (sqrt(2.0 / 6.0) / sqrt((double)fe_fan_in(p))));
 }
 
 static bool positive(Interp *in, const Call *c, int i, const char *name)
@@ -73,9 +101,9 @@ static bool check_linear(Interp *in, const Call *c, Mod *m)
         fe_report(in->d, c->at, DG(too_large), c->name, (long long)l, (long long)k);
         return false;
     }
-    draw_uniform(in, add_param(in, m, "weight", 2, l, k),
-                 sqrt(3.0) * (sqrt(2.0 / 6.0) / sqrt((double)k)));
-    if (c->v[2]->u.b) draw_uniform(in, add_param(in, m, "bias", 1, l, 1), 1 / sqrt((double)k));
+    fe_draw_weight(in, fe_add_param(in, m, "weight", 2, (int64_t[]){ l, k }));
+    if (c->v[2]->u.b)
+        fe_draw_uniform(in, fe_add_param(in, m, "bias", 1, &l), 1 / sqrt((double)k));
     return true;
 }
 
@@ -161,7 +189,7 @@ static bool check_prelu(Interp *in, const Call *c, Mod *m)
     fe_number(c->v[1], &slope);
     if (c->v[0]->u.i > (int64_t)1 << 36) return refuse(in, c, 0, "at most 2^36");
     if (!isfinite(slope)) return refuse(in, c, 1, "finite");
-    Param *p = add_param(in, m, "weight", 1, c->v[0]->u.i, 1);
+    Param *p = fe_add_param(in, m, "weight", 1, &c->v[0]->u.i);
     fe_draw(in, (DrawRec){ DRAW_CONSTANT, p, slope, 0, fe_param_elems(p) });
     return true;
 }

@@ -84,7 +84,45 @@ Val fe_lower_layer(const Spot *p, Val x);                /* whose shapes fit */
 /* An op's REAL attributes from the arguments of the same names: how many. */
 int fe_real_attrs(const char *signature, Op op, Value *const *arg, Attr attr[8]);
 
+/* layers.c */
+Param *fe_new_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim);
+Param *fe_add_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim);
+int64_t fe_fan_in(const Param *p);                       /* inputs of an output of that weight */
+void fe_draw_uniform(Interp *in, Param *p, double bound);
+void fe_draw_weight(Interp *in, Param *p);               /* as Linear and convolutions do */
+
+/* spatial.c: sizes along the axes after samples and channels. */
+int fe_spatial(const Mod *m);                            /* 1 or 2, by the class's name */
+/* Is argument i an integer, or one for each of `count` axes, each in [lo, hi]? False: reported. */
+bool fe_sizes_ok(Interp *in, const Call *c, int i, int count, int64_t lo, int64_t hi);
+/* Such an argument, once for each axis. False: it is None. */
+bool fe_sizes(const Mod *m, const char *name, int count, int64_t *size);
+const Value *fe_arg_of(const Mod *m, const char *name);  /* null: it has none of that name */
+double fe_number_of(const Mod *m, const char *name);
+bool fe_flag_of(const Mod *m, const char *name);
+/* Has s so many axes after the channels? False: reported. */
+bool fe_spatial_shape(Interp *in, const Mod *m, const Chain *c, const Shape *s);
+const char *fe_sizes_text(Arena *a, const int64_t *size, int n);   /* 3x5 */
+/* A constant of one axis, as elements of a tensor with `behind` more axes meet it. */
+Val fe_axis_const(const Spot *p, const double *value, int n, int behind);
+
+typedef bool CheckFn(Interp *in, const Call *c, Mod *m);
+typedef bool ShapeFn(Interp *in, const Mod *m, const Chain *c, Shape *s);
+typedef Val LowerFn(const Spot *p, Val x);
+/* convs.c, pools.c, pads.c */
+CheckFn fe_check_conv, fe_check_pool, fe_check_adaptive_pool, fe_check_pad, fe_check_upsample,
+    fe_check_pixel_shuffle, fe_check_local_response_norm;
+ShapeFn fe_shape_conv, fe_shape_conv_transpose, fe_shape_pool, fe_shape_adaptive_pool, fe_shape_pad,
+    fe_shape_upsample, fe_shape_pixel_shuffle, fe_shape_pixel_unshuffle,
+    fe_shape_local_response_norm, fe_shape_channel_dropout;
+LowerFn fe_lower_conv, fe_lower_conv_transpose, fe_lower_max_pool, fe_lower_avg_pool,
+    fe_lower_adaptive_max_pool, fe_lower_adaptive_avg_pool, fe_lower_pad, fe_lower_upsample,
+    fe_lower_pixel_shuffle, fe_lower_pixel_unshuffle, fe_lower_local_response_norm;
+
 /* norms.c */
+bool fe_check_instance_norm(Interp *in, const Call *c, Mod *m);
+bool fe_shape_instance_norm(Interp *in, const Mod *m, const Chain *c, Shape *s);
+Val fe_lower_instance_norm(const Spot *p, Val x);
 bool fe_check_batch_norm(Interp *in, const Call *c, Mod *m);
 bool fe_check_layer_norm(Interp *in, const Call *c, Mod *m);
 bool fe_check_group_norm(Interp *in, const Call *c, Mod *m);

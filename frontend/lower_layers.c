@@ -128,12 +128,17 @@ static Val lower_unflatten(const Spot *p, Val x)
     return reshape(p, x, s);
 }
 
-/* Uniform numbers of x's shape, others for each call of the layer. */
-static Val random(const Spot *p, Val x, int call)
+/* Uniform numbers of that shape, others for each call of the layer. */
+static Val random_of(const Spot *p, Shape s, int call)
 {
     const char *stream = arena_printf(p->a, "%s#%d", p->path, call);
-    return ir_add_typed(p->g, OP_random, p->loc, *ir_type(p->g, x), IR_NO_IN,
+    return ir_add_typed(p->g, OP_random, p->loc, ir_type_of(p->g->module->real, s), IR_NO_IN,
                         IR_ATTRS(ir_str(AT_stream, stream)));
+}
+
+static Val random(const Spot *p, Val x, int call)
+{
+    return random_of(p, ir_type(p->g, x)->shape, call);
 }
 
 /* A slope between lower and upper for each element; their mean in evaluation. */
@@ -152,8 +157,9 @@ static Val lower_rrelu(const Spot *p, Val x)
     return ir_map(p->g, f, IR_IN(x, random(p, x, call)), p->loc);
 }
 
-/* Keeps where u >= p and scales by 1 / (1 - p); PyTorch's p = 1 multiplies by zero. */
-static Val lower_dropout(const Spot *p, Val x)
+/* Keeps where u >= p and scales by 1 / (1 - p); PyTorch's p = 1 multiplies by zero. The first
+ * `axes` axes have a u each. */
+static Val dropped(const Spot *p, Val x, int axes)
 {
     double share = 0;
     fe_number(p->m->arg[0], &share);
@@ -163,8 +169,13 @@ static Val lower_dropout(const Spot *p, Val x)
     if (share == 1) return ir_map(p->g, "a * 0.0", IR_IN(x), p->loc);
     const char *f = arena_printf(a, "b < %s ? 0 : a * %s", ir_real_string(share, a),
                                  ir_real_string(1 / (1 - share), a));
-    return ir_map(p->g, f, IR_IN(x, random(p, x, call)), p->loc);
+    Shape s = ir_type(p->g, x)->shape;
+    for (int i = axes; i < s.rank; i++) s.dim[i] = ir_dim(1);
+    return ir_map(p->g, f, IR_IN(x, random_of(p, s, call)), p->loc);
 }
+
+static Val lower_dropout(const Spot *p, Val x) { return dropped(p, x, IR_MAX_RANK); }
+static Val lower_channel_dropout(const Spot *p, Val x) { return dropped(p, x, 2); }
 
 /* What is dropped becomes SELU's value far left of 0; then a line restores mean and variance. */
 static Val lower_alpha_dropout(const Spot *p, Val x)
@@ -183,6 +194,18 @@ static Val lower_alpha_dropout(const Spot *p, Val x)
     return ir_map(p->g, f, IR_IN(x, random(p, x, call)), p->loc);
 }
 
+#define lower_conv fe_lower_conv
+#define lower_conv_transpose fe_lower_conv_transpose
+#define lower_max_pool fe_lower_max_pool
+#define lower_avg_pool fe_lower_avg_pool
+#define lower_adaptive_max_pool fe_lower_adaptive_max_pool
+#define lower_adaptive_avg_pool fe_lower_adaptive_avg_pool
+#define lower_pad fe_lower_pad
+#define lower_upsample fe_lower_upsample
+#define lower_pixel_shuffle fe_lower_pixel_shuffle
+#define lower_pixel_unshuffle fe_lower_pixel_unshuffle
+#define lower_local_response_norm fe_lower_local_response_norm
+#define lower_instance_norm fe_lower_instance_norm
 #define lower_batch_norm fe_lower_batch_norm
 #define lower_layer_norm fe_lower_layer_norm
 #define lower_group_norm fe_lower_group_norm

@@ -1,10 +1,11 @@
-/* frontend/norms.c: batch, layer and group normalisation: arguments, shapes, and what they become.
+/* frontend/norms.c: batch, layer, group and instance normalisation: arguments, shapes, and what they
+ * become.
  *
  * They are means and maps; fuse joins those into kernels again. The mean is taken twice: a float32
  * mean of values near 10000 is wrong by up to 0.0005, so the differences from it are centred once
  * more. No derivative goes through the first mean, because the result does not depend on it.
  *
- * In training BatchNorm1d normalises by the batch's own variance (divided by its size) and moves
+ * In training batch norm normalises by the batch's own variance (divided by its size) and moves
  * running_var towards the unbiased one (divided by the size less 1), as PyTorch does. In evaluation
  * it is a map in the epilogue of the product before it: folded into that product's weights it would
  * save 1% of an inference of 784-256-256-10 (tests/bench/results). */
@@ -16,14 +17,6 @@ enum { MAX_ELEMS_LOG2 = 36 };
 
 /* ---- arguments ---- */
 
-static Param *make_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim)
-{
-    Param *p = arena_alloc(in->a, 1, sizeof *p);
-    *p = (Param){ .name = name, .owner = m, .rank = rank, .at = m->at };
-    for (int i = 0; i < rank; i++) p->dim[i] = dim[i];
-    return p;
-}
-
 static void fill_ones(Interp *in, Param *p)
 {
     fe_draw(in, (DrawRec){ DRAW_CONSTANT, p, 1, 0, fe_param_elems(p) });
@@ -31,26 +24,9 @@ static void fill_ones(Interp *in, Param *p)
 
 static void add_affine(Interp *in, Mod *m, int rank, const int64_t *dim, bool bias)
 {
-    m->param[m->n_param++] = make_param(in, m, "weight", rank, dim);
-    fill_ones(in, m->param[0]);
-    if (bias) m->param[m->n_param++] = make_param(in, m, "bias", rank, dim);
+    fill_ones(in, fe_add_param(in, m, "weight", rank, dim));
+    if (bias) fe_add_param(in, m, "bias", rank, dim);
 }
-
-static const Value *arg(const Mod *m, const char *name)
-{
-    Call c = { .fn = &(Fn){ .signature = m->info->signature } };
-    int i = fe_arg(&c, name);
-    return i < 0 ? NULL : m->arg[i];
-}
-
-static double number(const Mod *m, const char *name)
-{
-    double x = 0;
-    fe_number(arg(m, name), &x);
-    return x;
-}
-
-static bool flag(const Mod *m, const char *name) { return arg(m, name)->u.b; }
 
 static bool size_ok(Interp *in, const Call *c, int i, int64_t size)
 {
@@ -84,19 +60,27 @@ static bool numbers_ok(Interp *in, const Call *c, const Mod *m)
     return true;
 }
 
+/* InstanceNorm has no argument for it. */
+static bool has_bias(const Mod *m) { return !fe_arg_of(m, "bias") || fe_flag_of(m, "bias"); }
+
 bool fe_check_batch_norm(Interp *in, const Call *c, Mod *m)
 {
     int64_t features = c->v[0]->u.i;
     if (!size_ok(in, c, 0, features) || !numbers_ok(in, c, m)) return false;
-    if (flag(m, "affine")) add_affine(in, m, 1, &features, flag(m, "bias"));
-    if (!flag(m, "track_running_stats")) return true;
-    m->buffer[0] = make_param(in, m, "running_mean", 1, &features);
-    m->buffer[1] = make_param(in, m, "running_var", 1, &features);
-    m->buffer[2] = make_param(in, m, "num_batches_tracked", 0, NULL);
+    if (fe_flag_of(m, "affine")) add_affine(in, m, 1, &features, has_bias(m));
+    if (!fe_flag_of(m, "track_running_stats")) return true;
+    m->buffer[0] = fe_new_param(in, m, "running_mean", 1, &features);
+    m->buffer[1] = fe_new_param(in, m, "running_var", 1, &features);
+    m->buffer[2] = fe_new_param(in, m, "num_batches_tracked", 0, NULL);
     m->buffer[2]->integer = true;
     m->n_buffer = 3;
     fill_ones(in, m->buffer[1]);
     return true;
+}
+
+bool fe_check_instance_norm(Interp *in, const Call *c, Mod *m)
+{
+    return fe_check_batch_norm(in, c, m);
 }
 
 /* normalized_shape as sizes: how many; 0 after an error. */
@@ -137,7 +121,7 @@ bool fe_check_layer_norm(Interp *in, const Call *c, Mod *m)
     int64_t dim[IR_MAX_RANK];
     int rank = normalized_shape(in, c, dim);
     if (!rank || !numbers_ok(in, c, m)) return false;
-    if (flag(m, "elementwise_affine")) add_affine(in, m, rank, dim, flag(m, "bias"));
+    if (fe_flag_of(m, "elementwise_affine")) add_affine(in, m, rank, dim, fe_flag_of(m, "bias"));
     return true;
 }
 
@@ -150,7 +134,7 @@ bool fe_check_group_norm(Interp *in, const Call *c, Mod *m)
         fe_report(in->d, c->v_at[0], DG(norm_groups), (long long)channels, (long long)groups);
         return false;
     }
-    if (flag(m, "affine")) add_affine(in, m, 1, &channels, flag(m, "bias"));
+    if (fe_flag_of(m, "affine")) add_affine(in, m, 1, &channels, fe_flag_of(m, "bias"));
     return true;
 }
 
@@ -164,20 +148,43 @@ static bool misfit(Interp *in, const Mod *m, const Chain *c, const Shape *s, con
     return false;
 }
 
+static bool features_fit(Interp *in, const Mod *m, const Chain *c, const Shape *s)
+{
+    long long features = m->arg[0]->u.i, gets = s->dim[1].k;
+    if (gets == features) return true;
+    fe_report(in->d, m->arg_at[0], DG(norm_features), m->info->name, features, "features", gets);
+    fe_note_chain(in, c);
+    fe_help(in->d, "num_features is the size of axis 1, %lld here: nn.%s(%lld)", gets,
+            m->info->name, gets);
+    return false;
+}
+
 bool fe_shape_batch_norm(Interp *in, const Mod *m, const Chain *c, Shape *s)
 {
-    long long features = m->arg[0]->u.i;
-    if (s->rank < 2 || s->rank > 3) {
+    if (fe_spatial(m) == 1 && (s->rank < 2 || s->rank > 3)) {
         misfit(in, m, c, s, "(batch, features) or (batch, features, length)");
-        if (s->rank == 4) fe_help(in->d, "nn.Flatten() in front of it merges the axes of a sample");
+        if (s->rank == 4) fe_help(in->d, "nn.BatchNorm2d(%lld) is for images",
+                                  (long long)s->dim[1].k);
         return false;
     }
-    if (s->dim[1].k == features) return true;
-    fe_report(in->d, m->arg_at[0], DG(norm_features), m->info->name, features, "features",
-              (long long)s->dim[1].k);
+    if (fe_spatial(m) == 2 && !fe_spatial_shape(in, m, c, s)) return false;
+    return features_fit(in, m, c, s);
+}
+
+static int64_t spatial_elems(const Shape *s)
+{
+    int64_t n = 1;
+    for (int i = 2; i < s->rank; i++) n *= s->dim[i].k;
+    return n;
+}
+
+/* PyTorch stops where a channel has one value, whose variance says nothing. */
+bool fe_shape_instance_norm(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    if (!fe_spatial_shape(in, m, c, s) || !features_fit(in, m, c, s)) return false;
+    if (spatial_elems(s) > 1) return true;
+    fe_report(in->d, m->at, DG(norm_one), m->info->name, "channel of a sample");
     fe_note_chain(in, c);
-    fe_help(in->d, "num_features is the size of axis 1, %lld here: nn.BatchNorm1d(%lld)",
-            (long long)s->dim[1].k, (long long)s->dim[1].k);
     return false;
 }
 
@@ -226,8 +233,8 @@ static const Step *wants_two(const Chain *c)
 {
     for (int i = 0; i < c->n; i++) {
         const Step *s = &c->step[i];
-        bool norm = strcmp(s->mod->info->name, "BatchNorm1d") == 0;
-        if (norm && (s->out.rank == 2 || s->out.dim[2].k == 1)) return s;
+        bool norm = strncmp(s->mod->info->name, "BatchNorm", 9) == 0;
+        if (norm && spatial_elems(&s->out) == 1) return s;
     }
     return NULL;
 }
@@ -238,17 +245,19 @@ void fe_check_norms(Interp *in, const Roles *r, const Chain *c)
 {
     const Step *s = r->loss && c->batch == 1 ? wants_two(c) : NULL;
     if (!s) return;
-    fe_report(in->d, s->mod->at, DG(norm_one));
+    fe_report(in->d, s->mod->at, DG(norm_one), s->mod->info->name,
+              s->out.rank == 4 ? "channel" : "feature");
     fe_help(in->d, "set batch_size to 2 or more, or give --batch");
 }
 
 /* ---- graphs ---- */
 
 /* Which axes a statistic is over. */
-typedef enum { OVER_BATCH, OVER_BATCH_AND_LENGTH, OVER_LAST } Over;
-static const struct { int64_t axis[2]; int n; bool keep; } spans[] = {
+typedef enum { OVER_BATCH, OVER_BATCH_AND_LENGTH, OVER_BATCH_AND_PLANE, OVER_LAST } Over;
+static const struct { int64_t axis[3]; int n; bool keep; } spans[] = {
     [OVER_BATCH] = { { 0 }, 1, false },
     [OVER_BATCH_AND_LENGTH] = { { 0, 2 }, 2, false },
+    [OVER_BATCH_AND_PLANE] = { { 0, 2, 3 }, 3, false },
     [OVER_LAST] = { { 1 }, 1, true },
 };
 
@@ -259,11 +268,12 @@ static Val reshape(const Spot *p, Val x, Shape s)
     return ir_add_typed(p->g, OP_reshape, p->loc, t, IR_IN(x), IR_NO_ATTRS);
 }
 
-/* A value per feature, [c], as elements of [n,c,l] meet it. */
+/* A value per feature, [c], as elements of [n,c,l] or [n,c,h,w] meet it. */
 static Val beside(const Spot *p, Over over, Val v)
 {
-    if (over != OVER_BATCH_AND_LENGTH) return v;
-    return reshape(p, v, (Shape){ 2, { ir_type(p->g, v)->shape.dim[0], ir_dim(1) } });
+    if (over != OVER_BATCH_AND_LENGTH && over != OVER_BATCH_AND_PLANE) return v;
+    return reshape(p, v, (Shape){ (uint8_t)spans[over].n, { ir_type(p->g, v)->shape.dim[0],
+                                                            ir_dim(1), ir_dim(1) } });
 }
 
 static Val mean(const Spot *p, Over over, Val x)
@@ -295,7 +305,7 @@ static Moments moments(const Spot *p, Over over, Val x)
 
 static Val inverse_root(const Spot *p, Val var)
 {
-    const char *eps = ir_real_string(number(p->m, "eps"), p->a);
+    const char *eps = ir_real_string(fe_number_of(p->m, "eps"), p->a);
     return map(p, arena_printf(p->a, "1 / sqrt(a + %s)", eps), IR_IN(var));
 }
 
@@ -328,14 +338,14 @@ static void track(const Spot *p, Over over, Val x, const Moments *now)
     Val count = ir_add(g, OP_count, p->loc, IR_IN(x), &axes, 1);
     Val batches = ir_add(g, OP_increment, p->loc, IR_IN(old[2]), IR_NO_ATTRS);
     Val new_mean, new_var;
-    if (arg(p->m, "momentum")->kind == V_NONE) {
+    if (fe_arg_of(p->m, "momentum")->kind == V_NONE) {
         Type real = { .dtype = g->module->real };
         Val k = ir_add_typed(g, OP_cast, p->loc, real, IR_IN(batches), IR_NO_ATTRS);
         new_mean = map(p, "a * (1 - 1 / d) + (b + c) / d", IR_IN(old[0], now->first, now->rest, k));
         new_var = map(p, "a * (1 - 1 / d) + b * (c / (c - 1)) / d",
                       IR_IN(old[1], now->var, count, k));
     } else {
-        double momentum = number(p->m, "momentum");
+        double momentum = fe_number_of(p->m, "momentum");
         const char *share = ir_real_string(momentum, p->a);
         const char *kept = ir_real_string(1 - momentum, p->a);
         new_mean = map(p, arena_printf(p->a, "a * %s + (b + c) * %s", kept, share),
@@ -353,7 +363,7 @@ static Val by_running(const Spot *p, Over over, Val x)
 {
     Val var = ir_state_val(p->g, p->m->buffer[1]->state), scale;
     if (p->m->n_param) {
-        const char *eps = ir_real_string(number(p->m, "eps"), p->a);
+        const char *eps = ir_real_string(fe_number_of(p->m, "eps"), p->a);
         scale = map(p, arena_printf(p->a, "a / sqrt(b + %s)", eps),
                     IR_IN(ir_state_val(p->g, p->m->param[0]->state), var));
     } else {
@@ -368,7 +378,8 @@ static Val by_running(const Spot *p, Over over, Val x)
 
 Val fe_lower_batch_norm(const Spot *p, Val x)
 {
-    Over over = ir_type(p->g, x)->shape.rank == 2 ? OVER_BATCH : OVER_BATCH_AND_LENGTH;
+    int rank = ir_type(p->g, x)->shape.rank;
+    Over over = rank == 2 ? OVER_BATCH : rank == 3 ? OVER_BATCH_AND_LENGTH : OVER_BATCH_AND_PLANE;
     if (!p->training && p->m->n_buffer) return by_running(p, over, x);
     Moments now = moments(p, over, x);
     Val affine[2] = { { 0 } };
@@ -399,13 +410,12 @@ Val fe_lower_layer_norm(const Spot *p, Val x)
 }
 
 /* A row is a group of channels; weight and bias are a channel's. */
-Val fe_lower_group_norm(const Spot *p, Val x)
+static Val by_groups(const Spot *p, Val x, int64_t groups, Moments *of_rows)
 {
     Shape s = ir_type(p->g, x)->shape, rows = rows_of(&s, 1), planes = rows_of(&s, 2);
-    int64_t groups = p->m->arg[0]->u.i;
     rows.dim[0].k *= groups;
     rows.dim[1].k /= groups;
-    Moments now = moments(p, OVER_LAST, reshape(p, x, rows));
+    Moments now = *of_rows = moments(p, OVER_LAST, reshape(p, x, rows));
     Val y = map(p, "a * b", IR_IN(now.centred, inverse_root(p, now.var)));
     if (!p->m->n_param) return reshape(p, y, s);
     /* [n,c] or [n,c,l] */
@@ -414,4 +424,39 @@ Val fe_lower_group_norm(const Spot *p, Val x)
     Val in[3] = { reshape(p, y, planes), param(p, 0, each) };
     if (p->m->n_param > 1) in[2] = param(p, 1, each);
     return reshape(p, map(p, in[2].i ? "a * b + c" : "a * b", in, p->m->n_param + 1), s);
+}
+
+Val fe_lower_group_norm(const Spot *p, Val x)
+{
+    Moments now;
+    return by_groups(p, x, p->m->arg[0]->u.i, &now);
+}
+
+/* running' = (1 - share) running + share times the mean over the batch of what the samples have.
+ * Unlike batch norm's, momentum=None leaves them as they are, and no batches are counted. */
+static void track_samples(const Spot *p, Val x, const Moments *now)
+{
+    if (fe_arg_of(p->m, "momentum")->kind == V_NONE) return;
+    Shape s = ir_type(p->g, x)->shape, each = { 2, { s.dim[0], s.dim[1] } };
+    double share = fe_number_of(p->m, "momentum"), count = (double)spatial_elems(&s);
+    Val of_sample[2] = { map(p, "a + b", IR_IN(now->first, now->rest)),
+                         map(p, arena_printf(p->a, "a * %s", ir_real_string(count / (count - 1), p->a)),
+                             IR_IN(now->var)) };
+    for (int i = 0; i < 2; i++) {
+        State state = p->m->buffer[i]->state;
+        Val of_batch = mean(p, OVER_BATCH, reshape(p, of_sample[i], each));
+        const char *f = arena_printf(p->a, "a * %s + b * %s", ir_real_string(1 - share, p->a),
+                                     ir_real_string(share, p->a));
+        ir_update(p->g, state, map(p, f, IR_IN(ir_state_val(p->g, state), of_batch)));
+    }
+}
+
+Val fe_lower_instance_norm(const Spot *p, Val x)
+{
+    Moments now;
+    Over over = fe_spatial(p->m) == 1 ? OVER_BATCH_AND_LENGTH : OVER_BATCH_AND_PLANE;
+    if (!p->training && p->m->n_buffer) return by_running(p, over, x);
+    Val y = by_groups(p, x, p->m->arg[0]->u.i, &now);
+    if (p->m->n_buffer && p->training) track_samples(p, x, &now);
+    return y;
 }

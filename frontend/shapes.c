@@ -198,6 +198,19 @@ static bool shape_softmax(Interp *in, const Mod *m, const Chain *c, Shape *s)
 }
 
 #define shape_softmin shape_softmax
+#define shape_channel_dropout fe_shape_channel_dropout
+#define shape_conv fe_shape_conv
+#define shape_conv_transpose fe_shape_conv_transpose
+#define shape_max_pool fe_shape_pool
+#define shape_avg_pool fe_shape_pool
+#define shape_adaptive_max_pool fe_shape_adaptive_pool
+#define shape_adaptive_avg_pool fe_shape_adaptive_pool
+#define shape_pad fe_shape_pad
+#define shape_upsample fe_shape_upsample
+#define shape_pixel_shuffle fe_shape_pixel_shuffle
+#define shape_pixel_unshuffle fe_shape_pixel_unshuffle
+#define shape_local_response_norm fe_shape_local_response_norm
+#define shape_instance_norm fe_shape_instance_norm
 #define shape_batch_norm fe_shape_batch_norm
 #define shape_layer_norm fe_shape_layer_norm
 #define shape_group_norm fe_shape_group_norm

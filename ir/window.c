@@ -96,7 +96,7 @@ bool ir_window_read(const Attr *attr, int n_attr, const Shape *wide, const Shape
     if (!kernel && find(attr, n_attr, AT_adaptive))
         return read_adaptive(attr, n_attr, rank, w, err);
     if (!numbers(attr, n_attr, AT_stride, rank, 1, &stride, err)
-        || !numbers(attr, n_attr, AT_padding, 2 * rank, 0, &padding, err)
+        || !numbers(attr, n_attr, AT_padding, 2 * rank, -IR_MAX_WINDOW, &padding, err)
         || !numbers(attr, n_attr, AT_dilation, rank, 1, &dilation, err)
         || (!kernel && !numbers(attr, n_attr, AT_kernel, rank, 1, &taps, err)))
         return false;
@@ -106,6 +106,8 @@ bool ir_window_read(const Attr *attr, int n_attr, const Shape *wide, const Shape
         a->stride = stride[i];
         a->dilation = dilation[i];
         a->low = padding[i];
+        if (a->low < 0)
+            return ir_fail(err, "padding of %lld before an axis", (long long)a->low);
         if (a->taps > IR_MAX_WINDOW)
             return ir_fail(err, "a kernel of %lld, but %d is the most", (long long)a->taps,
                            IR_MAX_WINDOW);
