@@ -168,6 +168,7 @@ static bool padded_fits(Interp *in, const Mod *m, const Chain *c, int64_t size, 
     fe_report(in->d, m->at, DG(pad_size), m->info->name, (long long)low, (long long)high,
               axis_name(fe_spatial(m), axis), (long long)size);
     fe_note_chain(in, c);
+    fe_help(in->d, "padding_mode='%s' goes up to %lld here", mode, (long long)most);
     return false;
 }
 

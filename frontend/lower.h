@@ -87,7 +87,6 @@ int fe_real_attrs(const char *signature, Op op, Value *const *arg, Attr attr[8])
 /* layers.c */
 Param *fe_new_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim);
 Param *fe_add_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim);
-int64_t fe_fan_in(const Param *p);                       /* inputs of an output of that weight */
 void fe_draw_uniform(Interp *in, Param *p, double bound);
 void fe_draw_weight(Interp *in, Param *p);               /* as Linear and convolutions do */
 

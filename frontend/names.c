@@ -217,16 +217,26 @@ void fe_consider_space(Nearest *n, const char *path)
 }
 
 /* Names of a space, without activations: there are many, and the table grows. */
+/* Conv1d and Conv2d: the same but for that digit. */
+static bool is_second(const char *first, const char *name)
+{
+    size_t n = strlen(name);
+    return n > 2 && strcmp(name + n - 2, "2d") == 0 && strlen(first) == n
+        && strncmp(first, name, n - 2) == 0 && strcmp(first + n - 2, "1d") == 0;
+}
+
 const char *fe_names_here(Arena *a, const char *path, bool losses)
 {
-    const char *list = "";
+    const char *list = "", *last = "";
     for (size_t i = 0; i < N_FNS; i++) {
         const char *name = member(fns[i].path, path);
         bool activation = fns[i].body == fe_make_layer
             && strcmp(fe_layer[fns[i].row].rule, "elementwise") == 0;
         if (name && !activation && fns[i].body != fe_fn_module_class
             && (strstr(name, "Loss") != NULL) == losses)
-            list = *list ? arena_printf(a, "%s, %s", list, name) : name;
+            list = is_second(last, name) ? arena_printf(a, "%s/2d", list)
+                 : *list ? arena_printf(a, "%s, %s", list, name) : name;
+        if (name) last = name;
     }
     return list;
 }

@@ -93,6 +93,18 @@ static bool matrix(Interp *in, const Call *c)
     return false;
 }
 
+/* Two axes or more: outputs first, and for each of them inputs, which `fan_in` counts. */
+static bool weight(Interp *in, const Call *c)
+{
+    return c->v[0]->u.param->rank > 2 || matrix(in, c);
+}
+
+/* torch.nn.init: the taps of a convolution's window count on both sides. */
+static double fan_out(const Param *p)
+{
+    return (double)p->dim[0] * (double)(fe_fan_in(p) / p->dim[1]);
+}
+
 /* Fills in the draws that the function makes: how many; 0 after an error. */
 enum { MAX_DRAWS = 3 };
 typedef int InitRule(Interp *in, const Call *c, DrawRec r[MAX_DRAWS]);
@@ -143,9 +155,10 @@ static void spread_of(DrawRec *r, bool uniform, double std)
 
 static bool xavier(Interp *in, const Call *c, DrawRec *r, bool uniform)
 {
-    if (!matrix(in, c)) return false;
+    if (!weight(in, c)) return false;
     const Param *p = c->v[0]->u.param;
-    spread_of(r, uniform, arg(c, "gain") * sqrt(2.0 / (double)(p->dim[0] + p->dim[1])));
+    double fans = (double)fe_fan_in(p) + fan_out(p);
+    spread_of(r, uniform, arg(c, "gain") * sqrt(2.0 / fans));
     return true;
 }
 
@@ -154,7 +167,7 @@ static bool kaiming(Interp *in, const Call *c, DrawRec *r, bool uniform)
     double gain;
     int mode = fe_arg(c, "mode");
     const char *m = c->v[mode]->u.s;
-    if (!matrix(in, c) || !gain_of(in, c, fe_arg(c, "nonlinearity"), arg(c, "a"), &gain))
+    if (!weight(in, c) || !gain_of(in, c, fe_arg(c, "nonlinearity"), arg(c, "a"), &gain))
         return false;
     if (strcmp(m, "fan_in") != 0 && strcmp(m, "fan_out") != 0) {
         fe_report(in->d, c->v_at[mode], DG(bad_choice), c->name, "mode", "'fan_in' or 'fan_out'",
@@ -162,7 +175,7 @@ static bool kaiming(Interp *in, const Call *c, DrawRec *r, bool uniform)
         return false;
     }
     const Param *p = c->v[0]->u.param;
-    spread_of(r, uniform, gain / sqrt((double)(m[4] == 'i' ? p->dim[1] : p->dim[0])));
+    spread_of(r, uniform, gain / sqrt(m[4] == 'i' ? (double)fe_fan_in(p) : fan_out(p)));
     return true;
 }
 
@@ -193,7 +206,7 @@ static int init_orthogonal(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])
 {
     r[0] = (DrawRec){ .kind = DRAW_NORMAL, .a = 0, .b = 1 };
     r[1] = (DrawRec){ .kind = DRAW_ORTHOGONAL, .a = arg(c, "gain") };
-    return matrix(in, c) ? 2 : 0;
+    return weight(in, c) ? 2 : 0;
 }
 
 static int init_sparse(Interp *in, const Call *c, DrawRec r[MAX_DRAWS])

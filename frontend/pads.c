@@ -55,6 +55,8 @@ bool fe_shape_pad(Interp *in, const Mod *m, const Chain *c, Shape *s)
                       (long long)high, rank == 1 ? "places" : i ? "columns" : "rows",
                       (long long)size);
             fe_note_chain(in, c);
+            if (strcmp(pad_mode(m), "reflect") == 0)
+                fe_help(in->d, "a mirror shows at most %lld of them", (long long)(size - 1));
             return false;
         }
         s->dim[2 + i] = ir_dim(low + size + high);
@@ -143,7 +145,7 @@ bool fe_shape_upsample(Interp *in, const Mod *m, const Chain *c, Shape *s)
     if (fits) return true;
     const char *takes = strcmp(mode, "linear") == 0 ? "(batch, channels, length)"
         : strcmp(mode, "bilinear") == 0 ? "(batch, channels, height, width)"
-        : "(batch, channels, length) or (batch, channels, height, width), a size for each axis,";
+        : "(batch, channels, length) or (batch, channels, height, width) with a size for each";
     fe_report(in->d, m->at, DG(norm_shape), m->info->name, takes,
               fe_shape_text(in->a, s, c->batch));
     fe_note_chain(in, c);
@@ -192,8 +194,8 @@ bool fe_shape_pixel_shuffle(Interp *in, const Mod *m, const Chain *c, Shape *s)
     long long r = m->arg[0]->u.i;
     if (s->rank != 4 || s->dim[1].k % (r * r) || s->dim[2].k > INT64_MAX / r
         || s->dim[3].k > INT64_MAX / r)
-        return pixels(in, m, c, s, arena_printf(in->a, "(batch, channels, height, width), the "
-                                                "channels a multiple of %lld,", r * r));
+        return pixels(in, m, c, s, arena_printf(in->a, "(batch, channels, height, width) with a "
+                                                "multiple of %lld channels", r * r));
     s->dim[1].k /= r * r;
     s->dim[2].k *= r;
     s->dim[3].k *= r;
@@ -204,8 +206,8 @@ bool fe_shape_pixel_unshuffle(Interp *in, const Mod *m, const Chain *c, Shape *s
 {
     long long r = m->arg[0]->u.i;
     if (s->rank != 4 || s->dim[2].k % r || s->dim[3].k % r || s->dim[1].k > INT64_MAX / (r * r))
-        return pixels(in, m, c, s, arena_printf(in->a, "(batch, channels, height, width), height "
-                                                "and width multiples of %lld,", r));
+        return pixels(in, m, c, s, arena_printf(in->a, "(batch, channels, height, width) with "
+                                                "height and width multiples of %lld", r));
     s->dim[1].k *= r * r;
     s->dim[2].k /= r;
     s->dim[3].k /= r;

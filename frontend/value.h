@@ -323,6 +323,7 @@ void fe_draw(Interp *in, DrawRec r);
 bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at);
 Value *fe_parameters(Interp *in, Mod *m, Span at);
 int64_t fe_param_elems(const Param *p);
+int64_t fe_fan_in(const Param *p);                       /* inputs of an output of that weight */
 /* "Adam(lr=0.01)", for people. With `named`, positional arguments get their names. */
 const char *fe_call_text(Interp *in, const Call *c, const char *leave_out, bool named);
 Value *fe_module_value(Interp *in, Mod *m, Span at);

@@ -162,7 +162,8 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     case ALGO_direct: case ALGO_window:
         if (!t.tile_rows && full_rows) {
             double flop = ir_flop(g, ir_kernel_root(g, k)) / (double)full_rows;
-            t.tile_rows = (int64_t)(IR_STEP_FLOP / (flop > 1 ? flop : 1));
+            double each = k->algo == ALGO_direct ? IR_CONV_FLOP : IR_WINDOW_FLOP;
+            t.tile_rows = (int64_t)(each / (flop > 1 ? flop : 1));
         }
         t.tile_cols = at_least(full_cols, 1);
         break;

@@ -31,7 +31,8 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n);
 
 enum {
     IR_TASK_ELEMS = 8192,            /* elements of a map, row or full-reduction task */
-    IR_STEP_FLOP = 1 << 19,          /* operations of a convolution's or pooling's task */
+    IR_CONV_FLOP = 1 << 19,          /* operations of a convolution's task */
+    IR_WINDOW_FLOP = 1 << 15,        /* and of a pooling's, which wait for memory */
     IR_REDUCE_ELEMS = 32768,         /* elements read by a task of another reduction */
     IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */

@@ -1,4 +1,4 @@
 import torch
 from torch import nn, optim
 
-model = nn.Sequential(nn.Conv2d(1, 8, 3), nn.ReLU())
+model = nn.Sequential(nn.Conv3d(1, 8, 3), nn.ReLU())

@@ -8,7 +8,8 @@
 BEGIN {
     # What has no numbers to compare: where and how PyTorch computes, and what is refused.
     n = split("device dtype generator foreach fused capturable differentiable size_average reduce " \
-              "last_epoch verbose ReduceLROnPlateau.mode", word, " ")
+              "last_epoch verbose ReduceLROnPlateau.mode return_indices ConvTranspose1d.padding_mode " \
+              "ConvTranspose2d.padding_mode", word, " ")
     for (i = 1; i <= n; i++) free[word[i]] = 1
 }
 

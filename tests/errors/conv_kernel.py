@@ -1,0 +1,9 @@
+from torch import nn
+
+input_shape = (3, 32, 32)
+batch_size = 16
+model = nn.Sequential(
+    nn.Conv2d(3, 16, 3, stride=2),
+    nn.MaxPool2d(4),
+    nn.Conv2d(16, 64, kernel_size=(5, 2), dilation=(1, 2)),
+)

@@ -1,0 +1,7 @@
+from torch import nn
+
+input_shape = (3, 32, 32)
+batch_size = 16
+model = nn.Sequential(nn.Conv2d(3, 16, 3, padding='full'))
+other = nn.Conv1d(3, 4, (3, 3))
+third = nn.Conv2d(3, 4, 0)

@@ -1,0 +1,6 @@
+from torch import nn
+
+input_shape = (3, 32, 32)
+batch_size = 16
+model = nn.Sequential(nn.Conv2d(3, 8, 3))
+criterion = nn.CrossEntropyLoss()

@@ -1,0 +1,5 @@
+from torch import nn
+
+input_shape = (3, 32, 32)
+batch_size = 16
+model = nn.Sequential(nn.Conv2d(3, 8, 3), nn.BatchNorm2d(3))
