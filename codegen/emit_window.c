@@ -319,7 +319,8 @@ static void scatter(Win *w)
     else write_scattered(w, &from, sum);
     line_close(o, &from, 2);
     const char *at = last(&w->nest);
-    if (w->own->rank == 4) at = text_add(w->e, text_mul(w->e, row_of(&w->nest), extent(width, 0)), at);
+    if (w->own->rank == 4)
+        at = text_add(w->e, text_mul(w->e, row_of(&w->nest), extent(width, 0)), at);
     line_epilogue(w->k, &w->nest, 2, text(w->e, "sums[%s]", at));
     out_close(o, "");
 }

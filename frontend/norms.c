@@ -1,5 +1,5 @@
-/* frontend/norms.c: batch, layer, group and instance normalisation: arguments, shapes, and what they
- * become.
+/* frontend/norms.c: batch, layer, group and instance normalisation: arguments, shapes, and what
+ * they become.
  *
  * They are means and maps; fuse joins those into kernels again. The mean is taken twice: a float32
  * mean of values near 10000 is wrong by up to 0.0005, so the differences from it are centred once
@@ -439,9 +439,10 @@ static void track_samples(const Spot *p, Val x, const Moments *now)
     if (fe_arg_of(p->m, "momentum")->kind == V_NONE) return;
     Shape s = ir_type(p->g, x)->shape, each = { 2, { s.dim[0], s.dim[1] } };
     double share = fe_number_of(p->m, "momentum"), count = (double)spatial_elems(&s);
+    const char *unbiased =
+        arena_printf(p->a, "a * %s", ir_real_string(count / (count - 1), p->a));
     Val of_sample[2] = { map(p, "a + b", IR_IN(now->first, now->rest)),
-                         map(p, arena_printf(p->a, "a * %s", ir_real_string(count / (count - 1), p->a)),
-                             IR_IN(now->var)) };
+                         map(p, unbiased, IR_IN(now->var)) };
     for (int i = 0; i < 2; i++) {
         State state = p->m->buffer[i]->state;
         Val of_batch = mean(p, OVER_BATCH, reshape(p, of_sample[i], each));

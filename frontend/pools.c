@@ -156,7 +156,13 @@ bool fe_shape_adaptive_pool(Interp *in, const Mod *m, const Chain *c, Shape *s)
 
 /* ---- graphs ---- */
 
-typedef struct Windows { int rank; Along axis[2]; Attr attr[4]; int n_attr; int64_t store[5][4]; } Windows;
+/* The attributes point into store. */
+typedef struct Windows {
+    int rank, n_attr;
+    Along axis[2];
+    Attr attr[4];
+    int64_t store[5][4];
+} Windows;
 
 static void windows(const Spot *p, Val x, Windows *w)
 {
@@ -224,8 +230,8 @@ Val fe_lower_avg_pool(const Spot *p, Val x)
         else in[n++] = fe_axis_const(p, count, (int)a->windows, w.rank - 1 - i);
     }
     static const char *const by[] = { "", " * b", " * b * c" };
-    return ir_map(p->g, arena_printf(p->a, "a / (%s%s)", ir_real_string(all, p->a), by[n - 1]), in, n,
-                  p->loc);
+    const char *f = arena_printf(p->a, "a / (%s%s)", ir_real_string(all, p->a), by[n - 1]);
+    return ir_map(p->g, f, in, n, p->loc);
 }
 
 Val fe_lower_adaptive_max_pool(const Spot *p, Val x) { return fe_lower_max_pool(p, x); }

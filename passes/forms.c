@@ -1,9 +1,9 @@
 /* passes/forms.c: what a kernel may be made of.
  *
- * Forms by their root: a product, a convolution or a pooling with a MAP epilogue; a row program; a reduction with a MAP
- * prologue and epilogue; maps of one element count; a single node of any kind. fuse only proposes
- * groups, this file is the one place that says which of them code can be generated for.
- * It does not know orders: cycles are fuse's concern. */
+ * Forms by their root: a product, a convolution or a window with a MAP epilogue; a row program; a
+ * reduction with a MAP prologue and epilogue; maps of one element count; a single node of any
+ * kind. fuse only proposes groups, this file is the one place that says which of them code can be
+ * generated for. It does not know orders: cycles are fuse's concern. */
 #include "passes/kernels.h"
 #include <string.h>
 

@@ -57,7 +57,8 @@ static bool inlines(const Graph *g, const Node *reader, Val operand)
     OpKind kind = ir_op[reader->op].kind;
     if (x->op == OP_random)
         return kind == KIND_MAP && ir_shape_eq(&x->type.shape, &reader->type.shape);
-    bool stored = kind == KIND_PROD || kind == KIND_CONV || kind == KIND_WINDOW || kind == KIND_VIEW;
+    bool stored = kind == KIND_PROD || kind == KIND_CONV || kind == KIND_WINDOW
+               || kind == KIND_VIEW;
     return x->op != OP_const || !stored;
 }
 

@@ -348,7 +348,11 @@ START_TEST(padding)
 END_TEST
 
 /* Between which columns, and how far, column j of a stretched row of W stands. */
-typedef struct StretchCase { const char *attrs; int height, width; double scale[2], shift[2]; } StretchCase;
+typedef struct StretchCase {
+    const char *attrs;
+    int height, width;
+    double scale[2], shift[2];
+} StretchCase;
 
 static double at_most(double x, double most) { return fmin(fmax(x, 0), most); }
 
