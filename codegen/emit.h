@@ -153,6 +153,8 @@ bool value_in(const Kern *k, Val v);                     /* computed by this ker
 const char *micro_tile(Emit *e, int height, int vectors);
 /* sums[height][cols]: products of rows of a and rows of b. */
 const char *micro_dots(Emit *e, int height, int cols);
+/* Adds such products to sums[height][cols][lanes of a vector], lane by lane. */
+const char *micro_dots_add(Emit *e, int height, int cols);
 
 /* ---- the algorithms: emit_##algo ---- */
 #define ALGO(name, ...) void emit_##name(Kern *k);

@@ -129,3 +129,42 @@ const char *micro_dots(Emit *e, int height, int cols)
     add_micro(e, out_text(o));
     return name;
 }
+
+const char *micro_dots_add(Emit *e, int height, int cols)
+{
+    Out *o = out_new(e->a);
+    const char *real = e->l->type[e->m->real], *name = text(e, "dots_add_%dx%d", height, cols);
+    long long vector = lanes_of(e);
+    out_line(o, "/* Adds %d rows of a times %d row%s of b to sums[%d][%d][%lld], lane by lane. */",
+             height, cols, cols > 1 ? "s" : "", height, cols, vector);
+    out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a, int64_t a_step,", name, real);
+    out_line(o, "    const %s *restrict b, int64_t b_step, %s *restrict sums)", real, real);
+    out_open(o, "%s", "");
+    out_line(o, "vec *const sum = (vec *)sums;");
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < cols; j++)
+            s = text(e, "%s%s c%d_%d = sum[%d]", s, j ? "," : "vec", i, j, i * cols + j);
+        out_line(o, "%s;", s);
+    }
+    out_open(o, "for (int64_t k = 0; k < depth; k += %lld)", vector);
+    for (int j = 0; j < cols; j++)
+        out_line(o, "const vec b%d = *(const vec *)(b + %d * b_step + k);", j, j);
+    for (int i = 0; i < height; i++) {
+        out_line(o, "const vec a%d = *(const vec *)(a + %d * a_step + k);", i, i);
+        const char *s = "";
+        for (int j = 0; j < cols; j++)
+            s = text(e, "%s%sc%d_%d += a%d * b%d;", s, j ? " " : "", i, j, i, j);
+        out_line(o, "%s", s);
+    }
+    out_close(o, "");
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < cols; j++)
+            s = text(e, "%s%ssum[%d] = c%d_%d;", s, j ? " " : "", i * cols + j, i, j);
+        out_line(o, "%s", s);
+    }
+    out_close(o, "");
+    add_micro(e, out_text(o));
+    return name;
+}

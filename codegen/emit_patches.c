@@ -1,0 +1,219 @@
+/* codegen/emit_patches.c: a convolution as a product of its weights and patches of an image.
+ *
+ * A task is some images, or some pixels of one, and rows of weights: channels of results. It
+ * frames an image (ir/frame.h): copies it into the worker's memory with the zeros around it that
+ * its taps read. Then a panel of pixels after the other: what their taps read is packed as
+ * [channel][tap][lanes], and the register tile of products (micro_HxV) sums strips of rows over it.
+ * Weights are read where they lie; those of conv_transpose are turned round first.
+ *
+ * The last strip of rows overlaps the one before it, so a sum never depends on where strips begin.
+ * Where k is long it is packed in blocks of whole channels, and sums are kept between blocks.
+ *
+ * Not here: groups; pixels of several images in one panel.
+ * Source: Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, 2014 (3.1). */
+#include "codegen/patches.h"
+
+typedef struct Patches {
+    Kern *k;
+    Emit *e;
+    Out *o;
+    Frame f;
+    int64_t tile_rows, tile_pixels;
+    int64_t lanes;                         /* of a panel */
+    int height, vectors;
+    bool blocked;                          /* several blocks of channels */
+    const char *row0, *rows;               /* of the task: expressions or numbers */
+} Patches;
+
+static int64_t vector_of(const Kern *k)
+{
+    return k->e->o->target->vector_bytes / ir_dtype_bytes(k->e->m->real);
+}
+
+static void shape(Patches *p)
+{
+    const Kernel *k = p->k->k;
+    p->height = (int)ir_strip(p->f.rows, p->tile_rows, k->micro[0]);
+    p->vectors = (int)k->micro[1];
+    p->lanes = p->vectors * vector_of(p->k);
+    p->blocked = ir_frame_block(&p->f) < p->f.channels;
+}
+
+/* Where the task's rows are. */
+static void place_rows(Patches *p)
+{
+    Emit *e = p->e;
+    long long tile = (long long)p->tile_rows, down = (long long)p->k->tasks.down;
+    p->row0 = "0";
+    p->rows = text(e, "%lld", (long long)p->f.rows);
+    if (down == 1) return;
+    out_line(p->o, "const int64_t row0 = task %% %lld * %lld;", down, tile);
+    p->row0 = "row0";
+    p->rows = text(e, "%lld", tile);
+    if (p->f.rows % tile == 0) return;
+    out_line(p->o, "const int64_t rows = smaller(%lld, %lld - row0);", tile, (long long)p->f.rows);
+    p->rows = "rows";
+}
+
+/* weight [channels][rows][taps] as [rows][channels][taps], taps from the last to the first. */
+static void turn_weights(Patches *p)
+{
+    Emit *e = p->e;
+    Out *o = p->o;
+    long long taps = (long long)ir_frame_taps(&p->f), depth = (long long)ir_frame_depth(&p->f);
+    out_open(o, "for (int64_t i = 0; i < %s; i++)", p->rows);
+    out_open(o, "for (int64_t c = 0; c < %lld; c++)", (long long)p->f.channels);
+    const char *row = text_add(e, text_mul(e, "c", extent(p->f.rows, 0)), text_add(e, p->row0, "i"));
+    out_line(o, "const %s *const from = %s + (%s) * %lld;", real_type(p->k),
+             slot_read(p->k, p->f.weight), row, taps);
+    out_line(o, "for (int64_t t = 0; t < %lld; t++)", taps);
+    out_line(o, "    turned[i * %lld + c * %lld + t] = from[%lld - t];", depth, taps, taps - 1);
+    out_close(o, "");
+    out_close(o, "");
+}
+
+/* Pieces of the worker's memory, as ir_worker_bytes has them. */
+static void place_memory(Patches *p)
+{
+    Emit *e = p->e;
+    const char *real = real_type(p->k), *after = "scratch";
+    ConvBytes b = ir_conv_bytes(p->k->g, p->k->k);
+    struct { const char *name; int64_t bytes; } piece[] = {
+        { "frame", b.frame }, { "pack", b.pack }, { "sums", b.sums }, { "turned", b.weights } };
+    for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
+        if (!piece[i].bytes) continue;
+        out_line(p->o, "%s *const %s = (%s *)%s;", real, piece[i].name, real, text_atom(e, after));
+        after = text(e, "%s + %lld", after, (long long)piece[i].bytes);
+    }
+    out_line(p->o, "memset(frame, 0, %lld);    /* what is around images stays so */",
+             (long long)b.frame);
+}
+
+/* The epilogue on a strip's row i: `acc` is the sum in column j. */
+static void epilogue(Patches *p, const char *acc)
+{
+    Kern *k = p->k;
+    Out *o = p->o, *body = out_beside(p->e->a, o);
+    const char **before = names_save(k), *sum = text(p->e, "%s + j]", acc);
+    Nest nest = patches_nest(k, &p->f, "image", "row", "p0 + j");
+    if (p->f.bias.i) sum = text(p->e, "%s + %s[row]", sum, slot_read(k, p->f.bias));
+    out_deeper(body, 1);
+    out_line(body, "const %s sum = %s;", real_type(k), sum);
+    k->name[k->root.i] = "sum";
+    members_emit(k, body, &nest);
+    out_open(o, "for (int64_t j = 0; j < width; j++)");
+    out_raw(o, out_text(body));
+    out_close(o, "");
+    names_restore(k, before);
+}
+
+/* Strips of rows over the packed patches of one block of channels. */
+static void write_strips(Patches *p)
+{
+    Emit *e = p->e;
+    Out *o = p->o;
+    long long depth = (long long)ir_frame_depth(&p->f), lanes = (long long)p->lanes;
+    const char *weights = p->f.turned ? "turned" : slot_read(p->k, p->f.weight);
+    const char *row = text_add(e, p->f.turned ? "0" : p->row0, "top");
+    const char *at = text_add(e, weights, text_mul(e, row, extent(depth, 0)));
+    if (p->blocked) at = text(e, "%s + c0 * %lld", at, (long long)ir_frame_taps(&p->f));
+    out_open(o, "for (int64_t r = 0; r < %s; r += %d)", p->rows, p->height);
+    out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */",
+             p->rows, p->height);
+    out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", real_type(p->k),
+             (long long)p->height * lanes);
+    out_line(o, "%s(%s, %s, %lld, 1, pack, %lld, strip);", micro_tile(e, p->height, p->vectors),
+             p->blocked ? text(e, "channels * %lld", (long long)ir_frame_taps(&p->f))
+                        : text(e, "%lld", depth),
+             at, depth, lanes);
+    out_open(o, "for (int64_t i = r - top; i < %d; i++)", p->height);
+    if (p->blocked) {
+        out_open(o, "for (int64_t j = 0; j < %lld; j++)", lanes);
+        out_line(o, "%s *const s = sums + (top + i) * %lld + j;", real_type(p->k), lanes);
+        out_line(o, "*s = c0 ? *s + strip[i * %lld + j] : strip[i * %lld + j];", lanes, lanes);
+        out_close(o, "");
+    } else {
+        out_line(o, "const int64_t row = %s + i;", text_add(e, p->row0, "top"));
+        epilogue(p, text(e, "strip[i * %lld", lanes));
+    }
+    out_close(o, "");
+    out_close(o, "");
+}
+
+/* One panel of pixels from p0 on. */
+static void write_panel(Patches *p)
+{
+    Emit *e = p->e;
+    Out *o = p->o;
+    const Frame *f = &p->f;
+    long long lanes = (long long)p->lanes, plane = (long long)ir_frame_plane(f);
+    out_line(o, "const int64_t width = smaller(%lld, end - p0);", lanes);
+    out_line(o, "int32_t from[%lld], to[%lld];", lanes, lanes);
+    out_line(o, "const int runs = find_runs(p0, p0 + width, %lld, %lld, from, to);",
+             (long long)f->pixels[1], (long long)ir_frame_pixel(f, 1, 0));
+    const char *channels = text(e, "%lld", (long long)f->channels), *at = "frame";
+    if (p->blocked) {
+        long long block = (long long)ir_frame_block(f);
+        out_open(o, "for (int64_t c0 = 0; c0 < %s; c0 += %lld)", channels, block);
+        out_line(o, "const int64_t channels = smaller(%lld, %s - c0);", block, channels);
+        channels = "channels";
+        at = text(e, "frame + c0 * %lld", plane);
+    }
+    reach(e, SNIP_patches);
+    out_line(o, "pack_patches(%s, %lld, %s, %lld, tap, runs, from, to, %lld, pack);", channels,
+             plane, at, (long long)ir_frame_taps(f), lanes);
+    write_strips(p);
+    if (!p->blocked) return;
+    out_close(o, "");
+    out_open(o, "for (int64_t i = 0; i < %s; i++)", p->rows);
+    out_line(o, "const int64_t row = %s;", text_add(e, p->row0, "i"));
+    epilogue(p, text(e, "sums[i * %lld", lanes));
+    out_close(o, "");
+}
+
+/* Pixels from `begin` to `end` of each of the task's images. */
+static void write_images(Patches *p)
+{
+    Emit *e = p->e;
+    Out *o = p->o;
+    long long pixels = (long long)ir_frame_pixels(&p->f), tile = (long long)p->tile_pixels;
+    long long down = (long long)p->k->tasks.down;
+    const char *task = down == 1 ? "task" : text(e, "task / %lld", down);
+    if (tile < pixels) {
+        long long parts = (pixels + tile - 1) / tile;
+        out_line(o, "const int64_t image = %s / %lld, begin = %s %% %lld * %lld;", task, parts,
+                 task, parts, tile);
+        out_line(o, "const int64_t end = smaller(begin + %lld, %lld);", tile, pixels);
+    } else {
+        long long images = tile / pixels;
+        out_line(o, "const int64_t first = %s;", text_mul(e, task, extent(images, 0)));
+        out_open(o, "for (int64_t image = first; image < smaller(first + %lld, n); image++)",
+                 images);
+        out_line(o, "const int64_t begin = 0, end = %lld;", pixels);
+    }
+    patches_frame(p->k, &p->f, "image", "0", text(e, "%lld", (long long)p->f.channels));
+    out_open(o, "for (int64_t p0 = begin; p0 < end; p0 += %lld)", (long long)p->lanes);
+    write_panel(p);
+    out_close(o, "");
+    if (tile >= pixels) out_close(o, "");
+}
+
+void emit_patches(Kern *k)
+{
+    Patches p = { .k = k, .e = k->e, .o = k->out, .f = ir_frame(k->g, k->root),
+                  .tile_rows = k->tasks.tile_rows, .tile_pixels = k->tasks.tile_cols };
+    if (ir_is(k->g, k->root, OP_conv_weight)) {
+        emit_patches_weight(k, &p.f);
+        return;
+    }
+    shape(&p);
+    k->note = text(k->e, "A task is %lld channels at %lld pixels, in strips of %d channels.",
+                   (long long)p.tile_rows, (long long)p.tile_pixels, p.height);
+    reach(k->e, SNIP_vec);
+    reach(k->e, SNIP_smaller);
+    patches_taps(k, &p.f);
+    place_rows(&p);
+    place_memory(&p);
+    if (p.f.turned) turn_weights(&p);
+    write_images(&p);
+}

@@ -1,0 +1,87 @@
+/* codegen/patches.c: an image's frame (ir/frame.h), and where its taps are. */
+#include "codegen/patches.h"
+
+/* Places [*first, *end) of the source are those that the frame has room for. */
+static void inside(const Frame *f, int axis, int64_t room, int64_t *first, int64_t *end)
+{
+    int64_t low = f->low[axis], step = f->spread[axis];
+    *first = low < 0 ? (-low + step - 1) / step : 0;
+    *end = f->places[axis];
+    while (*end > *first && (*end - 1) * step + low >= room) --*end;
+    if (*end < *first) *end = *first;
+}
+
+static const char *plus(Emit *e, const char *s, int64_t x)
+{
+    if (!x) return s;
+    return text(e, "%s %c %lld", s, x < 0 ? '-' : '+', (long long)(x < 0 ? -x : x));
+}
+
+/* One line of the source, phase by phase: columns first, first + phases, … */
+static void write_line(Kern *k, Out *o, const Frame *f)
+{
+    Emit *e = k->e;
+    int64_t first, end;
+    inside(f, 1, f->phases * f->length, &first, &end);
+    for (int64_t phase = 0; phase < f->phases; phase++) {
+        int64_t at = first;
+        while (at < end && (at * f->spread[1] + f->low[1]) % f->phases != phase) at++;
+        int64_t stand = at * f->spread[1] + f->low[1];
+        int64_t to = phase * f->length + stand / f->phases;
+        int64_t count = (end - at + f->phases - 1) / f->phases;
+        if (at >= end) continue;
+        const char *from = plus(e, "from", at), *into = plus(e, "to", to);
+        if (f->phases == 1 && f->spread[1] == 1) {
+            out_line(o, "memcpy(%s, %s, %lld * sizeof *to);", into, from, (long long)count);
+            continue;
+        }
+        out_line(o, "for (int64_t x = 0; x < %lld; x++)", (long long)count);
+        out_line(o, "    to[%s] = from[%s];", plus(e, text_mul(e, "x", extent(f->spread[1], 0)), to),
+                 plus(e, text_mul(e, "x", extent(f->phases, 0)), at));
+    }
+}
+
+void patches_frame(Kern *k, const Frame *f, const char *image, const char *first,
+                   const char *channels)
+{
+    Emit *e = k->e;
+    Out *o = k->out;
+    int64_t line, end, pitch = f->phases * f->length;
+    inside(f, 0, f->height, &line, &end);
+    out_open(o, "for (int64_t c = 0; c < %s; c++)", channels);
+    out_open(o, "for (int64_t y = %lld; y < %lld; y++)", (long long)line, (long long)end);
+    const char *from = text_add(e, text_mul(e, image, extent(f->channels, 0)),
+                                text_add(e, first, "c"));
+    from = text_add(e, text_mul(e, from, extent(f->places[0], 0)), "y");
+    out_line(o, "const %s *const from = %s + %s;", real_type(k), slot_read(k, f->source),
+             text_mul(e, from, extent(f->places[1], 0)));
+    const char *to = plus(e, text_mul(e, "y", extent(f->spread[0], 0)), f->low[0]);
+    out_line(o, "%s *const to = frame + c * %lld + %s;", real_type(k),
+             (long long)ir_frame_plane(f), text_mul(e, to, extent(pitch, 0)));
+    write_line(k, o, f);
+    out_close(o, "");
+    out_close(o, "");
+}
+
+void patches_taps(Kern *k, const Frame *f)
+{
+    enum { A_LINE = 12 };
+    Emit *e = k->e;
+    int64_t n = ir_frame_taps(f);
+    out_open(k->out, "static const int32_t tap[] =");
+    for (int64_t t = 0; t < n;) {
+        const char *line = "";
+        for (int i = 0; i < A_LINE && t < n; i++, t++)
+            line = text(e, "%s%s%lld,", line, i ? " " : "", (long long)ir_frame_tap(f, t));
+        out_line(k->out, "%s", line);
+    }
+    out_close(k->out, ";");
+}
+
+Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, const char *pixel)
+{
+    const Shape *s = &ir_type(k->g, k->root)->shape;
+    return (Nest){ 3, { { extent_of(s, 0, 1), image },
+                        { extent(f->rows, 0), row },
+                        { extent(ir_frame_pixels(f), 0), pixel } } };
+}

@@ -1,0 +1,17 @@
+/* codegen/patches.h: what convolutions by patches share. Private to the room. */
+#ifndef SEQC_PATCHES_H
+#define SEQC_PATCHES_H
+#include "codegen/emit.h"
+#include "ir/frame.h"
+
+/* Copies `channels` channels of image `image` from channel `first` on into `frame`, whose zeros
+ * around them stay. All are C expressions. */
+void patches_frame(Kern *k, const Frame *f, const char *image, const char *first,
+                   const char *channels);
+/* static const int32_t tap[]: how far from its pixel each tap reads. */
+void patches_taps(Kern *k, const Frame *f);
+/* row: a result's channel; image and pixel: its place. Of conv_weight: row and k. */
+Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, const char *pixel);
+/* The gradient of weights, by the same patches. */
+void emit_patches_weight(Kern *k, const Frame *f);
+#endif

@@ -1,0 +1,121 @@
+/* ir/frame.c: see the header. */
+#include "ir/frame.h"
+#include "ir/tasks.h"
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+static void slide(Frame *f, int axis, const WindowAxis *a)
+{
+    f->places[axis] = a->places;
+    f->pixels[axis] = a->windows;
+    f->taps[axis] = a->taps;
+    f->stride[axis] = a->stride;
+    f->dilation[axis] = a->dilation;
+    f->low[axis] = a->low;
+    f->spread[axis] = 1;
+}
+
+/* x(i) takes y(o) * w(k) where i = o * stride + k * dilation - low. From the last tap to the first,
+ * i reads place i + k' * dilation of the spread y, which begins at (taps - 1) * dilation - low. */
+static void turn(Frame *f, int axis, const WindowAxis *a)
+{
+    slide(f, axis, a);
+    f->places[axis] = a->windows;
+    f->pixels[axis] = a->places;
+    f->stride[axis] = 1;
+    f->low[axis] = (a->taps - 1) * a->dilation - a->low;
+    f->spread[axis] = a->stride;
+}
+
+Frame ir_frame(const Graph *g, Val root)
+{
+    const Node *x = ir_node(g, root);
+    Conv c = ir_conv(g, x);
+    Frame f = { .source = x->in[0], .weight = x->in[1], .turned = x->op == OP_conv_transpose };
+    if (x->n_in > 2) f.bias = x->in[2];
+    f.rows = (f.turned ? c.x : c.y).dim[1].k;
+    f.channels = (f.turned ? c.y : c.x).dim[1].k;
+    for (int i = 0; i < 2; i++) {
+        if (f.turned) turn(&f, i, &c.window.axis[i]);
+        else slide(&f, i, &c.window.axis[i]);
+    }
+    int64_t width = (f.pixels[1] - 1) * f.stride[1] + (f.taps[1] - 1) * f.dilation[1] + 1;
+    f.height = (f.pixels[0] - 1) * f.stride[0] + (f.taps[0] - 1) * f.dilation[0] + 1;
+    f.phases = f.stride[1];
+    f.length = ceil_div(width, f.phases);
+    return f;
+}
+
+int64_t ir_frame_plane(const Frame *f) { return f->height * f->phases * f->length; }
+int64_t ir_frame_taps(const Frame *f) { return f->taps[0] * f->taps[1]; }
+int64_t ir_frame_pixels(const Frame *f) { return f->pixels[0] * f->pixels[1]; }
+int64_t ir_frame_depth(const Frame *f) { return f->channels * ir_frame_taps(f); }
+
+int64_t ir_frame_tap(const Frame *f, int64_t t)
+{
+    int64_t line = t / f->taps[1] * f->dilation[0], column = t % f->taps[1] * f->dilation[1];
+    return (line * f->phases + column % f->phases) * f->length + column / f->phases;
+}
+
+int64_t ir_frame_pixel(const Frame *f, int64_t line, int64_t column)
+{
+    return line * f->stride[0] * f->phases * f->length + column;
+}
+
+int64_t ir_frame_block(const Frame *f)
+{
+    int64_t block = IR_K_BLOCK / ir_frame_taps(f);
+    return block < 1 ? 1 : block < f->channels ? block : f->channels;
+}
+
+enum { VECTOR_BYTES = 64, LONG_ROW = 512 };      /* of the widest target; pixels */
+
+int64_t ir_frame_images(const Frame *f) { return ceil_div(LONG_ROW, ir_frame_pixels(f)); }
+
+/* A line more: rows a multiple of 4096 bytes apart would share a set of the first cache. */
+int64_t ir_frame_row_bytes(const Frame *f, int64_t elem_bytes)
+{
+    return ir_round64(ir_frame_images(f) * ir_frame_pixels(f) * elem_bytes) + VECTOR_BYTES;
+}
+
+bool ir_frame_in_place(const Frame *f)
+{
+    int64_t pixels = ir_frame_pixels(f);
+    return pixels >= LONG_ROW && pixels % (VECTOR_BYTES / 4) == 0;
+}
+
+int64_t ir_strip(int64_t whole, int64_t tile, int64_t most)
+{
+    if (tile > whole) tile = whole;
+    int64_t last = whole - (whole - 1) / tile * tile, even = ceil_div(tile, ceil_div(tile, most));
+    return even < last ? even : last;
+}
+
+/* Rows of pixels by rows of patches, in register tiles of which the last ones overlap. */
+static ConvBytes weight_bytes(const Frame *f, const Kernel *k, int64_t elem)
+{
+    int64_t row = ir_frame_row_bytes(f, elem), channels = k->tile[1] / ir_frame_taps(f);
+    int64_t height = ir_strip(f->rows, k->tile[0], k->micro[0]);
+    int64_t width = ir_strip(ir_frame_depth(f), k->tile[1], k->micro[1]);
+    int64_t tiles = ceil_div(k->tile[0], height) * ceil_div(k->tile[1], width);
+    return (ConvBytes){
+        .frame = ir_round64(channels * ir_frame_plane(f) * elem) + VECTOR_BYTES,
+        .pack = k->tile[1] * row,
+        .sums = tiles * height * width * VECTOR_BYTES,
+        .weights = ir_frame_in_place(f) ? 0 : k->tile[0] * row };
+}
+
+ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
+{
+    Val root = ir_kernel_root(g, k);
+    Frame f = ir_frame(g, root);
+    int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype), block = ir_frame_block(&f);
+    if (ir_is(g, root, OP_conv_weight)) return weight_bytes(&f, k, elem);
+    int64_t panel = k->micro[1] * VECTOR_BYTES;
+    /* Whole vectors are read from the frame's end, and written to the end of what is packed. */
+    return (ConvBytes){
+        .frame = ir_round64(f.channels * ir_frame_plane(&f) * elem) + VECTOR_BYTES,
+        .pack = block * ir_frame_taps(&f) * panel + VECTOR_BYTES,
+        .sums = block < f.channels ? k->tile[0] * panel : 0,
+        .weights = f.turned ? ir_round64(k->tile[0] * ir_frame_depth(&f) * elem) : 0 };
+}

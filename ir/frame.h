@@ -1,0 +1,53 @@
+/* ir/frame.h: a convolution as a product of weights and patches, for cost, memory and code alike.
+ *
+ *     result(r, p) = sum over k = (c, t) of weight(r, k) * source(c, place of tap t of pixel p)
+ *
+ * conv reads x, and its pixels are the places of y. conv_transpose reads y, spread by the stride,
+ * with the taps turned round, and its pixels are the places of x. conv_weight has the same sums
+ * over pixels instead: weight(o, k) = sum of d_y(o, p) * x(c, place of tap t of pixel p).
+ *
+ * A frame is one image with what its taps read around it, as zeros: [channels][height][phases]
+ * [length]. Neighbouring pixels read places `stride` apart; columns lie by their number modulo the
+ * stride (phases), so that they are neighbours in the frame. Then a patch is a constant distance
+ * from its pixel, and pixels of a line are copied together. */
+#ifndef SEQC_FRAME_H
+#define SEQC_FRAME_H
+#include "ir/window.h"
+
+typedef struct Frame {
+    Val source, weight, bias;        /* of conv_weight, weight: d_y. bias: none or [rows] */
+    int64_t rows, channels;          /* channels of results, and of the source */
+    int64_t places[2], pixels[2];    /* lines and columns of the source, and of results */
+    int64_t taps[2], stride[2], dilation[2];
+    int64_t low[2], spread[2];       /* place i of the source stands at i * spread + low */
+    int64_t height, phases, length;
+    bool turned;                     /* conv_transpose: weight is [channels][rows][taps], from the
+                                        last tap to the first */
+} Frame;
+/* Of a node of kind CONV with one group. */
+Frame ir_frame(const Graph *g, Val root);
+
+int64_t ir_frame_plane(const Frame *f);          /* elements of a channel */
+int64_t ir_frame_taps(const Frame *f);           /* of all lines */
+int64_t ir_frame_pixels(const Frame *f);
+int64_t ir_frame_depth(const Frame *f);          /* channels * taps */
+int64_t ir_frame_tap(const Frame *f, int64_t t); /* how far from its pixel tap t reads */
+int64_t ir_frame_pixel(const Frame *f, int64_t line, int64_t column);   /* where pixels stand */
+
+/* Whole channels whose patches are packed at a time. */
+int64_t ir_frame_block(const Frame *f);
+/* conv_weight: images whose products are summed together, so that rows of pixels are long; bytes
+ * from one row to the next; are d_y's rows so long that they are read where they lie? */
+int64_t ir_frame_images(const Frame *f);
+int64_t ir_frame_row_bytes(const Frame *f, int64_t elem_bytes);
+bool ir_frame_in_place(const Frame *f);
+
+/* Height of the nearly equal strips that a tile of `whole` is cut into, none above `most`, nor above
+ * the last tile: a strip that would stand out overlaps the one before it. */
+int64_t ir_strip(int64_t whole, int64_t tile, int64_t most);
+
+/* The worker's memory of a kernel of algorithm `patches`, each a multiple of 64 bytes: the frame;
+ * packed patches; sums that are kept; weights turned round, or rows of d_y. */
+typedef struct ConvBytes { int64_t frame, pack, sums, weights; } ConvBytes;
+ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k);
+#endif

@@ -1,0 +1,50 @@
+/* ir/winograd.c: see the header. */
+#include "ir/winograd.h"
+#include "ir/tasks.h"
+
+static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+bool ir_winograd_fits(const Frame *f)
+{
+    enum { MOST_ACROSS = 128 };
+    for (int i = 0; i < 2; i++)
+        if (f->taps[i] != 3 || f->stride[i] != 1 || f->dilation[i] != 1 || f->spread[i] != 1
+            || f->low[i] != 1 || f->pixels[i] != f->places[i]) return false;
+    return ceil_div(f->pixels[1], IR_TILE_COLUMNS) <= MOST_ACROSS;
+}
+
+/* Of a few numbers of panels that stay in half a cache of 1 MB, the one whose lanes are used best;
+ * at least as many as a band needs. */
+Winograd ir_winograd(const Frame *f, int64_t lanes, int64_t elem_bytes)
+{
+    enum { KEPT_BYTES = 1 << 19, MOST_PANELS = 4 };
+    Winograd w = { .bands = ceil_div(f->pixels[0], IR_TILE_LINES),
+                   .across = ceil_div(f->pixels[1], IR_TILE_COLUMNS), .lanes = lanes };
+    int64_t panel = IR_POINTS * (f->channels + f->rows) * lanes * elem_bytes;
+    int64_t least = ceil_div(w.across, lanes), most = KEPT_BYTES / panel;
+    double best = 0;
+    if (most > MOST_PANELS) most = MOST_PANELS;
+    if (most < least) most = least;
+    for (int64_t panels = least; panels <= most; panels++) {
+        int64_t block = panels * lanes / w.across;
+        double used = (double)(block * w.across) / (double)(panels * lanes);
+        if (used <= best) continue;
+        best = used;
+        w.panels = panels;
+        w.block = block;
+    }
+    return w;
+}
+
+WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t rows,
+                                int64_t elem_bytes)
+{
+    enum { BEFORE = 16, LINES = 6 };     /* elements read before a line's first and after its last */
+    int64_t tiles = w->panels * w->lanes, line = IR_TILE_COLUMNS * tiles + 2 * BEFORE;
+    int64_t lines = LINES * line, taps = 9 * f->channels;
+    return (WinogradBytes){
+        .weights = ir_round64(IR_POINTS * rows * f->channels * elem_bytes),
+        .source = ir_round64(IR_POINTS * f->channels * tiles * elem_bytes),
+        .products = ir_round64(IR_POINTS * rows * tiles * elem_bytes),
+        .lines = ir_round64((lines > taps ? lines : taps) * elem_bytes) };
+}
