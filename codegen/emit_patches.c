@@ -66,8 +66,8 @@ static void turn_weights(Patches *p)
     const char *row = text_add(e, text_mul(e, "c", extent(p->f.rows, 0)), text_add(e, p->row0, "i"));
     out_line(o, "const %s *const from = %s + (%s) * %lld;", real_type(p->k),
              slot_read(p->k, p->f.weight), row, taps);
-    out_line(o, "for (int64_t t = 0; t < %lld; t++)", taps);
-    out_line(o, "    turned[i * %lld + c * %lld + t] = from[%lld - t];", depth, taps, taps - 1);
+    out_line(o, "for (int64_t tap = 0; tap < %lld; tap++)", taps);
+    out_line(o, "    turned[i * %lld + c * %lld + tap] = from[%lld - tap];", depth, taps, taps - 1);
     out_close(o, "");
     out_close(o, "");
 }
@@ -160,7 +160,7 @@ static void write_panel(Patches *p)
         at = text(e, "frame + c0 * %lld", plane);
     }
     reach(e, SNIP_patches);
-    out_line(o, "pack_patches(%s, %lld, %s, %lld, tap, runs, from, to, %lld, pack);", channels,
+    out_line(o, "pack_patches(%s, %lld, %s, %lld, taps, runs, from, to, %lld, pack);", channels,
              plane, at, (long long)ir_frame_taps(f), lanes);
     write_strips(p);
     if (!p->blocked) return;

@@ -90,13 +90,13 @@ static void write_image(Weight *w, const char *image, const char *at)
     long long taps = (long long)ir_frame_taps(f), columns = (long long)f->pixels[1];
     patches_frame(w->k, f, image, w->channel0, w->channels);
     out_open(o, "for (int64_t c = 0; c < %s; c++)", w->channels);
-    out_open(o, "for (int64_t t = 0; t < %lld; t++)", taps);
-    out_line(o, "const %s *const from = frame + c * %lld + tap[t];", real_type(w->k),
+    out_open(o, "for (int64_t tap = 0; tap < %lld; tap++)", taps);
+    out_line(o, "const %s *const from = frame + c * %lld + taps[tap];", real_type(w->k),
              (long long)ir_frame_plane(f));
     out_line(o, "%s *const to = pack + %s;", real_type(w->k),
-             text_add(e, text(e, "(c * %lld + t) * %lld", taps, (long long)w->step), at));
-    out_line(o, "for (int64_t y = 0; y < %lld; y++)", (long long)f->pixels[0]);
-    out_line(o, "    memcpy(to + y * %lld, from + y * %lld, %lld * sizeof *to);", columns,
+             text_add(e, text(e, "(c * %lld + tap) * %lld", taps, (long long)w->step), at));
+    out_line(o, "for (int64_t line = 0; line < %lld; line++)", (long long)f->pixels[0]);
+    out_line(o, "    memcpy(to + line * %lld, from + line * %lld, %lld * sizeof *to);", columns,
              (long long)ir_frame_pixel(f, 1, 0), columns);
     out_close(o, "");
     out_close(o, "");

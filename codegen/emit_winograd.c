@@ -251,20 +251,20 @@ static void write_results(Wino *w)
     out_open(o, "for (int64_t b = 0; b < bands; b++)");
     out_line(o, "const int64_t image = (band + b) / %lld, top = (band + b) %% %lld * %d;",
              (long long)w->w.bands, (long long)w->w.bands, IR_TILE_LINES);
-    out_open(o, "for (int64_t y = top; y < %s; y++)",
+    out_open(o, "for (int64_t line = top; line < %s; line++)",
              f->pixels[0] % IR_TILE_LINES ? text(e, "smaller(top + %d, %s)", IR_TILE_LINES, lines)
                                           : text(e, "top + %d", IR_TILE_LINES));
-    out_line(o, "const %s *const line = lines + (y - top) * %lld + b * %lld;", real_type(k),
+    out_line(o, "const %s *const from = lines + (line - top) * %lld + b * %lld;", real_type(k),
              2 * tiles, (long long)(2 * w->w.across));
-    out_open(o, "for (int64_t x = 0; x < %lld; x++)", (long long)f->pixels[1]);
-    const char *sum = "line[x]";
+    out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)f->pixels[1]);
+    const char *sum = "from[col]";
     if (f->bias.i) sum = text(e, "%s + %s[row]", sum, slot_read(k, f->bias));
     out_line(o, "const %s sum = %s;", real_type(k), sum);
     k->name[k->root.i] = "sum";
     Nest nest = { 4, { { extent_of(s, 0, 1), "image" },
                        { extent(f->rows, 0), "row" },
-                       { extent(f->pixels[0], 0), "y" },
-                       { extent(f->pixels[1], 0), "x" } } };
+                       { extent(f->pixels[0], 0), "line" },
+                       { extent(f->pixels[1], 0), "col" } } };
     members_emit(k, o, &nest);
     for (int i = 0; i < 4; i++) out_close(o, "");
 }

@@ -35,9 +35,9 @@ static void write_line(Kern *k, Out *o, const Frame *f)
             out_line(o, "memcpy(%s, %s, %lld * sizeof *to);", into, from, (long long)count);
             continue;
         }
-        out_line(o, "for (int64_t x = 0; x < %lld; x++)", (long long)count);
-        out_line(o, "    to[%s] = from[%s];", plus(e, text_mul(e, "x", extent(f->spread[1], 0)), to),
-                 plus(e, text_mul(e, "x", extent(f->phases, 0)), at));
+        out_line(o, "for (int64_t i = 0; i < %lld; i++)", (long long)count);
+        out_line(o, "    to[%s] = from[%s];", plus(e, text_mul(e, "i", extent(f->spread[1], 0)), to),
+                 plus(e, text_mul(e, "i", extent(f->phases, 0)), at));
     }
 }
 
@@ -46,16 +46,16 @@ void patches_frame(Kern *k, const Frame *f, const char *image, const char *first
 {
     Emit *e = k->e;
     Out *o = k->out;
-    int64_t line, end, pitch = f->phases * f->length;
-    inside(f, 0, f->height, &line, &end);
+    int64_t begin, end, pitch = f->phases * f->length;
+    inside(f, 0, f->height, &begin, &end);
     out_open(o, "for (int64_t c = 0; c < %s; c++)", channels);
-    out_open(o, "for (int64_t y = %lld; y < %lld; y++)", (long long)line, (long long)end);
+    out_open(o, "for (int64_t line = %lld; line < %lld; line++)", (long long)begin, (long long)end);
     const char *from = text_add(e, text_mul(e, image, extent(f->channels, 0)),
                                 text_add(e, first, "c"));
-    from = text_add(e, text_mul(e, from, extent(f->places[0], 0)), "y");
+    from = text_add(e, text_mul(e, from, extent(f->places[0], 0)), "line");
     out_line(o, "const %s *const from = %s + %s;", real_type(k), slot_read(k, f->source),
              text_mul(e, from, extent(f->places[1], 0)));
-    const char *to = plus(e, text_mul(e, "y", extent(f->spread[0], 0)), f->low[0]);
+    const char *to = plus(e, text_mul(e, "line", extent(f->spread[0], 0)), f->low[0]);
     out_line(o, "%s *const to = frame + c * %lld + %s;", real_type(k),
              (long long)ir_frame_plane(f), text_mul(e, to, extent(pitch, 0)));
     write_line(k, o, f);
@@ -68,7 +68,7 @@ void patches_taps(Kern *k, const Frame *f)
     enum { A_LINE = 12 };
     Emit *e = k->e;
     int64_t n = ir_frame_taps(f);
-    out_open(k->out, "static const int32_t tap[] =");
+    out_open(k->out, "static const int32_t taps[] =");
     for (int64_t t = 0; t < n;) {
         const char *line = "";
         for (int i = 0; i < A_LINE && t < n; i++, t++)

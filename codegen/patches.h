@@ -8,7 +8,7 @@
  * around them stay. All are C expressions. */
 void patches_frame(Kern *k, const Frame *f, const char *image, const char *first,
                    const char *channels);
-/* static const int32_t tap[]: how far from its pixel each tap reads. */
+/* static const int32_t taps[]: how far from its pixel each tap reads. */
 void patches_taps(Kern *k, const Frame *f);
 /* row: a result's channel; image and pixel: its place. Of conv_weight: row and k. */
 Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, const char *pixel);

@@ -1,6 +1,8 @@
 /* ir/frame.c: see the header. */
 #include "ir/frame.h"
+#include "ir/priv.h"
 #include "ir/tasks.h"
+#include "ir/winograd.h"
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -118,4 +120,65 @@ ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
         .pack = block * ir_frame_taps(&f) * panel + VECTOR_BYTES,
         .sums = block < f.channels ? k->tile[0] * panel : 0,
         .weights = f.turned ? ir_round64(k->tile[0] * ir_frame_depth(&f) * elem) : 0 };
+}
+
+static WinogradBytes winograd_bytes(const Graph *g, const Kernel *k)
+{
+    Val root = ir_kernel_root(g, k);
+    Frame f = ir_frame(g, root);
+    int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype);
+    Winograd w = ir_winograd(&f, k->micro[1] * VECTOR_BYTES / elem, elem);
+    return ir_winograd_bytes(&f, &w, k->tile[0], elem);
+}
+
+int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k)
+{
+    if (k->algo == ALGO_winograd) {
+        WinogradBytes w = winograd_bytes(g, k);
+        return w.weights + w.source + w.products + w.lines;
+    }
+    ConvBytes b = ir_conv_bytes(g, k);
+    return ir_round64(b.frame + b.pack + b.sums + b.weights);
+}
+
+/* In double, as sizes may be anything. */
+bool ir_patches_fit(const Graph *g, Val root)
+{
+    static const double most_bytes = 64e6;
+    enum { MOST_PHASES = 16, MOST_PANEL = 128 };
+    const Node *x = ir_node(g, root);
+    if (ir_attr_int(x, AT_groups) != 1) return false;
+    Frame f = ir_frame(g, root);
+    double plane = (double)f.height * (double)f.phases * (double)f.length;
+    double taps = (double)f.taps[0] * (double)f.taps[1];
+    double row = (double)f.pixels[0] * (double)f.pixels[1] + LONG_ROW + MOST_PANEL;
+    double elems = (double)f.channels * (plane + taps * (double)f.rows)
+                 + (taps + MOST_PANEL) * row * 2;
+    return f.phases <= MOST_PHASES && elems * (double)ir_dtype_bytes(x->type.dtype) < most_bytes;
+}
+
+bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
+{
+    enum { MOST_MICRO = 64 };
+    Val root = ir_kernel_root(g, k);
+    const char *name = ir_algo[k->algo].name;
+    if (!ir_patches_fit(g, root))
+        return ir_fail(err, "algorithm %s does not take this convolution", name);
+    Frame f = ir_frame(g, root);
+    int64_t pixels = ir_frame_pixels(&f), taps = ir_frame_taps(&f), most = INT32_MAX;
+    if (k->algo == ALGO_winograd && (ir_is(g, root, OP_conv_weight) || !ir_winograd_fits(&f)))
+        return ir_fail(err, "algorithm %s takes 3x3 taps with a padding of 1", name);
+    bool whole = k->algo == ALGO_winograd || k->tile[1] < pixels || k->tile[1] % pixels == 0;
+    if (ir_is(g, root, OP_conv_weight)) {
+        whole = k->tile[1] % taps == 0;
+        most = ir_frame_depth(&f);
+    }
+    if (k->tile[0] < 1 || k->tile[0] > f.rows || k->tile[1] < 1 || k->tile[1] > most || !whole)
+        return ir_fail(err, "a tile of %lld by %lld does not divide its work",
+                       (long long)k->tile[0], (long long)k->tile[1]);
+    for (int i = 0; i < 2; i++)
+        if (k->micro[i] < 1 || k->micro[i] > MOST_MICRO)
+            return ir_fail(err, "a register tile of %lld by %lld", (long long)k->micro[0],
+                           (long long)k->micro[1]);
+    return true;
 }

@@ -50,4 +50,11 @@ int64_t ir_strip(int64_t whole, int64_t tile, int64_t most);
  * packed patches; sums that are kept; weights turned round, or rows of d_y. */
 typedef struct ConvBytes { int64_t frame, pack, sums, weights; } ConvBytes;
 ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k);
+/* All of it, of algorithm patches or winograd. */
+int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k);
+
+/* May algorithm `patches` compute this CONV node? One group, and memory within bounds. */
+bool ir_patches_fit(const Graph *g, Val root);
+/* The same of a kernel, and its tile; else why not. */
+bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR]);
 #endif

@@ -1,6 +1,7 @@
 /* ir/tasks.c: the cut of kernels into tasks. See the header for the rules and why they are here. */
 #include "ir/tasks.h"
-#include "ir/window.h"
+#include "ir/frame.h"
+#include "ir/winograd.h"
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t at_least(int64_t a, int64_t lo) { return a < lo ? lo : a; }
@@ -105,6 +106,22 @@ static int64_t step_elems(const Node *x)
     return whole && s->rank == 4 ? line * s->dim[2].k : line;
 }
 
+/* Pixels in whole tiles, so that no task has pixels of two images and not all of them. */
+static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
+{
+    Val root = ir_kernel_root(g, k);
+    Frame f = ir_frame(g, root);
+    int64_t images = ir_dim_at(ir_type(g, f.source)->shape.dim[0], n), tile = k->tile[1];
+    int64_t pixels = ir_frame_pixels(&f);
+    *rows = f.rows;
+    if (k->algo == ALGO_winograd)
+        *cols = images * ceil_div(f.pixels[0], IR_TILE_LINES);
+    else if (ir_is(g, root, OP_conv_weight))
+        *cols = ir_frame_depth(&f);
+    else
+        *cols = images * (tile < pixels ? ceil_div(pixels, tile) * tile : pixels);
+}
+
 static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
 {
     Val root = ir_kernel_root(g, k);
@@ -117,6 +134,9 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         *cols = ir_dim_at(p.l, n);
         return;
     }
+    case ALGO_patches: case ALGO_winograd:
+        conv_space(g, k, n, rows, cols);
+        return;
     case ALGO_direct: case ALGO_window:
         *cols = step_elems(x);
         *rows = *cols ? ir_elems_at(&x->type.shape, n) / *cols : 0;
@@ -159,6 +179,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     t.tile_cols = k->tile[1];
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
+    case ALGO_patches: case ALGO_winograd: break;
     case ALGO_direct: case ALGO_window:
         if (!t.tile_rows && full_rows) {
             double flop = ir_flop(g, ir_kernel_root(g, k)) / (double)full_rows;
@@ -271,6 +292,7 @@ static int64_t window_bytes(const Graph *g, const Kernel *k)
 
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
 {
+    if (k->algo == ALGO_patches || k->algo == ALGO_winograd) return ir_conv_worker_bytes(g, k);
     if (k->algo == ALGO_direct || k->algo == ALGO_window) return window_bytes(g, k);
     if (ir_split_parts(k->algo)) {
         int64_t panels = ceil_div(k->tile[1], 32), block = 32 * IR_SPLIT_DEPTH * 4;

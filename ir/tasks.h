@@ -13,6 +13,9 @@
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
  *   direct       rows: lines of results, of a weight pairs of channels; cols: elements of one
+ *   patches      rows: channels of results; cols: their pixels, those of one image in whole tiles;
+ *                of conv_weight its columns, channels of x times taps
+ *   winograd     rows: channels of results; cols: lines of tiles of all images
  *   window       rows: lines of results, where elements are added up planes; cols: elements of one
  *   map          rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows
  *                (so many elements lie together), cols: the panel's width

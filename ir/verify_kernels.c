@@ -1,5 +1,6 @@
 /* ir/verify_kernels.c: what holds for the kernels of a graph: their form, their order, and that
  * every value which someone needs is computed. */
+#include "ir/frame.h"
 #include "ir/priv.h"
 #include <float.h>
 #include <string.h>
@@ -17,6 +18,8 @@ static const struct {
     [ALGO_bf16x3] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x1] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_direct] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_patches] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_winograd] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_window] = {KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(WINDOW), true},
     [ALGO_map] = {KIND(MAP) | KIND(LEAF), KIND(MAP), false},
     [ALGO_row] = {KIND(ROW) | KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(ROW) | KIND(REDUCE),
@@ -79,9 +82,10 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
         return ir_fail(err, "its %d nodes touch too many tensors for one kernel", k->n_member);
     if (!roots)
         return ir_fail(err, "nothing in it is what algorithm %s computes", ir_algo[k->algo].name);
-    return roots == 1 || !form[k->algo].one
-        || ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
-                   ir_algo[k->algo].name);
+    if (roots > 1 && form[k->algo].one)
+        return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
+                       ir_algo[k->algo].name);
+    return (k->algo != ALGO_patches && k->algo != ALGO_winograd) || ir_conv_check(g, k, err);
 }
 
 /* Every operand is a member too, held by the caller, or stored by an earlier kernel. */

@@ -1,11 +1,12 @@
 /* passes/convs.c: algorithm, tile and register tile of one convolution.
  *
- * With one group and work enough, by patches (codegen/emit_patches.c). Tiles follow from shapes at
+ * With one group and work enough, by patches (codegen/emit_patches.c), or, where the precision mode
+ * takes it and it is faster by passes/cost.c, by Winograd (codegen/emit_winograd.c). Tiles follow from shapes at
  * capacity and from the target, never from the number of threads. */
+#include "ir/winograd.h"
 #include "passes/cost.h"
-#include "ir/frame.h"
 
-static const double task_flop = 2e6, least_flop = 2e4, most_bytes = 64e6;
+static const double task_flop = 2e6, least_flop = 2e4;
 enum { ENOUGH_TASKS = 16 };
 
 static int64_t held(const Target *t) { return t->registers >= 32 ? 28 : 12; }
@@ -53,14 +54,23 @@ static void tile_weight(const Frame *f, const Target *t, Choice *c)
     c->tile[1] = channels * taps;
 }
 
-/* Does the worker's memory stay in bounds? In double, as sizes may be anything. */
-static bool fits(const Frame *f, double elem_bytes)
+/* Whole blocks of tiles, so many that the transform of a task's weights is a twentieth of its work;
+ * where that leaves few tasks, the channels of results are divided. */
+static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t elem_bytes,
+                          const Target *t, Choice *c)
 {
-    double plane = (double)f->height * (double)f->phases * (double)f->length;
-    double taps = (double)f->taps[0] * (double)f->taps[1], weights = (double)f->rows;
-    double row = (double)ir_frame_pixels(f) + (double)held(&ir_targets[0]) * 16;
-    double bytes = (double)f->channels * (plane + taps * weights) + taps * row * 128;
-    return bytes * elem_bytes < most_bytes && f->phases <= 16;
+    enum { LEAST_TILES = 350 };
+    c->micro[1] = 2;
+    c->micro[0] = ir_strip(f->rows, f->rows, held(t) / 2);
+    Winograd w = ir_winograd(f, 2 * lanes, elem_bytes);
+    int64_t blocks = ceil_div(images * w.bands, w.block), rows = f->rows;
+    int64_t each = most(ceil_div(blocks, ENOUGH_TASKS),
+                        ceil_div(LEAST_TILES, w.block * w.across));
+    while (rows > 4 * c->micro[0]
+           && ceil_div(blocks, each) * ceil_div(f->rows, rows) < ENOUGH_TASKS / 2)
+        rows = round_up(ceil_div(rows, 2), c->micro[0]);
+    c->tile[0] = least(rows, f->rows);
+    c->tile[1] = least(each, blocks) * w.block;
 }
 
 Choice pass_choose_conv(const Graph *g, Val root, const PassCtx *ctx)
@@ -68,13 +78,19 @@ Choice pass_choose_conv(const Graph *g, Val root, const PassCtx *ctx)
     const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
     const Node *x = ir_node(g, root);
     Choice c = { .algo = ALGO_direct };
-    double elem = (double)ir_dtype_bytes(x->type.dtype);
-    if (ir_attr_int(x, AT_groups) != 1 || ir_flop(g, root) < least_flop) return c;
+    if (!ir_patches_fit(g, root) || ir_flop(g, root) < least_flop) return c;
     Frame f = ir_frame(g, root);
-    if (!fits(&f, elem)) return c;
+    int64_t elem = ir_dtype_bytes(x->type.dtype), lanes = most(t->vector_bytes / elem, 1);
     int64_t images = ir_dim_at(ir_type(g, x->in[0])->shape.dim[0], g->module->capacity);
+    bool weight = x->op == OP_conv_weight;
     c.algo = ALGO_patches;
-    if (x->op == OP_conv_weight) tile_weight(&f, t, &c);
-    else tile_pixels(&f, most(images, 1), most(t->vector_bytes / (int64_t)elem, 1), t, &c);
-    return c;
+    if (weight) tile_weight(&f, t, &c);
+    else tile_pixels(&f, most(images, 1), lanes, t, &c);
+    c.seconds = pass_conv_cost(g, root, t, &c);
+    if (weight || x->type.dtype != DT_f32 || !ir_winograd_fits(&f)
+        || !ir_admits(g->module->math, ALGO_winograd)) return c;
+    Choice w = { .algo = ALGO_winograd };
+    tile_winograd(&f, most(images, 1), lanes, elem, t, &w);
+    w.seconds = pass_conv_cost(g, root, t, &w);
+    return w.seconds < 0.9 * c.seconds ? w : c;
 }

@@ -14,6 +14,12 @@
  *   bf16  q m l k / (0.8 T) + 1.2 s, all in 32s: q products of parts, T multiply-adds of the matrix
  *         tiles, s elements that are split, each by all tasks that read it. The share of T is that
  *         of a prototype on a Sapphire Rapids; what splitting takes was measured with AVX-512
+ *   patches  m l' k / (0.9 v f) + 3 k l' / v a task's rows: for each vector that is packed of
+ *         patches 3 cycles; l' in whole panels. conv_weight the same with k for l, and vectors
+ *         that are packed of both operands
+ *   winograd  24 products of m, channels and tiles at the same share, 300 cycles for each vector of
+ *         tiles and channel of the source (by each task that reads it), 240 of results, and 13 for
+ *         each pair of channels a task, for its weights
  *   direct  its operations at a quarter of the peak: every sum is loaded and stored for each tap
  *   else  the longer of bytes and operations: what is read and written outside the kernel at 32
  *         bytes a cycle where it fits half of L2, else at 8, and the operations at v a cycle
@@ -22,11 +28,12 @@
  * Every kernel takes 100 cycles to start. Seconds are those of 3 GHz. (Measured on a Zen 5 at 4.3
  * GHz, a step of 784-128-10 with 256 samples: 673 us predicted, 471 of them at that clock, 449
  * taken.) */
+#include "ir/winograd.h"
 #include "passes/cost.h"
 #include <stdlib.h>
 
-static const double clock_hz = 3e9, tile_share = 0.8, split_cycles = 1.2,
-                    direct_share = 0.25;
+static const double clock_hz = 3e9, tile_share = 0.8, split_cycles = 1.2;
+static const double direct_share = 0.25, conv_share = 0.9;
 enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, SUM_CYCLES = 6 };
 enum { BLAS_SURE_BYTES = 16 };                     /* the vectors that OpenBLAS surely has */
 
@@ -111,6 +118,55 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c)
     return cycles / clock_hz;
 }
 
+/* ---- convolutions ---- */
+
+enum { PACK_CYCLES = 3, SOURCE_CYCLES = 300, RESULT_CYCLES = 240, WEIGHT_CYCLES = 13 };
+
+static double vectors(int64_t elems, int64_t lanes) { return (double)ceil_div(elems, lanes); }
+
+static double patches_cycles(const Frame *f, double images, bool weight, int64_t lanes,
+                             const Choice *c)
+{
+    double depth = (double)ir_frame_depth(f), pixels = vectors(ir_frame_pixels(f), lanes);
+    double rows = (double)f->rows, down = (double)ceil_div(f->rows, c->tile[0]);
+    double across = weight ? (double)ceil_div(ir_frame_depth(f), c->tile[1]) : 0;
+    if (!weight)
+        pixels = vectors(ir_frame_pixels(f), c->micro[1] * lanes) * (double)c->micro[1];
+    return images * pixels
+         * (rows * depth / conv_share + PACK_CYCLES * (depth * down + rows * across));
+}
+
+static double winograd_cycles(const Frame *f, double images, int64_t lanes, int64_t elem,
+                              const Choice *c)
+{
+    Winograd w = ir_winograd(f, c->micro[1] * lanes, elem);
+    double rows = (double)f->rows, channels = (double)f->channels;
+    double bands = images * (double)w.bands, down = (double)ceil_div(f->rows, c->tile[0]);
+    double panels = bands / (double)w.block * (double)(w.panels * c->micro[1]);
+    double tasks = bands / (double)c->tile[1] + 1;
+    return panels * (IR_POINTS * rows * channels / conv_share + SOURCE_CYCLES * channels * down
+                     + RESULT_CYCLES * rows)
+         + tasks * WEIGHT_CYCLES * rows * channels;
+}
+
+double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c)
+{
+    const Node *x = ir_node(g, root);
+    int64_t elem = ir_dtype_bytes(x->type.dtype), lanes = most(t->vector_bytes / elem, 1);
+    double images = (double)ir_dim_at(ir_type(g, x->in[0])->shape.dim[0], g->module->capacity);
+    double peak = t->fma_per_cycle, cycles;
+    if (c->algo == ALGO_direct) {
+        cycles = ir_flop(g, root) / (2 * (double)lanes * peak * direct_share);
+    } else {
+        Frame f = ir_frame(g, root);
+        cycles = c->algo == ALGO_winograd
+               ? winograd_cycles(&f, images, lanes, elem, c)
+               : patches_cycles(&f, images, x->op == OP_conv_weight, lanes, c);
+        cycles /= peak;
+    }
+    return cycles / clock_hz;
+}
+
 /* ---- whole kernels ---- */
 
 enum { NEAR_BYTES_PER_CYCLE = 32, START_CYCLES = 100, ROW_CYCLES = 25, ROW_VECTOR_CYCLES = 8 };
@@ -142,10 +198,11 @@ static double kernel_seconds(const Graph *g, int i, int64_t bytes, const Target 
     if (ir_op[ir_node(g, root)->op].kind == KIND_PROD) {
         after = computing - ir_flop(g, root) / (double)lanes;
         computing = product_cycles(g, k, root, t);
-    } else if (k->algo == ALGO_direct) {
-        double per_cycle = 2 * (double)lanes * t->fma_per_cycle * direct_share;
+    } else if (ir_algo[k->algo].root == KIND_CONV) {
+        Choice c = { .algo = k->algo, .tile = { k->tile[0], k->tile[1] },
+                     .micro = { k->micro[0], k->micro[1] } };
         after = computing - ir_flop(g, root) / (double)lanes;
-        computing = ir_flop(g, root) / per_cycle;
+        computing = pass_conv_cost(g, root, t, &c) * clock_hz;
     } else if (k->algo == ALGO_row) {
         Tasks row = ir_tasks(g, i, g->module->capacity);
         int64_t each = ceil_div(row.cols, lanes) * ROW_VECTOR_CYCLES + ROW_CYCLES;

@@ -24,6 +24,9 @@ double pass_flop(const Problem *p);
 /* Seconds of the product by the choice's algorithm on one thread. */
 double pass_cost(const Problem *p, const Target *t, const Choice *c);
 
+/* The same of a convolution by algorithm direct, patches or winograd. */
+double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c);
+
 /* Fills in what each kernel of a graph will take. */
 void pass_predict(Graph *g, const Target *t);
 

@@ -83,6 +83,7 @@ static bool *stored_leaves(const Graph *g, const bool *live, Arena *scratch)
 static Choice chosen_here(const Graph *g, Val v, const PassCtx *ctx)
 {
     const Node *x = ir_node(g, v);
+    if (ir_op[x->op].kind == KIND_CONV) return pass_choose_conv(g, v, ctx);
     return pass_choose_product(g, v, ir_type(g, x->in[1])->layout, x->type.layout, ctx);
 }
 
@@ -91,14 +92,17 @@ static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
     const Node *x = ir_node(g, v);
     Choice c = { .algo = ALGO_gemm };
     const Attr *tile = ir_attr(x, AT_tile), *micro = ir_attr(x, AT_micro);
-    if (!ir_has(x, AT_algo) || !tile) return chosen_here(g, v, ctx);
+    if (!ir_has(x, AT_algo)) return chosen_here(g, v, ctx);
     for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++)
         if (!strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
-    bool usable = ir_admits(g->module->math, c.algo) && (c.algo != ALGO_gemm || micro);
+    bool tiled = c.algo != ALGO_direct, registers = tiled && (c.algo == ALGO_gemm
+              || ir_algo[c.algo].root == KIND_CONV);
+    bool usable = ir_admits(g->module->math, c.algo) && tiled <= (tile != NULL)
+               && registers <= (micro != NULL);
     for (int i = 0; i < 2; i++) {
-        c.tile[i] = tile->u.ints[i];
+        c.tile[i] = tile ? tile->u.ints[i] : 0;
         c.micro[i] = micro ? micro->u.ints[i] : 0;
-        usable = usable && c.tile[i] > 0 && (c.algo != ALGO_gemm || c.micro[i] > 0);
+        usable = usable && (!tiled || c.tile[i] > 0) && (!registers || c.micro[i] > 0);
     }
     return usable ? c : chosen_here(g, v, ctx);
 }
@@ -114,7 +118,8 @@ static void copy_plain(Graph *to, const Graph *from, const PassCtx *ctx, Choice 
         const Node *x = &from->node[v];
         if (!live[v] && x->op != OP_input) continue;
         const Val *map = inlines_all(from, x) ? plain : stored;
-        if (ir_op[x->op].kind == KIND_PROD) {
+        OpKind kind = ir_op[x->op].kind;
+        if (kind == KIND_PROD || kind == KIND_CONV) {
             Val in[EX_MAX_ARGS];
             Attr attr[8];
             int n = 0;
@@ -615,7 +620,8 @@ static void write_kernels(const Fuse *f, Graph *g, const Choice *choice, const u
         to->member = with_random(f, x, &to->n_member);
         pass_form(g, &f->flow, x->member, x->n, &to->algo);
         for (int j = 0; j < x->n; j++) {
-            if (ir_op[ir_node(g, x->member[j])->op].kind != KIND_PROD) continue;
+            OpKind kind = ir_op[ir_node(g, x->member[j])->op].kind;
+            if (kind != KIND_PROD && kind != KIND_CONV) continue;
             const Choice *c = &choice[x->member[j].i];
             to->algo = c->algo;
             memcpy(to->tile, c->tile, sizeof to->tile);

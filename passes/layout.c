@@ -11,7 +11,8 @@
  *     state "1.weight" : f32[128,784]{panel32}
  *     %4 = linear %3, "1.weight", "1.bias" {algo="gemm", tile=[140,32], micro=[14,2]} : f32[n,128]
  *
- * Which weights: passes/panels.c. Which algorithm: passes/products.c, by passes/cost.c. */
+ * Which weights: passes/panels.c. Which algorithm: passes/products.c and passes/convs.c, by
+ * passes/cost.c. Images stay plain: kernels frame and pack what taps read of them. */
 #include "passes/rules.h"
 #include "passes/stages.h"
 
@@ -32,9 +33,10 @@ static Val choose(Graph *to, const Graph *from, Val v, const Val *map, Layout b,
     for (int i = 0; i < x->n_in; i++) in[i] = map[x->in[i].i];
     for (int i = 0; i < x->n_attr; i++)
         if (x->attr[i].id < AT_algo) attr[n++] = x->attr[i];
-    Choice c = pass_choose_product(from, v, b, result, ctx);
+    Choice c = ir_op[x->op].kind == KIND_CONV ? pass_choose_conv(from, v, ctx)
+                                              : pass_choose_product(from, v, b, result, ctx);
     attr[n++] = ir_str(AT_algo, ir_algo[c.algo].name);
-    attr[n++] = ir_ints(AT_tile, c.tile, 2);
+    if (c.tile[0]) attr[n++] = ir_ints(AT_tile, c.tile, 2);
     if (c.micro[0]) attr[n++] = ir_ints(AT_micro, c.micro, 2);
     Type t = x->type;
     t.layout = result;
@@ -57,7 +59,8 @@ Module *pass_layout(const Module *in, const PassCtx *ctx)
         for (uint32_t v = 1; v < from->n_node; v++) {
             const Node *x = &from->node[v];
             if (!live[v] && x->op != OP_input) continue;
-            map[v] = ir_op[x->op].kind == KIND_PROD
+            OpKind kind = ir_op[x->op].kind;
+            map[v] = kind == KIND_PROD || kind == KIND_CONV
                 ? choose(to, from, (Val){ v }, map, layout_of(from, panels, i, x->in[1]),
                          layout_of(from, panels, i, (Val){ v }), ctx)
                 : ir_copy_node(to, from, (Val){ v }, map);

@@ -78,8 +78,8 @@ static bool reads_in_step(const Graph *g, const Kernel *k, const Node *x, Val in
 static bool may_take(const Facts *f, int at, Val v, Val old)
 {
     const Kernel *k = &f->k[at];
-    bool maps = k->algo == ALGO_map || k->algo == ALGO_reduce || k->algo == ALGO_direct
-             || k->algo == ALGO_window || ir_algo[k->algo].root == KIND_PROD;
+    bool maps = k->algo == ALGO_map || k->algo == ALGO_reduce || k->algo == ALGO_window
+             || ir_algo[k->algo].root == KIND_CONV || ir_algo[k->algo].root == KIND_PROD;
     if (!maps || f->last[old.i] != at) return false;
     Val root = ir_kernel_root(f->g, k);
     const Type *new_type = ir_type(f->g, v), *old_type = ir_type(f->g, old);

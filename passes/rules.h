@@ -23,6 +23,9 @@ Module *pass_begin(const Module *m, const char *stage);
 typedef struct Choice { Algo algo; int64_t tile[2], micro[2]; double seconds; } Choice;
 Choice pass_choose_product(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx);
 
+/* The same of a convolution. */
+Choice pass_choose_conv(const Graph *g, Val root, const PassCtx *ctx);
+
 /* The layout in which every state is best stored: plain, or panels of a weight and of what its
  * optimizer keeps of it. */
 typedef struct Panels Panels;
