@@ -16,61 +16,69 @@
 #include "ir/winograd.h"
 
 static const char source_text[] =
-    "/* parts[24][$panels panels][..][$lanes] = B' x B of a channel x of images [$h][$w], $images\n"
-    " * apart: of `bands` lines of tiles from the one `band` on. lines: what is between the two. */\n"
-    "ONCE void winograd_source_$id(const $R *restrict x, int64_t band, int64_t bands,\n"
-    "    $R *restrict lines, $R *restrict parts, int64_t panel_step)\n"
+    "/* parts[24]$in_panels[$channels][$lanes] = B' x B of `channels` channels of images [$h][$w], of\n"
+    " * `bands` lines of tiles from the one `band` on; points are $source_step apart. lines: [6][$line] of a\n"
+    " * channel, after the transform along them. */\n"
+    "ONCE void winograd_source_$id(int64_t channels, const $R *restrict x, int64_t band,\n"
+    "    int64_t bands, $R *restrict lines, $R *restrict parts)\n"
     "{\n"
     "    static const $R none[$w] = { 0 };\n"
-    "    for (int64_t b = 0; b < bands; b++) {\n"
-    "        const int64_t image = (band + b) / $bands, y = (band + b) % $bands * 4 - 1;\n"
-    "        const $R *line[6];\n"
-    "        for (int i = 0; i < 6; i++)\n"
-    "            line[i] = y + i < 0 || y + i >= $h ? none : x + image * $images + (y + i) * $w;\n"
-    "        const $R *restrict const x0 = line[0], *restrict const x1 = line[1];\n"
-    "        const $R *restrict const x2 = line[2], *restrict const x3 = line[3];\n"
-    "        const $R *restrict const x4 = line[4], *restrict const x5 = line[5];\n"
-    "        $R *restrict const to = lines + 16 + b * $pitch;\n"
-    "        for (int64_t i = 0; i < $w; i++) {\n"
-    "            const $R s = x4[i] - ($R)2.25 * x2[i], t = ($R)0.625 * x3[i] - ($R)1.40625 * x1[i];\n"
-    "            const $R u = x4[i] - ($R)0.390625 * x2[i];\n"
-    "            const $R v = ($R)1.5 * x3[i] - ($R)0.5859375 * x1[i];\n"
-    "            to[i] = ($R)0.87890625 * x0[i] - ($R)2.640625 * x2[i] + x4[i];\n"
-    "            to[$line + i] = s + t;\n"
-    "            to[2 * $line + i] = s - t;\n"
-    "            to[3 * $line + i] = u + v;\n"
-    "            to[4 * $line + i] = u - v;\n"
-    "            to[5 * $line + i] = ($R)0.87890625 * x1[i] - ($R)2.640625 * x3[i] + x5[i];\n"
-    "        }\n"
+    "    for (int64_t c = 0; c < channels; c++)\n"
+    "        for (int64_t b = 0; b < bands; b++) {\n"
+    "            const int64_t image = (band + b) / $bands, y = (band + b) % $bands * 4 - 1;\n"
+    "            const $R *line[6];\n"
+    "            for (int i = 0; i < 6; i++)\n"
+    "                line[i] = y + i < 0 || y + i >= $h ? none\n"
+    "                        : x + ((image * $channels + c) * $h + y + i) * $w;\n"
+    "            const $R *restrict const x0 = line[0], *restrict const x1 = line[1];\n"
+    "            const $R *restrict const x2 = line[2], *restrict const x3 = line[3];\n"
+    "            const $R *restrict const x4 = line[4], *restrict const x5 = line[5];\n"
+    "            $R *restrict const to = lines + c * 6 * $line + $edge + b * $pitch;\n"
+    "            for (int64_t i = 0; i < $w; i++) {\n"
+    "                const $R s = x4[i] - ($R)2.25 * x2[i];\n"
+    "                const $R t = ($R)0.625 * x3[i] - ($R)1.40625 * x1[i];\n"
+    "                const $R u = x4[i] - ($R)0.390625 * x2[i];\n"
+    "                const $R v = ($R)1.5 * x3[i] - ($R)0.5859375 * x1[i];\n"
+    "                to[i] = ($R)0.87890625 * x0[i] - ($R)2.640625 * x2[i] + x4[i];\n"
+    "                to[$line + i] = s + t;\n"
+    "                to[2 * $line + i] = s - t;\n"
+    "                to[3 * $line + i] = u + v;\n"
+    "                to[4 * $line + i] = u - v;\n"
+    "                to[5 * $line + i] = ($R)0.87890625 * x1[i] - ($R)2.640625 * x3[i] + x5[i];\n"
+    "            }\n"
     "$odd"
-    "    }\n"
-    "    for (int i = 0; i < 6; i++)\n"
-    "        for (int64_t p = 0; p < $panels; p++) {\n"
-    "            const $R *restrict const from = lines + i * $line + 16 + p * 2 * $lanes;\n"
-    "            $R *restrict const to = parts + (4 * i * $panels + p) * panel_step;\n"
-    "            const int64_t step = $panels * panel_step;\n"
-    "            for (int64_t t = 0; t < $lanes; t++) {\n"
-    "                const int64_t tile = (p * $lanes + t) % $across;    /* of its band */\n"
-    "                const $R x0 = tile ? from[2 * t - 1] : 0, x1 = from[2 * t];\n"
-    "                const $R x2 = from[2 * t + 1], x3 = tile < $across - 1 ? from[2 * t + 2] : 0;\n"
+    "        }\n"
+    "    for (int64_t c = 0; c < channels; c++)\n"
+    "        for (int i = 0; i < 6 * $panels; i++) {\n"
+    "            const int point = i / $panels * 4, panel = i % $panels;\n"
+    "            const $R *restrict const from\n"
+    "                = lines + (c * 6 + i / $panels) * $line + $edge + panel * 2 * $lanes;\n"
+    "            $R *restrict const to\n"
+    "                = parts + point * $source_step + (panel * $channels + c) * $lanes;\n"
+    "            for (int t = 0; t < $lanes; t++) {\n"
+    "                const int tile = (panel * $lanes + t) % $across;    /* of its band */\n"
+    "                const $R left = from[2 * t - 1], right = from[2 * t + 2];\n"
+    "                const $R x0 = tile > 0 ? left : 0, x1 = from[2 * t], x2 = from[2 * t + 1];\n"
+    "                const $R x3 = tile < $across - 1 ? right : 0;\n"
     "                to[t] = x0 - x2;\n"
-    "                to[step + t] = x1 + x2;\n"
-    "                to[2 * step + t] = x2 - x1;\n"
-    "                to[3 * step + t] = x3 - x1;\n"
+    "                to[$source_step + t] = x1 + x2;\n"
+    "                to[2 * $source_step + t] = x2 - x1;\n"
+    "                to[3 * $source_step + t] = x3 - x1;\n"
     "            }\n"
     "        }\n"
     "}\n";
 
 static const char results_text[] =
-    "/* lines[4][$tiles tiles][2] = A' x A of parts[24][$panels panels][..][$lanes]. */\n"
-    "ONCE void winograd_results_$id(const $R *restrict parts, int64_t panel_step,\n"
-    "    $R *restrict lines)\n"
+    "/* lines[4][$tiles tiles][2] = A' x A of one row of parts[24]$in_panels[$rows][$lanes], whose points are\n"
+    " * $result_step apart. */\n"
+    "ONCE void winograd_results_$id(const $R *restrict parts, $R *restrict lines)\n"
     "{\n"
-    "    for (int64_t p = 0; p < $panels; p++) {\n"
+    "    for (int panel = 0; panel < $panels; panel++) {\n"
     "        $R part[4][4][$lanes];\n"
-    "        const int64_t step = 4 * $panels * panel_step;\n"
+    "        const int64_t step = 4 * $result_step;\n"
     "        for (int j = 0; j < 4; j++) {\n"
-    "            const $R *restrict const x = parts + (j * $panels + p) * panel_step;\n"
+    "            const $R *restrict const x\n"
+    "                = parts + j * $result_step + panel * $rows * $lanes;\n"
     "            for (int64_t t = 0; t < $lanes; t++) {\n"
     "                const $R x1 = x[step + t], x2 = x[2 * step + t];\n"
     "                const $R x3 = x[3 * step + t], x4 = x[4 * step + t];\n"
@@ -82,7 +90,7 @@ static const char results_text[] =
     "            }\n"
     "        }\n"
     "        for (int i = 0; i < 4; i++) {\n"
-    "            $R *restrict const to = lines + (i * $panels + p) * 2 * $lanes;\n"
+    "            $R *restrict const to = lines + (i * $panels + panel) * 2 * $lanes;\n"
     "            for (int64_t t = 0; t < $lanes; t++) {\n"
     "                const $R s = part[i][1][t], d = part[i][2][t];\n"
     "                to[2 * t] = part[i][0][t] + s + d;\n"
@@ -109,28 +117,28 @@ static const char *add_function(Wino *w, const char *template, const char *name,
     Emit *e = w->e;
     const Frame *f = &w->f;
     const Winograd *g = &w->w;
-    enum { EDGE = 32 };
+    int64_t elem = ir_dtype_bytes(e->m->real), tiles = g->panels * g->lanes;
+    int64_t line = IR_TILE_COLUMNS * tiles + 2 * IR_LINE_EDGE;
     const char *odd = "";
-    long long tiles = (long long)(g->panels * g->lanes), line = 2 * tiles + EDGE;
     if (f->places[1] % 2)
-        odd = text(e, "        for (int i = 0; i < 6; i++)\n            to[i * %lld + %lld] = 0;\n",
-                   line, (long long)f->places[1]);
-    const Hole holes[] = {
-        { "R", real_type(w->k) },
-        { "id", id },
-        { "h", text(e, "%lld", (long long)f->places[0]) },
-        { "w", text(e, "%lld", (long long)f->places[1]) },
-        { "images", text(e, "%lld", (long long)(f->channels * f->places[0] * f->places[1])) },
-        { "bands", text(e, "%lld", (long long)g->bands) },
-        { "across", text(e, "%lld", (long long)g->across) },
-        { "panels", text(e, "%lld", (long long)g->panels) },
-        { "lanes", text(e, "%lld", (long long)g->lanes) },
-        { "pitch", text(e, "%lld", (long long)(2 * g->across)) },
-        { "line", text(e, "%lld", line) },
-        { "tiles", text(e, "%lld", tiles) },
-        { "odd", odd } };
+        odd = text(e, "            for (int i = 0; i < 6; i++)\n"
+                      "                to[i * %lld + %lld] = 0;\n", (long long)line,
+                   (long long)f->places[1]);
+    const struct { const char *name; int64_t value; } number[] = {
+        { "h", f->places[0] }, { "w", f->places[1] }, { "channels", f->channels },
+        { "rows", w->tile_rows }, { "bands", g->bands }, { "across", g->across },
+        { "panels", g->panels }, { "lanes", g->lanes }, { "pitch", IR_TILE_COLUMNS * g->across },
+        { "line", line }, { "edge", IR_LINE_EDGE }, { "tiles", tiles },
+        { "source_step", ir_point_step(g, f->channels, elem) },
+        { "result_step", ir_point_step(g, w->tile_rows, elem) } };
+    enum { NUMBERS = sizeof number / sizeof *number };
+    Hole holes[NUMBERS + 4] = {
+        { "R", real_type(w->k) }, { "id", id }, { "odd", odd },
+        { "in_panels", g->panels > 1 ? text(e, "[%lld]", (long long)g->panels) : "" } };
+    for (int i = 0; i < NUMBERS; i++)
+        holes[4 + i] = (Hole){ number[i].name, text(e, "%lld", (long long)number[i].value) };
     Out *o = out_new(e->a);
-    out_template(o, template, holes, (int)(sizeof holes / sizeof *holes));
+    out_template(o, template, holes, NUMBERS + 4);
     add_micro(e, out_text(o));
     return text(e, "%s%s", name, id);
 }
@@ -147,7 +155,7 @@ static const char *source_function(Wino *w)
 static const char *results_function(Wino *w)
 {
     return add_function(w, results_text, "winograd_results_",
-                        text(w->e, "%lldx%lld", (long long)w->w.panels, (long long)w->w.lanes));
+                        text(w->e, "%lld_%lld", (long long)w->tile_rows, (long long)w->w.panels));
 }
 
 /* Pieces of the worker's memory, as ir_worker_bytes has them. */
@@ -208,27 +216,30 @@ static void transform_weights(Wino *w)
     }
 }
 
-/* At each point, panel by panel: products[p][panel][rows][lanes]. */
+/* At each point, panel by panel: products[point][panel][rows][lanes]. */
 static void multiply(Wino *w)
 {
     Emit *e = w->e;
     Out *o = w->o;
-    long long panels = (long long)w->w.panels, lanes = (long long)w->w.lanes;
-    long long channels = (long long)w->f.channels;
+    int64_t elem = ir_dtype_bytes(e->m->real), lanes = w->w.lanes;
+    long long channels = (long long)w->f.channels, panels = (long long)w->w.panels;
     const char *rows = w->rows;
-    out_open(o, "for (int64_t p = 0; p < %d; p++)", IR_POINTS);
+    const char *from = text(e, "source + point * %lld",
+                            (long long)ir_point_step(&w->w, w->f.channels, elem));
+    const char *to = text(e, "products + point * %lld",
+                          (long long)ir_point_step(&w->w, w->tile_rows, elem));
+    out_open(o, "for (int64_t point = 0; point < %d; point++)", IR_POINTS);
     out_open(o, "for (int64_t r = 0; r < %s; r += %d)", rows, w->height);
     out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */", rows,
              w->height);
-    const char *panel = "p";
     if (panels > 1) {
-        out_open(o, "for (int64_t i = 0; i < %lld; i++)", panels);
-        panel = text(e, "(p * %lld + i)", panels);
+        out_open(o, "for (int64_t panel = 0; panel < %lld; panel++)", panels);
+        from = text(e, "%s + panel * %lld", from, channels * (long long)lanes);
+        to = text(e, "%s + panel * %lld", to, (long long)(w->tile_rows * lanes));
     }
-    out_line(o, "%s(%lld, weights + (p * %s + top) * %lld, %lld, 1,",
+    out_line(o, "%s(%lld, weights + (point * %s + top) * %lld, %lld, 1,",
              micro_tile(e, w->height, w->vectors), channels, rows, channels, channels);
-    out_line(o, "    source + %s * %lld, %lld, products + (%s * %s + top) * %lld);", panel,
-             channels * lanes, lanes, panel, rows, lanes);
+    out_line(o, "    %s, %lld, %s + top * %lld);", from, (long long)lanes, to, (long long)lanes);
     if (panels > 1) out_close(o, "");
     out_close(o, "");
     out_close(o, "");
@@ -246,8 +257,7 @@ static void write_results(Wino *w)
     const char *lines = text(e, "%lld", (long long)f->pixels[0]);
     out_open(o, "for (int64_t r = 0; r < %s; r++)", w->rows);
     out_line(o, "const int64_t row = %s;", text_add(e, w->row0, "r"));
-    out_line(o, "%s(products + r * %lld, %s * %lld, lines);", results_function(w), lanes,
-             w->rows, lanes);
+    out_line(o, "%s(products + r * %lld, lines);", results_function(w), lanes);
     out_open(o, "for (int64_t b = 0; b < bands; b++)");
     out_line(o, "const int64_t image = (band + b) / %lld, top = (band + b) %% %lld * %d;",
              (long long)w->w.bands, (long long)w->w.bands, IR_TILE_LINES);
@@ -288,10 +298,13 @@ void emit_winograd(Kern *k)
     long long block = (long long)w.w.block, lanes = (long long)w.w.lanes;
     out_open(w.o, "for (int64_t band = begin; band < end; band += %lld)", block);
     out_line(w.o, "const int64_t bands = smaller(%lld, end - band);", block);
-    out_line(w.o, "for (int64_t c = 0; c < %lld; c++)", (long long)w.f.channels);
-    out_line(w.o, "    %s(%s + c * %lld, band, bands, lines, source + c * %lld, %lld);",
-             source_function(&w), slot_read(k, w.f.source),
-             (long long)(w.f.places[0] * w.f.places[1]), lanes, (long long)w.f.channels * lanes);
+    long long channels = (long long)w.f.channels;
+    out_line(w.o, "for (int64_t c = 0; c < %lld; c += %d)", channels, IR_TOGETHER);
+    out_line(w.o, "    %s(%s, %s + c * %lld, band, bands, lines, source + c * %lld);",
+             source_function(&w),
+             channels % IR_TOGETHER ? text(k->e, "smaller(%d, %lld - c)", IR_TOGETHER, channels)
+                                    : text(k->e, "%d", IR_TOGETHER),
+             slot_read(k, w.f.source), (long long)(w.f.places[0] * w.f.places[1]), lanes);
     multiply(&w);
     write_results(&w);
     out_close(w.o, "");

@@ -36,15 +36,21 @@ Winograd ir_winograd(const Frame *f, int64_t lanes, int64_t elem_bytes)
     return w;
 }
 
+int64_t ir_point_step(const Winograd *w, int64_t rows, int64_t elem_bytes)
+{
+    enum { LINE_BYTES = 64 };
+    return w->panels * rows * w->lanes + LINE_BYTES / elem_bytes;
+}
+
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t rows,
                                 int64_t elem_bytes)
 {
-    enum { BEFORE = 16, LINES = 6 };     /* elements read before a line's first and after its last */
-    int64_t tiles = w->panels * w->lanes, line = IR_TILE_COLUMNS * tiles + 2 * BEFORE;
-    int64_t lines = LINES * line, taps = 9 * f->channels;
+    enum { LINES = 6 };
+    int64_t line = IR_TILE_COLUMNS * w->panels * w->lanes + 2 * IR_LINE_EDGE;
+    int64_t lines = IR_TOGETHER * LINES * line, taps = 9 * f->channels;
     return (WinogradBytes){
         .weights = ir_round64(IR_POINTS * rows * f->channels * elem_bytes),
-        .source = ir_round64(IR_POINTS * f->channels * tiles * elem_bytes),
-        .products = ir_round64(IR_POINTS * rows * tiles * elem_bytes),
+        .source = ir_round64(IR_POINTS * ir_point_step(w, f->channels, elem_bytes) * elem_bytes),
+        .products = ir_round64(IR_POINTS * ir_point_step(w, rows, elem_bytes) * elem_bytes),
         .lines = ir_round64((lines > taps ? lines : taps) * elem_bytes) };
 }

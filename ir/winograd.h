@@ -21,8 +21,11 @@ typedef struct Winograd {
 Winograd ir_winograd(const Frame *f, int64_t lanes, int64_t elem_bytes);
 
 /* The worker's memory, each a multiple of 64 bytes: weights [24][rows][channels]; the source
- * [24][panels][channels][lanes]; products [24][panels][rows][lanes]; lines between two steps of a
- * transform. */
+ * [24][panels][channels][lanes]; products [24][panels][rows][lanes]; lines between two steps of
+ * transforms, of IR_TOGETHER channels. Points of source and products are a line further apart than
+ * that says: at multiples of 4096 bytes all would share a set of the first cache. */
+int64_t ir_point_step(const Winograd *w, int64_t rows, int64_t elem_bytes);   /* in elements */
+enum { IR_TOGETHER = 4, IR_LINE_EDGE = 16 };     /* elements before a line's first, after its last */
 typedef struct WinogradBytes { int64_t weights, source, products, lines; } WinogradBytes;
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t rows,
                                 int64_t elem_bytes);
