@@ -187,8 +187,8 @@ static void write_images(Patches *p)
     } else {
         long long images = tile / pixels;
         out_line(o, "const int64_t first = %s;", text_mul(e, task, extent(images, 0)));
-        out_open(o, "for (int64_t image = first; image < smaller(first + %lld, n); image++)",
-                 images);
+        out_open(o, "for (int64_t image = first; image < smaller(first + %lld, %s); image++)",
+                 images, patches_images(p->k, &p->f));
         out_line(o, "const int64_t begin = 0, end = %lld;", pixels);
     }
     patches_frame(p->k, &p->f, "image", "0", text(e, "%lld", (long long)p->f.channels));

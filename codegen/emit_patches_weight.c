@@ -152,13 +152,16 @@ static void write_images(Weight *w)
     Out *o = w->o;
     long long pixels = (long long)ir_frame_pixels(w->f), step = (long long)w->step;
     const char *slopes = "slopes", *depth = number(e, pixels);
+    const char *all = patches_images(w->k, w->f);
     long long slope_step = step;
     if (w->images == 1) {
-        out_open(o, "for (int64_t image = 0; image < n; image++)");
+        out_open(o, "for (int64_t image = 0; image < %s; image++)", all);
         write_image(w, "image", "0");
     } else {
-        out_open(o, "for (int64_t first = 0; first < n; first += %lld)", (long long)w->images);
-        out_line(o, "const int64_t images = smaller(%lld, n - first);", (long long)w->images);
+        out_open(o, "for (int64_t first = 0; first < %s; first += %lld)", all,
+                 (long long)w->images);
+        out_line(o, "const int64_t images = smaller(%lld, %s - first);", (long long)w->images,
+                 all);
         out_open(o, "for (int64_t i0 = 0; i0 < images; i0++)");
         write_image(w, "(first + i0)", text(e, "i0 * %lld", pixels));
         out_close(o, "");

@@ -179,7 +179,9 @@ static void place(Wino *w)
 {
     Emit *e = w->e;
     long long tile = (long long)w->tile_rows, down = (long long)w->k->tasks.down;
-    long long bands = (long long)w->tile_bands, each = (long long)w->w.bands;
+    long long bands = (long long)w->tile_bands;
+    Extent all = extent_mul(extent_of(&ir_type(w->k->g, w->f.source)->shape, 0, 1),
+                            extent(w->w.bands, 0));
     const char *task = "task";
     w->row0 = "0";
     w->rows = text(e, "%lld", (long long)w->f.rows);
@@ -195,7 +197,7 @@ static void place(Wino *w)
         w->rows = "rows";
     }
     out_line(w->o, "const int64_t begin = %s * %lld, end = smaller(begin + %lld, %s);", task, bands,
-             bands, each == 1 ? "n" : text(e, "%lld * n", each));
+             bands, extent_text(e, all));
 }
 
 static void transform_weights(Wino *w)

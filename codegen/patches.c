@@ -78,6 +78,11 @@ void patches_taps(Kern *k, const Frame *f)
     out_close(k->out, ";");
 }
 
+const char *patches_images(Kern *k, const Frame *f)
+{
+    return extent_text(k->e, extent_of(&ir_type(k->g, f->source)->shape, 0, 1));
+}
+
 Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, const char *pixel)
 {
     const Shape *s = &ir_type(k->g, k->root)->shape;

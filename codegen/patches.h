@@ -10,7 +10,9 @@ void patches_frame(Kern *k, const Frame *f, const char *image, const char *first
                    const char *channels);
 /* static const int32_t taps[]: how far from its pixel each tap reads. */
 void patches_taps(Kern *k, const Frame *f);
-/* row: a result's channel; image and pixel: its place. Of conv_weight: row and k. */
+/* How many images there are. */
+const char *patches_images(Kern *k, const Frame *f);
+/* row: a result's channel; image and pixel: its place. */
 Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, const char *pixel);
 /* The gradient of weights, by the same patches. */
 void emit_patches_weight(Kern *k, const Frame *f);

@@ -1,7 +1,7 @@
 /* tests/e2e/test_precision.c: every algorithm of products is as exact as its error class says.
  *
  * Each one computes products of many shapes in the three forms of a linear layer (forward, gradient
- * of the input, gradient of the weights), on uniform numbers, on normal ones, and on such as
+ * of the input, gradient of the weights), or convolutions in theirs, on uniform numbers, on normal ones, and on such as
  * training meets: sparse positive activations, weights as they are drawn, gradients of which most
  * are tiny. The largest error against float64 is compared with that of one plain float32 sum, or
  * with the largest result. What no float32 product would survive (infinities, NaN, numbers near the
@@ -236,6 +236,124 @@ static void check_product(Algo algo, int i, const Built *built, int n_built)
     free(exact);
 }
 
+/* ---- convolutions ---- */
+
+/* n images of c channels, o channels of results; square images and taps. */
+typedef struct Square { int n, c, o, size, taps, stride, pad; } Square;
+static const Square conv[] = {
+    { 4, 16, 24, 16, 3, 1, 1 }, { 6, 32, 64, 8, 3, 1, 1 },  { 2, 64, 40, 13, 3, 1, 1 },
+    { 1, 200, 30, 9, 3, 1, 1 }, { 2, 3, 32, 32, 3, 1, 1 },  { 2, 24, 16, 27, 5, 1, 2 },
+    { 3, 8, 16, 30, 3, 2, 1 },  { 2, 3, 20, 60, 11, 4, 2 },
+};
+enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv) };
+
+static int results_of(const Square *l) { return (l->size + 2 * l->pad - l->taps) / l->stride + 1; }
+
+/* Winograd's is for 3x3 taps side by side, and for the sums over channels alone. */
+static bool takes(Algo algo, int i)
+{
+    const Square *l = &conv[i / N_FORMS];
+    bool three = l->taps == 3 && l->stride == 1 && l->pad == 1;
+    return algo == ALGO_patches || (algo == ALGO_winograd && three && i % N_FORMS != D_WEIGHT);
+}
+
+/* All of them as graphs of one module, in tiles that divide none of the sizes. */
+static char *convs_text(Algo algo)
+{
+    static const char *const op[] = { "conv", "conv_transpose", "conv_weight" };
+    char *text = NULL;
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    fprintf(f, "seqc.ir 1\nbatch n <= 1\nreal f32\nmath bf16\nstage layout\n");
+    for (int i = 0; i < N_CONVS; i++) {
+        const Square *l = &conv[i / N_FORMS];
+        Form form = (Form)(i % N_FORMS);
+        int out = results_of(l), cols = algo == ALGO_winograd ? 3 : out * out;
+        char x[64], y[64], w[64];
+        sprintf(x, "f32[%d,%d,%d,%d]", l->n, l->c, l->size, l->size);
+        sprintf(y, "f32[%d,%d,%d,%d]", l->n, l->o, out, out);
+        sprintf(w, "f32[%d,%d,%d,%d]", l->o, l->c, l->taps, l->taps);
+        if (form == D_INPUT && algo == ALGO_patches) cols = 48;
+        if (form == D_WEIGHT) cols = 2 * l->taps * l->taps;
+        if (!takes(algo, i)) continue;
+        fprintf(f, "\ngraph p%d\n%%0 = input \"x\" : %s\n%%1 = input \"target\" : %s\n"
+                "%%2 = %s %%0, %%1 {stride=[%d,%d] padding=[%d,%d,%d,%d] dilation=[1,1] groups=1 "
+                "algo=\"%s\" tile=[%d,%d] micro=[5,%d]} : %s\nreturn output=%%2\n", i,
+                form == D_INPUT ? y : x, form == D_WEIGHT ? y : w, op[form], l->stride, l->stride,
+                l->pad, l->pad, l->pad, l->pad, ir_algo[algo].name,
+                form == D_INPUT ? l->c : l->o - 3, cols, form == D_WEIGHT ? 3 : 2,
+                form == FORWARD ? y : form == D_INPUT ? x : w);
+    }
+    fclose(f);
+    return text;
+}
+
+/* Adds the three of which one is the result up: a of x, b of w, c of y. */
+typedef struct Place3 { size_t x, w, y; } Place3;
+typedef void Visit(void *ctx, Place3 at);
+static void visit(const Square *l, Visit *at, void *ctx)
+{
+    int out = results_of(l);
+    for (int n = 0; n < l->n; n++)
+        for (int o = 0; o < l->o; o++)
+            for (int c = 0; c < l->c; c++)
+                for (int p = 0; p < out * out; p++)
+                    for (int t = 0; t < l->taps * l->taps; t++) {
+                        int i = p / out * l->stride + t / l->taps - l->pad;
+                        int j = p % out * l->stride + t % l->taps - l->pad;
+                        if (i < 0 || j < 0 || i >= l->size || j >= l->size) continue;
+                        at(ctx, (Place3){
+                            (size_t)(((n * l->c + c) * l->size + i) * l->size + j),
+                            (size_t)((o * l->c + c) * l->taps * l->taps + t),
+                            (size_t)((n * l->o + o) * out * out + p) });
+                    }
+}
+
+typedef struct Sums { Form form; const float *a, *b; double *exact; float *plain; } Sums;
+static void add_up(void *ctx, Place3 at)
+{
+    Sums *s = ctx;
+    size_t a = s->form == D_INPUT ? at.y : at.x, b = s->form == D_WEIGHT ? at.y : at.w;
+    size_t to = s->form == FORWARD ? at.y : s->form == D_INPUT ? at.x : at.w;
+    s->exact[to] += (double)s->a[a] * s->b[b];
+    s->plain[to] += s->a[a] * s->b[b];
+}
+
+static void check_conv(Algo algo, int i, int graph, const Built *built, int n_built)
+{
+    const Square *l = &conv[i / N_FORMS];
+    Form form = (Form)(i % N_FORMS);
+    int64_t out = results_of(l), of_x = (int64_t)l->n * l->c * l->size * l->size;
+    int64_t of_y = l->n * l->o * out * out, of_w = (int64_t)l->o * l->c * l->taps * l->taps;
+    int64_t size_a = form == D_INPUT ? of_y : of_x, size_b = form == D_WEIGHT ? of_y : of_w;
+    int64_t size = form == FORWARD ? of_y : form == D_INPUT ? of_x : of_w;
+    Shape3 s = { .m = size, .l = 1, .k = of_w / l->o };
+    float *a = room(size_a * 4), *b = room(size_b * 4), *got = room(size * 4);
+    float *plain = room(size * 4);
+    double *exact = room(size * 8);
+    for (int data = 0; data < EDGES; data++) {
+        lcg = (uint32_t)(i * N_DATA + data + 1);
+        for (int64_t e = 0; e < size_a; e++) a[e] = number((Data)data, form, false, s.k);
+        for (int64_t e = 0; e < size_b; e++) b[e] = number((Data)data, form, true, s.k);
+        memset(exact, 0, (size_t)size * 8);
+        memset(plain, 0, (size_t)size * 4);
+        visit(l, add_up, &(Sums){ form, a, b, exact, plain });
+        for (int t = 0; t < n_built; t++) {
+            char what[160];
+            snprintf(what, sizeof what, "%s on %s, %s, %d -> %d channels, %d x %d, %s",
+                     ir_algo[algo].name, built[t].target->name, form_name[form], l->c, l->o,
+                     l->size, l->size, data_name[data]);
+            run(&built[t].code.model->graphs[graph], a, b, got);
+            check_errors(what, algo, s, errors(s, got, exact, plain));
+        }
+    }
+    free(a);
+    free(b);
+    free(got);
+    free(plain);
+    free(exact);
+}
+
 /* Can this processor run what is compiled for t? */
 static bool can_load(const Target *t)
 {
@@ -249,12 +367,13 @@ START_TEST(test_class)
     Built built[MOST];
     int n = 0;
     Algo algo = (Algo)_i;
-    if (ir_algo[algo].root != KIND_PROD || (algo == ALGO_blas && !openblas())) return;
+    bool convs = algo == ALGO_patches || algo == ALGO_winograd;
+    if (!convs && (ir_algo[algo].root != KIND_PROD || (algo == ALGO_blas && !openblas()))) return;
     for (int t = 0; t < ir_n_targets && n < MOST; t++) {
         if (!can_load(&ir_targets[t])) continue;
         Built *b = &built[n++];
         b->target = &ir_targets[t];
-        char *text = module_text(algo, b->target);
+        char *text = convs ? convs_text(algo) : module_text(algo, b->target);
         b->module = planned(text, b->target);
         free(text);
         for (int i = 0; i < b->module->n_graph; i++)
@@ -263,7 +382,9 @@ START_TEST(test_class)
         b->code = loaded_open(ir_algo[algo].name, b->module, b->target);
     }
     ck_assert_int_gt(n, 0);
-    for (int i = 0; i < N_GRAPHS; i++) check_product(algo, i, built, n);
+    for (int i = 0; i < N_GRAPHS && !convs; i++) check_product(algo, i, built, n);
+    for (int i = 0, graph = 0; i < N_CONVS; i++)
+        if (takes(algo, i)) check_conv(algo, i, graph++, built, n);
     for (int t = 0; t < n; t++) {
         loaded_close(&built[t].code);
         ir_module_free(built[t].module);
