@@ -63,7 +63,8 @@ static void turn_weights(Patches *p)
     long long taps = (long long)ir_frame_taps(&p->f), depth = (long long)ir_frame_depth(&p->f);
     out_open(o, "for (int64_t i = 0; i < %s; i++)", p->rows);
     out_open(o, "for (int64_t c = 0; c < %lld; c++)", (long long)p->f.channels);
-    const char *row = text_add(e, text_mul(e, "c", extent(p->f.rows, 0)), text_add(e, p->row0, "i"));
+    const char *row = text_mul(e, "c", extent(p->f.rows, 0));
+    row = text_add(e, row, text_add(e, p->row0, "i"));
     out_line(o, "const %s *const from = %s + (%s) * %lld;", real_type(p->k),
              slot_read(p->k, p->f.weight), row, taps);
     out_line(o, "for (int64_t tap = 0; tap < %lld; tap++)", taps);

@@ -110,7 +110,7 @@ static void write_image(Weight *w, const char *image, const char *at)
              slot_read(w->k, f->weight), text_mul(e, row, extent(pixels, 0)), pixels);
 }
 
-/* Vectors go beyond the last pixel: zeros there, in both operands, as zero times infinity is none. */
+/* Vectors go beyond the last pixel: zeros there in both operands, as 0 times infinity is none. */
 static void write_tail(Weight *w)
 {
     Emit *e = w->e;

@@ -4,10 +4,11 @@
  *
  * of tiles of 4 lines and 2 columns. Along lines the points are 0, 5/8, -5/8, 3/2, -3/2 and
  * infinity, which keep sums near float32's own error (the usual 1, -1, 2, -2 do not); along columns
- * 0, 1, -1 and infinity. A task transforms its rows of weights once, then block after block of tiles
- * (ir/winograd.h): the source, channel by channel; at each of 24 points the product of [rows]
- * [channels] and [channels][lanes] by the register tile of products; the results, row by row, with
- * the epilogue. Lanes are tiles in all of it.
+ * 0, 1, -1 and infinity. A task transforms its rows of weights once, then block after block of
+ * tiles (ir/winograd.h): the source, channel by channel; at each of 24 points the product of
+ * [rows][channels] and [channels][lanes] by the register tile of products; the results, row by
+ * row, with the epilogue. Lanes are tiles in all of it. A source that is not finite makes all
+ * results of its tiles NaN.
  *
  * Not here: other taps, strides and paddings (emit_patches.c).
  * Sources: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015; Barabasz et
@@ -16,8 +17,8 @@
 #include "ir/winograd.h"
 
 static const char source_text[] =
-    "/* parts[24]$in_panels[$channels][$lanes] = B' x B of `channels` channels of images [$h][$w], of\n"
-    " * `bands` lines of tiles from the one `band` on; points are $source_step apart. lines: [6][$line] of a\n"
+    "/* parts[24]$in_panels[$channels][$lanes] = B' x B of channels of images [$h][$w], of `bands`\n"
+    " * lines of tiles from the one `band` on; points are $source_step apart. lines: [6][$line] of a\n"
     " * channel, after the transform along them. */\n"
     "ONCE void winograd_source_$id(int64_t channels, const $R *restrict x, int64_t band,\n"
     "    int64_t bands, $R *restrict lines, $R *restrict parts)\n"
@@ -69,8 +70,8 @@ static const char source_text[] =
     "}\n";
 
 static const char results_text[] =
-    "/* lines[4][$tiles tiles][2] = A' x A of one row of parts[24]$in_panels[$rows][$lanes], whose points are\n"
-    " * $result_step apart. */\n"
+    "/* lines[4][$tiles tiles][2] = A' x A of a row of parts[24]$in_panels[$rows][$lanes], whose\n"
+    " * points are $result_step apart. */\n"
     "ONCE void winograd_results_$id(const $R *restrict parts, $R *restrict lines)\n"
     "{\n"
     "    for (int panel = 0; panel < $panels; panel++) {\n"
@@ -261,8 +262,10 @@ static void write_results(Wino *w)
     out_line(o, "const int64_t row = %s;", text_add(e, w->row0, "r"));
     out_line(o, "%s(products + r * %lld, lines);", results_function(w), lanes);
     out_open(o, "for (int64_t b = 0; b < bands; b++)");
-    out_line(o, "const int64_t image = (band + b) / %lld, top = (band + b) %% %lld * %d;",
-             (long long)w->w.bands, (long long)w->w.bands, IR_TILE_LINES);
+    if (!extent_eq(extent_of(s, 0, 1), extent(1, 0)))
+        out_line(o, "const int64_t image = (band + b) / %lld;", (long long)w->w.bands);
+    out_line(o, "const int64_t top = (band + b) %% %lld * %d;", (long long)w->w.bands,
+             IR_TILE_LINES);
     out_open(o, "for (int64_t line = top; line < %s; line++)",
              f->pixels[0] % IR_TILE_LINES ? text(e, "smaller(top + %d, %s)", IR_TILE_LINES, lines)
                                           : text(e, "top + %d", IR_TILE_LINES));

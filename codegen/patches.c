@@ -36,8 +36,9 @@ static void write_line(Kern *k, Out *o, const Frame *f)
             continue;
         }
         out_line(o, "for (int64_t i = 0; i < %lld; i++)", (long long)count);
-        out_line(o, "    to[%s] = from[%s];", plus(e, text_mul(e, "i", extent(f->spread[1], 0)), to),
-                 plus(e, text_mul(e, "i", extent(f->phases, 0)), at));
+        const char *step = text_mul(e, "i", extent(f->spread[1], 0));
+        const char *source = text_mul(e, "i", extent(f->phases, 0));
+        out_line(o, "    to[%s] = from[%s];", plus(e, step, to), plus(e, source, at));
     }
 }
 

@@ -141,8 +141,8 @@ const char *const snippet_text[SNIP_COUNT] = {
     "    }\n"
     "}\n",
     [SNIP_patches] =
-    "/* Pixels from `first` to `end`, line by line, in vectors: where each is in the frame, and in a\n"
-    " * row of patches. Returns how many. */\n"
+    "/* Pixels from `first` to `end`, line by line, in vectors: where each is in the frame, and\n"
+    " * in a row of patches. Returns how many. */\n"
     "static inline int find_runs(int64_t first, int64_t end, int64_t columns, int64_t step,\n"
     "    int32_t *restrict from, int32_t *restrict to)\n"
     "{\n"
@@ -157,8 +157,8 @@ const char *const snippet_text[SNIP_COUNT] = {
     "    }\n"
     "    return runs;\n"
     "}\n"
-    "/* pack[channel][tap][width]: what taps of these pixels read. Whole vectors are copied; what one\n"
-    " * writes beyond its pixels the next writes over. */\n"
+    "/* pack[channel][tap][width]: what taps of these pixels read. Whole vectors are copied; what\n"
+    " * one writes beyond its pixels the next writes over. */\n"
     "ONCE void pack_patches(int64_t channels, int64_t plane, const $R *restrict frame, int taps,\n"
     "    const int32_t *restrict tap, int runs, const int32_t *restrict from,\n"
     "    const int32_t *restrict to, int64_t width, $R *restrict pack)\n"
