@@ -72,7 +72,7 @@ static bool not_finite(rt_err *e, const rt_set *s, const char *path, int64_t at)
 
 bool rt_set_range(rt_err *e, rt_set *s, const char *path, bool finite)
 {
-    int64_t elems = s->rows * s->x_elems;
+    int64_t elems = s->rows * (s->x_bytes ? s->row_elems : s->x_elems);
     if (s->x_bytes) {
         const uint8_t *x = s->x;
         uint8_t low = 255, high = 0;
@@ -127,7 +127,7 @@ static bool make_view(rt_err *e, const rt_set *from, rt_set *view, int64_t *pick
     view->n = n;
     view->owner_x = view->owner_y = view->table = NULL;
     view->name = rt_strdup(e, from->name);
-    return view->name && (!view->x_bytes || rt_prep_apply(e, p, view));
+    return view->name && (!view->x_bytes || rt_prep_apply(e, p, needs, view));
 }
 
 /* Chooses the validation rows: *val gets `n_val` picks, the training set those of the rest. */
@@ -247,10 +247,11 @@ static bool load_train(rt_err *e, rt_data *d, const rt_needs *needs, const rt_da
         return false;
     }
     d->train.transforms = needs->model->train;
+    d->train.seed = o->seed;
     bool ok = o->norm == RT_NORM_NONE || rt_prep_measure(e, &d->prep, &d->train, o->norm);
-    ok = ok && rt_prep_apply(e, &d->prep, &d->train)
-      && (!d->test.n || rt_prep_apply(e, &d->prep, &d->test))
-      && (!d->val.n || rt_prep_apply(e, &d->prep, &d->val));
+    ok = ok && rt_prep_apply(e, &d->prep, needs, &d->train)
+      && (!d->test.n || rt_prep_apply(e, &d->prep, needs, &d->test))
+      && (!d->val.n || rt_prep_apply(e, &d->prep, needs, &d->val));
     if (!ok)
         rt_free(val);
     return ok && (!val || make_view(e, &d->train, &d->val, val, n_val, needs, &d->prep));
@@ -265,7 +266,8 @@ static bool load_eval(rt_err *e, rt_data *d, const rt_needs *needs, const rt_dat
         d->train = (rt_set){0};
     }
     rt_set_free(&d->train);
-    return ok && finish_set(e, &d->test, o->data, true) && rt_prep_apply(e, &d->prep, &d->test);
+    return ok && finish_set(e, &d->test, o->data, true)
+        && rt_prep_apply(e, &d->prep, needs, &d->test);
 }
 
 bool rt_data_load(rt_err *e, rt_data *d, const rt_model *m, const rt_data_options *o)
@@ -307,7 +309,7 @@ bool rt_data_load_inputs(rt_err *e, rt_set *s, const rt_model *m, const char *pa
     const rt_csv_job job = {path, NULL, false, true};
     bool ok = (kind == RT_FILE_TEXT ? rt_load_csv(e, s, &needs, &job, &known)
                                     : rt_load_arrays(e, s, &needs, path, NULL))
-           && finish_set(e, s, path, false) && rt_prep_apply(e, &known, s);
+           && finish_set(e, s, path, false) && rt_prep_apply(e, &known, &needs, s);
     rt_prep_free(&known);
     if (!ok)
         rt_set_free(s);

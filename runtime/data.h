@@ -10,6 +10,7 @@
 #include "runtime/base.h"
 #include "runtime/files.h"
 #include "runtime/rt.h"
+#include "runtime/transforms.h"
 
 typedef enum rt_norm { RT_NORM_NONE, RT_NORM_ZSCORE, RT_NORM_MINMAX } rt_norm;
 bool rt_norm_parse(rt_err *e, const char *text, rt_norm *norm);    /* RT_E_USAGE otherwise */
@@ -60,9 +61,10 @@ typedef struct rt_set {
     int64_t *pick;               /* [n] rows of x and y; null: all in order */
     int64_t rows;                /* that x and y have */
     bool x_bytes;                /* x is uint8_t, of an image; else the model's real type */
-    void *x;                     /* [rows][x_elems] */
+    void *x;                     /* [rows][row_elems] */
     void *y;                     /* [rows][y_elems] */
-    int64_t x_elems, y_elems;    /* of one sample; y_elems 1 for a class index */
+    int64_t row_elems;           /* bytes: of a sample as it is stored; else x_elems */
+    int64_t x_elems, y_elems;    /* of a sample for the model; y_elems 1 for a class index */
     rt_y_kind y_kind;
     int rank;                    /* one sample's shape as the file says it */
     int64_t shape[RT_FILE_RANK];
@@ -70,6 +72,9 @@ typedef struct rt_set {
     rt_dtype real;
     void *owner_x, *owner_y;     /* what rt_data_free releases; null where shared */
     rt_transforms transforms;    /* bytes: what is done to them; the model's */
+    bool changes;                /* bytes: images that transforms change, beyond a table */
+    rt_size stored, taken;       /* then: its size as it is stored, as the model takes it */
+    uint64_t seed, epoch;        /* of random steps */
     void *table;                 /* bytes: [groups][256] of real, what each byte becomes */
     int64_t table_groups;
 } rt_set;
@@ -103,11 +108,13 @@ bool rt_data_load_inputs(rt_err *e, rt_set *s, const rt_model *m, const char *pa
 void rt_set_free(rt_set *s);
 void rt_data_free(rt_data *d);
 
-/* Copies samples index[0 .. n-1] (positions in the set, 0 .. set->n-1; null: 0 .. n-1 from `first`)
- * to x_out [n][x_elems] of the model's real type and y_out [n][y_elems] of int64_t or real.
- * y_out may be null. */
-void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_t n, void *x_out,
-                    void *y_out);
+/* n samples of a set, by their positions 0 .. set->n-1: index[0 .. n-1], or where that is null,
+ * n from `first` on. */
+typedef struct rt_pick { const int64_t *index; int64_t first, n; } rt_pick;
+/* Copies samples to x_out [n][x_elems] of the model's real type and y_out [n][y_elems] of int64_t
+ * or real; y_out may be null. Images are changed in the studio, which is one thread's. */
+bool rt_data_gather(rt_err *e, const rt_set *s, rt_studio *studio, const rt_pick *pick,
+                    void *x_out, void *y_out);
 
 /* Sum over samples and elements of (target - its element's mean)^2, in double: R² divides by it. */
 double rt_data_target_squares(const rt_set *s);

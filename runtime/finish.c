@@ -128,7 +128,9 @@ static bool report_test(rt_err *e, rt_train *t)
     char count[RT_TEXT];
     if (t->data.test.n == 0)
         return true;
-    rt_score test = rt_judge_run(&t->test, t->set.batch, "test");
+    rt_score test;
+    if (!rt_judge_run(e, &t->test, t->set.batch, "test", &test))
+        return false;
     if (rt_signal() != 0)
         return true;
     rt_report_score(t->p, "test, last weights: ", &test);
@@ -176,8 +178,10 @@ bool rt_train_dry(rt_err *e, rt_train *t)
         rt_set one = t->data.val;
         one.n = one.n < batch ? one.n : batch;
         t->val.set = &one;
-        score = rt_judge_run(&t->val, batch, "validation");
+        bool ok = rt_judge_run(e, &t->val, batch, "validation", &score);
         t->val.set = &t->data.val;
+        if (!ok)
+            return false;
         printf("one validation batch of %s samples: loss %.6g\n", rt_count_text(count, one.n),
                score.loss);
     }

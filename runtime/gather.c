@@ -85,17 +85,39 @@ static void look_up_f64(const rt_set *s, const uint8_t *restrict x, double *rest
 
 /* ---- rows: x and y of n samples, whose rows in the set are given ---- */
 
+static void look_up_row(const rt_set *s, const uint8_t *x, void *out)
+{
+    if (s->real == RT_F32)
+        look_up_f32(s, x, out);
+    else
+        look_up_f64(s, x, out);
+}
+
+/* Each image through the steps before ToTensor, the table, and the steps behind it. */
+static bool change_rows(rt_err *e, const rt_set *s, rt_studio *studio, const int64_t *row,
+                        int64_t n, char *out)
+{
+    int64_t bytes = s->x_elems * rt_dtype_bytes(s->real);
+    for (int64_t i = 0; i < n; i++, out += bytes) {
+        rt_shot shot = {s->seed, s->epoch, row[i]};
+        rt_image x = {s->stored.channels, s->stored.height, s->stored.width,
+                      (uint8_t *)s->x + row[i] * s->row_elems};
+        if (!rt_transforms_image(e, &s->transforms, &shot, studio, &x))
+            return false;
+        look_up_row(s, x.plane, out);
+        rt_transforms_erase(&s->transforms, &shot, s->real, s->taken, out);
+    }
+    return true;
+}
+
 static void look_up_rows(const rt_set *s, const int64_t *row, int64_t n, char *out)
 {
     const uint8_t *x = s->x;
-    int64_t elems = s->x_elems;
+    int64_t elems = s->x_elems, bytes = elems * rt_dtype_bytes(s->real);
     for (int64_t i = 0; i < n; i++) {
         if (i + AHEAD < n)
             fetch((const char *)x + row[i + AHEAD] * elems, elems);
-        if (s->real == RT_F32)
-            look_up_f32(s, x + row[i] * elems, (float *)(void *)out + i * elems);
-        else
-            look_up_f64(s, x + row[i] * elems, (double *)(void *)out + i * elems);
+        look_up_row(s, x + row[i] * elems, out + i * bytes);
     }
 }
 
@@ -126,10 +148,23 @@ static void copy_rows(const int64_t *row, int64_t n, const char *from, char *to,
     }
 }
 
-void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_t n, void *x_out,
-                    void *y_out)
+static bool gather_x(rt_err *e, const rt_set *s, rt_studio *studio, const int64_t *row, int64_t n,
+                     char *out)
+{
+    if (s->changes)
+        return change_rows(e, s, studio, row, n, out);
+    if (s->x_bytes)
+        look_up_rows(s, row, n, out);
+    else
+        copy_rows(row, n, s->x, out, s->x_elems * rt_dtype_bytes(s->real));
+    return true;
+}
+
+bool rt_data_gather(rt_err *e, const rt_set *s, rt_studio *studio, const rt_pick *pick,
+                    void *x_out, void *y_out)
 {
     enum { BLOCK = 256 };
+    const int64_t *index = pick->index, first = pick->first, n = pick->n;
     int64_t real_bytes = rt_dtype_bytes(s->real), x_bytes = s->x_elems * real_bytes;
     int64_t y_bytes = s->y_elems * (s->y_kind == RT_Y_INDEX ? 8 : real_bytes);
     for (int64_t at = 0, some; at < n; at += some) {
@@ -143,13 +178,12 @@ void rt_data_gather(const rt_set *s, const int64_t *index, int64_t first, int64_
                 int64_t place = index ? index[at + i] : first + at + i;
                 own[i] = s->pick ? s->pick[place] : place;
             }
-        if (s->x_bytes)
-            look_up_rows(s, row, some, (char *)x_out + at * x_bytes);
-        else
-            copy_rows(row, some, s->x, (char *)x_out + at * x_bytes, x_bytes);
+        if (!gather_x(e, s, studio, row, some, (char *)x_out + at * x_bytes))
+            return false;
         if (y_out && s->y)
             copy_rows(row, some, s->y, (char *)y_out + at * y_bytes, y_bytes);
     }
+    return true;
 }
 
 double rt_data_target_squares(const rt_set *s)

@@ -73,9 +73,8 @@ static bool read_input(rt_err *e, Grad *g, const char *path)
         return rt_fail(e, RT_E_DATA, "%.300s: %" PRId64 " samples, but one batch of this program "
                        "holds at most %" PRId64, path, g->n, m->capacity);
     g->input = rt_alloc(e, g->n * g->x.x_elems, rt_dtype_bytes(m->real), "the inputs");
-    if (g->input)
-        rt_data_gather(&g->x, NULL, 0, g->n, g->input, NULL);
-    return g->input != NULL;
+    return g->input && rt_data_gather(e, &g->x, g->p->studios, &(rt_pick){ NULL, 0, g->n },
+                                      g->input, NULL);
 }
 
 static bool read_cotangent(rt_err *e, Grad *g, const char *path)

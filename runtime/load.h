@@ -38,6 +38,9 @@ bool rt_take_arrays(rt_err *e, rt_set *s, const rt_needs *needs, rt_tensor *x, c
 bool rt_load_directory(rt_err *e, rt_set *train, rt_set *test, const rt_needs *needs,
                        const char *path, bool one, rt_prep *prep);
 
+/* Same number of elements, and the same shape where both sides have more than one axis. */
+bool rt_shapes_agree(const int64_t *a, int rank_a, const int64_t *b, int rank_b);
+
 /* Range of x into low and high; with `finite` set, NaN and infinity are errors. */
 bool rt_set_range(rt_err *e, rt_set *s, const char *path, bool finite);
 
@@ -46,7 +49,7 @@ bool rt_prep_copy(rt_err *e, const rt_prep *from, rt_prep *to);
 bool rt_prep_measure(rt_err *e, rt_prep *p, const rt_set *s, rt_norm norm);
 /* Makes all rows of x what the model sees: in place, or by the table of a set of bytes. Once a set;
  * sets that share rows are made of one that is prepared (rt_set_view). */
-bool rt_prep_apply(rt_err *e, const rt_prep *p, rt_set *s);
+bool rt_prep_apply(rt_err *e, const rt_prep *p, const rt_needs *needs, rt_set *s);
 
 void rt_strings_free(char **strings, int64_t count);
 

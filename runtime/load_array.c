@@ -75,8 +75,7 @@ static int squeeze(const int64_t *shape, int rank, int64_t *out)
     return count;
 }
 
-/* Same number of elements, and the same shape where both sides have more than one axis. */
-static bool shapes_agree(const int64_t *a, int rank_a, const int64_t *b, int rank_b)
+bool rt_shapes_agree(const int64_t *a, int rank_a, const int64_t *b, int rank_b)
 {
     int64_t a_elems, b_elems, a_plain[RT_FILE_RANK], b_plain[RT_FILE_RANK];
     if (!rt_elems(a, rank_a, &a_elems) || !rt_elems(b, rank_b, &b_elems) || a_elems != b_elems)
@@ -106,14 +105,16 @@ static bool take_inputs(rt_err *e, rt_set *s, const rt_needs *needs, rt_tensor *
     const rt_model *m = needs->model;
     bool single = t->rank == m->input_rank && t->rank < RT_FILE_RANK
                && !memcmp(t->shape, m->input, (size_t)t->rank * sizeof *t->shape)
-               && !(t->rank > 1 && shapes_agree(t->shape + 1, t->rank - 1, m->input, t->rank));
+               && !(t->rank > 1 && rt_shapes_agree(t->shape + 1, t->rank - 1, m->input, t->rank));
     if (single) {    /* one sample without a batch axis */
         memmove(t->shape + 1, t->shape, (size_t)t->rank++ * sizeof *t->shape);
         t->shape[0] = 1;
     }
     if (t->rank < 1)
         return rt_fail(e, RT_E_DATA, "%s: is a single number", path);
-    if (!shapes_agree(t->shape + 1, t->rank - 1, m->input, m->input_rank))
+    bool changes = t->dtype == RT_U8
+                && (rt_transforms_change(&m->train) || rt_transforms_change(&m->test));
+    if (!changes && !rt_shapes_agree(t->shape + 1, t->rank - 1, m->input, m->input_rank))
         return wrong_shape(e, needs, t, path);
     if (t->shape[0] < 1)
         return rt_fail(e, RT_E_DATA, "%s: holds no samples", path);
@@ -121,6 +122,7 @@ static bool take_inputs(rt_err *e, rt_set *s, const rt_needs *needs, rt_tensor *
     s->rank = t->rank - 1;
     memcpy(s->shape, t->shape + 1, (size_t)s->rank * sizeof *s->shape);
     s->x_bytes = t->dtype == RT_U8;
+    s->row_elems = t->elems / s->n;
     return take_real(e, t, s->x_bytes ? RT_U8 : s->real, path, &s->x, &s->owner_x);
 }
 

@@ -3,6 +3,7 @@
  * Samples whose label the loss ignores are none. */
 #include "runtime/program.h"
 #include <math.h>
+#include <pthread.h>
 
 static const struct Metric { const char *result, *key, *shown; } metrics[] = {
     [RT_ACCURACY] = { "correct", "accuracy", "acc" },
@@ -136,33 +137,49 @@ const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, con
 
 enum { GATHER_ROWS = 32 };   /* a task's samples: some tens of microseconds of copying */
 
+/* The failure of the first task that failed, whichever ended first. */
+typedef struct Failure { pthread_mutex_t lock; int64_t task; rt_err *e; } Failure;
+
 typedef struct Gather {
     const rt_set *set;
-    const int64_t *index;
-    int64_t first, n, x_bytes, y_bytes;   /* bytes of one sample */
+    const rt_pick *pick;
+    rt_studio *studios;          /* by worker */
+    int64_t rows, x_bytes, y_bytes;   /* of a task; bytes of one sample */
     const rt_batch *to;
+    Failure *failure;
 } Gather;
 
 static void gather_task(const void *ctx, int64_t i, int worker)
 {
     const Gather *g = ctx;
-    int64_t at = i * GATHER_ROWS, n = g->n - at < GATHER_ROWS ? g->n - at : GATHER_ROWS;
-    (void)worker;
-    rt_data_gather(g->set, g->index ? g->index + at : NULL, g->first + at, n,
-                   (char *)g->to->x + at * g->x_bytes, (char *)g->to->y + at * g->y_bytes);
+    int64_t at = i * g->rows, left = g->pick->n - at;
+    rt_pick part = { g->pick->index ? g->pick->index + at : NULL, g->pick->first + at,
+                     left < g->rows ? left : g->rows };
+    rt_err e = { .code = RT_E_OK };
+    if (rt_data_gather(&e, g->set, &g->studios[worker], &part,
+                       (char *)g->to->x + at * g->x_bytes, (char *)g->to->y + at * g->y_bytes))
+        return;
+    pthread_mutex_lock(&g->failure->lock);
+    if (g->failure->task < 0 || i < g->failure->task) {
+        g->failure->task = i;
+        *g->failure->e = e;
+    }
+    pthread_mutex_unlock(&g->failure->lock);
 }
 
-void rt_gather(const rt_prog *p, const rt_set *set, const int64_t *index, int64_t first, int64_t n,
+bool rt_gather(rt_err *e, const rt_prog *p, const rt_set *set, const rt_pick *pick,
                const rt_batch *to)
 {
-    if (n <= GATHER_ROWS) {
-        rt_data_gather(set, index, first, n, to->x, to->y);
-        return;
-    }
-    int64_t real = rt_dtype_bytes(p->model->real);
-    Gather g = { set, index, first, n, set->x_elems * real,
-                 set->y_elems * (set->y_kind == RT_Y_INDEX ? (int64_t)sizeof(int64_t) : real), to };
-    rt_parallel(p->pool, gather_task, &g, (n + GATHER_ROWS - 1) / GATHER_ROWS);
+    int64_t rows = set->changes ? 1 : GATHER_ROWS, real = rt_dtype_bytes(p->model->real);
+    if (pick->n <= rows)
+        return rt_data_gather(e, set, p->studios, pick, to->x, to->y);
+    Failure failure = { .lock = PTHREAD_MUTEX_INITIALIZER, .task = -1, .e = e };
+    Gather g = { set, pick, p->studios, rows, set->x_elems * real,
+                 set->y_elems * (set->y_kind == RT_Y_INDEX ? (int64_t)sizeof(int64_t) : real),
+                 to, &failure };
+    rt_parallel(p->pool, gather_task, &g, (pick->n + rows - 1) / rows);
+    pthread_mutex_destroy(&failure.lock);
+    return failure.task < 0;
 }
 
 /* ---- scoring a set ---- */
@@ -185,18 +202,20 @@ void rt_judge_close(rt_judge *j)
     rt_batch_close(&j->room);
 }
 
-rt_score rt_judge_run(const rt_judge *j, int64_t batch, const char *what)
+bool rt_judge_run(rt_err *e, const rt_judge *j, int64_t batch, const char *what, rt_score *score)
 {
     rt_prog *p = j->graph.prog;
     rt_tally tally = { 0 };
     double start = rt_now();
     for (int64_t at = 0; at < j->set->n && rt_signal() == 0; at += batch) {
         int64_t n = j->set->n - at < batch ? j->set->n - at : batch;
-        rt_gather(p, j->set, NULL, at, n, &j->room);
+        if (!rt_gather(e, p, j->set, &(rt_pick){ NULL, at, n }, &j->room))
+            return false;
         rt_run(&j->graph, n, (const void *[]){ j->room.x, j->room.y }, 1);
         rt_tally_add(&tally, &j->graph, rt_result_real(&j->graph, j->graph.loss), n);
         rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = at + n,
                                                    .total = j->set->n, .start = start });
     }
-    return rt_tally_score(&tally, p->model, j->set->y_elems, j->squares);
+    *score = rt_tally_score(&tally, p->model, j->set->y_elems, j->squares);
+    return true;
 }

@@ -198,21 +198,47 @@ static double prepared(const rt_prep *p, int64_t group, double value)
     return p->norm == RT_NORM_NONE ? value : (value - p->shift[group]) * p->scale[group];
 }
 
-/* May the model file's Normalize be applied to these bytes? */
-static bool fits_normalize(rt_err *e, const rt_prep *p, const rt_set *s, int64_t channels)
+/* The sizes of images that transforms change: as stored, as the model takes them. */
+static bool plan_changes(rt_err *e, const rt_needs *needs, rt_set *s)
 {
-    if (!channels)
-        return true;
-    if (p->norm != RT_NORM_NONE)
-        return rt_fail(e, RT_E_USAGE, "--normalize %s, but the model file has a Normalize for its "
+    const rt_model *m = needs->model;
+    char stored[RT_SHAPE_TEXT], made[RT_SHAPE_TEXT], want[RT_SHAPE_TEXT];
+    bool grey = s->rank == 2 || (s->rank == 3 && s->shape[0] == 1);
+    rt_shape_text(stored, s->shape, s->rank);
+    rt_shape_text(want, m->input, m->input_rank);
+    s->changes = rt_transforms_change(&s->transforms);
+    if (!s->changes)
+        return rt_shapes_agree(s->shape, s->rank, m->input, m->input_rank)
+            || rt_fail(e, RT_E_DATA, "%s: samples of shape %s, but the model takes %s", s->name,
+                       stored, want);
+    bool image = (grey || (s->rank == 3 && s->shape[0] == 3))
+              && s->shape[s->rank - 1] <= RT_IMAGE_SIDE && s->shape[s->rank - 2] <= RT_IMAGE_SIDE;
+    if (!image)
+        return rt_fail(e, RT_E_DATA, "%s: samples of shape %s are no images, which the model file's "
+                       "transforms change", s->name, stored) ||
+               rt_help(e, "an image is (height, width), or with 1 or 3 channels before them");
+    s->stored = (rt_size){grey ? 1 : 3, (int)s->shape[s->rank - 2], (int)s->shape[s->rank - 1]};
+    s->taken = s->stored;
+    if (!rt_transforms_size(e, &s->transforms, s->name, &s->taken))
+        return false;
+    int64_t shape[3] = {s->taken.channels, s->taken.height, s->taken.width};
+    return rt_shapes_agree(shape, 3, m->input, m->input_rank)
+        || rt_fail(e, RT_E_DATA, "%s: transforms make %s of images %s, but the model takes %s",
+                   s->name, rt_shape_text(made, shape, 3), stored, want);
+}
+
+/* May what the model file does to images be done to these bytes? */
+static bool fits_transforms(rt_err *e, const rt_prep *p, const rt_set *s, int64_t channels)
+{
+    if (p->norm != RT_NORM_NONE && (channels || s->changes))
+        return rt_fail(e, RT_E_USAGE, "--normalize %s, but the model file says what is done to its "
                        "images", rt_norm_name(p->norm)) ||
-               rt_help(e, "leave --normalize out, or Normalize in the model file");
-    bool fits = channels == 1 || (s->rank < 3 ? s->rank < 2 && s->x_elems % channels == 0
-                                              : s->shape[0] == channels);
-    int64_t has = s->rank < 3 ? 1 : s->shape[0];
-    return fits || rt_fail(e, RT_E_DATA, "%s: images of %" PRId64 " channel%s, but Normalize in "
-                           "the model file is for %" PRId64, s->name, has, has == 1 ? "" : "s",
-                           channels);
+               rt_help(e, "leave --normalize out, or the transforms in the model file");
+    int64_t has = s->changes ? s->taken.channels : s->rank < 3 ? 1 : s->shape[0];
+    bool flat = !s->changes && s->rank < 2 && channels && s->x_elems % channels == 0;
+    return channels <= 1 || has == channels || flat
+        || rt_fail(e, RT_E_DATA, "%s: images of %" PRId64 " channel%s, but Normalize in the model "
+                   "file is for %" PRId64, s->name, has, has == 1 ? "" : "s", channels);
 }
 
 static bool make_table(rt_err *e, const rt_prep *p, rt_set *s, int64_t channels)
@@ -240,11 +266,11 @@ static bool widen_bytes(rt_err *e, rt_set *s)
     return true;
 }
 
-bool rt_prep_apply(rt_err *e, const rt_prep *p, rt_set *s)
+bool rt_prep_apply(rt_err *e, const rt_prep *p, const rt_needs *needs, rt_set *s)
 {
     bool many = p->norm != RT_NORM_NONE && p->groups > TABLE_GROUPS;
     int64_t channels = s->x_bytes ? rt_transforms_channels(&s->transforms) : 0;
-    if (!fits_normalize(e, p, s, channels))
+    if (s->x_bytes && (!plan_changes(e, needs, s) || !fits_transforms(e, p, s, channels)))
         return false;
     if (s->x_bytes && !many)
         return make_table(e, p, s, channels);

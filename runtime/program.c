@@ -108,6 +108,9 @@ static bool open_prog(rt_err *e, rt_prog *p)
     p->pool = rt_pool_open(threads->given ? (int)threads->i : rt_cpu_count());
     if (!p->pool)
         return rt_fail(e, RT_E_MEMORY, "no memory for threads");
+    p->studios = rt_alloc(e, rt_pool_threads(p->pool), (int64_t)sizeof *p->studios, "threads");
+    if (!p->studios)
+        return false;
     if (RT_GIVEN(&p->cli, pin) && !rt_pool_pin(p->pool))
         return rt_fail(e, RT_E_USAGE, "--pin gives each of %d threads a processor of its own, but "
                        "this process may use %d", rt_pool_threads(p->pool), rt_cpu_count()) ||
@@ -117,6 +120,9 @@ static bool open_prog(rt_err *e, rt_prog *p)
 
 static void close_prog(rt_prog *p)
 {
+    for (int i = 0; p->studios && i < rt_pool_threads(p->pool); i++)
+        rt_studio_free(&p->studios[i]);
+    rt_free(p->studios);
     rt_pool_close(p->pool);
     rt_free(p->state);
     rt_free(p->arena);

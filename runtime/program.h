@@ -22,6 +22,7 @@ typedef struct rt_prog {
     rt_cli cli;
     rt_ui ui;
     rt_pool *pool;
+    rt_studio *studios;          /* of its threads */
     int64_t seed;
     rt_random random;            /* the generator that PyTorch's default one is */
     char *state;                 /* the state block */
@@ -145,7 +146,7 @@ typedef struct rt_batch { void *x, *y; } rt_batch;
 bool rt_batch_open(rt_err *e, rt_batch *b, const rt_model *m, const rt_set *set);
 void rt_batch_close(rt_batch *b);
 /* rt_data_gather on the pool's threads. */
-void rt_gather(const rt_prog *p, const rt_set *set, const int64_t *index, int64_t first, int64_t n,
+bool rt_gather(rt_err *e, const rt_prog *p, const rt_set *set, const rt_pick *pick,
                const rt_batch *to);
 /* "train" or "train_prob": the graph of this name that serves the set's targets. */
 const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, const rt_set *set);
@@ -161,7 +162,7 @@ bool rt_judge_open(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set);
 void rt_judge_close(rt_judge *j);
 /* One pass in order, `batch` samples at a time; stops early, with a score of what it saw, after a
  * signal. `what` names the pass in the live line. */
-rt_score rt_judge_run(const rt_judge *j, int64_t batch, const char *what);
+bool rt_judge_run(rt_err *e, const rt_judge *j, int64_t batch, const char *what, rt_score *score);
 
 /* ---- signals (program.c) ---- */
 

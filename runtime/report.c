@@ -124,8 +124,8 @@ char *rt_shape_chain(char text[RT_DIMS], const rt_model *m)
 
 int64_t rt_set_bytes(const rt_set *set)
 {
-    int64_t element = set->x_bytes ? 1 : rt_dtype_bytes(set->real);
-    return set->n * (set->x_elems * element + set->y_elems * (set->y_kind == RT_Y_INDEX ? 8
+    int64_t x = set->x_bytes ? set->row_elems : set->x_elems * rt_dtype_bytes(set->real);
+    return set->n * (x + set->y_elems * (set->y_kind == RT_Y_INDEX ? 8
                                                               : rt_dtype_bytes(set->real)));
 }
 

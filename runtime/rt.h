@@ -126,10 +126,23 @@ typedef struct rt_load {
     int state;
 } rt_load;
 
-/* What is done to an image before the model sees it, as torchvision.transforms does it. Values:
- *   RT_TO_TENSOR   none; bytes become x / 255
- *   RT_NORMALIZE   channels, means, standard deviations, three of each */
-typedef enum rt_transform_kind { RT_TO_TENSOR, RT_NORMALIZE } rt_transform_kind;
+/* What is done to an image before the model sees it, as torchvision.transforms does it; its values
+ * are those of the module's text form (ir/transforms.def). The first three are for tensors. */
+typedef enum rt_transform_kind {
+    RT_TO_TENSOR,              /* no value; bytes become x / 255 */
+    RT_NORMALIZE,              /* channels, means, standard deviations, three of each */
+    RT_RANDOM_ERASING,         /* p, scale, ratio (low, high), is it noise?, values */
+    RT_RESIZE,                 /* height, width (0: of the shorter side), most, filter */
+    RT_CENTER_CROP,            /* height, width */
+    RT_PAD,                    /* left, top, right, bottom, mode, fill of three channels */
+    RT_RANDOM_CROP,            /* height, width */
+    RT_RANDOM_RESIZED_CROP,    /* height, width, scale, ratio (low, high), filter */
+    RT_RANDOM_HORIZONTAL_FLIP, /* p */
+    RT_RANDOM_VERTICAL_FLIP,   /* p */
+    RT_RANDOM_ROTATION,        /* angles (low, high), filter, fill of three channels */
+    RT_COLOR_JITTER,           /* brightness, contrast, saturation, hue (low, high) */
+    RT_GRAYSCALE               /* channels */
+} rt_transform_kind;
 enum { RT_TRANSFORM_VALUES = 9 };
 typedef struct rt_transform {
     rt_transform_kind kind;

@@ -198,11 +198,13 @@ void rt_train_begin(rt_train *t)
 {
     rt_orders_next(&t->orders, &t->p->random, t->set.shuffle, t->order, t->data.train.n);
     rt_rates_set(t->p, t->set.lr, &t->point);
+    t->data.train.epoch = (uint64_t)t->point.epoch;
 }
 
 bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally)
 {
-    rt_gather(t->p, &t->data.train, t->order + at, 0, n, &t->room);
+    if (!rt_gather(e, t->p, &t->data.train, &(rt_pick){ t->order + at, 0, n }, &t->room))
+        return false;
     if (t->p->model->schedule_steps)
         rt_rates_set(t->p, t->set.lr, &t->point);
     t->point.step++;
@@ -296,7 +298,9 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
     bool has_val = t->data.val.n > 0;
     double trained = has_val ? rt_now() - clock->epoch : 0;
     rt_score train = rt_tally_score(&point->tally, t->p->model, t->data.train.y_elems, t->squares);
-    rt_score val = has_val ? rt_judge_run(&t->val, t->set.batch, "validation") : (rt_score){ 0 };
+    rt_score val = { 0 };
+    if (has_val && !rt_judge_run(e, &t->val, t->set.batch, "validation", &val))
+        return false;
     if (rt_signal() != 0)
         return true;
     if (rt_states_nonfinite(t->p, NULL))

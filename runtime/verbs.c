@@ -28,8 +28,9 @@ bool rt_verb_eval(rt_err *e, rt_prog *p)
     if (ok) {
         char count[RT_TEXT], time[RT_TEXT];
         double start = rt_now();
-        rt_score score = rt_judge_run(&judge, rt_batch_size(p), "eval");
-        if (rt_signal() == 0) {
+        rt_score score;
+        ok = rt_judge_run(e, &judge, rt_batch_size(p), "eval", &score);
+        if (ok && rt_signal() == 0) {
             rt_report_score(p, "", &score);
             printf("   %s, %s samples, %s\n", data.test.name ? data.test.name : "data",
                    rt_count_text(count, data.test.n), rt_time_text(time, rt_now() - start));
@@ -70,7 +71,9 @@ static bool infer(rt_err *e, rt_prog *p, const rt_set *set, Outputs *o)
     double start = rt_now();
     for (int64_t at = 0; ok && at < set->n && rt_signal() == 0; at += batch) {
         int64_t n = set->n - at < batch ? set->n - at : batch;
-        rt_gather(p, set, NULL, at, n, &room);
+        ok = rt_gather(e, p, set, &(rt_pick){ NULL, at, n }, &room);
+        if (!ok)
+            break;
         rt_run(&graph, n, (const void *[]){ room.x }, 1);
         memcpy((char *)o->data + at * o->elems * real, rt_result(&graph, "output"),
                (size_t)(n * o->elems * real));
