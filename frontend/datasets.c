@@ -25,19 +25,78 @@ static bool has(const Call *c, const char *name)
     return v && v->kind != V_NONE;
 }
 
-/* Means and deviations must be as many as the channels that reach them. */
-static bool check_channels(Interp *in, const ImageSet *s)
+/* ---- sizes ---- */
+
+/* Of an image on its way; height and width 0: not known. */
+typedef struct Size { int64_t channels, height, width; } Size;
+
+/* As torchvision's Resize of one side. */
+static void resize_shorter(Size *s, int64_t size, int64_t most)
 {
+    bool tall = s->width <= s->height;
+    if (!s->height) return;
+    int64_t along = tall ? s->height : s->width, across = tall ? s->width : s->height;
+    int64_t small = size, large = size * along / across;
+    if (most && large > most) small = most * small / large, large = most;
+    s->height = tall ? large : small;
+    s->width = tall ? small : large;
+}
+
+static void step_size(const Transform *t, Size *s)
+{
+    int64_t a = (int64_t)t->value[0], b = (int64_t)t->value[1];
+    switch (t->kind) {
+    case TRANSFORM_RESIZE:
+        if (b) s->height = a, s->width = b;
+        else resize_shorter(s, a, (int64_t)t->value[2]);
+        break;
+    case TRANSFORM_PAD:
+        if (!s->height) break;
+        s->width += a + (int64_t)t->value[2];
+        s->height += b + (int64_t)t->value[3];
+        break;
+    case TRANSFORM_CENTER_CROP:
+    case TRANSFORM_RANDOM_CROP:
+    case TRANSFORM_RANDOM_RESIZED_CROP: s->height = a, s->width = b; break;
+    case TRANSFORM_GRAYSCALE: s->channels = a; break;
+    default: break;
+    }
+}
+
+static Size size_of(const ImageSet *s)
+{
+    Size size = { s->info->channels, s->info->height, s->info->width };
+    for (int i = 0; s->steps && i < s->steps->n; i++) step_size(&s->steps->item[i].t, &size);
+    return size;
+}
+
+/* Do the steps fit the images that reach them? */
+static bool check_sizes(Interp *in, const ImageSet *s)
+{
+    Size size = { s->info->channels, s->info->height, s->info->width };
     for (int i = 0; s->steps && i < s->steps->n; i++) {
         const ImageStep *x = &s->steps->item[i];
         int64_t n = x->t.kind == TRANSFORM_NORMALIZE ? (int64_t)x->t.value[0] : 1;
-        if (n == 1 || n == s->info->channels) continue;
-        fe_report(in->d, x->at, DG(transform_channels), (int)n, s->info->name,
-                  (int)s->info->channels);
-        return false;
+        Size was = size;
+        step_size(&x->t, &size);
+        if (n != 1 && n != size.channels) {
+            fe_report(in->d, x->at, DG(transform_channels), (int)n, s->info->name,
+                      (int)size.channels);
+            return false;
+        }
+        if (x->t.kind == TRANSFORM_RANDOM_CROP && was.height
+            && (was.height < size.height || was.width < size.width)) {
+            fe_report(in->d, x->at, DG(transform_crop), (long long)size.height,
+                      (long long)size.width, s->info->name, (long long)was.height,
+                      (long long)was.width);
+            fe_help(in->d, "padding=4 makes room, or transforms.Resize before it");
+            return false;
+        }
     }
     return true;
 }
+
+/* ---- making ---- */
 
 static void note_download(Interp *in, const Call *c, const SetInfo *info)
 {
@@ -68,7 +127,7 @@ Value *fe_make_dataset(Interp *in, const Call *c)
         return fe_bad(in, c->at);
     }
     if (has(c, "transform")) s->steps = transform->u.steps;
-    if (s->steps && (!fe_check_steps(in, s->steps) || !check_channels(in, s)))
+    if (s->steps && (!fe_check_steps(in, s->steps) || !check_sizes(in, s)))
         return fe_bad(in, c->at);
     note_download(in, c, s->info);
     Value *v = fe_val(in, V_IMAGES, c->at);
@@ -96,17 +155,38 @@ void fe_choose_images(const Interp *in, Roles *r)
 
 bool fe_images_shape(const Roles *r, Shape *s)
 {
-    const ImageSet *set = r->train_images;
-    if (!set || !set->info->height) return false;
-    *s = (Shape){ .rank = 4, .dim = { ir_dim_n(1), ir_dim(set->info->channels),
-                                      ir_dim(set->info->height), ir_dim(set->info->width) } };
+    Size size = r->train_images ? size_of(r->train_images) : (Size){ 0 };
+    if (!size.height || !size.width) return false;
+    *s = (Shape){ .rank = 4, .dim = { ir_dim_n(1), ir_dim(size.channels), ir_dim(size.height),
+                                      ir_dim(size.width) } };
     return true;
 }
 
-static void lower_steps(Module *m, const Steps *s, bool test)
+/* A step of training for tests: random ones are left out, parts become the middle or the whole. */
+static bool settled(Transform *t)
+{
+    Transform was = *t;
+    switch (t->kind) {
+    case TRANSFORM_RANDOM_CROP: t->kind = TRANSFORM_CENTER_CROP; return true;
+    case TRANSFORM_RANDOM_RESIZED_CROP:
+        *t = (Transform){ .kind = TRANSFORM_RESIZE,
+                          .value = { was.value[0], was.value[1], 0, was.value[6] } };
+        return true;
+    case TRANSFORM_RANDOM_HORIZONTAL_FLIP:
+    case TRANSFORM_RANDOM_VERTICAL_FLIP:
+    case TRANSFORM_RANDOM_ROTATION:
+    case TRANSFORM_COLOR_JITTER:
+    case TRANSFORM_RANDOM_ERASING: return false;
+    default: return true;
+    }
+}
+
+/* `settle`: the set is another one's, and of training. */
+static void lower_steps(Module *m, const Steps *s, bool test, bool settle)
 {
     for (int i = 0; s && i < s->n; i++) {
         Transform t = s->item[i].t;
+        if (settle && !settled(&t)) continue;
         t.test = test;
         ir_transform(m, t);
     }
@@ -114,9 +194,9 @@ static void lower_steps(Module *m, const Steps *s, bool test)
 
 void fe_lower_images(Module *m, const Roles *r)
 {
-    const ImageSet *test = r->test_images ? r->test_images : r->train_images;
-    if (!r->train_images) return;
-    m->prog.data = ir_intern(m, r->train_images->info->name);
-    lower_steps(m, r->train_images->steps, false);
-    lower_steps(m, test->steps, true);
+    const ImageSet *train = r->train_images, *test = r->test_images;
+    if (!train) return;
+    m->prog.data = ir_intern(m, train->info->name);
+    lower_steps(m, train->steps, false, false);
+    lower_steps(m, test ? test->steps : train->steps, true, !test);
 }

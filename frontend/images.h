@@ -15,9 +15,9 @@ struct ImageSet {
     const SetInfo *info;
     Span at;
     Tri train;                   /* not said: a folder */
-    const Steps *steps;          /* null: no transform */
+    Steps *steps;                /* null: no transform */
 };
 
-/* transforms.c: does the list make a tensor of an image? */
-bool fe_check_steps(Interp *in, const Steps *s);
+/* transforms.c: does the list make a tensor of an image? Puts its steps in the program's order. */
+bool fe_check_steps(Interp *in, Steps *s);
 #endif

@@ -143,7 +143,7 @@ struct Value {
         OptimObj *optim;
         SchedObj *sched;
         LoaderObj *loader;
-        const Steps *steps;
+        Steps *steps;
         const ImageSet *images;
         Tensor *tensor;
         Func *func;

@@ -1,0 +1,12 @@
+from torch import nn, optim
+import torchvision
+from torchvision import datasets, transforms
+model = nn.Sequential(nn.Flatten(), nn.Linear(3072, 10))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+steps = transforms.Compose([
+    transforms.Grayscale(),
+    transforms.ToTensor(),
+    transforms.Normalize((0.1, 0.2, 0.3), (1, 1, 1)),
+])
+train = datasets.CIFAR10('data', transform=steps)
