@@ -76,7 +76,7 @@ check "IR walk-through" env OUT="$SCRATCH/walk" sh "$S/ir_walkthrough/walk"
 
 DATA=${DATA:-/usr/share/datasets/fashion-mnist}
 if [ -e "$DATA/train-images-idx3-ubyte.gz" ]; then
-    for sample in fashion_mnist softmax_regression; do
+    for sample in fashion_mnist softmax_regression augmentation; do
         check "$sample builds" "$SEQC" build "$S/$sample/model.py" -o $sample
         check "$sample trains" ./$sample train --data "$DATA" --epochs 1 --out $sample.run
         least=70
@@ -88,5 +88,6 @@ if [ -e "$DATA/train-images-idx3-ubyte.gz" ]; then
 else
     skip "fashion_mnist" "no images at $DATA"
     skip "softmax_regression" "no images at $DATA"
+    skip "augmentation" "no images at $DATA"
 fi
 exit 0

@@ -2,6 +2,7 @@
  * bytes. References are torchvision's (tests/fixtures/make_images.py) or worked out by hand. */
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/cifar.h"
+#include "runtime/image.h"
 #include "tests/fixtures/images.inc"
 #include "tests/unit/data_test.h"
 #include <math.h>
@@ -55,7 +56,7 @@ START_TEST(cifar10)
     ck_assert(d.train.rank == 3 && d.train.shape[0] == 3 && d.train.shape[2] == 32);
     ck_assert(d.prep.n_classes == 10 && !strcmp(d.prep.classes[9], "truck")
               && !strcmp(d.prep.classes[0], "airplane"));
-    rt_data_gather(&d.train, NULL, 4, 1, x, &y);
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 4, 1}, x, &y));
     ck_assert_int_eq(y, 1);
     for (int k = 0; k < RT_CIFAR_BYTES; k++)
         ck_assert(x[k] == (float)((101 + k) % 256) / 255.0f);
@@ -79,7 +80,7 @@ START_TEST(cifar100)
     records("test.bin", 1, 2, 0);
     file_with_text("fine_label_names.txt", "a\nb\n");
     loads(&d, &m, &o);
-    rt_data_gather(&d.train, NULL, 0, 3, x, y);
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 3}, x, y));
     ck_assert(y[0] == 0 && y[1] == 1 && y[2] == 2 && x[0] == 7 / 255.0f && d.test.n == 1);
     ck_assert(d.prep.n_classes == 2 && !strcmp(d.prep.classes[1], "b"));
     rt_data_free(&d);
@@ -202,10 +203,10 @@ START_TEST(normalize)
     m.train = wide.train = (rt_transforms){colours, 2};
     every_byte();
     loads(&d, &m, &o);
-    rt_data_gather(&d.train, NULL, 0, 1, x, &y);
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 1}, x, &y));
     rt_data_free(&d);
     loads(&d, &wide, &o);
-    rt_data_gather(&d.train, NULL, 0, 1, w, &y);
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 1}, w, &y));
     rt_data_free(&d);
     for (int k = 0; k < RT_CIFAR_BYTES; k++) {
         int channel = k / 1024, byte = k * 7 % 256;
@@ -234,11 +235,11 @@ START_TEST(normalize_of_a_split)
     records("test_batch.bin", 1, 1, 255);
     loads(&d, &m, &o);
     ck_assert(d.train.n == 1 && d.val.n == 1 && d.test.n == 1);
-    rt_data_gather(&d.train, NULL, 0, 1, x, &y);
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 1}, x, &y));
     ck_assert(x[0] == ((float)y / 255.0f - 0.5f) / 0.5f);
-    rt_data_gather(&d.val, NULL, 0, 1, x, &y);
+    ck_assert(rt_data_gather(NULL, &d.val, NULL, &(rt_pick){NULL, 0, 1}, x, &y));
     ck_assert(x[0] == (float)y / 255.0f);
-    rt_data_gather(&d.test, NULL, 0, 1, x, &y);
+    ck_assert(rt_data_gather(NULL, &d.test, NULL, &(rt_pick){NULL, 0, 1}, x, &y));
     ck_assert(x[0] == 1);
     rt_data_free(&d);
 }
@@ -251,7 +252,7 @@ START_TEST(normalize_mistakes)
     unsigned char images[] = {0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 2, 1, 2, 3, 4};
     m.train = m.test = (rt_transforms){colours, 2};
     every_byte();
-    refused(&m, &o, RT_E_USAGE, "--normalize zscore, but the model file has a Normalize for its "
+    refused(&m, &o, RT_E_USAGE, "--normalize zscore, but the model file says what is done to its "
                                 "images\nhelp: leave --normalize out");
     folder_empty();
     o.norm = RT_NORM_NONE;
@@ -259,6 +260,84 @@ START_TEST(normalize_mistakes)
     file_with("train-labels-idx1-ubyte", (char[]){0, 0, 8, 1, 0, 0, 0, 1, 0}, 9);
     m.input[0] = 1, m.input[1] = m.input[2] = 2;
     refused(&m, &o, RT_E_DATA, "images of 1 channel, but Normalize in the model file is for 3");
+}
+END_TEST
+
+/* ---- steps that change images ---- */
+
+/* Training shifts and mirrors; validation and tests do not. */
+START_TEST(changes_in_training_alone)
+{
+    static const rt_transform steps[] = {
+        {RT_PAD, {4, 4, 4, 4, RT_PAD_CONSTANT, 0, 0, 0}}, {RT_RANDOM_CROP, {32, 32}},
+        {RT_RANDOM_HORIZONTAL_FLIP, {.5}}, {RT_TO_TENSOR, {0}}};
+    rt_data d;
+    rt_model m = ten_classes(RT_F32);
+    rt_data_options o = {.purpose = RT_FOR_TRAIN, .data = test_folder, .seed = 5};
+    static float x[3][RT_CIFAR_BYTES], again[RT_CIFAR_BYTES];
+    rt_studio studio = {0};
+    int64_t y;
+    m.train = (rt_transforms){steps, 4};
+    records("data_batch_1.bin", 2, 1, 0);
+    records("test_batch.bin", 1, 1, 0);
+    loads(&d, &m, &o);
+    ck_assert(d.train.changes && !d.test.changes && d.train.seed == 5);
+    for (uint64_t epoch = 0; epoch < 3; epoch++) {
+        d.train.epoch = epoch;
+        ck_assert(rt_data_gather(NULL, &d.train, &studio, &(rt_pick){NULL, 0, 1}, x[epoch], &y));
+    }
+    ck_assert(memcmp(x[0], x[1], sizeof *x) && memcmp(x[0], x[2], sizeof *x)
+              && memcmp(x[1], x[2], sizeof *x));
+    ck_assert(rt_data_gather(NULL, &d.train, &studio, &(rt_pick){(int64_t[]){0}, 0, 1}, again, &y));
+    ck_assert_mem_eq(again, x[2], sizeof again);
+    ck_assert(rt_data_gather(NULL, &d.test, &studio, &(rt_pick){NULL, 0, 1}, again, &y));
+    ck_assert(again[1] == 1 / 255.0f);
+    rt_data_free(&d);
+    rt_studio_free(&studio);
+}
+END_TEST
+
+/* Images may have another size than the model's, where transforms make it of them. */
+START_TEST(images_are_resized)
+{
+    static const rt_transform steps[] = {{RT_RESIZE, {2, 4, 0, RT_BILINEAR}}, {RT_TO_TENSOR, {0}}};
+    unsigned char images[16 + 2 * 16] = {0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 4, 0, 0, 0, 4};
+    rt_data d;
+    rt_model m = ten_classes(RT_F32);
+    rt_data_options o = {.purpose = RT_FOR_TRAIN, .data = test_folder};
+    rt_studio studio = {0};
+    rt_set s;
+    float x[8];
+    int64_t y;
+    for (int i = 0; i < 16; i++)
+        images[16 + i] = images[32 + i] = (unsigned char)(i / 4 % 2 ? 51 : 0);
+    m.train = m.test = (rt_transforms){steps, 2};
+    m.input[0] = 1, m.input[1] = 2, m.input[2] = 4;
+    file_with("train-images-idx3-ubyte", images, sizeof images);
+    file_with("train-labels-idx1-ubyte", (char[]){0, 0, 8, 1, 0, 0, 0, 2, 0, 9}, 10);
+    loads(&d, &m, &o);
+    ck_assert(d.train.n == 2 && d.train.changes && d.train.taken.height == 2);
+    ck_assert(rt_data_gather(NULL, &d.train, &studio, &(rt_pick){NULL, 1, 1}, x, &y));
+    ck_assert(y == 9 && x[0] > 0 && x[0] < .2f && x[0] == x[3] && x[0] < x[4]);
+    rt_data_free(&d);
+    rt_err e = {0};
+    ck_assert(rt_data_load_inputs(&e, &s, &m, in_folder("train-images-idx3-ubyte"), NULL));
+    ck_assert(s.n == 2 && s.changes);
+    rt_set_free(&s);
+    m.input[2] = 5;
+    refused(&m, &o, RT_E_DATA, ": transforms make (1, 2, 4) of images (4, 4), but the model takes "
+                               "(1, 2, 5)");
+    m.input[2] = 4;
+    m.test = (rt_transforms){0};
+    o.val_split = 0.5;
+    refused(&m, &o, RT_E_DATA, ": samples of shape (4, 4), but the model takes (1, 2, 4)");
+    images[3] = 1;
+    images[7] = 32;
+    file_with("train-images-idx3-ubyte", images, 8 + 32);
+    file_with("train-labels-idx1-ubyte", (char[40]){0, 0, 8, 1, 0, 0, 0, 32}, 40);
+    refused(&m, &o, RT_E_DATA, ": samples of shape () are no images, which the model file's "
+                               "transforms change\nhelp: an image is (height, width)");
+    rt_studio_free(&studio);
 }
 END_TEST
 
@@ -275,6 +354,8 @@ int main(void)
     tcase_add_test(t, normalize);
     tcase_add_test(t, normalize_of_a_split);
     tcase_add_test(t, normalize_mistakes);
+    tcase_add_test(t, changes_in_training_alone);
+    tcase_add_test(t, images_are_resized);
     suite_add_tcase(suite, t);
     return run_suite(suite);
 }

@@ -1,0 +1,73 @@
+#!/bin/sh
+# tests/cli/images.sh: images from the model file's transforms to a trained program: the same bits
+# for any number of threads, in any order of work and after a resume.
+. tests/lib.sh
+cd "$SCRATCH" || exit 1
+cat >net.py <<'END'
+import torch
+from torch import nn, optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+from torchvision.transforms import InterpolationMode
+
+torch.manual_seed(3)
+train = datasets.CIFAR10("cifar", transform=transforms.Compose([
+    transforms.RandomCrop(32, padding=4, padding_mode="reflect"),
+    transforms.ColorJitter(0.4, 0.4, 0.4, 0.1),
+    transforms.RandomRotation(15, interpolation=InterpolationMode.BILINEAR),
+    transforms.RandomResizedCrop(16, scale=(0.5, 1.0)),
+    transforms.ToTensor(),
+    transforms.RandomHorizontalFlip(),
+    transforms.Normalize((0.5, 0.4, 0.3), (0.25, 0.25, 0.5)),
+    transforms.RandomErasing(value="random"),
+]))
+trainloader = DataLoader(train, batch_size=16, shuffle=True)
+model = nn.Sequential(nn.Flatten(), nn.Linear(768, 10))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+END
+# Records of CIFAR's: a label, and bytes that are anything.
+mkdir cifar
+for part in data_batch_1 data_batch_2 test_batch; do
+    for label in 0 1 2 3 4 5 6 7 0 1 2 3 4 5 6 7 0 1 2 3 4; do
+        printf "\\00$label"
+        head -c $((3072 * (label + 1))) "$SEQC" | tail -c 3072
+    done >cifar/$part.bin
+done
+
+check "seqc ir: transforms" "$SEQC" ir net.py --stage shape -o net.ir
+sed -n '/^transform/p' net.ir >steps
+cat >wanted <<'END'
+transform train pad left=4 top=4 right=4 bottom=4 mode=reflect fill_0=0 fill_1=0 fill_2=0
+transform train random_crop height=32 width=32
+transform train color_jitter brightness_low=0.6 brightness_high=1.4 contrast_low=0.6 contrast_high=1.4 saturation_low=0.6 saturation_high=1.4 hue_low=-0.1 hue_high=0.1
+transform train random_rotation angle_low=-15 angle_high=15 filter=bilinear fill_0=0 fill_1=0 fill_2=0
+transform train random_resized_crop height=16 width=16 scale_low=0.5 scale_high=1 ratio_low=0.75 ratio_high=1.3333333333333333 filter=bilinear
+transform train random_horizontal_flip p=0.5
+transform train to_tensor
+transform train normalize channels=3 mean_0=0.5 mean_1=0.4 mean_2=0.3 std_0=0.25 std_1=0.25 std_2=0.5
+transform train random_erasing p=0.5 scale_low=0.02 scale_high=0.33 ratio_low=0.3 ratio_high=3.3 noise=1 value_0=0 value_1=0 value_2=0
+transform test pad left=4 top=4 right=4 bottom=4 mode=reflect fill_0=0 fill_1=0 fill_2=0
+transform test center_crop height=32 width=32
+transform test resize height=16 width=16 most=0 filter=bilinear
+transform test to_tensor
+transform test normalize channels=3 mean_0=0.5 mean_1=0.4 mean_2=0.3 std_0=0.25 std_1=0.25 std_2=0.5
+END
+check "what training does, and tests without what is random" diff wanted steps
+check "the data set says the input" grep -qx 'input \[3,16,16\]' net.ir
+check "text is input again" sh -c "'$SEQC' opt net.ir | cmp - net.ir"
+
+"$SEQC" build net.ir -o net -q || { not_ok build "exit code $?"; exit 0; }
+train() { ./net train --data cifar --val-split 0.25 --quiet "$@"; }
+check "trains" train --epochs 4 --threads 1 --out one
+check "trains with three threads" train --epochs 4 --threads 3 --out three
+check "the same bits" cmp one/last.safetensors three/last.safetensors
+check "half" train --epochs 2 --out half
+check "the other half" train --epochs 4 --out rest --resume half/last.safetensors
+check "resumes to the bit" cmp one/last.safetensors rest/last.safetensors
+check "another seed" train --epochs 4 --seed 4 --out other
+check "gives another run" sh -c "! cmp -s one/last.safetensors other/last.safetensors"
+check "tests alike" sh -c "./net eval --data cifar --weights one/last.safetensors --threads 1 | cut -d' ' -f1-4 >a &&
+    ./net eval --data cifar --weights one/last.safetensors --threads 3 | cut -d' ' -f1-4 | cmp - a"
+refuses "another normalisation" 2 "--normalize zscore, but the model file says what is done" train --normalize zscore --out bad
+exit 0
