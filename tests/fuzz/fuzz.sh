@@ -1,15 +1,16 @@
 #!/bin/sh
 # tests/fuzz/fuzz.sh NAME [SECONDS] [LIBFUZZER OPTION…]: searches for inputs that break a parser.
 #
-# NAME is a harness, test_NAME.c: model ir expr csv npy npz idx cifar gzip safetensors json, or pipeline
-# (what the first two take goes through all passes and becomes C); SECONDS is 60, 0 is for ever.
+# NAME is a harness, test_NAME.c: parse model ir expr csv npy npz idx cifar gzip safetensors json,
+# or pipeline (what model and ir take goes through all passes and becomes C); SECONDS is 60, 0 is
+# for ever.
 # Needs Clang with libFuzzer. Starts from tests/fuzz/corpus/NAME and leaves what it finds in
 # BUILD/fuzz/NAME (BUILD as for tests/run): a crash-…, leak-… or timeout-… belongs into the corpus
 # once it is understood, small (-minimize_crash=1), under a name that says what it was.
 set -eu
 cd "$(dirname "$0")/../.."
 case ${1:-} in
-'' | -*) sed -n '2,9s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
+'' | -*) sed -n '2,10s/^# \{0,1\}//p' "$0" >&2; exit 2 ;;
 esac
 name=$1 seconds=${2:-60}
 shift $(($# > 1 ? 2 : 1))
