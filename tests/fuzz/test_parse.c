@@ -1,6 +1,6 @@
 /* tests/fuzz/test_parse.c: the model language's lexer and parser alone: any bytes become a tree
  * whose places lie in the text, or errors that can be printed. What a tree does when it runs is
- * test_model.c's, which is slower by a factor of ten. */
+ * test_model.c's, which is slower. */
 #define _DEFAULT_SOURCE
 #include "frontend/ast.h"
 #include <stdlib.h>
