@@ -83,6 +83,18 @@ static int by_id(const void *a, const void *b)
     return (int)((const Attr *)a)->id - (int)((const Attr *)b)->id;
 }
 
+/* Does it say what its absence says too? */
+static bool is_neutral(Op op, const Attr *a)
+{
+    const AttrInfo *info = &ir_attr_info[a->id];
+    if (info->neutral == IR_NOT_NEUTRAL || !(ir_op[op].optional >> a->id & 1))
+        return false;
+    for (int i = 0; i < a->count; i++)
+        if (a->u.ints[i] != info->neutral)
+            return false;
+    return info->kind == ATK_INTS || a->u.i == info->neutral;
+}
+
 /* The module's own copy of an attribute. */
 static Attr attr_kept(Module *m, Attr a)
 {
@@ -179,8 +191,10 @@ Val ir_try_add(Graph *g, Op op, Loc loc, const Type *type, const Val *in, int n_
     if (n_in)
         memcpy(operands, in, (size_t)n_in * sizeof *in);
     Attr *kept = arena_alloc(m->arena, (size_t)n_attr + 1, sizeof *kept);
+    x.n_attr = 0;
     for (int i = 0; i < n_attr; i++)
-        kept[i] = attr_kept(m, sorted[i]);
+        if (!is_neutral(op, &sorted[i]))
+            kept[x.n_attr++] = attr_kept(m, sorted[i]);
     x.in = operands;
     x.attr = kept;
     return push_node(g, &x);

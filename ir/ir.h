@@ -114,7 +114,8 @@ typedef struct {
 } OpInfo;
 extern const OpInfo ir_op[OP_COUNT];
 
-typedef struct { const char *name; AttrKind kind; const char *doc; } AttrInfo;
+#define IR_NOT_NEUTRAL INT64_MIN
+typedef struct { const char *name; AttrKind kind; int64_t neutral; const char *doc; } AttrInfo;
 extern const AttrInfo ir_attr_info[AT_COUNT];
 
 /* ---- nodes and graphs ---- */
@@ -396,7 +397,7 @@ const Node *ir_node(const Graph *g, Val v);
 const Type *ir_type(const Graph *g, Val v);
 const Attr *ir_attr(const Node *x, AttrId id);           /* null if absent */
 bool ir_has(const Node *x, AttrId id);
-int64_t ir_attr_int(const Node *x, AttrId id);           /* dies if absent */
+int64_t ir_attr_int(const Node *x, AttrId id);           /* absent: the neutral one, or death */
 const char *ir_attr_str(const Node *x, AttrId id);
 bool ir_is(const Graph *g, Val v, Op op);
 bool ir_val_eq(Val a, Val b);

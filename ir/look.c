@@ -38,7 +38,8 @@ static const Attr *need_attr(const Node *x, AttrId id)
 
 int64_t ir_attr_int(const Node *x, AttrId id)
 {
-    return need_attr(x, id)->u.i;
+    int64_t neutral = ir_attr_info[id].neutral;
+    return ir_has(x, id) || neutral == IR_NOT_NEUTRAL ? need_attr(x, id)->u.i : neutral;
 }
 
 const char *ir_attr_str(const Node *x, AttrId id)

@@ -13,9 +13,11 @@ const OpInfo ir_op[OP_COUNT] = {
 };
 
 const AttrInfo ir_attr_info[AT_COUNT] = {
-#define ATTR(name, kind, doc) {#name, ATK_##kind, doc},
+#define NONE IR_NOT_NEUTRAL
+#define ATTR(name, kind, neutral, doc) {#name, ATK_##kind, neutral, doc},
 #include "ir/attrs.def"
 #undef ATTR
+#undef NONE
 };
 
 const AlgoInfo ir_algo[ALGO_COUNT] = {

@@ -45,7 +45,8 @@ static Shape narrow_shape(const Shape *wide, Dim channels, const Window *w)
 static bool conv_of(const ShapeIn *s, const Shape *x, const Shape *w, Conv *c, char err[IR_ERR])
 {
     char sizes[2][IR_TYPE_TEXT];
-    *c = (Conv){.x = *x, .w = *w, .groups = attr_of(s, AT_groups)->u.i};
+    const Attr *groups = attr_of(s, AT_groups);
+    *c = (Conv){.x = *x, .w = *w, .groups = groups ? groups->u.i : 1};
     if (!real_plain(s, s->n_in, err) || !same_real(s, err))
         return false;
     if (x->rank != w->rank)

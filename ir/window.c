@@ -35,13 +35,16 @@ static const Attr *find(const Attr *attr, int n, AttrId id)
     return NULL;
 }
 
-/* An attribute with a number from lo to IR_MAX_WINDOW for each of `count`. */
+/* An attribute with a number from lo to IR_MAX_WINDOW for each of `count`, at most 4. */
 static bool numbers(const Attr *attr, int n_attr, AttrId id, int count, int64_t lo,
                     const int64_t **value, char err[IR_ERR])
 {
+    static const int64_t neutral[][4] = {{0, 0, 0, 0}, {1, 1, 1, 1}};
     const Attr *a = find(attr, n_attr, id);
-    if (!a)
+    if (!a && ir_attr_info[id].neutral == IR_NOT_NEUTRAL)
         return ir_fail(err, "attribute %s is missing", ir_attr_info[id].name);
+    if (!a)
+        return *value = neutral[ir_attr_info[id].neutral], true;
     if (a->count != count)
         return ir_fail(err, "%s has %d numbers, not %d", ir_attr_info[id].name, a->count, count);
     for (int i = 0; i < count; i++)
