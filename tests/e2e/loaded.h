@@ -7,56 +7,37 @@
 #include "runtime/base.h"
 #include "runtime/pool.h"
 #include <check.h>
-#include <dlfcn.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-/* What the shared object gets in place of the runtime's archive. */
-static const char *const loaded_glue =
-    "\nconst int RT_ABI_SYMBOL = RT_ABI;\n"
-    "typedef void parallel_fn(rt_pool *, rt_task *, const void *, int64_t);\n"
-    "parallel_fn *test_parallel;\n"
-    "void rt_parallel(rt_pool *pool, rt_task *task, const void *ctx, int64_t n)\n"
-    "{ test_parallel(pool, task, ctx, n); }\n"
-    "int rt_main(const rt_model *const *m, int argc, char **argv)\n"
-    "{ (void)m; (void)argv; return argc; }\n"
-    "extern const rt_model *const test_model;\n"
-    "const rt_model *const test_model = &model;\n";
-
-typedef struct Loaded { void *so; const rt_model *model; } Loaded;
-
-static Loaded loaded_open(const char *name, const Module *planned, const Target *t)
+/* optimize: "-O1", say. Lives in the arena until emit_close. Each object has a name of its own: of one
+ * name, dlopen gives what is open already. */
+static Replay *loaded_open(const char *name, const Module *planned, const Target *target,
+                           const char *optimize, Arena *a)
 {
-    const char *dir = getenv("SCRATCH"), *cc = getenv("CC");
-    char source[512], object[512], command[3000];
-    snprintf(source, sizeof source, "%s/kernel-%ld.c", dir ? dir : "/tmp", (long)getpid());
-    snprintf(object, sizeof object, "%s/kernel-%ld.so", dir ? dir : "/tmp", (long)getpid());
+    bool here = rt_cpu_runs(target->features);
+    const char *const flags[] = { optimize, "-Wall", "-Wextra", "-Wpedantic", "-Wconversion",
+                                  "-Wshadow", "-Werror", here ? NULL : "-DEMULATE_TILES", NULL };
+    const char *dir = getenv("SCRATCH");
+    static int count;
+    const char *base = arena_printf(a, "%s/kernel-%ld-%d", dir ? dir : "/tmp", (long)getpid(), count++);
+    const char *source = arena_printf(a, "%s.c", base), *object = arena_printf(a, "%s.so", base);
     FILE *f = fopen(source, "w");
     ck_assert(f != NULL);
-    emit_program(planned, &(EmitOpts){ t, "test", "test.py", false }, f);
-    fputs(loaded_glue, f);
+    emit_replay(planned, &(EmitOpts){ target, "test", "test.py", false }, f);
     ck_assert(fclose(f) == 0);
-    bool here = rt_cpu_runs(t->features);
-    const char *isa = here ? t->march : "native -DEMULATE_TILES";
-    int n = snprintf(
-        command, sizeof command,
-        "%s -std=c11 -O1 %s%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
-        "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. -shared "
-        "-fPIC -o %s %s %s -lm",
-        cc ? cc : "cc", *isa ? "-march=" : "", isa, object, source,
-        emit_uses_blas(planned) ? "-lopenblas" : "");
-    ck_assert(n > 0 && n < (int)sizeof command);
-    ck_assert_msg(system(command) == 0, "%s: the generated source does not compile: %s", name,
-                  source);
-    Loaded l = { .so = dlopen(object, RTLD_NOW | RTLD_LOCAL) };
-    ck_assert_msg(l.so != NULL, "%s: %s", name, dlerror());
-    void (**parallel)(rt_pool *, rt_task *, const void *, int64_t) = dlsym(l.so, "test_parallel");
+    char *message = NULL;
+    CompileUnit unit = { .source = source, .target = target, .native = !here };
+    CompileOpts o = { .blas = emit_uses_blas(planned), .shared = true, .extra = flags,
+                      .runtime_dir = getenv("SEQC_HOME") };
+    ck_assert_msg(emit_compile(&unit, 1, object, &o, &message, a), "%s: %s", name, message);
+    Replay *r = emit_open(planned, object, &message, a);
+    ck_assert_msg(r != NULL, "%s: %s", name, message);
+    void (**parallel)(rt_pool *, rt_task *, const void *, int64_t);
+    parallel = emit_symbol(r, "seqc_parallel");
     *parallel = rt_parallel;
-    l.model = *(const rt_model *const *)dlsym(l.so, "test_model");
     unlink(object);
     unlink(source);
-    return l;
+    return r;
 }
-
-static void loaded_close(Loaded *l) { dlclose(l->so); }
 #endif

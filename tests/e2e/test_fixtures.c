@@ -51,8 +51,8 @@ static void compare(const char *what, const rt_tensor *a, const rt_tensor *b, do
     double room = of_max * largest(b) + abs;
     for (int64_t i = 0; i < b->elems; i++) {
         double x = element(a, i), y = element(b, i);
-        ck_assert_msg(fabs(x - y) <= rel * fabs(y) + room, "%s[%lld] is %.9g, PyTorch has %.9g", what,
-                      (long long)i, x, y);
+        if (!(fabs(x - y) <= rel * fabs(y) + room))     /* an assertion is a system call */
+            ck_abort_msg("%s[%lld] is %.9g, PyTorch has %.9g", what, (long long)i, x, y);
     }
 }
 
@@ -255,8 +255,9 @@ static int by_name(const void *a, const void *b)
 
 int main(void)
 {
-    /* The same source in half the compiler's time; tests/full.sh asks for -O3, as users get it. */
-    setenv("SEQC_CFLAGS", "-O1", 0);
+    /* The same source in a sixth of the compiler's time; tests/full.sh asks for -O3, as users get
+     * it, and so do the samples and the comparison with PyTorch. */
+    setenv("SEQC_CFLAGS", "-O0", 0);
     DIR *d = opendir(FOLDER);
     if (!d) {
         fputs("run this from the source root: no " FOLDER "\n", stderr);

@@ -50,7 +50,8 @@ static void check_replay(const Range *r, int n, int64_t peak)
                 owner[r[i].offset / BLOCK + b] = i;
         for (int i = 0; i < n; i++)
             for (int64_t b = 0; r[i].last == t && b < r[i].bytes / BLOCK; b++)
-                ck_assert_int_eq(owner[r[i].offset / BLOCK + b], i);
+                if (owner[r[i].offset / BLOCK + b] != i)
+                    ck_abort_msg("range %d is overwritten", i);
     }
     free(owner);
 }
@@ -85,7 +86,8 @@ START_TEST(random_sets)
             ck_assert_int_ge(r[i].offset, 0);
             ck_assert_int_eq(r[i].offset % BLOCK, 0);
             ck_assert_int_le(r[i].offset + r[i].bytes, peak);
-            for (int j = 0; j < i; j++) ck_assert(!overlap(&r[i], &r[j]));
+            for (int j = 0; j < i; j++)
+                if (overlap(&r[i], &r[j])) ck_abort_msg("ranges %d and %d overlap", i, j);
         }
         check_replay(r, n, peak);
         ck_assert_int_eq(pass_offsets(again, n, &bound_again, a), peak);
