@@ -1,9 +1,9 @@
 /* tests/e2e/test_precision.c: every algorithm of products is as exact as its error class says.
  *
  * Each one computes products of many shapes in the three forms of a linear layer (forward, gradient
- * of the input, gradient of the weights), or convolutions in theirs, on uniform numbers, on normal ones, and on such as
- * training meets: sparse positive activations, weights as they are drawn, gradients of which most
- * are tiny. The largest error against float64 is compared with that of one plain float32 sum, or
+ * of the input, gradient of the weights), or convolutions in theirs, on uniform numbers, on normal
+ * ones, and on such as training meets: sparse positive activations, weights as they are drawn,
+ * gradients of which most are tiny. The largest error against float64 is compared with that of one plain float32 sum, or
  * with the largest result. What no float32 product would survive (infinities, NaN, numbers near the
  * ends of the range) has to come out as it does there. SHOW=1 prints what was measured. */
 #define _GNU_SOURCE
