@@ -266,6 +266,22 @@ static bool place_args(Interp *in, Call *c, const Sigs *r)
     return true;
 }
 
+/* c's own signature, from the bound arguments of another call that have the same names. What is a
+ * tensor there is none for c. */
+bool fe_bind_by_names(Interp *in, Call *c, const Call *from)
+{
+    Sigs r = parse(c->fn->signature), s = parse(from->fn->signature);
+    for (int i = 0; i < r.n; i++)
+        for (int k = 0; k < s.n; k++)
+            if (strcmp(r.s[i].name, s.s[k].name) == 0 && from->given[k]
+                && !fe_in_forward(in, from->v[k])) {
+                c->v[i] = from->v[k];
+                c->v_at[i] = from->v_at[k];
+                c->given[i] = true;
+            }
+    return fe_bind_args(in, c);
+}
+
 bool fe_bind_args(Interp *in, Call *c)
 {
     Sigs r = parse(c->fn->signature);

@@ -31,6 +31,7 @@ typedef enum {
 
 typedef struct Expr Expr;
 typedef struct FuncDef FuncDef;
+typedef struct ClassDef ClassDef;
 typedef struct Stmt Stmt;
 typedef struct Script { Stmt *stmt; int n_stmt, cap_stmt; } Script;
 /* for target in iter if cond[0] if cond[1] … */
@@ -76,6 +77,15 @@ struct FuncDef {
     bool decorated;
 };
 
+/* class name(base, …): body */
+struct ClassDef {
+    const char *name;
+    Span at;                             /* of the name */
+    Expr **base; int n_base;
+    Script body;
+    bool decorated;
+};
+
 typedef enum {
     S_EXPR,
     S_ASSIGN,
@@ -87,6 +97,7 @@ typedef enum {
     S_FOR,      /* target[0], value, body, other */
     S_WHILE,    /* value, body, other */
     S_DEF,      /* fn */
+    S_CLASS,    /* cls */
     S_RETURN,   /* value or null */
     S_BREAK,
     S_CONTINUE,
@@ -113,6 +124,7 @@ struct Stmt {
     Script body, other;                  /* S_IF, S_FOR, S_WHILE */
     Expr *message;
     FuncDef *fn;
+    ClassDef *cls;
 };
 
 /* Statements that are there; what is refused is in the diagnostics. */

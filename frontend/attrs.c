@@ -44,23 +44,13 @@ Value *fe_module_value(Interp *in, Mod *m, Span at)
     return v;
 }
 
-static Value *param_value(Interp *in, Param *p, Span at)
-{
-    Value *v = fe_val(in, V_PARAM, at);
-    v->u.param = p;
-    return v;
-}
-
 static Value *module_attr(Interp *in, Value *self, const char *name, Span at, Span name_at)
 {
     Mod *m = self->u.mod;
-    for (int i = 0; i < m->n_param; i++)
-        if (strcmp(m->param[i]->name, name) == 0) return param_value(in, m->param[i], at);
-    for (int i = 0; i < m->n_child; i++)
-        if (strcmp(m->child_name[i], name) == 0) return fe_module_value(in, m->child[i], at);
-    Value *v = method(in, self, "module", name, at);
+    Value *v = fe_find_attr(in, self, name, at);
     if (v) return v;
-    if (strcmp(name, "training") == 0) return fe_bool(in, true, at);
+    if (strcmp(name, "training") == 0) return fe_bool(in, fe_is_training(in), at);
+    if (m->cls) return fe_no_member(in, m, name, name_at);
     if (m->info) {
         Fn fn = { .signature = m->info->signature };
         Call c = { .fn = &fn };
@@ -68,7 +58,7 @@ static Value *module_attr(Interp *in, Value *self, const char *name, Span at, Sp
         if (strcmp(name, "bias") == 0 && m->n_param > 0) return fe_val(in, V_NONE, at);
         if (i >= 0 && m->arg[i]) return m->arg[i];
     }
-    return no_attribute(in, self, m->info ? m->info->name : "Sequential", name, name_at);
+    return no_attribute(in, self, fe_module_name(m), name, name_at);
 }
 
 static Value *param_attr(Interp *in, Value *self, const char *name, Span at)
@@ -84,6 +74,7 @@ static Value *param_attr(Interp *in, Value *self, const char *name, Span at)
     }
     Value *v = method(in, self, "param", name, at);
     if (v) return v;
+    if (in->trace) return fe_traced_attr(in, self, name, at, at);
     static const char *const content[] = { "grad",    "T",       "min",    "max",   "mean",
                                            "std",     "sum",     "detach", "item",  "cpu",
                                            "numpy",   "tolist",  "clone",  "abs",   "norm",
@@ -98,6 +89,8 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
 {
     Value *r;
     if (strcmp(name, "__class__") == 0 && v->kind == V_MODULE) return fe_class_of(in, v, at);
+    if (v->kind == V_FN && strcmp(name, "__init__") == 0
+        && (r = method(in, v, "module", name, at)) != NULL) return r;
     if (strcmp(name, "__name__") == 0 && (v->kind == V_FN || v->kind == V_FUNC)) {
         const char *s = v->kind == V_FN ? fe_last_part(v->u.fn->path) : v->u.func->def->name;
         return fe_str(in, s, strlen(s), at);
@@ -108,6 +101,9 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
     case V_DATA: return fe_data(in, v->u.s, at);
     case V_MODULE: return module_attr(in, v, name, at, name_at);
     case V_PARAM: return param_attr(in, v, name, at);
+    case V_TRACED: return fe_traced_attr(in, v, name, at, name_at);
+    case V_SUPER: return fe_super(in, v, name, at, name_at);
+    case V_CLASS: return fe_class_attr(in, v, name, at, name_at);
     case V_TENSOR: return fe_tensor_attr(in, v, name, at, name_at);
     case V_STR: if ((r = method(in, v, "str", name, at)) != NULL) return r;
         return fe_data(in, "the result of a method", at);
@@ -151,6 +147,10 @@ void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Spa
         fe_report(in->d, name_at, DG(module_requires_grad));
         fe_help(in->d,
                 "write .requires_grad_(False), or set it on the parameters: model[0].weight");
+        return;
+    }
+    if (v->kind == V_MODULE && v->u.mod->cls) {
+        fe_set_member(in, v, name, to, at, name_at);
         return;
     }
     fe_report(in->d, at, DG(cannot_set), name, fe_kind_name(v));

@@ -50,7 +50,10 @@ Value *fe_fn_len(Interp *in, const Call *c)
         if (v->u.list->once) break;
         return fe_int(in, v->u.list->n, c->at);
     case V_DICT: return fe_int(in, v->u.list->n / 2, c->at);
-    case V_MODULE: if (!v->u.mod->info) return fe_int(in, v->u.mod->n_child, c->at); break;
+    case V_MODULE:
+        if (!v->u.mod->info && v->u.mod->holds != HOLDS_BY_CLASS)
+            return fe_int(in, v->u.mod->n_child, c->at);
+        break;
     case V_DATA: case V_LOADER: return fe_data(in, "the length of data", c->at);
     case V_TENSOR:
         if (v->u.tensor->rank > 0) return fe_int(in, v->u.tensor->dim[0], c->at);
@@ -341,6 +344,19 @@ Value *fe_fn_manual_seed(Interp *in, const Call *c)
 
 /* torch.rand and friends draw from the generator that initialises weights, so later layers are
  * drawn after them; their numbers themselves are data. */
+/* What is drawn becomes a parameter's values if nn.Parameter takes it; else it is thrown away. */
+static Value *drawn(Interp *in, const Call *c, const List *sizes, int64_t elems)
+{
+    Value *v = fe_val(in, V_PARAM, c->at);
+    v->u.param = arena_alloc(in->a, 1, sizeof *v->u.param);
+    *v->u.param = (Param){ .name = c->name, .rank = sizes->n, .at = c->at };
+    for (int i = 0; i < sizes->n; i++) v->u.param->dim[i] = sizes->item[i]->u.i;
+    DrawRec r = { .kind = DRAW_NORMAL, .param = v->u.param, .a = 0, .b = 1, .elems = elems };
+    if (strcmp(c->name, "rand") == 0) r.kind = DRAW_UNIFORM;
+    if (strcmp(c->name, "empty") != 0) fe_draw(in, r);
+    return v;
+}
+
 Value *fe_fn_rand(Interp *in, const Call *c)
 {
     const List *l = operands(c);
@@ -352,12 +368,14 @@ Value *fe_fn_rand(Interp *in, const Call *c)
     for (int i = 0; i < l->n && known; i++)
         known = l->item[i]->kind == V_INT && l->item[i]->u.i >= 0
             && !__builtin_mul_overflow(n, l->item[i]->u.i, &n) && n < (int64_t)1 << 40;
+    Value *data = fe_data(in, arena_printf(in->a, "torch.%s", c->name), c->at);
+    if (known && n > 0 && l->n <= IR_MAX_RANK && strcmp(c->name, "randperm") != 0) {
+        data->self = drawn(in, c, l, n);
+        return data;
+    }
     if (strcmp(c->name, "randperm") == 0) n = n > 0 ? n - 1 : 0;
-    if (known && n > 0)
-        fe_draw(in, (DrawRec){ .kind = strcmp(c->name, "randn") == 0 ? DRAW_SKIP_NORMAL
-                                                                     : DRAW_SKIP_UNIFORM,
-                               .elems = n });
-    return fe_data(in, arena_printf(in->a, "torch.%s", c->name), c->at);
+    if (known && n > 0) fe_draw(in, (DrawRec){ .kind = DRAW_SKIP_UNIFORM, .elems = n });
+    return data;
 }
 
 static void say_device(Interp *in, Span at)

@@ -88,9 +88,11 @@ static void print_layers(const Cmd *c, const Module *m)
         row[i + 1] = (Row){{l->path, l->text, shape_text(a, &l->out.shape),
                             l->params ? cmd_commas(a, l->params) : "",
                             flop[i] > 0 ? cmd_big(a, flop[i]) : ""}};
-        params += l->params;
         total += flop[i];
     }
+    for (uint32_t s = 1; s < m->n_state; s++)
+        if (m->state[s].role == ROLE_PARAM || m->state[s].role == ROLE_FROZEN)
+            params += ir_elems_at(&m->state[s].type.shape, 1);
     row[n + 1] = (Row){{"", "", "", cmd_commas(a, params), cmd_big(a, total)}};
     print_rows(row, n + 2);
 }

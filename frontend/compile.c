@@ -25,7 +25,6 @@ static Module *compile(Interp *in, const char *path, uint16_t src)
     Script script = fe_parse(in->d, src, in->a);
     in->d->trace = fe_trace, in->d->running = in;
     fe_run(in, &script);
-    in->d->trace = NULL;
     if (in->d->errors > 0 || !fe_roles(in, &roles)) return NULL;
     fe_unused_defines(in);
     Module *m = fe_input_shape(in, &roles) ? fe_lower(in, path, &roles) : NULL;

@@ -324,6 +324,7 @@ Value *fe_binary(Interp *in, Oper op, Value *a, Value *b, Span at)
 {
     double p, q;
     if (a->kind == V_BAD || b->kind == V_BAD) return fe_bad(in, at);
+    if (fe_in_forward(in, a) || fe_in_forward(in, b)) return fe_traced_binary(in, op, a, b, at);
     if (is_data(a) || is_data(b)) return fe_data(in, "arithmetic on data", at);
     if (a->kind == V_SYMBOL || b->kind == V_SYMBOL) return fe_symbol_binary(in, op, a, b, at);
     if (fe_number(a, &p) && fe_number(b, &q)) return numbers(in, op, a, b, at);
@@ -353,6 +354,7 @@ Value *fe_eval_unary(Interp *in, const Expr *x)
         int t = fe_holds(in, a, x->at);
         return t < 0 ? fe_data(in, "a condition on data", x->at) : fe_bool(in, !t, x->at);
     }
+    if (fe_in_forward(in, a)) return fe_traced_unary(in, x->op, a, x->at);
     if (is_data(a)) return fe_data(in, "arithmetic on data", x->at);
     if (a->kind == V_TENSOR) return fe_tensor_unary(in, x->op, a, x->at);
     if (a->kind == V_SYMBOL) return fe_symbol_unary(in, x->op, a, x->at);
@@ -421,6 +423,11 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
             && !is_data(a) && !is_data(b)
             ? fe_tensor_binary(in, x->ops[i], a, b, x->at) : NULL;
         if (each) return each;
+        bool same = x->ops[i] == O_IS || x->ops[i] == O_IS_NOT;
+        if (!same && (fe_in_forward(in, a) || fe_in_forward(in, b))) {
+            fe_report(in->d, x->at, DG(forward_values));
+            return fe_bad(in, x->at);
+        }
         bool many = b->kind == V_LIST || b->kind == V_TUPLE || b->kind == V_DICT;
         if (!fe_spend(in, many ? 4 * (int64_t)b->u.list->n : b->kind == V_STR ? b->len : 0, x->at))
             return fe_bad(in, x->at);
@@ -499,6 +506,7 @@ Value *fe_eval_index(Interp *in, const Expr *x)
     bool walks = seq && of->kind != V_STR
         && (of->u.list->once || of->u.list->is_set || of->u.list->view);
     if (seq && !walks && x->item[0]->kind == X_SLICE) return eval_slice(in, x, of);
+    if (fe_in_forward(in, of)) return fe_traced_index(in, of, x->item[0], x->at);
     if (is_data(of))
         return fe_data(in, of->kind == V_DATA ? of->u.s : "an element of a parameter", x->at);
     if (of->kind == V_TENSOR) return fe_tensor_index(in, of, x->item[0], x->at);
@@ -516,7 +524,14 @@ Value *fe_eval_index(Interp *in, const Expr *x)
         fe_report(in->d, x->item[0]->at, DG(no_key), fe_repr(in->a, key));
         return fe_bad(in, x->at);
     }
-    bool mod = of->kind == V_MODULE && !of->u.mod->info;
+    bool mod = of->kind == V_MODULE && !of->u.mod->info && of->u.mod->holds != HOLDS_BY_CLASS;
+    if (mod && of->u.mod->holds == HOLDS_DICT && key->kind == V_STR) {
+        for (int k = 0; k < of->u.mod->n_child; k++)
+            if (strcmp(of->u.mod->child_name[k], key->u.s) == 0)
+                return fe_module_value(in, of->u.mod->child[k], x->at);
+        fe_report(in->d, x->item[0]->at, DG(no_key), fe_repr(in->a, key));
+        return fe_bad(in, x->at);
+    }
     if (!seq && !mod) {
         fe_report(in->d, x->at, DG(not_indexable), fe_kind_name(of));
         return fe_bad(in, x->at);

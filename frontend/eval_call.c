@@ -16,7 +16,8 @@ static bool spread(Interp *in, Call *c, const Arg *a, Value *v, Value *all)
         || v->kind == V_TENSOR;
     if (a->stars == 1 && walks) v = fe_items(in, v, a->value->at);
     if (!v) return false;
-    if (a->stars == 1 && v->kind == V_MODULE && !v->u.mod->info) {
+    if (a->stars == 1 && v->kind == V_MODULE && !v->u.mod->info
+        && v->u.mod->holds != HOLDS_BY_CLASS) {
         for (int i = 0; i < v->u.mod->n_child; i++) {
             Value *child = fe_module_value(in, v->u.mod->child[i], a->value->at);
             add_arg(c, (ArgVal){ .v = child, .at = a->value->at });
@@ -71,6 +72,12 @@ static void model_parameters(Interp *in, Call *c)
 Value *fe_call(Interp *in, Call *c)
 {
     if (in->option && in->model && c->fn->body == fe_make_optim) model_parameters(in, c);
+    if (fe_gets_tensor(in, c)) {
+        const Fn *fn = fe_tensor_fn(c->fn->path);
+        if (!fn) return fe_not_in_forward(in, c->fn->path, c->of_at);
+        c->fn = fn;
+    }
+    if (c->fn->body == fe_forward && c->fn->path[0] == '.') fe_add_self(in, c, c->self);
     if (c->fn->signature) {
         if (c->n_given > FE_MAX_ARGS) {
             fe_report(in->d, c->at, DG(many_args), c->name, c->n_given);
@@ -95,13 +102,19 @@ Value *fe_call_any(Interp *in, Value *f, Call *c)
 {
     switch (f->kind) {
     case V_BAD: return f;
-    case V_DATA: return fe_data(in, f->u.s, c->at);
+    case V_DATA:
+        if (fe_gets_tensor(in, c)) return fe_not_in_forward(in, f->u.s, c->of_at);
+        return fe_data(in, f->u.s, c->at);
     case V_MODULE:
+        if (in->trace) return fe_call_module(in, f->u.mod, c);
         note_sample(f->u.mod, c);
         return fe_data(in, "the result of a model", c->at);
     case V_LOSS: return fe_data(in, "the value of a loss", c->at);
     case V_DTYPE: return fe_data(in, "a tensor", c->at);
-    case V_FUNC: return fe_call_func(in, f->u.func, c);
+    case V_CLASS: return fe_make_object(in, f, c);
+    case V_FUNC:
+        if (f->self) fe_add_self(in, c, f->self);
+        return fe_call_func(in, f->u.func, c);
     case V_FN: case V_METHOD: break;
     default:
         fe_report(in->d, c->of_at, DG(not_callable), fe_kind_name(f));

@@ -9,7 +9,9 @@
 Value *fe_make_func(Interp *in, const FuncDef *def, Span at)
 {
     Func *f = arena_alloc(in->a, 1, sizeof *f);
-    *f = (Func){ .def = def, .closure = in->frame };
+    bool method = in->frame && in->frame->is_class;
+    *f = (Func){ .def = def, .closure = method ? in->frame->outer : in->frame,
+                 .of = method ? in->frame->of : NULL };
     f->value = arena_alloc(in->a, (size_t)def->n_param + 1, sizeof(Value *));
     bool good = true;
     for (int i = 0; i < def->n_param; i++)
@@ -118,10 +120,23 @@ static bool bind(Interp *in, const Func *f, const Call *c, Frame *frame)
     return true;
 }
 
+void fe_add_self(Interp *in, Call *c, Value *self)
+{
+    Value *all = fe_list(in, V_LIST, c->at);
+    fe_push(in, all, self);
+    for (int i = 0; i < c->positional->u.list->n; i++)
+        fe_push(in, all, c->positional->u.list->item[i]);
+    c->positional = all;
+    if (c->n_arg == FE_MAX_ARGS) c->n_arg--;      /* by position, from the list */
+    memmove(c->arg + 1, c->arg, (size_t)c->n_arg * sizeof *c->arg);
+    c->arg[0] = (ArgVal){ .v = self, .at = c->of_at };
+    c->n_arg++, c->n_given++;
+}
+
 Value *fe_call_func(Interp *in, const Func *f, const Call *c)
 {
     Frame *frame = arena_alloc(in->a, 1, sizeof *frame);   /* closures may outlive the call */
-    *frame = (Frame){ .fn = f->def, .outer = f->closure };
+    *frame = (Frame){ .fn = f->def, .outer = f->closure, .of = f->of };
     if (in->calls >= FE_MAX_CALLS) {
         fe_report(in->d, c->at, DG(recursion), FE_MAX_CALLS);
         return fe_bad(in, c->at);

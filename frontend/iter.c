@@ -51,10 +51,14 @@ Value *fe_items(Interp *in, Value *v, Span at)
         for (int i = 0; i + 1 < v->u.list->n; i += 2) fe_push(in, r, v->u.list->item[i]);
         return r;
     case V_MODULE:
-        if (v->u.mod->info) break;
+        if (v->u.mod->info || v->u.mod->holds == HOLDS_BY_CLASS) break;
         r = fe_list(in, V_LIST, at);
-        for (int i = 0; i < v->u.mod->n_child; i++)
-            fe_push(in, r, fe_module_value(in, v->u.mod->child[i], at));
+        for (int i = 0; i < v->u.mod->n_child; i++) {
+            const char *key = v->u.mod->child_name[i];
+            fe_push(in, r, v->u.mod->holds == HOLDS_DICT ? fe_str(in, key, strlen(key), at)
+                                                         : fe_module_value(in, v->u.mod->child[i],
+                                                                           at));
+        }
         return r;
     case V_TENSOR:
         if (v->u.tensor->rank == 0) break;

@@ -229,10 +229,14 @@ static bool check_dropout(Interp *in, const Call *c, Mod *m)
 
 /* ---- modules ---- */
 
-static Mod *new_module(Interp *in, Span at, const LayerInfo *info)
+enum { LAYER_PARAMS = 2, LAYER_BUFFERS = 3 };    /* that a layer has at most */
+
+Mod *fe_new_module(Interp *in, Span at, const LayerInfo *info)
 {
     Mod *m = arena_alloc(in->a, 1, sizeof *m);
-    *m = (Mod){ .info = info, .at = at, .layers = info != NULL };
+    *m = (Mod){ .info = info, .at = at, .layers = info != NULL,
+                .param = arena_alloc(in->a, LAYER_PARAMS, sizeof *m->param),
+                .buffer = arena_alloc(in->a, LAYER_BUFFERS, sizeof *m->buffer) };
     if (in->n_mod == in->cap_mod) {
         int cap = in->cap_mod ? 2 * in->cap_mod : 32;
         in->mod = arena_grow(in->a, in->mod, (size_t)in->cap_mod, (size_t)cap, sizeof *in->mod);
@@ -242,12 +246,25 @@ static Mod *new_module(Interp *in, Span at, const LayerInfo *info)
     return m;
 }
 
+/* In an object of a class, which has any number of them. */
+void fe_own_param(Interp *in, Mod *m, Param *p, bool buffer)
+{
+    Param ***list = buffer ? &m->buffer : &m->param;
+    int *n = buffer ? &m->n_buffer : &m->n_param;
+    *list = arena_grow(in->a, *list, (size_t)*n, (size_t)*n + 1, sizeof **list);
+    (*list)[(*n)++] = p;
+    p->owner = m;
+}
+
 const char *fe_call_text(Interp *in, const Call *c, const char *leave_out, bool named)
 {
     const char *text = "";
-    int left = fe_arg(c, leave_out);
+    int left = c->fn->signature ? fe_arg(c, leave_out) : -1;
     for (int i = 0; i < c->n_arg; i++) {
         const ArgVal *x = &c->arg[i];
+        bool list = x->v->kind == V_LIST || x->v->kind == V_TUPLE;
+        if (list && x->v->u.list->n > 0) list = x->v->u.list->item[0]->kind == V_TRACED;
+        if (x->v->kind == V_TRACED || x->v->kind == V_PARAM || list) continue;
         if (x->name ? strcmp(x->name, leave_out) == 0 : i == left) continue;
         const char *name = x->name ? x->name : named ? fe_arg_name(in->a, c, i) : NULL;
         text = arena_printf(in->a, "%s%s%s%s%s", text, *text ? ", " : "", name ? name : "",
@@ -269,9 +286,11 @@ static bool check_dtype(Interp *in, const Call *c)
     return false;
 }
 
+bool fe_check_layer(Interp *in, const Call *c, Mod *m) { return check[c->fn->row](in, c, m); }
+
 Value *fe_make_layer(Interp *in, const Call *c)
 {
-    Mod *m = new_module(in, c->at, &fe_layer[c->fn->row]);
+    Mod *m = fe_new_module(in, c->at, &fe_layer[c->fn->row]);
     memcpy(m->arg, c->v, sizeof m->arg);
     memcpy(m->arg_at, c->v_at, sizeof m->arg_at);
     if (!check_dtype(in, c) || !check[c->fn->row](in, c, m)) return fe_bad(in, c->at);
@@ -281,11 +300,16 @@ Value *fe_make_layer(Interp *in, const Call *c)
 
 bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at)
 {
-    if (child->depth >= FE_MAX_DEPTH - 1 || m->layers + child->layers > FE_MAX_LAYERS
-        || child == m) {
-        fe_report(in->d, at, DG(model_too_big), FE_MAX_LAYERS, FE_MAX_DEPTH);
-        return false;
-    }
+    int depth = child->depth;
+    for (const Mod *p = m; p; p = p->parent)
+        if (p == child || p->in_several) {
+            fe_report(in->d, at, DG(cannot_hold), fe_module_name(m),
+                      p == child ? "what it is a part of" : "more, as it stands in several places");
+            return false;
+        } else if (++depth >= FE_MAX_DEPTH || p->layers + child->layers > FE_MAX_LAYERS) {
+            fe_report(in->d, at, DG(model_too_big), FE_MAX_LAYERS, FE_MAX_DEPTH);
+            return false;
+        }
     size_t n = (size_t)m->n_child;
     if ((n & (n - 1)) == 0) {
         size_t cap = n ? 2 * n : 1;
@@ -295,8 +319,13 @@ bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at)
     m->child[n] = child;
     m->child_name[n] = name ? name : arena_printf(in->a, "%zu", n);
     m->n_child++;
-    m->layers += child->layers;
-    if (child->depth >= m->depth) m->depth = child->depth + 1;
+    depth = child->depth;
+    for (Mod *p = m; p; p = p->parent) {
+        p->layers += child->layers;
+        if (++depth > p->depth) p->depth = depth;
+    }
+    child->in_several = child->has_parent;
+    if (!child->has_parent) child->parent = m;
     child->has_parent = true;
     return true;
 }
@@ -318,7 +347,7 @@ static bool append_value(Interp *in, Mod *m, const Value *v, const char *name, S
         fe_help(in->d, "a layer is made by calling its class: nn.%s",
                 needs_arguments(v->u.fn) ? fe_signature(in->a, v->u.fn)
                 : arena_printf(in->a, "%s()", fe_last_part(v->u.fn->path)));
-    else if (v->kind == V_DATA && strstr(v->u.s, "functional"))
+    else if (v->kind == V_FN && strstr(v->u.fn->path, "functional"))
         fe_help(in->d, "torch.nn has a layer for such a function: nn.ReLU() for F.relu");
     else if (v->kind == V_LIST || v->kind == V_TUPLE)
         fe_help(in->d, "a star spreads a list: nn.Sequential(*layers)");
@@ -345,22 +374,48 @@ static bool append_named(Interp *in, Mod *m, const Value *dict)
     return true;
 }
 
-Value *fe_make_sequential(Interp *in, const Call *c)
+bool fe_fill_sequential(Interp *in, Mod *m, const Call *c)
 {
-    Mod *m = new_module(in, c->at, NULL);
-    const List *l = c->self->u.list;
+    const List *l = c->positional->u.list;
     bool good = true;
-    m->text = "Sequential";
     for (int i = 0; i < c->n_arg; i++)
         if (c->arg[i].name) {
             fe_report(in->d, c->arg[i].name_at, DG(unknown_keyword), c->name, c->arg[i].name);
             fe_help(in->d, "layers have no names here; give nn.Sequential an OrderedDict for that");
-            return fe_bad(in, c->at);
+            return false;
         }
-    if (l->n == 1 && l->item[0]->kind == V_DICT) good = append_named(in, m, l->item[0]);
-    else for (int i = 0; i < l->n && good; i++)
+    if (l->n == 1 && l->item[0]->kind == V_DICT) return append_named(in, m, l->item[0]);
+    for (int i = 0; i < l->n && good; i++)
         good = append_value(in, m, l->item[i], NULL, i < c->n_arg ? c->arg[i].at : l->item[i]->at);
-    return good ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
+    return good;
+}
+
+Value *fe_make_sequential(Interp *in, const Call *c)
+{
+    Mod *m = fe_new_module(in, c->at, NULL);
+    m->text = "Sequential";
+    return fe_fill_sequential(in, m, c) ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
+}
+
+/* From a list of modules, from a dict or pairs of names and modules. */
+Value *fe_make_module_list(Interp *in, const Call *c)
+{
+    Mod *m = fe_new_module(in, c->at, NULL);
+    bool dict = strcmp(c->name, "ModuleDict") == 0;
+    m->holds = dict ? HOLDS_DICT : HOLDS_LIST;
+    m->text = c->name;
+    if (c->v[0]->kind == V_NONE) return fe_module_value(in, m, c->at);
+    if (dict && c->v[0]->kind != V_DICT) {
+        fe_wrong_type(in, c, 0, "modules", "a dict of modules");
+        return fe_bad(in, c->at);
+    }
+    if (dict)
+        return append_named(in, m, c->v[0]) ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
+    const Value *all = fe_items(in, c->v[0], c->v_at[0]);
+    if (!all || all->kind == V_DATA) return fe_bad(in, c->at);
+    for (int i = 0; i < all->u.list->n; i++)
+        if (!append_value(in, m, all->u.list->item[i], NULL, c->v_at[0])) return fe_bad(in, c->at);
+    return fe_module_value(in, m, c->at);
 }
 
 /* ---- methods ---- */
@@ -368,9 +423,9 @@ Value *fe_make_sequential(Interp *in, const Call *c)
 static Value *append(Interp *in, const Call *c, int i, const char *name)
 {
     Mod *m = c->self->u.mod;
-    if (m->info || m->has_parent) {
-        fe_report(in->d, c->at, DG(cannot_append),
-                  m->info ? m->info->name : "a Sequential in another one");
+    bool of_class = m->holds == HOLDS_BY_CLASS || m->holds == HOLDS_DICT;
+    if (m->info || m->in_several || (of_class && !name)) {
+        fe_report(in->d, c->at, DG(cannot_append), fe_module_name(m));
         return fe_bad(in, c->at);
     }
     return append_value(in, m, c->v[i], name, c->v_at[i]) ? c->self : fe_bad(in, c->at);

@@ -220,10 +220,12 @@ static void fill_program(Lower *l, const char *path, const Chain *c)
     for (int i = 0; i < c->n; i++) {
         const Step *s = &c->step[i];
         int64_t params = 0;
-        for (int k = 0; k < s->mod->n_param; k++) params += fe_param_elems(s->mod->param[k]);
-        ir_layer(l->m,
-                 (Layer){ ir_intern(l->m, s->path), ir_intern(l->m, s->mod->text),
-                          ir_type_of(l->m->real, s->out), params, fe_loc(l->m, l->d, s->mod->at) });
+        bool first = s->mod && s->mod->path;         /* a layer that runs again has them no more */
+        for (int k = 0; k < i && first; k++) first = c->step[k].mod != s->mod;
+        for (int k = 0; first && k < s->mod->n_param; k++)
+            params += fe_param_elems(s->mod->param[k]);
+        ir_layer(l->m, (Layer){ ir_intern(l->m, s->path), ir_intern(l->m, s->text),
+                                ir_type_of(l->m->real, s->out), params, fe_loc(l->m, l->d, s->at) });
     }
     if (!r->loss) return;
     const LossInfo *loss = &fe_loss[r->loss->row];
@@ -279,8 +281,8 @@ static bool build(Lower *l, const char *path)
     fe_check_loss(l->in, l->r, c);
     fe_check_norms(l->in, l->r, c);
     if (l->d->errors > 0) return false;
-    bool differs = false;
-    for (int i = 0; i < c->n; i++) differs |= c->step[i].mod->info->differs;
+    bool differs = l->run[0]->asked || l->run[1]->asked;
+    for (int i = 0; i < c->n; i++) differs |= c->step[i].mod && c->step[i].mod->info->differs;
     fill_program(l, path, c);
     add_draws(l);
     fe_lower_loads(l->m, l->in);

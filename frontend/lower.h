@@ -38,10 +38,30 @@ bool fe_roles(Interp *in, Roles *r);
 void fe_unused_defines(Interp *in);
 
 /* trace.c: one step of a run, as the chain of shapes shows it. */
-typedef struct Step { const Mod *mod; const char *path; Shape out; } Step;
-typedef struct Chain { Step *step; int n, cap; Shape input, output; int64_t batch; } Chain;
+typedef struct Step {
+    const Mod *mod;              /* null: an operation of forward */
+    const char *path, *text;
+    Span at;
+    Shape out;
+    Val y;
+    bool same_values;            /* in another order or shape */
+} Step;
+typedef struct Chain {
+    Step *step; int n, cap;
+    Shape input, output;
+    Val y;                       /* the model's result */
+    int64_t batch;
+} Chain;
 /* A run of the model on a tensor that is a node: it checks shapes and builds. */
-typedef struct Trace { Interp *in; Graph *g; bool training; Chain chain; Val out; } Trace;
+typedef struct Trace {
+    Interp *in;
+    Graph *g;
+    bool training;
+    bool asked;                  /* forward read self.training */
+    Mod *owner;                  /* whose forward runs */
+    Chain chain;
+    Val x, out;
+} Trace;
 bool fe_check_model(Interp *in, const Roles *r);         /* before; false: reported */
 Trace *fe_run_model(Interp *in, Module *m, const Roles *r, bool training);   /* null: reported */
 
@@ -77,7 +97,12 @@ typedef struct Spot {
     const char *path;            /* "1": the name of its random streams */
     Loc loc;
     bool training;
+    const Val *param;            /* the parameters as tensors; null: the layer's own */
 } Spot;
+Val fe_layer_param(const Spot *p, int i);
+
+/* layers.c: the arguments of a layer that stands alone, as F.relu; false: reported. */
+bool fe_check_layer(Interp *in, const Call *c, Mod *m);
 
 /* lower_layers.c */
 Val fe_lower_layer(const Spot *p, Val x);                /* whose shapes fit */

@@ -13,6 +13,11 @@ static Val reshape(const Spot *p, Val x, Shape s)
                         IR_NO_ATTRS);
 }
 
+Val fe_layer_param(const Spot *p, int i)
+{
+    return p->param ? p->param[i] : ir_state_val(p->g, p->m->param[i]->state);
+}
+
 /* Rows of the last axis become a matrix where there are more axes. */
 static Val lower_linear(const Spot *p, Val x)
 {
@@ -20,7 +25,7 @@ static Val lower_linear(const Spot *p, Val x)
     for (int i = 1; i + 1 < s.rank; i++) flat.dim[0].k *= s.dim[i].k;
     if (s.rank > 2) x = reshape(p, x, flat);
     Val in[3] = { x };
-    for (int i = 0; i < p->m->n_param; i++) in[i + 1] = ir_state_val(p->g, p->m->param[i]->state);
+    for (int i = 0; i < p->m->n_param; i++) in[i + 1] = fe_layer_param(p, i);
     Val y = ir_add(p->g, OP_linear, p->loc, in, 1 + p->m->n_param, IR_NO_ATTRS);
     if (s.rank == 2) return y;
     s.dim[s.rank - 1] = ir_dim(p->m->arg[1]->u.i);
@@ -87,8 +92,8 @@ static Val lower_softmin(const Spot *p, Val x)
 /* PyTorch broadcasts the slopes along axis 1. */
 static Val lower_prelu(const Spot *p, Val x)
 {
-    Val w = ir_state_val(p->g, p->m->param[0]->state);
-    int64_t dim[IR_MAX_RANK] = { p->m->param[0]->dim[0] };
+    Val w = fe_layer_param(p, 0);
+    int64_t dim[IR_MAX_RANK] = { p->m->arg[0]->u.i };
     int rank = ir_type(p->g, x)->shape.rank;
     for (int i = 1; i < rank; i++) dim[i] = 1;
     if (rank > 2 && dim[0] > 1) w = reshape(p, w, ir_shape(rank - 1, dim));

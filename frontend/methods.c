@@ -421,6 +421,10 @@ static int is_of(const Value *v, const Value *type)
         for (int i = 0; i < type->u.list->n && any == 0; i++) any = is_of(v, type->u.list->item[i]);
         return any;
     }
+    if (type->kind == V_CLASS)
+        return v->kind == V_DATA ? -1
+            : v->kind == V_MODULE && fe_is_subclass(v->u.mod->cls, type->u.cls);
+    if (v->kind == V_TRACED) return -1;
     const char *path = type->kind == V_FN      ? type->u.fn->path
                        : type->kind == V_SPACE ? type->u.s
                                                : NULL;
@@ -435,8 +439,8 @@ static int is_of(const Value *v, const Value *type)
             return 0;
         }
     if (v->kind == V_MODULE)
-        return strcmp(fe_last_part(path), v->u.mod->info ? v->u.mod->info->name : "Sequential") == 0
-            && strncmp(path, "torch.nn.", 9) == 0;
+        return strncmp(path, "torch.nn.", 9) == 0
+            && strcmp(fe_last_part(path), fe_base_name(v->u.mod)) == 0;
     if (v->kind == V_LOSS || v->kind == V_OPTIM) return -1;
     return type->kind == V_FN || strncmp(path, "torch.nn.", 9) == 0 ? 0 : -1;
 }
@@ -454,9 +458,13 @@ Value *fe_class_of(Interp *in, const Value *v, Span at)
         { V_INT, "int" }, { V_FLOAT, "float" }, { V_BOOL, "bool" }, { V_STR, "str" },
         { V_LIST, "list" }, { V_TUPLE, "tuple" }, { V_DICT, "dict" } };
     const char *name = NULL;
+    if (v->kind == V_MODULE && v->u.mod->cls) {
+        Value *r = fe_val(in, V_CLASS, at);
+        r->u.cls = v->u.mod->cls;
+        return r;
+    }
     if (v->kind == V_MODULE)
-        name = arena_printf(in->a, "torch.nn.%s", v->u.mod->info ? v->u.mod->info->name
-                                                                 : "Sequential");
+        name = arena_printf(in->a, "torch.nn.%s", fe_base_name(v->u.mod));
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (plain[i].kind == v->kind) name = plain[i].name;
     const Fn *fn = name ? fe_fn(name) : NULL;
@@ -483,6 +491,11 @@ Value *fe_fn_getattr(Interp *in, const Call *c)
         return fe_attr(in, c->v[0], name->u.s, c->at, c->at);
     }
     const Mod *m = c->v[0]->u.mod;
+    if (m->cls) {
+        Value *v = fe_find_attr(in, c->v[0], name->u.s, c->at);
+        if (has) return fe_bool(in, v != NULL, c->at);
+        if (!v && c->given[2]) return c->v[2];
+    }
     for (int i = 0; i < m->n_param; i++) {
         there |= strcmp(m->param[i]->name, name->u.s) == 0;
         for (int k = 0; k < 2; k++) there |= strcmp(always[k], name->u.s) == 0;

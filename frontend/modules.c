@@ -95,6 +95,25 @@ Value *fe_mod_children(Interp *in, const Call *c)
     return generator(&w);
 }
 
+/* Of a ModuleDict. */
+Value *fe_mod_items(Interp *in, const Call *c)
+{
+    const Mod *m = c->self->u.mod;
+    Value *list = fe_list(in, V_LIST, c->at);
+    if (m->info || m->holds != HOLDS_DICT) {
+        fe_report(in->d, c->of_at, DG(no_attribute), fe_module_name(m), c->name);
+        return fe_bad(in, c->at);
+    }
+    for (int i = 0; i < m->n_child; i++) {
+        Value *key = fe_str(in, m->child_name[i], strlen(m->child_name[i]), c->at);
+        Value *v = fe_module_value(in, m->child[i], c->at), *pair = fe_list(in, V_TUPLE, c->at);
+        fe_push(in, pair, key);
+        fe_push(in, pair, v);
+        fe_push(in, list, c->name[0] == 'i' ? pair : c->name[0] == 'k' ? key : v);
+    }
+    return list;
+}
+
 Value *fe_mod_walk(Interp *in, const Call *c)
 {
     Walk w = begin(in, c);

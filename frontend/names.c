@@ -58,6 +58,13 @@ enum {
 #undef DATASET
 };
 
+enum {
+#define FORM(name, ...) FORM_ROW_##name,
+#include "frontend/forward.def"
+#undef FORM
+};
+
+#define no_path "-.-"            /* no name that anyone can write */
 static const Fn fns[] = {
 #define LAYER(name, signature, ...)                                                                \
     { "torch.nn." #name, signature, fe_make_layer, LAYER_ROW_##name },
@@ -88,6 +95,14 @@ static const Fn fns[] = {
 #define FN(path, signature, body) { path, signature, body, 0 },
 #include "frontend/builtins.def"
 #undef FN
+/* Three names each, of which `forms` says which there are. */
+#define FORM(name, forms, signature, ...)                                                          \
+    { forms & FORM_M ? ".traced." #name : no_path, signature, fe_forward, FORM_ROW_##name },        \
+    { forms & FORM_T ? "torch." #name : no_path, signature, fe_forward, FORM_ROW_##name },         \
+    { forms & FORM_F ? "torch.nn.functional." #name : no_path, signature, fe_forward,              \
+      FORM_ROW_##name },
+#include "frontend/forward.def"
+#undef FORM
 };
 enum { N_FNS = sizeof fns / sizeof *fns };
 
@@ -95,6 +110,13 @@ const char *fe_last_part(const char *path)
 {
     const char *dot = strrchr(path, '.');
     return dot ? dot + 1 : path;
+}
+
+const Fn *fe_tensor_fn(const char *path)
+{
+    for (size_t i = 0; i < N_FNS; i++)
+        if (fns[i].body == fe_forward && strcmp(fns[i].path, path) == 0) return &fns[i];
+    return NULL;
 }
 
 const Fn *fe_fn(const char *path)
@@ -232,7 +254,9 @@ const char *fe_names_here(Arena *a, const char *path, bool losses)
         const char *name = member(fns[i].path, path);
         bool activation = fns[i].body == fe_make_layer
             && strcmp(fe_layer[fns[i].row].rule, "elementwise") == 0;
-        if (name && !activation && fns[i].body != fe_fn_module_class
+        bool holds = fns[i].body == fe_fn_module_class || fns[i].body == fe_fn_parameter
+            || fns[i].body == fe_make_module_list;
+        if (name && !activation && !holds
             && (strstr(name, "Loss") != NULL) == losses)
             list = is_second(last, name) ? arena_printf(a, "%s/2d", list)
                  : *list ? arena_printf(a, "%s, %s", list, name) : name;

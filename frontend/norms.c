@@ -233,7 +233,7 @@ static const Step *wants_two(const Chain *c)
 {
     for (int i = 0; i < c->n; i++) {
         const Step *s = &c->step[i];
-        bool norm = strncmp(s->mod->info->name, "BatchNorm", 9) == 0;
+        bool norm = s->mod && strncmp(s->mod->info->name, "BatchNorm", 9) == 0;
         if (norm && spatial_elems(&s->out) == 1) return s;
     }
     return NULL;
@@ -311,7 +311,7 @@ static Val inverse_root(const Spot *p, Val var)
 
 static Val param(const Spot *p, int i, Shape s)
 {
-    return reshape(p, ir_state_val(p->g, p->m->param[i]->state), s);
+    return reshape(p, fe_layer_param(p, i), s);
 }
 
 /* x scale weight + bias, with what there is of them, in one map. */

@@ -59,7 +59,6 @@ static const char only_runs[] =
     "what only runs the model belongs under `if __name__ == \"__main__\":`";
 
 static const struct { const char *word; DiagId id; const char *help; } refused[] = {
-    { "class", DIAG_class, "describe the model with nn.Sequential(…)" },
     { "with", DIAG_with, only_runs },
     { "try", DIAG_try, "write the branch that is meant" },
     { "async", DIAG_statement, NULL },
@@ -75,9 +74,7 @@ static bool refuse_statement(Parser *p, Stmt *s)
     while (i < n && !fe_at(p, refused[i].word)) i++;
     if (i == n) return false;
     *s = (Stmt){ .kind = S_REFUSED, .at = t->at, .refused = refused[i].id,
-                 .word = refused[i].id == DIAG_class && t[1].kind == T_NAME ? t[1].text
-                     : refused[i].word,
-                 .help = refused[i].help };
+                 .word = refused[i].word, .help = refused[i].help };
     if (t[1].kind == T_NAME) add_name(p, s, t[1].text);
     skip_statement(p, s);
     skip_more_clauses(p, s);
@@ -240,6 +237,35 @@ static void def_statement(Parser *p, Stmt *s, bool decorated)
     skip_broken(p, s);
 }
 
+/* The names that the body assigns are the class's, not those of a function around it. */
+static void class_statement(Parser *p, Stmt *s, bool decorated)
+{
+    ClassDef *c = arena_alloc(p->arena, 1, sizeof *c);
+    FuncDef *outer = p->fn;
+    s->kind = S_CLASS;
+    s->cls = c;
+    p->tok++;
+    *c = (ClassDef){ .name = p->tok->text, .at = p->tok->at, .decorated = decorated };
+    if (p->tok->kind == T_NAME) p->tok++;
+    else fe_syntax_error(p, "expected the name of the class");
+    if (!p->failed) fe_local(p, c->name);
+    if (!p->failed && fe_accept(p, "(")) {
+        while (!p->failed && !fe_at(p, ")")) {
+            c->base = arena_grow(p->arena, c->base, (size_t)c->n_base, (size_t)c->n_base + 1,
+                                 sizeof *c->base);
+            c->base[c->n_base++] = fe_expr(p);
+            if (!fe_accept(p, ",")) break;
+        }
+        if (!p->failed && !fe_accept(p, ")")) fe_syntax_error(p, "expected ')'");
+    }
+    p->fn = NULL;
+    block(p, &c->body);
+    p->fn = outer;
+    if (!p->failed) return;
+    if (c->name) add_name(p, s, c->name);
+    skip_broken(p, s);
+}
+
 /* Statements that hold blocks. */
 static bool compound(Parser *p, Script *c)
 {
@@ -253,7 +279,7 @@ static bool compound(Parser *p, Script *c)
         p->tok++;
     }
     if (decorated && !p->failed && !fe_at(p, "def") && !fe_at(p, "class"))
-        fe_syntax_error(p, "expected `def` after a decorator");
+        fe_syntax_error(p, "expected `def` or `class` after a decorator");
     Stmt *s = add_stmt(p, c);
     if (p->failed) {
         s->at = first->at;
@@ -267,6 +293,7 @@ static bool compound(Parser *p, Script *c)
     } else if (fe_at(p, "if")) if_statement(p, s);
     else if (fe_at(p, "for") || fe_at(p, "while")) loop_statement(p, s);
     else if (fe_at(p, "def")) def_statement(p, s, decorated);
+    else if (fe_at(p, "class")) class_statement(p, s, decorated);
     else if (!refuse_statement(p, s)) {
         c->n_stmt--;
         return false;

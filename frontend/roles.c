@@ -72,6 +72,30 @@ static Binding *choose(Interp *in, const RoleInfo *r)
     return b;
 }
 
+/* A file with one class and no object of it means the object without arguments. False: reported. */
+static bool make_model(Interp *in, Roles *r)
+{
+    const Binding *only = NULL;
+    int n = 0;
+    for (uint32_t i = 0; i < in->n_name; i++) {
+        const Binding *b = &in->name[i];
+        if (b->v->kind != V_CLASS || b->v->u.cls->used) continue;
+        only = b;
+        n++;
+    }
+    if (n == 0) return true;
+    if (n > 1) {
+        fe_report(in->d, only->at, DG(several_classes), n);
+        fe_help(in->d, "make the model: model = %s()", only->name);
+        return false;
+    }
+    Call c = { .at = only->at, .of_at = only->at, .positional = fe_list(in, V_LIST, only->at) };
+    fe_report(in->d, only->at, DG(class_made), only->name);
+    Value *v = fe_call_any(in, only->v, &c);
+    if (v->kind == V_MODULE) r->model = v->u.mod, r->model_name = "model";
+    return v->kind == V_MODULE;
+}
+
 static bool choose_model(Interp *in, Roles *r)
 {
     Binding *b;
@@ -98,7 +122,8 @@ static bool choose_model(Interp *in, Roles *r)
         r->model = b->v->u.mod, r->model_name = b->name;
         return true;
     }
-    if (in->d->errors > errors) return false;
+    if (in->d->errors > errors || !make_model(in, r)) return false;
+    if (r->model) return true;
     fe_report(in->d, (Span){ 0 }, DG(no_model));
     fe_help(in->d, "a model is a layer or a Sequential that has a name: model = "
                    "nn.Sequential(nn.Linear(4, 2))");

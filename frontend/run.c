@@ -42,10 +42,8 @@ static void did_not_run(Interp *in, const Script *c)
     for (int i = 0; i < c->n_stmt; i++) {
         const Stmt *s = &c->stmt[i];
         for (int k = 0; k < s->n_target && s->kind != S_DEL; k++) bind_bad(in, s->target[k]);
-        if (s->kind == S_DEF && s->fn->name) {
-            Expr name = { .kind = X_NAME, .at = s->at, .text = s->fn->name };
-            bind_bad(in, &name);
-        }
+        const char *made = s->kind == S_DEF ? s->fn->name : s->kind == S_CLASS ? s->cls->name : NULL;
+        if (made) bind_bad(in, &(Expr){ .kind = X_NAME, .at = s->at, .text = made });
         did_not_run(in, &s->body);
         if (s->kind != S_IF || s->other.n_stmt != 1) did_not_run(in, &s->other);
     }
@@ -59,7 +57,9 @@ static int condition(Interp *in, const Expr *x)
     int t = fe_holds(in, v, x->at);
     if (t < 0 && v->kind != V_BAD && v->kind != V_SYMBOL)
         fe_report(in->d, x->at, DG(condition_on_data),
-                  v->kind == V_DATA ? v->u.s : "more than one element");
+                  v->kind == V_DATA     ? v->u.s
+                  : v->kind == V_TRACED ? "a tensor of forward"
+                  : v->kind == V_SIZE   ? "the size of a batch" : "more than one element");
     return in->d->errors > errors ? -1 : t;
 }
 
@@ -154,6 +154,10 @@ static void augmented(Interp *in, const Stmt *s)
     Expr *both[2] = { s->target[0], s->value };
     sum.item = both;
     Value *v = fe_eval(in, &sum);
+    if (old->kind == V_TRACED && v->kind == V_TRACED) {
+        fe_traced_in_place(in, old, v, s->at);
+        return;
+    }
     if (old->kind != V_TENSOR || v->kind != V_TENSOR) {
         fe_assign(in, to, v);
         return;
@@ -228,7 +232,6 @@ static void refused(Interp *in, const Stmt *s)
     switch (s->refused) {
     case DIAG_COUNT: break;
     case DIAG_loop: fe_report(in->d, s->at, DG(loop)); break;
-    case DIAG_class: fe_report(in->d, s->at, DG(class), s->word); break;
     case DIAG_with: fe_report(in->d, s->at, DG(with)); break;
     case DIAG_try: fe_report(in->d, s->at, DG(try)); break;
     default: fe_report(in->d, s->at, DG(statement), s->word); break;
@@ -258,6 +261,11 @@ static Flow statement(Interp *in, const Stmt *s, bool top)
         Expr name = { .kind = X_NAME, .at = s->fn->at, .text = s->fn->name };
         fe_assign(in, &name, s->fn->decorated ? fe_data(in, "a decorated function", s->fn->at)
                                               : fe_make_func(in, s->fn, s->fn->at));
+        break;
+    }
+    case S_CLASS: {
+        Expr name = { .kind = X_NAME, .at = s->cls->at, .text = s->cls->name };
+        fe_assign(in, &name, fe_make_class(in, s->cls));
         break;
     }
     case S_RETURN:

@@ -29,7 +29,7 @@ void fe_note_chain(Interp *in, const Chain *c)
     enum { SHOWN = 24, WIDE = 48 };
     int from = c->n > SHOWN ? c->n - SHOWN : 0, width = 5;
     for (int i = from; i < c->n; i++) {
-        int w = (int)strlen(c->step[i].mod->text);
+        int w = (int)strlen(c->step[i].text);
         if (w > width) width = w < WIDE ? w : WIDE;
     }
     const char *text = arena_printf(in->a, "      %-*s   %s", width, "input",
@@ -37,8 +37,8 @@ void fe_note_chain(Interp *in, const Chain *c)
     if (from > 0) text = arena_printf(in->a, "%s\n      … %d layers", text, from);
     for (int i = from; i < c->n; i++) {
         const Step *s = &c->step[i];
-        text = arena_printf(in->a, "%s\n%5u %-*.*s   %s", text, fe_place(in->d, s->mod->at).line,
-                            width, WIDE, s->mod->text, fe_shape_text(in->a, &s->out, c->batch));
+        text = arena_printf(in->a, "%s\n%5u %-*.*s   %s", text, fe_place(in->d, s->at).line,
+                            width, WIDE, s->text, fe_shape_text(in->a, &s->out, c->batch));
     }
     fe_note(in->d, (Span){ 0 }, "how the shape came about, batch %lld\n%s", (long long)c->batch,
             text);
@@ -275,11 +275,18 @@ bool fe_input_shape(Interp *in, Roles *r)
 
 /* ---- loss and model together ---- */
 
-static const Mod *last_layer(const Chain *c)
+/* The layer that gives the model's values; null: there is none. *known: it is no other operation. */
+static const Mod *last_layer(const Chain *c, bool *known)
 {
-    for (int i = c->n - 1; i >= 0; i--)
-        if (!is_layer(c->step[i].mod, "Identity") && !is_layer(c->step[i].mod, "Flatten"))
-            return c->step[i].mod;
+    int i = c->n - 1;
+    while (i > 0 && !ir_val_eq(c->step[i].y, c->y)) i--;
+    for (*known = true; i >= 0; i--) {
+        const Step *s = &c->step[i];
+        if (s->same_values || (s->mod && (is_layer(s->mod, "Identity")
+                                          || is_layer(s->mod, "Flatten")))) continue;
+        *known = s->mod != NULL;
+        return s->mod;
+    }
     return NULL;
 }
 
@@ -305,8 +312,10 @@ static void warn_pair(Interp *in, const Roles *r, const Chain *c)
           "it takes logarithms of probabilities, but here come probabilities",
           "write nn.LogSoftmax in place of nn.Softmax" },
     };
-    const Mod *m = last_layer(c);
+    bool known;
+    const Mod *m = last_layer(c, &known);
     const char *loss = fe_loss[r->loss->row].name;
+    if (!known) return;
     for (size_t i = 0; m && i < sizeof pairs / sizeof *pairs; i++)
         if (is_layer(m, pairs[i].layer) && strcmp(loss, pairs[i].loss) == 0) {
             fe_report(in->d, m->at, DG(loss_after), pairs[i].layer, loss, pairs[i].why);

@@ -150,7 +150,7 @@ int fe_truth(const Value *v)
     case V_NONE: return 0;
     case V_STR: return v->len > 0;
     case V_TUPLE: case V_LIST: case V_DICT: return v->u.list->n > 0;
-    case V_BAD: case V_DATA: case V_SYMBOL: return -1;
+    case V_BAD: case V_DATA: case V_SYMBOL: case V_TRACED: return -1;
     case V_TENSOR: return v->u.tensor->n == 1 ? v->u.tensor->x[0] != 0 : -1;
     default: return 1;
     }
@@ -167,8 +167,13 @@ const char *fe_kind_name(const Value *v)
         [V_SCHED] = "a scheduler", [V_TRANSFORM] = "a transform", [V_IMAGES] = "a data set",
         [V_DTYPE] = "a data type", [V_DATA] = "data", [V_TENSOR] = "a tensor",
         [V_FUNC] = "a function", [V_SYMBOL] = "a number that changes", [V_GONE] = "nothing",
+        [V_CLASS] = "a class", [V_SUPER] = "super()", [V_TRACED] = "a tensor",
+        [V_SIZE] = "the size of a batch",
     };
-    if (v->kind == V_MODULE && !v->u.mod->info) return "a Sequential";
+    if (v->kind == V_MODULE && v->u.mod->cls) return "a module";
+    if (v->kind == V_MODULE && !v->u.mod->info)
+        return v->u.mod->holds == HOLDS_IN_ORDER ? "a Sequential"
+            : v->u.mod->holds == HOLDS_LIST      ? "a ModuleList" : "a ModuleDict";
     if (v->kind == V_LIST && v->u.list->once) return "a generator";
     if (v->kind == V_LIST && v->u.list->is_set) return "a set";
     if (v->kind == V_LIST && v->u.list->view) return "a view of a dict";
@@ -276,9 +281,9 @@ static void show(Text *t, const Value *v)
     case V_SPACE: case V_DTYPE: puts_(t, v->u.s); break;
     case V_FN: case V_METHOD: puts_(t, fe_last_part(v->u.fn->path)); break;
     case V_MODULE:
-        if (v->u.mod->info) puts_(t, v->u.mod->text);
+        if (v->u.mod->info || v->u.mod->holds == HOLDS_BY_CLASS) puts_(t, v->u.mod->text);
         else {
-            puts_(t, "Sequential(");
+            puts_(t, fe_module_name(v->u.mod)), puts_(t, "(");
             for (int i = 0; i < v->u.mod->n_child && t->n < MAX_SHOWN; i++) {
                 if (i > 0) puts_(t, ", ");
                 Value child = { .kind = V_MODULE, .u.mod = v->u.mod->child[i] };
@@ -298,6 +303,10 @@ static void show(Text *t, const Value *v)
     case V_TENSOR: show_tensor(t, v->u.tensor); break;
     case V_FUNC: puts_(t, "<function "), puts_(t, v->u.func->def->name), puts_(t, ">"); break;
     case V_SYMBOL: puts_(t, "<number>"); break;
+    case V_CLASS: puts_(t, v->u.cls->def->name); break;
+    case V_SUPER: puts_(t, "<super>"); break;
+    case V_TRACED: puts_(t, "<tensor>"); break;
+    case V_SIZE: puts_(t, v->u.i == 1 ? "n" : arena_printf(t->a, "%lldn", (long long)v->u.i)); break;
     case V_BAD: case V_GONE: puts_(t, "?"); break;
     }
     t->depth--;

@@ -13,6 +13,8 @@ typedef enum {
     V_SCHED, V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA, V_TENSOR,
     V_TRANSFORM, V_IMAGES,
     V_FUNC, V_SYMBOL,            /* a number that is an expression of one that is not known yet */
+    V_CLASS, V_SUPER,            /* of the file: a class; super() in a method of one */
+    V_TRACED, V_SIZE,            /* in forward: a tensor that is a node; a multiple of the batch */
     V_GONE                       /* a deleted name */
 } ValueKind;
 
@@ -23,6 +25,8 @@ enum { FE_BUDGET = 64 << 20, FE_MAX_CALLS = 60, FE_MAX_EVAL = 800 };
 typedef struct Value Value;
 typedef struct Mod Mod;
 typedef struct Tensor Tensor;
+typedef struct Class Class;
+typedef struct Traced Traced;
 typedef struct Interp Interp;
 typedef struct Call Call;
 
@@ -51,13 +55,22 @@ typedef struct Param {
     int64_t dim[IR_MAX_RANK];
     bool frozen;
     bool integer;                /* a buffer of one i64 */
+    bool buffer;                 /* of an object of a class: saved, not trained */
     int drawn, loaded;           /* while lowering: the last draw and load into it */
     Span at;
     State state;                 /* set when the module is built */
 } Param;
 
+/* Modules that are no layers: a Sequential runs its children, a list or dict only holds them, an
+ * object of a class runs its forward. */
+typedef enum { HOLDS_IN_ORDER, HOLDS_LIST, HOLDS_DICT, HOLDS_BY_CLASS } Holds;
+
 struct Mod {
-    const LayerInfo *info;       /* null: Sequential */
+    const LayerInfo *info;       /* null: it holds other modules */
+    Holds holds;
+    Class *cls;                  /* of the file, whose object it is; or null */
+    struct Frame *attr;          /* of an object: what is neither a module nor a parameter */
+    bool ready;                  /* of an object: nn.Module's __init__ was called */
     Span at;
     Value *arg[FE_MAX_ARGS];     /* by the signature's order */
     Span arg_at[FE_MAX_ARGS];
@@ -66,10 +79,13 @@ struct Mod {
     const char **child_name;
     int n_child;
     bool has_parent;
-    Param *param[2]; int n_param;
-    Param *buffer[3]; int n_buffer;   /* running statistics: saved, not trained */
+    Mod *parent;                 /* the first one */
+    bool in_several;             /* it stands in more than one place */
+    Param **param; int n_param;
+    Param **buffer; int n_buffer;     /* running statistics and the like: saved, not trained */
     int depth;                   /* of the containers below */
     int64_t layers;              /* leaves, repeated ones counted again */
+    const char *path;            /* while lowering: where it stands in the model */
     int calls;                   /* while lowering: how often it ran in this graph */
     Shape sample;                /* with the batch, of what the file gives it; rank 0: nothing */
     bool in_model;
@@ -119,8 +135,30 @@ typedef struct List { Value **item; int n, cap; bool once, is_set, view; } List;
 /* Names of a running function or comprehension (fn null); outer: where its text stands. */
 typedef struct Local { const char *name; Value *v; } Local;
 typedef struct Frame Frame;
-struct Frame { const FuncDef *fn; Frame *outer; Local *local; int n, cap; };
-typedef struct Func { const FuncDef *def; Frame *closure; Value **value; } Func;   /* defaults */
+/* is_class: of a class's body, whose names its functions do not see. of: the class whose method
+ * runs. */
+struct Frame {
+    const FuncDef *fn;
+    Frame *outer;
+    Local *local; int n, cap;
+    bool is_class;
+    Class *of;
+};
+/* value: defaults. of: the class that it is a method of, or null. */
+typedef struct Func { const FuncDef *def; Frame *closure; Value **value; Class *of; } Func;
+
+/* A class of the file. */
+struct Class {
+    const ClassDef *def;
+    Frame *body;                 /* methods and attributes */
+    Class *up;                   /* the class of the file that it extends, or null */
+    Holds holds;                 /* what its base of torch.nn is */
+    bool used;                   /* an object was made, or a class of it */
+};
+
+/* Tensors that share memory, and how often one of them was changed in place. */
+typedef struct Storage { int version; } Storage;
+struct Traced { const Graph *g; Val v; Storage *store; int version; };
 
 /* What is running, for the notes of a diagnostic. */
 typedef struct Running Running;
@@ -148,9 +186,12 @@ struct Value {
         Tensor *tensor;
         Func *func;
         Ex ex;
+        Class *cls;              /* V_CLASS; V_SUPER: the class whose method says super() */
+        Traced *traced;
     } u;
-    Value *self;                 /* V_METHOD: fn is in u; V_DATA: the file that it is read from;
-                                  * V_SYMBOL: Interp.compared */
+    Value *self;                 /* V_METHOD: fn is in u; V_FUNC: what it is a method of, or null;
+                                  * V_SUPER: the object; V_DATA: the file that it is read from, or
+                                  * the parameter that was drawn; V_SYMBOL: Interp.compared */
 };
 
 typedef struct ArgVal { const char *name; Span name_at, at; Value *v; } ArgVal;
@@ -214,6 +255,7 @@ struct Interp {
     Value *compared;             /* true: a symbol was compared where that cannot be asked */
     int types;                   /* > 0: inside isinstance, where unknown classes are types */
     Value *result;               /* of the function that returns */
+    struct Trace *trace;         /* of the model that runs; null: the file is evaluated */
 };
 
 /* value.c */
@@ -264,6 +306,7 @@ int fe_order(const Value *a, const Value *b, int depth); /* -1, 0, 1; 2: cannot 
 /* func.c */
 Value *fe_make_func(Interp *in, const FuncDef *def, Span at);
 Value *fe_call_func(Interp *in, const Func *f, const Call *c);
+void fe_add_self(Interp *in, Call *c, Value *self);      /* as the first argument */
 Value *fe_call_value(Interp *in, Value *f, Value **arg, int n, Span at);
 Value *fe_comp(Interp *in, const Expr *x);
 
@@ -277,6 +320,36 @@ Value *fe_fstring(Interp *in, const Expr *x);
 /* v by a format such as ".3f"; null after an error. */
 Value *fe_format(Interp *in, const Value *v, const char *format, Span at);
 
+/* class.c */
+Value *fe_make_class(Interp *in, const ClassDef *def);
+Value *fe_make_object(Interp *in, Value *cls, const Call *c);
+Value *fe_super(Interp *in, Value *super, const char *name, Span at, Span name_at);
+Value *fe_find_attr(Interp *in, Value *object, const char *name, Span at);   /* null: none */
+void fe_set_member(Interp *in, Value *object, const char *name, Value *to, Span at, Span name_at);
+Value *fe_no_member(Interp *in, const Mod *m, const char *name, Span at);    /* reported */
+bool fe_is_subclass(const Class *c, const Class *of);
+Value *fe_class_attr(Interp *in, Value *cls, const char *name, Span at, Span name_at);
+const char *fe_module_name(const Mod *m);                /* "Linear", "Sequential", "Net" */
+const char *fe_base_name(const Mod *m);                  /* the same, of what torch.nn has */
+
+/* trace.c */
+Value *fe_call_module(Interp *in, Mod *m, Call *c);      /* while the model runs */
+bool fe_is_training(Interp *in);
+
+/* forward.c: operations on tensors while the model runs. */
+enum { FORM_M = 1, FORM_T = 2, FORM_F = 4 };     /* a method, of torch, of torch.nn.functional */
+Value *fe_forward(Interp *in, const Call *c);
+bool fe_in_forward(const Interp *in, const Value *v);    /* a tensor, or a size of a batch */
+bool fe_gets_tensor(const Interp *in, const Call *c);    /* one of its arguments is such a tensor */
+const Fn *fe_tensor_fn(const char *path);                /* of torch.nn.functional, torch; or null */
+Value *fe_not_in_forward(Interp *in, const char *path, Span at);     /* reported */
+Value *fe_traced_attr(Interp *in, Value *v, const char *name, Span at, Span name_at);
+Value *fe_traced_binary(Interp *in, Oper op, Value *a, Value *b, Span at);
+Value *fe_traced_unary(Interp *in, Oper op, Value *a, Span at);
+Value *fe_traced_index(Interp *in, Value *of, const Expr *key, Span at);
+/* a += b and the like: a's memory changes. */
+void fe_traced_in_place(Interp *in, Value *a, const Value *b, Span at);
+
 /* methods.c */
 Value *fe_class_of(Interp *in, const Value *v, Span at); /* V_DATA: a type without a name here */
 
@@ -286,6 +359,7 @@ void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Spa
 
 /* args.c */
 bool fe_bind_args(Interp *in, Call *c);                  /* by c->fn->signature */
+bool fe_bind_by_names(Interp *in, Call *c, const Call *from);
 int fe_arg(const Call *c, const char *name);             /* its place; -1 */
 const char *fe_arg_name(Arena *a, const Call *c, int i); /* null beyond the last */
 const char *fe_signature(Arena *a,
@@ -321,6 +395,9 @@ void fe_apply_schedule(Module *m, const SchedObj *s, OptimObj *o);
 Value *fe_init(Interp *in, const Call *c);
 void fe_draw(Interp *in, DrawRec r);
 bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at);
+Mod *fe_new_module(Interp *in, Span at, const LayerInfo *info);
+bool fe_fill_sequential(Interp *in, Mod *m, const Call *c);   /* with the call's layers */
+void fe_own_param(Interp *in, Mod *m, Param *p, bool buffer);
 Value *fe_parameters(Interp *in, Mod *m, Span at);
 int64_t fe_param_elems(const Param *p);
 int64_t fe_fan_in(const Param *p);                       /* inputs of an output of that weight */

@@ -1,0 +1,58 @@
+/* frontend/forward.h: what the files that run a model share. Private to the room. */
+#ifndef SEQC_FRONTEND_FORWARD_H
+#define SEQC_FRONTEND_FORWARD_H
+#include "frontend/lower.h"
+
+/* A layer that runs: `param` are its parameters where they are tensors of forward, as in
+ * F.linear(x, w); null: its own. */
+typedef struct Run { Mod *m; const char *path; bool training; const Val *param; } Run;
+
+/* ---- trace.c ---- */
+
+Val fe_run_layer(Trace *t, const Run *r, Val x);         /* none: reported */
+void fe_add_step(Trace *t, Step s);
+bool fe_fits(Trace *t, Span at, const Shape *s);         /* a tensor of that size; false: reported */
+
+/* ---- forward.c ---- */
+
+/* A tensor of this run as a value. of: the tensor whose memory it shares, or null. */
+Value *fe_traced(Trace *t, Val v, const Value *of, Span at);
+/* The node of a tensor, parameter, constant or number; none: reported. */
+Val fe_tensor_val(Trace *t, const Value *v, Span at);
+/* The tensor's memory holds y now. */
+void fe_change(Trace *t, Value *v, Val y);
+
+/* An operation that runs: of a row of forward.def, or of an operator. */
+typedef struct Forward {
+    const struct FormInfo *form; /* its row; null: an operator */
+    Interp *in;
+    Trace *t;
+    Graph *g;
+    const Call *c;               /* c->v by the signature, where the row has one */
+    Span at;
+    Loc loc;
+    const char *name;            /* "cat", "+" */
+    Val x;                       /* the first argument where that is a tensor */
+    Value *x_value;
+} Forward;
+
+/* The result of an operation, noted in the chain of shapes; `shares`: memory with x. */
+Value *fe_made(const Forward *f, Val y, bool shares);
+Value *fe_misfit(const Forward *f, const char *what);    /* reported, with the chain of shapes */
+Val fe_reshaped(const Forward *f, Val x, Shape s);
+/* An axis of s from 0, whose `more` counts places behind the last; -1: reported. */
+int fe_axis_of(const Forward *f, const Value *v, const Shape *s, int more);
+
+Value *fe_two_shapes(const Forward *f, Val a, Val b);    /* do not fit together: reported */
+const char *fe_owner_path(const Forward *f);             /* of the module whose forward runs */
+
+/* ---- forward_shape.c ---- */
+
+Value *fe_sizes(Interp *in, const Shape *s, Span at);    /* x.shape */
+
+typedef Value *FormRule(const Forward *f);
+#define FORM(name, forms, signature, rule, ...) FormRule fe_form_##rule;
+#include "frontend/forward.def"
+#undef FORM
+typedef struct FormInfo { const char *name; FormRule *rule; int layer; } FormInfo;
+#endif

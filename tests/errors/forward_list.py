@@ -1,0 +1,20 @@
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(4, 8)
+        self.fc2 = nn.Linear(8, 2)
+        self.more = [nn.Linear(8, 8) for _ in range(2)]
+
+    def forward(self, x):
+        x = self.fc1(x)
+        for layer in self.more:
+            x = layer(x)
+        return self.fc2(x)
+
+
+model = Net()

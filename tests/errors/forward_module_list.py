@@ -1,0 +1,17 @@
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc1 = nn.Linear(4, 8)
+        self.fc2 = nn.Linear(8, 2)
+        self.more = nn.ModuleList([nn.Linear(8, 8)])
+
+    def forward(self, x):
+        return self.fc2(self.more(self.fc1(x)))
+
+
+model = Net()
