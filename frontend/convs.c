@@ -229,7 +229,7 @@ static Val convolution(const Spot *p, Op op, Val x, const Geometry *g, Type type
                     ir_ints(AT_dilation, g->dilation, g->rank),
                     ir_int(AT_groups, fe_arg_of(p->m, "groups")->u.i) };
     Val in[3] = { x };
-    for (int i = 0; i < p->m->n_param; i++) in[1 + i] = ir_state_val(p->g, p->m->param[i]->state);
+    for (int i = 0; i < p->m->n_param; i++) in[1 + i] = fe_layer_param(p, i);
     int n = 1 + p->m->n_param;
     return op == OP_conv ? ir_add(p->g, op, p->loc, in, n, attr, 4)
                          : ir_add_typed(p->g, op, p->loc, type, in, n, attr, 4);

@@ -451,7 +451,7 @@ Value *fe_traced_attr(Interp *in, Value *v, const char *name, Span at, Span name
     Val x = fe_tensor_val(in->trace, v, at);
     if (!x.i) return fe_bad(in, at);
     const Shape *s = &ir_type(in->trace->g, x)->shape;
-    if (strcmp(name, "shape") == 0) return fe_sizes(in, s, at);
+    if (strcmp(name, "shape") == 0) return fe_shape_tuple(in, s, at);
     if (strcmp(name, "ndim") == 0) return fe_int(in, s->rank, at);
     if (strcmp(name, "T") == 0 || strcmp(name, "mT") == 0) {
         Value *t = fe_traced_attr(in, v, "t", at, name_at);

@@ -5,7 +5,14 @@
 
 /* A layer that runs: `param` are its parameters where they are tensors of forward, as in
  * F.linear(x, w); null: its own. */
-typedef struct Run { Mod *m; const char *path; bool training; const Val *param; } Run;
+typedef struct Run {
+    Mod *m;
+    const char *path;
+    bool training;
+    const Val *param;
+    Val second;                  /* the other tensor of a layer that takes two */
+} Run;
+bool fe_takes_two(const Mod *m);
 
 /* ---- trace.c ---- */
 
@@ -48,7 +55,7 @@ const char *fe_owner_path(const Forward *f);             /* of the module whose 
 
 /* ---- forward_shape.c ---- */
 
-Value *fe_sizes(Interp *in, const Shape *s, Span at);    /* x.shape */
+Value *fe_shape_tuple(Interp *in, const Shape *s, Span at);    /* x.shape */
 
 typedef Value *FormRule(const Forward *f);
 #define FORM(name, forms, signature, rule, ...) FormRule fe_form_##rule;

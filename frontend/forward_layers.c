@@ -11,10 +11,12 @@ enum {
 #undef LAYER
 };
 
+static const Val none = { 0 };
+
 static const Shape *shape_of(const Forward *f, Val v) { return &ir_type(f->g, v)->shape; }
 
-/* The layer with the function's arguments, by their names. */
-static Mod *layer_of(const Forward *f, int row, Call *own)
+/* The layer with the function's arguments, by their names; the first so many are `given`. */
+static Mod *layer_of(const Forward *f, int row, Call *own, Value *const *given, int n)
 {
     Interp *in = f->in;
     const Call *c = f->c;
@@ -22,6 +24,11 @@ static Mod *layer_of(const Forward *f, int row, Call *own)
     *fn = (Fn){ fe_layer[row].name, fe_layer[row].signature, NULL, row };
     *own = (Call){ .fn = fn, .name = arena_printf(in->a, "F.%s", f->name), .at = c->at,
                    .of_at = c->of_at, .positional = fe_list(in, V_LIST, c->at) };
+    for (int i = 0; i < n; i++) {
+        own->v[i] = given[i];
+        own->v_at[i] = c->at;
+        own->given[i] = true;
+    }
     if (!fe_bind_by_names(in, own, c)) return NULL;
     Mod *m = arena_alloc(in->a, 1, sizeof *m);
     *m = (Mod){ .info = &fe_layer[row], .at = c->at,
@@ -31,7 +38,7 @@ static Mod *layer_of(const Forward *f, int row, Call *own)
     return m;
 }
 
-static Value *run_layer(const Forward *f, Mod *m, const Val *param)
+static Value *run_layer(const Forward *f, Mod *m, const Val *param, Val second)
 {
     if (!m) return fe_bad(f->in, f->at);
     const char *path = fe_owner_path(f);
@@ -40,7 +47,7 @@ static Value *run_layer(const Forward *f, Mod *m, const Val *param)
     if (i >= 0) training = fe_truth(f->c->v[i]) == 1;
     path = arena_printf(f->in->a, "%s%sF.%s()", path, *path ? "." : "", f->name);
     if (f->t->owner) m->calls = f->t->owner->calls++;
-    Val y = fe_run_layer(f->t, &(Run){ m, path, training, param }, f->x);
+    Val y = fe_run_layer(f->t, &(Run){ m, path, training, param, second }, f->x);
     if (!y.i) return fe_bad(f->in, f->at);
     return fe_traced(f->t, y, ir_val_eq(y, f->x) ? f->x_value : NULL, f->at);
 }
@@ -49,9 +56,9 @@ Value *fe_form_layer(const Forward *f)
 {
     Call own;
     int row = f->form->layer;
-    Mod *m = layer_of(f, row, &own);
+    Mod *m = layer_of(f, row, &own, NULL, 0);
     if (!m || !fe_check_layer(f->in, &own, m)) return fe_bad(f->in, f->at);
-    return run_layer(f, m, NULL);
+    return run_layer(f, m, NULL, none);
 }
 
 /* An argument as a tensor of that rank, or of any rank below 0; none: reported. */
@@ -77,33 +84,90 @@ static void set_arg(const Forward *f, Mod *m, int i, Value *v)
     m->arg_at[i] = f->at;
 }
 
+/* weight, of that rank, and bias, as long as weight's first axis: how many; 0: reported. */
+static int weight_and_bias(const Forward *f, int rank, Val param[2])
+{
+    param[0] = operand(f, "weight", rank);
+    if (!param[0].i || !is_given(f, "bias")) return param[0].i ? 1 : 0;
+    param[1] = operand(f, "bias", 1);
+    if (!param[1].i) return 0;
+    if (ir_dim_eq(shape_of(f, param[1])->dim[0], shape_of(f, param[0])->dim[0])) return 2;
+    fe_two_shapes(f, param[0], param[1]);
+    return 0;
+}
+
+/* A layer of so many parameters for the call. */
+static Mod *layer_for(const Forward *f, int row, int n_param)
+{
+    Mod *m = arena_alloc(f->in->a, 1, sizeof *m);
+    *m = (Mod){ .info = &fe_layer[row], .at = f->at, .n_param = n_param,
+                .text = fe_call_text(f->in, f->c, "", false) };
+    return m;
+}
+
 Value *fe_form_linear(const Forward *f)
 {
-    Val param[2] = { operand(f, "weight", 2), { 0 } };
-    bool bias = is_given(f, "bias");
-    if (param[0].i && bias) param[1] = operand(f, "bias", 1);
-    if (!param[0].i || (bias && !param[1].i)) return fe_bad(f->in, f->at);
-    const Shape w = *shape_of(f, param[0]);
-    if (bias && !ir_dim_eq(shape_of(f, param[1])->dim[0], w.dim[0]))
-        return fe_two_shapes(f, param[0], param[1]);
-    Mod *m = arena_alloc(f->in->a, 1, sizeof *m);
-    *m = (Mod){ .info = &fe_layer[ROW_Linear], .at = f->at, .n_param = 1 + bias,
-                .text = fe_call_text(f->in, f->c, "", false) };
-    set_arg(f, m, 0, fe_int(f->in, w.dim[1].k, f->at));
-    set_arg(f, m, 1, fe_int(f->in, w.dim[0].k, f->at));
-    set_arg(f, m, 2, fe_bool(f->in, bias, f->at));
-    return run_layer(f, m, param);
+    Val param[2];
+    int n = weight_and_bias(f, 2, param);
+    if (!n) return fe_bad(f->in, f->at);
+    const Shape *w = shape_of(f, param[0]);
+    Mod *m = layer_for(f, ROW_Linear, n);
+    set_arg(f, m, 0, fe_int(f->in, w->dim[1].k, f->at));
+    set_arg(f, m, 1, fe_int(f->in, w->dim[0].k, f->at));
+    set_arg(f, m, 2, fe_bool(f->in, n > 1, f->at));
+    return run_layer(f, m, param, none);
+}
+
+/* The layer's check makes parameters and draws them, as it does when a layer is constructed: here
+ * they are nobody's. */
+static bool check_without_params(const Forward *f, const Call *own, Mod *m, int n_param)
+{
+    int draws = f->in->n_draw;
+    Param *unused[2];
+    m->param = unused;
+    bool good = fe_check_layer(f->in, own, m);
+    f->in->n_draw = draws;
+    m->param = NULL, m->n_param = n_param;
+    return good;
+}
+
+Value *fe_form_conv(const Forward *f)
+{
+    Call own;
+    Val param[2];
+    int rank = f->form->layer == ROW_Conv1d ? 3 : 4, n = weight_and_bias(f, rank, param);
+    if (!n) return fe_bad(f->in, f->at);
+    const Shape *w = shape_of(f, param[0]);
+    int64_t groups = f->c->v[fe_arg(f->c, "groups")]->u.i, channels;
+    if (__builtin_mul_overflow(w->dim[1].k, groups, &channels)) channels = 0;
+    Value *kernel = fe_list(f->in, V_TUPLE, f->at);
+    for (int i = 2; i < rank; i++) fe_push(f->in, kernel, fe_int(f->in, w->dim[i].k, f->at));
+    Value *given[] = { fe_int(f->in, channels, f->at), fe_int(f->in, w->dim[0].k, f->at), kernel };
+    Mod *m = layer_of(f, f->form->layer, &own, given, 3);
+    if (!m || !check_without_params(f, &own, m, n)) return fe_bad(f->in, f->at);
+    return run_layer(f, m, param, none);
+}
+
+Value *fe_form_bilinear(const Forward *f)
+{
+    Val param[2], second = operand(f, "input2", -1);
+    int n = second.i ? weight_and_bias(f, 3, param) : 0;
+    if (!n) return fe_bad(f->in, f->at);
+    const Shape *w = shape_of(f, param[0]);
+    Mod *m = layer_for(f, ROW_Bilinear, n);
+    set_arg(f, m, 0, fe_int(f->in, w->dim[1].k, f->at));
+    set_arg(f, m, 1, fe_int(f->in, w->dim[2].k, f->at));
+    set_arg(f, m, 2, fe_int(f->in, w->dim[0].k, f->at));
+    return run_layer(f, m, param, second);
 }
 
 Value *fe_form_prelu(const Forward *f)
 {
     Val w = operand(f, "weight", 1);
     if (!w.i) return fe_bad(f->in, f->at);
-    Mod *m = arena_alloc(f->in->a, 1, sizeof *m);
-    *m = (Mod){ .info = &fe_layer[ROW_PReLU], .at = f->at, .n_param = 1,
-                .text = fe_call_text(f->in, f->c, "", false) };
+    Mod *m = layer_for(f, ROW_PReLU, 1);
     set_arg(f, m, 0, fe_int(f->in, shape_of(f, w)->dim[0].k, f->at));
-    return run_layer(f, m, &w);
+    return run_layer(f, m, &w, none);
 }
 
 /* The normalised axes are those of the weight; the layer checks them against the tensor's. */
@@ -112,7 +176,7 @@ Value *fe_form_layer_norm(const Forward *f)
     Call own;
     Val param[2] = { { 0 } };
     int n = 0;
-    Mod *m = layer_of(f, ROW_LayerNorm, &own);
+    Mod *m = layer_of(f, ROW_LayerNorm, &own, NULL, 0);
     if (!m) return fe_bad(f->in, f->at);
     own.v[2] = m->arg[2] = fe_bool(f->in, false, f->at);      /* parameters are the arguments */
     if (!fe_check_layer(f->in, &own, m)) return fe_bad(f->in, f->at);
@@ -124,7 +188,7 @@ Value *fe_form_layer_norm(const Forward *f)
         if (!param[n++].i) return fe_bad(f->in, f->at);
     }
     m->n_param = n;
-    return run_layer(f, m, param);
+    return run_layer(f, m, param, none);
 }
 
 /* x / max(|x|, eps), |x| the root of the sum of squares along an axis */

@@ -24,7 +24,7 @@ static Value *size_value(Interp *in, Dim d, Span at)
     return v;
 }
 
-Value *fe_sizes(Interp *in, const Shape *s, Span at)
+Value *fe_shape_tuple(Interp *in, const Shape *s, Span at)
 {
     Value *t = fe_list(in, V_TUPLE, at);
     for (int i = 0; i < s->rank; i++) fe_push(in, t, size_value(in, s->dim[i], at));
@@ -43,7 +43,7 @@ Value *fe_form_size(const Forward *f)
         }
         return size_value(f->in, all, f->at);
     }
-    if (f->c->v[1]->kind == V_NONE) return fe_sizes(f->in, s, f->at);
+    if (f->c->v[1]->kind == V_NONE) return fe_shape_tuple(f->in, s, f->at);
     int axis = fe_axis_of(f, f->c->v[1], s, 0);
     return axis < 0 ? fe_bad(f->in, f->at) : size_value(f->in, s->dim[axis], f->at);
 }

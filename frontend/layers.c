@@ -12,7 +12,7 @@
 #undef FN
 
 typedef bool CheckRule(Interp *in, const Call *c, Mod *m);
-static CheckRule check_linear, check_identity, check_flatten, check_elementwise, check_gelu,
+static CheckRule check_linear, check_bilinear, check_identity, check_flatten, check_elementwise, check_gelu,
     check_softmax, check_dropout, check_prelu, check_rrelu, check_unflatten;
 #define check_softmin check_softmax
 #define check_glu check_identity
@@ -104,6 +104,28 @@ static bool check_linear(Interp *in, const Call *c, Mod *m)
     fe_draw_weight(in, fe_add_param(in, m, "weight", 2, (int64_t[]){ l, k }));
     if (c->v[2]->u.b)
         fe_draw_uniform(in, fe_add_param(in, m, "bias", 1, &l), 1 / sqrt((double)k));
+    return true;
+}
+
+/* weight [out, in1, in2], both drawn within 1 / sqrt(in1). */
+static bool check_bilinear(Interp *in, const Call *c, Mod *m)
+{
+    static const char *const names[] = { "in1_features", "in2_features", "out_features" };
+    int64_t size[3], elems = 1;
+    for (int i = 0; i < 3; i++) {
+        if (!positive(in, c, i, names[i])) return false;
+        size[i] = c->v[i]->u.i;
+        if (__builtin_mul_overflow(elems, size[i], &elems)) elems = INT64_MAX;
+    }
+    if (elems > (int64_t)1 << 36) {
+        fe_report(in->d, c->at, DG(too_large), c->name, (long long)size[2], (long long)size[0]);
+        return false;
+    }
+    double bound = 1 / sqrt((double)size[0]);
+    Param *w = fe_add_param(in, m, "weight", 3, (int64_t[]){ size[2], size[0], size[1] });
+    w->dim[2] = size[1];
+    fe_draw_uniform(in, w, bound);
+    if (c->v[3]->u.b) fe_draw_uniform(in, fe_add_param(in, m, "bias", 1, &size[2]), bound);
     return true;
 }
 

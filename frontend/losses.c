@@ -108,7 +108,7 @@ bool fe_check_weights(Interp *in, const LossObj *o, const Shape *out)
         int i = fe_arg(&c, names[k]);
         if (i < 0 || o->arg[i]->kind != V_TENSOR) continue;
         const Tensor *t = o->arg[i]->u.tensor;
-        bool rows = fe_loss[o->row].rule != LOSS_elements;
+        bool rows = fe_of_classes(&fe_loss[o->row]);
         if (rows ? t->rank == 1 && t->n == last : t->n == last || t->n == 1) continue;
         fe_report(in->d, o->arg_at[i], DG(bad_choice), fe_loss[o->row].name, names[k],
                   arena_printf(in->a, "a tensor of %lld numbers, one for each %s", (long long)last,

@@ -61,7 +61,7 @@ Val fe_reduce_all(Graph *g, Op op, Val x, Loc loc)
 
 static Val target(Lower *l, Graph *g, const LossInfo *loss, bool prob)
 {
-    Shape s = l->output;
+    Shape s = fe_target_shape(l->r->loss, &l->output);
     bool indices = loss->target != TARGET_REAL && !prob;
     if (indices) s.rank = 1;
     return ir_input(g, "target", ir_type_of(indices ? DT_i64 : l->m->real, s), (Loc){ 0, 0, 0 });
@@ -91,6 +91,7 @@ static void add_metrics(Lower *l, Graph *g, Val out, Val t)
         if (ignores)
             ir_return(g, "counted", fe_lower_counted(g, l->in->a, l->r->loss, out, t, none));
     } else if (loss->metrics == METRICS_ERRORS) {
+        if (loss->rule == LOSS_variances) out = fe_half(g, out, 0, none);
         Val abs = ir_add(g, OP_abs_error, none, IR_IN(out, t), IR_NO_ATTRS);
         ir_return(g, "abs_err", fe_reduce_all(g, OP_sum, abs, none));
         Val sq = ir_add(g, OP_squared_error, none, IR_IN(out, t), IR_NO_ATTRS);
@@ -232,8 +233,9 @@ static void fill_program(Lower *l, const char *path, const Chain *c)
     p->loss = ir_intern(l->m, r->loss->text);
     p->target = loss->target;
     p->ignores = fe_ignored_label(r->loss, &p->ignore);
-    if (loss->rule != LOSS_elements) p->n_classes = l->output.dim[1].k;
-    else p->target_shape = p->output;
+    Shape target = fe_target_shape(r->loss, &l->output);
+    if (fe_of_classes(loss)) p->n_classes = l->output.dim[1].k;
+    else p->target_shape = sample_of(&target);
     if (loss->metrics == METRICS_ERRORS) {
         ir_metric(l->m, METRIC_MAE);
         ir_metric(l->m, METRIC_R2);

@@ -7,8 +7,10 @@
 typedef enum {
     METRICS_NONE, METRICS_ACCURACY, METRICS_ERRORS, METRICS_HALVES, METRICS_LOGITS, METRICS_SIGNS
 } Metrics;
-/* Not elements: losses of rows [n,c] and a class each. */
-typedef enum { LOSS_elements, LOSS_classes, LOSS_log_classes, LOSS_margins } LossRule;
+/* Of elements, and of elements and a variance each; the others of rows [n,c] and a class each. */
+typedef enum {
+    LOSS_elements, LOSS_variances, LOSS_classes, LOSS_log_classes, LOSS_margins
+} LossRule;
 typedef struct LossInfo {
     const char *name, *signature;
     LossRule rule;
@@ -17,6 +19,7 @@ typedef struct LossInfo {
     Metrics metrics;
 } LossInfo;
 extern const LossInfo fe_loss[];
+static inline bool fe_of_classes(const LossInfo *loss) { return loss->rule >= LOSS_classes; }
 
 /* What a file (with the command line) says. */
 typedef struct Roles {
@@ -49,6 +52,7 @@ typedef struct Step {
 typedef struct Chain {
     Step *step; int n, cap;
     Shape input, output;
+    const Shape *second;         /* of the other tensor, where a layer takes two */
     Val y;                       /* the model's result */
     int64_t batch;
 } Chain;
@@ -84,6 +88,9 @@ bool fe_check_weights(Interp *in, const LossObj *o, const Shape *out);
 bool fe_ignored_label(const LossObj *o, int64_t *label);
 /* How many samples of the batch have another label. */
 Val fe_lower_counted(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc loc);
+/* What a target has as many elements as: the output, or the means in it. */
+Shape fe_target_shape(const LossObj *o, const Shape *output);
+Val fe_half(Graph *g, Val x, int which, Loc loc);        /* of the last axis */
 Val fe_lower_loss(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc loc);
 
 /* The note with one line a layer, as far as the shapes are known. */
@@ -98,6 +105,7 @@ typedef struct Spot {
     Loc loc;
     bool training;
     const Val *param;            /* the parameters as tensors; null: the layer's own */
+    Val second;                  /* the other tensor of a layer that takes two */
 } Spot;
 Val fe_layer_param(const Spot *p, int i);
 

@@ -32,6 +32,28 @@ static Val lower_linear(const Spot *p, Val x)
     return reshape(p, y, s);
 }
 
+/* y = x1 A x2 + b, summed over x1's axis last: A x2 for all rows is one product with A's planes one
+ * below the other. */
+static Val lower_bilinear(const Spot *p, Val x)
+{
+    Val w = fe_layer_param(p, 0), second = p->second;
+    Shape s = ir_type(p->g, x)->shape, planes = ir_type(p->g, w)->shape;
+    Dim rows = { 1, s.dim[0].n }, out = planes.dim[0], in1 = planes.dim[1], in2 = planes.dim[2];
+    for (int i = 0; i + 1 < s.rank; i++) rows.k *= s.dim[i].k;
+    w = reshape(p, w, (Shape){ 2, { ir_dim(out.k * in1.k), in2 } });
+    second = reshape(p, second, (Shape){ 2, { rows, in2 } });
+    Val y = ir_add(p->g, OP_linear, p->loc, IR_IN(second, w), IR_NO_ATTRS);
+    y = reshape(p, y, (Shape){ 3, { rows, out, in1 } });
+    x = reshape(p, x, (Shape){ 3, { rows, ir_dim(1), in1 } });
+    y = ir_add(p->g, OP_mul, p->loc, IR_IN(y, x), IR_NO_ATTRS);
+    const int64_t last = 2;
+    y = ir_add(p->g, OP_sum, p->loc, IR_IN(y), IR_ATTRS(ir_ints(AT_axes, &last, 1)));
+    if (p->m->n_param > 1)
+        y = ir_add(p->g, OP_add, p->loc, IR_IN(y, fe_layer_param(p, 1)), IR_NO_ATTRS);
+    s.dim[s.rank - 1] = out;
+    return reshape(p, y, s);
+}
+
 static Val lower_identity(const Spot *p, Val x)
 {
     (void)p;

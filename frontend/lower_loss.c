@@ -119,6 +119,39 @@ static Val element_loss(const Site *s)
     return ir_add(s->g, OP_div, s->loc, IR_IN(reduce(s, OP_sum, e), n), IR_NO_ATTRS);
 }
 
+/* ---- of a mean and a variance each ---- */
+
+Shape fe_target_shape(const LossObj *o, const Shape *output)
+{
+    Shape s = *output;
+    if (fe_loss[o->row].rule == LOSS_variances) s.dim[s.rank - 1].k /= 2;
+    return s;
+}
+
+Val fe_half(Graph *g, Val x, int which, Loc loc)
+{
+    const Shape *s = &ir_type(g, x)->shape;
+    int64_t half = s->dim[s->rank - 1].k / 2;
+    return ir_add(g, OP_slice, loc, IR_IN(x),
+                  IR_ATTRS(ir_int(AT_axis, s->rank - 1), ir_int(AT_from, which * half),
+                           ir_int(AT_to, (which + 1) * half)));
+}
+
+/* log(v) / 2 + (mean - target)^2 / (2 v), where v is the variance and at least eps. PyTorch raises
+ * it to eps behind the back of the derivative, and stops at a variance below 0: here that is NaN. */
+static Val variance_loss(const Site *s)
+{
+    Val mean = fe_half(s->g, s->out, 0, s->loc), var = fe_half(s->g, s->out, 1, s->loc);
+    const char *eps = text(s, number(s, "eps", 1e-6));
+    Val raise = ir_map(s->g, arena_printf(s->a, "max(a, %s) - a + 0 * sqrt(a)", eps), IR_IN(var),
+                       s->loc);
+    raise = ir_add(s->g, OP_stop, s->loc, IR_IN(raise), IR_NO_ATTRS);
+    const char *f = "0.5 * (log(c + d) + (a - b) * (a - b) / (c + d))";
+    if (flag(s, "full", false)) f = arena_printf(s->a, "%s + 0.9189385332046727", f);
+    Val e = ir_map(s->g, f, IR_IN(mean, s->target, var, raise), s->loc);
+    return reduce(s, s->o->total ? OP_sum : OP_mean, e);
+}
+
 /* ---- class losses ---- */
 
 static Val plain(const Site *s, Val target, bool total)
@@ -210,6 +243,7 @@ Val fe_lower_loss(Graph *g, Arena *a, const LossObj *o, Val out, Val target, Loc
     const Site s = { g, a, &fe_loss[o->row], o, loc, out, target };
     switch (s.info->rule) {
     case LOSS_elements: return element_loss(&s);
+    case LOSS_variances: return variance_loss(&s);
     case LOSS_margins: return margin_loss(&s);
     default: return class_loss(&s);
     }

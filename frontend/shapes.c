@@ -71,6 +71,31 @@ static bool shape_linear(Interp *in, const Mod *m, const Chain *c, Shape *s)
     return false;
 }
 
+/* Two tensors that differ in the size of the last axis at most. */
+static bool shape_bilinear(Interp *in, const Mod *m, const Chain *c, Shape *s)
+{
+    Shape second = *c->second;
+    for (int i = 0; i < 2; i++) {
+        const Shape *x = i ? &second : s;
+        if (x->rank >= 2 && x->dim[x->rank - 1].k == m->arg[i]->u.i) continue;
+        fe_report(in->d, m->arg_at[i].src ? m->arg_at[i] : m->at, DG(bilinear_features), i + 1,
+                  (long long)m->arg[i]->u.i, fe_shape_text(in->a, x, c->batch));
+        fe_note_chain(in, c);
+        return false;
+    }
+    second.dim[second.rank - 1] = s->dim[s->rank - 1];
+    if (!ir_shape_eq(&second, s)) {
+        fe_report(in->d, m->at, DG(forward_shape), "Bilinear",
+                  arena_printf(in->a, "%s and %s differ in more than the last axis",
+                               fe_shape_text(in->a, s, c->batch),
+                               fe_shape_text(in->a, c->second, c->batch)));
+        fe_note_chain(in, c);
+        return false;
+    }
+    s->dim[s->rank - 1] = ir_dim(m->arg[2]->u.i);
+    return true;
+}
+
 static bool shape_identity(Interp *in, const Mod *m, const Chain *c, Shape *s)
 {
     (void)in, (void)m, (void)c, (void)s;
@@ -239,7 +264,7 @@ static int first_linear(const Mod *m, int64_t *features)
         return 0;
     }
     if (is_layer(m, "Linear")) return *features = m->arg[0]->u.i, 1;
-    if (is_layer(m, "GLU") || is_layer(m, "Unflatten")) return -1;
+    if (is_layer(m, "GLU") || is_layer(m, "Unflatten") || is_layer(m, "Bilinear")) return -1;
     if (is_layer(m, "Flatten")) return m->arg[0]->u.i == 1 && m->arg[1]->u.i == -1 ? 0 : -1;
     return 0;
 }
@@ -339,14 +364,14 @@ void fe_check_loss(Interp *in, const Roles *r, const Chain *c)
     const Shape *out = &c->output;
     if (!r->loss) return;
     const LossInfo *loss = &fe_loss[r->loss->row];
-    if (loss->rule != LOSS_elements && out->rank != 2) {
+    if (fe_of_classes(loss) && out->rank != 2) {
         fe_report(in->d, r->loss->at, DG(loss_rank), loss->name,
                   fe_shape_text(in->a, out, c->batch));
         fe_note_chain(in, c);
         fe_help(in->d, "end the model with nn.Flatten() and nn.Linear(…, classes)");
         return;
     }
-    if (loss->rule != LOSS_elements && out->dim[1].k == 1) {
+    if (fe_of_classes(loss) && out->dim[1].k == 1) {
         fe_report(in->d, r->loss->at, DG(one_class), loss->name);
         fe_help(in->d,
                 "for two classes give the model 2 outputs, or use nn.BCEWithLogitsLoss() with one");

@@ -38,9 +38,10 @@ Val fe_run_layer(Trace *t, const Run *r, Val x)
 {
     Mod *m = r->m;
     Shape s = ir_type(t->g, x)->shape;
+    t->chain.second = r->second.i ? &ir_type(t->g, r->second)->shape : NULL;
     if (!fe_shape_layer(t->in, m, &t->chain, &s) || !fe_fits(t, m->at, &s)) return (Val){ 0 };
     Spot p = { t->g, t->in->a, m, r->path, fe_loc(t->g->module, t->in->d, m->at), r->training,
-               r->param };
+               r->param, r->second };
     Val y = fe_lower_layer(&p, x);
     if (!ir_shape_eq(&ir_type(t->g, y)->shape, &s))
         ir_die(t->g->module, "%s: its shape rule and its nodes differ", m->text);
@@ -52,35 +53,36 @@ Val fe_run_layer(Trace *t, const Run *r, Val x)
 
 static Value *run_module(Trace *t, Mod *m, const char *path, Call *c);
 
-static Value *wrong_input(Trace *t, const Mod *m, const Call *c)
+bool fe_takes_two(const Mod *m) { return m->info && strcmp(m->info->rule, "bilinear") == 0; }
+
+static Val missing(Trace *t, const Mod *m, const Call *c, const char *what)
 {
-    Interp *in = t->in;
-    const char *name = fe_module_name(m);
-    if (c->n_given == 0) {
-        fe_report(in->d, c->at, DG(missing), name, "input");
-        fe_help(in->d, "a module is called with a tensor: self.layer(x)");
-    } else {
-        fe_report(in->d, c->arg[0].at, DG(forward_type), name, fe_kind_name(c->arg[0].v));
-        if (c->arg[0].v->kind == V_MODULE)
-            fe_help(in->d, "a layer is called with a tensor, and gives one: self.layer(x)");
-    }
-    return fe_bad(in, c->at);
+    fe_report(t->in->d, c->at, DG(missing), fe_module_name(m), what);
+    if (fe_takes_two(m))
+        fe_help(t->in->d, "a class calls it with two: self.layer(x1, x2); a layer of nn.Sequential "
+                          "gets one tensor");
+    else fe_help(t->in->d, "a module is called with a tensor: self.layer(x)");
+    return (Val){ 0 };
 }
 
-/* Forward's argument as a tensor of this run; none: reported. */
-static Val input_of(Trace *t, const Mod *m, const Call *c)
+/* Argument i of a module's call as a tensor of this run; none: reported. */
+static Val input_of(Trace *t, const Mod *m, const Call *c, int i)
 {
-    const Value *v = c->n_given == 1 && !c->arg[0].name ? c->arg[0].v : NULL;
-    if (v && v->kind == V_BAD) return (Val){ 0 };
-    if (c->n_given > 1) {
-        fe_report(t->in->d, c->at, DG(too_many), fe_module_name(m), 1, "", c->n_given);
+    Interp *in = t->in;
+    int takes = 1 + fe_takes_two(m);
+    if (c->n_given > takes) {
+        fe_report(in->d, c->at, DG(too_many), fe_module_name(m), takes, takes > 1 ? "s" : "",
+                  c->n_given);
         return (Val){ 0 };
     }
-    if (!v || !fe_in_forward(t->in, v) || v->kind == V_SIZE) {
-        wrong_input(t, m, c);
-        return (Val){ 0 };
-    }
-    return fe_tensor_val(t, v, c->arg[0].at);
+    if (i >= c->n_given || c->arg[i].name) return missing(t, m, c, i ? "input2" : "input");
+    const Value *v = c->arg[i].v;
+    if (v->kind == V_BAD) return (Val){ 0 };
+    if (fe_in_forward(in, v) && v->kind != V_SIZE) return fe_tensor_val(t, v, c->arg[i].at);
+    fe_report(in->d, c->arg[i].at, DG(forward_type), fe_module_name(m), fe_kind_name(v));
+    if (v->kind == V_MODULE)
+        fe_help(in->d, "a layer is called with a tensor, and gives one: self.layer(x)");
+    return (Val){ 0 };
 }
 
 /* Layers with `inplace=True` change their input, for all who hold it. */
@@ -93,9 +95,10 @@ static bool changes_input(const Mod *m)
 
 static Value *call_layer(Trace *t, Mod *m, const char *path, Call *c)
 {
-    Val x = input_of(t, m, c);
-    if (!x.i) return fe_bad(t->in, c->at);
-    Val y = fe_run_layer(t, &(Run){ m, path, t->training, NULL }, x);
+    Val x = input_of(t, m, c, 0), second = { 0 };
+    if (x.i && fe_takes_two(m)) second = input_of(t, m, c, 1);
+    if (!x.i || (fe_takes_two(m) && !second.i)) return fe_bad(t->in, c->at);
+    Val y = fe_run_layer(t, &(Run){ m, path, t->training, NULL, second }, x);
     if (!y.i) return fe_bad(t->in, c->at);
     if (changes_input(m) && c->arg[0].v->kind == V_TRACED) {
         fe_change(t, c->arg[0].v, y);
@@ -106,7 +109,7 @@ static Value *call_layer(Trace *t, Mod *m, const char *path, Call *c)
 
 static Value *call_in_order(Trace *t, Mod *m, const char *path, Call *c)
 {
-    Val x = input_of(t, m, c);
+    Val x = input_of(t, m, c, 0);
     if (!x.i) return fe_bad(t->in, c->at);
     Value *v = c->arg[0].v;
     for (int i = 0; i < m->n_child && v->kind != V_BAD; i++) {
@@ -251,26 +254,69 @@ bool fe_check_model(Interp *in, const Roles *r)
     return size_ok(in, r->model->at, &r->input, r->batch);
 }
 
-/* The model's result is a tensor with a row for each sample. */
+static bool refuse_output(Trace *t, const Value *v, const Shape *s, const char *help)
+{
+    fe_report(t->in->d, v->at, DG(forward_rows), fe_shape_text(t->in->a, s, 0));
+    fe_note_chain(t->in, &t->chain);
+    fe_help(t->in->d, "%s", help);
+    return false;
+}
+
+/* A pair of means and variances, side by side; variances may be one for each sample. False:
+ * reported. */
+static bool take_pair(Trace *t, const Value *v)
+{
+    Val part[2];
+    for (int i = 0; i < 2; i++) {
+        const Value *x = v->u.list->item[i];
+        part[i] = fe_tensor_val(t, x, x->at.src ? x->at : v->at);
+        if (!part[i].i) return false;
+    }
+    Type mean = *ir_type(t->g, part[0]), var = *ir_type(t->g, part[1]);
+    int last = mean.shape.rank - 1;
+    Loc loc = fe_loc(t->g->module, t->in->d, v->at);
+    if (last < 1 || mean.shape.dim[last].n)
+        return refuse_output(t, v, &mean.shape, "means have an axis beside the batch's: (n, 1)");
+    if (var.shape.rank == last + 1 && ir_dim_eq(var.shape.dim[last], ir_dim(1)))
+        var.shape.dim[last] = mean.shape.dim[last];
+    if (!ir_type_eq(&mean, &var)) {
+        fe_report(t->in->d, v->at, DG(loss_pair));
+        fe_note_chain(t->in, &t->chain);
+        fe_help(t->in->d, "each mean has a variance, or each sample one: (n, 1)");
+        return false;
+    }
+    if (!ir_type_eq(ir_type(t->g, part[1]), &var))
+        part[1] = ir_add_typed(t->g, OP_expand, loc, var, IR_IN(part[1]), IR_NO_ATTRS);
+    t->out = ir_add(t->g, OP_cat, loc, part, 2, IR_ATTRS(ir_int(AT_axis, last)));
+    return true;
+}
+
+/* The model's result is a tensor with a row for each sample, or a pair of them where the loss takes
+ * one. */
 static bool take_output(Trace *t, const Roles *r, const Value *v)
 {
     Interp *in = t->in;
-    const Mod *m = r->model;
-    if (v->kind != V_TRACED) {
-        fe_report(in->d, v->at, DG(forward_result), fe_module_name(m), fe_kind_name(v));
+    const LossInfo *loss = r->loss ? &fe_loss[r->loss->row] : NULL;
+    bool wants_pair = loss && loss->rule == LOSS_variances;
+    bool pair = (v->kind == V_TUPLE || v->kind == V_LIST) && v->u.list->n == 2;
+    if (wants_pair && !pair) {
+        fe_report(in->d, r->loss->at, DG(loss_pair));
+        fe_help(in->d, "forward of the model ends with: return mean, var");
         return false;
     }
-    t->out = fe_tensor_val(t, v, v->at);
+    if (!wants_pair && v->kind != V_TRACED) {
+        fe_report(in->d, v->at, DG(forward_result), fe_module_name(r->model), fe_kind_name(v));
+        return false;
+    }
+    if (wants_pair && !take_pair(t, v)) return false;
+    if (!wants_pair) t->out = fe_tensor_val(t, v, v->at);
     if (!t->out.i) return false;
     Shape s = t->chain.output = ir_type(t->g, t->out)->shape;
     t->chain.y = t->out;
     bool rows = s.rank > 0 && ir_dim_eq(s.dim[0], ir_dim_n(1));
     for (int i = 1; i < s.rank && rows; i++) rows = !s.dim[i].n;
-    if (rows) return true;
-    fe_report(in->d, v->at, DG(forward_rows), fe_shape_text(in->a, &s, 0));
-    fe_note_chain(in, &t->chain);
-    fe_help(in->d, "axis 0 counts the samples: x.view(x.size(0), -1) keeps it");
-    return false;
+    return rows || refuse_output(t, v, &s, "axis 0 counts the samples: x.view(x.size(0), -1) keeps "
+                                           "it");
 }
 
 Trace *fe_run_model(Interp *in, Module *m, const Roles *r, bool training)

@@ -19,6 +19,19 @@ check "predictions are near the prices" sh -c "paste -d, prices.csv '$S/regressi
     \$1 + 0 == \$1 && \$NF + 0 == \$NF { d = \$1 - \$NF; s += d < 0 ? -d : d; n++ } END { exit !(n >= 599 && s / n < 25) }'"
 check "make_data.py writes houses.csv" sh -c "command -v python3 >/dev/null || exit 0; python3 '$S/regression/make_data.py' | cmp - '$S/regression/houses.csv'"
 
+flats="--data $S/regression/houses.csv --target price"
+for name in model uncertain; do
+    check "residual_mlp $name builds" "$SEQC" build "$S/residual_mlp/$name.py" -o res_$name
+    # shellcheck disable=SC2086  # a list of words
+    check "residual_mlp $name trains" ./res_$name train $flats --normalize zscore --val-split 0.2 --out res_$name.run
+    # shellcheck disable=SC2086
+    r2=$(./res_$name eval $flats --weights res_$name.run/best.safetensors | sed -n 's/.*r2 *\([0-9.]*\).*/\1/p')
+    above "$r2" 0.97 && ok "residual_mlp $name learns" || not_ok "residual_mlp $name learns" "r2 is $r2"
+done
+check "uncertain predicts" ./res_uncertain predict --input "$S/regression/houses.csv" --weights res_uncertain.run/best.safetensors --output res.csv
+spread=$(awk -F, 'NR > 1 { s += sqrt($2); n++ } END { print s / n }' res.csv)
+above "$spread" 12 && above 20 "$spread" && ok "its deviations are the noise's" || not_ok "its deviations are the noise's" "they are $spread"
+
 PAIR=$S/binary/pair.csv
 check "pair.csv is made of iris.csv" sh -c "awk -F, -v OFS=, 'NR == 1 { \$5 = \"virginica\" }
     NR > 1 { \$5 = \$5 == \"virginica\" } NR < 2 || NR > 51' '$S/iris/iris.csv' | cmp - '$PAIR'"

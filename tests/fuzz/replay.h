@@ -32,7 +32,7 @@ enum { REPLAY_SANITIZED = __has_feature(address_sanitizer) || __has_feature(thre
 enum { REPLAY_SANITIZED = 0 };
 #endif
 
-enum { REPLAY_FILES = 512, REPLAY_BYTES = 1 << 16, REPLAY_SECONDS = 60 };
+enum { REPLAY_FILES = 1024, REPLAY_BYTES = 1 << 16, REPLAY_SECONDS = 60 };
 
 typedef struct Input { char name[128]; size_t size; uint8_t bytes[REPLAY_BYTES]; } Input;
 

@@ -43,7 +43,8 @@ def torch_run(source, x, y):
     while True:
         for bx, by in loader:
             optimizer.zero_grad()
-            loss = criterion(net(bx), by)
+            out = net(bx)                # a pair is means and variances
+            loss = criterion(out[0], by, out[1]) if isinstance(out, tuple) else criterion(out, by)
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
@@ -95,7 +96,8 @@ def samples():
     y = torch.tensor([sorted(set(kinds)).index(k) for k in kinds])
     compare("iris", "samples/iris/model.py", torch.tensor(x), y, ["--data", path])
 
-    for name, data, files in (("regression", "regression/houses.csv", ["regression/model.py", "schedules/model.py"]),
+    for name, data, files in (("regression", "regression/houses.csv", ["regression/model.py", "schedules/model.py",
+                                                                   "residual_mlp/model.py", "residual_mlp/uncertain.py"]),
                               ("binary", "binary/pair.csv", ["binary/model.py", "binary/sigmoid.py"])):
         x, y = read_csv("samples/" + data)
         x = torch.tensor((x - x.mean(0)) / x.std(0))
