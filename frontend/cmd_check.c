@@ -5,25 +5,18 @@
  *   the values of every graph before and after each pass, by the interpreter;
  *   symbolic gradients against differences (cmd_differences.c);
  *   the pipeline with each pass left out that can be, by the interpreter and as generated code,
- *   compiled and run at the whole batch and at a smaller last one, against the interpreter.
+ *   compiled and run at the whole batch and at a smaller last one (cmd_generated.c).
  * Random masks follow from seed, step and place alone, so they are the same everywhere. Errors are
- * relative to a tensor's largest value (ir/trial.h). Generated code runs in a process of its own:
- * if it crashes, that is a finding. */
+ * relative to a tensor's largest value (ir/trial.h). */
 #define _XOPEN_SOURCE 700
 #include "frontend/cmd_check.h"
-#include "codegen/codegen.h"
 #include "passes/passes.h"
 #include "runtime/files.h"
-#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
 #include <time.h>
-#include <unistd.h>
 
-/* Of float64; of generated code whose text is float32. */
-static const double same_bound = 1e-11, single_bound = 3e-5;
 enum { SMALL_BATCH = 3, WHAT_WIDTH = 36 };
 /* What the interpreter may compute for one variant; a larger batch is made smaller. */
 static const double budget_flop = 2e9;
@@ -107,9 +100,6 @@ static int read_weights(const Cmd *c, const Module *m, rt_tensors *weights)
     return EXIT_OK;
 }
 
-/* All roots of all graphs at one batch. */
-typedef struct Values { const Module *m; int64_t n; double ***root; } Values;
-
 static double **interpret(const Graph *g, int64_t n, const Given *given)
 {
     Arena *scratch = arena_new();
@@ -126,8 +116,7 @@ static double **interpret(const Graph *g, int64_t n, const Given *given)
     return root;
 }
 
-/* known: of another module at the same batch, for graphs that are the same; or null. */
-static Values values_of(const Module *m, int64_t n, const Given *given, const Values *known)
+Values check_values(const Module *m, int64_t n, const Given *given, const Values *known)
 {
     Values v = { m, n, arena_alloc(given->arena, (size_t)m->n_graph + 1, sizeof(double **)) };
     for (int i = 0; i < m->n_graph; i++) {
@@ -140,8 +129,7 @@ static Values values_of(const Module *m, int64_t n, const Given *given, const Va
     return v;
 }
 
-/* What the loss graphs are asked about: the model's own outputs. */
-static const double *outputs(const Module *m, int64_t n, const Given *given)
+const double *check_outputs(const Module *m, int64_t n, const Given *given)
 {
     const Graph *g = ir_graph_find(m, "infer");
     for (int r = 0; g && r < g->n_root; r++)
@@ -149,8 +137,6 @@ static const double *outputs(const Module *m, int64_t n, const Given *given)
             return interpret(g, n, given)[r];
     return NULL;
 }
-
-typedef struct Worst { Gap gap; const Graph *g; } Worst;
 
 static void take_worse(Worst *w, Gap gap, const Graph *g)
 {
@@ -168,7 +154,7 @@ static Worst worst_of(const Values *a, const Values *b)
     return w;
 }
 
-static const char *worst_text(const Worst *w, double bound, Arena *a)
+const char *check_worst_text(const Worst *w, double bound, Arena *a)
 {
     if (!w->g) return "";
     const char *where = check_root_text(w->g, w->gap.root, a);
@@ -178,18 +164,6 @@ static const char *worst_text(const Worst *w, double bound, Arena *a)
 }
 
 /* ---- pass after pass ---- */
-
-typedef struct Check {
-    const Cmd *c;
-    PassCtx ctx;
-    CmdTarget target;
-    Report report;
-    Given given;
-    int64_t small, batch[2];
-    int n_batch;
-    Module *start, *derived, *done;  /* as read; after differentiate; after all passes */
-    Values small_values;             /* of `done` at the small batch */
-} Check;
 
 static int position(const char *stage)
 {
@@ -202,16 +176,16 @@ static int position(const char *stage)
 static void each_pass(Check *k)
 {
     Arena *a = arena_new();
-    Values before = values_of(k->start, k->small, &k->given, NULL);
+    Values before = check_values(k->start, k->small, &k->given, NULL);
     Module *now = k->start;
     const char *stage = k->start->stage;
     printf("\neach pass, interpreted at n = %lld\n", (long long)k->small);
     for (int i = position(stage) + 1; i < pass_count; i++) {
         const char *name = pass_table[i].name;
         Module *next = pass_run(now, &k->ctx, name);
-        Values after = values_of(next, k->small, &k->given, &before);
+        Values after = check_values(next, k->small, &k->given, &before);
         Worst w = worst_of(&before, &after);
-        check_line(&k->report, name, w.gap.share, same_bound, worst_text(&w, same_bound, a));
+        check_line(&k->report, name, w.gap.share, CHECK_SAME, check_worst_text(&w, CHECK_SAME, a));
         if (now != k->start && now != k->derived) ir_module_free(now);
         if (i == position("differentiate")) k->derived = next;
         before = after;
@@ -219,22 +193,11 @@ static void each_pass(Check *k)
     }
     k->done = now == k->start ? pass_run(now, &k->ctx, NULL) : now;
     if (!k->derived) k->derived = k->start;
-    k->small_values = now == k->start ? values_of(k->done, k->small, &k->given, &before) : before;
+    k->small_values = now == k->start ? check_values(k->done, k->small, &k->given, &before) : before;
     arena_free(a);
 }
 
 /* ---- variants of the pipeline ---- */
-
-/* Passes that can be left out, and those that can do less. */
-typedef struct Variant {
-    const char *name, *without;      /* without: a pass; null: all run */
-    bool no_fuse, no_reuse;
-    Module *m;                       /* null: the text is past that pass */
-    bool alike;                      /* the same text as that of all passes */
-    const char *source, *object;
-    pid_t compiler;
-    int pipe;                        /* what the compiler said */
-} Variant;
 
 static const Variant variants[] = {
     { .name = "all passes" },
@@ -288,181 +251,12 @@ static void interpret_variants(Check *k, const Variant *list)
             printf("  %-*s the same program\n", WHAT_WIDTH - 1, list[i].name);
             continue;
         }
-        Values v = values_of(list[i].m, k->small, &k->given, &k->small_values);
+        Values v = check_values(list[i].m, k->small, &k->given, &k->small_values);
         Worst w = worst_of(&k->small_values, &v);
-        check_line(&k->report, list[i].name, w.gap.share, same_bound,
-                   worst_text(&w, same_bound, a));
+        check_line(&k->report, list[i].name, w.gap.share, CHECK_SAME,
+                   check_worst_text(&w, CHECK_SAME, a));
     }
     arena_free(a);
-}
-
-/* ---- generated code ---- */
-
-typedef struct Source { const Module *module; EmitOpts options; } Source;
-
-static void print_source(FILE *out, const void *ctx)
-{
-    const Source *s = ctx;
-    emit_replay(s->module, &s->options, out);
-}
-
-/* A process that calls the C compiler and writes what it says into the pipe. Variants beside the
- * program's own are compiled with less care: what is compared are the values. */
-static int start_compiler(const Check *k, Variant *v, const CompileOpts *base)
-{
-    int ends[2];
-    if (pipe(ends)) return cmd_fail(k->c, EXIT_IO, "no pipe: %s", strerror(errno));
-    fflush(stdout);
-    v->pipe = ends[0];
-    v->compiler = fork();
-    if (v->compiler < 0) return cmd_fail(k->c, EXIT_IO, "no process: %s", strerror(errno));
-    if (v->compiler) {
-        close(ends[1]);
-        return EXIT_OK;
-    }
-    static const char *const quick[] = { "-O1", NULL };
-    char *message = NULL;
-    CompileOpts o = *base;
-    CompileUnit unit = { v->source, NULL, k->target.target, k->target.native,
-                         emit_is_short(v->m, k->target.target) };
-    o.blas = emit_uses_blas(v->m);
-    o.shared = true;
-    if (v->without || v->no_fuse || v->no_reuse) o.extra = quick;
-    bool ok = emit_compile(&unit, 1, v->object, &o, &message, k->c->arena);
-    if (!ok && message && write(ends[1], message, strlen(message)) < 0) _exit(EXIT_IO);
-    _exit(ok ? EXIT_OK : EXIT_IO);
-}
-
-static int finish_compiler(const Check *k, const Variant *v)
-{
-    char text[4096];
-    size_t n = 0;
-    for (ssize_t got; n < sizeof text - 1; n += (size_t)got) {
-        got = read(v->pipe, text + n, sizeof text - 1 - n);
-        if (got <= 0) break;
-    }
-    text[n] = '\0';
-    close(v->pipe);
-    int status = 0;
-    while (waitpid(v->compiler, &status, 0) < 0 && errno == EINTR) { }
-    if (cmd_interrupted()) return cmd_interrupted();
-    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_MEMORY) return EXIT_MEMORY;
-    return status ? cmd_fail(k->c, EXIT_IO, "%s", n ? text : "the C compiler failed") : EXIT_OK;
-}
-
-/* What a process that ran generated code found. */
-typedef struct Finding { Gap gap; int graph, root; } Finding;
-
-/* In the process: each graph against what the interpreter made of it. */
-static Finding run_graphs(const Check *k, const Variant *v, const Values *want, const Given *given)
-{
-    char *message = NULL;
-    Arena *a = arena_new();
-    Finding f = { { 0 }, 0, 0 };
-    Replay *r = emit_open(v->m, v->object, &message, a);
-    if (!r) {
-        _exit(cmd_fail(k->c, EXIT_IO, "%s", message));
-    }
-    for (int i = 0; i < v->m->n_graph; i++) {
-        const Graph *g = v->m->graph[i];
-        Trial t = check_trial(g, want->n, given, a);
-        EvalIn in = ir_trial(&t);
-        double **got = emit_run(r, g, &in, &(ReplayHow){ 0xff, 1, NULL }, a);
-        for (int w = 0; w < want->m->n_graph; w++) {
-            const Graph *ref = want->m->graph[w];
-            if (strcmp(ref->name, g->name)) continue;
-            Gap gap = ir_gap(ref, want->root[w], g, got, want->n);
-            if (gap.share > f.gap.share) f = (Finding){ gap, w, (int)(gap.root - ref->root) };
-        }
-    }
-    return f;
-}
-
-static int run_variant(Check *k, const Variant *v, const Values *want, const Given *given)
-{
-    int ends[2], status = 0;
-    Finding f;
-    Arena *a = k->c->arena;
-    double bound = v->m->real == DT_f64 ? same_bound : single_bound;
-    if (pipe(ends)) return cmd_fail(k->c, EXIT_IO, "no pipe: %s", strerror(errno));
-    fflush(stdout);
-    pid_t child = fork();
-    if (child < 0) return cmd_fail(k->c, EXIT_IO, "no process: %s", strerror(errno));
-    if (!child) {
-        f = run_graphs(k, v, want, given);
-        _exit(write(ends[1], &f, sizeof f) == (ssize_t)sizeof f ? EXIT_OK : EXIT_IO);
-    }
-    close(ends[1]);
-    bool whole = read(ends[0], &f, sizeof f) == (ssize_t)sizeof f;
-    close(ends[0]);
-    while (waitpid(child, &status, 0) < 0 && errno == EINTR) { }
-    if (cmd_interrupted()) return cmd_interrupted();
-    const char *what = arena_printf(a, "%s, n = %lld", v->name, (long long)want->n);
-    if (WIFSIGNALED(status)) {
-        check_line(&k->report, what, INFINITY, bound,
-                   arena_printf(a, "the generated code ended by signal %d", WTERMSIG(status)));
-        return EXIT_OK;
-    }
-    if (!whole || status) return WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_IO;
-    const Graph *g = want->m->graph[f.graph];
-    f.gap.root = &g->root[f.root];
-    Worst w = { f.gap, f.gap.share > 0 ? g : NULL };
-    check_line(&k->report, what, f.gap.share, bound, worst_text(&w, bound, a));
-    return EXIT_OK;
-}
-
-/* The programs to compile, in the list's order. */
-typedef struct Programs {
-    Variant *v[N_VARIANTS];
-    int n, started, at_once;
-    CompileOpts options;
-} Programs;
-
-static int write_sources(const Check *k, Variant *list, Programs *p)
-{
-    const char *dir, *slash = strrchr(k->c->file, '/');
-    int code = cmd_folder(k->c, &dir);
-    for (int i = 0; !code && i < N_VARIANTS; i++) {
-        if (!list[i].m || list[i].alike) continue;
-        p->v[p->n++] = &list[i];
-        list[i].source = cmd_folder_file(k->c, dir, arena_printf(k->c->arena, "-%d.c", i));
-        list[i].object = cmd_folder_file(k->c, dir, arena_printf(k->c->arena, "-%d.so", i));
-        Source s = { list[i].m, { .target = k->ctx.target, .version = SEQC_VERSION,
-                                  .source = slash ? slash + 1 : k->c->file } };
-        code = cmd_write(k->c, list[i].source, print_source, &s);
-    }
-    return code;
-}
-
-/* As many compilers at a time as there are processors, while the interpreter works. */
-static int start_compilers(const Check *k, Programs *p, int done)
-{
-    int code = EXIT_OK;
-    for (; !code && p->started < p->n && p->started < done + p->at_once; p->started++)
-        code = start_compiler(k, p->v[p->started], &p->options);
-    return code;
-}
-
-static int run_generated(Check *k, Programs *p)
-{
-    Values want[2];
-    Given given[2];
-    int code = EXIT_OK, done = 0;
-    for (int b = 0; b < k->n_batch; b++) {
-        given[b] = k->given;
-        given[b].output = outputs(k->done, k->batch[b], &k->given);
-        want[b] = values_of(k->done, k->batch[b], &given[b], NULL);
-    }
-    printf("\ngenerated code against the interpreter\n");
-    while (done < p->n && !code) {
-        const Variant *v = p->v[done++];
-        code = finish_compiler(k, v);
-        if (!code) code = start_compilers(k, p, done);
-        for (int b = 0; b < k->n_batch && !code; b++)
-            code = run_variant(k, v, &want[b], &given[b]);
-    }
-    for (; done < p->started; done++) waitpid(p->v[done]->compiler, NULL, 0);
-    return code;
 }
 
 /* ---- the verb ---- */
@@ -516,23 +310,22 @@ static void print_head(const Check *k, int64_t capacity)
 static int compare_all(Check *k)
 {
     Variant list[N_VARIANTS];
-    long processors = sysconf(_SC_NPROCESSORS_ONLN);
-    Programs p = { .at_once = processors < 1 ? 1 : processors > 8 ? 8 : (int)processors };
     char why[IR_ERR];
-    int code = cmd_compile_opts(k->c, &p.options);
+    CompileOpts options;
+    int code = cmd_compile_opts(k->c, &options);
     if (code) return code;
     make_variants(k, list);
     if (!ir_program_check(list[0].m, why))
         return cmd_fail(k->c, EXIT_REFUSED, "%s: %s", k->c->file, why);
-    code = write_sources(k, list, &p);
-    if (!code) code = start_compilers(k, &p, 0);
+    code = check_code_start(k, list, N_VARIANTS, &options);
     if (!code) {
-        k->given.output = outputs(k->start, k->small, &k->given);
+        k->given.output = check_outputs(k->start, k->small, &k->given);
         each_pass(k);
         check_gradients(&k->report, k->derived, k->small, &k->given);
         interpret_variants(k, list);
-        code = run_generated(k, &p);
+        code = check_code_run(k);
     }
+    check_code_end();
     cmd_folder_remove();
     return code;
 }

@@ -1,8 +1,14 @@
 /* frontend/cmd_check.h: what the files of `seqc check` share. */
 #ifndef SEQC_CMD_CHECK_H
 #define SEQC_CMD_CHECK_H
+#include "codegen/codegen.h"
 #include "frontend/cmd.h"
 #include "ir/trial.h"
+#include "passes/passes.h"
+
+/* Of float64; of generated code whose text is float32. */
+#define CHECK_SAME 1e-11
+#define CHECK_SINGLE 3e-5
 
 /* The model's own values by name, where they are not made up: weights from a file, and for a loss
  * the outputs that the model gives. */
@@ -26,6 +32,49 @@ Trial check_trial(const Graph *g, int64_t n, const Given *given, Arena *a);
 /* "1.weight" or loss, and where its value comes from: " model.py:19". In the arena. */
 const char *check_root_text(const Graph *g, const Root *r, Arena *a);
 
+/* ---- values ---- */
+
+/* All roots of all graphs at one batch. */
+typedef struct Values { const Module *m; int64_t n; double ***root; } Values;
+/* By the interpreter. known: of another module at the same batch, for graphs that are the same; or
+ * null. */
+Values check_values(const Module *m, int64_t n, const Given *given, const Values *known);
+/* What the loss graphs are asked about: the model's own outputs. */
+const double *check_outputs(const Module *m, int64_t n, const Given *given);
+
+typedef struct Worst { Gap gap; const Graph *g; } Worst;
+const char *check_worst_text(const Worst *w, double bound, Arena *a);
+
+typedef struct Check {
+    const Cmd *c;
+    PassCtx ctx;
+    CmdTarget target;
+    Report report;
+    Given given;
+    int64_t small, batch[2];
+    int n_batch;
+    Module *start, *derived, *done;  /* as read; after differentiate; after all passes */
+    Values small_values;             /* of `done` at the small batch */
+} Check;
+
 /* Every gradient of a module that has some, by central differences at batch n. */
 void check_gradients(Report *r, const Module *m, int64_t n, const Given *given);
+
+/* ---- generated code ---- */
+
+/* The pipeline with a pass that is left out, or one that does less. */
+typedef struct Variant {
+    const char *name, *without;      /* without: a pass; null: all run */
+    bool no_fuse, no_reuse;
+    Module *m;                       /* null: the text is past that pass */
+    bool alike;                      /* the same text as that of all passes */
+} Variant;
+
+/* Writes the variants' sources and starts to compile them, as many at a time as there are
+ * processors. An exit code. */
+int check_code_start(const Check *k, const Variant *list, int n, const CompileOpts *o);
+/* Waits for them, runs them and adds their lines. An exit code. */
+int check_code_run(Check *k);
+/* Waits for compilers that are still at work: what they write has to go with its folder. */
+void check_code_end(void);
 #endif

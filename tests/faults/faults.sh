@@ -34,7 +34,20 @@ cat >fast-cc <<'END'
 while [ "$1" != -o ]; do shift; done
 echo program >"$2"
 END
-chmod +x fast-cc
+# One that keeps what it makes, for what is loaded.
+cat >kept-cc <<'END'
+#!/bin/sh
+out='' source=''
+for arg; do
+    [ "$out" = next ] && out=$arg
+    case $arg in -o) out=next ;; *.c) source=$arg ;; esac
+done
+kept=kept-$(cksum <"$source" | tr ' ' -)
+[ -e "$kept" ] || { ${CC:-cc} -O0 "$@" && cp "$out" "$kept"; }
+cp "$kept" "$out"
+END
+chmod +x fast-cc kept-cc
+printf 'from torch import nn\nmodel = nn.Sequential(nn.Linear(3, 2), nn.Tanh())\n' >small.py
 "$SEQC" build "$iris/model.py" --march x86-64 --blas none -q -o iris || {
     not_ok build "exit code $?"
     exit 0
@@ -87,6 +100,12 @@ run_ir() { $fault "$SEQC" ir "$iris/model.py" --march x86-64 -o result; }
 run_svg() { $fault "$SEQC" ir "$iris/model.py" --stage fuse --format svg -o result; }
 run_opt() { $fault "$SEQC" opt shape.ir --passes differentiate,optimizer -o result; }
 run_summary() { $fault "$SEQC" summary "$iris/model.py" --march x86-64 >result; }
+run_check() {
+    $fault "$SEQC" check small.py --loss 'nn.MSELoss()' --cc ./kept-cc --march x86-64 >check.txt
+    ended=$?
+    sed 's/  [^ ]* s$//' check.txt >result      # without the time that it took
+    return $ended
+}
 run_doctor() { $fault "$SEQC" doctor >doctor.txt && : >result; }
 run_explain() { $fault "$SEQC" explain fuse >result; }
 run_completion() { $fault "$SEQC" completion bash >result; }
@@ -149,9 +168,9 @@ run_grad() {
 run_info() { $fault ./iris info >result; }
 run_bench() { $fault ./iris bench --steps 2 --threads 2 --quiet >bench.txt && : >result; }
 ./iris predict --weights $W --input x.npy --output y.npy --quiet
-verbs="build variants ir svg opt summary doctor explain completion train resume auto images cifar eval
+verbs="build variants ir svg opt summary check doctor explain completion train resume auto images cifar eval
     predict grad info bench"
-to_stdout=" summary explain completion eval info doctor bench "    # nothing old to keep
+to_stdout=" summary check explain completion eval info doctor bench "    # nothing old to keep
 
 # ---- one run ----
 
