@@ -50,18 +50,6 @@ const char *check_root_text(const Graph *g, const Root *r, Arena *a)
 
 /* ---- values ---- */
 
-static double number(const rt_tensor *t, int64_t i)
-{
-    switch (t->dtype) {
-    case RT_F32: return ((const float *)t->data)[i];
-    case RT_F64: return ((const double *)t->data)[i];
-    case RT_I64: return (double)((const int64_t *)t->data)[i];
-    case RT_I32: return ((const int32_t *)t->data)[i];
-    case RT_U8: return ((const uint8_t *)t->data)[i];
-    }
-    return NAN;
-}
-
 static const double *given_value(void *ctx, const char *name, const Type *type)
 {
     const Given *g = ctx;
@@ -69,7 +57,7 @@ static const double *given_value(void *ctx, const char *name, const Type *type)
     const rt_tensor *t = g->weights ? rt_tensors_find(g->weights, name) : NULL;
     if (!t || t->elems != ir_elems_at(&type->shape, 1)) return NULL;
     double *x = arena_alloc(g->arena, (size_t)t->elems + 1, sizeof *x);
-    for (int64_t i = 0; i < t->elems; i++) x[i] = number(t, i);
+    for (int64_t i = 0; i < t->elems; i++) x[i] = rt_tensor_number(t, i);
     return x;
 }
 

@@ -41,6 +41,7 @@ float rt_from_bf16(uint16_t bits);
 /* Fills in everything but name; allocates cleared data, which the tensor then owns. */
 bool rt_tensor_make(rt_err *e, rt_tensor *t, rt_dtype d, int rank, const int64_t *shape);
 void rt_tensor_free(rt_tensor *t);           /* name, owned data; leaves {0} */
+double rt_tensor_number(const rt_tensor *t, int64_t i);      /* element i, whatever its type */
 
 /* Appends a tensor; `data` null allocates cleared memory, else it is borrowed and must outlive the
  * list. Returns it (until the next add), or null. A name twice is RT_E_DATA. */

@@ -19,27 +19,14 @@ typedef struct Grad {
     bool with_loss;
 } Grad;
 
-/* A number of an NPY file, whatever its type. */
-static double element(const rt_tensor *t, int64_t i)
-{
-    switch (t->dtype) {
-    case RT_F32: return (double)((const float *)t->data)[i];
-    case RT_F64: return ((const double *)t->data)[i];
-    case RT_I64: return (double)((const int64_t *)t->data)[i];
-    case RT_I32: return ((const int32_t *)t->data)[i];
-    case RT_U8: return ((const uint8_t *)t->data)[i];
-    }
-    return 0;
-}
-
 static void *to_real(rt_err *e, rt_dtype real, const rt_tensor *t)
 {
     void *out = rt_alloc(e, t->elems, rt_dtype_bytes(real), "a tensor");
     for (int64_t i = 0; out && i < t->elems; i++) {
         if (real == RT_F64)
-            ((double *)out)[i] = element(t, i);
+            ((double *)out)[i] = rt_tensor_number(t, i);
         else
-            ((float *)out)[i] = (float)element(t, i);
+            ((float *)out)[i] = (float)rt_tensor_number(t, i);
     }
     return out;
 }
@@ -95,7 +82,7 @@ static bool read_indices(rt_err *e, Grad *g, const char *path, const rt_tensor *
     const rt_model *m = g->p->model;
     int64_t *index = rt_alloc(e, t->elems, (int64_t)sizeof *index, "the targets");
     for (int64_t i = 0; index && i < t->elems; i++) {
-        index[i] = (int64_t)element(t, i);
+        index[i] = (int64_t)rt_tensor_number(t, i);
         if (!rt_label_ok(m, index[i])) {
             rt_fail(e, RT_E_DATA, "%.300s: target %" PRId64 " of sample %" PRId64
                     " is no class; they are 0 to %" PRId64, path, index[i], i + 1,

@@ -35,18 +35,6 @@ static bool read_array(rt_err *e, const char *path, rt_tensor *t)
     return rt_fail(e, RT_E_DATA, "%s: is neither an NPY nor an IDX file", path);
 }
 
-static double number_at(const rt_tensor *t, int64_t i)
-{
-    switch (t->dtype) {
-    case RT_F32: return (double)((const float *)t->data)[i];
-    case RT_F64: return ((const double *)t->data)[i];
-    case RT_I64: return (double)((const int64_t *)t->data)[i];
-    case RT_I32: return ((const int32_t *)t->data)[i];
-    case RT_U8: break;
-    }
-    return ((const uint8_t *)t->data)[i];
-}
-
 /* The tensor's elements as real numbers; takes its memory over where they are that already. */
 static bool take_real(rt_err *e, rt_tensor *t, rt_dtype real, const char *what, void **data,
                       void **owner)
@@ -59,7 +47,7 @@ static bool take_real(rt_err *e, rt_tensor *t, rt_dtype real, const char *what, 
     }
     *data = *owner = rt_alloc_raw(e, t->elems, rt_dtype_bytes(real), what);
     for (int64_t i = 0; *data && i < t->elems; i++)
-        rt_real_put(*data, real, i, number_at(t, i));
+        rt_real_put(*data, real, i, rt_tensor_number(t, i));
     return *data != NULL;
 }
 
@@ -134,7 +122,7 @@ static bool take_indices(rt_err *e, rt_set *s, const rt_needs *needs, const rt_t
     int64_t *y = rt_alloc_raw(e, t->elems, (int64_t)sizeof *y, path);
     s->y = s->owner_y = y;
     for (int64_t i = 0; y && i < t->elems; i++) {
-        y[i] = t->dtype == RT_I64 ? ((const int64_t *)t->data)[i] : (int64_t)number_at(t, i);
+        y[i] = t->dtype == RT_I64 ? ((const int64_t *)t->data)[i] : (int64_t)rt_tensor_number(t, i);
         if (rt_label_ok(needs->model, y[i]))
             continue;
         rt_fail(e, RT_E_DATA, "%s: the label of sample %" PRId64 " (the first is 0) is %" PRId64

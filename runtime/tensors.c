@@ -24,6 +24,18 @@ const char *rt_dtype_name(rt_dtype d)
     return name[d];
 }
 
+double rt_tensor_number(const rt_tensor *t, int64_t i)
+{
+    switch (t->dtype) {
+    case RT_F32: return (double)((const float *)t->data)[i];
+    case RT_F64: return ((const double *)t->data)[i];
+    case RT_I64: return (double)((const int64_t *)t->data)[i];
+    case RT_I32: return ((const int32_t *)t->data)[i];
+    case RT_U8: break;
+    }
+    return ((const uint8_t *)t->data)[i];
+}
+
 /* Everything but name and data. */
 static bool describe(rt_err *e, rt_tensor *t, rt_dtype d, int rank, const int64_t *shape)
 {

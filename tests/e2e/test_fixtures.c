@@ -20,23 +20,11 @@ enum { MAX_MODELS = 512 };
 static char *model_name[MAX_MODELS];
 static int n_models;
 
-static double element(const rt_tensor *t, int64_t i)
-{
-    switch (t->dtype) {
-    case RT_F32: return ((const float *)t->data)[i];
-    case RT_F64: return ((const double *)t->data)[i];
-    case RT_I64: return (double)((const int64_t *)t->data)[i];
-    case RT_I32: return ((const int32_t *)t->data)[i];
-    case RT_U8: return ((const uint8_t *)t->data)[i];
-    }
-    return NAN;
-}
-
 static double largest(const rt_tensor *t)
 {
     double max = 0;
     for (int64_t i = 0; i < t->elems; i++)
-        max = fmax(max, fabs(element(t, i)));
+        max = fmax(max, fabs(rt_tensor_number(t, i)));
     return max;
 }
 
@@ -50,7 +38,7 @@ static void compare(const char *what, const rt_tensor *a, const rt_tensor *b, do
         ck_assert_msg(a->shape[i] == b->shape[i], "%s has another shape", what);
     double room = of_max * largest(b) + abs;
     for (int64_t i = 0; i < b->elems; i++) {
-        double x = element(a, i), y = element(b, i);
+        double x = rt_tensor_number(a, i), y = rt_tensor_number(b, i);
         if (!(fabs(x - y) <= rel * fabs(y) + room))     /* an assertion is a system call */
             ck_abort_msg("%s[%lld] is %.9g, PyTorch has %.9g", what, (long long)i, x, y);
     }
@@ -211,7 +199,7 @@ static void check_step_losses(const Case *c)
         ck_assert_msg(sscanf(line, "%ld,%*d,%lf,", &step, &loss) == 2, "steps.csv: %s", line);
         ck_assert_int_eq(step, i + 1);
         ck_assert(i < losses->elems);
-        double wanted = element(losses, i);
+        double wanted = rt_tensor_number(losses, i);
         ck_assert_msg(fabs(loss - wanted) <= 1e-5 * fabs(wanted) + 1e-6,
                       "loss of step %ld is %.9g, PyTorch has %.9g", step, loss, wanted);
     }

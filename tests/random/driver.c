@@ -246,22 +246,13 @@ static void interp_open(Interp *p, const Module *m, const rt_tensors *in)
     }
 }
 
-static double element(const rt_tensor *t, int64_t i)
-{
-    switch (t->dtype) {
-    case RT_F32: return (double)((const float *)t->data)[i];
-    case RT_F64: return ((const double *)t->data)[i];
-    default: return (double)((const int64_t *)t->data)[i];
-    }
-}
-
 static void to_doubles(const rt_tensors *from, rt_tensors *to)
 {
     for (int64_t i = 0; i < from->count; i++) {
         const rt_tensor *t = &from->item[i];
         rt_tensor *d = rt_tensors_add(&err, to, t->name, RT_F64, t->rank, t->shape, NULL);
         need(d != NULL);
-        for (int64_t e = 0; e < t->elems; e++) ((double *)d->data)[e] = element(t, e);
+        for (int64_t e = 0; e < t->elems; e++) ((double *)d->data)[e] = rt_tensor_number(t, e);
     }
 }
 
