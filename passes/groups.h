@@ -1,0 +1,30 @@
+/* passes/groups.h: nodes of a graph in the groups that become kernels. What passes/fuse.c and
+ * passes/groups.c share. */
+#ifndef SEQC_PASSES_GROUPS_H
+#define SEQC_PASSES_GROUPS_H
+#include "passes/kernels.h"
+
+typedef struct Group { Val *member; int n; } Group;      /* by handle */
+
+typedef struct Groups {
+    const Graph *g;
+    Flow flow;
+    Group *group;                    /* by the group's number, which is its first node's */
+    uint32_t *of;                    /* [n_node] group of a node; 0: none */
+    Arena *scratch;
+    /* Of groups.c alone. */
+    uint32_t *before, *before_at;    /* the flow's edges the other way round */
+    uint32_t *reader, *reader_at;    /* nodes of kernels that read a base, leaves' too */
+    uint32_t *stack[2];              /* of groups, for walks down and up */
+    uint32_t *seen[2], walk;         /* seen[..][group] == walk: met in this walk */
+    bool normalising;                /* reductions may become row programs */
+} Groups;
+
+/* Every node of a kernel alone. In the arena. */
+Groups pass_groups(const Graph *g, Arena *scratch);
+/* Groups take neighbours for as long as a kernel can have that form and no path leads out of a
+ * group and back. */
+void pass_groups_grow(Groups *f);
+/* For qsort of a Val[]. */
+int pass_by_handle(const void *a, const void *b);
+#endif
