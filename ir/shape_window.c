@@ -280,5 +280,5 @@ bool shape_upsample(const ShapeIn *s, Type *out, char err[IR_ERR])
             return ir_fail(err, "scale %g is not between 0 and %d", scale->u.reals[i],
                            IR_MAX_WINDOW);
     return !scale || scale->count == in->rank - 2
-        || ir_fail(err, "%d scales for %d axes", scale->count, in->rank - 2);
+        || ir_fail(err, "%d scales for %d axes", scale->count, in->rank);
 }

@@ -12,31 +12,21 @@
  * result, y the result. An elementwise op needs none: its scalar expression is differentiated, in
  * terms of y where that is provably the same, and multiplied by d_y, one map per operand. Only what
  * leads to a wanted leaf gets nodes: frozen parameters and, in train, the input cost nothing.
+ * Rules of convolutions and windows are in diff_windows.c.
  * It does not order or share work: simplify and schedule do.
  * Kinks and NaN follow the expressions (ir/ops.def); source: PyTorch's derivatives. */
 #include "ir/tasks.h"
+#include "passes/diff.h"
 #include "passes/rules.h"
 #include "passes/stages.h"
 #include <string.h>
 
-typedef struct Diff {
-    Graph *g;
-    Arena *scratch;
-    ExPool *pool;
-    uint32_t n_forward;
-    bool *wanted;                    /* [n_forward] a wanted leaf is among what it is made of */
-    Val *d;                          /* [n_forward] the derivative so far, or none */
-} Diff;
-
-typedef void GradRule(Diff *c, Val y, Val d_y);
-
-static bool wants(const Diff *c, const Node *x, int i)
+bool diff_wants(const Diff *c, const Node *x, int i)
 {
     return i < x->n_in && c->wanted[x->in[i].i];
 }
 
-/* Contributions of several readers are summed in the order in which the loop meets them. */
-static void add_to(Diff *c, Val v, Val d, Loc loc)
+void diff_add(Diff *c, Val v, Val d, Loc loc)
 {
     Val *sum = &c->d[v.i];
     *sum = sum->i ? ir_add(c->g, OP_add, loc, IR_IN(*sum, d), IR_NO_ATTRS) : d;
@@ -158,7 +148,7 @@ static void map_operand(Diff *c, Val y, Val d_y, int i, Ex e)
     }
     if (!ir_shape_eq(&ir_type(c->g, d)->shape, &x.type.shape))
         d = ir_add_typed(c->g, OP_expand, x.loc, x.type, IR_IN(d), IR_NO_ATTRS);
-    add_to(c, x.in[i], pass_sum_to(c->g, d, ir_type(c->g, x.in[i])->shape, x.loc), x.loc);
+    diff_add(c, x.in[i], pass_sum_to(c->g, d, ir_type(c->g, x.in[i])->shape, x.loc), x.loc);
 }
 
 static void map_by_expression(Diff *c, Val y, Val d_y, int i)
@@ -175,7 +165,7 @@ static void map_by_expression(Diff *c, Val y, Val d_y, int i)
 static void grad_map(Diff *c, Val y, Val d_y)
 {
     for (int i = 0; i < ir_node(c->g, y)->n_in; i++)
-        if (wants(c, ir_node(c->g, y), i)) map_by_expression(c, y, d_y, i);
+        if (diff_wants(c, ir_node(c->g, y), i)) map_by_expression(c, y, d_y, i);
 }
 
 /* y = bce(a, b):  d_a = d_y (a - b) / max((1 - a) a, 1e-12), as PyTorch has it */
@@ -183,15 +173,15 @@ static void grad_bce(Diff *c, Val y, Val d_y)
 {
     char err[EX_ERR];
     Ex e = ex_parse(c->pool, "(a - b) / max((1 - a) * a, 1e-12)", NULL, err);
-    if (wants(c, ir_node(c->g, y), 0)) map_operand(c, y, d_y, 0, e);
-    if (wants(c, ir_node(c->g, y), 1)) map_by_expression(c, y, d_y, 1);
+    if (diff_wants(c, ir_node(c->g, y), 0)) map_operand(c, y, d_y, 0, e);
+    if (diff_wants(c, ir_node(c->g, y), 1)) map_by_expression(c, y, d_y, 1);
 }
 
 /* y = x, repeated:  d_x = sum of d_y over what was repeated */
 static void grad_expand(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
-    add_to(c, x.in[0], pass_sum_to(c->g, d_y, ir_type(c->g, x.in[0])->shape, x.loc), x.loc);
+    diff_add(c, x.in[0], pass_sum_to(c->g, d_y, ir_type(c->g, x.in[0])->shape, x.loc), x.loc);
 }
 
 /* ---- the rest, a rule each ---- */
@@ -208,14 +198,14 @@ static void grad_none(Diff *c, Val y, Val d_y)
 static void grad_reshape(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
-    add_to(c, x.in[0], reshape(c, x.loc, d_y, *ir_type(c->g, x.in[0])), x.loc);
+    diff_add(c, x.in[0], reshape(c, x.loc, d_y, *ir_type(c->g, x.in[0])), x.loc);
 }
 
 static void grad_relayout(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
     Type t = *ir_type(c->g, x.in[0]);
-    add_to(c, x.in[0], ir_add_typed(c->g, OP_relayout, x.loc, t, IR_IN(d_y), IR_NO_ATTRS), x.loc);
+    diff_add(c, x.in[0], ir_add_typed(c->g, OP_relayout, x.loc, t, IR_IN(d_y), IR_NO_ATTRS), x.loc);
 }
 
 static Val filled(Graph *g, const Type *t, double x, Loc loc)
@@ -236,7 +226,7 @@ static void grad_cat(Diff *c, Val y, Val d_y)
     int64_t axis = ir_attr_int(&x, AT_axis), at = 0;
     for (int i = 0; i < x.n_in; i++) {
         int64_t end = at + ir_type(c->g, x.in[i])->shape.dim[axis].k;
-        if (wants(c, &x, i)) add_to(c, x.in[i], slice(c, x.loc, d_y, axis, at, end), x.loc);
+        if (diff_wants(c, &x, i)) diff_add(c, x.in[i], slice(c, x.loc, d_y, axis, at, end), x.loc);
         at = end;
     }
 }
@@ -257,7 +247,7 @@ static void grad_slice(Diff *c, Val y, Val d_y)
     *size = ir_dim(after);
     if (after) part[n++] = filled(c->g, &zeros, 0, x.loc);
     if (n > 1) d_y = ir_add(c->g, OP_cat, x.loc, part, n, &axis, 1);
-    add_to(c, x.in[0], d_y, x.loc);
+    diff_add(c, x.in[0], d_y, x.loc);
 }
 
 /* y = x with its axes in another order:  d_x = d_y with them back */
@@ -268,17 +258,19 @@ static void grad_permute(Diff *c, Val y, Val d_y)
     int64_t back[IR_MAX_RANK];
     for (int i = 0; i < order->count; i++) back[order->u.ints[i]] = i;
     const Attr attr = ir_ints(AT_order, back, order->count);
-    add_to(c, x.in[0], ir_add(c->g, OP_permute, x.loc, IR_IN(d_y), &attr, 1), x.loc);
+    diff_add(c, x.in[0], ir_add(c->g, OP_permute, x.loc, IR_IN(d_y), &attr, 1), x.loc);
 }
 
 /* y = x w' + b:  d_w = d_y' x,  d_b = sum of d_y over the rows,  d_x = d_y w */
 static void grad_linear(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
-    if (wants(c, &x, 1)) add_to(c, x.in[1], product(c, x.loc, d_y, x.in[0], true, false), x.loc);
-    if (wants(c, &x, 2))
-        add_to(c, x.in[2], pass_sum_to(c->g, d_y, ir_type(c->g, x.in[2])->shape, x.loc), x.loc);
-    if (wants(c, &x, 0)) add_to(c, x.in[0], product(c, x.loc, d_y, x.in[1], false, false), x.loc);
+    if (diff_wants(c, &x, 1))
+        diff_add(c, x.in[1], product(c, x.loc, d_y, x.in[0], true, false), x.loc);
+    if (diff_wants(c, &x, 2))
+        diff_add(c, x.in[2], pass_sum_to(c->g, d_y, ir_type(c->g, x.in[2])->shape, x.loc), x.loc);
+    if (diff_wants(c, &x, 0))
+        diff_add(c, x.in[0], product(c, x.loc, d_y, x.in[1], false, false), x.loc);
 }
 
 /* y = A B, with A = a or a', B = b or b':
@@ -288,99 +280,12 @@ static void grad_matmul(Diff *c, Val y, Val d_y)
     const Node x = *ir_node(c->g, y);
     bool ta = ir_has(&x, AT_ta), tb = ir_has(&x, AT_tb);
     Val a = x.in[0], b = x.in[1];
-    if (wants(c, &x, 1))
-        add_to(c, b, tb ? product(c, x.loc, d_y, a, true, ta)
+    if (diff_wants(c, &x, 1))
+        diff_add(c, b, tb ? product(c, x.loc, d_y, a, true, ta)
                         : product(c, x.loc, a, d_y, !ta, false), x.loc);
-    if (wants(c, &x, 0))
-        add_to(c, a, ta ? product(c, x.loc, b, d_y, tb, true)
+    if (diff_wants(c, &x, 0))
+        diff_add(c, a, ta ? product(c, x.loc, b, d_y, tb, true)
                         : product(c, x.loc, d_y, b, false, !tb), x.loc);
-}
-
-/* The op of x on other operands, with the result's type given where it does not follow. */
-static Val same_windows(Diff *c, const Node *x, Op op, Val a, Val b, Type type)
-{
-    Val in[] = { a, b };
-    int n = b.i ? 2 : 1;
-    if (op == OP_conv || op == OP_pool_take || op == OP_pool_sum || op == OP_pad)
-        return ir_add(c->g, op, x->loc, in, n, x->attr, x->n_attr);
-    return ir_add_typed(c->g, op, x->loc, type, in, n, x->attr, x->n_attr);
-}
-
-/* A bias belongs to a channel: d_b = sum of d_y over all other axes */
-static void grad_channels(Diff *c, const Node *x, Val d_y)
-{
-    static const int64_t axes[] = { 0, 2, 3 };
-    Attr over = ir_ints(AT_axes, axes, x->type.shape.rank - 1);
-    if (wants(c, x, 2))
-        add_to(c, x->in[2], ir_add(c->g, OP_sum, x->loc, IR_IN(d_y), &over, 1), x->loc);
-}
-
-/* y = conv(x, w) + b:  d_x = conv_transpose(d_y, w),  d_w = conv_weight(x, d_y) */
-static void grad_conv(Diff *c, Val y, Val d_y)
-{
-    const Node n = *ir_node(c->g, y);
-    Val x = n.in[0], w = n.in[1];
-    Type of_x = *ir_type(c->g, x), of_w = *ir_type(c->g, w);
-    if (wants(c, &n, 1))
-        add_to(c, w, same_windows(c, &n, OP_conv_weight, x, d_y, of_w), n.loc);
-    grad_channels(c, &n, d_y);
-    if (wants(c, &n, 0))
-        add_to(c, x, same_windows(c, &n, OP_conv_transpose, d_y, w, of_x), n.loc);
-}
-
-/* x = conv_transpose(y, w) + b:  d_y = conv(d_x, w),  d_w = conv_weight(d_x, y) */
-static void grad_conv_transpose(Diff *c, Val x, Val d_x)
-{
-    const Node n = *ir_node(c->g, x);
-    Val y = n.in[0], w = n.in[1];
-    Type of_y = *ir_type(c->g, y), of_w = *ir_type(c->g, w);
-    if (wants(c, &n, 1))
-        add_to(c, w, same_windows(c, &n, OP_conv_weight, d_x, y, of_w), n.loc);
-    grad_channels(c, &n, d_x);
-    if (wants(c, &n, 0)) add_to(c, y, same_windows(c, &n, OP_conv, d_x, w, of_y), n.loc);
-}
-
-/* w = conv_weight(x, y):  d_x = conv_transpose(y, d_w),  d_y = conv(x, d_w) */
-static void grad_conv_weight(Diff *c, Val w, Val d_w)
-{
-    const Node n = *ir_node(c->g, w);
-    Val x = n.in[0], y = n.in[1];
-    Type of_x = *ir_type(c->g, x), of_y = *ir_type(c->g, y);
-    if (wants(c, &n, 0))
-        add_to(c, x, same_windows(c, &n, OP_conv_transpose, y, d_w, of_x), n.loc);
-    if (wants(c, &n, 1)) add_to(c, y, same_windows(c, &n, OP_conv, x, d_w, of_y), n.loc);
-}
-
-/* Linear ops of one operand, and perhaps taps, whose adjoint is a row of the table:
- * d_x = adjoint(d_y) */
-static void by_adjoint(Diff *c, Val y, Val d_y, Op adjoint)
-{
-    const Node n = *ir_node(c->g, y);
-    Val taps = n.n_in > 1 ? n.in[1] : (Val){ 0 };
-    add_to(c, n.in[0], same_windows(c, &n, adjoint, d_y, taps, *ir_type(c->g, n.in[0])), n.loc);
-}
-
-static void grad_pool_take(Diff *c, Val y, Val d) { by_adjoint(c, y, d, OP_pool_put); }
-static void grad_pool_put(Diff *c, Val y, Val d) { by_adjoint(c, y, d, OP_pool_take); }
-static void grad_pool_sum(Diff *c, Val y, Val d) { by_adjoint(c, y, d, OP_pool_spread); }
-static void grad_pool_spread(Diff *c, Val y, Val d) { by_adjoint(c, y, d, OP_pool_sum); }
-static void grad_upsample(Diff *c, Val y, Val d) { by_adjoint(c, y, d, OP_upsample_grad); }
-static void grad_upsample_grad(Diff *c, Val y, Val d) { by_adjoint(c, y, d, OP_upsample); }
-static void grad_pad_grad(Diff *c, Val y, Val d) { by_adjoint(c, y, d, OP_pad); }
-
-/* y = x between constants:  d_x = d_y cut; else d_x = pad_grad(d_y) */
-static void grad_pad(Diff *c, Val y, Val d_y)
-{
-    const Node n = *ir_node(c->g, y);
-    const Attr *mode = ir_attr(&n, AT_mode), *padding = ir_attr(&n, AT_padding);
-    int64_t cut[4];
-    if (strcmp(mode->u.s, "constant")) {
-        by_adjoint(c, y, d_y, OP_pad_grad);
-        return;
-    }
-    for (int i = 0; i < padding->count; i++) cut[i] = -padding->u.ints[i];
-    Attr attr[] = { *mode, ir_ints(AT_padding, cut, padding->count) };
-    add_to(c, n.in[0], ir_add(c->g, OP_pad, n.loc, IR_IN(d_y), attr, 2), n.loc);
 }
 
 /* d_y of a reduction, with the reduced axes back as 1 and then as they were. */
@@ -404,7 +309,7 @@ static Val spread(Diff *c, Val y, Val d_y)
 static void grad_sum(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
-    add_to(c, x.in[0], spread(c, y, d_y), x.loc);
+    diff_add(c, x.in[0], spread(c, y, d_y), x.loc);
 }
 
 /* y = mean of x over axes:  d_x = d_y / count, repeated along them */
@@ -429,7 +334,7 @@ static void grad_mean(Diff *c, Val y, Val d_y)
     if (pass_is_filled(c->g, d_y, 1)) top = ex_num(c->pool, 1);
     Ex f = ex_op(c->pool, EX_DIV, top, by, (Ex){ 0 });
     Val d = pass_emit_map(c->g, c->pool, c->scratch, f, in, with_n ? 2 : 1, x.type, x.loc);
-    add_to(c, x.in[0], spread(c, y, d), x.loc);
+    diff_add(c, x.in[0], spread(c, y, d), x.loc);
 }
 
 /* y = softmax(x):  d_x = y (d_y - sum(d_y y)) */
@@ -438,7 +343,7 @@ static void grad_softmax(Diff *c, Val y, Val d_y)
     const Node x = *ir_node(c->g, y);
     Val dot = ir_add(c->g, OP_mul, x.loc, IR_IN(d_y, y), IR_NO_ATTRS);
     dot = keep_sum(c, x.loc, dot, ir_attr_int(&x, AT_axis));
-    add_to(c, x.in[0], ir_map(c->g, "b * (a - c)", IR_IN(d_y, y, dot), x.loc), x.loc);
+    diff_add(c, x.in[0], ir_map(c->g, "b * (a - c)", IR_IN(d_y, y, dot), x.loc), x.loc);
 }
 
 /* y = log_softmax(x):  d_x = d_y - exp(y) sum(d_y) */
@@ -446,7 +351,7 @@ static void grad_log_softmax(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
     Val sum = keep_sum(c, x.loc, d_y, ir_attr_int(&x, AT_axis));
-    add_to(c, x.in[0], ir_map(c->g, "a - exp(b) * c", IR_IN(d_y, y, sum), x.loc), x.loc);
+    diff_add(c, x.in[0], ir_map(c->g, "a - exp(b) * c", IR_IN(d_y, y, sum), x.loc), x.loc);
 }
 
 static Val scaled(Diff *c, Val v, Val d_y, Loc loc)
@@ -461,10 +366,10 @@ static void grad_cross_entropy(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
     Graph *g = c->g;
-    if (wants(c, &x, 0))
-        add_to(c, x.in[0], scaled(c, ir_add(g, OP_cross_entropy_grad, x.loc, x.in, 2, x.attr,
+    if (diff_wants(c, &x, 0))
+        diff_add(c, x.in[0], scaled(c, ir_add(g, OP_cross_entropy_grad, x.loc, x.in, 2, x.attr,
                                             x.n_attr), d_y, x.loc), x.loc);
-    if (!wants(c, &x, 1)) return;
+    if (!diff_wants(c, &x, 1)) return;
     Attr axis = ir_int(AT_axis, 1);
     Val d = ir_add(g, OP_log_softmax, x.loc, x.in, 1, &axis, 1);
     if (ir_has(&x, AT_total)) {
@@ -474,7 +379,7 @@ static void grad_cross_entropy(Diff *c, Val y, Val d_y)
         Val n = ir_add(g, OP_count, x.loc, x.in, 1, &rows, 1);
         d = ir_map(g, "-a / b", IR_IN(d, n), x.loc);
     }
-    add_to(c, x.in[1], scaled(c, d, d_y, x.loc), x.loc);
+    diff_add(c, x.in[1], scaled(c, d, d_y, x.loc), x.loc);
 }
 
 /* y = nll(x, t):  d_x = -d_y onehot(t) / n; no / n where y is a total */
@@ -482,7 +387,7 @@ static void grad_nll(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
     Val d = ir_add(c->g, OP_nll_grad, x.loc, x.in, 2, x.attr, x.n_attr);
-    add_to(c, x.in[0], scaled(c, d, d_y, x.loc), x.loc);
+    diff_add(c, x.in[0], scaled(c, d, d_y, x.loc), x.loc);
 }
 
 static GradRule *const rules[OP_COUNT] = {

@@ -5,7 +5,17 @@
 #include "tests/ops/case.h"
 
 enum { IMAGES = 2, MOST = 1024 };
-typedef struct Text { const char *op, *a, *b, *type; } Text;   /* types of the operands; b may be null */
+/* An op with the types of its operands, of which b may be null, and of its result. */
+typedef struct Text { const char *op, *a, *b, *type; } Text;
+
+static Module *parse(Text t, Arena *a, ParseErr *err)
+{
+    char *text = arena_printf(a, "seqc.ir 1\nbatch n <= 4\nreal f64\nstage shape\n\n"
+                              "graph infer\n%%0 = input \"a\" : %s\n%s%s\n%%2 = %s : %s\n"
+                              "return y=%%2\n", t.a, t.b ? "%1 = input \"b\" : " : "",
+                              t.b ? t.b : "", t.op, t.type);
+    return ir_parse(text, strlen(text), err);
+}
 
 /* The elements of the op on these operands. */
 static void run(Text t, const double *a, const double *b, double *out)
@@ -13,11 +23,7 @@ static void run(Text t, const double *a, const double *b, double *out)
     Bench bench = {.arena = arena_new(), .n = IMAGES,
                    .feed = {{"a", a}, {"b", b}}, .n_feed = 2};
     ParseErr err;
-    char *text = arena_printf(bench.arena, "seqc.ir 1\nbatch n <= 4\nreal f64\nstage shape\n\n"
-                              "graph infer\n%%0 = input \"a\" : %s\n%s%s\n%%2 = %s : %s\n"
-                              "return y=%%2\n", t.a, t.b ? "%1 = input \"b\" : " : "",
-                              t.b ? t.b : "", t.op, t.type);
-    bench.m = ir_parse(text, strlen(text), &err);
+    bench.m = parse(t, bench.arena, &err);
     ck_assert_msg(bench.m != NULL, "%s: %s", t.op, err.text);
     const Graph *g = bench.m->graph[0];
     EvalIn in = {.n = IMAGES, .input = feed_input, .ctx = &bench};
@@ -253,18 +259,20 @@ START_TEST(pooling)
         const char *wide = "f64[n,1,5,6]", *narrow = arena_printf(a, "f64[n,1,%d,%d]", c->rows,
                                                                   c->cols);
         const char *taps = arena_printf(a, "u8[n,1,%d,%d]", c->rows, c->cols);
-        run((Text){arena_printf(a, "pool_index %%0 {%s}", c->attrs), wide, NULL, taps}, x, NULL, got);
+        run((Text){arena_printf(a, "pool_index %%0 {%s}", c->attrs), wide, NULL, taps}, x, NULL,
+            got);
         ref_index(c, x, index);
         same("pool_index", got, index, n);
         run((Text){arena_printf(a, "pool_take %%0, %%1 {%s}", c->attrs), wide, taps, narrow}, x,
             index, got);
         ref_take(&p, x, wanted);
         same("pool_take", got, wanted, n);
-        run((Text){arena_printf(a, "pool_put %%0, %%1 {%s}", c->attrs), narrow, taps, wide}, y, index,
-            got);
+        run((Text){arena_printf(a, "pool_put %%0, %%1 {%s}", c->attrs), narrow, taps, wide}, y,
+            index, got);
         transpose(ref_take, &p, places, n, y, wanted);
         same("pool_put", got, wanted, places);
-        run((Text){arena_printf(a, "pool_sum %%0 {%s}", c->attrs), wide, NULL, narrow}, x, NULL, got);
+        run((Text){arena_printf(a, "pool_sum %%0 {%s}", c->attrs), wide, NULL, narrow}, x, NULL,
+            got);
         ref_sum(&p, x, wanted);
         same("pool_sum", got, wanted, n);
         run((Text){arena_printf(a, "pool_spread %%0 {%s}", c->attrs), narrow, NULL, wide}, y, NULL,
@@ -330,11 +338,12 @@ START_TEST(padding)
         const char *wide = arena_printf(a, "f64[n,1,%d,%d]", height, width);
         fill(x, places, -2, 2);
         fill(y, n, -2, 2);
-        run((Text){arena_printf(a, "pad %%0 {%s}", attrs), "f64[n,1,5,6]", NULL, wide}, x, NULL, got);
+        run((Text){arena_printf(a, "pad %%0 {%s}", attrs), "f64[n,1,5,6]", NULL, wide}, x, NULL,
+            got);
         ref_pad(&c, x, wanted);
         same(attrs, got, wanted, n);
-        run((Text){arena_printf(a, "pad_grad %%0 {%s}", attrs), wide, NULL, "f64[n,1,5,6]"}, y, NULL,
-            got);
+        run((Text){arena_printf(a, "pad_grad %%0 {%s}", attrs), wide, NULL, "f64[n,1,5,6]"}, y,
+            NULL, got);
         transpose(ref_pad, &c, places, n, y, wanted);
         same("pad_grad", got, wanted, places);
         arena_free(a);
@@ -399,8 +408,8 @@ START_TEST(stretching)
             NULL, got);
         ref_stretch(&c, x, wanted);
         same(c.attrs, got, wanted, n);
-        run((Text){arena_printf(a, "upsample_grad %%0 {%s}", c.attrs), wide, NULL, "f64[n,1,5,6]"}, y,
-            NULL, got);
+        run((Text){arena_printf(a, "upsample_grad %%0 {%s}", c.attrs), wide, NULL, "f64[n,1,5,6]"},
+            y, NULL, got);
         transpose(ref_stretch, &c, places, n, y, wanted);
         same("upsample_grad", got, wanted, places);
         arena_free(a);
@@ -427,6 +436,96 @@ START_TEST(stretching)
 }
 END_TEST
 
+/* ---- what has no shape is refused ---- */
+
+#define CONV "{stride=[1,1] padding=[0,0,0,0] dilation=[1,1] groups=1}"
+#define X "f64[n,4,5,5]"
+static const struct { Text text; const char *says; } wrong[] = {
+    {{"conv %0, %1 " CONV, X, "f64[2,3,3,3]", X},
+     "1 groups of 3 channels are not the 4 of the data"},
+    {{"conv %0, %1 " CONV, X, "f64[2,4,6,3]", X}, "a kernel that spans 6 does not fit into 5"},
+    {{"conv %0, %1 " CONV, X, "f64[2,4,3]", X},
+     "data [n,4,5,5] and weight [2,4,3] differ in their axes"},
+    {{"conv %0, %1 " CONV, X, "f64[n,4,3,3]", X}, "a weight has no batch axis"},
+    {{"conv %0, %1 " CONV, "f64[2,4n,5,5]", "f64[2,4,3,3]", X}, "axis 1 must have a constant size"},
+    {{"conv %0, %1 " CONV, "f64[n,4]", "f64[2,4]", X},
+     "2 axes: samples, channels, and one or two to slide on are wanted"},
+    {{"conv %0, %1 " CONV, X, "f32[2,4,3,3]", X},
+     "operands f64[n,4,5,5] and f32[2,4,3,3] differ in their element type"},
+    {{"conv %0, %1 {stride=[1,1] padding=[0,0,0,0] dilation=[1,1] groups=2}", X, "f64[3,2,3,3]", X},
+     "2 groups do not divide 3 channels"},
+    {{"conv %0, %1 {stride=[1,1] padding=[0,0,0,0] dilation=[1,1] groups=0}", X, "f64[3,2,3,3]", X},
+     "0 groups of 2 channels are not the 4 of the data"},
+    {{"conv %0, %1 {stride=[1] padding=[0,0,0,0] dilation=[1,1] groups=1}", X, "f64[3,4,3,3]", X},
+     "stride has 1 numbers, not 2"},
+    {{"conv %0, %1 {stride=[1,0] padding=[0,0,0,0] dilation=[1,1] groups=1}", X, "f64[3,4,3,3]", X},
+     "stride has 0, but its numbers go from 1 to 1048576"},
+    {{"conv %0, %1 {stride=[1,1] padding=[0,0,0,0] dilation=[1,9223372036854775807] groups=1}", X,
+      "f64[3,4,3,3]", X},
+     "dilation has 9223372036854775807, but its numbers go from 1 to 1048576"},
+    {{"conv %0, %1 {stride=[1,1] padding=[0,-1,0,0] dilation=[1,1] groups=1}", X, "f64[3,4,3,3]", X},
+     "padding of -1 before an axis"},
+    {{"conv %0, %1 " CONV, X, "f64[2,4,2000000,3]", X},
+     "a kernel of 2000000, but 1048576 is the most"},
+    {{"conv_transpose %0, %1 " CONV, "f64[n,2,3,3]", "f64[2,4,3,3]", "f64[n,4,6,5]"},
+     "operand 1 is [n,2,3,3], but [n,2,4,3] follows"},
+    {{"conv_weight %0, %1 " CONV, X, "f64[n,2,3,3]", "f64[2,4,2,3]"},
+     "operand 2 is [n,2,3,3], but [n,2,4,3] follows"},
+    {{"conv_weight %0, %1 " CONV, X, "f64[n,2,3,3]", "f32[2,4,3,3]"},
+     "the result f32[2,4,3,3] and operand f64[n,4,5,5] differ in element type or layout"},
+    {{"pool_index %0", X, NULL, "u8[n,4,5,5]"}, "attribute stride is missing"},
+    {{"pool_index %0 {adaptive=[3,3]}", X, NULL, "i32[n,4,3,3]"},
+     "its type is u8[n,4,3,3], not i32[n,4,3,3]"},
+    {{"pool_index %0 {adaptive=[0,3]}", X, NULL, "u8[n,4,3,3]"},
+     "adaptive has 0, but its numbers go from 1 to 1048576"},
+    {{"pool_take %0, %1 {adaptive=[3,3]}", X, "u8[n,4,3,2]", "f64[n,4,3,3]"},
+     "taps are u8[n,4,3,2], but those of these windows are u8[n,4,3,3]"},
+    {{"pool_put %0, %1 {adaptive=[3,3]}", "f64[n,4,3,2]", "u8[n,4,3,3]", X},
+     "operand 1 is [n,4,3,2], but [n,4,3,3] follows"},
+    {{"pool_sum %0 {kernel=[2] stride=[1] padding=[1,1] dilation=[3]}", "f64[n,1,2]", NULL,
+      "f64[n,1,1]"}, "window 0 holds padding only"},
+    {{"pool_sum %0 {kernel=[1] stride=[2] padding=[0,2] dilation=[1]}", "f64[n,1,2]", NULL,
+      "f64[n,1,2]"}, "the last window holds padding only"},
+    {{"pool_index %0 {kernel=[60000,60000] stride=[1,1] padding=[0,0,0,0] dilation=[1,1]}",
+      "f64[1,1,60000,60000]", NULL, "u8[1,1,1,1]"},
+     "a window has 3600000000 elements, which are too many"},
+    {{"pad %0 {mode=\"mirror\" padding=[1,1,1,1]}", X, NULL, X}, "\"mirror\" is no way to pad"},
+    {{"pad %0 {mode=\"reflect\" padding=[1,1,1,1] value=1}", X, NULL, X},
+     "reflect padding has no value of its own"},
+    {{"pad %0 {mode=\"reflect\" padding=[5,0,0,0]}", X, NULL, X},
+     "reflect padding of 5 is more than the 4 places of an axis of 5"},
+    {{"pad %0 {mode=\"circular\" padding=[0,0,6,0]}", X, NULL, X},
+     "circular padding of 6 is more than the 5 places of an axis of 5"},
+    {{"pad %0 {mode=\"constant\" padding=[-3,0,-2,0]}", X, NULL, X},
+     "padding of -3 and -2 leaves nothing of an axis of 5"},
+    {{"pad %0 {mode=\"constant\" padding=[0,-9,0,9]}", X, NULL, X},
+     "padding of -9 and 9 does not fit an axis of 5"},
+    {{"pad %0 {mode=\"constant\" padding=[1,1]}", X, NULL, X}, "padding has 2 numbers for 4 axes"},
+    {{"upsample %0 {mode=\"cubic\"}", X, NULL, "f64[n,4,10,10]"}, "\"cubic\" is no way to stretch"},
+    {{"upsample %0 {mode=\"linear\"}", X, NULL, "f64[n,5,10,10]"},
+     "f64[n,4,5,5] cannot become f64[n,5,10,10]: only spatial axes are stretched"},
+    {{"upsample %0 {mode=\"linear\" scale=[2]}", X, NULL, "f64[n,4,10,10]"},
+     "1 scales for 4 axes"},
+    {{"upsample %0 {mode=\"linear\" scale=[2,-1]}", X, NULL, "f64[n,4,10,10]"},
+     "scale -1 is not between 0 and 1048576"},
+    {{"upsample %0 {mode=\"linear\"}", "f64[4,5]", NULL, "f64[4,5]"},
+     "operand 1 is f64[4,5], but must have 3 or 4 axes"},
+};
+
+START_TEST(refused)
+{
+    for (int i = 0; i < COUNT(wrong); i++) {
+        Arena *a = arena_new();
+        ParseErr err;
+        Module *m = parse(wrong[i].text, a, &err);
+        ck_assert_msg(m == NULL, "%s is taken", wrong[i].text.op);
+        ck_assert_msg(strstr(err.text, wrong[i].says) != NULL, "%s: %s", wrong[i].text.op,
+                      err.text);
+        arena_free(a);
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("window");
@@ -435,6 +534,7 @@ int main(void)
     tcase_add_test(t, pooling);
     tcase_add_test(t, padding);
     tcase_add_test(t, stretching);
+    tcase_add_test(t, refused);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

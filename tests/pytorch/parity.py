@@ -7,6 +7,7 @@ tests/run sets SEQC and SCRATCH; --full takes every pair, else a few. Prints "ok
 import csv
 import gzip
 import os
+import re
 import subprocess
 import sys
 import types
@@ -143,17 +144,21 @@ def fixtures(full):
     """The models of the fixtures, with enough rows for 200 steps."""
     few = ["sgd_dampening", "sgd_nesterov", "sgd_decay", "adam_decay", "adamw_decay", "l1", "bce", "nll",
            "init_made", "mish", "prelu_each", "cross_entropy_weight_smooth", "multi_margin_2", "huber",
-           "batch_norm", "layer_norm_wide", "group_norm_one"]
+           "batch_norm", "layer_norm_wide", "group_norm_one", "cross_entropy_images"]
     more = ["wide", "init", "frozen", "nested", "gelu", "silu", "softplus_beta", "log_softmax", "cross_entropy",
             "cross_entropy_prob", "cross_entropy_sum", "mse_sum", "l1_sum", "bce_logits", "sgd_momentum", "adam", "adamw",
             "selu", "celu", "hardswish", "softshrink", "glu", "softmin", "smooth_l1", "kl_div", "poisson_nll",
             "hinge_embedding", "soft_margin", "multi_margin", "cross_entropy_weight_sum",
             "bce_weight", "bce_logits_pos", "cross_entropy_prob_weight",
+            "conv1d", "avg_pool", "pixels", "conv_transpose", "batch_norm_2d", "instance_norm",
             "batch_norm_cumulative", "batch_norm_twice", "batch_norm_no_running", "layer_norm"]
     for name in few + (more if full else []):
         draw = torch.Generator().manual_seed(1)
         rows = 300
-        x = torch.randn(rows, 70 if name == "wide" else 5, generator=draw)
+        path = f"tests/fixtures/models/{name}.py"
+        said = re.search(r"^input_shape = (.*)", open(path).read(), re.M)
+        shape = eval(said.group(1)) if said else (70,) if name == "wide" else (5,)
+        x = torch.randn(rows, *shape, generator=draw)
         if name.startswith("cross_entropy_prob"):
             y = torch.rand(rows, 3, generator=draw).softmax(1)
         elif name.startswith(("nll", "cross_entropy", "multi_margin")):
@@ -168,7 +173,7 @@ def fixtures(full):
             y = torch.randint(0, 2, (rows, 3), generator=draw) * 2.0 - 1
         else:
             y = torch.randn(rows, 3, generator=draw)
-        compare(name, f"tests/fixtures/models/{name}.py", x, y, npy_pair(name, x, y))
+        compare(name, path, x, y, npy_pair(name, x, y))
 
 
 torch.set_num_threads(1)
