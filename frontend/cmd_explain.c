@@ -4,8 +4,10 @@
 #include "passes/passes.h"
 #include <string.h>
 
-static const char *const kind_name[] = {"", "leaf", "view", "elementwise", "matrix product",
-                                        "reduction", "row program", "move"};
+static const char *const kind_name[] = {
+    [KIND_NONE] = "", [KIND_LEAF] = "leaf", [KIND_VIEW] = "view", [KIND_MAP] = "elementwise",
+    [KIND_PROD] = "matrix product", [KIND_CONV] = "convolution", [KIND_WINDOW] = "window",
+    [KIND_REDUCE] = "reduction", [KIND_ROW] = "row program", [KIND_MOVE] = "move"};
 
 static void explain_op(const OpInfo *o)
 {

@@ -59,6 +59,7 @@ refuses "opt on a model file" 1 "no IR text" "$SEQC" opt "$model"
 check "summary" sh -c "'$SEQC' summary '$model' | grep -q 'Linear(5, 64)'"
 check "doctor" sh -c "'$SEQC' doctor | grep -q processor"
 check "explain an op" sh -c "'$SEQC' explain relu | grep -q torch.nn.ReLU"
+check "explain a move" sh -c "'$SEQC' explain increment | grep -q 'an op, move'"
 check "explain a pass" sh -c "'$SEQC' explain fuse | grep -q stage"
 refuses "explain nothing" 2 "nothing is known" "$SEQC" explain e999999
 for shell in bash zsh fish; do
