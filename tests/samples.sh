@@ -89,11 +89,11 @@ check "IR walk-through" env OUT="$SCRATCH/walk" sh "$S/ir_walkthrough/walk"
 
 DATA=${DATA:-/usr/share/datasets/fashion-mnist}
 if [ -e "$DATA/train-images-idx3-ubyte.gz" ]; then
-    for sample in fashion_mnist softmax_regression augmentation; do
+    for sample in fashion_mnist softmax_regression fashion_cnn augmentation; do
         check "$sample builds" "$SEQC" build "$S/$sample/model.py" -o $sample
         check "$sample trains" ./$sample train --data "$DATA" --epochs 1 --out $sample.run
         least=70
-        [ $sample = fashion_mnist ] && least=80
+        case $sample in fashion_*) least=80 ;; esac
         acc=$(./$sample eval --data "$DATA" --weights $sample.run/last.safetensors | grep -oE '[0-9.]+%' | tail -n 1)
         above "${acc%\%}" $least && ok "$sample: above $least% after an epoch" ||
             not_ok "$sample: above $least% after an epoch" "${acc:-no accuracy shown}"
@@ -101,6 +101,7 @@ if [ -e "$DATA/train-images-idx3-ubyte.gz" ]; then
 else
     skip "fashion_mnist" "no images at $DATA"
     skip "softmax_regression" "no images at $DATA"
+    skip "fashion_cnn" "no images at $DATA"
     skip "augmentation" "no images at $DATA"
 fi
 exit 0

@@ -35,7 +35,7 @@ any_threads() {
 # 300 images of 784 numbers, with the label last.
 awk 'BEGIN { s = 1; for (i = 0; i < 300; i++) { for (j = 0; j < 784; j++) {
     s = (s * 16807) % 2147483647; printf "%d,", s % 256 } print i % 10 } }' >images.csv
-for sample in fashion_mnist softmax_regression; do
+for sample in fashion_mnist softmax_regression fashion_cnn; do
     any_threads $sample images.csv
     rm -rf a.run
 done

@@ -4,7 +4,7 @@
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 samples="$ROOT/samples/fashion_mnist/model.py $ROOT/samples/softmax_regression/model.py
-    $ROOT/samples/regression/model.py $ROOT/samples/iris/model.py"
+    $ROOT/samples/regression/model.py $ROOT/samples/iris/model.py $ROOT/samples/fashion_cnn/model.py"
 model=$ROOT/samples/regression/model.py
 stages="shape simplify differentiate optimizer tidy layout fuse schedule plan"
 
