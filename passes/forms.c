@@ -151,11 +151,6 @@ static bool by_result(const Shape *s, const Shape *frame)
     return is_scalar(s) || ir_shape_eq(s, frame);
 }
 
-static bool by_operand(const Shape *s, const Shape *frame)
-{
-    return by_result(s, frame) || is_columns(s, frame) || is_per_row(s, frame);
-}
-
 /* v is a MAP over the frame whose operands have shapes that the form can index. */
 static bool map_over(const Group *k, Val v, const Shape *frame, Accepts *accepts)
 {
@@ -233,7 +228,7 @@ static bool form_reduce(const Group *k, Val root)
     for (int i = 0; i < k->n; i++) {
         Val v = k->member[i];
         if (v.i == root.i) continue;
-        bool before = v.i < root.i && map_over(k, v, over, by_operand) && is_inner(k, v)
+        bool before = v.i < root.i && map_over(k, v, over, by_axes) && is_inner(k, v)
                    && state_safe(k, v, NULL);
         bool after = v.i > root.i && !full && map_over(k, v, out, by_result)
                   && state_safe(k, v, out);
