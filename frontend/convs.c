@@ -16,10 +16,7 @@ static bool is_transposed(const Mod *m) { return m->info->op == OP_conv_transpos
 
 static bool refuse(Interp *in, const Call *c, const char *name, const char *must)
 {
-    int i = fe_arg(c, name);
-    fe_report(in->d, c->given[i] ? c->v_at[i] : c->at, DG(bad_choice), c->name, name, must,
-              fe_repr(in->a, c->v[i]));
-    return false;
+    return fe_refuse(in, c, fe_arg(c, name), must);
 }
 
 static bool groups_ok(Interp *in, const Call *c, int64_t in_channels, int64_t out_channels)
@@ -101,11 +98,10 @@ bool fe_check_conv(Interp *in, const Call *c, Mod *m)
         if (!fe_sizes_ok(in, c, fe_arg(c, sizes[i]), rank, 1, IR_MAX_WINDOW)) return false;
     if (!groups_ok(in, c, channels[0], channels[1]) || !padding_ok(in, c, m, rank)) return false;
     if (is_transposed(m) && !output_padding_ok(in, c, m, rank)) return false;
-    int64_t groups = c->v[fe_arg(c, "groups")]->u.i;
     bool back = is_transposed(m);
+    int64_t groups = c->v[fe_arg(c, "groups")]->u.i;
     int64_t dim[4] = { channels[!back], channels[back] / groups };
     fe_sizes(m, "kernel_size", rank, dim + 2);
-    if (back) dim[0] = channels[0], dim[1] = channels[1] / groups;
     if (!weight_ok(in, c, dim, 2 + rank)) return false;
     Param *weight = fe_add_param(in, m, "weight", 2 + rank, dim);
     fe_draw_weight(in, weight);

@@ -196,7 +196,7 @@ static bool check_softmax(Interp *in, const Call *c, Mod *m)
     return true;
 }
 
-static bool refuse(Interp *in, const Call *c, int i, const char *must)
+bool fe_refuse(Interp *in, const Call *c, int i, const char *must)
 {
     fe_report(in->d, c->given[i] ? c->v_at[i] : c->at, DG(bad_choice), c->name,
               fe_arg_name(in->a, c, i), must, fe_repr(in->a, c->v[i]));
@@ -209,8 +209,8 @@ static bool check_prelu(Interp *in, const Call *c, Mod *m)
     double slope = 0;
     if (!positive(in, c, 0, "num_parameters")) return false;
     fe_number(c->v[1], &slope);
-    if (c->v[0]->u.i > (int64_t)1 << 36) return refuse(in, c, 0, "at most 2^36");
-    if (!isfinite(slope)) return refuse(in, c, 1, "finite");
+    if (c->v[0]->u.i > (int64_t)1 << 36) return fe_refuse(in, c, 0, "at most 2^36");
+    if (!isfinite(slope)) return fe_refuse(in, c, 1, "finite");
     Param *p = fe_add_param(in, m, "weight", 1, &c->v[0]->u.i);
     fe_draw(in, (DrawRec){ DRAW_CONSTANT, p, slope, 0, fe_param_elems(p) });
     return true;
@@ -222,8 +222,8 @@ static bool check_rrelu(Interp *in, const Call *c, Mod *m)
     (void)m;
     fe_number(c->v[0], &low);
     fe_number(c->v[1], &high);
-    if (!isfinite(low)) return refuse(in, c, 0, "finite");
-    return (isfinite(high) && low <= high) || refuse(in, c, 1, "finite and at least `lower`");
+    if (!isfinite(low)) return fe_refuse(in, c, 0, "finite");
+    return (isfinite(high) && low <= high) || fe_refuse(in, c, 1, "finite and at least `lower`");
 }
 
 static bool check_unflatten(Interp *in, const Call *c, Mod *m)
@@ -234,8 +234,8 @@ static bool check_unflatten(Interp *in, const Call *c, Mod *m)
     for (int i = 0; good && i < v->u.list->n; i++)
         good = v->u.list->item[i]->kind == V_INT
             && (v->u.list->item[i]->u.i >= 1 || v->u.list->item[i]->u.i == -1);
-    if (c->v[0]->u.i == 0) return refuse(in, c, 0, "another axis than 0, which counts the samples");
-    return (good && v->u.list->n > 0) || refuse(in, c, 1, "a tuple of sizes");
+    if (c->v[0]->u.i == 0) return fe_refuse(in, c, 0, "another axis than 0, which counts the samples");
+    return (good && v->u.list->n > 0) || fe_refuse(in, c, 1, "a tuple of sizes");
 }
 
 static bool check_dropout(Interp *in, const Call *c, Mod *m)

@@ -118,6 +118,8 @@ Val fe_lower_layer(const Spot *p, Val x);                /* whose shapes fit */
 int fe_real_attrs(const char *signature, Op op, Value *const *arg, Attr attr[8]);
 
 /* layers.c */
+/* Reports that argument i must be something else; false. */
+bool fe_refuse(Interp *in, const Call *c, int i, const char *must);
 Param *fe_new_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim);
 Param *fe_add_param(Interp *in, Mod *m, const char *name, int rank, const int64_t *dim);
 void fe_draw_uniform(Interp *in, Param *p, double bound);

@@ -7,10 +7,7 @@
 
 static bool refuse(Interp *in, const Call *c, const char *name, const char *must)
 {
-    int i = fe_arg(c, name);
-    fe_report(in->d, c->given[i] ? c->v_at[i] : c->at, DG(bad_choice), c->name, name, must,
-              fe_repr(in->a, c->v[i]));
-    return false;
+    return fe_refuse(in, c, fe_arg(c, name), must);
 }
 
 /* ---- padding ---- */

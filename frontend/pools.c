@@ -9,13 +9,6 @@
 
 /* ---- arguments ---- */
 
-static bool refuse(Interp *in, const Call *c, int i, const char *must)
-{
-    fe_report(in->d, c->given[i] ? c->v_at[i] : c->at, DG(bad_choice), c->name,
-              fe_arg_name(in->a, c, i), must, fe_repr(in->a, c->v[i]));
-    return false;
-}
-
 static bool indices_ok(Interp *in, const Call *c)
 {
     int i = fe_arg(c, "return_indices");
@@ -37,9 +30,9 @@ bool fe_check_pool(Interp *in, const Call *c, Mod *m)
     fe_sizes(m, "kernel_size", rank, kernel);
     fe_sizes(m, "padding", rank, pad);
     for (int i = 0; i < rank; i++)
-        if (pad[i] > kernel[i] / 2) return refuse(in, c, padding, "at most half of kernel_size");
+        if (pad[i] > kernel[i] / 2) return fe_refuse(in, c, padding, "at most half of kernel_size");
     if (divisor >= 0 && c->v[divisor]->kind == V_INT && c->v[divisor]->u.i == 0)
-        return refuse(in, c, divisor, "other than 0");
+        return fe_refuse(in, c, divisor, "other than 0");
     return true;
 }
 
@@ -52,12 +45,12 @@ bool fe_check_adaptive_pool(Interp *in, const Call *c, Mod *m)
     if (!indices_ok(in, c)) return false;
     if (!list) return v->kind == V_NONE || fe_sizes_ok(in, c, 0, rank, 1, IR_MAX_WINDOW);
     if (v->u.list->n != rank)
-        return refuse(in, c, 0, arena_printf(in->a, "a size or %d of them", rank));
+        return fe_refuse(in, c, 0, arena_printf(in->a, "a size or %d of them", rank));
     for (int i = 0; i < rank; i++) {
         const Value *x = v->u.list->item[i];
         bool good = x->kind == V_NONE || (x->kind == V_INT && x->u.i >= 1
                                           && x->u.i <= IR_MAX_WINDOW);
-        if (!good && x->kind != V_BAD) refuse(in, c, 0, "sizes of at least 1, or None");
+        if (!good && x->kind != V_BAD) fe_refuse(in, c, 0, "sizes of at least 1, or None");
         if (!good) return false;
     }
     return true;
@@ -110,14 +103,11 @@ static Along along(const Mod *m, int axis, int64_t places)
 
 /* ---- shapes ---- */
 
-/* Does every window have a tap on a place? The first ones may begin far before the axis. */
 static bool all_hold(const Along *a)
 {
-    for (int64_t begin = -a->low; begin < 0; begin += a->stride) {
-        int64_t tap = (a->dilation - 1 - begin) / a->dilation;
-        if (tap >= a->kernel || begin + tap * a->dilation >= a->places) return false;
-    }
-    return true;
+    WindowAxis w = { .places = a->places, .windows = a->windows, .taps = a->kernel,
+                     .stride = a->stride, .dilation = a->dilation, .low = a->low };
+    return ir_window_empty(&w) < 0;
 }
 
 bool fe_shape_pool(Interp *in, const Mod *m, const Chain *c, Shape *s)

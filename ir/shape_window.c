@@ -111,19 +111,10 @@ bool shape_conv_weight(const ShapeIn *s, Type *out, char err[IR_ERR])
 
 /* ---- pooling ---- */
 
-/* Does a tap of every window stand at a place? Windows begin in ascending order: those that begin
- * before the axis are looked at, and the last. */
 static bool none_empty(const WindowAxis *a, char err[IR_ERR])
 {
-    if (a->adaptive)
-        return true;
-    for (int64_t o = 0; o < a->windows && ir_window_begin(a, o) < 0; o++) {
-        int64_t begin = ir_window_begin(a, o), tap = (a->dilation - 1 - begin) / a->dilation;
-        if (tap >= a->taps || begin + tap * a->dilation >= a->places)
-            return ir_fail(err, "window %lld holds padding only", (long long)o);
-    }
-    return ir_window_begin(a, a->windows - 1) < a->places
-        || ir_fail(err, "the last window holds padding only");
+    int64_t empty = ir_window_empty(a);
+    return empty < 0 || ir_fail(err, "window %lld holds padding only", (long long)empty);
 }
 
 /* Windows over `wide`, and the type of their places. */

@@ -27,6 +27,17 @@ bool ir_window_inside(const WindowAxis *a)
     return a->adaptive || (!a->low && last < a->places);
 }
 
+/* Windows begin in ascending order: those that begin before the axis are looked at, and the last. */
+int64_t ir_window_empty(const WindowAxis *a)
+{
+    for (int64_t o = 0; !a->adaptive && o < a->windows && ir_window_begin(a, o) < 0; o++) {
+        int64_t begin = ir_window_begin(a, o), tap = (a->dilation - 1 - begin) / a->dilation;
+        if (tap >= a->taps || begin + tap * a->dilation >= a->places)
+            return o;
+    }
+    return ir_window_begin(a, a->windows - 1) < a->places ? -1 : a->windows - 1;
+}
+
 static const Attr *find(const Attr *attr, int n, AttrId id)
 {
     for (int i = 0; i < n; i++)

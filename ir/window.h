@@ -21,6 +21,8 @@ typedef struct Window { int rank; WindowAxis axis[2]; } Window;
 int64_t ir_window_begin(const WindowAxis *a, int64_t o);
 int64_t ir_window_taps(const WindowAxis *a, int64_t o);
 bool ir_window_inside(const WindowAxis *a);      /* no tap of any window is padding */
+/* The first window all of whose taps are padding; -1: none. */
+int64_t ir_window_empty(const WindowAxis *a);
 
 /* The windows that a node's attributes say over the axes of `wide` from the third on. kernel: the
  * shape whose axes from the third on are the taps; null: attribute `kernel`, or `adaptive`. False
