@@ -413,6 +413,21 @@ static int compare(Oper op, const Value *a, const Value *b)
     return op == O_LT ? order < 0 : op == O_LE ? order <= 0 : op == O_GT ? order > 0 : order >= 0;
 }
 
+/* Does the answer depend on what a tensor holds, or on how many samples a batch has? Shapes with
+ * the same multiple of it are equal. */
+static bool asks_values(const Interp *in, Oper op, const Value *a, const Value *b)
+{
+    if (op == O_IS || op == O_IS_NOT) return false;
+    bool equality = op == O_EQ || op == O_NE;
+    if (a->kind == V_SIZE && b->kind == V_SIZE && equality) return false;
+    if (fe_in_forward(in, a) || fe_in_forward(in, b)) return true;
+    bool lists = a->kind == b->kind && (a->kind == V_TUPLE || a->kind == V_LIST);
+    for (int i = 0; lists && equality && i < a->u.list->n && i < b->u.list->n; i++)
+        if ((a->u.list->item[i]->kind == V_SIZE) != (b->u.list->item[i]->kind == V_SIZE))
+            return true;
+    return false;
+}
+
 Value *fe_eval_compare(Interp *in, const Expr *x)
 {
     Value *a = fe_eval(in, x->item[0]);
@@ -423,8 +438,7 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
             && !is_data(a) && !is_data(b)
             ? fe_tensor_binary(in, x->ops[i], a, b, x->at) : NULL;
         if (each) return each;
-        bool same = x->ops[i] == O_IS || x->ops[i] == O_IS_NOT;
-        if (!same && (fe_in_forward(in, a) || fe_in_forward(in, b))) {
+        if (asks_values(in, x->ops[i], a, b)) {
             fe_report(in->d, x->at, DG(forward_values));
             return fe_bad(in, x->at);
         }

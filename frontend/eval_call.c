@@ -92,9 +92,12 @@ Value *fe_call(Interp *in, Call *c)
 static void note_sample(Mod *m, const Call *c)
 {
     const Value *v = c->n_arg > 0 ? c->arg[0].v : NULL;
-    if (!v || v->kind != V_TENSOR || v->u.tensor->rank < 2 || v->u.tensor->n == 0) return;
-    const Tensor *t = v->u.tensor;
-    m->sample = ir_shape(t->rank, t->dim);
+    const Tensor *t = v && v->kind == V_TENSOR ? v->u.tensor : NULL;
+    const Param *drawn = v && v->kind == V_DATA && v->self && v->self->kind == V_PARAM
+        ? v->self->u.param : NULL;
+    if (t && t->rank >= 2 && t->n > 0) m->sample = ir_shape(t->rank, t->dim);
+    else if (drawn && drawn->rank >= 2) m->sample = ir_shape(drawn->rank, drawn->dim);
+    else return;
     m->sample.dim[0] = ir_dim_n(1);
 }
 

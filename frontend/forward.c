@@ -315,11 +315,29 @@ static Value *first(const Call *c)
         : c->positional->u.list->n > 0 ? c->positional->u.list->item[0] : NULL;
 }
 
+/* Arguments that ask for what is not here: other element types, filters of an image. */
+static bool asks_too_much(const Forward *f)
+{
+    const char *real = f->g->module->real == DT_f64 ? "float64" : "float32";
+    for (int i = 0; i < f->c->n_arg; i++) {
+        const ArgVal *x = &f->c->arg[i];
+        bool type = x->v->kind == V_DTYPE
+            && fe_elem_type(x->v->u.s) != fe_elem_type(real);
+        if (type)
+            fe_misfit(f, arena_printf(f->in->a, "elements are of %s in the whole program", real));
+        bool filter = x->name && strcmp(x->name, "antialias") == 0 && fe_truth(x->v) != 0;
+        if (filter) fe_misfit(f, "`antialias` is not in this version");
+        if (type || filter) return true;
+    }
+    return false;
+}
+
 static Value *run_form(Interp *in, const Call *c, const FormInfo *form)
 {
     Forward f = begin(in, c, form->name, c->at);
     f.form = form;
     f.x_value = first(c);
+    if (asks_too_much(&f)) return fe_bad(in, c->at);
     bool list = f.x_value && (f.x_value->kind == V_LIST || f.x_value->kind == V_TUPLE);
     if (!f.x_value) {
         fe_report(in->d, c->at, DG(missing), c->name, "input");

@@ -75,7 +75,9 @@ static Val input_of(Trace *t, const Mod *m, const Call *c, int i)
                   c->n_given);
         return (Val){ 0 };
     }
-    if (i >= c->n_given || c->arg[i].name) return missing(t, m, c, i ? "input2" : "input");
+    bool named = i < c->n_given && c->arg[i].name
+        && (takes > 1 || strcmp(c->arg[i].name, "input") != 0);
+    if (i >= c->n_given || named) return missing(t, m, c, i ? "input2" : "input");
     const Value *v = c->arg[i].v;
     if (v->kind == V_BAD) return (Val){ 0 };
     if (fe_in_forward(in, v) && v->kind != V_SIZE) return fe_tensor_val(t, v, c->arg[i].at);

@@ -115,6 +115,8 @@ static bool equal(const Value *a, const Value *b, int *budget)
     case V_MODULE: return a->u.mod == b->u.mod;
     case V_FUNC: return a->u.func == b->u.func;
     case V_PARAM: return a->u.param == b->u.param;
+    case V_CLASS: return a->u.cls == b->u.cls;
+    case V_SIZE: return a->u.i == b->u.i;
     case V_DICT:
         if (a->u.list->n != b->u.list->n) return false;
         for (int i = 0; i + 1 < a->u.list->n; i += 2) {

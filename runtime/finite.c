@@ -86,13 +86,14 @@ const rt_state *rt_states_look(const rt_prog *p, rt_look *look)
     return NULL;
 }
 
+/* Operations of forward have the path of the module that does them, and no parameters. */
 const rt_layer *rt_layer_of(const rt_model *m, const char *key)
 {
     const char *slot = strchr(key, '#'), *end = slot ? slot : key + strlen(key);
     while (end > key && *end != '.')
         end--;
     for (int i = 0; i < m->n_layers; i++)
-        if (strlen(m->layers[i].path) == (size_t)(end - key) &&
+        if (m->layers[i].params > 0 && strlen(m->layers[i].path) == (size_t)(end - key) &&
             memcmp(m->layers[i].path, key, (size_t)(end - key)) == 0)
             return &m->layers[i];
     return NULL;

@@ -183,8 +183,43 @@ def text_group_norm(kind, args, shape):
     return call("nn.GroupNorm", {"0": str(args["groups"]), "1": str(shape[0]), **rest}), shape
 
 
+# Classes that hold layers: what they are given and give beside it.
+CLASSES = {
+    "Residual": "return x + self.body(x)",
+    "Join": "return torch.cat([x, self.body(x)], dim=-1)",
+    "Twice": "return self.body(torch.tanh(self.body(x)))",
+}
+
+
+def class_text(name):
+    return (f"class {name}(nn.Module):\n    def __init__(self, *layers):\n        super().__init__()\n"
+            f"        self.body = nn.Sequential(*layers)\n\n    def forward(self, x):\n"
+            f"        {CLASSES[name]}\n\n\n")
+
+
+def draw_class(r, shape):
+    return {"out": r.choice([1, 2, 3, 5, 8, 17]),
+            "act": r.choice(["Tanh()", "SiLU()", "ReLU()", "Dropout(0.3)", "LayerNorm"])}
+
+
+def text_class(kind, args, shape):
+    last, inner = shape[-1], args["out"]
+    act = args.get("act", "Tanh()")
+    if act == "LayerNorm":
+        act = f"LayerNorm({inner})"
+    if kind == "Twice" and "Dropout" in act:       # its second call has other numbers
+        act = "Tanh()"
+    inside = f"nn.Linear({last}, {inner}), nn.{act}"
+    if kind == "Join":
+        return f"Join({inside})", shape[:-1] + [last + inner]
+    return f"{kind}({inside}, nn.Linear({inner}, {last}))", shape
+
+
 LAYERS = {
     "Linear": (draw_linear, text_linear),
+    "Residual": (draw_class, text_class),
+    "Join": (draw_class, text_class),
+    "Twice": (draw_class, text_class),
     "Flatten": (draw_flatten, text_flatten),
     "Unflatten": (draw_unflatten, text_unflatten),
     "Identity": plain(),
@@ -222,7 +257,7 @@ LAYERS = {
     "Dropout": plain(p=[0.1, 0.3, 0.9, 0.0]),
 }
 PARAMETERS = {"Linear", "PReLU", "BatchNorm1d", "LayerNorm", "GroupNorm"}
-OFTEN = ["Linear"] * 14 + ["BatchNorm1d", "LayerNorm", "GroupNorm", "PReLU", "ReLU"]
+OFTEN = ["Linear"] * 14 + ["Residual", "Join", "Twice", "BatchNorm1d", "LayerNorm", "GroupNorm", "PReLU", "ReLU"]
 
 
 def text(layer, shape):
@@ -438,6 +473,9 @@ def optimizer_text(m):
         groups = []
         for i, own in enumerate(o["groups"]):
             names = [name for l, p, name in owned if l["group"].get(p, 0) == i]
+            if i == 0:
+                names += [f"*{path}.parameters()" for l, path in zip(m["layers"], paths(m))
+                          if l["kind"] in CLASSES]
             settings = "".join(f", {k!r}: {v}" for k, v in own.items())
             if names:
                 groups.append(f"{{'params': [{', '.join(names)}]{settings}}}")
@@ -464,7 +502,8 @@ def source(m):
         if inner and i == m["nest"][1]:
             body += "    ),\n"
     clip = "".join(f"{k} = {v}\n" for k, v in m["clip"].items())
-    return ("import torch\nfrom torch import nn, optim\n\n"
+    classes = sorted({l["kind"] for l in m["layers"]} & set(CLASSES))
+    return ("import torch\nfrom torch import nn, optim\n\n" + "".join(map(class_text, classes)) +
             f"torch.manual_seed({m['data']})\nbatch_size = {m['capacity']}\n"
             f"input_shape = {tuple(m['input'])}\n{clip}\n"
             f"model = nn.Sequential(\n{body})\n{''.join(frozen)}"
