@@ -72,19 +72,23 @@ static Binding *choose(Interp *in, const RoleInfo *r)
     return b;
 }
 
-/* A file with one class and no object of it means the object without arguments. False: reported. */
+/* A file with one class and no object of it means the object without arguments; of several, which
+ * may be parts of it, that of the conventional name. False: reported. */
 static bool make_model(Interp *in, Roles *r)
 {
-    const Binding *only = NULL;
+    const Binding *only = NULL, *usual = NULL;
     int n = 0;
     for (uint32_t i = 0; i < in->n_name; i++) {
         const Binding *b = &in->name[i];
         if (b->v->kind != V_CLASS || b->v->u.cls->used) continue;
         only = b;
+        if (strcmp(b->name, "Net") == 0 || strcmp(b->name, "Model") == 0) usual = b;
         n++;
     }
     if (n == 0) return true;
-    if (n > 1) {
+    if (n > 1 && usual) {
+        only = usual;
+    } else if (n > 1) {
         fe_report(in->d, only->at, DG(several_classes), n);
         fe_help(in->d, "make the model: model = %s()", only->name);
         return false;
