@@ -60,7 +60,8 @@ typedef struct Kern {
     Val root;
     Tasks tasks;                      /* at capacity */
     Extent rows, cols;                /* of tasks, by n */
-    Out *out, *finish;
+    Out *out, *finish;                /* finish: what follows all tasks; null: nothing */
+    int64_t finish_tasks;             /* tasks of its own; 0: it runs once */
     Slot slot[MAX_SLOTS]; int n_slot;
     bool *member;                     /* [n_node] */
     const char **name;                /* [n_node]: C name of a value where we are; null: not yet */
@@ -113,7 +114,7 @@ const char *local_name(Kern *k, const char *word);
 const char *slot_read(Kern *k, Val v);
 const char *slot_write(Kern *k, Place p, const Type *t);
 /* The scratch for partial sums. */
-const char *slot_parts(Kern *k);
+const char *slot_parts(Kern *k, DType dtype);
 /* The names that values have now, to go back to. */
 const char **names_save(Kern *k);
 void names_restore(Kern *k, const char **saved);
@@ -123,6 +124,7 @@ typedef struct KernelUse {
     const Slot *slot; int n_slot;
     Tasks tasks;
     Extent rows, cols;
+    int64_t finish_tasks;
 } KernelUse;
 KernelUse kernel_emit(Emit *e, const Graph *g, int i);
 const char *node_line(Emit *e, const Graph *g,

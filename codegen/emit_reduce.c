@@ -74,7 +74,7 @@ static void emit_total(Kern *k, Val operand)
     out_line(o, "total += %s;", value_emit(k, o, operand, &nest));
     members_emit(k, o, &nest);
     out_close(o, "");
-    out_line(o, "%s[task] = total;", slot_parts(k));
+    out_line(o, "%s[task] = total;", slot_parts(k, DT_f64));
 }
 
 /* The nest over the operand when the kept groups have the given index texts. */

@@ -387,5 +387,5 @@ void emit_row(Kern *k)
     out_close(o, "");
     for (int i = 0; i < slots; i++)
         out_line(o, slots == 1 ? "%s[task] = total0;" : "%s[task * %d + %d] = total%d;",
-                 slot_parts(k), slots, i, i);
+                 slot_parts(k, DT_f64), slots, i, i);
 }

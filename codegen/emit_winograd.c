@@ -286,6 +286,10 @@ static void write_results(Wino *w)
 
 void emit_winograd(Kern *k)
 {
+    if (ir_is(k->g, k->root, OP_conv_weight)) {
+        emit_winograd_weight(k);
+        return;
+    }
     Wino w = { .k = k, .e = k->e, .o = k->out, .f = ir_frame(k->g, k->root),
                .tile_rows = k->tasks.tile_rows };
     int64_t elem = ir_dtype_bytes(k->e->m->real);

@@ -32,7 +32,7 @@ void finish_emit(Kern *k)
     Out *o = k->finish = out_new(e->a);
     for (uint32_t i = 0; i < k->g->n_node; i++) k->name[i] = NULL;
     int slots = ir_kernel_slots(k->g, k->k), s = 0;
-    const char *parts = slot_parts(k);
+    const char *parts = slot_parts(k, DT_f64);
     out_open(o, "%s", "");
     const char *zeros = "";
     for (int i = 0; i < slots; i++)

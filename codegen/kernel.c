@@ -129,14 +129,14 @@ const char *slot_write(Kern *k, Place p, const Type *t)
     return s->name;
 }
 
-const char *slot_parts(Kern *k)
+const char *slot_parts(Kern *k, DType dtype)
 {
     Place p = { .where = AT_NOWHERE };
     for (int i = 0; i < k->g->n_buffer; i++) {
         const Buffer *b = &k->g->buffer[i];
         if (b->kind == BUF_SCRATCH && b->first == k->index) p.offset_bytes = b->offset_bytes;
     }
-    Type t = ir_type_of(DT_f64, ir_shape(0, NULL));
+    Type t = ir_type_of(dtype, ir_shape(0, NULL));
     for (int i = 0; i < k->n_slot; i++)
         if (k->slot[i].place.where == AT_NOWHERE) return k->slot[i].name;
     k->slot[k->n_slot++] = (Slot){ .place = p, .type = t, .written = true,
@@ -316,7 +316,7 @@ static KernelFn *share(Kern *k)
 {
     static const char *const fixed[] = { "int64_t task",  "int64_t n",     "char *scratch",
                                          "uint64_t seed", "uint64_t step", NULL };
-    static const char *const fixed_finish[] = { "int64_t n", NULL };
+    static const char *const fixed_finish[] = { "int64_t task", "int64_t n", NULL };
     Emit *e = k->e;
     const char *body = out_text(k->out), *finish = k->finish ? out_text(k->finish) : NULL;
     const char *params = params_text(k, fixed, body, false);
@@ -373,5 +373,5 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
     if (ir_kernel_slots(g, k->k)) finish_emit(k);
     out_close(k->out, "");
     KernelFn *fn = share(k);
-    return (KernelUse){ fn, k->slot, k->n_slot, k->tasks, k->rows, k->cols };
+    return (KernelUse){ fn, k->slot, k->n_slot, k->tasks, k->rows, k->cols, k->finish_tasks };
 }

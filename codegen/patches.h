@@ -14,6 +14,7 @@ void patches_taps(Kern *k, const Frame *f);
 const char *patches_images(Kern *k, const Frame *f);
 /* row: a result's channel; image and pixel: its place. */
 Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, const char *pixel);
-/* The gradient of weights, by the same patches. */
+/* The gradient of weights, by the same patches, and by Winograd. */
 void emit_patches_weight(Kern *k, const Frame *f);
+void emit_winograd_weight(Kern *k);
 #endif

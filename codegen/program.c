@@ -92,19 +92,34 @@ static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const 
     out_deeper(o, -1);
 }
 
-static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
+static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *name,
+                    const char *fn, const char *body)
 {
     const char *scratch =
         text(e, "c->workers + worker * INT64_C(%lld)", (long long)t->g->worker_bytes);
     const char *const fixed[][2] = { { "task", "task" }, { "n", "c->n" }, { "scratch", scratch },
                                      { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
-    out_line(o, "static void %s_%d(const void *ctx, int64_t task, int worker)", t->g->name, i);
+    out_line(o, "static void %s(const void *ctx, int64_t task, int worker)", name);
     out_open(o, "%s", "");
     out_line(o, "const rt_call *const c = (const rt_call *)ctx;");
-    if (!out_mentions(u->fn->body, "task")) out_line(o, "(void)task;");
-    if (!out_mentions(u->fn->body, "scratch")) out_line(o, "(void)worker;");
-    call(e, o, t, u, u->fn->name, u->fn->body, fixed);
+    if (!out_mentions(body, "task")) out_line(o, "(void)task;");
+    if (!out_mentions(body, "scratch")) out_line(o, "(void)worker;");
+    call(e, o, t, u, fn, body, fixed);
     out_close(o, "");
+    out_line(o, "%s", "");
+}
+
+static const char *kernel_name(Emit *e, const GraphText *t, int i)
+{
+    return text(e, "%s_%d", t->g->name, i);
+}
+
+static void wrappers(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
+{
+    const char *name = kernel_name(e, t, i);
+    wrapper(e, o, t, u, name, u->fn->name, u->fn->body);
+    if (u->finish_tasks)
+        wrapper(e, o, t, u, text(e, "%s_finish", name), u->fn->finish, u->fn->finish_body);
 }
 
 static const char *ceil_text(Emit *e, Extent size, int64_t full, int64_t tile)
@@ -123,10 +138,14 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
     const char *count = !strcmp(across, "1") ? down
                         : !strcmp(down, "1") ? across
                                              : text(e, "%s * %s", down, text_atom(e, across));
-    if (!strcmp(count, "1")) out_line(o, "%s_%d(c, 0, 0);", t->g->name, i);
-    else out_line(o, "rt_parallel(c->pool, %s_%d, c, %s);", t->g->name, i, count);
+    const char *name = kernel_name(e, t, i);
+    if (!strcmp(count, "1")) out_line(o, "%s(c, 0, 0);", name);
+    else out_line(o, "rt_parallel(c->pool, %s, c, %s);", name, count);
     const char *const fixed[][2] = { { "n", "c->n" }, { NULL, NULL } };
-    if (u->fn->finish) call(e, o, t, u, u->fn->finish, u->fn->finish_body, fixed);
+    if (u->finish_tasks)
+        out_line(o, "rt_parallel(c->pool, %s_finish, c, %lld);", name, (long long)u->finish_tasks);
+    else if (u->fn->finish)
+        call(e, o, t, u, u->fn->finish, u->fn->finish_body, fixed);
 }
 
 /* A kernel of one task, on the thread that is here. */
@@ -146,7 +165,7 @@ static bool is_small(const Graph *g, const KernelUse *u)
     enum { SMALL_FLOP = 20000 };
     double flop = 0;
     for (int i = 0; i < g->n_kernel; i++) {
-        if (u[i].tasks.count != 1) return false;
+        if (u[i].tasks.count != 1 || u[i].finish_tasks) return false;
         flop += ir_kernel_flop(g, i);
     }
     return g->n_kernel && flop <= SMALL_FLOP;
@@ -185,10 +204,7 @@ static void run_whole(Emit *e, Out *o, GraphText *t, const KernelUse *u)
 static void run_kernels(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
 {
     const Graph *g = t->g;
-    for (int i = 0; i < g->n_kernel; i++) {
-        wrapper(e, o, t, &u[i], i);
-        out_line(o, "%s", "");
-    }
+    for (int i = 0; i < g->n_kernel; i++) wrappers(e, o, t, &u[i], i);
     out_line(o, "static void run_%s(const rt_call *c)", g->name);
     out_open(o, "%s", "");
     for (int i = 0; i < g->n_kernel; i++) run_kernel(e, o, t, &u[i], i);

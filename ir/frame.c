@@ -122,21 +122,45 @@ ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
         .weights = f.turned ? ir_round64(k->tile[0] * ir_frame_depth(&f) * elem) : 0 };
 }
 
-static WinogradBytes winograd_bytes(const Graph *g, const Kernel *k)
+/* Bytes of the worker, or (shared) of all tasks, where vectors have that many bytes. */
+static int64_t winograd_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes, bool shared)
 {
     Val root = ir_kernel_root(g, k);
     Frame f = ir_frame(g, root);
     int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype);
-    Winograd w = ir_winograd(&f, k->micro[1] * VECTOR_BYTES / elem, elem);
-    return ir_winograd_bytes(&f, &w, k->tile[0], elem);
+    int64_t lanes = k->micro[1] * vector_bytes / elem;
+    if (ir_is(g, root, OP_conv_weight)) {
+        WinogradWeight w = ir_winograd_weight(&f, lanes, elem);
+        WeightBytes b = ir_winograd_weight_bytes(&w, elem);
+        int64_t tasks = ir_tasks_of(g, k, g->module->capacity).count;
+        return shared ? ir_round64(tasks * w.sum_elems * elem)
+                      : b.frame + b.source + b.slopes + b.lines;
+    }
+    if (shared) return 0;
+    Winograd w = ir_winograd(&f, lanes, elem);
+    WinogradBytes b = ir_winograd_bytes(&f, &w, k->tile[0], elem);
+    return b.weights + b.source + b.products + b.lines;
+}
+
+/* Kernels do not say how wide vectors are, and blocks follow from it: the most of all widths. */
+static int64_t winograd_most(const Graph *g, const Kernel *k, bool shared)
+{
+    int64_t most = 0;
+    for (int64_t bytes = VECTOR_BYTES; bytes >= 16; bytes /= 2) {
+        int64_t own = winograd_bytes(g, k, bytes, shared);
+        if (own > most) most = own;
+    }
+    return most;
+}
+
+int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k)
+{
+    return k->algo == ALGO_winograd ? winograd_most(g, k, true) : 0;
 }
 
 int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k)
 {
-    if (k->algo == ALGO_winograd) {
-        WinogradBytes w = winograd_bytes(g, k);
-        return w.weights + w.source + w.products + w.lines;
-    }
+    if (k->algo == ALGO_winograd) return winograd_most(g, k, false);
     ConvBytes b = ir_conv_bytes(g, k);
     return ir_round64(b.frame + b.pack + b.sums + b.weights);
 }
@@ -166,10 +190,10 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
         return ir_fail(err, "algorithm %s does not take this convolution", name);
     Frame f = ir_frame(g, root);
     int64_t pixels = ir_frame_pixels(&f), taps = ir_frame_taps(&f), most = INT32_MAX;
-    if (k->algo == ALGO_winograd && (ir_is(g, root, OP_conv_weight) || !ir_winograd_fits(&f)))
+    if (k->algo == ALGO_winograd && !ir_winograd_fits(&f))
         return ir_fail(err, "algorithm %s takes 3x3 taps with a padding of 1", name);
     bool whole = k->algo == ALGO_winograd || k->tile[1] < pixels || k->tile[1] % pixels == 0;
-    if (ir_is(g, root, OP_conv_weight)) {
+    if (ir_is(g, root, OP_conv_weight) && k->algo == ALGO_patches) {
         whole = k->tile[1] % taps == 0;
         most = ir_frame_depth(&f);
     }

@@ -50,8 +50,9 @@ int64_t ir_strip(int64_t whole, int64_t tile, int64_t most);
  * packed patches; sums that are kept; weights turned round, or rows of d_y. */
 typedef struct ConvBytes { int64_t frame, pack, sums, weights; } ConvBytes;
 ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k);
-/* All of it, of algorithm patches or winograd. */
+/* All of it, of algorithm patches or winograd; and what all tasks share: sums of each. */
 int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k);
+int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k);
 
 /* May algorithm `patches` compute this CONV node? One group, and memory within bounds. */
 bool ir_patches_fit(const Graph *g, Val root);

@@ -113,7 +113,7 @@ static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows
     Frame f = ir_frame(g, root);
     int64_t images = ir_dim_at(ir_type(g, f.source)->shape.dim[0], n), tile = k->tile[1];
     int64_t pixels = ir_frame_pixels(&f);
-    *rows = f.rows;
+    *rows = k->algo == ALGO_winograd && ir_is(g, root, OP_conv_weight) ? 1 : f.rows;
     if (k->algo == ALGO_winograd)
         *cols = images * ceil_div(f.pixels[0], IR_TILE_LINES);
     else if (ir_is(g, root, OP_conv_weight))
@@ -237,6 +237,7 @@ int ir_kernel_slots(const Graph *g, const Kernel *k)
 
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
 {
+    if (k->algo == ALGO_winograd) return ir_conv_scratch_bytes(g, k);
     int slots = ir_kernel_slots(g, k);
     if (!slots) return 0;
     int64_t tasks = at_least(ir_tasks_of(g, k, g->module->capacity).count, 1);

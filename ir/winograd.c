@@ -54,3 +54,32 @@ WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t rows,
         .products = ir_round64(IR_POINTS * ir_point_step(w, rows, elem_bytes) * elem_bytes),
         .lines = ir_round64((lines > taps ? lines : taps) * elem_bytes) };
 }
+
+WinogradWeight ir_winograd_weight(const Frame *f, int64_t lanes, int64_t elem_bytes)
+{
+    enum { KEPT_BYTES = 3 << 18, MOST_TILES = 128, LINE_BYTES = 64 };
+    WinogradWeight w = { .bands = ceil_div(f->pixels[0], IR_TILE_LINES),
+                         .across = ceil_div(f->pixels[1], IR_TILE_COLUMNS),
+                         .panels = ceil_div(f->channels, lanes), .lanes = lanes };
+    int64_t channels = w.panels * lanes, pad = LINE_BYTES / elem_bytes;
+    int64_t tiles = KEPT_BYTES / (IR_POINTS * (channels + f->rows) * elem_bytes);
+    w.block = (tiles < MOST_TILES ? tiles : MOST_TILES) / w.across;
+    if (w.block < 1) w.block = 1;
+    w.tiles = w.block * w.across;
+    w.columns = IR_TILE_COLUMNS * (w.across + 1);
+    w.source_step = channels * w.tiles + pad;
+    w.slope_step = f->rows * w.tiles + pad;
+    w.sum_elems = IR_POINTS * f->rows * channels;
+    return w;
+}
+
+WeightBytes ir_winograd_weight_bytes(const WinogradWeight *w, int64_t elem_bytes)
+{
+    enum { LINES = 6, VECTOR_BYTES = 64 };
+    int64_t channels = w->panels * w->lanes, line = IR_TILE_COLUMNS * w->tiles;
+    return (WeightBytes){
+        .frame = ir_round64(LINES * w->columns * channels * elem_bytes),
+        .source = ir_round64(IR_POINTS * w->source_step * elem_bytes),
+        .slopes = ir_round64(IR_POINTS * w->slope_step * elem_bytes) + VECTOR_BYTES,
+        .lines = ir_round64(LINES * line * elem_bytes) + VECTOR_BYTES };
+}

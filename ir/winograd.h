@@ -29,4 +29,21 @@ enum { IR_TOGETHER = 4, IR_LINE_EDGE = 16 };     /* elements before a line's fir
 typedef struct WinogradBytes { int64_t weights, source, products, lines; } WinogradBytes;
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t rows,
                                 int64_t elem_bytes);
+
+/* conv_weight the other way round: tiles are what is summed over, and lanes are channels, in panels
+ * of `lanes`. A task adds up the products of some bands, [24][panels][rows][lanes]; a second stage
+ * adds the tasks up and transforms back, some rows a task. */
+typedef struct WinogradWeight {
+    int64_t bands, across;           /* of an image; tiles of a band */
+    int64_t panels, lanes;           /* of channels */
+    int64_t block, tiles;            /* bands of a block, and its tiles */
+    int64_t columns;                 /* of a frame: lanes and places of a band's six lines */
+    int64_t source_step, slope_step; /* elements between points */
+    int64_t sum_elems;               /* of a task's sums */
+} WinogradWeight;
+WinogradWeight ir_winograd_weight(const Frame *f, int64_t lanes, int64_t elem_bytes);
+/* The worker's memory: the frame [6][columns][panels][lanes]; the source [24][panels][tiles]
+ * [lanes]; slopes, d_y's points, [24][rows][tiles]; lines between two steps of their transform. */
+typedef struct WeightBytes { int64_t frame, source, slopes, lines; } WeightBytes;
+WeightBytes ir_winograd_weight_bytes(const WinogradWeight *w, int64_t elem_bytes);
 #endif
