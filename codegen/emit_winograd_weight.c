@@ -282,9 +282,9 @@ static void write_results(Weight *w)
     out_line(o, "winograd_back(%lld, &point[0][0], &tap[0][0]);", lanes);
     out_open(o, "for (int64_t i = 0; i < smaller(%lld, %lld - c0); i++)", lanes,
              (long long)f->channels);
-    out_open(o, "for (int64_t t = 0; t < 9; t++)");
-    out_line(o, "const int64_t col = (c0 + i) * 9 + t;");
-    out_line(o, "const %s sum = tap[t][i];", real);
+    out_open(o, "for (int64_t j = 0; j < 9; j++)");
+    out_line(o, "const int64_t col = (c0 + i) * 9 + j;");
+    out_line(o, "const %s sum = tap[j][i];", real);
     for (uint32_t i = 0; i < k->g->n_node; i++) k->name[i] = NULL;
     k->name[k->root.i] = "sum";
     Nest nest = { 2, { { extent(f->rows, 0), "row" }, { extent(f->channels * 9, 0), "col" } } };

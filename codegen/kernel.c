@@ -316,7 +316,9 @@ static KernelFn *share(Kern *k)
 {
     static const char *const fixed[] = { "int64_t task",  "int64_t n",     "char *scratch",
                                          "uint64_t seed", "uint64_t step", NULL };
-    static const char *const fixed_finish[] = { "int64_t task", "int64_t n", NULL };
+    static const char *const once[] = { "int64_t n", NULL };
+    static const char *const again[] = { "int64_t task", "int64_t n", NULL };
+    const char *const *fixed_finish = k->finish_tasks ? again : once;
     Emit *e = k->e;
     const char *body = out_text(k->out), *finish = k->finish ? out_text(k->finish) : NULL;
     const char *params = params_text(k, fixed, body, false);

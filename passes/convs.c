@@ -73,6 +73,19 @@ static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t
     c->tile[1] = least(each, blocks) * w.block;
 }
 
+/* A task is whole blocks of tiles, all channels; the second stage is as many tasks of rows. */
+static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
+                                 int64_t elem_bytes, const Target *t, Choice *c)
+{
+    enum { TASKS = ENOUGH_TASKS / 2 };
+    c->micro[1] = f->channels > lanes ? 2 : 1;
+    c->micro[0] = ir_strip(f->rows, f->rows, held(t) / c->micro[1]);
+    WinogradWeight w = ir_winograd_weight(f, c->micro[1] * lanes, elem_bytes);
+    int64_t blocks = ceil_div(images * w.bands, w.block);
+    c->tile[0] = ceil_div(f->rows, TASKS);
+    c->tile[1] = ceil_div(blocks, TASKS) * w.block;
+}
+
 Choice pass_choose_conv(const Graph *g, Val root, const PassCtx *ctx)
 {
     const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
@@ -87,10 +100,11 @@ Choice pass_choose_conv(const Graph *g, Val root, const PassCtx *ctx)
     if (weight) tile_weight(&f, t, &c);
     else tile_pixels(&f, most(images, 1), lanes, t, &c);
     c.seconds = pass_conv_cost(g, root, t, &c);
-    if (weight || x->type.dtype != DT_f32 || !ir_winograd_fits(&f)
+    if (x->type.dtype != DT_f32 || !ir_winograd_fits(&f)
         || !ir_admits(g->module->math, ALGO_winograd)) return c;
     Choice w = { .algo = ALGO_winograd };
-    tile_winograd(&f, most(images, 1), lanes, elem, t, &w);
+    if (weight) tile_winograd_weight(&f, most(images, 1), lanes, elem, t, &w);
+    else tile_winograd(&f, most(images, 1), lanes, elem, t, &w);
     w.seconds = pass_conv_cost(g, root, t, &w);
     return w.seconds < 0.9 * c.seconds ? w : c;
 }

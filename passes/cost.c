@@ -20,6 +20,9 @@
  *   winograd  24 products of m, channels and tiles at the same share, 300 cycles for each vector of
  *         tiles and channel of the source (by each task that reads it), 240 of results, and 13 for
  *         each pair of channels a task, for its weights
+ *         conv_weight: 24 products of m, channels and tiles, a cycle for each element that is
+ *         turned round, 80 for each vector of channels and tile, 12 for each row and tile, and 3
+ *         for each vector of sums, by block, and 2 by task
  *   direct  its operations at a quarter of the peak: every sum is loaded and stored for each tap
  *   else  the longer of bytes and operations: what is read and written outside the kernel at 32
  *         bytes a cycle where it fits half of L2, else at 8, and the operations at v a cycle
@@ -121,6 +124,7 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c)
 /* ---- convolutions ---- */
 
 enum { PACK_CYCLES = 3, SOURCE_CYCLES = 300, RESULT_CYCLES = 240, WEIGHT_CYCLES = 13 };
+enum { PIXEL_CYCLES = 80, SLOPE_CYCLES = 12, ADD_CYCLES = 3, TASK_CYCLES = 2 };
 
 static double vectors(int64_t elems, int64_t lanes) { return (double)ceil_div(elems, lanes); }
 
@@ -149,6 +153,19 @@ static double winograd_cycles(const Frame *f, double images, int64_t lanes, int6
          + tasks * WEIGHT_CYCLES * rows * channels;
 }
 
+static double winograd_weight_cycles(const Frame *f, double images, int64_t lanes, int64_t elem,
+                                     const Choice *c)
+{
+    WinogradWeight w = ir_winograd_weight(f, c->micro[1] * lanes, elem);
+    double rows = (double)f->rows, bands = images * (double)w.bands;
+    double channels = (double)(w.panels * c->micro[1]);          /* vectors of them */
+    double tiles = bands * (double)w.across, sums = IR_POINTS * rows * channels;
+    double turned = 6 * bands * (double)f->places[1] * channels * (double)lanes;
+    double tasks = bands / (double)c->tile[1] + 1;
+    return tiles * (sums / conv_share + PIXEL_CYCLES * channels + SLOPE_CYCLES * rows) + turned
+         + sums * (ADD_CYCLES * bands / (double)w.block + TASK_CYCLES * tasks);
+}
+
 double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c)
 {
     const Node *x = ir_node(g, root);
@@ -159,9 +176,10 @@ double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c
         cycles = ir_flop(g, root) / (2 * (double)lanes * peak * direct_share);
     } else {
         Frame f = ir_frame(g, root);
-        cycles = c->algo == ALGO_winograd
-               ? winograd_cycles(&f, images, lanes, elem, c)
-               : patches_cycles(&f, images, x->op == OP_conv_weight, lanes, c);
+        bool weight = x->op == OP_conv_weight;
+        cycles = c->algo == ALGO_patches ? patches_cycles(&f, images, weight, lanes, c)
+               : weight                  ? winograd_weight_cycles(&f, images, lanes, elem, c)
+                                         : winograd_cycles(&f, images, lanes, elem, c);
         cycles /= peak;
     }
     return cycles / clock_hz;

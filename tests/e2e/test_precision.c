@@ -237,12 +237,12 @@ enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv) };
 
 static int results_of(const Square *l) { return (l->size + 2 * l->pad - l->taps) / l->stride + 1; }
 
-/* Winograd's is for 3x3 taps side by side, and for the sums over channels alone. */
+/* Winograd's is for 3x3 taps side by side. */
 static bool takes(Algo algo, int i)
 {
     const Square *l = &conv[i / N_FORMS];
     bool three = l->taps == 3 && l->stride == 1 && l->pad == 1;
-    return algo == ALGO_patches || (algo == ALGO_winograd && three && i % N_FORMS != D_WEIGHT);
+    return algo == ALGO_patches || (algo == ALGO_winograd && three);
 }
 
 /* All of them as graphs of one module, in tiles that divide none of the sizes. */
@@ -262,14 +262,14 @@ static char *convs_text(Algo algo)
         sprintf(y, "f32[%d,%d,%d,%d]", l->n, l->o, out, out);
         sprintf(w, "f32[%d,%d,%d,%d]", l->o, l->c, l->taps, l->taps);
         if (form == D_INPUT && algo == ALGO_patches) cols = 48;
-        if (form == D_WEIGHT) cols = 2 * l->taps * l->taps;
+        if (form == D_WEIGHT && algo == ALGO_patches) cols = 2 * l->taps * l->taps;
         if (!takes(algo, i)) continue;
         fprintf(f, "\ngraph p%d\n%%0 = input \"x\" : %s\n%%1 = input \"target\" : %s\n"
                 "%%2 = %s %%0, %%1 {stride=[%d,%d] padding=[%d,%d,%d,%d] dilation=[1,1] groups=1 "
                 "algo=\"%s\" tile=[%d,%d] micro=[5,%d]} : %s\nreturn output=%%2\n", i,
                 form == D_INPUT ? y : x, form == D_WEIGHT ? y : w, op[form], l->stride, l->stride,
                 l->pad, l->pad, l->pad, l->pad, ir_algo[algo].name,
-                form == D_INPUT ? l->c : l->o - 3, cols, form == D_WEIGHT ? 3 : 2,
+                form == D_INPUT ? l->c : l->o - 3, cols, form == D_WEIGHT && algo == ALGO_patches ? 3 : 2,
                 form == FORWARD ? y : form == D_INPUT ? x : w);
     }
     fclose(f);
