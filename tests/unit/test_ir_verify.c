@@ -471,6 +471,49 @@ START_TEST(states_are_read_before_they_change)
 }
 END_TEST
 
+/* Tiles come from texts that anyone may write; code and memory are cut by them. */
+static const struct { const char *op, *kernel, *says; } conv_tiles[] = {
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "patches tile 4x16 micro 2x2", NULL},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "winograd tile 3x1 micro 4x1", NULL},
+    {"conv_weight %0, %0 {padding=[1,1,1,1]}", "patches tile 4x18 micro 2x2", NULL},
+    {"conv %0, \"g\" {padding=[1,1,1,1] groups=2}", "patches tile 4x16 micro 2x2",
+     "algorithm patches does not take this convolution"},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "patches tile 4x20 micro 2x2",
+     "a tile of 4 by 20 does not divide its work"},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "patches tile 5x16 micro 2x2",
+     "a tile of 5 by 16 does not divide its work"},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "patches tile 4x16 micro 2x65",
+     "a register tile of 2 by 65"},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "winograd tile 4x1", "a register tile of 0 by 0"},
+    {"conv_weight %0, %0 {padding=[1,1,1,1]}", "patches tile 4x12 micro 2x2",
+     "a tile of 4 by 12 does not divide its work"},
+    {"conv %0, \"w\" {padding=[1,1,1,1] dilation=[1,1] stride=[3,3]}",
+     "winograd tile 4x1 micro 2x2", "algorithm winograd takes 3x3 taps with a padding of 1"},
+};
+
+START_TEST(convolutions_are_cut_whole)
+{
+    char text[2048], says[IR_ERR];
+    ParseErr err = {0};
+    bool weight = !strncmp(conv_tiles[_i].op, "conv_weight", 11);
+    bool strides = strstr(conv_tiles[_i].op, "stride") != NULL;
+    int n = snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= 16\nreal f32\nstage fuse\n"
+                     "state \"w\" : f32[4,4,3,3] param\nstate \"g\" : f32[4,2,3,3] param\n"
+                     "graph t\n%%0 = input \"x\" : f32[n,4,4,4]\n%%1 = %s : %s\nreturn y=%%1\n"
+                     "kernels t\nk0 a { %%1 } %s\n", conv_tiles[_i].op,
+                     weight ? "f32[4,4,3,3]" : strides ? "f32[n,4,2,2]" : "f32[n,4,4,4]",
+                     conv_tiles[_i].kernel);
+    Module *m = ir_parse(text, (size_t)n, &err);
+    if (conv_tiles[_i].says) {
+        snprintf(says, sizeof says, "k0: %s", conv_tiles[_i].says);
+        ck_assert_msg(strstr(err.text, says) != NULL, "%s", err.text);
+    } else {
+        ck_assert_msg(m != NULL, "%s", err.text);
+    }
+    ir_module_free(m);
+}
+END_TEST
+
 /* Random plans of a chain: the checkers agree with each other and with comparing all pairs. */
 START_TEST(random_plans)
 {
@@ -532,6 +575,8 @@ int main(void)
     tcase_add_test(t, in_place_of_something_else);
     tcase_add_test(t, values_that_are_gone);
     tcase_add_loop_test(t, states_are_read_before_they_change, 0, 3);
+    tcase_add_loop_test(t, convolutions_are_cut_whole, 0,
+                        sizeof conv_tiles / sizeof *conv_tiles);
     tcase_add_test(t, random_plans);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
