@@ -253,6 +253,17 @@ bool fe_shape_layer(Interp *in, const Mod *m, const Chain *c, Shape *s)
 
 /* ---- the input: as the file calls the model, or backwards from the first Linear ---- */
 
+/* Does the layer give rows of n numbers where it gets rows of n? */
+static bool keeps_rows(const Mod *m)
+{
+    static const char *const rule[] = { "elementwise", "identity", "gelu", "softmin", "softmax",
+                                        "prelu", "rrelu", "dropout", "alpha_dropout",
+                                        "layer_norm", "group_norm" };
+    for (size_t i = 0; i < sizeof rule / sizeof *rule; i++)
+        if (!strcmp(m->info->rule, rule[i])) return true;
+    return is_layer(m, "BatchNorm1d");
+}
+
 /* 1: found; 0: go on; -1: cannot be told. */
 static int first_linear(const Mod *m, int64_t *features)
 {
@@ -264,9 +275,8 @@ static int first_linear(const Mod *m, int64_t *features)
         return 0;
     }
     if (is_layer(m, "Linear")) return *features = m->arg[0]->u.i, 1;
-    if (is_layer(m, "GLU") || is_layer(m, "Unflatten") || is_layer(m, "Bilinear")) return -1;
     if (is_layer(m, "Flatten")) return m->arg[0]->u.i == 1 && m->arg[1]->u.i == -1 ? 0 : -1;
-    return 0;
+    return keeps_rows(m) ? 0 : -1;
 }
 
 /* Does a Linear come before anything that makes rows of images? */

@@ -83,6 +83,14 @@ check "fine_tuning without its base trains" ./alone train --data few.csv --val r
 above "$(last tuned.run/metrics.csv val_accuracy)" "$(last alone.run/metrics.csv val_accuracy)" &&
     ok "the base helps" || not_ok "the base helps" "by the last accuracy it does not"
 
+check "mc_dropout builds" "$SEQC" build "$S/mc_dropout/model.py" -o unsure
+check "mc_dropout trains" ./unsure train --data "$S/mc_dropout/sine.csv" --quiet --out unsure.run
+awk 'BEGIN { for (x = 0; x <= 4; x += 4) for (i = 0; i < 100; i++) print x }' >points.csv
+check "mc_dropout predicts" ./unsure predict --input points.csv --weights unsure.run/last.safetensors --output answers.csv
+spread() { awk -v a="$1" -v b="$2" 'NR > a && NR <= b { n++; s += $1; q += $1 * $1 } END { print sqrt(q / n - (s / n) ^ 2) }' answers.csv; }
+above "$(spread 101 201)" "$(spread 1 101)" && ok "mc_dropout is less sure far away" ||
+    not_ok "mc_dropout is less sure far away" "$(spread 1 101) at 0, $(spread 101 201) at 4"
+
 check "small images build" "$SEQC" build "$S/fashion_mnist/small.py" -o small
 check "small images train" ./small train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.2 --out small.run
 check "IR walk-through" env OUT="$SCRATCH/walk" sh "$S/ir_walkthrough/walk"

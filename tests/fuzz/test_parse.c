@@ -44,6 +44,8 @@ static void must_be_all_placed(const Script *s, uint32_t size)
         must_be_all_placed(&t->other, size);
         if (t->fn)
             must_be_all_placed(&t->fn->body, size);
+        if (t->cls)
+            must_be_all_placed(&t->cls->body, size);
     }
 }
 
