@@ -110,6 +110,20 @@ static bool all_hold(const Along *a)
     return ir_window_empty(&w) < 0;
 }
 
+/* Averages may have a number of elements for each window: a constant in the program. */
+static bool few_windows(Interp *in, const Mod *m, const Chain *c, const Shape *s)
+{
+    if (m->info->op != OP_pool_sum) return true;
+    for (int i = 2; i < s->rank; i++)
+        if (s->dim[i].k > IR_MAX_WINDOW) {
+            fe_report(in->d, m->at, DG(window_many), m->info->name, (long long)s->dim[i].k,
+                      IR_MAX_WINDOW);
+            fe_note_chain(in, c);
+            return false;
+        }
+    return true;
+}
+
 bool fe_shape_pool(Interp *in, const Mod *m, const Chain *c, Shape *s)
 {
     int rank = fe_spatial(m);
@@ -133,7 +147,7 @@ bool fe_shape_pool(Interp *in, const Mod *m, const Chain *c, Shape *s)
         }
         s->dim[2 + i] = ir_dim(a.windows);
     }
-    return true;
+    return few_windows(in, m, c, s);
 }
 
 bool fe_shape_adaptive_pool(Interp *in, const Mod *m, const Chain *c, Shape *s)
@@ -141,7 +155,7 @@ bool fe_shape_adaptive_pool(Interp *in, const Mod *m, const Chain *c, Shape *s)
     if (!fe_spatial_shape(in, m, c, s)) return false;
     for (int i = 0; i < fe_spatial(m); i++)
         s->dim[2 + i] = ir_dim(adapt(m, i, s->dim[2 + i].k).windows);
-    return true;
+    return few_windows(in, m, c, s);
 }
 
 /* ---- graphs ---- */

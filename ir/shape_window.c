@@ -41,6 +41,15 @@ static Shape narrow_shape(const Shape *wide, Dim channels, const Window *w)
     return s;
 }
 
+/* A weight's derivative has a line of sums under each tap: their bytes must be a number. */
+static bool sums_fit(const Window *w, char err[IR_ERR])
+{
+    int64_t taps = w->axis[0].taps * w->axis[1].taps, sums;
+    return (!__builtin_mul_overflow(taps, w->axis[1].windows, &sums) && sums <= INT64_C(1) << 56)
+        || ir_fail(err, "%lld taps on lines of %lld are too many", (long long)taps,
+                   (long long)w->axis[1].windows);
+}
+
 /* x and w belong together; their windows, and y's shape. */
 static bool conv_of(const ShapeIn *s, const Shape *x, const Shape *w, Conv *c, char err[IR_ERR])
 {
@@ -52,7 +61,8 @@ static bool conv_of(const ShapeIn *s, const Shape *x, const Shape *w, Conv *c, c
     if (x->rank != w->rank)
         return ir_fail(err, "data %s and weight %s differ in their axes",
                        ir_shape_text(x, sizes[0]), ir_shape_text(w, sizes[1]));
-    if (!ir_window_read(s->attr, s->n_attr, x, w, &c->window, err) || !channels_fit(c, err))
+    if (!ir_window_read(s->attr, s->n_attr, x, w, &c->window, err) || !channels_fit(c, err)
+        || !sums_fit(&c->window, err))
         return false;
     c->y = narrow_shape(x, w->dim[0], &c->window);
     return true;

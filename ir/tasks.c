@@ -285,10 +285,7 @@ static int64_t window_bytes(const Graph *g, const Kernel *k)
     int64_t elems = step_elems(x), elem = ir_dtype_bytes(x->type.dtype);
     if (k->algo == ALGO_window && !ir_by_planes(x->op)) return 0;
     if (x->op != OP_conv_weight) return ir_round64(elems * elem);
-    int64_t line = ir_window(g, x).axis[1].windows, bytes;
-    if (__builtin_mul_overflow(elems, 8 + line * elem, &bytes))
-        ir_die(g->module, "the scratch of a weight's gradient overflows");
-    return ir_round64(bytes);
+    return ir_round64(elems * (8 + ir_window(g, x).axis[1].windows * elem));
 }
 
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k)

@@ -467,6 +467,8 @@ static const struct { Text text; const char *says; } wrong[] = {
      "padding of -1 before an axis"},
     {{"conv %0, %1 " CONV, X, "f64[2,4,2000000,3]", X},
      "a kernel of 2000000, but 1048576 is the most"},
+    {{"conv %0, %1 " CONV, "f64[1,1,32768,2147483647]", "f64[1,1,32768,1048576]", X},
+     "34359738368 taps on lines of 2146435072 are too many"},
     {{"conv_transpose %0, %1 " CONV, "f64[n,2,3,3]", "f64[2,4,3,3]", "f64[n,4,6,5]"},
      "operand 1 is [n,2,3,3], but [n,2,4,3] follows"},
     {{"conv_weight %0, %1 " CONV, X, "f64[n,2,3,3]", "f64[2,4,2,3]"},
