@@ -101,7 +101,7 @@ static void write_index(const Win *w, const Window *win)
 /* Where the tap of the window at row and col stands: at_row, at_col. */
 static void write_found(const Win *w, const Window *win, const Nest *windows)
 {
-    const char *tap[2] = { "tap / $", "tap" };
+    const char *tap[2] = { "0", "tap" };
     const char *window[2] = { row_of(windows), last(windows) };
     if (win->rank > 1) {
         tap[0] = text(w->e, "tap / %lld", (long long)win->axis[1].taps);
