@@ -357,6 +357,23 @@ static Value *drawn(Interp *in, const Call *c, const List *sizes, int64_t elems)
     return v;
 }
 
+void fe_scale_draw(Interp *in, Value *a, Value *b, Value *product)
+{
+    Value *data = a->kind == V_DATA ? a : b, *by = data == a ? b : a;
+    double k;
+    if (!data->self || data->self->kind != V_PARAM || data->self->u.param->owner
+        || !fe_number(by, &k) || !(k > 0 && isfinite(k))) return;
+    for (int i = in->n_draw - 1; i >= 0; i--) {
+        DrawRec *r = &in->draw[i];
+        if (r->param != data->self->u.param) continue;
+        r->a *= k, r->b *= k;
+        if (r->kind == DRAW_UNIFORM) r->b = (double)(float)r->b;
+        product->self = data->self;
+        data->self = NULL;               /* its own numbers are gone */
+        return;
+    }
+}
+
 Value *fe_fn_rand(Interp *in, const Call *c)
 {
     const List *l = operands(c);

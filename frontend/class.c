@@ -122,12 +122,7 @@ Value *fe_make_object(Interp *in, Value *cls, const Call *c)
     Value *f = bound(in, in_class(of, "__init__"), object, c->at);
     if (!f) {
         m->ready = true;
-        if (m->holds == HOLDS_IN_ORDER) return fe_fill_sequential(in, m, &init) ? object
-            : fe_bad(in, c->at);
-        if (c->n_given == 0) return object;
-        fe_report(in->d, c->arg[0].at, DG(takes_none), of->def->name, c->n_given);
-        fe_help(in->d, "arguments are taken by def __init__(self, …):");
-        return fe_bad(in, c->at);
+        return fe_fill_module(in, m, &init) ? object : fe_bad(in, c->at);
     }
     init = *c;
     return fe_call_any(in, f, &init)->kind == V_BAD ? fe_bad(in, c->at) : object;
@@ -137,7 +132,6 @@ Value *fe_make_object(Interp *in, Value *cls, const Call *c)
 Value *fe_m_init(Interp *in, const Call *c)
 {
     Value *self = c->self;
-    Call rest = *c;
     if (self->kind != V_MODULE) {
         const List *l = c->positional->u.list;
         self = l->n > 0 ? l->item[0] : NULL;
@@ -146,11 +140,9 @@ Value *fe_m_init(Interp *in, const Call *c)
             return fe_bad(in, c->at);
         }
     }
-    Mod *m = self->u.mod;
-    m->ready = true;
-    if (m->holds == HOLDS_IN_ORDER && self == c->self && c->n_given)
-        return fe_fill_sequential(in, m, &rest) ? fe_val(in, V_NONE, c->at) : fe_bad(in, c->at);
-    return fe_val(in, V_NONE, c->at);
+    self->u.mod->ready = true;
+    bool good = self != c->self || fe_fill_module(in, self->u.mod, c);
+    return good ? fe_val(in, V_NONE, c->at) : fe_bad(in, c->at);
 }
 
 /* super() in a method: the class whose method it is, and its object. */

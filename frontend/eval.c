@@ -325,7 +325,11 @@ Value *fe_binary(Interp *in, Oper op, Value *a, Value *b, Span at)
     double p, q;
     if (a->kind == V_BAD || b->kind == V_BAD) return fe_bad(in, at);
     if (fe_in_forward(in, a) || fe_in_forward(in, b)) return fe_traced_binary(in, op, a, b, at);
-    if (is_data(a) || is_data(b)) return fe_data(in, "arithmetic on data", at);
+    if (is_data(a) || is_data(b)) {
+        Value *data = fe_data(in, "arithmetic on data", at);
+        if (op == O_MUL) fe_scale_draw(in, a, b, data);
+        return data;
+    }
     if (a->kind == V_SYMBOL || b->kind == V_SYMBOL) return fe_symbol_binary(in, op, a, b, at);
     if (fe_number(a, &p) && fe_number(b, &q)) return numbers(in, op, a, b, at);
     if (a->kind == V_TENSOR || b->kind == V_TENSOR) {

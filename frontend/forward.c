@@ -411,7 +411,8 @@ Value *fe_form_clamp(const Forward *f)
     const char *e = "a";
     if (min) e = arena_printf(a, "a < %s ? %s : a", ir_real_string(low, a), ir_real_string(low, a));
     if (max)
-        e = arena_printf(a, "a > %s ? %s : %s", ir_real_string(high, a), ir_real_string(high, a), e);
+        e = arena_printf(a, "a > %s ? %s : %s", ir_real_string(high, a), ir_real_string(high, a),
+                         e);
     return fe_made(f, ir_map(f->g, e, IR_IN(f->x), f->loc), false);
 }
 

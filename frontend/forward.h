@@ -18,7 +18,7 @@ bool fe_takes_two(const Mod *m);
 
 Val fe_run_layer(Trace *t, const Run *r, Val x);         /* none: reported */
 void fe_add_step(Trace *t, Step s);
-bool fe_fits(Trace *t, Span at, const Shape *s);         /* a tensor of that size; false: reported */
+bool fe_fits(Trace *t, Span at, const Shape *s);         /* so large a tensor; false: reported */
 
 /* ---- forward.c ---- */
 

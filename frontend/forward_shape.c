@@ -129,7 +129,8 @@ Value *fe_form_squeeze(const Forward *f)
     int axis = v->kind == V_NONE ? -1 : fe_axis_of(f, v, &s, 0);
     if (v->kind != V_NONE && axis < 0) return fe_bad(f->in, f->at);
     for (int i = 0; i < s.rank; i++)
-        if (!ir_dim_eq(s.dim[i], ir_dim(1)) || (axis >= 0 && i != axis)) to.dim[to.rank++] = s.dim[i];
+        if (!ir_dim_eq(s.dim[i], ir_dim(1)) || (axis >= 0 && i != axis))
+            to.dim[to.rank++] = s.dim[i];
     return fe_made(f, fe_reshaped(f, f->x, to), true);
 }
 
@@ -251,7 +252,8 @@ Value *fe_form_cat(const Forward *f)
         if (i == 0) axis = fixed_axis(f, f->c->v[1], &s, stack);
         if (axis < 0) return fe_bad(f->in, f->at);
         if (stack) part[i] = fe_reshaped(f, part[i], s = with_axis(s, axis));
-        if (s.rank == first.rank && axis < s.rank && !first.dim[axis].n) first.dim[axis] = s.dim[axis];
+        if (s.rank == first.rank && axis < s.rank && !first.dim[axis].n)
+            first.dim[axis] = s.dim[axis];
         if (i > 0 && (!ir_shape_eq(&s, &first) || s.dim[axis].n))
             return same_but(f, shape_of(f, part[0]), shape_of(f, part[i]), axis);
     }
@@ -368,7 +370,8 @@ static bool pick(const Forward *f, Pick *p, const Expr *key)
         b[1] = b[0] + 1;
     } else {
         if (v->kind == V_INT)
-            fe_report(in->d, key->at, DG(index_range), (long long)v->u.i, "an axis", (long long)d.k);
+            fe_report(in->d, key->at, DG(index_range), (long long)v->u.i, "an axis",
+                      (long long)d.k);
         else fe_report(in->d, key->at, DG(bad_index), fe_kind_name(v));
         return false;
     }

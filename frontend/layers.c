@@ -396,7 +396,7 @@ static bool append_named(Interp *in, Mod *m, const Value *dict)
     return true;
 }
 
-bool fe_fill_sequential(Interp *in, Mod *m, const Call *c)
+static bool fill_sequential(Interp *in, Mod *m, const Call *c)
 {
     const List *l = c->positional->u.list;
     bool good = true;
@@ -416,28 +416,45 @@ Value *fe_make_sequential(Interp *in, const Call *c)
 {
     Mod *m = fe_new_module(in, c->at, NULL);
     m->text = "Sequential";
-    return fe_fill_sequential(in, m, c) ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
+    return fill_sequential(in, m, c) ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
 }
 
-/* From a list of modules, from a dict or pairs of names and modules. */
+/* A list of modules, or a dict of them by name. */
+static bool fill_from(Interp *in, Mod *m, const Value *given, Span at)
+{
+    bool dict = m->holds == HOLDS_DICT;
+    if (given->kind == V_NONE) return true;
+    if (dict && given->kind == V_DICT) return append_named(in, m, given);
+    if (dict) {
+        fe_report(in->d, at, DG(wrong_type), fe_module_name(m), "modules", "a dict of modules",
+                  fe_kind_name(given), ": ", fe_repr(in->a, given));
+        return false;
+    }
+    Value copy = *given;
+    const Value *all = fe_items(in, &copy, at);
+    bool good = all && all->kind != V_DATA && all->kind != V_BAD;
+    for (int i = 0; good && i < all->u.list->n; i++)
+        good = append_value(in, m, all->u.list->item[i], NULL, at);
+    return good;
+}
+
+bool fe_fill_module(Interp *in, Mod *m, const Call *c)
+{
+    if (m->holds == HOLDS_IN_ORDER) return fill_sequential(in, m, c);
+    bool takes = m->holds == HOLDS_LIST || m->holds == HOLDS_DICT;
+    if (c->n_given == 0) return true;
+    if (takes && c->n_given == 1) return fill_from(in, m, c->arg[0].v, c->arg[0].at);
+    fe_report(in->d, c->arg[0].at, DG(takes_none), fe_module_name(m), c->n_given);
+    fe_help(in->d, "arguments are taken by def __init__(self, …):");
+    return false;
+}
+
 Value *fe_make_module_list(Interp *in, const Call *c)
 {
     Mod *m = fe_new_module(in, c->at, NULL);
-    bool dict = strcmp(c->name, "ModuleDict") == 0;
-    m->holds = dict ? HOLDS_DICT : HOLDS_LIST;
+    m->holds = strcmp(c->name, "ModuleDict") == 0 ? HOLDS_DICT : HOLDS_LIST;
     m->text = c->name;
-    if (c->v[0]->kind == V_NONE) return fe_module_value(in, m, c->at);
-    if (dict && c->v[0]->kind != V_DICT) {
-        fe_wrong_type(in, c, 0, "modules", "a dict of modules");
-        return fe_bad(in, c->at);
-    }
-    if (dict)
-        return append_named(in, m, c->v[0]) ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
-    const Value *all = fe_items(in, c->v[0], c->v_at[0]);
-    if (!all || all->kind == V_DATA) return fe_bad(in, c->at);
-    for (int i = 0; i < all->u.list->n; i++)
-        if (!append_value(in, m, all->u.list->item[i], NULL, c->v_at[0])) return fe_bad(in, c->at);
-    return fe_module_value(in, m, c->at);
+    return fe_fill_module(in, m, c) ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
 }
 
 /* ---- methods ---- */

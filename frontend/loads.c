@@ -54,7 +54,7 @@ static bool load_module(Interp *in, const Mod *m, const char *path, LoadRec r, S
 Value *fe_m_load(Interp *in, const Call *c)
 {
     const Value *file = c->v[0]->kind == V_DATA ? c->v[0]->self : NULL;
-    if (!file) {
+    if (!file || file->kind != V_STR) {
         const Value *v = c->v[0];
         fe_report(in->d, c->v_at[0], DG(load_state),
                   v->kind == V_DATA ? arena_printf(in->a, "data (%s)", v->u.s) : fe_kind_name(v));

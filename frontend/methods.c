@@ -513,7 +513,7 @@ Value *fe_fn_getattr(Interp *in, const Call *c)
 
 Value *fe_fn_module_class(Interp *in, const Call *c)
 {
-    fe_report(in->d, c->at, DG(not_this_version), c->fn->path);
-    fe_help(in->d, "describe the model with nn.Sequential");
+    fe_report(in->d, c->at, DG(no_forward), c->name);
+    fe_help(in->d, "a model is an object of a class of it: class Net(nn.Module):");
     return fe_bad(in, c->at);
 }

@@ -394,9 +394,11 @@ Value *fe_make_schedule(Interp *in, const Call *c);
 void fe_apply_schedule(Module *m, const SchedObj *s, OptimObj *o);
 Value *fe_init(Interp *in, const Call *c);
 void fe_draw(Interp *in, DrawRec r);
+/* torch.randn(3, 4) * 0.02: what was drawn passes to the product, times the number. */
+void fe_scale_draw(Interp *in, Value *a, Value *b, Value *product);
 bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at);
 Mod *fe_new_module(Interp *in, Span at, const LayerInfo *info);
-bool fe_fill_sequential(Interp *in, Mod *m, const Call *c);   /* with the call's layers */
+bool fe_fill_module(Interp *in, Mod *m, const Call *c);   /* with what the call gives it */
 void fe_own_param(Interp *in, Mod *m, Param *p, bool buffer);
 Value *fe_parameters(Interp *in, Mod *m, Span at);
 int64_t fe_param_elems(const Param *p);

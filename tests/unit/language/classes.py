@@ -83,6 +83,12 @@ assert len(wider.layers) == 3 and wider.layers[-1] is wider.layers[2] and wider.
 assert [type(m).__name__ for m in wider.head] == ["ReLU", "Linear"]
 assert len(nn.ModuleList([nn.Linear(2, 3)]).extend([nn.ReLU(), nn.Tanh()])) == 3
 
+class Parts(nn.ModuleList):
+    def __init__(self, n):
+        super().__init__([nn.Linear(2, 2) for _ in range(n)])
+
+
+assert len(Parts(3)) == 3 and isinstance(Parts(1)[0], nn.Linear)
 stack = Stack(nn.Linear(4, 3), nn.Tanh())
 assert len(stack) == 2 and isinstance(stack, nn.Sequential) and stack[0].in_features == 4
 parts = Named(first=nn.Linear(4, 4), second=nn.ReLU())
