@@ -279,6 +279,53 @@ Value *fe_form_narrow(const Forward *f)
     return fe_made(f, cut(f, f->x, axis, from, from + n), true);
 }
 
+/* A value before and behind the places of an axis; less than none of them cuts. */
+static Val padded(const Forward *f, Val x, int axis, int64_t low, int64_t high, double value)
+{
+    Type t = *ir_type(f->g, x);
+    int64_t size = t.shape.dim[axis].k;
+    Val part[3];
+    int n = 0;
+    x = cut(f, x, axis, low < 0 ? -low : 0, high < 0 ? size + high : size);
+    for (int k = 0; k < 3; k++) {
+        int64_t more = k == 0 ? low : high;
+        t.shape.dim[axis] = ir_dim(more);
+        if (k == 1) part[n++] = x;
+        else if (more > 0) part[n++] = ir_const(f->g, t, &value, 1, f->loc);
+    }
+    return join(f, part, n, axis);
+}
+
+/* Pairs of numbers, for the last axis first. */
+Value *fe_form_pad(const Forward *f)
+{
+    const Value *v = f->c->v[1];
+    bool list = v->kind == V_TUPLE || v->kind == V_LIST;
+    double value = 0;
+    Val x = f->x;
+    if (strcmp(f->c->v[2]->u.s, "constant") != 0)
+        return fe_misfit(f, "only mode='constant' is in this version; nn.ReflectionPad2d and its "
+                            "kin have the others");
+    fe_number(f->c->v[3], &value);
+    for (int i = 0; list && 2 * i + 1 < v->u.list->n; i++) {
+        Shape s = *shape_of(f, x);
+        const Value *low = v->u.list->item[2 * i], *high = v->u.list->item[2 * i + 1];
+        int axis = s.rank - 1 - i;
+        bool whole = low->kind == V_INT && high->kind == V_INT;
+        int64_t most = (int64_t)1 << 32, size = axis < 0 ? 0 : s.dim[axis].k;
+        if (!whole || axis < 0 || s.dim[axis].n || low->u.i > most || high->u.i > most
+            || low->u.i <= -size || high->u.i <= -size || low->u.i + high->u.i + size < 1
+            || (low->u.i < 0 && high->u.i < 0 && low->u.i + high->u.i <= -size))
+            return fe_misfit(f, arena_printf(f->in->a, "%s does not fit %s", fe_repr(f->in->a, v),
+                                             shape_text(f, &s)));
+        s.dim[axis].k += low->u.i + high->u.i;
+        if (!fe_fits(f->t, f->at, &s)) return fe_bad(f->in, f->at);
+        x = padded(f, x, axis, low->u.i, high->u.i, value);
+    }
+    if (!list || v->u.list->n % 2) return fe_misfit(f, "`pad` is a list of pairs of sizes");
+    return fe_made(f, x, false);
+}
+
 /* Parts of that size, or of the sizes in a list; the last may be smaller. */
 Value *fe_form_split(const Forward *f)
 {
