@@ -159,9 +159,10 @@ static inline Val build_pad_grad(Graph *g, int variant) { return pad_node(g, tru
 /* Nearest, linear, linear with corners, linear by given factors. */
 static inline Val stretch_node(Graph *g, bool back, int variant)
 {
+    static const double factors[] = {1.7, 1.9};
     Attr attr[] = {ir_str(AT_mode, variant ? "linear" : "nearest"), ir_flag(AT_corners)};
     if (variant == 3)
-        attr[1] = ir_reals(AT_scale, (const double[]){1.7, 1.9}, 2);
+        attr[1] = ir_reals(AT_scale, factors, 2);
     Type narrow = TYPE(DT_f64, -1, 1, 3, 4), wide = TYPE(DT_f64, -1, 1, 5, 7);
     Val x = x_input(g, back ? wide : narrow);
     return variant > 3 ? (Val){0}
