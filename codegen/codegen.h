@@ -35,11 +35,15 @@ typedef struct CompileUnit {
 typedef struct CompileOpts {
     const char *cc;                   /* null: $CC, cc, gcc, clang, the first that is there */
     bool blas;                        /* link OpenBLAS */
+    bool images;                      /* link what reads PNG and JPEG files, where it is there */
     bool shared;                      /* a shared object, without the runtime's library */
     const char *runtime_dir;          /* holds libseqc_rt.a and include/runtime/rt.h */
     const char *const *extra;         /* further flags, null-terminated, or null */
     bool verbose;                     /* print the command line */
 } CompileOpts;
+
+/* May the program meet images? Its samples are some. */
+bool emit_uses_images(const Module *m);
 
 /* Compiles n units, all at once, and links them to `output`, by posix_spawn. False and a message
  * that says what ran and what it printed. Objects stay: the caller removes them. */

@@ -116,9 +116,37 @@ static void compiling(Args *x, const CompileUnit *u, const CompileOpts *o)
     arg(x, arena_printf(x->a, "-I%s/include", o->runtime_dir));
 }
 
+bool emit_uses_images(const Module *m)
+{
+    const Shape *s = &m->prog.input;
+    return s->rank == 3 && (s->dim[0].k == 1 || s->dim[0].k == 3);
+}
+
+/* Is the library of this name there, as an archive or to be loaded? */
+static const char *library(Arena *a, const char *name)
+{
+    const char *path = archive(a, arena_printf(a, "lib%s.a", name));
+    if (path) return path;
+    return archive(a, arena_printf(a, "lib%s.so", name)) ? arena_printf(a, "-l%s", name) : NULL;
+}
+
+/* The decoders of images, before the runtime, which they call: it asks for them only where they are
+ * there. */
+static void image_libraries(Args *x, const CompileOpts *o, const char *const lib[2])
+{
+    const char *decoders = arena_printf(x->a, "%s/libseqc_image.a", o->runtime_dir);
+    if (!lib[0] || !lib[1] || !is_file(decoders)) return;
+    arg(x, "-Wl,-u,rt_image_decoders");
+    arg(x, decoders);
+}
+
 static void libraries(Args *x, const CompileOpts *o)
 {
     Arena *a = x->a;
+    bool images = o->images && !o->shared;
+    const char *const image[2] = { images ? library(a, "png") : NULL,
+                                   images ? library(a, "jpeg") : NULL };
+    image_libraries(x, o, image);
     if (o->shared) {
         arg(x, "-shared");
         arg(x, "-fPIC");
@@ -132,6 +160,7 @@ static void libraries(Args *x, const CompileOpts *o)
         /* GNU ld takes most of a second for the archive, gold and lld a fraction. */
         if (blas && find_program("ld.gold", a)) arg(x, "-fuse-ld=gold");
     }
+    for (int i = 0; i < 2 && image[0] && image[1]; i++) arg(x, image[i]);
     const char *zlib = archive(a, "libz.a");
     arg(x, zlib ? zlib : "-lz");
     arg(x, "-lm");

@@ -116,6 +116,7 @@ static int compile(const Cmd *c, const Build *p)
     if (code)
         return code;
     o.blas = uses_blas(p);
+    o.images = emit_uses_images(p->module[0]);
     char *message = NULL;
     if (!emit_compile(p->unit, p->n_unit, p->part, &o, &message, c->arena)) {
         code = cmd_interrupted();

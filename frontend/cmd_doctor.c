@@ -187,6 +187,13 @@ static void libraries(Arena *a)
         row("zlib", zlib, "programs read gzip files with it");
     else
         missing("zlib", "programs read gzip files with it", "sudo apt-get install zlib1g-dev");
+    const char *png = first_match(a, "/usr/lib/*/libpng.a");
+    const char *jpeg = first_match(a, "/usr/lib/*/libjpeg.a");
+    if (png && jpeg)
+        row("images", arena_printf(a, "%s, %s", png, jpeg), "programs read PNG and JPEG with them");
+    else
+        missing("images", "programs read PNG and JPEG with them",
+                "sudo apt-get install libpng-dev libjpeg-dev");
     const char *llvm = NULL;
     for (int v = 19; v >= 14 && !llvm; v--)
         if (first_match(a, arena_printf(a, "/usr/lib/llvm-%d/lib/libclang-cpp.so*", v)))

@@ -49,6 +49,8 @@ void rt_set_free(rt_set *s)
     rt_free(s->pick);
     rt_free(s->owner_x);
     rt_free(s->owner_y);
+    rt_free(s->owner_path);
+    rt_free(s->note);
     rt_free(s->table);
     *s = (rt_set){0};
 }
@@ -73,6 +75,9 @@ static bool not_finite(rt_err *e, const rt_set *s, const char *path, int64_t at)
 bool rt_set_range(rt_err *e, rt_set *s, const char *path, bool finite)
 {
     int64_t elems = s->rows * (s->x_bytes ? s->row_elems : s->x_elems);
+    s->high = 1;
+    if (s->path)    /* they are not read before they are needed */
+        return true;
     if (s->x_bytes) {
         const uint8_t *x = s->x;
         uint8_t low = 255, high = 0;
@@ -125,7 +130,7 @@ static bool make_view(rt_err *e, const rt_set *from, rt_set *view, int64_t *pick
     view->transforms = needs->model->test;
     view->pick = pick;
     view->n = n;
-    view->owner_x = view->owner_y = view->table = NULL;
+    view->owner_x = view->owner_y = view->owner_path = view->table = NULL;
     view->name = rt_strdup(e, from->name);
     return view->name && (!view->x_bytes || rt_prep_apply(e, p, needs, view));
 }
@@ -248,7 +253,8 @@ static bool load_train(rt_err *e, rt_data *d, const rt_needs *needs, const rt_da
     }
     d->train.transforms = needs->model->train;
     d->train.seed = o->seed;
-    bool ok = o->norm == RT_NORM_NONE || rt_prep_measure(e, &d->prep, &d->train, o->norm);
+    bool ok = rt_norm_fits(e, o->norm, &d->train);
+    ok = ok && (o->norm == RT_NORM_NONE || rt_prep_measure(e, &d->prep, &d->train, o->norm));
     ok = ok && rt_prep_apply(e, &d->prep, needs, &d->train)
       && (!d->test.n || rt_prep_apply(e, &d->prep, needs, &d->test))
       && (!d->val.n || rt_prep_apply(e, &d->prep, needs, &d->val));
@@ -301,14 +307,15 @@ bool rt_data_load_inputs(rt_err *e, rt_set *s, const rt_model *m, const char *pa
     if (!rt_needs_of(e, m, &needs) || !rt_file_sniff(e, path, &kind))
         return false;
     if (kind == RT_FILE_DIRECTORY)
-        return rt_fail(e, RT_E_DATA, "%s: is a directory; predict takes one NPY, CSV or IDX file",
-                       path);
+        return rt_fail(e, RT_E_DATA, "%s: is a directory; predict takes one NPY, CSV or IDX file, "
+                       "or an image", path);
     rt_prep known;
     if (!rt_prep_copy(e, prep ? prep : &none, &known))
         return false;
     const rt_csv_job job = {path, NULL, false, true};
-    bool ok = (kind == RT_FILE_TEXT ? rt_load_csv(e, s, &needs, &job, &known)
-                                    : rt_load_arrays(e, s, &needs, path, NULL))
+    bool ok = (kind == RT_FILE_TEXT    ? rt_load_csv(e, s, &needs, &job, &known)
+               : kind == RT_FILE_IMAGE ? rt_load_photo(e, s, &needs, path)
+                                       : rt_load_arrays(e, s, &needs, path, NULL))
            && finish_set(e, s, path, false) && rt_prep_apply(e, &known, &needs, s);
     rt_prep_free(&known);
     if (!ok)

@@ -1,10 +1,9 @@
 /* runtime/data.h: the data set that a program trains on, evaluates or predicts.
  *
- * Loads CSV, NPY (with a file of labels), IDX files and directories of them, checks them against
- * the model, keeps 8-bit images as bytes, and hands out batches in the model's own type. Image
- * folders and CIFAR binaries are refused with a message. Everything that must be known again at
- * prediction time (normalisation, class names, columns) is an rt_prep, which travels in the
- * weights' metadata. */
+ * Loads CSV, NPY (with a file of labels), directories of IDX or CIFAR's files and folders of
+ * images, checks them against the model, keeps 8-bit images as bytes, and hands out batches in the
+ * model's own type. Everything that must be known again at prediction time (normalisation, class
+ * names, columns) is an rt_prep, which travels in the weights' metadata. */
 #ifndef SEQC_RT_DATA_H
 #define SEQC_RT_DATA_H
 #include "runtime/base.h"
@@ -61,6 +60,7 @@ typedef struct rt_set {
     int64_t *pick;               /* [n] rows of x and y; null: all in order */
     int64_t rows;                /* that x and y have */
     bool x_bytes;                /* x is uint8_t, of an image; else the model's real type */
+    char **path;                 /* [rows]: files of the images, and x is null; null: x has them */
     void *x;                     /* [rows][row_elems] */
     void *y;                     /* [rows][y_elems] */
     int64_t row_elems;           /* bytes: of a sample as it is stored; else x_elems */
@@ -70,7 +70,8 @@ typedef struct rt_set {
     int64_t shape[RT_FILE_RANK];
     double low, high;            /* range of the values after x/255, before normalisation */
     rt_dtype real;
-    void *owner_x, *owner_y;     /* what rt_data_free releases; null where shared */
+    void *owner_x, *owner_y, *owner_path;    /* what rt_data_free releases; null where shared */
+    char *note;                  /* for people: what was done to make it fit; null: nothing */
     rt_transforms transforms;    /* bytes: what is done to them; the model's */
     bool changes;                /* bytes: images that transforms change, beyond a table */
     rt_size stored, taken;       /* then: its size as it is stored, as the model takes it */
@@ -101,8 +102,8 @@ typedef struct rt_data_options {
 /* Loads and checks everything. Training from weights that have a prep keeps its classes, and its
  * normalisation unless `norm` asks for one. *d is {0} after a failure. */
 bool rt_data_load(rt_err *e, rt_data *d, const rt_model *m, const rt_data_options *o);
-/* Inputs alone, for predict: one NPY, CSV or IDX file. A CSV may hold further columns where the
- * prep knows the names of the inputs. */
+/* Inputs alone, for predict: one NPY, CSV or IDX file, or an image. A CSV may hold further columns
+ * where the prep knows the names of the inputs. */
 bool rt_data_load_inputs(rt_err *e, rt_set *s, const rt_model *m, const char *path,
                          const rt_prep *prep);
 void rt_set_free(rt_set *s);

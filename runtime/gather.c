@@ -100,9 +100,8 @@ static bool change_rows(rt_err *e, const rt_set *s, rt_studio *studio, const int
     int64_t bytes = s->x_elems * rt_dtype_bytes(s->real);
     for (int64_t i = 0; i < n; i++, out += bytes) {
         rt_shot shot = {s->seed, s->epoch, row[i]};
-        rt_image x = {s->stored.channels, s->stored.height, s->stored.width,
-                      (uint8_t *)s->x + row[i] * s->row_elems};
-        if (!rt_transforms_image(e, &s->transforms, &shot, studio, &x))
+        rt_image x;
+        if (!rt_set_image(e, s, studio, &shot, &x))
             return false;
         look_up_row(s, x.plane, out);
         rt_transforms_erase(&s->transforms, &shot, s->real, s->taken, out);

@@ -32,11 +32,19 @@ bool rt_load_arrays(rt_err *e, rt_set *s, const rt_needs *needs, const char *x_p
  * Paths are for messages. */
 bool rt_take_arrays(rt_err *e, rt_set *s, const rt_needs *needs, rt_tensor *x, const char *x_path,
                     rt_tensor *y, const char *y_path);
-/* The IDX or CIFAR files of a directory; a set that is not there keeps n == 0, neither there is an
- * error. `one` loads the test set alone, or the training set where there is no other. Names of
- * classes go into a prep that has none. */
+/* The IDX or CIFAR files of a directory, or its folders of images; a set that is not there keeps
+ * n == 0, neither there is an error. `one` loads the test set alone, or the training set where
+ * there is no other. Names of classes go into a prep that has none. */
 bool rt_load_directory(rt_err *e, rt_set *train, rt_set *test, const rt_needs *needs,
                        const char *path, bool one, rt_prep *prep);
+
+/* A folder of folders of images, whose names go into a prep that has none. */
+bool rt_load_folder(rt_err *e, rt_set *s, const rt_needs *needs, const char *path, rt_prep *prep);
+/* An image file as a set of one; where the model's transforms do not make its input of that size,
+ * the image is resized first, and the set's note says so. */
+bool rt_load_photo(rt_err *e, rt_set *s, const rt_needs *needs, const char *path);
+/* Row shot->row of a set that changes, before the table: in the studio, or in the set itself. */
+bool rt_set_image(rt_err *e, const rt_set *s, rt_studio *studio, const rt_shot *shot, rt_image *x);
 
 /* Same number of elements, and the same shape where both sides have more than one axis. */
 bool rt_shapes_agree(const int64_t *a, int rank_a, const int64_t *b, int rank_b);
@@ -44,6 +52,8 @@ bool rt_shapes_agree(const int64_t *a, int rank_a, const int64_t *b, int rank_b)
 /* Range of x into low and high; with `finite` set, NaN and infinity are errors. */
 bool rt_set_range(rt_err *e, rt_set *s, const char *path, bool finite);
 
+/* May the set be normalised by its statistics? Not where the model file says what is done. */
+bool rt_norm_fits(rt_err *e, rt_norm norm, const rt_set *s);
 bool rt_prep_copy(rt_err *e, const rt_prep *from, rt_prep *to);
 /* Statistics over the set's rows; replaces what the prep had. */
 bool rt_prep_measure(rt_err *e, rt_prep *p, const rt_set *s, rt_norm norm);

@@ -28,8 +28,9 @@ static bool read_array(rt_err *e, const char *path, rt_tensor *t)
     case RT_FILE_SAFETENSORS:
         return rt_fail(e, RT_E_DATA, "%s: is a weight file, not data", path);
     case RT_FILE_IMAGE:
-        rt_fail(e, RT_E_DATA, "%s: is an image file, which this program does not read", path);
-        return rt_help(e, "store its pixels as an array: np.save('x.npy', np.asarray(image))");
+        rt_fail(e, RT_E_DATA, "%s: is one image; predict takes one", path);
+        return rt_help(e, "images to train on lie in a folder for each class, and those in "
+                          "--data FOLDER");
     case RT_FILE_TEXT: break;
     }
     return rt_fail(e, RT_E_DATA, "%s: is neither an NPY nor an IDX file", path);

@@ -1,16 +1,16 @@
-/* runtime/load_directory.c: directories as data sets (see load.h): IDX files, CIFAR's binary files.
+/* runtime/load_directory.c: directories as data sets (see load.h): IDX files, CIFAR's binary files,
+ * folders of images.
  *
  * What a directory is, its names say. The folders that the archives of CIFAR unpack to, and that
  * torchvision keeps IDX files in, are found in the directory that holds them. */
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/cifar.h"
+#include "runtime/folder.h"
 #include "runtime/load.h"
 #include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/stat.h>
 
 static bool there_at(rt_err *e, const char *directory, const char *name, char **path, bool *there)
 {
@@ -155,7 +155,9 @@ static bool load_cifar(rt_err *e, rt_set *s, const rt_needs *needs, const char *
 
 /* ---- what a directory is ---- */
 
-typedef enum form { FORM_NONE, FORM_IDX, FORM_CIFAR10, FORM_CIFAR100, FORM_PICKLES } form;
+typedef enum form {
+    FORM_NONE, FORM_IDX, FORM_CIFAR10, FORM_CIFAR100, FORM_PICKLES, FORM_FOLDERS
+} form;
 
 /* Of a path: the folder or the first file of a known name. */
 static bool look(rt_err *e, const char *directory, form *is)
@@ -206,6 +208,7 @@ static char *candidate(rt_err *e, const char *directory, const rt_model *m, int 
  * after an error. */
 static char *find_folder(rt_err *e, const char *directory, const rt_model *m, form *is)
 {
+    bool folders_in_it;
     for (int i = 0; i < 2 + N_FOLDERS; i++) {
         char *path = candidate(e, directory, m, i);
         bool known = path && look(e, path, is);
@@ -215,38 +218,58 @@ static char *find_folder(rt_err *e, const char *directory, const rt_model *m, fo
         if (!known)
             return NULL;
     }
+    if (!rt_folder_has_folders(e, directory, &folders_in_it))
+        return NULL;
+    *is = folders_in_it ? FORM_FOLDERS : FORM_NONE;
     return rt_strdup(e, directory);
 }
 
-static bool ends_with(const char *text, const char *end)
+/* ---- folders of images ---- */
+
+/* The folders in DIR/train and DIR/test, or DIR/val where that is not there; where DIR has no
+ * folder train, those in it are all for training. */
+static bool load_folders(rt_err *e, rt_set *s, const rt_needs *needs, const char *directory,
+                         bool test, rt_prep *prep)
 {
-    size_t n = strlen(text), m = strlen(end);
-    return n >= m && !strcasecmp(text + n - m, end);
+    static const char *const names[] = {"train", "test", "val"};
+    bool parts, there = true;
+    char *path = rt_format(e, "%s/%s", directory, names[0]);
+    bool ok = path && rt_folder_there(e, path, &parts);
+    if (ok && !parts) {
+        rt_free(path);
+        path = NULL;
+        return test || rt_load_folder(e, s, needs, directory, prep);
+    }
+    for (int i = 1; ok && test && i < 3; i++) {
+        rt_free(path);
+        path = rt_format(e, "%s/%s", directory, names[i]);
+        ok = path && rt_folder_there(e, path, &there);
+        if (there)
+            break;
+    }
+    ok = ok && (!there || rt_load_folder(e, s, needs, path, prep));
+    rt_free(path);
+    return ok;
 }
+
+/* ---- loading ---- */
 
 /* Says what the directory seems to be. */
 static bool refuse_directory(rt_err *e, const char *path)
 {
-    bool images = false, folders_in_it = false;
+    bool images = false;
     DIR *d = opendir(path);
     if (!d)
         return rt_fail_errno(e, errno, path, "cannot be opened");
-    for (struct dirent *entry; (entry = readdir(d));) {
-        const char *name = entry->d_name;
-        struct stat info;
-        images = images || ends_with(name, ".png") || ends_with(name, ".jpg")
-              || ends_with(name, ".jpeg");
-        char *full = name[0] == '.' ? NULL : rt_format(NULL, "%s/%s", path, name);
-        folders_in_it = folders_in_it || (full && stat(full, &info) == 0 && S_ISDIR(info.st_mode));
-        rt_free(full);
-    }
+    for (struct dirent *entry; (entry = readdir(d));)
+        images = images || rt_ends_with(entry->d_name, ".png")
+              || rt_ends_with(entry->d_name, ".jpg") || rt_ends_with(entry->d_name, ".jpeg");
     closedir(d);
-    rt_fail(e, RT_E_DATA, "%s: has neither IDX files nor CIFAR's%s", path,
-            images ? "; it looks like a folder of images, which this program does not read"
-            : folders_in_it ? "; it has folders in it, but folders of images are not read" : "");
+    rt_fail(e, RT_E_DATA, "%s: has neither IDX files nor CIFAR's, nor folders of images%s", path,
+            images ? "; its images must lie in a folder for each class" : "");
     return rt_help(e, "a directory holds train-images-idx3-ubyte and train-labels-idx1-ubyte (and "
-                      "t10k-…), each also .gz, or data_batch_1.bin … and test_batch.bin; other "
-                      "images can be stored as arrays: --data x.npy --labels y.npy");
+                      "t10k-…), each also .gz, or data_batch_1.bin … and test_batch.bin, or a "
+                      "folder of PNG or JPEG files for each class");
 }
 
 static bool refuse_pickles(rt_err *e, const char *path)
@@ -265,6 +288,7 @@ static bool load_form(rt_err *e, rt_set *s, const rt_needs *needs, const char *p
     case FORM_CIFAR10: return load_cifar(e, s, needs, path, RT_CIFAR10, test, prep);
     case FORM_CIFAR100: return load_cifar(e, s, needs, path, RT_CIFAR100, test, prep);
     case FORM_PICKLES: return refuse_pickles(e, path);
+    case FORM_FOLDERS: return load_folders(e, s, needs, path, test, prep);
     case FORM_NONE: break;
     }
     return refuse_directory(e, path);
@@ -276,8 +300,10 @@ bool rt_load_directory(rt_err *e, rt_set *train, rt_set *test, const rt_needs *n
     form is;
     *train = *test = (rt_set){0};
     char *path = find_folder(e, directory, needs->model, &is);
-    bool ok = path && load_form(e, test, needs, path, is, true, prep)
-           && ((one && test->n) || load_form(e, train, needs, path, is, false, prep));
+    /* The training set first: its names are those of the classes. */
+    bool ok = path && (one || load_form(e, train, needs, path, is, false, prep))
+           && load_form(e, test, needs, path, is, true, prep)
+           && (!one || test->n || load_form(e, train, needs, path, is, false, prep));
     if (ok && !train->n && !test->n)
         ok = refuse_directory(e, path);
     rt_free(path);

@@ -203,6 +203,11 @@ static bool plan_changes(rt_err *e, const rt_needs *needs, rt_set *s)
 {
     const rt_model *m = needs->model;
     char stored[RT_SHAPE_TEXT], made[RT_SHAPE_TEXT], want[RT_SHAPE_TEXT];
+    if (s->path) {    /* what each becomes is known when it is read */
+        s->changes = true;
+        s->taken = (rt_size){(int)m->input[0], (int)m->input[1], (int)m->input[2]};
+        return true;
+    }
     bool grey = s->rank == 2 || (s->rank == 3 && s->shape[0] == 1);
     rt_shape_text(stored, s->shape, s->rank);
     rt_shape_text(want, m->input, m->input_rank);
@@ -214,8 +219,8 @@ static bool plan_changes(rt_err *e, const rt_needs *needs, rt_set *s)
     bool image = (grey || (s->rank == 3 && s->shape[0] == 3))
               && s->shape[s->rank - 1] <= RT_IMAGE_SIDE && s->shape[s->rank - 2] <= RT_IMAGE_SIDE;
     if (!image)
-        return rt_fail(e, RT_E_DATA, "%s: samples of shape %s are no images, which the model file's "
-                       "transforms change", s->name, stored) ||
+        return rt_fail(e, RT_E_DATA, "%s: samples of shape %s are no images, which the model "
+                       "file's transforms change", s->name, stored) ||
                rt_help(e, "an image is (height, width), or with 1 or 3 channels before them");
     s->stored = (rt_size){grey ? 1 : 3, (int)s->shape[s->rank - 2], (int)s->shape[s->rank - 1]};
     s->taken = s->stored;
@@ -227,13 +232,20 @@ static bool plan_changes(rt_err *e, const rt_needs *needs, rt_set *s)
                    s->name, rt_shape_text(made, shape, 3), stored, want);
 }
 
-/* May what the model file does to images be done to these bytes? */
-static bool fits_transforms(rt_err *e, const rt_prep *p, const rt_set *s, int64_t channels)
+bool rt_norm_fits(rt_err *e, rt_norm norm, const rt_set *s)
 {
-    if (p->norm != RT_NORM_NONE && (channels || s->changes))
-        return rt_fail(e, RT_E_USAGE, "--normalize %s, but the model file says what is done to its "
-                       "images", rt_norm_name(p->norm)) ||
-               rt_help(e, "leave --normalize out, or the transforms in the model file");
+    if (norm == RT_NORM_NONE || !s->x_bytes
+        || !(s->path || rt_transforms_channels(&s->transforms)
+             || rt_transforms_change(&s->transforms)))
+        return true;
+    rt_fail(e, RT_E_USAGE, "--normalize %s, but the model file says what is done to its images",
+            rt_norm_name(norm));
+    return rt_help(e, "leave --normalize out, or the transforms in the model file");
+}
+
+/* Are the images' channels those that Normalize is for? */
+static bool fits_normalize(rt_err *e, const rt_set *s, int64_t channels)
+{
     int64_t has = s->changes ? s->taken.channels : s->rank < 3 ? 1 : s->shape[0];
     bool flat = !s->changes && s->rank < 2 && channels && s->x_elems % channels == 0;
     return channels <= 1 || has == channels || flat
@@ -270,7 +282,8 @@ bool rt_prep_apply(rt_err *e, const rt_prep *p, const rt_needs *needs, rt_set *s
 {
     bool many = p->norm != RT_NORM_NONE && p->groups > TABLE_GROUPS;
     int64_t channels = s->x_bytes ? rt_transforms_channels(&s->transforms) : 0;
-    if (s->x_bytes && (!plan_changes(e, needs, s) || !fits_transforms(e, p, s, channels)))
+    if (!rt_norm_fits(e, p->norm, s)
+        || (s->x_bytes && (!plan_changes(e, needs, s) || !fits_normalize(e, s, channels))))
         return false;
     if (s->x_bytes && !many)
         return make_table(e, p, s, channels);

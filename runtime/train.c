@@ -64,7 +64,8 @@ static bool open_data(rt_err *e, rt_train *t)
     const rt_cli *cli = &t->p->cli;
     if (!RT_GIVEN(cli, data))
         return rt_fail(e, RT_E_USAGE, "train needs --data PATH") ||
-               rt_help(e, "a CSV or NPY file, or a directory with IDX or CIFAR files");
+               rt_help(e, "a CSV or NPY file, or a directory with IDX or CIFAR files, or folders of "
+                          "images");
     rt_data_options o = {
         .purpose = RT_FOR_TRAIN,
         .data = RT_OPT(cli, data).text,

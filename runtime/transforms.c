@@ -13,6 +13,8 @@ enum { TRIES = 10 };             /* for a part whose area and aspect fit, as tor
 
 void rt_studio_free(rt_studio *s)
 {
+    rt_buf_free(&s->file);
+    rt_buf_free(&s->pixels);
     rt_buf_free(&s->front);
     rt_buf_free(&s->back);
     rt_buf_free(&s->scratch);

@@ -14,8 +14,8 @@
 typedef struct rt_shot { uint64_t seed, epoch; int64_t row; } rt_shot;
 typedef struct rt_size { int channels, height, width; } rt_size;
 
-/* Memory that one thread changes images in. Starts as {0}. */
-typedef struct rt_studio { rt_buf front, back, scratch; } rt_studio;
+/* Memory that one thread reads images into and changes them in. Starts as {0}. */
+typedef struct rt_studio { rt_buf file, pixels, front, back, scratch; } rt_studio;
 void rt_studio_free(rt_studio *s);
 
 /* Are there steps that are more than functions of a byte? */

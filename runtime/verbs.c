@@ -43,7 +43,7 @@ bool rt_verb_eval(rt_err *e, rt_prog *p)
 
 /* ---- predict ---- */
 
-enum { TOP = 3 };
+enum { TOP = 3, TOP_OF_ONE = 5 };    /* classes shown of many samples, and of one */
 
 /* Raw outputs of all samples: [n][elems] of the model's real type. */
 typedef struct Outputs { void *data; int64_t n, elems, bytes; } Outputs;
@@ -131,13 +131,13 @@ static bool csv_outputs(rt_err *e, const rt_prog *p, const Outputs *o, rt_buf *b
 static void print_classes(const rt_prog *p, const Outputs *o, int64_t sample, int width)
 {
     double largest = -INFINITY, sum = 0;
-    int64_t shown[TOP];
+    int64_t shown[TOP_OF_ONE], top = o->n == 1 ? TOP_OF_ONE : TOP;
     for (int64_t i = 0; i < o->elems; i++)
         largest = fmax(largest, output_at(p, o, sample, i));
     for (int64_t i = 0; i < o->elems; i++)
         sum += exp(output_at(p, o, sample, i) - largest);
     printf("%*" PRId64, width, sample + 1);
-    for (int k = 0; k < TOP && k < o->elems; k++) {
+    for (int k = 0; k < top && k < o->elems; k++) {
         int64_t best = -1;
         for (int64_t i = 0; i < o->elems; i++) {
             bool taken = false;
@@ -206,7 +206,7 @@ bool rt_verb_predict(rt_err *e, rt_prog *p)
     const char *input = RT_OPT(&p->cli, input).text, *output = RT_OPT(&p->cli, output).text;
     if (!input)
         return rt_fail(e, RT_E_USAGE, "predict needs --input FILE") ||
-               rt_help(e, "an NPY or CSV file with one sample a row");
+               rt_help(e, "an NPY or CSV file with one sample a row, or a PNG or JPEG image");
     if (output && !ends_with(output, ".npy") && !ends_with(output, ".csv"))
         return rt_fail(e, RT_E_USAGE, "--output takes a name that ends in .npy or .csv, "
                        "not '%.80s'", output);
@@ -214,7 +214,10 @@ bool rt_verb_predict(rt_err *e, rt_prog *p)
         return false;
     rt_set set = { 0 };
     Outputs o = { 0 };
-    bool ok = rt_data_load_inputs(e, &set, p->model, input, &p->prep) && infer(e, p, &set, &o);
+    bool ok = rt_data_load_inputs(e, &set, p->model, input, &p->prep);
+    if (ok && set.note && !p->ui.quiet)
+        fprintf(stderr, "note: %s\n", set.note);
+    ok = ok && infer(e, p, &set, &o);
     if (ok && rt_signal() == 0)
         ok = output ? write_outputs(e, p, &o, output) : print_outputs(e, p, &o);
     rt_free(o.data);
