@@ -22,7 +22,7 @@ static const Value *argument(const Call *c, const char *name)
 static bool has(const Call *c, const char *name)
 {
     const Value *v = argument(c, name);
-    return v && v->kind != V_NONE;
+    return v && v->kind != V_NONE && !(v->kind == V_BOOL && !v->u.b);
 }
 
 /* ---- sizes ---- */
@@ -109,7 +109,8 @@ static void note_download(Interp *in, const Call *c, const SetInfo *info)
 
 Value *fe_make_dataset(Interp *in, const Call *c)
 {
-    static const char *const others[] = { "target_transform", "loader", "is_valid_file" };
+    static const char *const others[] = { "target_transform", "loader", "is_valid_file",
+                                          "allow_empty" };
     ImageSet *s = arena_alloc(in->a, 1, sizeof *s);
     const Value *train = argument(c, "train"), *transform = argument(c, "transform");
     *s = (ImageSet){ .info = &sets[c->fn->row], .at = c->at,

@@ -70,4 +70,60 @@ check "gives another run" sh -c "! cmp -s one/last.safetensors other/last.safete
 check "tests alike" sh -c "./net eval --data cifar --weights one/last.safetensors --threads 1 | cut -d' ' -f1-4 >a &&
     ./net eval --data cifar --weights one/last.safetensors --threads 3 | cut -d' ' -f1-4 | cmp - a"
 refuses "another normalisation" 2 "--normalize zscore, but the model file says what is done" train --normalize zscore --out bad
+
+# ---- files ----
+
+if ! "$SEQC" doctor | grep -q '^ *images .*libpng'; then
+    skip "image files" "libpng and libjpeg are not installed"
+    exit 0
+fi
+cat >photo.py <<'END'
+import torch
+from torch import nn, optim
+from torchvision import datasets, transforms
+
+torch.manual_seed(3)
+numbers = [transforms.ToTensor(), transforms.Normalize((0.5,) * 3, (0.25,) * 3)]
+train = datasets.ImageFolder("d/train", transforms.Compose(
+    [transforms.Resize(9), transforms.RandomCrop(8), transforms.RandomHorizontalFlip()] + numbers))
+test = datasets.ImageFolder("d/test", transforms.Compose(
+    [transforms.Resize(9), transforms.CenterCrop(8)] + numbers))
+trainloader = torch.utils.data.DataLoader(train, batch_size=3, shuffle=True)
+model = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+END
+P=$ROOT/tests/fixtures/images
+for class in plain "very grey"; do
+    mkdir -p "d/train/$class/more" "d/test/$class"
+done
+cp "$P/rgb.png" "$P/rgb.jpg" "$P/palette.png" d/train/plain
+cp "$P/full.jpg" d/train/plain/more
+cp "$P/grey.png" "$P/grey.jpg" "$P/two.png" "d/train/very grey"
+cp "$P/progressive.jpg" d/test/plain
+cp "$P/grey_alpha.png" "d/test/very grey"
+"$SEQC" build photo.py -o photo -q || { not_ok "build photo" "exit code $?"; exit 0; }
+learn() { ./photo train --data d --quiet "$@"; }
+check "a folder of images" learn --epochs 20 --threads 1 --out photo.one
+check "with three threads" learn --epochs 20 --threads 3 --out photo.three
+check "the same bits" cmp photo.one/last.safetensors photo.three/last.safetensors
+check "tests on the folder test" sh -c "./photo eval --data d --weights photo.one/last.safetensors | grep -q 'acc 100.00%   d, 2 samples'"
+./photo predict --input "$P/alpha.png" --weights photo.one/last.safetensors >said
+check "predicts a file" grep -qE '^1  plain [0-9.]+%  very grey [0-9.]+%$' said
+./photo predict --input "$P/rgb.jpg" --weights photo.one/last.safetensors --output out.csv >said
+check "writes names" grep -qx 'plain,very grey' out.csv
+head -c 300 "$P/rgb.jpg" >"d/train/plain/cut.jpg"
+refuses "a damaged image" 1 "d/train/plain/cut.jpg: is a damaged JPEG image: " learn --epochs 1 --out bad
+rm d/train/plain/cut.jpg
+mkdir d/train/third
+cp "$P/rgb.png" d/train/third
+refuses "a class too many" 1 "d/train: 3 folders are as many classes, but the model has 2" learn --out bad
+refuses "an image to train on" 1 "is one image; predict takes one" learn --data "$P/rgb.png" --labels "$P/rgb.png" --out bad
+# Without the decoders, which are a library of their own.
+home=$(sed -n 's/^runtime  *//p' doctor.txt 2>/dev/null)
+[ "$home" ] || home=$("$SEQC" doctor | sed -n 's/^runtime  *//p')
+mkdir home && cp -r "$home/." home && rm home/libseqc_image.a
+check "builds without decoders" env SEQC_HOME="$PWD/home" "$SEQC" build photo.py -o plain -q
+refuses "and says so" 1 "this program was built without libpng and libjpeg" \
+    ./plain predict --input "$P/rgb.png" --weights photo.one/last.safetensors
 exit 0

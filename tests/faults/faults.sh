@@ -89,6 +89,16 @@ criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.01)
 END
 "$SEQC" build cifar.py --march x86-64 --blas none -q -o cifar-net || not_ok build "exit code $?"
+# Two folders of images, where they can be read.
+mkdir -p photos/a photos/b
+cp "$ROOT/tests/fixtures/images/rgb.png" photos/a
+cp "$ROOT/tests/fixtures/images/rgb.jpg" photos/b
+sed 's/CIFAR10("cifar"/ImageFolder("photos"/; s/(\[transforms.ToTensor/([transforms.Resize((32, 32)), transforms.ToTensor/' \
+    cifar.py >photos.py
+"$SEQC" build photos.py --march x86-64 --blas none -q -o photo-net || not_ok build "exit code $?"
+folders=''
+./photo-net train --data photos --epochs 0 --quiet --out tried >tried.txt 2>&1 &&
+    ./photo-net predict --input photos/a/rgb.png --weights tried/last.safetensors >tried.txt 2>&1 && folders=folder
 # A run to go on with.
 mkdir -p auto/runs
 cp -r first auto/runs/1
@@ -139,6 +149,11 @@ run_cifar() {
     $fault ./cifar-net train --data cifar --epochs 1 --quiet --threads 2 --out run >train.txt
     take_run $?
 }
+run_folder() {
+    [ -e result ] && mkdir run && mv result run/last.safetensors
+    $fault ./photo-net train --data photos --epochs 1 --quiet --threads 2 --out run >train.txt
+    take_run $?
+}
 take_run() {
     ended=$1
     [ -e run/last.safetensors ] && mv run/last.safetensors result
@@ -168,7 +183,8 @@ run_grad() {
 run_info() { $fault ./iris info >result; }
 run_bench() { $fault ./iris bench --steps 2 --threads 2 --quiet >bench.txt && : >result; }
 ./iris predict --weights $W --input x.npy --output y.npy --quiet
-verbs="build variants ir svg opt summary check doctor explain completion train resume auto images cifar eval
+verbs="build variants ir svg opt summary check doctor explain completion train resume auto images cifar
+    $folders eval
     predict grad info bench"
 to_stdout=" summary check explain completion eval info doctor bench "    # nothing old to keep
 

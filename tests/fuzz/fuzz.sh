@@ -1,9 +1,9 @@
 #!/bin/sh
 # tests/fuzz/fuzz.sh NAME [SECONDS] [LIBFUZZER OPTION…]: searches for inputs that break a parser.
 #
-# NAME is a harness, test_NAME.c: parse model ir expr csv npy npz idx cifar gzip safetensors json,
-# or pipeline (what model and ir take goes through all passes and becomes C); SECONDS is 60, 0 is
-# for ever.
+# NAME is a harness, test_NAME.c: parse model ir expr csv npy npz idx cifar image gzip safetensors
+# json, or pipeline (what model and ir take goes through all passes and becomes C); SECONDS is 60, 0
+# is for ever.
 # Needs Clang with libFuzzer. Starts from tests/fuzz/corpus/NAME and leaves what it finds in
 # BUILD/fuzz/NAME (BUILD as for tests/run): a crash-…, leak-… or timeout-… belongs into the corpus
 # once it is understood, small (-minimize_crash=1), under a name that says what it was.
@@ -31,11 +31,15 @@ fi
 CFLAGS=$(echo $flags) CC=clang cmake -S . -B "$home/rooms" -DSEQC_TESTS=OFF >"$home/rooms.log"
 cmake --build "$home/rooms" -j "$(nproc)" --target \
     seqc_ir seqc_passes seqc_codegen seqc_frontend seqc_rt >>"$home/rooms.log"
-r=$home/rooms
-# shellcheck disable=SC2086  # a list of flags
+r=$home/rooms images=''
+if [ "$name" = image ]; then
+    cmake --build "$r" -j "$(nproc)" --target seqc_image >>"$home/rooms.log"
+    images="$r/lib/seqc/libseqc_image.a -Wl,-u,rt_image_decoders"
+fi
+# shellcheck disable=SC2086  # lists of flags
 clang -std=c11 $flags -fsanitize=fuzzer -DSEQC_LIBFUZZER -I. "tests/fuzz/test_$name.c" \
-    -o "$home/fuzz_$name" "$r/libseqc_frontend.a" "$r/libseqc_codegen.a" "$r/libseqc_passes.a" \
-    "$r/libseqc_ir.a" "$r/lib/seqc/libseqc_rt.a" -lz -lm -lpthread
+    -o "$home/fuzz_$name" $images "$r/libseqc_frontend.a" "$r/libseqc_codegen.a" "$r/libseqc_passes.a" \
+    "$r/libseqc_ir.a" "$r/lib/seqc/libseqc_rt.a" ${images:+-lpng -ljpeg} -lz -lm -lpthread
 
 # Words of the language help; they are in the tables.
 {

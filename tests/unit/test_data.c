@@ -276,7 +276,7 @@ START_TEST(array_mistakes)
     o.data = file_with("x.npz", "PK\3\4aaaaaaaaaaaaa", 17);
     refused(&m, &o, RT_E_DATA, "is an archive");
     o.data = file_with("x.png", "\x89PNG\r\n\x1a\n12345678", 16);
-    refused(&m, &o, RT_E_DATA, "is an image file");
+    refused(&m, &o, RT_E_DATA, "is one image; predict takes one");
     o.data = in_folder("nothing");
     refused(&m, &o, RT_E_IO, "nothing: cannot be opened: No such file");
 }
@@ -314,7 +314,7 @@ START_TEST(directory)
     rt_data d;
     rt_model m = images(3), flat = images(1);
     rt_data_options o = train_on(test_folder), eval = {.purpose = RT_FOR_EVAL, .data = test_folder};
-    refused(&m, &o, RT_E_DATA, "has neither IDX files nor CIFAR's\nhelp: ");
+    refused(&m, &o, RT_E_DATA, "has neither IDX files nor CIFAR's, nor folders of images\nhelp: ");
     idx("train-images-idx3-ubyte", 3, false);
     refused(&m, &o, RT_E_DATA, "no train-labels-idx1-ubyte beside it");
     idx("train-labels-idx1-ubyte", 3, true);
@@ -342,10 +342,11 @@ START_TEST(directory)
     refused(&m, &o, RT_E_DATA, "data_batch_1.bin: 0 bytes are no whole records");
     folder_empty();
     file_with_text("cat.JPG", "");
-    refused(&m, &o, RT_E_DATA, "it looks like a folder of images");
+    refused(&m, &o, RT_E_DATA, "nor folders of images; its images must lie in a folder for each "
+                               "class");
     folder_empty();
     ck_assert_int_eq(mkdir(in_folder("cats"), 0700), 0);
-    refused(&m, &o, RT_E_DATA, "folders of images are not read");
+    refused(&m, &o, RT_E_DATA, "cats: is the folder of a class, but has no images");
     rmdir(in_folder("cats"));
 }
 END_TEST
