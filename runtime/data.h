@@ -110,8 +110,8 @@ void rt_set_free(rt_set *s);
 void rt_data_free(rt_data *d);
 
 /* n samples of a set, by their positions 0 .. set->n-1: index[0 .. n-1], or where that is null,
- * n from `first` on. */
-typedef struct rt_pick { const int64_t *index; int64_t first, n; } rt_pick;
+ * n from `first` on. images: [n][x_elems] bytes before the table, where they are made already. */
+typedef struct rt_pick { const int64_t *index; int64_t first, n; const uint8_t *images; } rt_pick;
 /* Copies samples to x_out [n][x_elems] of the model's real type and y_out [n][y_elems] of int64_t
  * or real; y_out may be null. Images are changed in the studio, which is one thread's. */
 bool rt_data_gather(rt_err *e, const rt_set *s, rt_studio *studio, const rt_pick *pick,

@@ -95,15 +95,15 @@ static void look_up_row(const rt_set *s, const uint8_t *x, void *out)
 
 /* Each image through the steps before ToTensor, the table, and the steps behind it. */
 static bool change_rows(rt_err *e, const rt_set *s, rt_studio *studio, const int64_t *row,
-                        int64_t n, char *out)
+                        const uint8_t *images, int64_t n, char *out)
 {
     int64_t bytes = s->x_elems * rt_dtype_bytes(s->real);
     for (int64_t i = 0; i < n; i++, out += bytes) {
         rt_shot shot = {s->seed, s->epoch, row[i]};
         rt_image x;
-        if (!rt_set_image(e, s, studio, &shot, &x))
+        if (!images && !rt_set_image(e, s, studio, &shot, &x))
             return false;
-        look_up_row(s, x.plane, out);
+        look_up_row(s, images ? images + i * s->x_elems : x.plane, out);
         rt_transforms_erase(&s->transforms, &shot, s->real, s->taken, out);
     }
     return true;
@@ -147,11 +147,11 @@ static void copy_rows(const int64_t *row, int64_t n, const char *from, char *to,
     }
 }
 
-static bool gather_x(rt_err *e, const rt_set *s, rt_studio *studio, const int64_t *row, int64_t n,
-                     char *out)
+static bool gather_x(rt_err *e, const rt_set *s, rt_studio *studio, const int64_t *row,
+                     const uint8_t *images, int64_t n, char *out)
 {
     if (s->changes)
-        return change_rows(e, s, studio, row, n, out);
+        return change_rows(e, s, studio, row, images, n, out);
     if (s->x_bytes)
         look_up_rows(s, row, n, out);
     else
@@ -177,7 +177,8 @@ bool rt_data_gather(rt_err *e, const rt_set *s, rt_studio *studio, const rt_pick
                 int64_t place = index ? index[at + i] : first + at + i;
                 own[i] = s->pick ? s->pick[place] : place;
             }
-        if (!gather_x(e, s, studio, row, some, (char *)x_out + at * x_bytes))
+        const uint8_t *images = pick->images ? pick->images + at * s->x_elems : NULL;
+        if (!gather_x(e, s, studio, row, images, some, (char *)x_out + at * x_bytes))
             return false;
         if (y_out && s->y)
             copy_rows(row, some, s->y, (char *)y_out + at * y_bytes, y_bytes);

@@ -60,7 +60,7 @@ static bool read_input(rt_err *e, Grad *g, const char *path)
         return rt_fail(e, RT_E_DATA, "%.300s: %" PRId64 " samples, but one batch of this program "
                        "holds at most %" PRId64, path, g->n, m->capacity);
     g->input = rt_alloc(e, g->n * g->x.x_elems, rt_dtype_bytes(m->real), "the inputs");
-    return g->input && rt_data_gather(e, &g->x, g->p->studios, &(rt_pick){ NULL, 0, g->n },
+    return g->input && rt_data_gather(e, &g->x, g->p->studios, &(rt_pick){ .n = g->n },
                                       g->input, NULL);
 }
 

@@ -154,7 +154,8 @@ static void gather_task(const void *ctx, int64_t i, int worker)
     const Gather *g = ctx;
     int64_t at = i * g->rows, left = g->pick->n - at;
     rt_pick part = { g->pick->index ? g->pick->index + at : NULL, g->pick->first + at,
-                     left < g->rows ? left : g->rows };
+                     left < g->rows ? left : g->rows,
+                     g->pick->images ? g->pick->images + at * g->set->x_elems : NULL };
     rt_err e = { .code = RT_E_OK };
     if (rt_data_gather(&e, g->set, &g->studios[worker], &part,
                        (char *)g->to->x + at * g->x_bytes, (char *)g->to->y + at * g->y_bytes))
@@ -167,14 +168,28 @@ static void gather_task(const void *ctx, int64_t i, int worker)
     pthread_mutex_unlock(&g->failure->lock);
 }
 
+bool rt_plan_batches(rt_err *e, rt_prog *p, const rt_set *set, const int64_t *order, int64_t at,
+                     int64_t batch)
+{
+    int threads = rt_pool_threads(p->pool) - 1;    /* and the caller, who helps */
+    if (!set->path || threads < 1)
+        return true;
+    if (!p->ahead)
+        p->ahead = rt_ahead_open(threads);
+    return !p->ahead || rt_ahead_plan(e, p->ahead, set, order, at, set->n, batch);
+}
+
 bool rt_gather(rt_err *e, const rt_prog *p, const rt_set *set, const rt_pick *pick,
                const rt_batch *to)
 {
     int64_t rows = set->changes ? 1 : GATHER_ROWS, real = rt_dtype_bytes(p->model->real);
+    rt_pick made = *pick;
+    if (p->ahead && set->path && !rt_ahead_take(e, p->ahead, set, pick, &made.images))
+        return false;
     if (pick->n <= rows)
-        return rt_data_gather(e, set, p->studios, pick, to->x, to->y);
+        return rt_data_gather(e, set, p->studios, &made, to->x, to->y);
     Failure failure = { .lock = PTHREAD_MUTEX_INITIALIZER, .task = -1, .e = e };
-    Gather g = { set, pick, p->studios, rows, set->x_elems * real,
+    Gather g = { set, &made, p->studios, rows, set->x_elems * real,
                  set->y_elems * (set->y_kind == RT_Y_INDEX ? (int64_t)sizeof(int64_t) : real),
                  to, &failure };
     rt_parallel(p->pool, gather_task, &g, (pick->n + rows - 1) / rows);
@@ -207,9 +222,11 @@ bool rt_judge_run(rt_err *e, const rt_judge *j, int64_t batch, const char *what,
     rt_prog *p = j->graph.prog;
     rt_tally tally = { 0 };
     double start = rt_now();
+    if (!rt_plan_batches(e, p, j->set, NULL, 0, batch))
+        return false;
     for (int64_t at = 0; at < j->set->n && rt_signal() == 0; at += batch) {
         int64_t n = j->set->n - at < batch ? j->set->n - at : batch;
-        if (!rt_gather(e, p, j->set, &(rt_pick){ NULL, at, n }, &j->room))
+        if (!rt_gather(e, p, j->set, &(rt_pick){ .first = at, .n = n }, &j->room))
             return false;
         rt_run(&j->graph, n, (const void *[]){ j->room.x, j->room.y }, 1);
         rt_tally_add(&tally, &j->graph, rt_result_real(&j->graph, j->graph.loss), n);

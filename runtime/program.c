@@ -120,6 +120,7 @@ static bool open_prog(rt_err *e, rt_prog *p)
 
 static void close_prog(rt_prog *p)
 {
+    rt_ahead_close(p->ahead);
     for (int i = 0; p->studios && i < rt_pool_threads(p->pool); i++)
         rt_studio_free(&p->studios[i]);
     rt_free(p->studios);

@@ -2,6 +2,7 @@
  * graphs ready to run. Verbs are in train.c, verbs.c, info.c and bench.c. */
 #ifndef SEQC_RT_PROGRAM_H
 #define SEQC_RT_PROGRAM_H
+#include "runtime/ahead.h"
 #include "runtime/base.h"
 #include "runtime/cli.h"
 #include "runtime/data.h"
@@ -23,6 +24,7 @@ typedef struct rt_prog {
     rt_ui ui;
     rt_pool *pool;
     rt_studio *studios;          /* of its threads */
+    rt_ahead *ahead;             /* of images in files; null: there are none yet, or one thread */
     int64_t seed;
     rt_random random;            /* the generator that PyTorch's default one is */
     char *state;                 /* the state block */
@@ -145,6 +147,10 @@ char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool ex
 typedef struct rt_batch { void *x, *y; } rt_batch;
 bool rt_batch_open(rt_err *e, rt_batch *b, const rt_model *m, const rt_set *set);
 void rt_batch_close(rt_batch *b);
+/* Says which batches of a set come next: `batch` samples at a time of an order (null: of the set),
+ * from `at` on. Images of files are read ahead; nothing depends on it. */
+bool rt_plan_batches(rt_err *e, rt_prog *p, const rt_set *set, const int64_t *order, int64_t at,
+                     int64_t batch);
 /* rt_data_gather on the pool's threads. */
 bool rt_gather(rt_err *e, const rt_prog *p, const rt_set *set, const rt_pick *pick,
                const rt_batch *to);

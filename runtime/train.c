@@ -204,7 +204,7 @@ void rt_train_begin(rt_train *t)
 
 bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally)
 {
-    if (!rt_gather(e, t->p, &t->data.train, &(rt_pick){ t->order + at, 0, n }, &t->room))
+    if (!rt_gather(e, t->p, &t->data.train, &(rt_pick){ .index = t->order + at, .n = n }, &t->room))
         return false;
     if (t->p->model->schedule_steps)
         rt_rates_set(t->p, t->set.lr, &t->point);
@@ -225,6 +225,8 @@ static bool train_pass(rt_err *e, rt_train *t, double start)
     int64_t total = t->data.train.n, batch = t->set.batch, first = t->point.at;
     rt_point *point = &t->point;
     rt_train_begin(t);
+    if (!rt_plan_batches(e, t->p, &t->data.train, t->order, point->at, batch))
+        return false;
     while (point->at < total && !must_stop(t)) {
         int64_t n = total - point->at < batch ? total - point->at : batch;
         if (n < batch && t->p->model->drop_last)

@@ -71,7 +71,7 @@ static bool infer(rt_err *e, rt_prog *p, const rt_set *set, Outputs *o)
     double start = rt_now();
     for (int64_t at = 0; ok && at < set->n && rt_signal() == 0; at += batch) {
         int64_t n = set->n - at < batch ? set->n - at : batch;
-        ok = rt_gather(e, p, set, &(rt_pick){ NULL, at, n }, &room);
+        ok = rt_gather(e, p, set, &(rt_pick){ .first = at, .n = n }, &room);
         if (!ok)
             break;
         rt_run(&graph, n, (const void *[]){ room.x }, 1);

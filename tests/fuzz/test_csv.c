@@ -40,7 +40,7 @@ static void load(const rt_model *m, const rt_data_options *o)
     double x[8];
     int64_t y[8];
     if (rt_data_load(&e, &d, m, o))
-        must(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 1}, x, y), "a gathered sample");
+        must(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){.n = 1}, x, y), "a gathered sample");
     else
         must_explain(&e);
     rt_data_free(&d);

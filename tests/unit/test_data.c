@@ -57,7 +57,8 @@ static void is_sample(const rt_set *s, int64_t i, const double *x, double y)
     float narrow[64], narrow_y[8];
     int64_t index[8];
     bool f32 = s->real == RT_F32;
-    ck_assert(rt_data_gather(NULL, s, NULL, &(rt_pick){NULL, i, 1}, f32 ? (void *)narrow : wide,
+    ck_assert(rt_data_gather(NULL, s, NULL, &(rt_pick){.first = i, .n = 1},
+                             f32 ? (void *)narrow : wide,
                              s->y_kind == RT_Y_INDEX ? (void *)index
                              : f32                   ? (void *)narrow_y : wide_y));
     for (int64_t k = 0; k < s->x_elems; k++) {
@@ -180,7 +181,7 @@ START_TEST(probabilities_in_columns)
     loads(&d, &m, &o);
     ck_assert(d.train.y_kind == RT_Y_REAL && d.train.y_elems == 3);
     float x[4];
-    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 1}, x, y));
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){.n = 1}, x, y));
     ck_assert(y[0] == 0.5f && y[1] == 0.25f && y[2] == 0.25f && x[1] == 2);
     rt_data_free(&d);
 }
@@ -380,7 +381,7 @@ START_TEST(split)
         float last = -1;
         for (int64_t i = 0; i < s->n; i++) {
             float x[2], y;
-            ck_assert(rt_data_gather(NULL, s, NULL, &(rt_pick){&i, 0, 1}, x, &y));
+            ck_assert(rt_data_gather(NULL, s, NULL, &(rt_pick){.index = &i, .n = 1}, x, &y));
             ck_assert(y == 10 * x[0] && x[0] > last && !seen[(int)x[0]]);
             seen[(int)x[0]] = true;
             last = x[0];
@@ -494,11 +495,12 @@ START_TEST(normalise_bytes)
         loads(&d, &many, &o);
         ck_assert(!d.train.x_bytes && d.prep.groups == 2000 && d.val.n == held);
         for (int64_t i = 0; i < 4 && !held; i++) {
-            ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){&i, 0, 1}, x, NULL));
+            rt_pick one = {.index = &i, .n = 1};
+            ck_assert(rt_data_gather(NULL, &d.train, NULL, &one, x, NULL));
             ck_assert_double_eq_tol((double)x[i * 500], scaled[i], 1e-6);
         }
         if (held)
-            ck_assert(rt_data_gather(NULL, &d.val, NULL, &(rt_pick){NULL, 0, 1}, x, NULL));
+            ck_assert(rt_data_gather(NULL, &d.val, NULL, &(rt_pick){.n = 1}, x, NULL));
         rt_data_free(&d);
     }
 }
@@ -516,7 +518,7 @@ START_TEST(bytes_are_as_pytorch_has_them)
     ck_assert(rt_data_load_inputs(&e, &s, &m, path, NULL));
     for (int64_t i = 0; i < 42; i++) {
         float x[6];
-        ck_assert(rt_data_gather(NULL, &s, NULL, &(rt_pick){NULL, i, 1}, x, NULL));
+        ck_assert(rt_data_gather(NULL, &s, NULL, &(rt_pick){.first = i, .n = 1}, x, NULL));
         for (int k = 0; k < 6; k++)
             ck_assert(x[k] == (float)every[i * 6 + k] / 255.0f);
     }

@@ -1,6 +1,7 @@
 /* tests/unit/test_image_files.c: PNG and JPEG files: what Pillow reads from them, damage, folders
  * of them as data, one to predict. Left out where seqc is built without libpng and libjpeg. */
 #define _POSIX_C_SOURCE 200809L
+#include "runtime/ahead.h"
 #include "runtime/decode.h"
 #include "runtime/folder.h"
 #include "tests/unit/data_test.h"
@@ -202,8 +203,8 @@ START_TEST(folder_as_data)
     ck_assert_str_eq(d.prep.classes[1], "b");
     for (int i = 0; i < 4; i++) {
         rt_err e = {0};
-        ck_assert_msg(rt_data_gather(&e, &d.train, &studio, &(rt_pick){NULL, i, 1}, x, &y), "%s",
-                      e.message);
+        ck_assert_msg(rt_data_gather(&e, &d.train, &studio, &(rt_pick){.first = i, .n = 1}, x, &y),
+                      "%s", e.message);
         ck_assert(x[0] >= 0 && x[0] <= .3f && x[30] > .7f);    /* dark red, bright green */
     }
     /* The weights' names number the classes of another folder. */
@@ -211,7 +212,7 @@ START_TEST(folder_as_data)
     rt_model three = photos(3, 3);
     rt_data_options later = {.purpose = RT_FOR_EVAL, .data = test_folder, .prep = &known};
     loads(&eval, &three, &later);
-    ck_assert(rt_data_gather(NULL, &eval.test, &studio, &(rt_pick){NULL, 0, 1}, x, &y) && y == 2);
+    ck_assert(rt_data_gather(NULL, &eval.test, &studio, &(rt_pick){.n = 1}, x, &y) && y == 2);
     rt_data_free(&eval);
     known.n_classes = 2;
     refused(&three, &later, RT_E_DATA, "the folder 'a' is a class that the model was not trained");
@@ -236,21 +237,21 @@ START_TEST(folder_mistakes)
     refused(&grey, &o, RT_E_USAGE, "--normalize zscore, but the model file says what is done");
     o.norm = RT_NORM_NONE;
     loads(&d, &grey, &o);
-    ck_assert(!rt_data_gather(&e, &d.train, &studio, &(rt_pick){NULL, 0, 1}, x, &y));
+    ck_assert(!rt_data_gather(&e, &d.train, &studio, &(rt_pick){.n = 1}, x, &y));
     ck_says(e, "a/10.png: an image of 10x13 (height, width) becomes (3, 5, 6), but the model takes "
                "(1, 5, 6)\nhelp: Grayscale");
     rt_data_free(&d);
     large.train = large.test = (rt_transforms){shrink + 1, 1};
     loads(&d, &large, &o);
-    ck_assert(!rt_data_gather(&e, &d.train, &studio, &(rt_pick){NULL, 0, 1}, x, &y));
+    ck_assert(!rt_data_gather(&e, &d.train, &studio, &(rt_pick){.n = 1}, x, &y));
     ck_says(e, "becomes (3, 10, 13), but the model takes (3, 5, 6)\nhelp: Resize with both sides");
     rt_data_free(&d);
     loads(&d, &large, &o);
     file_with_text("a/10.png", "\x89PNG\r\n\x1a\n");
-    ck_assert(!rt_data_gather(&e, &d.train, &studio, &(rt_pick){NULL, 0, 1}, x, &y));
+    ck_assert(!rt_data_gather(&e, &d.train, &studio, &(rt_pick){.n = 1}, x, &y));
     ck_says(e, "a/10.png: is a damaged PNG image: ");
     unlink(in_folder("a/10.png"));
-    ck_assert(!rt_data_gather(&e, &d.train, &studio, &(rt_pick){NULL, 0, 1}, x, &y));
+    ck_assert(!rt_data_gather(&e, &d.train, &studio, &(rt_pick){.n = 1}, x, &y));
     ck_says(e, "a/10.png: cannot be opened: No such file");
     ck_assert_int_eq(e.code, RT_E_IO);
     rt_data_free(&d);
@@ -274,6 +275,58 @@ static void free_failing(void) { rt_data_free(&failing); }
 START_TEST(folder_without_memory) { fail_every_alloc(load_failing, free_failing); }
 END_TEST
 
+/* ---- ahead of the step ---- */
+
+enum { PASSES = 40, ROWS = 6, IMAGE = 3 * 5 * 6 };
+
+/* Whoever makes the images, they are the same; batches that nobody planned are left to the caller. */
+START_TEST(ahead)
+{
+    static const rt_transform steps[] = {{RT_RANDOM_RESIZED_CROP, {5, 6, .2, 1, .5, 2, RT_BILINEAR}},
+                                         {RT_RANDOM_HORIZONTAL_FLIP, {.5}}, {RT_TO_TENSOR, {0}}};
+    static float want[ROWS * IMAGE], got[ROWS * IMAGE];
+    rt_model m = photos(3, 2);
+    rt_data_options o = {.purpose = RT_FOR_TRAIN, .data = test_folder};
+    rt_studio studio = {0};
+    rt_data d;
+    int64_t y[ROWS], order[ROWS] = {3, 1, 5, 0, 4, 2};
+    const uint8_t *images;
+    m.train = (rt_transforms){steps, 3};
+    loads(&d, &m, &o);
+    rt_ahead *a = rt_ahead_open(3);
+    ck_assert_ptr_nonnull(a);
+    for (int pass = 0; pass < PASSES; pass++) {
+        int64_t batch = 1 + pass % 4;
+        d.train.epoch = (uint64_t)pass;
+        const int64_t *in = pass % 3 ? order : NULL;
+        ck_assert(rt_ahead_plan(NULL, a, &d.train, in, pass % 2, ROWS, batch));
+        for (int64_t at = pass % 2; at < ROWS && !(pass == 7 && at > 2); at += batch) {
+            int64_t n = ROWS - at < batch ? ROWS - at : batch;
+            rt_pick pick = {.index = in ? in + at : NULL, .first = in ? 0 : at, .n = n};
+            rt_pick other = {.index = order + 1, .n = n};
+            ck_assert(rt_ahead_take(NULL, a, &d.train, &other, &images) && (!images || at == 1));
+            if (images)
+                break;
+            ck_assert(rt_data_gather(NULL, &d.train, &studio, &pick, want, y));
+            ck_assert(rt_ahead_take(NULL, a, &d.train, &pick, &pick.images) && pick.images);
+            ck_assert(rt_data_gather(NULL, &d.train, NULL, &pick, got, y));
+            ck_assert_mem_eq(want, got, (size_t)(n * IMAGE) * sizeof *want);
+        }
+    }
+    /* Of several images that cannot be read the first one of the batch is named. */
+    rt_err e = {0};
+    unlink(in_folder("a/2.PNG"));
+    unlink(in_folder("b/x/9.jpeg"));
+    rt_pick all = {.index = order, .n = ROWS};
+    ck_assert(rt_ahead_plan(NULL, a, &d.train, order, 0, ROWS, ROWS));
+    ck_assert(!rt_ahead_take(&e, a, &d.train, &all, &images));
+    ck_says(e, "a/2.PNG: cannot be opened");
+    rt_ahead_close(a);
+    rt_data_free(&d);
+    rt_studio_free(&studio);
+}
+END_TEST
+
 /* ---- one image ---- */
 
 START_TEST(photo)
@@ -285,7 +338,7 @@ START_TEST(photo)
     float x[90];
     ck_assert_msg(rt_data_load_inputs(&e, &s, &m, fixture("rgb.jpg"), NULL), "%s", e.message);
     ck_assert(s.n == 1 && !s.note);
-    ck_assert(rt_data_gather(&e, &s, &studio, &(rt_pick){NULL, 0, 1}, x, NULL));
+    ck_assert(rt_data_gather(&e, &s, &studio, &(rt_pick){.n = 1}, x, NULL));
     rt_set_free(&s);
     /* Without transforms that make its size, it is resized; a grey model sees it in grey. */
     plain.test = (rt_transforms){0};
@@ -326,6 +379,7 @@ int main(void)
     tcase_add_test(f, folder_as_data);
     tcase_add_test(f, folder_mistakes);
     tcase_add_test(f, folder_without_memory);
+    tcase_add_test(f, ahead);
     suite_add_tcase(suite, f);
     return run_suite(suite);
 }

@@ -56,7 +56,7 @@ START_TEST(cifar10)
     ck_assert(d.train.rank == 3 && d.train.shape[0] == 3 && d.train.shape[2] == 32);
     ck_assert(d.prep.n_classes == 10 && !strcmp(d.prep.classes[9], "truck")
               && !strcmp(d.prep.classes[0], "airplane"));
-    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 4, 1}, x, &y));
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){.first = 4, .n = 1}, x, &y));
     ck_assert_int_eq(y, 1);
     for (int k = 0; k < RT_CIFAR_BYTES; k++)
         ck_assert(x[k] == (float)((101 + k) % 256) / 255.0f);
@@ -80,7 +80,7 @@ START_TEST(cifar100)
     records("test.bin", 1, 2, 0);
     file_with_text("fine_label_names.txt", "a\nb\n");
     loads(&d, &m, &o);
-    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 3}, x, y));
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){.n = 3}, x, y));
     ck_assert(y[0] == 0 && y[1] == 1 && y[2] == 2 && x[0] == 7 / 255.0f && d.test.n == 1);
     ck_assert(d.prep.n_classes == 2 && !strcmp(d.prep.classes[1], "b"));
     rt_data_free(&d);
@@ -203,10 +203,10 @@ START_TEST(normalize)
     m.train = wide.train = (rt_transforms){colours, 2};
     every_byte();
     loads(&d, &m, &o);
-    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 1}, x, &y));
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){.n = 1}, x, &y));
     rt_data_free(&d);
     loads(&d, &wide, &o);
-    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 1}, w, &y));
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){.n = 1}, w, &y));
     rt_data_free(&d);
     for (int k = 0; k < RT_CIFAR_BYTES; k++) {
         int channel = k / 1024, byte = k * 7 % 256;
@@ -235,11 +235,11 @@ START_TEST(normalize_of_a_split)
     records("test_batch.bin", 1, 1, 255);
     loads(&d, &m, &o);
     ck_assert(d.train.n == 1 && d.val.n == 1 && d.test.n == 1);
-    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){NULL, 0, 1}, x, &y));
+    ck_assert(rt_data_gather(NULL, &d.train, NULL, &(rt_pick){.n = 1}, x, &y));
     ck_assert(x[0] == ((float)y / 255.0f - 0.5f) / 0.5f);
-    ck_assert(rt_data_gather(NULL, &d.val, NULL, &(rt_pick){NULL, 0, 1}, x, &y));
+    ck_assert(rt_data_gather(NULL, &d.val, NULL, &(rt_pick){.n = 1}, x, &y));
     ck_assert(x[0] == (float)y / 255.0f);
-    ck_assert(rt_data_gather(NULL, &d.test, NULL, &(rt_pick){NULL, 0, 1}, x, &y));
+    ck_assert(rt_data_gather(NULL, &d.test, NULL, &(rt_pick){.n = 1}, x, &y));
     ck_assert(x[0] == 1);
     rt_data_free(&d);
 }
@@ -284,13 +284,14 @@ START_TEST(changes_in_training_alone)
     ck_assert(d.train.changes && !d.test.changes && d.train.seed == 5);
     for (uint64_t epoch = 0; epoch < 3; epoch++) {
         d.train.epoch = epoch;
-        ck_assert(rt_data_gather(NULL, &d.train, &studio, &(rt_pick){NULL, 0, 1}, x[epoch], &y));
+        ck_assert(rt_data_gather(NULL, &d.train, &studio, &(rt_pick){.n = 1}, x[epoch], &y));
     }
     ck_assert(memcmp(x[0], x[1], sizeof *x) && memcmp(x[0], x[2], sizeof *x)
               && memcmp(x[1], x[2], sizeof *x));
-    ck_assert(rt_data_gather(NULL, &d.train, &studio, &(rt_pick){(int64_t[]){0}, 0, 1}, again, &y));
+    rt_pick first = {.index = (int64_t[]){0}, .n = 1};
+    ck_assert(rt_data_gather(NULL, &d.train, &studio, &first, again, &y));
     ck_assert_mem_eq(again, x[2], sizeof again);
-    ck_assert(rt_data_gather(NULL, &d.test, &studio, &(rt_pick){NULL, 0, 1}, again, &y));
+    ck_assert(rt_data_gather(NULL, &d.test, &studio, &(rt_pick){.n = 1}, again, &y));
     ck_assert(again[1] == 1 / 255.0f);
     rt_data_free(&d);
     rt_studio_free(&studio);
@@ -317,7 +318,7 @@ START_TEST(images_are_resized)
     file_with("train-labels-idx1-ubyte", (char[]){0, 0, 8, 1, 0, 0, 0, 2, 0, 9}, 10);
     loads(&d, &m, &o);
     ck_assert(d.train.n == 2 && d.train.changes && d.train.taken.height == 2);
-    ck_assert(rt_data_gather(NULL, &d.train, &studio, &(rt_pick){NULL, 1, 1}, x, &y));
+    ck_assert(rt_data_gather(NULL, &d.train, &studio, &(rt_pick){.first = 1, .n = 1}, x, &y));
     ck_assert(y == 9 && x[0] > 0 && x[0] < .2f && x[0] == x[3] && x[0] < x[4]);
     rt_data_free(&d);
     rt_err e = {0};
