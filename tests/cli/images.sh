@@ -70,6 +70,25 @@ check "gives another run" sh -c "! cmp -s one/last.safetensors other/last.safete
 check "tests alike" sh -c "./net eval --data cifar --weights one/last.safetensors --threads 1 | cut -d' ' -f1-4 >a &&
     ./net eval --data cifar --weights one/last.safetensors --threads 3 | cut -d' ' -f1-4 | cmp - a"
 refuses "another normalisation" 2 "--normalize zscore, but the model file says what is done" train --normalize zscore --out bad
+cat >cnn.py <<'END'
+from torch import nn
+import torch.nn.functional as F
+from torchvision import datasets, transforms
+
+train = datasets.CIFAR10("cifar", transform=transforms.ToTensor())
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 4, 3, stride=4)
+        self.fc = nn.Linear(256, 10)
+
+    def forward(self, x):
+        return self.fc(F.relu(self.conv(x)).view(-1, 256))
+
+net = Net()
+END
+check "the input of a convolution is the data set's" sh -c "'$SEQC' ir cnn.py --stage shape | grep -qx 'input \[3,32,32\]'"
 
 # ---- files ----
 
