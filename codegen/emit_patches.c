@@ -76,16 +76,10 @@ static void turn_weights(Patches *p)
 /* Pieces of the worker's memory, as ir_worker_bytes has them. */
 static void place_memory(Patches *p)
 {
-    Emit *e = p->e;
-    const char *real = real_type(p->k), *after = "scratch";
     ConvBytes b = ir_conv_bytes(p->k->g, p->k->k);
-    struct { const char *name; int64_t bytes; } piece[] = {
-        { "frame", b.frame }, { "pack", b.pack }, { "sums", b.sums }, { "turned", b.weights } };
-    for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
-        if (!piece[i].bytes) continue;
-        out_line(p->o, "%s *const %s = (%s *)%s;", real, piece[i].name, real, text_atom(e, after));
-        after = text(e, "%s + %lld", after, (long long)piece[i].bytes);
-    }
+    const Piece piece[] = { { "frame", b.frame }, { "pack", b.pack }, { "sums", b.sums },
+                            { "turned", b.weights } };
+    scratch_pieces(p->k, piece, 4);
     out_line(p->o, "memset(frame, 0, %lld);    /* what is around images stays so */",
              (long long)b.frame);
 }

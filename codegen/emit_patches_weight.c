@@ -67,15 +67,9 @@ static void place(Weight *w)
     part(w, "channel", across, t->across, w->tile_cols / taps, w->f->channels, &w->channel0,
          &w->channels);
     ConvBytes b = ir_conv_bytes(w->k->g, w->k->k);
-    const char *real = real_type(w->k);
-    long long at = (long long)b.frame;
-    out_line(w->o, "%s *const frame = (%s *)scratch;", real, real);
-    out_line(w->o, "%s *const pack = (%s *)(scratch + %lld);", real, real, at);
-    at += (long long)b.pack;
-    out_line(w->o, "%s *const sums = (%s *)(scratch + %lld);", real, real, at);
-    at += (long long)b.sums;
-    if (!w->in_place)
-        out_line(w->o, "%s *const slopes = (%s *)(scratch + %lld);", real, real, at);
+    const Piece piece[] = { { "frame", b.frame }, { "pack", b.pack }, { "sums", b.sums },
+                            { "slopes", b.weights } };
+    scratch_pieces(w->k, piece, 4);
     out_line(w->o, "memset(frame, 0, %lld);    /* what is around images stays so */",
              (long long)b.frame);
     out_line(w->o, "memset(sums, 0, %lld);", (long long)b.sums);

@@ -17,9 +17,9 @@
 #include "ir/winograd.h"
 
 static const char source_text[] =
-    "/* parts[24]$in_panels[$channels][$lanes] = B' x B of channels of images [$h][$w], of `bands`\n"
-    " * lines of tiles from the one `band` on; points are $source_step apart. lines: [6][$line] of a\n"
-    " * channel, after the transform along them. */\n"
+    "/* parts[24]$in_panels[$channels][$lanes] = B' x B of channels of images [$h][$w],\n"
+    " * of `bands` lines of tiles from the one `band` on; points are $source_step apart.\n"
+    " * lines: [6][$line] of a channel, after the transform along them. */\n"
     "ONCE void winograd_source_$id(int64_t channels, const $R *restrict x, int64_t band,\n"
     "    int64_t bands, $R *restrict lines, $R *restrict parts)\n"
     "{\n"
@@ -125,23 +125,15 @@ static const char *add_function(Wino *w, const char *template, const char *name,
         odd = text(e, "            for (int i = 0; i < 6; i++)\n"
                       "                to[i * %lld + %lld] = 0;\n", (long long)line,
                    (long long)f->places[1]);
-    const struct { const char *name; int64_t value; } number[] = {
+    const Number number[] = {
         { "h", f->places[0] }, { "w", f->places[1] }, { "channels", f->channels },
         { "rows", w->tile_rows }, { "bands", g->bands }, { "across", g->across },
         { "panels", g->panels }, { "lanes", g->lanes }, { "pitch", IR_TILE_COLUMNS * g->across },
         { "line", line }, { "edge", IR_LINE_EDGE }, { "tiles", tiles },
         { "source_step", ir_point_step(g, f->channels, elem) },
         { "result_step", ir_point_step(g, w->tile_rows, elem) } };
-    enum { NUMBERS = sizeof number / sizeof *number };
-    Hole holes[NUMBERS + 4] = {
-        { "R", real_type(w->k) }, { "id", id }, { "odd", odd },
-        { "in_panels", g->panels > 1 ? text(e, "[%lld]", (long long)g->panels) : "" } };
-    for (int i = 0; i < NUMBERS; i++)
-        holes[4 + i] = (Hole){ number[i].name, text(e, "%lld", (long long)number[i].value) };
-    Out *o = out_new(e->a);
-    out_template(o, template, holes, NUMBERS + 4);
-    add_micro(e, out_text(o));
-    return text(e, "%s%s", name, id);
+    const Shaped shaped = { template, name, id, odd, g->panels };
+    return shaped_function(w->k, &shaped, number, (int)(sizeof number / sizeof *number));
 }
 
 static const char *source_function(Wino *w)
@@ -162,17 +154,11 @@ static const char *results_function(Wino *w)
 /* Pieces of the worker's memory, as ir_worker_bytes has them. */
 static void place_memory(Wino *w)
 {
-    const char *real = real_type(w->k), *after = "scratch";
     WinogradBytes b = ir_winograd_bytes(&w->f, &w->w, w->tile_rows,
                                         ir_dtype_bytes(w->e->m->real));
-    const struct { const char *name; int64_t bytes; } piece[] = {
-        { "weights", b.weights }, { "source", b.source }, { "products", b.products },
-        { "lines", b.lines } };
-    for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
-        out_line(w->o, "%s *const %s = (%s *)%s;", real, piece[i].name, real,
-                 i ? text(w->e, "(%s)", after) : after);
-        after = text(w->e, "%s + %lld", i ? after : "scratch", (long long)piece[i].bytes);
-    }
+    const Piece piece[] = { { "weights", b.weights }, { "source", b.source },
+                            { "products", b.products }, { "lines", b.lines } };
+    scratch_pieces(w->k, piece, 4);
 }
 
 /* The task's rows and bands. */

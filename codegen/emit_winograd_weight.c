@@ -47,8 +47,9 @@ static const char source_text[] =
     "}\n";
 
 static const char slopes_text[] =
-    "/* parts[24][..][$tiles] = A y A' of a row y of images [$h][$w], of `bands` lines of tiles from\n"
-    " * the one `band` on; points are $slope_step apart. lines[6][$line]: what is between the two. */\n"
+    "/* parts[24][..][$tiles] = A y A' of a row y of images [$h][$w], of `bands` lines of\n"
+    " * tiles from the one `band` on; points are $slope_step apart. lines[6][$line]: what is\n"
+    " * between the two. */\n"
     "ONCE void winograd_slopes_$id(const $R *restrict y, int64_t band, int64_t bands,\n"
     "    $R *restrict lines, $R *restrict parts)\n"
     "{\n"
@@ -109,23 +110,15 @@ static const char *add_function(Weight *w, const char *template, const char *nam
     if (f->pixels[1] % 2)
         odd = text(e, "        for (int i = 0; i < 6; i++)\n            to[i * %lld + %lld] = 0;\n",
                    (long long)line, (long long)f->pixels[1]);
-    const struct { const char *name; int64_t value; } number[] = {
+    const Number number[] = {
         { "h", f->pixels[0] }, { "w", f->pixels[1] }, { "rows", f->rows },
         { "channels", w->channels }, { "bands", g->bands }, { "across", g->across },
         { "lanes", g->lanes }, { "tiles", g->tiles }, { "columns", g->columns },
         { "pitch", IR_TILE_COLUMNS * g->across }, { "line", line },
         { "source_step", g->source_step }, { "slope_step", g->slope_step },
         { "vector", e->o->target->vector_bytes / w->elem } };
-    enum { NUMBERS = sizeof number / sizeof *number };
-    Hole holes[NUMBERS + 4] = {
-        { "R", real_type(w->k) }, { "id", id }, { "odd", odd },
-        { "in_panels", g->panels > 1 ? text(e, "[%lld]", (long long)g->panels) : "" } };
-    for (int i = 0; i < NUMBERS; i++)
-        holes[4 + i] = (Hole){ number[i].name, text(e, "%lld", (long long)number[i].value) };
-    Out *o = out_new(e->a);
-    out_template(o, template, holes, NUMBERS + 4);
-    add_micro(e, out_text(o));
-    return text(e, "%s%s", name, id);
+    const Shaped shaped = { template, name, id, odd, g->panels };
+    return shaped_function(w->k, &shaped, number, (int)(sizeof number / sizeof *number));
 }
 
 static const char *source_function(Weight *w)
@@ -146,22 +139,16 @@ static const char *slopes_function(Weight *w)
 /* Pieces of the worker's memory, as ir_worker_bytes has them, and the task's sums. */
 static void place(Weight *w)
 {
-    const char *real = real_type(w->k), *after = "scratch";
     WeightBytes b = ir_winograd_weight_bytes(&w->w, w->elem);
-    const struct { const char *name; int64_t bytes; } piece[] = {
-        { "frame", b.frame }, { "source", b.source }, { "slopes", b.slopes },
-        { "lines", b.lines } };
+    const Piece piece[] = { { "frame", b.frame }, { "source", b.source }, { "slopes", b.slopes },
+                            { "lines", b.lines } };
     Extent all = extent_mul(extent_of(&ir_type(w->k->g, w->f.source)->shape, 0, 1),
                             extent(w->w.bands, 0));
     long long bands = (long long)w->k->tasks.tile_cols;
     out_line(w->o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", bands,
              bands, extent_text(w->e, all));
-    for (size_t i = 0; i < sizeof piece / sizeof *piece; i++) {
-        out_line(w->o, "%s *const %s = (%s *)%s;", real, piece[i].name, real,
-                 i ? text(w->e, "(%s)", after) : after);
-        after = text(w->e, "%s + %lld", after, (long long)piece[i].bytes);
-    }
-    out_line(w->o, "%s *const sums = %s + task * %lld;", real,
+    scratch_pieces(w->k, piece, 4);
+    out_line(w->o, "%s *const sums = %s + task * %lld;", real_type(w->k),
              slot_parts(w->k, w->e->m->real), (long long)w->w.sum_elems);
     out_line(w->o, "memset(frame, 0, %lld);    /* what is around images stays so */",
              (long long)b.frame);
@@ -178,8 +165,8 @@ static void write_source(Weight *w)
     long long lines = (long long)f->places[0], bands = (long long)w->w.bands;
     reach(e, SNIP_pack_columns);
     out_open(o, "for (int64_t b = 0; b < bands; b++)");
-    out_line(o, "const int64_t image = (band + b) / %lld, top = (band + b) %% %lld * %d - 1;", bands,
-             bands, IR_TILE_LINES);
+    out_line(o, "const int64_t image = (band + b) / %lld;", bands);
+    out_line(o, "const int64_t top = (band + b) %% %lld * %d - 1;", bands, IR_TILE_LINES);
     out_open(o, "for (int i = 0; i < 6; i++)");
     out_line(o, "const int64_t line = top + i;");
     out_line(o, "%s *const to = frame + (i * %lld + 1) * %lld;", real_type(w->k),

@@ -64,6 +64,34 @@ void patches_frame(Kern *k, const Frame *f, const char *image, const char *first
     out_close(o, "");
 }
 
+void scratch_pieces(Kern *k, const Piece *piece, int n)
+{
+    const char *real = real_type(k);
+    long long at = 0;
+    for (int i = 0; i < n; i++) {
+        if (!piece[i].bytes) continue;
+        const char *where = at ? text(k->e, "(scratch + %lld)", at) : "scratch";
+        out_line(k->out, "%s *const %s = (%s *)%s;", real, piece[i].name, real, where);
+        at += (long long)piece[i].bytes;
+    }
+}
+
+const char *shaped_function(Kern *k, const Shaped *s, const Number *number, int n)
+{
+    enum { WORDS = 4, MOST = 20 };
+    Emit *e = k->e;
+    Hole holes[WORDS + MOST] = {
+        { "R", real_type(k) }, { "id", s->id }, { "odd", s->odd },
+        { "in_panels", s->panels > 1 ? text(e, "[%lld]", (long long)s->panels) : "" } };
+    if (n > MOST) ir_die(e->m, "codegen: %s has too many numbers", s->name);
+    for (int i = 0; i < n; i++)
+        holes[WORDS + i] = (Hole){ number[i].name, text(e, "%lld", (long long)number[i].value) };
+    Out *o = out_new(e->a);
+    out_template(o, s->text, holes, WORDS + n);
+    add_micro(e, out_text(o));
+    return text(e, "%s%s", s->name, s->id);
+}
+
 void patches_taps(Kern *k, const Frame *f)
 {
     enum { A_LINE = 12 };

@@ -42,8 +42,8 @@ int64_t ir_frame_images(const Frame *f);
 int64_t ir_frame_row_bytes(const Frame *f, int64_t elem_bytes);
 bool ir_frame_in_place(const Frame *f);
 
-/* Height of the nearly equal strips that a tile of `whole` is cut into, none above `most`, nor above
- * the last tile: a strip that would stand out overlaps the one before it. */
+/* Height of the nearly equal strips that a tile of `whole` is cut into, none above `most`, nor
+ * above the last tile: a strip that would stand out overlaps the one before it. */
 int64_t ir_strip(int64_t whole, int64_t tile, int64_t most);
 
 /* The worker's memory of a kernel of algorithm `patches`, each a multiple of 64 bytes: the frame;

@@ -25,7 +25,7 @@ Winograd ir_winograd(const Frame *f, int64_t lanes, int64_t elem_bytes);
  * transforms, of IR_TOGETHER channels. Points of source and products are a line further apart than
  * that says: at multiples of 4096 bytes all would share a set of the first cache. */
 int64_t ir_point_step(const Winograd *w, int64_t rows, int64_t elem_bytes);   /* in elements */
-enum { IR_TOGETHER = 4, IR_LINE_EDGE = 16 };     /* elements before a line's first, after its last */
+enum { IR_TOGETHER = 4, IR_LINE_EDGE = 16 };     /* elements before and after a line's own */
 typedef struct WinogradBytes { int64_t weights, source, products, lines; } WinogradBytes;
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t rows,
                                 int64_t elem_bytes);

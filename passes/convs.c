@@ -1,8 +1,8 @@
 /* passes/convs.c: algorithm, tile and register tile of one convolution.
  *
  * With one group and work enough, by patches (codegen/emit_patches.c), or, where the precision mode
- * takes it and it is faster by passes/cost.c, by Winograd (codegen/emit_winograd.c). Tiles follow from shapes at
- * capacity and from the target, never from the number of threads. */
+ * takes it and it is faster by passes/cost.c, by Winograd (codegen/emit_winograd.c). Tiles follow
+ * from shapes at capacity and from the target, never from the number of threads. */
 #include "ir/winograd.h"
 #include "passes/cost.h"
 

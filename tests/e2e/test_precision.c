@@ -3,9 +3,10 @@
  * Each one computes products of many shapes in the three forms of a linear layer (forward, gradient
  * of the input, gradient of the weights), or convolutions in theirs, on uniform numbers, on normal
  * ones, and on such as training meets: sparse positive activations, weights as they are drawn,
- * gradients of which most are tiny. The largest error against float64 is compared with that of one plain float32 sum, or
- * with the largest result. What no float32 product would survive (infinities, NaN, numbers near the
- * ends of the range) has to come out as it does there. SHOW=1 prints what was measured. */
+ * gradients of which most are tiny. The largest error against float64 is compared with that of one
+ * plain float32 sum (of each image, where images are summed over), or with the largest result. What
+ * no float32 product would survive (infinities, NaN, numbers near the ends of the range) has to
+ * come out as it does there. SHOW=1 prints what was measured. */
 #define _GNU_SOURCE
 #include "loaded.h"
 #include "openblas.h"
@@ -269,32 +270,32 @@ static char *convs_text(Algo algo)
                 "algo=\"%s\" tile=[%d,%d] micro=[5,%d]} : %s\nreturn output=%%2\n", i,
                 form == D_INPUT ? y : x, form == D_WEIGHT ? y : w, op[form], l->stride, l->stride,
                 l->pad, l->pad, l->pad, l->pad, ir_algo[algo].name,
-                form == D_INPUT ? l->c : l->o - 3, cols, form == D_WEIGHT && algo == ALGO_patches ? 3 : 2,
+                form == D_INPUT ? l->c : l->o - 3, cols,
+                form == D_WEIGHT && algo == ALGO_patches ? 3 : 2,
                 form == FORWARD ? y : form == D_INPUT ? x : w);
     }
     fclose(f);
     return text;
 }
 
-/* Adds the three of which one is the result up: a of x, b of w, c of y. */
+/* All x of image n, and the w that take them to the y. */
 typedef struct Place3 { size_t x, w, y; } Place3;
 typedef void Visit(void *ctx, Place3 at);
-static void visit(const Square *l, Visit *at, void *ctx)
+static void visit(const Square *l, int n, Visit *at, void *ctx)
 {
     int out = results_of(l);
-    for (int n = 0; n < l->n; n++)
-        for (int o = 0; o < l->o; o++)
-            for (int c = 0; c < l->c; c++)
-                for (int p = 0; p < out * out; p++)
-                    for (int t = 0; t < l->taps * l->taps; t++) {
-                        int i = p / out * l->stride + t / l->taps - l->pad;
-                        int j = p % out * l->stride + t % l->taps - l->pad;
-                        if (i < 0 || j < 0 || i >= l->size || j >= l->size) continue;
-                        at(ctx, (Place3){
-                            (size_t)(((n * l->c + c) * l->size + i) * l->size + j),
-                            (size_t)((o * l->c + c) * l->taps * l->taps + t),
-                            (size_t)((n * l->o + o) * out * out + p) });
-                    }
+    for (int o = 0; o < l->o; o++)
+        for (int c = 0; c < l->c; c++)
+            for (int p = 0; p < out * out; p++)
+                for (int t = 0; t < l->taps * l->taps; t++) {
+                    int i = p / out * l->stride + t / l->taps - l->pad;
+                    int j = p % out * l->stride + t % l->taps - l->pad;
+                    if (i < 0 || j < 0 || i >= l->size || j >= l->size) continue;
+                    at(ctx, (Place3){
+                        (size_t)(((n * l->c + c) * l->size + i) * l->size + j),
+                        (size_t)((o * l->c + c) * l->taps * l->taps + t),
+                        (size_t)((n * l->o + o) * out * out + p) });
+                }
 }
 
 typedef struct Sums { Form form; const double *a, *b; double *exact; float *plain; } Sums;
@@ -323,10 +324,15 @@ static void check_conv(Algo algo, int i, int graph, const Built *built, int n_bu
         double *b = arena_alloc(arena, (size_t)size_b, sizeof *b);
         double *exact = arena_alloc(arena, (size_t)size, sizeof *exact);
         float *plain = arena_alloc(arena, (size_t)size, sizeof *plain);
+        float *image = arena_alloc(arena, (size_t)size, sizeof *image);
         lcg = (uint32_t)(i * N_DATA + data + 1);
         for (int64_t e = 0; e < size_a; e++) a[e] = number((Data)data, form, false, s.k);
         for (int64_t e = 0; e < size_b; e++) b[e] = number((Data)data, form, true, s.k);
-        visit(l, add_up, &(Sums){ form, a, b, exact, plain });
+        for (int n = 0; n < l->n; n++) {
+            memset(image, 0, (size_t)size * sizeof *image);
+            visit(l, n, add_up, &(Sums){ form, a, b, exact, image });
+            for (int64_t e = 0; e < size; e++) plain[e] += image[e];
+        }
         EvalIn in = { .n = 1, .input = factor, .ctx = (const double *[]){ a, b }, .step = 1 };
         ReplayHow how = { 0xff, 2, pool };
         for (int t = 0; t < n_built; t++) {
