@@ -91,6 +91,9 @@ spread() { awk -v a="$1" -v b="$2" 'NR > a && NR <= b { n++; s += $1; q += $1 * 
 above "$(spread 101 201)" "$(spread 1 101)" && ok "mc_dropout is less sure far away" ||
     not_ok "mc_dropout is less sure far away" "$(spread 1 101) at 0, $(spread 101 201) at 4"
 
+check "cifar10 builds" "$SEQC" build "$S/cifar10/model.py" -o cifar
+check "resnet builds" "$SEQC" build "$S/resnet/model.py" -o resnet
+
 check "small images build" "$SEQC" build "$S/fashion_mnist/small.py" -o small
 check "small images train" ./small train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.2 --out small.run
 check "IR walk-through" env OUT="$SCRATCH/walk" sh "$S/ir_walkthrough/walk"
@@ -106,10 +109,12 @@ if [ -e "$DATA/train-images-idx3-ubyte.gz" ]; then
         above "${acc%\%}" $least && ok "$sample: above $least% after an epoch" ||
             not_ok "$sample: above $least% after an epoch" "${acc:-no accuracy shown}"
     done
+    check "resnet takes a step" ./resnet train --data "$DATA" --dry-run
 else
     skip "fashion_mnist" "no images at $DATA"
     skip "softmax_regression" "no images at $DATA"
     skip "fashion_cnn" "no images at $DATA"
     skip "augmentation" "no images at $DATA"
+    skip "resnet" "no images at $DATA"
 fi
 exit 0
