@@ -9,6 +9,11 @@ for python in /usr/bin/python3 python3; do
         done
         for file in samples/*/*.py; do
             case $file in */make_* | */fine_tuning/model.py) continue ;; esac    # parity.py has the latter
+            # Sets of images are made where their files are; without them PyTorch has nothing to run.
+            if grep -q '^from torchvision' "$file"; then
+                skip "PyTorch runs $file" "it opens a data set of torchvision's"
+                continue
+            fi
             check "PyTorch runs $file" "$python" "$file"
         done
         exec $python tests/pytorch/parity.py "$@"
