@@ -149,15 +149,16 @@ static const char *scale_of(Row *r, const Node *x)
 
 /* ---- ROW ops ---- */
 
-/* loss of a row: -(sum of weight * log-probability), log-probability = x - top - log(sum). */
+/* loss of a row: -(sum of weight * log-probability), log-probability = x - top - log(sum); large
+ * logits are subtracted from each other, before the small logarithm comes in. */
 static const char *loss(Row *r, const Node *x)
 {
     Val in = x->in[0], target = x->in[1], base = ir_view_base(r->k->g, in);
-    const char *name = local(r, "loss"), *shift = NULL;
+    const char *name = local(r, "loss"), *sum = NULL;
     if (x->op == OP_cross_entropy) {
         exponentials(r, in);
-        shift = local(r, "shift");
-        out_line(r->o, "const %s %s = %s + %s(%s);", real_type(r->k), shift, r->max[base.i],
+        sum = local(r, "log_sum");
+        out_line(r->o, "const %s %s = %s(%s);", real_type(r->k), sum,
                  fn_name(r->e, r->e->m->real, EX_log), r->sum[base.i]);
     }
     if (is_index(r, target)) {
@@ -168,14 +169,15 @@ static const char *loss(Row *r, const Node *x)
         Nest at = r->element;
         at.dim[1].var = t;
         const char *s = value_emit(r->k, r->o, in, &at);
-        out_line(r->o, "%s = %s%s%s;", name, shift ? shift : "", shift ? " - " : "-", s);
+        if (sum) out_line(r->o, "%s = %s + (%s - %s);", name, sum, r->max[base.i], s);
+        else out_line(r->o, "%s = -%s;", name, s);
         close_loop(r, before);
         return name;
     }
     out_line(r->o, "%s %s = 0;", real_type(r->k), name);
     const char **before = open_loop(r);
     const char *s = element(r, in), *p = element(r, target);
-    if (shift) out_line(r->o, "%s += %s * (%s - %s);", name, p, shift, s);
+    if (sum) out_line(r->o, "%s += %s * (%s + (%s - %s));", name, p, sum, r->max[base.i], s);
     else out_line(r->o, "%s -= %s * %s;", name, p, s);
     close_loop(r, before);
     return name;

@@ -299,9 +299,11 @@ static Ex stable_div(ExPool *p, Ex a, Ex b)
     return none;
 }
 
-/* 1 - x - sigmoid(v) = sigmoid(-v) - x, and exp(v) - 1 */
+/* 1 - x - sigmoid(v) = sigmoid(-v) - x, exp(v) - 1, and k - (k - x) of a finite k */
 static Ex stable_sub(ExPool *p, Ex a, Ex b)
 {
+    if (is(p, a, EX_NUM) && isfinite(num(p, a)) && is(p, b, EX_SUB) && ex_eq(in(p, b, 0), a))
+        return in(p, b, 1);
     if (is(p, a, EX_exp) && ex_is_num(p, b, 1))
         return one(p, EX_expm1, in(p, a, 0));
     if (is(p, b, EX_sigmoid) && is(p, a, EX_SUB) && ex_is_num(p, in(p, a, 0), 1))

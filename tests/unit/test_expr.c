@@ -215,6 +215,7 @@ START_TEST(stable_forms)
         {"log(sigmoid(a))", "logsigmoid(a)"},
         {"log(1 - sigmoid(a))", "logsigmoid(-a)"},
         {"a * 3 / 3", "a"},
+        {"1 - (1 - a*a)", "a*a"},
         {"(exp(a) - exp(-a)) / (exp(a) + exp(-a))", "tanh(a)"},
     };
     for (int i = 0; i < COUNT(rows); i++) {
