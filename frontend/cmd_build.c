@@ -141,7 +141,9 @@ static void say_done(const Cmd *c, const Build *p, double seconds)
     printf("built %s  %s  %s parameters, %s", p->output,
            cmd_bytes(c->arena, stat(p->output, &st) == 0 ? (int64_t)st.st_size : 0),
            cmd_commas(c->arena, params),
-           ir_graph_find(m, "train") ? "trains and predicts" : "predicts (no loss or optimizer)");
+           ir_graph_find(m, "train")  ? "trains and predicts"
+           : ir_graph_find(m, "eval") ? "evaluates and predicts (no optimizer)"
+                                      : "predicts (no loss or optimizer)");
     for (int i = 0; i < p->n; i++)
         printf(", %s", p->target[i].target->name);
     printf("%s  %.2f s\n", uses_blas(p) ? ", OpenBLAS" : "", seconds);

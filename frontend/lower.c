@@ -248,8 +248,9 @@ static void add_graphs(Lower *l, bool differs)
 {
     if (l->r->loss) {
         bool prob = fe_loss[l->r->loss->row].target == TARGET_CLASS;
-        graph_with_loss(l, "train", true, false);
-        if (prob) graph_with_loss(l, "train_prob", true, true);
+        bool trains = l->r->optim != NULL;
+        if (trains) graph_with_loss(l, "train", true, false);
+        if (trains && prob) graph_with_loss(l, "train_prob", true, true);
         graph_with_loss(l, "eval", false, false);
         if (prob) graph_with_loss(l, "eval_prob", false, true);
         graph_of_output(l, "infer", false, false);

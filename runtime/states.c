@@ -56,14 +56,38 @@ static char *in_block(const char *block, const rt_state *s)
     return (char *)(uintptr_t)(block + s->offset_bytes);
 }
 
+/* Does it lie in the block exactly as in a file? */
+static bool is_plain(const rt_state *s)
+{
+    int64_t stride = 1;
+    for (int i = s->rank - 1; i >= 0; i--) {
+        const rt_axis *axis = &s->axis[i];
+        if (axis->size > 1 && (axis->block != 1 || axis->outer != stride))
+            return false;
+        stride *= axis->size;
+    }
+    return true;
+}
+
+static size_t plain_bytes(const rt_state *s)
+{
+    return (size_t)(rt_state_elems(s) * rt_dtype_bytes(s->dtype));
+}
+
 void rt_state_get(const rt_state *s, const char *block, void *logical)
 {
-    move(s, in_block(block, s), logical, false);
+    if (is_plain(s))
+        memcpy(logical, in_block(block, s), plain_bytes(s));
+    else
+        move(s, in_block(block, s), logical, false);
 }
 
 void rt_state_put(const rt_state *s, char *block, const void *logical)
 {
-    move(s, in_block(block, s), (char *)(uintptr_t)logical, true);
+    if (is_plain(s))
+        memcpy(in_block(block, s), logical, plain_bytes(s));
+    else
+        move(s, in_block(block, s), (char *)(uintptr_t)logical, true);
 }
 
 /* ---- sums over states ---- */
@@ -193,27 +217,24 @@ static bool draw_all(rt_err *e, rt_prog *p)
     return true;
 }
 
+/* Does the verb read every state that it uses from a file? What training draws moves the generator
+ * that shuffles its samples. */
+static bool reads_all(const rt_prog *p)
+{
+    rt_verb verb = p->cli.verb;
+    return RT_GIVEN(&p->cli, weights)
+        && (verb == RT_VERB_eval || verb == RT_VERB_predict || verb == RT_VERB_grad);
+}
+
 bool rt_states_open(rt_err *e, rt_prog *p)
 {
     p->state = rt_alloc(e, p->model->state_bytes, 1, "the parameters");
-    return p->state && draw_all(e, p);
+    return p->state && (reads_all(p) || draw_all(e, p));
 }
 
 /* ---- checkpoints: writing ---- */
 
-/* A state that lies in the block exactly as in a file needs no copy. */
-static bool is_plain(const rt_state *s)
-{
-    int64_t stride = 1;
-    for (int i = s->rank - 1; i >= 0; i--) {
-        const rt_axis *axis = &s->axis[i];
-        if (axis->size > 1 && (axis->block != 1 || axis->outer != stride))
-            return false;
-        stride *= axis->size;
-    }
-    return true;
-}
-
+/* A state that is plain needs no copy. */
 static bool add_state(rt_err *e, const char *block, const rt_state *s, rt_tensors *list)
 {
     int64_t shape[RT_MAX_RANK];

@@ -94,6 +94,16 @@ above "$(spread 101 201)" "$(spread 1 101)" && ok "mc_dropout is less sure far a
 check "cifar10 builds" "$SEQC" build "$S/cifar10/model.py" -o cifar
 check "resnet builds" "$SEQC" build "$S/resnet/model.py" -o resnet
 
+# The sample's weights are a download; those that training starts from go the same way.
+check "alexnet builds" "$SEQC" build "$S/alexnet/model.py" -o alexnet
+check "alexnet builds to train" "$SEQC" build "$S/alexnet/model.py" --optimizer 'optim.SGD(model.parameters(), lr=0.01)' -o alextrain
+mkdir -p photos/thing && cp "$ROOT/tests/fixtures/images/full.jpg" photos/thing
+check "alexnet's initial weights" ./alextrain train --data photos --epochs 0 --out alexnet.run
+./alexnet predict --input photos/thing/full.jpg --weights alexnet.run/last.safetensors >answer
+check "alexnet predicts five classes of an image" grep -qE '^1(  [^%]*[^ ] [0-9.]+%){5}$' answer
+refuses "alexnet does not train without an optimizer" 2 "the model file names no optimizer" ./alexnet train --data photos
+rm -rf alexnet.run
+
 check "small images build" "$SEQC" build "$S/fashion_mnist/small.py" -o small
 check "small images train" ./small train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.2 --out small.run
 check "IR walk-through" env OUT="$SCRATCH/walk" sh "$S/ir_walkthrough/walk"
@@ -109,12 +119,20 @@ if [ -e "$DATA/train-images-idx3-ubyte.gz" ]; then
         above "${acc%\%}" $least && ok "$sample: above $least% after an epoch" ||
             not_ok "$sample: above $least% after an epoch" "${acc:-no accuracy shown}"
     done
+    check "early_stopping builds" "$SEQC" build "$S/early_stopping/model.py" -o moved
+    # No epoch after the first is better by so much.
+    check "early_stopping stops" sh -c "./moved train --data '$DATA' --val-split 0.9 --patience 2 --min-delta 9 --out moved.run |
+        grep -q '^stopped early: val_loss has not become better for 2 epochs'"
+    check "early_stopping stops after three epochs" sh -c "[ \$(wc -l <moved.run/metrics.csv) = 4 ]"
+    check "early_stopping goes on" ./moved train --data "$DATA" --val-split 0.9 --epochs 4 --patience 9 --resume moved.run/last.safetensors
+    check "early_stopping evaluates" ./moved eval --data "$DATA" --weights moved.run/best.safetensors
     check "resnet takes a step" ./resnet train --data "$DATA" --dry-run
 else
     skip "fashion_mnist" "no images at $DATA"
     skip "softmax_regression" "no images at $DATA"
     skip "fashion_cnn" "no images at $DATA"
     skip "augmentation" "no images at $DATA"
+    skip "early_stopping" "no images at $DATA"
     skip "resnet" "no images at $DATA"
 fi
 exit 0

@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from common import load_safetensors
+from common import load_safetensors, save_safetensors
 
 SEQC, SCRATCH = os.environ["SEQC"], os.environ["SCRATCH"]
 FASHION = os.environ.get("DATA", "/usr/share/datasets/fashion-mnist")
@@ -118,6 +118,42 @@ def samples():
         compare(name, f"samples/{name}/model.py", x, y, ["--data", FASHION])
 
 
+class Ignored(types.ModuleType):
+    """Stands for a module of torchvision: whatever is called gives something that may be ignored."""
+    def __getattr__(self, name):
+        return lambda *args, **named: None
+
+
+def alexnet():
+    """The whole net of the sample, with weights that PyTorch drew, against PyTorch in float64."""
+    path, folder = "samples/alexnet/model.py", os.path.join(SCRATCH, "alexnet")
+    weights = folder + ".safetensors"
+    vision = Ignored("torchvision")
+    vision.datasets, vision.transforms = Ignored("torchvision.datasets"), Ignored("torchvision.transforms")
+    sys.modules["torchvision"] = vision
+    torch.manual_seed(4)
+    scope = {"__name__": "model"}
+    with open(path) as f:
+        exec(f.read(), scope)
+    net = scope["model"].eval()
+    x = torch.randn(2, 3, 224, 224)
+    try:
+        save_safetensors(weights, net.state_dict())
+        np.save(folder + ".npy", x.numpy())
+        with torch.no_grad():
+            want = net.double()(x.double()).numpy()
+        run(SEQC, "build", path, "-o", folder, "-q")
+        run(folder, "predict", "--input", folder + ".npy", "--weights", weights, "--output", folder + ".out.npy")
+        far = np.abs(np.load(folder + ".out.npy") - want).max() / np.abs(want).max()
+        report("alexnet: outputs", "" if far <= 1e-5 else f"{far:.3g} of the largest apart")
+    except (RuntimeError, OSError) as e:
+        report("alexnet", str(e).strip())
+    finally:
+        for file in (weights, folder + ".npy"):
+            if os.path.exists(file):
+                os.remove(file)
+
+
 def fine_tuning():
     """The sample's model, whose base is read from a file beside the program."""
     stub = types.ModuleType("safetensors.torch")
@@ -178,5 +214,6 @@ def fixtures(full):
 
 torch.set_num_threads(1)
 samples()
+alexnet()
 fine_tuning()
 fixtures("--full" in sys.argv)

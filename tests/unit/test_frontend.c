@@ -178,7 +178,8 @@ START_TEST(dropout)
 {
     Module *m = compile(
         "model = nn.Sequential(nn.Linear(4, 4), nn.Sequential(nn.Dropout(0.5)), nn.Dropout(1.0),"
-        " nn.Dropout(0))\ncriterion = nn.L1Loss()\n");
+        " nn.Dropout(0))\ncriterion = nn.L1Loss()\n"
+        "optimizer = optim.SGD(model.parameters(), lr=1)\n");
     check_has(m, "train", "= random {stream=\"1.0#0\"} ");
     check_has(m, "train", "= map %2, %3 {f=\"b < 0.5 ? 0 : a*2\"} ");
     check_has(m, "train", "= map %4 {f=\"a*0\"} ");
@@ -291,12 +292,13 @@ START_TEST(losses)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         opts.loss = all[i].loss;
         Module *m = compile("net = nn.Linear(4, 3)\n");
-        check_has(m, "train", all[i].line);
+        check_has(m, "eval", all[i].line);
+        ck_assert_ptr_null(ir_graph_find(m, "train"));       /* nothing says how */
         check_has(m, "loss", "input \"output\"");
         ck_assert_int_eq(m->prog.target, all[i].target);
         ck_assert_int_eq(m->prog.n_metric, all[i].metrics);
         ck_assert_int_eq(m->prog.n_classes, all[i].target == TARGET_REAL ? 0 : 3);
-        ck_assert_int_eq(ir_graph_find(m, "train_prob") != NULL, all[i].prob);
+        ck_assert_int_eq(ir_graph_find(m, "eval_prob") != NULL, all[i].prob);
         ir_module_free(m);
     }
 }
