@@ -99,7 +99,7 @@ int ir_attr_named(const char *name, size_t len)
 uint64_t ir_attrs_allowed(Op op)
 {
     OpKind kind = ir_op[op].kind;
-    uint64_t chosen = AB(algo) | AB(tile) | AB(micro);
+    uint64_t chosen = AB(algo) | AB(tile) | AB(micro) | AB(why);
     bool computed = kind != KIND_LEAF && kind != KIND_VIEW && kind != KIND_NONE;
     return ir_op[op].required | ir_op[op].optional | (computed ? chosen : 0);
 }

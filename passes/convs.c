@@ -86,25 +86,27 @@ static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
     c->tile[1] = ceil_div(blocks, TASKS) * w.block;
 }
 
-Choice pass_choose_conv(const Graph *g, Val root, const PassCtx *ctx)
+Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
 {
     const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
     const Node *x = ir_node(g, root);
-    Choice c = { .algo = ALGO_direct };
-    if (!ir_patches_fit(g, root) || ir_flop(g, root) < least_flop) return c;
+    Candidates all = { .g = g, .root = root, .choice = { { .algo = ALGO_direct } }, .n = 1 };
+    if (!ir_patches_fit(g, root) || ir_flop(g, root) < least_flop) return all;
     Frame f = ir_frame(g, root);
     int64_t elem = ir_dtype_bytes(x->type.dtype), lanes = most(t->vector_bytes / elem, 1);
     int64_t images = ir_dim_at(ir_type(g, x->in[0])->shape.dim[0], g->module->capacity);
     bool weight = x->op == OP_conv_weight;
-    c.algo = ALGO_patches;
-    if (weight) tile_weight(&f, t, &c);
-    else tile_pixels(&f, most(images, 1), lanes, t, &c);
-    c.seconds = pass_conv_cost(g, root, t, &c);
+    Choice *c = all.choice, *w = all.choice + 1;
+    c->algo = ALGO_patches;
+    if (weight) tile_weight(&f, t, c);
+    else tile_pixels(&f, most(images, 1), lanes, t, c);
+    c->seconds = pass_conv_cost(g, root, t, c);
     if (x->type.dtype != DT_f32 || !ir_winograd_fits(&f)
-        || !ir_admits(g->module->math, ALGO_winograd)) return c;
-    Choice w = { .algo = ALGO_winograd };
-    if (weight) tile_winograd_weight(&f, most(images, 1), lanes, elem, t, &w);
-    else tile_winograd(&f, most(images, 1), lanes, elem, t, &w);
-    w.seconds = pass_conv_cost(g, root, t, &w);
-    return w.seconds < 0.9 * c.seconds ? w : c;
+        || !ir_admits(g->module->math, ALGO_winograd)) return all;
+    w->algo = ALGO_winograd;
+    if (weight) tile_winograd_weight(&f, most(images, 1), lanes, elem, t, w);
+    else tile_winograd(&f, most(images, 1), lanes, elem, t, w);
+    w->seconds = pass_conv_cost(g, root, t, w);
+    all.n = 2;
+    return all;
 }

@@ -79,8 +79,7 @@ static bool *stored_leaves(const Graph *g, const bool *live, Arena *scratch)
 static Choice chosen_here(const Graph *g, Val v, const PassCtx *ctx)
 {
     const Node *x = ir_node(g, v);
-    if (ir_op[x->op].kind == KIND_CONV) return pass_choose_conv(g, v, ctx);
-    return pass_choose_product(g, v, ir_type(g, x->in[1])->layout, x->type.layout, ctx);
+    return pass_choose(g, v, ir_type(g, x->in[1])->layout, x->type.layout, ctx);
 }
 
 static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)

@@ -11,8 +11,8 @@
  *     state "1.weight" : f32[128,784]{panel32}
  *     %4 = linear %3, "1.weight", "1.bias" {algo="gemm", tile=[140,32], micro=[14,2]} : f32[n,128]
  *
- * Which weights: passes/panels.c. Which algorithm: passes/products.c and passes/convs.c, by
- * passes/cost.c. Images stay plain: kernels frame and pack what taps read of them. */
+ * Which weights: passes/panels.c. Which algorithm: passes/choose.c, of what passes/products.c and
+ * passes/convs.c list, by passes/cost.c or by measurements; `why` says what each one takes. Images stay plain: kernels frame and pack what taps read of them. */
 #include "passes/rules.h"
 #include "passes/stages.h"
 
@@ -23,21 +23,41 @@ static Layout layout_of(const Graph *g, const Panels *p, int graph, Val v)
     return own.kind == LAYOUT_plain ? pass_panels_value(p, graph, v) : own;
 }
 
+/* "measured: winograd 2.56 ms, patches 4.41 ms", the fastest first; null: there was no choice. */
+static const char *reason(const Candidates *c, Arena *a)
+{
+    bool said[PASS_MAX_CHOICES] = { false };
+    char *text = arena_str(a, c->measured ? "measured:" : "predicted:");
+    for (int k = 0; k < c->n; k++) {
+        int least = -1;
+        for (int i = 0; i < c->n; i++)
+            if (!said[i] && (least < 0 || c->choice[i].seconds < c->choice[least].seconds)) least = i;
+        said[least] = true;
+        double us = 1e6 * c->choice[least].seconds;
+        text = arena_printf(a, "%s%s %s %.3g %s", text, k ? "," : "",
+                            ir_algo[c->choice[least].algo].name, us < 1000 ? us : us / 1000,
+                            us < 1000 ? "us" : "ms");
+    }
+    return c->n > 1 ? text : NULL;
+}
+
 static Val choose(Graph *to, const Graph *from, Val v, const Val *map, Layout b, Layout result,
-                  const PassCtx *ctx)
+                  const PassCtx *ctx, Arena *scratch)
 {
     const Node *x = ir_node(from, v);
     Val in[EX_MAX_ARGS];
-    Attr attr[8];
+    Attr attr[12];
     int n = 0;
     for (int i = 0; i < x->n_in; i++) in[i] = map[x->in[i].i];
     for (int i = 0; i < x->n_attr; i++)
         if (x->attr[i].id < AT_algo) attr[n++] = x->attr[i];
-    Choice c = ir_op[x->op].kind == KIND_CONV ? pass_choose_conv(from, v, ctx)
-                                              : pass_choose_product(from, v, b, result, ctx);
+    Candidates all = pass_candidates(from, v, b, result, ctx);
+    Choice c = pass_fastest(&all);
+    const char *why = reason(&all, scratch);
     attr[n++] = ir_str(AT_algo, ir_algo[c.algo].name);
     if (c.tile[0]) attr[n++] = ir_ints(AT_tile, c.tile, 2);
     if (c.micro[0]) attr[n++] = ir_ints(AT_micro, c.micro, 2);
+    if (why) attr[n++] = ir_str(AT_why, why);
     Type t = x->type;
     t.layout = result;
     return ir_add_typed(to, x->op, x->loc, t, in, x->n_in, attr, n);
@@ -62,7 +82,7 @@ Module *pass_layout(const Module *in, const PassCtx *ctx)
             OpKind kind = ir_op[x->op].kind;
             map[v] = kind == KIND_PROD || kind == KIND_CONV
                 ? choose(to, from, (Val){ v }, map, layout_of(from, panels, i, x->in[1]),
-                         layout_of(from, panels, i, (Val){ v }), ctx)
+                         layout_of(from, panels, i, (Val){ v }), ctx, scratch)
                 : ir_copy_node(to, from, (Val){ v }, map);
         }
         ir_copy_roots(to, from, map);

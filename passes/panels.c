@@ -96,7 +96,7 @@ static void widths(Panels *p, int graph, const PassCtx *ctx)
         const Shape *w = &ir_type(g, x->in[1])->shape;
         if (p->barred[family] || p->layout[family].width || ir_elems_at(w, 1) < LEAST_ELEMS)
             continue;
-        Choice c = pass_choose_product(g, (Val){ v }, plain, plain, ctx);
+        Choice c = pass_choose(g, (Val){ v }, plain, plain, ctx);
         int64_t lanes = t->vector_bytes / ir_dtype_bytes(x->type.dtype);
         if (c.algo == ALGO_gemm && lanes > 1)
             p->layout[family] = (Layout){ LAYOUT_panel, (int)(c.micro[1] * lanes) };
@@ -113,13 +113,13 @@ static void savings(Panels *p, int graph, const PassCtx *ctx)
         uint32_t b = find(p, of_value(p, graph, x->in[1]));
         uint32_t result = find(p, of_value(p, graph, (Val){ v }));
         if (!p->layout[b].width && !p->layout[result].width) continue;
-        double now = pass_choose_product(g, (Val){ v }, plain, plain, ctx).seconds;
+        double now = pass_choose(g, (Val){ v }, plain, plain, ctx).seconds;
         Layout of_b = p->layout[b], of_result = p->layout[result];
         if (of_b.width)
-            p->saving[b] += now - pass_choose_product(g, (Val){ v }, of_b, plain, ctx).seconds;
+            p->saving[b] += now - pass_choose(g, (Val){ v }, of_b, plain, ctx).seconds;
         if (of_result.width && result != b)
             p->saving[result] +=
-                now - pass_choose_product(g, (Val){ v }, plain, of_result, ctx).seconds;
+                now - pass_choose(g, (Val){ v }, plain, of_result, ctx).seconds;
     }
 }
 

@@ -8,9 +8,28 @@
 
 typedef enum { BLAS_AUTO, BLAS_OPENBLAS, BLAS_NONE } Blas;
 
+/* A way to compute a product or a convolution, and the seconds that it takes on one thread. */
+typedef struct Choice { Algo algo; int64_t tile[2], micro[2]; double seconds; } Choice;
+
+/* The ways that come into question for a node whose second operand and result lie in these layouts,
+ * whatever its types say. Another one than the first has to be a tenth faster. */
+enum { PASS_MAX_CHOICES = 8 };
+typedef struct Candidates {
+    const Graph *g;
+    Val root;
+    Layout b, result;
+    Choice choice[PASS_MAX_CHOICES];
+    int n;
+    bool measured;                    /* else `seconds` are predicted */
+} Candidates;
+
 typedef struct PassCtx {
     const Target *target;
     Blas blas;
+    /* Puts what this machine takes in place of the predictions and sets `measured`, or leaves them.
+     * null: predictions decide. */
+    void (*measure)(void *tuning, Candidates *c);
+    void *tuning;
     bool no_fuse;                     /* every node its own kernel: for comparisons */
     bool no_reuse;                    /* the plan shares no bytes: for comparisons */
     bool verify;                      /* after every pass, with the text round trip */

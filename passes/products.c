@@ -1,8 +1,8 @@
 /* passes/products.c: algorithm, tile and register tile of one product.
  *
  * The module's precision mode says which algorithms may serve (ir/math.def). Tiles follow from
- * shapes at capacity and from the target, never from the number of threads. An algorithm other than
- * our own has to be a tenth faster by passes/cost.c: each costs size and start-up time. */
+ * shapes at capacity and from the target, never from the number of threads. Our own algorithm is
+ * the first candidate: others cost size and start-up time. */
 #include "passes/cost.h"
 
 /* Work that is worth a task of its own, and tasks that are enough for any machine. */
@@ -108,27 +108,24 @@ static void (*const tile[ALGO_COUNT])(const Problem *p, const Target *t, Choice 
 #undef ALGO
 };
 
-Choice pass_choose_product(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx)
+Candidates pass_products(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx)
 {
     const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
     Problem p = pass_problem(g, root, b, result, t);
-    Choice best = { .algo = ALGO_gemm };
-    tile_gemm(&p, t, &best);
-    best.seconds = pass_cost(&p, t, &best);
-    double bound = 0.9 * best.seconds;
+    Candidates all = { .g = g, .root = root, .b = b, .result = result };
     bool plain = b.kind == LAYOUT_plain && result.kind == LAYOUT_plain;
     bool tiles = t->tile_per_cycle && g->module->real == DT_f32;
-    for (int a = ALGO_NONE + 1; a < ALGO_COUNT && plain; a++) {
-        if (a == ALGO_gemm || !tile[a] || !ir_admits(g->module->math, (Algo)a)) continue;
+    for (int a = ALGO_gemm; a < ALGO_COUNT && (plain || a == ALGO_gemm); a++) {
+        if (!tile[a] || !ir_admits(g->module->math, (Algo)a)) continue;
         if (a == ALGO_blas && ctx->blas == BLAS_NONE) continue;
         if (ir_split_parts((Algo)a) && !tiles) continue;
         Choice c = { .algo = (Algo)a };
         tile[a](&p, t, &c);
         c.seconds = pass_cost(&p, t, &c);
-        if (a == ALGO_blas && ctx->blas == BLAS_OPENBLAS) return c;
-        if (c.seconds >= bound) continue;
-        best = c;
-        bound = c.seconds;
+        bool only = a == ALGO_blas && ctx->blas == BLAS_OPENBLAS;
+        all.choice[only ? 0 : all.n] = c;
+        all.n = only ? 1 : all.n + 1;
+        if (only) break;
     }
-    return best;
+    return all;
 }

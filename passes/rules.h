@@ -18,13 +18,15 @@ Val pass_sum_to(Graph *g, Val v, Shape to, Loc loc);
 /* A module like m without graphs, at a stage. */
 Module *pass_begin(const Module *m, const char *stage);
 
-/* Algorithm, tile and micro tile of a product by predicted time, where its second operand and its
- * result have these layouts (whatever their types say). */
-typedef struct Choice { Algo algo; int64_t tile[2], micro[2]; double seconds; } Choice;
-Choice pass_choose_product(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx);
-
+/* What may compute a product whose second operand and result have these layouts. */
+Candidates pass_products(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx);
 /* The same of a convolution. */
-Choice pass_choose_conv(const Graph *g, Val root, const PassCtx *ctx);
+Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx);
+/* choose.c: the fastest of them, by what this machine takes where the context can tell. Layouts are
+ * for products alone. */
+Candidates pass_candidates(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx);
+Choice pass_fastest(const Candidates *c);
+Choice pass_choose(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx);
 
 /* The layout in which every state is best stored: plain, or panels of a weight and of what its
  * optimizer keeps of it. */
