@@ -1,11 +1,13 @@
-/* codegen/emit_row.c: a program per row. First the row's numbers (largest, sum of exponentials,
- * loss, reductions), each by one loop over the row; then one loop that stores every element. Values
+/* codegen/emit_row.c: a program per row, or per channel of a batch (ir/rows.h). First the row's
+ * numbers (largest, sum of exponentials, loss, reductions), each by one loop over the row, which
+ * reductions share that do not wait for each other; then one loop that stores every element. Values
  * of elements that nobody stores are computed again in each loop: they stay in registers, and the
  * row in the first cache.
  *
  * Scalars over all rows are summed in double, per task, into `parts`; finish_emit adds the tasks in
  * order. A target that names no class gives NaN, as the interpreter does. */
 #include "codegen/emit.h"
+#include "ir/rows.h"
 #include <string.h>
 
 typedef struct Row {
@@ -13,7 +15,7 @@ typedef struct Row {
     Emit *e;
     Out *o;
     Nest element, row;
-    Extent cols;
+    Extent parts, cols;              /* parts: of a row; 0: it is one */
     const char **max, **sum; /* [n_node]: names of a row's largest and sum of exponentials */
     /* [n_node], of a target: its index, the weight of the other classes; the sum of probabilities
      */
@@ -21,22 +23,31 @@ typedef struct Row {
     const char **hot,
         **cold;        /* of a one_hot: its index; what else is in the row */
     const char *inner; /* elements between those of a row; null: they are neighbours */
+    const char **summed;             /* [n_node]: of a REDUCE, its sum where it is there */
     int slot;
 } Row;
 
 static const char *local(Row *r, const char *what) { return local_name(r->k, what); }
 
+static Extent row_elems(const Row *r)
+{
+    return r->parts.k ? extent_mul(r->parts, r->cols) : r->cols;
+}
+
 static bool per_element(const Row *r, Val v)
 {
     const Shape *s = &ir_type(r->k->g, v)->shape;
-    Extent all = extent_mul(r->row.dim[0].size, r->cols);
-    return extent_eq(extent_of(s, 0, s->rank), all);
+    return extent_eq(extent_of(s, 0, s->rank), extent_mul(r->row.dim[0].size, row_elems(r)));
 }
 
-/* Opens a loop over the row; what is named in it is forgotten by close_loop. */
-static const char **open_loop(Row *r)
+/* Opens a loop over the row, whose columns `pragma` is for unless it is null; what is named in it is
+ * forgotten by close_loop. */
+static const char **open_loop(Row *r, const char *pragma)
 {
     const char **before = names_save(r->k);
+    if (r->parts.k)
+        out_open(r->o, "for (int64_t part = 0; part < %s; part++)", extent_text(r->e, r->parts));
+    if (pragma) out_line(r->o, "%s", pragma);
     out_open(r->o, "for (int64_t col = 0; col < %s; col++)", extent_text(r->e, r->cols));
     return before;
 }
@@ -44,6 +55,7 @@ static const char **open_loop(Row *r)
 static void close_loop(Row *r, const char **before)
 {
     out_close(r->o, "");
+    if (r->parts.k) out_close(r->o, "");
     names_restore(r->k, before);
 }
 
@@ -57,7 +69,7 @@ static void largest(Row *r, Val x)
     if (r->max[base.i]) return;
     const char *m = local(r, "top");
     out_line(r->o, "%s %s = -%s;", real_type(r->k), m, r->e->l->infinity);
-    const char **before = open_loop(r);
+    const char **before = open_loop(r, NULL);
     const char *s = element(r, x);
     out_line(r->o, "%s = %s > %s ? %s : %s;", m, s, m, s, m);
     close_loop(r, before);
@@ -71,10 +83,9 @@ static void exponentials(Row *r, Val x)
     largest(r, x);
     const char *sum = local(r, "sum"), *exp = fn_name(r->e, r->e->m->real, EX_exp);
     out_line(r->o, "%s %s = 0;", real_type(r->k), sum);
-    const char **before = names_save(r->k);
-    if (r->e->m->real == DT_f32)             /* the order of this sum is free */
-        out_line(r->o, "#pragma omp simd reduction(+:%s)", sum);
-    out_open(r->o, "for (int64_t col = 0; col < %s; col++)", extent_text(r->e, r->cols));
+    const char *pragma = text(r->e, "#pragma omp simd reduction(+:%s)", sum);
+    /* The order of this sum is free. */
+    const char **before = open_loop(r, r->e->m->real == DT_f32 ? pragma : NULL);
     out_line(r->o, "%s += %s(%s - %s);", sum, exp, element(r, x), r->max[base.i]);
     close_loop(r, before);
     r->sum[base.i] = sum;
@@ -135,7 +146,7 @@ static const char *weights(Row *r, Val target)
     if (r->weights[base.i]) return r->weights[base.i];
     const char *name = local(r, "weights");
     out_line(r->o, "%s %s = 0;", real_type(r->k), name);
-    const char **before = open_loop(r);
+    const char **before = open_loop(r, NULL);
     out_line(r->o, "%s += %s;", name, element(r, target));
     close_loop(r, before);
     return r->weights[base.i] = name;
@@ -175,7 +186,7 @@ static const char *loss(Row *r, const Node *x)
         return name;
     }
     out_line(r->o, "%s %s = 0;", real_type(r->k), name);
-    const char **before = open_loop(r);
+    const char **before = open_loop(r, NULL);
     const char *s = element(r, in), *p = element(r, target);
     if (sum) out_line(r->o, "%s += %s * (%s + (%s - %s));", name, p, sum, r->max[base.i], s);
     else out_line(r->o, "%s -= %s * %s;", name, p, s);
@@ -258,37 +269,84 @@ static void add_slot(Row *r, const char *s)
     out_line(r->o, "total%d += %s;", r->slot++, s);
 }
 
-static void emit_reduction(Row *r, Val v, const Node *x)
+/* The reductions over elements from member `at` on that need no ROW or REDUCE member after it: one
+ * loop has their sums. */
+static int together(const Row *r, int at, int list[MAX_SLOTS])
+{
+    const Kern *k = r->k;
+    int *needs = arena_alloc(r->e->a, k->g->n_node, sizeof *needs), n = 0;
+    for (int i = 0; i < k->k->n_member; i++) {
+        const Val v = k->k->member[i];
+        const Node *x = ir_node(k->g, v);
+        for (int j = 0; j < x->n_in; j++) {
+            Val in = ir_view_base(k->g, x->in[j]);
+            if (needs[in.i] > needs[v.i]) needs[v.i] = needs[in.i];
+        }
+        OpKind kind = ir_op[x->op].kind;
+        if (i >= at && kind == KIND_REDUCE && needs[v.i] <= at && !r->summed[v.i]
+            && per_element(r, x->in[0])) list[n++] = i;
+        if (kind == KIND_REDUCE || kind == KIND_ROW) needs[v.i] = i + 1;
+    }
+    return n;
+}
+
+static void write_sum(Row *r, Val v, const char *sum)
 {
     Kern *k = r->k;
-    bool slot = ir_is_slot(k->g, k->k, v);
-    if (slot && !per_element(r, x->in[0])) {
-        add_slot(r, value_emit(k, r->o, x->in[0], &r->row));
-        return;
-    }
-    const char *sum = local(r, "sum");
-    out_line(r->o, "double %s = 0;", sum);
-    if (r->e->m->real == DT_f32)             /* the order of this sum is free */
-        out_line(r->o, "#pragma omp simd reduction(+:%s)", sum);
-    const char **before = open_loop(r);
-    out_line(r->o, "%s += %s;", sum, element(r, x->in[0]));
-    close_loop(r, before);
-    if (slot) {
-        add_slot(r, sum);
+    const Node *x = ir_node(k->g, v);
+    if (ir_is_slot(k->g, k->k, v)) {
+        r->summed[v.i] = sum;
         return;
     }
     const char *name = local(r, "v"), *type = r->e->l->type[x->type.dtype];
+    Extent elems = row_elems(r);
     if (x->op == OP_mean)
-        out_line(r->o, "const %s %s = (%s)(%s / %s);", type, name, type, sum,
-                 extent_text(r->e, r->cols));
+        out_line(r->o, "const %s %s = (%s)(%s / %s%s);", type, name, type, sum,
+                 elems.n ? "(double)" : "", extent_atom(r->e, elems));
     else
         out_line(r->o, "const %s %s = (%s)%s;", type, name, type, sum);
     k->name[v.i] = name;
 }
 
-static void emit_member(Row *r, Val v)
+static void emit_reductions(Row *r, int at)
 {
     Kern *k = r->k;
+    int list[MAX_SLOTS], n = together(r, at, list);
+    const char *sum[MAX_SLOTS], *sums = "";
+    for (int i = 0; i < n; i++) {
+        sum[i] = local(r, "sum");
+        sums = text(r->e, "%s%s%s", sums, i ? ", " : "", sum[i]);
+        out_line(r->o, "double %s = 0;", sum[i]);
+        r->summed[k->k->member[list[i]].i] = sum[i];
+    }
+    const char *pragma = NULL;
+    if (r->e->m->real == DT_f32)             /* the order of these sums is free */
+        pragma = text(r->e, "#pragma omp simd reduction(+:%s)", sums);
+    const char **before = open_loop(r, pragma);
+    for (int i = 0; i < n; i++) {
+        const Node *x = ir_node(k->g, k->k->member[list[i]]);
+        out_line(r->o, "%s += %s;", sum[i], element(r, x->in[0]));
+    }
+    close_loop(r, before);
+    for (int i = 0; i < n; i++) write_sum(r, k->k->member[list[i]], sum[i]);
+}
+
+/* Several reductions may be summed at the first one's turn; totals are added in their order. */
+static void emit_reduction(Row *r, int member)
+{
+    Kern *k = r->k;
+    Val v = k->k->member[member];
+    const Node *x = ir_node(k->g, v);
+    bool elements = per_element(r, x->in[0]);
+    if (elements && !r->summed[v.i]) emit_reductions(r, member);
+    if (ir_is_slot(k->g, k->k, v))
+        add_slot(r, elements ? r->summed[v.i] : value_emit(k, r->o, x->in[0], &r->row));
+}
+
+static void emit_member(Row *r, int member)
+{
+    Kern *k = r->k;
+    Val v = k->k->member[member];
     const Node *x = ir_node(k->g, v);
     switch (x->op) {
     case OP_cross_entropy: case OP_nll: add_slot(r, loss(r, x)); return;
@@ -305,25 +363,51 @@ static void emit_member(Row *r, Val v)
     default: break;
     }
     if (ir_op[x->op].kind == KIND_ROW) prepare(r, x);
-    else if (ir_op[x->op].kind == KIND_REDUCE) emit_reduction(r, v, x);
+    else if (ir_op[x->op].kind == KIND_REDUCE) emit_reduction(r, member);
+    else if (ir_op[x->op].kind == KIND_MAP && !per_element(r, v)) value_emit(k, r->o, v, &r->row);
 }
 
-/* The shape [outer, axis, inner] that the program runs over. */
+/* What maps read that is one number for a row, read once before its loops. */
+static void name_row_values(Row *r)
+{
+    Kern *k = r->k;
+    Rows rows;
+    if (!ir_rows(k->g, k->root, &rows)) return;
+    for (int i = 0; i < k->k->n_member; i++) {
+        const Node *x = ir_node(k->g, k->k->member[i]);
+        for (int j = 0; j < x->n_in && ir_op[x->op].kind == KIND_MAP; j++) {
+            const Type *t = ir_type(k->g, x->in[j]);
+            Op op = ir_node(k->g, ir_view_base(k->g, x->in[j]))->op;
+            bool stored = op != OP_const && op != OP_random && op != OP_count;
+            if (stored && t->shape.rank && ir_per_row(&t->shape, &rows) && ir_dtype_real(t->dtype)
+                && !value_in(k, x->in[j])) value_emit(k, r->o, x->in[j], &r->row);
+        }
+    }
+}
+
+/* The shape [parts, row, cols] of a reduction, or [outer, axis, inner] of a ROW op, that the program
+ * runs over. */
 static void nests(Row *r)
 {
     Kern *k = r->k;
-    Emit *e = r->e;
+    Emit *e = k->e;
     const Node *x = ir_node(k->g, k->root);
     const Shape *s = &ir_type(k->g, x->in[0])->shape;
-    int axis = ir_has(x, AT_axis) ? (int)ir_attr_int(x, AT_axis) : s->rank - 1;
-    Extent outer = extent_of(s, 0, axis), inner = extent_of(s, axis + 1, s->rank);
-    r->cols = extent_of(s, axis, axis + 1);
-    Extent rows = extent_mul(outer, inner);
-    r->row = (Nest){ 1, { { rows, "row" } } };
-    if (inner.k == 1 && !inner.n) {
+    Rows of;
+    if (ir_rows(k->g, k->root, &of)) {
+        Extent rows = extent_of(s, of.first, of.end);
+        r->cols = extent_of(s, of.end, s->rank);
+        r->row = (Nest){ 1, { { rows, "row" } } };
         r->element = (Nest){ 2, { { rows, "row" }, { r->cols, "col" } } };
+        if (!of.first) return;
+        r->parts = extent_of(s, 0, of.first);
+        r->element = (Nest){ 3, { { r->parts, "part" }, { rows, "row" }, { r->cols, "col" } } };
         return;
     }
+    int axis = (int)ir_attr_int(x, AT_axis);
+    Extent outer = extent_of(s, 0, axis), inner = extent_of(s, axis + 1, s->rank);
+    r->cols = extent_of(s, axis, axis + 1);
+    r->row = (Nest){ 1, { { extent_mul(outer, inner), "row" } } };
     r->inner = extent_atom(e, inner);
     r->element = (Nest){ 3, { { outer, "outer" }, { r->cols, "col" }, { inner, "inner" } } };
 }
@@ -351,6 +435,7 @@ void emit_row(Kern *k)
     r.weights = arena_alloc(e->a, n, sizeof *r.weights);
     r.hot = arena_alloc(e->a, n, sizeof *r.hot);
     r.cold = arena_alloc(e->a, n, sizeof *r.cold);
+    r.summed = arena_alloc(e->a, n, sizeof *r.summed);
     nests(&r);
     k->row_nest = r.row;
     k->row_value = row_value;
@@ -373,19 +458,20 @@ void emit_row(Kern *k)
     out_open(o, "for (int64_t row = begin; row < end; row++)");
     if (r.inner)
         out_line(o, "const int64_t outer = row / %s, inner = row %% %s;", r.inner, r.inner);
-    for (int i = 0; i < k->k->n_member; i++) emit_member(&r, k->k->member[i]);
-    /* stores: numbers of rows, then elements */
-    members_emit(k, o, &r.row);
+    name_row_values(&r);
+    for (int i = 0; i < k->k->n_member; i++) emit_member(&r, i);
     bool any = false;
     for (int i = 0; i < k->k->n_member; i++) {
         Place p[4];
         any |= per_element(&r, k->k->member[i]) && stores_of(k, k->k->member[i], p);
     }
     if (any) {
-        const char **before = open_loop(&r);
+        const char **before = open_loop(&r, NULL);
         members_emit(k, o, &r.element);
         close_loop(&r, before);
     }
+    /* Numbers of rows come last: elements may read what they replace. */
+    members_emit(k, o, &r.row);
     out_close(o, "");
     for (int i = 0; i < slots; i++)
         out_line(o, slots == 1 ? "%s[task] = total0;" : "%s[task * %d + %d] = total%d;",

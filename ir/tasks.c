@@ -1,6 +1,7 @@
 /* ir/tasks.c: the cut of kernels into tasks. See the header for the rules and why they are here. */
 #include "ir/tasks.h"
 #include "ir/frame.h"
+#include "ir/rows.h"
 #include "ir/winograd.h"
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -77,10 +78,18 @@ Val ir_kernel_root(const Graph *g, const Kernel *k)
     return k->member[k->n_member - 1];
 }
 
-/* The length of what a ROW node runs along: its axis, or the last one. */
-static int64_t row_length(const Graph *g, const Node *x, int64_t n)
+/* The elements of a row: what a ROW node runs along, or what a reduction makes one of. */
+static int64_t row_length(const Graph *g, Val root, int64_t n)
 {
+    const Node *x = ir_node(g, root);
     const Shape *s = &ir_type(g, x->in[0])->shape;
+    Rows r;
+    if (ir_op[x->op].kind == KIND_REDUCE && ir_rows(g, root, &r)) {
+        int64_t elems = 1;
+        for (int i = 0; i < s->rank; i++)
+            if (i < r.first || i >= r.end) elems *= ir_dim_at(s->dim[i], n);
+        return elems;
+    }
     int axis = ir_has(x, AT_axis) ? (int)ir_attr_int(x, AT_axis) : s->rank - 1;
     return s->rank ? ir_dim_at(s->dim[axis], n) : 1;
 }
@@ -142,7 +151,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         *rows = *cols ? ir_elems_at(&x->type.shape, n) / *cols : 0;
         return;
     case ALGO_row:
-        *cols = row_length(g, x, n);
+        *cols = row_length(g, root, n);
         *rows = *cols ? ir_elems_at(&ir_type(g, x->in[0])->shape, n) / *cols : 0;
         return;
     case ALGO_reduce:

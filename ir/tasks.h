@@ -9,7 +9,7 @@
 
 /* What a kernel runs over:
  *   gemm, blas   rows and columns of the product [m,l]
- *   row          rows of the ROW operand and the length of one
+ *   row          rows of the operand (ir/rows.h) and the elements of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
  *   direct       rows: lines of results, of a weight pairs of channels; cols: elements of one

@@ -5,6 +5,8 @@
  * state that come after its update. Memory is a tree over the offsets that occur; a node of it
  * knows its owner where its whole range has one, so that a write or a look is O(log n). */
 #include "ir/priv.h"
+#include "ir/rows.h"
+#include "ir/tasks.h"
 #include <stdlib.h>
 #include <string.h>
 
@@ -115,6 +117,16 @@ static bool same_rows(const Shape *a, const Shape *b)
         && ir_dim_eq(a->dim[a->rank - 1], b->dim[b->rank - 1]);
 }
 
+/* A map on elements reads what is one for each row, as the value written there is: a row's values
+ * are written after its elements. */
+static bool each_row(const Graph *g, const Kernel *k, const Shape *read, const Shape *reader,
+                     const Shape *to)
+{
+    Rows r;
+    return ir_rows(g, ir_kernel_root(g, k), &r) && ir_row_beside(read, &r)
+        && ir_shape_eq(reader, r.frame) && ir_per_row(to, &r);
+}
+
 /* Kernel k may write v where it reads `old`: every reader in it takes the element that it writes,
  * or, in a row program, the row. */
 static bool element_by_element(const Replay *r, int k, Val old, Val v)
@@ -134,9 +146,11 @@ static bool element_by_element(const Replay *r, int k, Val old, Val v)
             OpKind kind = ir_op[x->op].kind;
             bool element = kind == KIND_MAP && same_elems(read, &x->type.shape)
                         && same_elems(read, &to->shape);
+            bool row_value = kernel->algo == ALGO_row && kind == KIND_MAP
+                          && each_row(g, kernel, read, &x->type.shape, &to->shape);
             bool row = kernel->algo == ALGO_row && (kind == KIND_ROW || kind == KIND_REDUCE)
                     && same_rows(read, &to->shape);
-            if (!element && !row)
+            if (!element && !row && !row_value)
                 return false;
         }
     }

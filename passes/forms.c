@@ -1,9 +1,10 @@
 /* passes/forms.c: what a kernel may be made of.
  *
- * Forms by their root: a product, a convolution or a window with a MAP epilogue; a row program; a
- * reduction with a MAP prologue and epilogue; maps of one element count; a single node of any
- * kind. fuse only proposes groups, this file is the one place that says which of them code can be
- * generated for. It does not know orders: cycles are fuse's concern. */
+ * Forms by their root: a product, a convolution or a window with a MAP epilogue; a row program, of
+ * rows or of channels (ir/rows.h); a reduction with a MAP prologue and epilogue; maps of one element
+ * count; a single node of any kind. fuse only proposes groups, this file is the one place that says
+ * which of them code can be generated for. It does not know orders: cycles are fuse's concern. */
+#include "ir/rows.h"
 #include "passes/kernels.h"
 #include <string.h>
 
@@ -77,15 +78,6 @@ static bool is_per_row(const Shape *s, const Shape *frame)
 {
     if (!s->rank || s->rank != frame->rank || !is_one(s->dim[s->rank - 1])) return false;
     for (int i = 0; i + 1 < s->rank; i++)
-        if (!ir_dim_eq(s->dim[i], frame->dim[i])) return false;
-    return true;
-}
-
-/* The same without the last axis. */
-static bool is_row_result(const Shape *s, const Shape *frame)
-{
-    if (!frame->rank || s->rank != frame->rank - 1) return false;
-    for (int i = 0; i < s->rank; i++)
         if (!ir_dim_eq(s->dim[i], frame->dim[i])) return false;
     return true;
 }
@@ -237,11 +229,6 @@ static bool form_reduce(const Group *k, Val root)
     return true;
 }
 
-static bool along_last(const Node *x, const Shape *frame)
-{
-    return !ir_has(x, AT_axis) || ir_attr_int(x, AT_axis) == frame->rank - 1;
-}
-
 /* A sum of all elements: its value is known after the last task, so nobody may read it inside. */
 static bool reads_total(const Group *k, Val v)
 {
@@ -255,43 +242,75 @@ static bool reads_total(const Group *k, Val v)
     return false;
 }
 
-static bool row_reduce(const Group *k, Val v, const Shape *frame)
+static bool row_reduce(const Group *k, Val v, const Rows *rows)
 {
     const Node *x = ir_node(k->g, v);
     const Shape *in = shape_of(k->g, x->in[0]);
-    const Attr *axes = ir_attr(x, AT_axes);
+    Rows own;
     if (hidden_member(k, x->in[0])) return false;
-    if (ir_shape_eq(in, frame) && axes->count == 1 && axes->u.ints[0] == frame->rank - 1)
-        return true;
-    if (!is_scalar(&x->type.shape)) return false;
-    return ir_shape_eq(in, frame) || is_row_result(in, frame) || is_per_row(in, frame);
+    if (ir_rows(k->g, v, &own) && ir_rows_eq(&own, rows)) return true;
+    return is_scalar(&x->type.shape) && (ir_shape_eq(in, rows->frame) || ir_per_row(in, rows));
 }
 
-static bool row_map(const Group *k, Val v, const Shape *frame)
+/* What a map on the frame may read: of the kernel's own values those of its element and its row. A
+ * row's value is the same through any view. */
+static bool row_operand(const Group *k, Val in, const Rows *rows)
 {
-    const Shape *s = shape_of(k->g, v);
-    if (map_over(k, v, frame, by_product)) return true;
-    bool per_row = is_row_result(s, frame) || is_per_row(s, frame);
-    return per_row && !is_scalar(s) && map_over(k, v, s, by_result);
+    Val base = k->f->base[in.i];
+    const Shape *s = shape_of(k->g, in);
+    if (!is_member(k, base)) return by_axes(s, rows->frame);
+    if (base.i == in.i && ir_shape_eq(s, rows->frame)) return true;
+    return ir_row_beside(s, rows) && ir_per_row(shape_of(k->g, base), rows);
+}
+
+static bool row_map(const Group *k, Val v, const Rows *rows)
+{
+    const Node *x = ir_node(k->g, v);
+    bool elements = ir_shape_eq(&x->type.shape, rows->frame);
+    if (is_scalar(&x->type.shape) || !(elements || ir_per_row(&x->type.shape, rows))) return false;
+    for (int i = 0; i < x->n_in; i++) {
+        const Shape *s = shape_of(k->g, x->in[i]), *base = shape_of(k->g, k->f->base[x->in[i].i]);
+        bool per_row = is_scalar(s) || (ir_per_row(s, rows) && ir_per_row(base, rows));
+        if (elements ? !row_operand(k, x->in[i], rows) : !per_row) return false;
+    }
+    return true;
+}
+
+/* A row's values are stored after all of its elements have been read, so what is an element of a
+ * state for each row may be replaced here. */
+static bool row_state_safe(const Group *k, Val reader, const Rows *rows)
+{
+    const Node *x = ir_node(k->g, reader);
+    bool elements = ir_shape_eq(&x->type.shape, rows->frame);
+    for (int i = 0; i < x->n_in; i++) {
+        Val base = k->f->base[x->in[i].i];
+        if (!ir_is(k->g, base, OP_state)) continue;
+        Val update = k->f->update_of[ir_node(k->g, base)->state.i];
+        if (!update.i || !is_member(k, update)) continue;
+        const Shape *s = shape_of(k->g, x->in[i]);
+        if (kind_of(k->g, reader) != KIND_MAP || !ir_per_row(shape_of(k->g, update), rows)
+            || !(elements ? ir_row_beside(s, rows) : ir_per_row(s, rows))) return false;
+    }
+    return true;
 }
 
 static bool form_row(const Group *k, Val root)
 {
-    const Shape *frame = shape_of(k->g, ir_node(k->g, root)->in[0]);
+    Rows rows;
     if (k->n == 1) return true;
+    if (!ir_rows(k->g, root, &rows)) return false;
     for (int i = 0; i < k->n; i++) {
         Val v = k->member[i];
         const Node *x = ir_node(k->g, v);
         OpKind kind = kind_of(k->g, v);
+        Rows own;
         bool fits = false;
-        if (kind == KIND_ROW)
-            fits = ir_shape_eq(shape_of(k->g, x->in[0]), frame) && along_last(x, frame)
-                && frame->rank > 0;
+        if (kind == KIND_ROW) fits = ir_rows(k->g, v, &own) && ir_rows_eq(&own, &rows);
         for (int j = 0; kind == KIND_ROW && j < x->n_in; j++)
             fits = fits && !hidden_member(k, x->in[j]);
-        if (kind == KIND_REDUCE) fits = row_reduce(k, v, frame);
-        if (kind == KIND_MAP) fits = row_map(k, v, frame);
-        if (!fits || reads_total(k, v) || !state_safe(k, v, NULL)) return false;
+        if (kind == KIND_REDUCE) fits = row_reduce(k, v, &rows);
+        if (kind == KIND_MAP) fits = row_map(k, v, &rows);
+        if (!fits || reads_total(k, v) || !row_state_safe(k, v, &rows)) return false;
     }
     return true;
 }
@@ -317,15 +336,6 @@ static bool form_map(const Group *k)
     return !(broadcast && shapes_differ);
 }
 
-bool pass_along_rows(const Graph *g, Val v)
-{
-    const Node *x = ir_node(g, v);
-    if (kind_of(g, v) != KIND_REDUCE) return false;
-    const Attr *axes = ir_attr(x, AT_axes);
-    int rank = shape_of(g, x->in[0])->rank;
-    return rank > 1 && axes->count == 1 && axes->u.ints[0] == rank - 1;
-}
-
 bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *algo)
 {
     Group k = { g, f, member, n };
@@ -343,6 +353,6 @@ bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *al
     if (rows) return *algo = ALGO_row, form_row(&k, root);
     int reductions = count_kind(&k, KIND_REDUCE, &root);
     if (reductions == 1 && form_reduce(&k, root)) return *algo = ALGO_reduce, true;
-    if (reductions) return *algo = ALGO_row, pass_along_rows(g, root) && form_row(&k, root);
+    if (reductions) return *algo = ALGO_row, form_row(&k, root);
     return *algo = ALGO_map, form_map(&k);
 }

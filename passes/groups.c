@@ -3,6 +3,7 @@
  * Greedy: every node starts alone; normalisations, products, row programs, reductions, then maps
  * take neighbours for as long as passes/forms.c accepts the group and no path leads out of it and
  * back. A path may run through memory: who reads a state must come before who replaces it. */
+#include "ir/rows.h"
 #include "passes/groups.h"
 #include <ctype.h>
 #include <stdlib.h>
@@ -287,10 +288,16 @@ static void take_rows(Groups *f, uint32_t group)
 
 /* ---- normalisations: reductions of rows that wait for each other ---- */
 
-/* Whether maps lead from the reduction v to another one over the same rows. */
-static bool leads_to_row(Groups *f, uint32_t v)
+static bool is_over(const Groups *f, uint32_t v, const Rows *rows)
 {
-    const Shape *rows = &ir_type(f->g, f->g->node[v].in[0])->shape;
+    Rows own;
+    return kind_of(f, v) == KIND_REDUCE && ir_rows(f->g, (Val){ v }, &own)
+        && ir_rows_eq(&own, rows);
+}
+
+/* Whether maps lead from the reduction v to another one over the same rows. */
+static bool leads_to_row(Groups *f, uint32_t v, const Rows *rows)
+{
     uint32_t top = 0;
     uint32_t *stack = f->stack[0], *seen = f->seen[0];
     f->walk++;
@@ -302,8 +309,7 @@ static bool leads_to_row(Groups *f, uint32_t v)
             uint32_t to = f->flow.next[e];
             if (seen[to] == f->walk || !reads(f, to, at)) continue;
             seen[to] = f->walk;
-            if (pass_along_rows(f->g, (Val){ to })
-                && ir_shape_eq(&ir_type(f->g, f->g->node[to].in[0])->shape, rows)) return true;
+            if (is_over(f, to, rows)) return true;
             if (kind_of(f, to) == KIND_MAP) stack[top++] = to;
         }
     }
@@ -327,6 +333,19 @@ static bool is_own(const Groups *f, uint32_t v, uint32_t group)
     return true;
 }
 
+/* A map of tensors of its own shape on what a convolution or a window has computed: they take it
+ * into their epilogue. */
+static bool follows_windows(const Groups *f, uint32_t v)
+{
+    while (kind_of(f, v) == KIND_MAP) {
+        const Node *x = &f->g->node[v];
+        for (int k = 0; k < x->n_in; k++)
+            if (!ir_shape_eq(&ir_type(f->g, x->in[k])->shape, &x->type.shape)) return false;
+        v = f->flow.base[x->in[0].i].i;
+    }
+    return kind_of(f, v) == KIND_CONV || kind_of(f, v) == KIND_WINDOW;
+}
+
 /* Takes cheap maps that nobody else reads. */
 static void take_own_sources(Groups *f, uint32_t group)
 {
@@ -343,20 +362,119 @@ static void take_own_sources(Groups *f, uint32_t group)
         near_sort(&near);
         for (int i = 0; i < near.n && !again; i++) {
             uint32_t v = near.v[i].i;
-            again = is_own(f, v, group) && is_cheap(f, v) && join(f, group, v);
+            again = is_own(f, v, group) && is_cheap(f, v) && !follows_windows(f, v)
+                 && join(f, group, v);
         }
     }
+}
+
+static bool reads_same(const Groups *f, uint32_t group, uint32_t v, const Shape *frame)
+{
+    for (int i = 0; i < f->group[group].n; i++) {
+        const Node *x = &f->g->node[f->group[group].member[i].i];
+        for (int k = 0; k < x->n_in; k++)
+            if (f->flow.base[x->in[k].i].i == v
+                && ir_shape_eq(&ir_type(f->g, x->in[k])->shape, frame)) return true;
+    }
+    return false;
+}
+
+/* Takes other reductions over the same rows of what the group reads, or of maps of it for them
+ * alone. */
+static void take_fellows(Groups *f, uint32_t group, const Rows *rows)
+{
+    for (uint32_t v = 1; v < f->g->n_node; v++) {
+        if (!is_single(f, v, group) || !is_over(f, v, rows)) continue;
+        uint32_t in = f->flow.base[f->g->node[v].in[0].i].i;
+        bool same = reads_same(f, group, in, rows->frame);
+        const Node *x = &f->g->node[in];
+        bool map = is_single(f, in, group) && kind_of(f, in) == KIND_MAP && only_reduced(f, in);
+        for (int k = 0; k < x->n_in && map && !same; k++)
+            same = reads_same(f, group, f->flow.base[x->in[k].i].i, rows->frame);
+        if (!same || !join(f, group, v)) continue;
+        take_rows(f, group);
+        take_own_sources(f, group);
+    }
+}
+
+/* ---- maps that several row programs compute ---- */
+
+static bool is_row_program(const Groups *f, uint32_t group)
+{
+    return group && f->group[group].n > 1 && is_row(f, &f->group[group]);
+}
+
+static bool is_root(const Groups *f, uint32_t v)
+{
+    for (int r = 0; r < f->g->n_root; r++)
+        if (f->flow.base[f->g->root[r].val.i].i == v) return true;
+    return false;
+}
+
+/* v is computed from one tensor of its size that another kernel stores, and from small ones. */
+static bool follows_stored(const Groups *f, uint32_t v)
+{
+    enum { SMALL = 16 };
+    const Node *x = &f->g->node[v];
+    int64_t all = ir_elems_at(&x->type.shape, 1);
+    int large = 0;
+    for (int k = 0; k < x->n_in; k++) {
+        Val base = f->flow.base[x->in[k].i];
+        bool is_large = ir_elems_at(&ir_type(f->g, base)->shape, 1) > all / SMALL;
+        if (ir_is(f->g, base, OP_state) && f->flow.update_of[f->g->node[base.i].state.i].i)
+            return false;
+        bool stored = f->of[base.i] ? f->of[base.i] != f->of[v] : ir_is(f->g, base, OP_input);
+        if (is_large && !stored) return false;
+        large += is_large;
+    }
+    return large == 1 && is_cheap(f, v);
+}
+
+/* The group with v as one member more, if that is a row program; else null. */
+static Val *with_member(Groups *f, uint32_t group, uint32_t v)
+{
+    const Group *x = &f->group[group];
+    Algo algo;
+    Val *all = arena_alloc(f->scratch, (size_t)x->n + 1, sizeof *all);
+    memcpy(all, x->member, (size_t)x->n * sizeof *all);
+    all[x->n] = (Val){ v };
+    if (too_wide(f, all, x->n + 1)) return NULL;
+    qsort(all, (size_t)x->n + 1, sizeof *all, pass_by_handle);
+    return pass_form(f->g, &f->flow, all, x->n + 1, &algo) && algo == ALGO_row ? all : NULL;
+}
+
+static bool has(const Group *x, uint32_t v)
+{
+    for (int i = 0; i < x->n; i++)
+        if (x->member[i].i == v) return true;
+    return false;
+}
+
+/* What batch norm centred is a subtraction, which its derivative's kernel does again: that costs
+ * less than storing it. All outside readers of v must be row programs that can have it. */
+static void share(Groups *f, uint32_t v)
+{
+    for (int apply = 0; apply < 2; apply++)
+        for (uint32_t e = f->reader_at[v]; e < f->reader_at[v + 1]; e++) {
+            uint32_t group = f->of[f->reader[e]];
+            if (group == f->of[v] || has(&f->group[group], v)) continue;
+            Val *all = is_row_program(f, group) ? with_member(f, group, v) : NULL;
+            if (!all) return;
+            if (apply) f->group[group] = (Group){ all, f->group[group].n + 1 };
+        }
 }
 
 void pass_groups_grow(Groups *f)
 {
     uint32_t n = f->g->n_node;
+    Rows rows;
     f->normalising = true;
     for (uint32_t v = 1; v < n; v++)
-        if (f->of[v] == v && f->group[v].n == 1 && pass_along_rows(f->g, (Val){ v })
-            && leads_to_row(f, v)) {
+        if (f->of[v] == v && f->group[v].n == 1 && kind_of(f, v) == KIND_REDUCE
+            && ir_rows(f->g, (Val){ v }, &rows) && leads_to_row(f, v, &rows)) {
             take_rows(f, v);
             take_own_sources(f, v);
+            take_fellows(f, v, &rows);
         }
     f->normalising = false;
     for (uint32_t v = 1; v < n; v++)
@@ -378,5 +496,8 @@ void pass_groups_grow(Groups *f)
     /* Epilogues whose operands were maps of their own: compute those inside as well. */
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] && f->group[f->of[v]].n > 1) take_sources(f, f->of[v]);
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] && kind_of(f, v) == KIND_MAP && is_row_program(f, f->of[v])
+            && !is_root(f, v) && follows_stored(f, v)) share(f, v);
 }
 

@@ -15,9 +15,6 @@ typedef struct Flow {
 } Flow;
 Flow pass_flow(const Graph *g, Arena *a);
 
-/* A reduction over the last axis of several. */
-bool pass_along_rows(const Graph *g, Val v);
-
 /* Whether members (ascending) are a kernel that generated code can run, and by which algorithm. */
 bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *algo);
 

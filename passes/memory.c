@@ -63,8 +63,7 @@ static Facts gather(const Graph *g, const Kernel *k, int n, Arena *a)
 /* ---- in place ---- */
 
 /* Reader x of kernel k reads `in` exactly at the element that it writes, and writes over that
- * element only after reading it. Products, row programs and reductions read ahead; their maps do
- * not, but a map before the root of a reduction reads what many results need. */
+ * element only after reading it. Products and reductions read ahead; their maps do not, but a map before the root of a reduction reads what many results need. */
 static bool reads_in_step(const Graph *g, const Kernel *k, const Node *x, Val in, Val root, Val v)
 {
     const Shape *s = &ir_type(g, in)->shape;
@@ -75,23 +74,36 @@ static bool reads_in_step(const Graph *g, const Kernel *k, const Node *x, Val in
     return v.i >= root.i && ir_shape_eq(s, frame) && ir_shape_eq(&x->type.shape, frame);
 }
 
+/* A row program reads elements of its rows alone, before the loop that stores them and in it at the
+ * same place. */
+static bool reads_own_row(const Graph *g, const Node *x, Val in, Val root, Val v)
+{
+    const Shape *frame = &ir_type(g, ir_node(g, root)->in[0])->shape;
+    OpKind kind = ir_op[x->op].kind;
+    return (kind == KIND_MAP || kind == KIND_REDUCE)
+        && ir_shape_eq(&ir_type(g, in)->shape, frame) && ir_shape_eq(&ir_type(g, v)->shape, frame);
+}
+
 static bool may_take(const Facts *f, int at, Val v, Val old)
 {
     const Kernel *k = &f->k[at];
-    bool maps = k->algo == ALGO_map || k->algo == ALGO_reduce || k->algo == ALGO_window
+    bool rows = k->algo == ALGO_row;
+    bool maps = rows || k->algo == ALGO_map || k->algo == ALGO_reduce || k->algo == ALGO_window
              || ir_algo[k->algo].root == KIND_CONV || ir_algo[k->algo].root == KIND_PROD;
     if (!maps || f->last[old.i] != at) return false;
     Val root = ir_kernel_root(f->g, k);
     const Type *new_type = ir_type(f->g, v), *old_type = ir_type(f->g, old);
     if (new_type->dtype != old_type->dtype
         || !pass_same_elements(&new_type->shape, &old_type->shape)) return false;
-    if (k->algo != ALGO_map && !ir_shape_eq(&new_type->shape, &ir_type(f->g, root)->shape))
+    if (k->algo != ALGO_map && !rows && !ir_shape_eq(&new_type->shape, &ir_type(f->g, root)->shape))
         return false;
     for (int i = 0; i < k->n_member; i++) {
         const Node *x = ir_node(f->g, k->member[i]);
         for (int j = 0; j < x->n_in; j++)
             if (f->base[x->in[j].i].i == old.i
-                && !reads_in_step(f->g, k, x, x->in[j], root, k->member[i])) return false;
+                && !(rows ? reads_own_row(f->g, x, x->in[j], root, v)
+                          : reads_in_step(f->g, k, x, x->in[j], root, k->member[i])))
+                return false;
     }
     return true;
 }
