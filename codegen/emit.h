@@ -26,13 +26,15 @@ typedef struct Slot {
     Type type;                        /* of the first value seen in it */
     bool read, written;
     const char *base, *name;          /* weight, weight_2 */
+    const char *note;                 /* what common memory of tasks holds */
 } Slot;
 
-/* A finished kernel function, perhaps shared. */
+/* A function: parameters with comments; body with its braces. No name: there is none. */
+typedef struct Stage { const char *name, *params, *body; } Stage;
+
+/* A finished kernel, perhaps shared: what comes before all tasks, the tasks, what follows them. */
 typedef struct KernelFn {
-    const char *name, *finish;        /* finish: null if there is none */
-    const char *params, *body;        /* parameters with comments; body with its braces */
-    const char *finish_params, *finish_body;
+    Stage prepare, main, finish;
     const char *head;                 /* the comment above it */
     const char *users;                /* ", also in eval, infer" */
     const Graph *first, *last;        /* graphs that use it */
@@ -60,7 +62,8 @@ typedef struct Kern {
     Val root;
     Tasks tasks;                      /* at capacity */
     Extent rows, cols;                /* of tasks, by n */
-    Out *out, *finish;                /* finish: what follows all tasks; null: nothing */
+    Out *out, *prepare, *finish;      /* what comes before all tasks, and follows them, or null */
+    int64_t prepare_tasks;
     int64_t finish_tasks;             /* tasks of its own; 0: it runs once */
     Slot slot[MAX_SLOTS]; int n_slot;
     bool *member;                     /* [n_node] */
@@ -113,8 +116,9 @@ const char *local_name(Kern *k, const char *word);
 /* The parameter that holds v outside, made on first use. */
 const char *slot_read(Kern *k, Val v);
 const char *slot_write(Kern *k, Place p, const Type *t);
-/* The scratch for partial sums. */
+/* The tasks' common memory: partial sums, or what the note says. */
 const char *slot_parts(Kern *k, DType dtype);
+const char *slot_shared(Kern *k, DType dtype, const char *name, const char *note);
 /* The names that values have now, to go back to. */
 const char **names_save(Kern *k);
 void names_restore(Kern *k, const char **saved);
@@ -124,7 +128,7 @@ typedef struct KernelUse {
     const Slot *slot; int n_slot;
     Tasks tasks;
     Extent rows, cols;
-    int64_t finish_tasks;
+    int64_t prepare_tasks, finish_tasks;
 } KernelUse;
 KernelUse kernel_emit(Emit *e, const Graph *g, int i);
 const char *node_line(Emit *e, const Graph *g,

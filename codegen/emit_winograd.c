@@ -1,101 +1,74 @@
-/* codegen/emit_winograd.c: 3x3 convolutions by Winograd's F(4x2), a third of the multiplications.
+/* codegen/emit_winograd.c: convolutions by Winograd's algorithm (ir/winograd.h), with a third of
+ * the multiplications or less.
  *
- *     results = A' (sum over channels of (G w G') * (B' source B)) A        * is element by element
+ * First tasks over rows of weights transform them, once a call, into memory that all tasks share.
+ * A task goes block after block of tiles: the source, channel by channel; then, some rows at a
+ * time, at each point the product of [rows][channels] and [channels][lanes] by the register tile of
+ * products, and the results, row by row, with the epilogue. Lanes are tiles in all of it. A source
+ * that is not finite makes all results of its tiles NaN.
  *
- * of tiles of 4 lines and 2 columns. Along lines the points are 0, 5/8, -5/8, 3/2, -3/2 and
- * infinity, which keep sums near float32's own error (the usual 1, -1, 2, -2 do not); along columns
- * 0, 1, -1 and infinity. A task transforms its rows of weights once, then block after block of
- * tiles (ir/winograd.h): the source, channel by channel; at each of 24 points the product of
- * [rows][channels] and [channels][lanes] by the register tile of products; the results, row by
- * row, with the epilogue. Lanes are tiles in all of it. A source that is not finite makes all
- * results of its tiles NaN.
- *
- * Not here: other taps, strides and paddings (emit_patches.c).
- * Sources: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015; Barabasz et
- * al., Error Analysis and Improving the Accuracy of Winograd Convolution, 2020 (points). */
-#include "codegen/patches.h"
-#include "ir/winograd.h"
+ * Not here: strides, dilation, other taps (emit_patches.c). */
+#include "codegen/winograd.h"
 
 static const char source_text[] =
-    "/* parts[24]$in_panels[$channels][$lanes] = B' x B of channels of images [$h][$w],\n"
+    "/* parts[$points]$in_panels[$channels][$lanes] = B' x B of channels of images [$h][$w],\n"
     " * of `bands` lines of tiles from the one `band` on; points are $source_step apart.\n"
-    " * lines: [6][$line] of a channel, after the transform along them. */\n"
+    " * lines: [$size_y][$line] of a channel, after the transform along them. */\n"
     "ONCE void winograd_source_$id(int64_t channels, const $R *restrict x, int64_t band,\n"
     "    int64_t bands, $R *restrict lines, $R *restrict parts)\n"
     "{\n"
     "    static const $R none[$w] = { 0 };\n"
+    "    int32_t place[$tiles];                     /* where a tile begins on its line */\n"
+    "    for (int32_t t = 0; t < $tiles; t++)\n"
+    "        place[t] = t % $across * $tile_x;\n"
     "    for (int64_t c = 0; c < channels; c++)\n"
     "        for (int64_t b = 0; b < bands; b++) {\n"
-    "            const int64_t image = (band + b) / $bands, y = (band + b) % $bands * 4 - 1;\n"
-    "            const $R *line[6];\n"
-    "            for (int i = 0; i < 6; i++)\n"
+    "            const int64_t image = (band + b) / $bands;\n"
+    "            const int64_t y = (band + b) % $bands * $tile_y - $low;\n"
+    "            const $R *line[$size_y];\n"
+    "            for (int i = 0; i < $size_y; i++)\n"
     "                line[i] = y + i < 0 || y + i >= $h ? none\n"
     "                        : x + ((image * $channels + c) * $h + y + i) * $w;\n"
-    "            const $R *restrict const x0 = line[0], *restrict const x1 = line[1];\n"
-    "            const $R *restrict const x2 = line[2], *restrict const x3 = line[3];\n"
-    "            const $R *restrict const x4 = line[4], *restrict const x5 = line[5];\n"
-    "            $R *restrict const to = lines + c * 6 * $line + $edge + b * $pitch;\n"
+    "$names"
+    "            $R *restrict const to = lines + c * $size_y * $line + $edge + b * $pitch;\n"
     "            for (int64_t i = 0; i < $w; i++) {\n"
-    "                const $R s = x4[i] - ($R)2.25 * x2[i];\n"
-    "                const $R t = ($R)0.625 * x3[i] - ($R)1.40625 * x1[i];\n"
-    "                const $R u = x4[i] - ($R)0.390625 * x2[i];\n"
-    "                const $R v = ($R)1.5 * x3[i] - ($R)0.5859375 * x1[i];\n"
-    "                to[i] = ($R)0.87890625 * x0[i] - ($R)2.640625 * x2[i] + x4[i];\n"
-    "                to[$line + i] = s + t;\n"
-    "                to[2 * $line + i] = s - t;\n"
-    "                to[3 * $line + i] = u + v;\n"
-    "                to[4 * $line + i] = u - v;\n"
-    "                to[5 * $line + i] = ($R)0.87890625 * x1[i] - ($R)2.640625 * x3[i] + x5[i];\n"
+    "$lines"
     "            }\n"
-    "$odd"
     "        }\n"
     "    for (int64_t c = 0; c < channels; c++)\n"
-    "        for (int i = 0; i < 6 * $panels; i++) {\n"
-    "            const int point = i / $panels * 4, panel = i % $panels;\n"
+    "        for (int i = 0; i < $size_y * $panels; i++) {\n"
+    "            const int point = i / $panels * $size_x, panel = i % $panels;\n"
+    "            const int32_t *const begin = place + panel * $lanes;\n"
     "            const $R *restrict const from\n"
-    "                = lines + (c * 6 + i / $panels) * $line + $edge + panel * 2 * $lanes;\n"
+    "                = lines + (c * $size_y + i / $panels) * $line + $edge\n"
+    "                + panel * $tile_x * $lanes;\n"
     "            $R *restrict const to\n"
     "                = parts + point * $source_step + (panel * $channels + c) * $lanes;\n"
     "            for (int t = 0; t < $lanes; t++) {\n"
-    "                const int tile = (panel * $lanes + t) % $across;    /* of its band */\n"
-    "                const $R left = from[2 * t - 1], right = from[2 * t + 2];\n"
-    "                const $R x0 = tile > 0 ? left : 0, x1 = from[2 * t], x2 = from[2 * t + 1];\n"
-    "                const $R x3 = tile < $across - 1 ? right : 0;\n"
-    "                to[t] = x0 - x2;\n"
-    "                to[$source_step + t] = x1 + x2;\n"
-    "                to[2 * $source_step + t] = x2 - x1;\n"
-    "                to[3 * $source_step + t] = x3 - x1;\n"
+    "$places"
+    "$columns"
     "            }\n"
     "        }\n"
     "}\n";
 
 static const char results_text[] =
-    "/* lines[4][$tiles tiles][2] = A' x A of a row of parts[24]$in_panels[$rows][$lanes], whose\n"
-    " * points are $result_step apart. */\n"
+    "/* lines[$tile_y][$tiles tiles][$tile_x] = A' x A of a row of\n"
+    " * parts[$points]$in_panels[$group][$lanes], whose points are $result_step apart. */\n"
     "ONCE void winograd_results_$id(const $R *restrict parts, $R *restrict lines)\n"
     "{\n"
     "    for (int panel = 0; panel < $panels; panel++) {\n"
-    "        $R part[4][4][$lanes];\n"
-    "        const int64_t step = 4 * $result_step;\n"
-    "        for (int j = 0; j < 4; j++) {\n"
+    "        $R part[$tile_y][$size_x][$lanes];\n"
+    "        for (int j = 0; j < $size_x; j++) {\n"
     "            const $R *restrict const x\n"
-    "                = parts + j * $result_step + panel * $rows * $lanes;\n"
+    "                = parts + j * $result_step + panel * $group * $lanes;\n"
     "            for (int64_t t = 0; t < $lanes; t++) {\n"
-    "                const $R x1 = x[step + t], x2 = x[2 * step + t];\n"
-    "                const $R x3 = x[3 * step + t], x4 = x[4 * step + t];\n"
-    "                const $R s = x1 + x2, d = x1 - x2, u = x3 + x4, v = x3 - x4;\n"
-    "                part[0][j][t] = x[t] + s + u;\n"
-    "                part[1][j][t] = ($R)0.625 * d + ($R)1.5 * v;\n"
-    "                part[2][j][t] = ($R)0.390625 * s + ($R)2.25 * u;\n"
-    "                part[3][j][t] = ($R)0.244140625 * d + ($R)3.375 * v + x[5 * step + t];\n"
+    "$lines"
     "            }\n"
     "        }\n"
-    "        for (int i = 0; i < 4; i++) {\n"
-    "            $R *restrict const to = lines + (i * $panels + panel) * 2 * $lanes;\n"
+    "        for (int i = 0; i < $tile_y; i++) {\n"
+    "            $R *restrict const to = lines + (i * $panels + panel) * $tile_x * $lanes;\n"
     "            for (int64_t t = 0; t < $lanes; t++) {\n"
-    "                const $R s = part[i][1][t], d = part[i][2][t];\n"
-    "                to[2 * t] = part[i][0][t] + s + d;\n"
-    "                to[2 * t + 1] = s - d + part[i][3][t];\n"
+    "$columns"
     "            }\n"
     "        }\n"
     "    }\n"
@@ -107,58 +80,115 @@ typedef struct Wino {
     Out *o;
     Frame f;
     Winograd w;
-    int64_t tile_rows, tile_bands;
+    int64_t elem, tile_rows, tile_bands;
     int height, vectors;
     const char *row0, *rows;
 } Wino;
 
 /* Adds the function that the template makes for these shapes, named by what it depends on. */
-static const char *add_function(Wino *w, const char *template, const char *name, const char *id)
+static const char *add_function(Wino *w, const char *template, const char *name, const char *id,
+                                const Hole *piece, int n_piece)
 {
-    Emit *e = w->e;
     const Frame *f = &w->f;
     const Winograd *g = &w->w;
-    int64_t elem = ir_dtype_bytes(e->m->real), tiles = g->panels * g->lanes;
-    int64_t line = IR_TILE_COLUMNS * tiles + 2 * IR_LINE_EDGE;
-    const char *odd = "";
-    if (f->places[1] % 2)
-        odd = text(e, "            for (int i = 0; i < 6; i++)\n"
-                      "                to[i * %lld + %lld] = 0;\n", (long long)line,
-                   (long long)f->places[1]);
     const Number number[] = {
         { "h", f->places[0] }, { "w", f->places[1] }, { "channels", f->channels },
-        { "rows", w->tile_rows }, { "bands", g->bands }, { "across", g->across },
-        { "panels", g->panels }, { "lanes", g->lanes }, { "pitch", IR_TILE_COLUMNS * g->across },
-        { "line", line }, { "edge", IR_LINE_EDGE }, { "tiles", tiles },
-        { "source_step", ir_point_step(g, f->channels, elem) },
-        { "result_step", ir_point_step(g, w->tile_rows, elem) } };
-    const Shaped shaped = { template, name, id, odd, g->panels };
-    return shaped_function(w->k, &shaped, number, (int)(sizeof number / sizeof *number));
+        { "low", f->low[0] }, { "group", g->group }, { "bands", g->bands },
+        { "across", g->across }, { "panels", g->panels }, { "lanes", g->lanes },
+        { "pitch", g->tile[1] * g->across }, { "line", g->line }, { "edge", IR_LINE_EDGE },
+        { "tiles", g->panels * g->lanes }, { "points", g->points }, { "tile_y", g->tile[0] },
+        { "tile_x", g->tile[1] }, { "size_y", g->size[0] }, { "size_x", g->size[1] },
+        { "source_step", g->source_step }, { "result_step", g->result_step } };
+    const Shaped shaped = { template, name, id, number, (int)(sizeof number / sizeof *number),
+                            piece, n_piece };
+    return shaped_function(w->k, &shaped);
+}
+
+static const char *in_panels(Wino *w)
+{
+    return w->w.panels > 1 ? text(w->e, "[%lld]", (long long)w->w.panels) : "";
+}
+
+/* Column j of tiles, 0 where it is outside of its line: there stands another band's. */
+static const char *read_places(Wino *w)
+{
+    Emit *e = w->e;
+    const Winograd *g = &w->w;
+    const char *all = "", *real = real_type(w->k);
+    for (int64_t j = 0; j < g->size[1]; j++) {
+        int64_t at = j - w->f.low[1], end = w->f.places[1] - at;
+        const char *step = text_mul(e, "t", extent(g->tile[1], 0)), *inside = "";
+        const char *from = at ? text(e, "%s %c %lld", step, at < 0 ? '-' : '+',
+                                     (long long)(at < 0 ? -at : at)) : step;
+        if (at < 0) inside = text(e, "begin[t] >= %lld", (long long)-at);
+        if (g->tile[1] * (g->across - 1) >= end)
+            inside = text(e, "%s%sbegin[t] < %lld", inside, *inside ? " && " : "", (long long)end);
+        const char *name = text(e, *inside ? "here%lld" : "x%lld", (long long)j);
+        all = text(e, "%s                const %s %s = from[%s];\n", all, real, name, from);
+        if (*inside)
+            all = text(e, "%s                const %s x%lld = %s ? %s : 0;\n", all, real,
+                       (long long)j, inside, name);
+    }
+    return all;
+}
+
+/* A name for each of the lines, for the compiler to know that nothing else is written there. */
+static const char *name_lines(Wino *w)
+{
+    const char *all = "";
+    for (int i = 0; i < w->w.size[0]; i++)
+        all = text(w->e, "%s            const %s *restrict const x%d = line[%d];\n", all,
+                   real_type(w->k), i, i);
+    return all;
 }
 
 static const char *source_function(Wino *w)
 {
     const Frame *f = &w->f;
-    return add_function(w, source_text, "winograd_source_",
-                        text(w->e, "%lldx%lldx%lld_%lld", (long long)f->channels,
-                             (long long)f->places[0], (long long)f->places[1],
-                             (long long)w->w.panels));
+    const Winograd *g = &w->w;
+    Emit *e = w->e;
+    const AxisTransform lines = { ir_winograd_matrix(IR_OF_SOURCE, g->tile[0], f->taps[0]),
+                              real_type(w->k), "x#[i]",
+                              text(e, "to[# * %lld + i]", (long long)g->line), 16 };
+    const AxisTransform columns = { ir_winograd_matrix(IR_OF_SOURCE, g->tile[1], f->taps[1]),
+                                real_type(w->k), "x#",
+                                text(e, "to[# * %lld + t]", (long long)g->source_step), 16 };
+    const Hole piece[] = { { "in_panels", in_panels(w) }, { "names", name_lines(w) },
+                           { "lines", points_text(w->k, &lines) }, { "places", read_places(w) },
+                           { "columns", points_text(w->k, &columns) } };
+    const char *id = text(e, "%s_%lldx%lldx%lld_%lld", winograd_id(w->k, g->tile, f),
+                          (long long)f->channels, (long long)f->places[0], (long long)f->places[1],
+                          (long long)g->panels);
+    return add_function(w, source_text, "winograd_source_", id, piece, 5);
 }
 
 static const char *results_function(Wino *w)
 {
-    return add_function(w, results_text, "winograd_results_",
-                        text(w->e, "%lld_%lld", (long long)w->tile_rows, (long long)w->w.panels));
+    const Frame *f = &w->f;
+    const Winograd *g = &w->w;
+    Emit *e = w->e;
+    const AxisTransform lines = {
+        ir_winograd_matrix(IR_OF_RESULTS, g->tile[0], f->taps[0]), real_type(w->k),
+        text(e, "x[# * %lld + t]", (long long)(g->size[1] * g->result_step)), "part[#][j][t]", 16 };
+    const AxisTransform columns = { ir_winograd_matrix(IR_OF_RESULTS, g->tile[1], f->taps[1]),
+                                real_type(w->k), "part[i][#][t]",
+                                text(e, "to[%lld * t + #]", (long long)g->tile[1]), 16 };
+    const Hole piece[] = { { "in_panels", in_panels(w) }, { "lines", values_text(w->k, &lines) },
+                           { "columns", values_text(w->k, &columns) } };
+    const char *id = text(e, "%s_%lld_%lld", winograd_id(w->k, g->tile, f), (long long)g->group,
+                          (long long)g->panels);
+    return add_function(w, results_text, "winograd_results_", id, piece, 3);
 }
 
 /* Pieces of the worker's memory, as ir_worker_bytes has them. */
 static void place_memory(Wino *w)
 {
-    WinogradBytes b = ir_winograd_bytes(&w->f, &w->w, w->tile_rows,
-                                        ir_dtype_bytes(w->e->m->real));
-    const Piece piece[] = { { "weights", b.weights }, { "source", b.source },
-                            { "products", b.products }, { "lines", b.lines } };
-    scratch_pieces(w->k, piece, 4);
+    WinogradBytes b = ir_winograd_bytes(&w->f, &w->w, w->elem);
+    const Piece piece[] = { { "source", b.source }, { "before", b.products },
+                            { "lines", b.lines } };
+    scratch_pieces(w->k, piece, 3);
+    out_line(w->o, "%s *const products = before + %lld;    /* a strip may begin before it */",
+             real_type(w->k), (long long)(w->w.group * w->w.lanes));
 }
 
 /* The task's rows and bands. */
@@ -187,54 +217,66 @@ static void place(Wino *w)
              bands, extent_text(e, all));
 }
 
-static void transform_weights(Wino *w)
+/* The first stage: rows of weights, to points. */
+static void write_weights(Wino *w)
 {
+    enum { TASK_WEIGHTS = 1 << 15 };
+    Kern *k = w->k;
     Emit *e = w->e;
     const Frame *f = &w->f;
-    long long rows = (long long)f->rows, channels = (long long)f->channels;
-    const char *weight = slot_read(w->k, f->weight), *from;
-    reach(e, SNIP_winograd);
-    if (f->turned) {
-        from = text_add(e, text(e, "%s + 8", weight), text_mul(e, w->row0, extent(9, 0)));
-        out_line(w->o, "winograd_weights(%s, %lld, %s, 9, %lld, -1, lines, weights);", w->rows,
-                 channels, from, 9 * rows);
+    Out *o = k->prepare = k->out = out_new(e->a);
+    long long taps = (long long)ir_frame_taps(f), channels = (long long)f->channels;
+    long long rows = (long long)f->rows, width = (long long)w->w.channels;
+    long long each = (TASK_WEIGHTS + taps * channels - 1) / (taps * channels);
+    long long row = f->turned ? taps : taps * channels, channel = f->turned ? taps * rows : taps;
+    out_open(o, "%s", "");
+    if (each < rows) {
+        out_line(o, "const int64_t row = task * %lld, rows = smaller(%lld, %lld - row);", each,
+                 each, rows);
     } else {
-        from = text_add(e, weight, text_mul(e, w->row0, extent(9 * channels, 0)));
-        out_line(w->o, "winograd_weights(%s, %lld, %s, %lld, 9, 1, lines, weights);", w->rows,
-                 channels, from, 9 * channels);
+        out_line(o, "const int64_t row = 0, rows = %lld;", rows);
     }
+    out_line(o, "%s(rows, %lld, %s + row * %lld,", weights_function(k, f, &w->w), channels,
+             slot_read(k, f->weight), row);
+    out_line(o, "    %lld, %lld, %lld, %lld, %lld, %lld,", row, channel, width,
+             f->turned ? (taps - 1) * width : 0, f->turned ? -width : width,
+             (long long)w->w.weight_step);
+    out_line(o, "    (%s *)scratch, %s + row * %lld);", real_type(k),
+             slot_shared(k, e->m->real, "points", "weights, transformed"), width);
+    out_close(o, "");
+    k->prepare_tasks = (rows + each - 1) / each;
+    k->out = w->o;
 }
 
-/* At each point, panel by panel: products[point][panel][rows][lanes]. */
+/* The rows from `group` on at each point, panel by panel: products[point][panel][row][lanes]. */
 static void multiply(Wino *w)
 {
     Emit *e = w->e;
     Out *o = w->o;
-    int64_t elem = ir_dtype_bytes(e->m->real), lanes = w->w.lanes;
-    long long channels = (long long)w->f.channels, panels = (long long)w->w.panels;
-    const char *rows = w->rows;
-    const char *from = text(e, "source + point * %lld",
-                            (long long)ir_point_step(&w->w, w->f.channels, elem));
-    const char *to = text(e, "products + point * %lld",
-                          (long long)ir_point_step(&w->w, w->tile_rows, elem));
-    out_open(o, "for (int64_t point = 0; point < %d; point++)", IR_POINTS);
-    out_open(o, "for (int64_t r = 0; r < %s; r += %d)", rows, w->height);
-    out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */", rows,
-             w->height);
-    if (panels > 1) {
-        out_open(o, "for (int64_t panel = 0; panel < %lld; panel++)", panels);
-        from = text(e, "%s + panel * %lld", from, channels * (long long)lanes);
-        to = text(e, "%s + panel * %lld", to, (long long)(w->tile_rows * lanes));
+    const Winograd *g = &w->w;
+    long long lanes = (long long)g->lanes, width = (long long)g->channels;
+    const char *from = text(e, "source + point * %lld", (long long)g->source_step);
+    const char *to = text(e, "products + point * %lld", (long long)g->result_step);
+    const char *shared = slot_shared(w->k, e->m->real, "points", "weights, transformed");
+    out_open(o, "for (int64_t point = 0; point < %lld; point++)", (long long)g->points);
+    out_open(o, "for (int64_t r = group; r < end_row; r += %d)", w->height);
+    out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */",
+             w->rows, w->height);
+    if (g->panels > 1) {
+        out_open(o, "for (int64_t panel = 0; panel < panels; panel++)");
+        from = text(e, "%s + panel * %lld", from, (long long)w->f.channels * lanes);
+        to = text(e, "%s + panel * %lld", to, (long long)g->group * lanes);
     }
-    out_line(o, "%s(%lld, weights + (point * %s + top) * %lld, %lld, 1,",
-             micro_tile(e, w->height, w->vectors), channels, rows, channels, channels);
-    out_line(o, "    %s, %lld, %s + top * %lld);", from, (long long)lanes, to, (long long)lanes);
-    if (panels > 1) out_close(o, "");
+    out_line(o, "%s(%lld, %s + point * %lld + (%s) * %lld, %lld, 1,",
+             micro_tile(e, w->height, w->vectors), (long long)w->f.channels, shared,
+             (long long)g->weight_step, text_add(e, w->row0, "top"), width, width);
+    out_line(o, "    %s, %lld, %s + (top - group) * %lld);", from, lanes, to, lanes);
+    if (g->panels > 1) out_close(o, "");
     out_close(o, "");
     out_close(o, "");
 }
 
-/* Results, line by line of a tile's four, and their epilogue. */
+/* Results of a group of rows, line by line of a tile's, and their epilogue. */
 static void write_results(Wino *w)
 {
     Kern *k = w->k;
@@ -242,21 +284,21 @@ static void write_results(Wino *w)
     Out *o = w->o;
     const Frame *f = &w->f;
     long long lanes = (long long)w->w.lanes, tiles = (long long)w->w.panels * lanes;
+    long long height = (long long)w->w.tile[0], width = (long long)w->w.tile[1];
     const Shape *s = &ir_type(k->g, k->root)->shape;
     const char *lines = text(e, "%lld", (long long)f->pixels[0]);
-    out_open(o, "for (int64_t r = 0; r < %s; r++)", w->rows);
+    out_open(o, "for (int64_t r = group; r < end_row; r++)");
     out_line(o, "const int64_t row = %s;", text_add(e, w->row0, "r"));
-    out_line(o, "%s(products + r * %lld, lines);", results_function(w), lanes);
+    out_line(o, "%s(products + (r - group) * %lld, lines);", results_function(w), lanes);
     out_open(o, "for (int64_t b = 0; b < bands; b++)");
     if (!extent_eq(extent_of(s, 0, 1), extent(1, 0)))
         out_line(o, "const int64_t image = (band + b) / %lld;", (long long)w->w.bands);
-    out_line(o, "const int64_t top = (band + b) %% %lld * %d;", (long long)w->w.bands,
-             IR_TILE_LINES);
+    out_line(o, "const int64_t top = (band + b) %% %lld * %lld;", (long long)w->w.bands, height);
     out_open(o, "for (int64_t line = top; line < %s; line++)",
-             f->pixels[0] % IR_TILE_LINES ? text(e, "smaller(top + %d, %s)", IR_TILE_LINES, lines)
-                                          : text(e, "top + %d", IR_TILE_LINES));
+             f->pixels[0] % height ? text(e, "smaller(top + %lld, %s)", height, lines)
+                                   : text(e, "top + %lld", height));
     out_line(o, "const %s *const from = lines + (line - top) * %lld + b * %lld;", real_type(k),
-             2 * tiles, (long long)(2 * w->w.across));
+             width * tiles, width * (long long)w->w.across);
     out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)f->pixels[1]);
     const char *sum = "from[col]";
     if (f->bias.i) sum = text(e, "%s + %s[row]", sum, slot_read(k, f->bias));
@@ -277,22 +319,25 @@ void emit_winograd(Kern *k)
         return;
     }
     Wino w = { .k = k, .e = k->e, .o = k->out, .f = ir_frame(k->g, k->root),
-               .tile_rows = k->tasks.tile_rows };
-    int64_t elem = ir_dtype_bytes(k->e->m->real);
+               .elem = ir_dtype_bytes(k->e->m->real), .tile_rows = k->tasks.tile_rows };
     w.vectors = (int)k->k->micro[1];
-    w.w = ir_winograd(&w.f, w.vectors * k->e->o->target->vector_bytes / elem, elem);
+    w.w = ir_winograd(&w.f, k->k, k->e->o->target->vector_bytes / w.elem, w.elem);
     w.height = (int)ir_strip(w.f.rows, w.tile_rows, k->k->micro[0]);
     w.tile_bands = k->tasks.tile_cols;
-    k->note = text(k->e, "A task is %lld channels of %lld lines of 4x2 tiles, %lld at a time.",
-                   (long long)w.tile_rows, (long long)w.tile_bands, (long long)w.w.block);
+    k->note = text(k->e, "A task is %lld channels of %lld lines of %lldx%lld tiles, %lld at a time.",
+                   (long long)w.tile_rows, (long long)w.tile_bands, (long long)w.w.tile[0],
+                   (long long)w.w.tile[1], (long long)w.w.block);
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);
+    write_weights(&w);
     place(&w);
     place_memory(&w);
-    transform_weights(&w);
     long long block = (long long)w.w.block, lanes = (long long)w.w.lanes;
     out_open(w.o, "for (int64_t band = begin; band < end; band += %lld)", block);
     out_line(w.o, "const int64_t bands = smaller(%lld, end - band);", block);
+    if (w.w.panels > 1)
+        out_line(w.o, "const int64_t panels = (bands * %lld + %lld) / %lld;",
+                 (long long)w.w.across, lanes - 1, lanes);
     long long channels = (long long)w.f.channels;
     out_line(w.o, "for (int64_t c = 0; c < %lld; c += %d)", channels, IR_TOGETHER);
     out_line(w.o, "    %s(%s, %s + c * %lld, band, bands, lines, source + c * %lld);",
@@ -300,7 +345,14 @@ void emit_winograd(Kern *k)
              channels % IR_TOGETHER ? text(k->e, "smaller(%d, %lld - c)", IR_TOGETHER, channels)
                                     : text(k->e, "%d", IR_TOGETHER),
              slot_read(k, w.f.source), (long long)(w.f.places[0] * w.f.places[1]), lanes);
+    out_open(w.o, "for (int64_t group = 0; group < %s; group += %lld)", w.rows,
+             (long long)w.w.group);
+    out_line(w.o, "const int64_t end_row = smaller(group + %lld, %s);", (long long)w.w.group,
+             w.rows);
     multiply(&w);
     write_results(&w);
     out_close(w.o, "");
+    out_close(w.o, "");
 }
+
+void emit_winograd_fast(Kern *k) { emit_winograd(k); }

@@ -129,7 +129,7 @@ const char *slot_write(Kern *k, Place p, const Type *t)
     return s->name;
 }
 
-const char *slot_parts(Kern *k, DType dtype)
+const char *slot_shared(Kern *k, DType dtype, const char *name, const char *note)
 {
     Place p = { .where = AT_NOWHERE };
     for (int i = 0; i < k->g->n_buffer; i++) {
@@ -140,8 +140,13 @@ const char *slot_parts(Kern *k, DType dtype)
     for (int i = 0; i < k->n_slot; i++)
         if (k->slot[i].place.where == AT_NOWHERE) return k->slot[i].name;
     k->slot[k->n_slot++] = (Slot){ .place = p, .type = t, .written = true,
-                                   .base = "parts", .name = "parts" };
-    return "parts";
+                                   .base = name, .name = name, .note = note };
+    return name;
+}
+
+const char *slot_parts(Kern *k, DType dtype)
+{
+    return slot_shared(k, dtype, "parts", "partial sums, a row a task");
 }
 
 const char *type_text(Emit *e, const Type *t)
@@ -157,18 +162,19 @@ const char *type_text(Emit *e, const Type *t)
     return s;
 }
 
-static const char *slot_declaration(const Kern *k, const Slot *s, bool finish)
+/* fills: the stage writes the tasks' common memory; others read it. */
+static const char *slot_declaration(const Kern *k, const Slot *s, bool fills)
 {
     Emit *e = k->e;
     const char *type = e->l->type[s->type.dtype];
     if (s->place.where == AT_SCALAR) return text(e, "%s %s", type, s->name);
-    bool constant = !s->written || (finish && s->place.where == AT_NOWHERE);
+    bool constant = !s->written || (!fills && s->place.where == AT_NOWHERE);
     return text(e, "%s%s *%s %s", constant ? "const " : "", type, e->l->restricted, s->name);
 }
 
 /* The parameters that `body` mentions, with the closing parenthesis: fixed ones on the first line,
  * then one a line. */
-static const char *params_text(Kern *k, const char *const *fixed, const char *body, bool finish)
+static const char *params_text(Kern *k, const char *const *fixed, const char *body, bool fills)
 {
     Emit *e = k->e;
     const char *decl[MAX_SLOTS], *note[MAX_SLOTS], *s = "";
@@ -180,10 +186,10 @@ static const char *params_text(Kern *k, const char *const *fixed, const char *bo
     for (int i = 0; i < k->n_slot; i++) {
         const Slot *p = &k->slot[i];
         if (!out_mentions(body, p->name)) continue;
-        decl[n] = slot_declaration(k, p, finish);
+        decl[n] = slot_declaration(k, p, fills);
         note[n] = p->place.where == AT_SCALAR ? NULL
                   : p->place.where == AT_NOWHERE
-                      ? "partial sums, a row a task"
+                      ? p->note
                       : text(e, "%s%s", type_text(e, &p->type),
                              p->read && p->written ? ", updated in place" : "");
         if ((int)strlen(decl[n]) > width) width = (int)strlen(decl[n]);
@@ -312,6 +318,19 @@ static void by_n(Kern *k)
     k->cols = extent(one.cols, two.cols != one.cols);
 }
 
+static Stage stage(Kern *k, const char *const *fixed, const Out *o, bool fills)
+{
+    if (!o) return (Stage){ 0 };
+    const char *body = out_text(o);
+    return (Stage){ .params = params_text(k, fixed, body, fills), .body = body };
+}
+
+static bool same_stage(const Stage *a, const Stage *b)
+{
+    if (!a->body || !b->body) return a->body == b->body;
+    return !strcmp(a->body, b->body) && !strcmp(a->params, b->params);
+}
+
 static KernelFn *share(Kern *k)
 {
     static const char *const fixed[] = { "int64_t task",  "int64_t n",     "char *scratch",
@@ -320,28 +339,25 @@ static KernelFn *share(Kern *k)
     static const char *const again[] = { "int64_t task", "int64_t n", NULL };
     const char *const *fixed_finish = k->finish_tasks ? again : once;
     Emit *e = k->e;
-    const char *body = out_text(k->out), *finish = k->finish ? out_text(k->finish) : NULL;
-    const char *params = params_text(k, fixed, body, false);
-    const char *finish_params = finish ? params_text(k, fixed_finish, finish, true) : "";
+    Stage main = stage(k, fixed, k->out, !k->prepare);
+    Stage prepare = stage(k, fixed, k->prepare, true);
+    Stage finish = stage(k, fixed_finish, k->finish, false);
     const char *base = base_name(k);
     for (int i = 0; i < e->n_fn; i++) {
         KernelFn *f = e->fn[i];
-        if (strcmp(f->body, body) || strcmp(f->params, params) || !finish != !f->finish ||
-            (finish && (strcmp(f->finish_body, finish) || strcmp(f->finish_params, finish_params))))
-            continue;
+        if (!same_stage(&f->main, &main) || !same_stage(&f->prepare, &prepare)
+            || !same_stage(&f->finish, &finish)) continue;
         if (f->last != k->g) f->users = text(e, "%s, %s", f->users, k->g->name);
         f->last = k->g;
         return f;
     }
     KernelFn *f = arena_alloc(e->a, 1, sizeof *f);
     const char *id = text(e, "k%d", e->n_fn);
-    *f = (KernelFn){ .name = text(e, "%s_%s", id, base), .body = body, .params = params,
+    main.name = text(e, "%s_%s", id, base);
+    if (prepare.body) prepare.name = text(e, "%s_prepare", id);
+    if (finish.body) finish.name = text(e, "%s_finish", id);
+    *f = (KernelFn){ .main = main, .prepare = prepare, .finish = finish,
                      .head = head_text(k, id), .users = "", .first = k->g, .last = k->g };
-    if (finish) {
-        f->finish = text(e, "%s_finish", id);
-        f->finish_body = finish;
-        f->finish_params = finish_params;
-    }
     e->fn = arena_grow(e->a, e->fn, (size_t)e->n_fn, (size_t)e->n_fn + 1, sizeof *e->fn);
     e->fn[e->n_fn++] = f;
     return f;
@@ -375,5 +391,6 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
     if (ir_kernel_slots(g, k->k)) finish_emit(k);
     out_close(k->out, "");
     KernelFn *fn = share(k);
-    return (KernelUse){ fn, k->slot, k->n_slot, k->tasks, k->rows, k->cols, k->finish_tasks };
+    return (KernelUse){ fn, k->slot, k->n_slot, k->tasks, k->rows, k->cols, k->prepare_tasks,
+                        k->finish_tasks };
 }

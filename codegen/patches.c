@@ -76,18 +76,19 @@ void scratch_pieces(Kern *k, const Piece *piece, int n)
     }
 }
 
-const char *shaped_function(Kern *k, const Shaped *s, const Number *number, int n)
+const char *shaped_function(Kern *k, const Shaped *s)
 {
-    enum { WORDS = 4, MOST = 20 };
+    enum { MOST = 40 };
     Emit *e = k->e;
-    Hole holes[WORDS + MOST] = {
-        { "R", real_type(k) }, { "id", s->id }, { "odd", s->odd },
-        { "in_panels", s->panels > 1 ? text(e, "[%lld]", (long long)s->panels) : "" } };
-    if (n > MOST) ir_die(e->m, "codegen: %s has too many numbers", s->name);
-    for (int i = 0; i < n; i++)
-        holes[WORDS + i] = (Hole){ number[i].name, text(e, "%lld", (long long)number[i].value) };
+    Hole holes[MOST] = { { "R", real_type(k) }, { "id", s->id } };
+    int n = 2;
+    if (n + s->n_number + s->n_piece > MOST)
+        ir_die(e->m, "codegen: %s has too many holes", s->name);
+    for (int i = 0; i < s->n_number; i++)
+        holes[n++] = (Hole){ s->number[i].name, text(e, "%lld", (long long)s->number[i].value) };
+    for (int i = 0; i < s->n_piece; i++) holes[n++] = s->piece[i];
     Out *o = out_new(e->a);
-    out_template(o, s->text, holes, WORDS + n);
+    out_template(o, s->text, holes, n);
     add_micro(e, out_text(o));
     return text(e, "%s%s", s->name, s->id);
 }

@@ -11,11 +11,15 @@ void patches_frame(Kern *k, const Frame *f, const char *image, const char *first
 /* Pointers to pieces of the worker's memory, one after the other, but for those of no bytes. */
 typedef struct Piece { const char *name; int64_t bytes; } Piece;
 void scratch_pieces(Kern *k, const Piece *piece, int n);
-/* Adds the function that a template makes for some shapes: $R, $id (its name is name and id), $odd,
- * $in_panels ("[2]", or nothing of one panel) and numbers. Returns its name. */
+/* Adds the function that a template makes for some shapes: $R, $id (its name is name and id),
+ * numbers, and pieces of text. Returns its name. */
 typedef struct Number { const char *name; int64_t value; } Number;
-typedef struct Shaped { const char *text, *name, *id, *odd; int64_t panels; } Shaped;
-const char *shaped_function(Kern *k, const Shaped *s, const Number *number, int n);
+typedef struct Shaped {
+    const char *text, *name, *id;
+    const Number *number; int n_number;
+    const Hole *piece; int n_piece;
+} Shaped;
+const char *shaped_function(Kern *k, const Shaped *s);
 /* static const int32_t taps[]: how far from its pixel each tap reads. */
 void patches_taps(Kern *k, const Frame *f);
 /* How many images there are. */

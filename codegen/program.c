@@ -54,26 +54,26 @@ static const char *address(Emit *e, const GraphText *t, const Slot *s, const cha
         return text(e, "(%s%s *)c->out[%d]", constant, type, s->place.out);
     }
     default:
-        if (s->place.where == AT_NOWHERE) *what = "partial sums";
+        if (s->place.where == AT_NOWHERE) *what = s->note;
         return text(e, "(%s%s *)(%s + %lld)", constant, type, t->arena,
                     (long long)s->place.offset_bytes);
     }
 }
 
 /* f(fixed…, memory…); with what each argument is. */
-static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *fn,
-                 const char *body, const char *const (*fixed)[2])
+static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
+                 const char *const (*fixed)[2])
 {
-    const char *line = text(e, "%s(", fn), *arg[MAX_SLOTS], *what[MAX_SLOTS];
+    const char *line = text(e, "%s(", stage->name), *arg[MAX_SLOTS], *what[MAX_SLOTS];
     bool any = false;
     for (int i = 0; fixed[i][0]; i++) {
-        if (!out_mentions(body, fixed[i][0])) continue;
+        if (!out_mentions(stage->body, fixed[i][0])) continue;
         line = text(e, "%s%s%s", line, any ? ", " : "", fixed[i][1]);
         any = true;
     }
     int n = 0, width = 0;
     for (int i = 0; i < u->n_slot; i++) {
-        if (!out_mentions(body, u->slot[i].name)) continue;
+        if (!out_mentions(stage->body, u->slot[i].name)) continue;
         arg[n] = address(e, t, &u->slot[i], &what[n]);
         if ((int)strlen(arg[n]) > width) width = (int)strlen(arg[n]);
         n++;
@@ -93,7 +93,7 @@ static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const 
 }
 
 static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *name,
-                    const char *fn, const char *body)
+                    const Stage *stage)
 {
     const char *scratch =
         text(e, "c->workers + worker * INT64_C(%lld)", (long long)t->g->worker_bytes);
@@ -102,9 +102,9 @@ static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, con
     out_line(o, "static void %s(const void *ctx, int64_t task, int worker)", name);
     out_open(o, "%s", "");
     out_line(o, "const rt_call *const c = (const rt_call *)ctx;");
-    if (!out_mentions(body, "task")) out_line(o, "(void)task;");
-    if (!out_mentions(body, "scratch")) out_line(o, "(void)worker;");
-    call(e, o, t, u, fn, body, fixed);
+    if (!out_mentions(stage->body, "task")) out_line(o, "(void)task;");
+    if (!out_mentions(stage->body, "scratch")) out_line(o, "(void)worker;");
+    call(e, o, t, u, stage, fixed);
     out_close(o, "");
     out_line(o, "%s", "");
 }
@@ -117,9 +117,9 @@ static const char *kernel_name(Emit *e, const GraphText *t, int i)
 static void wrappers(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
 {
     const char *name = kernel_name(e, t, i);
-    wrapper(e, o, t, u, name, u->fn->name, u->fn->body);
-    if (u->finish_tasks)
-        wrapper(e, o, t, u, text(e, "%s_finish", name), u->fn->finish, u->fn->finish_body);
+    if (u->prepare_tasks) wrapper(e, o, t, u, text(e, "%s_prepare", name), &u->fn->prepare);
+    wrapper(e, o, t, u, name, &u->fn->main);
+    if (u->finish_tasks) wrapper(e, o, t, u, text(e, "%s_finish", name), &u->fn->finish);
 }
 
 static const char *ceil_text(Emit *e, Extent size, int64_t full, int64_t tile)
@@ -139,13 +139,16 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
                         : !strcmp(down, "1") ? across
                                              : text(e, "%s * %s", down, text_atom(e, across));
     const char *name = kernel_name(e, t, i);
+    if (u->prepare_tasks)
+        out_line(o, "rt_parallel(c->pool, %s_prepare, c, %lld);", name,
+                 (long long)u->prepare_tasks);
     if (!strcmp(count, "1")) out_line(o, "%s(c, 0, 0);", name);
     else out_line(o, "rt_parallel(c->pool, %s, c, %s);", name, count);
     const char *const fixed[][2] = { { "n", "c->n" }, { NULL, NULL } };
     if (u->finish_tasks)
         out_line(o, "rt_parallel(c->pool, %s_finish, c, %lld);", name, (long long)u->finish_tasks);
-    else if (u->fn->finish)
-        call(e, o, t, u, u->fn->finish, u->fn->finish_body, fixed);
+    else if (u->fn->finish.name)
+        call(e, o, t, u, &u->fn->finish, fixed);
 }
 
 /* A kernel of one task, on the thread that is here. */
@@ -155,8 +158,8 @@ static void run_one(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
                                      { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
     const char *const n[][2] = { { "n", "n" }, { NULL, NULL } };
     u->fn->inlined = true;
-    call(e, o, t, u, u->fn->name, u->fn->body, fixed);
-    if (u->fn->finish) call(e, o, t, u, u->fn->finish, u->fn->finish_body, n);
+    call(e, o, t, u, &u->fn->main, fixed);
+    if (u->fn->finish.name) call(e, o, t, u, &u->fn->finish, n);
 }
 
 /* Is it no more work than some calls, and nothing for several threads? */
@@ -165,7 +168,7 @@ static bool is_small(const Graph *g, const KernelUse *u)
     enum { SMALL_FLOP = 20000 };
     double flop = 0;
     for (int i = 0; i < g->n_kernel; i++) {
-        if (u[i].tasks.count != 1 || u[i].finish_tasks) return false;
+        if (u[i].tasks.count != 1 || u[i].prepare_tasks || u[i].finish_tasks) return false;
         flop += ir_kernel_flop(g, i);
     }
     return g->n_kernel && flop <= SMALL_FLOP;
@@ -237,10 +240,11 @@ static void write_kernel(Emit *e, Out *o, const KernelFn *f)
     const char *note = *f->users ? text(e, "\n * Also in %s.", f->users + 2) : "";
     out_raw(o, text(e, "%s%s */\n", f->head, note));
     const char *kernel = f->inlined ? e->l->inlined : e->l->kernel;
-    out_raw(o, text(e, "%s %s(%s\n%s\n", kernel, f->name, f->params, f->body));
-    if (f->finish)
-        out_raw(o, text(e, "%s %s(%s\n%s\n", kernel, f->finish, f->finish_params,
-                        f->finish_body));
+    const Stage *const stage[] = { &f->prepare, &f->main, &f->finish };
+    for (int i = 0; i < 3; i++)
+        if (stage[i]->name)
+            out_raw(o, text(e, "%s %s(%s\n%s\n", kernel, stage[i]->name, stage[i]->params,
+                            stage[i]->body));
 }
 
 /* ---- the head ---- */

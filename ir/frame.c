@@ -33,7 +33,7 @@ Frame ir_frame(const Graph *g, Val root)
 {
     const Node *x = ir_node(g, root);
     Conv c = ir_conv(g, x);
-    Frame f = { .source = x->in[0], .weight = x->in[1], .turned = x->op == OP_conv_transpose };
+    Frame f = { .op = x->op, .source = x->in[0], .weight = x->in[1], .turned = x->op == OP_conv_transpose };
     if (x->n_in > 2) f.bias = x->in[2];
     f.rows = (f.turned ? c.x : c.y).dim[1].k;
     f.channels = (f.turned ? c.y : c.x).dim[1].k;
@@ -128,18 +128,16 @@ static int64_t winograd_bytes(const Graph *g, const Kernel *k, int64_t vector_by
     Val root = ir_kernel_root(g, k);
     Frame f = ir_frame(g, root);
     int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype);
-    int64_t lanes = k->micro[1] * vector_bytes / elem;
-    if (ir_is(g, root, OP_conv_weight)) {
-        WinogradWeight w = ir_winograd_weight(&f, lanes, elem);
+    if (f.op == OP_conv_weight) {
+        WinogradWeight w = ir_winograd_weight(&f, k, vector_bytes / elem, elem);
         WeightBytes b = ir_winograd_weight_bytes(&w, elem);
         int64_t tasks = ir_tasks_of(g, k, g->module->capacity).count;
         return shared ? ir_round64(tasks * w.sum_elems * elem)
                       : b.frame + b.source + b.slopes + b.lines;
     }
-    if (shared) return 0;
-    Winograd w = ir_winograd(&f, lanes, elem);
-    WinogradBytes b = ir_winograd_bytes(&f, &w, k->tile[0], elem);
-    return b.weights + b.source + b.products + b.lines;
+    Winograd w = ir_winograd(&f, k, vector_bytes / elem, elem);
+    WinogradBytes b = ir_winograd_bytes(&f, &w, elem);
+    return shared ? b.shared : b.source + b.products + b.lines;
 }
 
 /* Kernels do not say how wide vectors are, and blocks follow from it: the most of all widths. */
@@ -155,12 +153,12 @@ static int64_t winograd_most(const Graph *g, const Kernel *k, bool shared)
 
 int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k)
 {
-    return k->algo == ALGO_winograd ? winograd_most(g, k, true) : 0;
+    return ir_is_winograd(k->algo) ? winograd_most(g, k, true) : 0;
 }
 
 int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k)
 {
-    if (k->algo == ALGO_winograd) return winograd_most(g, k, false);
+    if (ir_is_winograd(k->algo)) return winograd_most(g, k, false);
     ConvBytes b = ir_conv_bytes(g, k);
     return ir_round64(b.frame + b.pack + b.sums + b.weights);
 }
@@ -190,9 +188,9 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
         return ir_fail(err, "algorithm %s does not take this convolution", name);
     Frame f = ir_frame(g, root);
     int64_t pixels = ir_frame_pixels(&f), taps = ir_frame_taps(&f), most = INT32_MAX;
-    if (k->algo == ALGO_winograd && !ir_winograd_fits(&f))
-        return ir_fail(err, "algorithm %s takes 3x3 taps with a padding of 1", name);
-    bool whole = k->algo == ALGO_winograd || k->tile[1] < pixels || k->tile[1] % pixels == 0;
+    if (ir_is_winograd(k->algo) && !ir_winograd_tile(&f, k->algo).lines)
+        return ir_fail(err, "algorithm %s has no tile for these taps, strides and paddings", name);
+    bool whole = ir_is_winograd(k->algo) || k->tile[1] < pixels || k->tile[1] % pixels == 0;
     if (ir_is(g, root, OP_conv_weight) && k->algo == ALGO_patches) {
         whole = k->tile[1] % taps == 0;
         most = ir_frame_depth(&f);

@@ -15,6 +15,7 @@
 #include "ir/window.h"
 
 typedef struct Frame {
+    Op op;
     Val source, weight, bias;        /* of conv_weight, weight: d_y. bias: none or [rows] */
     int64_t rows, channels;          /* channels of results, and of the source */
     int64_t places[2], pixels[2];    /* lines and columns of the source, and of results */
@@ -50,7 +51,8 @@ int64_t ir_strip(int64_t whole, int64_t tile, int64_t most);
  * packed patches; sums that are kept; weights turned round, or rows of d_y. */
 typedef struct ConvBytes { int64_t frame, pack, sums, weights; } ConvBytes;
 ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k);
-/* All of it, of algorithm patches or winograd; and what all tasks share: sums of each. */
+/* All of it, of algorithm patches or Winograd's; and what all tasks share: weights, or sums of
+ * each. */
 int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k);
 int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k);
 

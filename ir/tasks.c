@@ -122,10 +122,11 @@ static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows
     Frame f = ir_frame(g, root);
     int64_t images = ir_dim_at(ir_type(g, f.source)->shape.dim[0], n), tile = k->tile[1];
     int64_t pixels = ir_frame_pixels(&f);
-    *rows = k->algo == ALGO_winograd && ir_is(g, root, OP_conv_weight) ? 1 : f.rows;
-    if (k->algo == ALGO_winograd)
-        *cols = images * ceil_div(f.pixels[0], IR_TILE_LINES);
-    else if (ir_is(g, root, OP_conv_weight))
+    bool winograd = ir_is_winograd(k->algo);
+    *rows = winograd && f.op == OP_conv_weight ? 1 : f.rows;
+    if (winograd)
+        *cols = images * ceil_div(f.pixels[0], ir_winograd_tile(&f, k->algo).lines);
+    else if (f.op == OP_conv_weight)
         *cols = ir_frame_depth(&f);
     else
         *cols = images * (tile < pixels ? ceil_div(pixels, tile) * tile : pixels);
@@ -143,7 +144,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         *cols = ir_dim_at(p.l, n);
         return;
     }
-    case ALGO_patches: case ALGO_winograd:
+    case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast:
         conv_space(g, k, n, rows, cols);
         return;
     case ALGO_direct: case ALGO_window:
@@ -188,7 +189,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     t.tile_cols = k->tile[1];
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
-    case ALGO_patches: case ALGO_winograd: break;
+    case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast: break;
     case ALGO_direct: case ALGO_window:
         if (!t.tile_rows && full_rows) {
             double flop = ir_flop(g, ir_kernel_root(g, k)) / (double)full_rows;
@@ -246,7 +247,7 @@ int ir_kernel_slots(const Graph *g, const Kernel *k)
 
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
 {
-    if (k->algo == ALGO_winograd) return ir_conv_scratch_bytes(g, k);
+    if (ir_is_winograd(k->algo)) return ir_conv_scratch_bytes(g, k);
     int slots = ir_kernel_slots(g, k);
     if (!slots) return 0;
     int64_t tasks = at_least(ir_tasks_of(g, k, g->module->capacity).count, 1);
@@ -299,7 +300,7 @@ static int64_t window_bytes(const Graph *g, const Kernel *k)
 
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
 {
-    if (k->algo == ALGO_patches || k->algo == ALGO_winograd) return ir_conv_worker_bytes(g, k);
+    if (k->algo == ALGO_patches || ir_is_winograd(k->algo)) return ir_conv_worker_bytes(g, k);
     if (k->algo == ALGO_direct || k->algo == ALGO_window) return window_bytes(g, k);
     if (ir_split_parts(k->algo)) {
         int64_t panels = ceil_div(k->tile[1], 32), block = 32 * IR_SPLIT_DEPTH * 4;

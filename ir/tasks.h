@@ -15,7 +15,8 @@
  *   direct       rows: lines of results, of a weight pairs of channels; cols: elements of one
  *   patches      rows: channels of results; cols: their pixels, those of one image in whole tiles;
  *                of conv_weight its columns, channels of x times taps
- *   winograd     rows: channels of results; cols: lines of tiles of all images. Of conv_weight
+ *   winograd, winograd_fast
+ *                rows: channels of results; cols: lines of tiles of all images. Of conv_weight
  *                rows: 1, and tile_rows channels of results make a task of its second stage
  *   window       rows: lines of results, where elements are added up planes; cols: elements of one
  *   map          rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows

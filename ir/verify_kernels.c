@@ -2,6 +2,7 @@
  * every value which someone needs is computed. */
 #include "ir/frame.h"
 #include "ir/priv.h"
+#include "ir/winograd.h"
 #include <float.h>
 #include <string.h>
 
@@ -20,6 +21,7 @@ static const struct {
     [ALGO_direct] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_patches] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_winograd] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_winograd_fast] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_window] = {KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(WINDOW), true},
     [ALGO_map] = {KIND(MAP) | KIND(LEAF), KIND(MAP), false},
     [ALGO_row] = {KIND(ROW) | KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(ROW) | KIND(REDUCE),
@@ -85,7 +87,8 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (roots > 1 && form[k->algo].one)
         return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
                        ir_algo[k->algo].name);
-    return (k->algo != ALGO_patches && k->algo != ALGO_winograd) || ir_conv_check(g, k, err);
+    bool cut = k->algo == ALGO_patches || ir_is_winograd(k->algo);
+    return !cut || ir_conv_check(g, k, err);
 }
 
 /* Every operand is a member too, held by the caller, or stored by an earlier kernel. */

@@ -1,85 +1,181 @@
-/* ir/winograd.c: see the header. */
+/* ir/winograd.c: see the header.
+ *
+ * An axis with n = m + r - 1 points evaluates polynomials at n - 1 numbers p and takes the leading
+ * coefficient for the last one, infinity. With M(x) the product of all x - p, and M_p that of all
+ * others: row p of A is 1, p, p^2 …, that of B' the coefficients of M_p, and that of G 1, p, p^2 …
+ * over M_p(p); the last ones are the last unit, the coefficients of M, and the last unit.
+ *
+ * The numbers decide how sums err: 0, 5/8 and 3/2 with both signs stay near float32's own error,
+ * the usual 1 and 2 do not.
+ * Sources: Lavin and Gray, Fast Algorithms for Convolutional Neural Networks, 2015; Barabasz et
+ * al., Error Analysis and Improving the Accuracy of Winograd Convolution, 2020 (points). */
 #include "ir/winograd.h"
 #include "ir/tasks.h"
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
+static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
+static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
-bool ir_winograd_fits(const Frame *f)
+/* ---- matrices ---- */
+
+/* The points but for infinity, of 2, 4, 6 and 8; each follows its negative's negative. */
+static const double all_points[][IR_MOST_POINTS - 1] = {
+    { 0 },
+    { 0, 1, -1 },
+    { 0, 5. / 8, -5. / 8, 3. / 2, -3. / 2 },
+    { 0, 1. / 2, -1. / 2, 1, -1, 7. / 4, -7. / 4 },
+};
+
+/* Coefficients of the product of x - p over all points but `without`. */
+static void coefficients(const double *p, int n, int without, double c[IR_MOST_POINTS])
 {
-    enum { MOST_ACROSS = 128 };
-    for (int i = 0; i < 2; i++)
-        if (f->taps[i] != 3 || f->stride[i] != 1 || f->dilation[i] != 1 || f->spread[i] != 1
-            || f->low[i] != 1 || f->pixels[i] != f->places[i]) return false;
-    return ceil_div(f->pixels[1], IR_TILE_COLUMNS) <= MOST_ACROSS;
+    int degree = 0;
+    c[0] = 1;
+    for (int i = 0; i < n; i++) {
+        if (i == without) continue;
+        c[degree + 1] = c[degree];
+        for (int k = degree; k > 0; k--) c[k] = c[k - 1] - p[i] * c[k];
+        c[0] *= -p[i];
+        degree++;
+    }
 }
 
-/* Of a few numbers of panels that stay in half a cache of 1 MB, the one whose lanes are used best;
- * at least as many as a band needs. */
-Winograd ir_winograd(const Frame *f, int64_t lanes, int64_t elem_bytes)
+WinogradMatrix ir_winograd_matrix(WinogradSide side, int64_t results, int64_t taps)
 {
-    enum { KEPT_BYTES = 1 << 19, MOST_PANELS = 4 };
-    Winograd w = { .bands = ceil_div(f->pixels[0], IR_TILE_LINES),
-                   .across = ceil_div(f->pixels[1], IR_TILE_COLUMNS), .lanes = lanes };
-    int64_t panel = IR_POINTS * (f->channels + f->rows) * lanes * elem_bytes;
-    int64_t least = ceil_div(w.across, lanes), most = KEPT_BYTES / panel;
+    int n = (int)(results + taps - 1);
+    const double *p = all_points[n / 2 - 1];
+    WinogradMatrix m = { .points = n,
+                         .values = side == IR_OF_SOURCE ? n : (int)(side == IR_OF_TAPS ? taps
+                                                                                       : results) };
+    if (side == IR_OF_SOURCE) {
+        for (int i = 0; i < n; i++) coefficients(p, n - 1, i, m.at[i]);
+        return m;
+    }
+    for (int i = 0; i < n - 1; i++) {
+        double power = 1, over = 1;
+        for (int j = 0; j < n - 1 && side == IR_OF_TAPS; j++)
+            if (j != i) over *= p[i] - p[j];
+        for (int k = 0; k < m.values; k++, power *= p[i]) m.at[i][k] = power / over;
+    }
+    m.at[n - 1][m.values - 1] = 1;
+    return m;
+}
+
+/* ---- cuts ---- */
+
+typedef struct Row { Algo algo; int64_t taps; WinogradTile tile[3]; } Row;
+static const Row rows[] = {
+#define WINOGRAD(algo, taps, l0, c0, l1, c1, l2, c2) \
+    { ALGO_##algo, taps, { { l0, c0 }, { l1, c1 }, { l2, c2 } } },
+#include "ir/winograd.def"
+#undef WINOGRAD
+};
+
+bool ir_is_winograd(Algo algo) { return algo == ALGO_winograd || algo == ALGO_winograd_fast; }
+
+WinogradTile ir_winograd_tile(const Frame *f, Algo algo)
+{
+    enum { MOST_ACROSS = 128 };
+    static const WinogradTile none;
+    for (int i = 0; i < 2; i++)
+        if (f->taps[i] != f->taps[0] || f->stride[i] != 1 || f->dilation[i] != 1
+            || f->spread[i] != 1 || f->low[i] < 0 || f->low[i] >= f->taps[i]) return none;
+    int form = f->op == OP_conv ? 0 : f->op == OP_conv_transpose ? 1 : 2;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        WinogradTile t = rows[i].tile[form];
+        if (rows[i].algo != algo || rows[i].taps != f->taps[0] || !t.lines) continue;
+        return ceil_div(most(f->pixels[1], f->places[1]), t.columns) <= MOST_ACROSS ? t : none;
+    }
+    return none;
+}
+
+static void cut(const Frame *f, Algo algo, int64_t tile[2], int64_t size[2])
+{
+    WinogradTile t = ir_winograd_tile(f, algo);
+    tile[0] = t.lines;
+    tile[1] = t.columns;
+    for (int i = 0; i < 2; i++) size[i] = tile[i] + f->taps[i] - 1;
+}
+
+/* Of a few numbers of panels whose source stays in the second cache, or of two where none does, the
+ * one whose lanes are used best; at least as many as a band needs. */
+static void choose_panels(Winograd *w, int64_t panel_bytes)
+{
+    enum { KEPT_BYTES = 3 << 17, MOST_PANELS = 4, FEW_PANELS = 2 };
+    int64_t least = ceil_div(w->across, w->lanes), more = KEPT_BYTES / panel_bytes;
     double best = 0;
-    if (most > MOST_PANELS) most = MOST_PANELS;
-    if (most < least) most = least;
-    for (int64_t panels = least; panels <= most; panels++) {
-        int64_t block = panels * lanes / w.across;
-        double used = (double)(block * w.across) / (double)(panels * lanes);
+    if (more > MOST_PANELS) more = MOST_PANELS;
+    more = most(more, most(least, FEW_PANELS));
+    for (int64_t panels = least; panels <= more; panels++) {
+        int64_t block = panels * w->lanes / w->across;
+        double used = (double)(block * w->across) / (double)(panels * w->lanes);
         if (used <= best) continue;
         best = used;
-        w.panels = panels;
-        w.block = block;
+        w->panels = panels;
+        w->block = block;
     }
+}
+
+Winograd ir_winograd(const Frame *f, const Kernel *k, int64_t vector, int64_t elem_bytes)
+{
+    enum { LINE_BYTES = 64, KEPT_BYTES = 3 << 17 };
+    Winograd w = { .vector = vector, .lanes = k->micro[1] * vector,
+                   .channels = round_up(f->channels, vector) };
+    cut(f, k->algo, w.tile, w.size);
+    w.points = w.size[0] * w.size[1];
+    w.bands = ceil_div(f->pixels[0], w.tile[0]);
+    w.across = ceil_div(most(f->pixels[1], f->places[1]), w.tile[1]);
+    choose_panels(&w, w.points * f->channels * w.lanes * elem_bytes);
+    int64_t height = ir_strip(f->rows, k->tile[0], k->micro[0]), pad = LINE_BYTES / elem_bytes;
+    int64_t row_bytes = w.points * w.panels * w.lanes * elem_bytes;
+    int64_t groups = ceil_div(k->tile[0] * row_bytes, KEPT_BYTES);
+    w.group = round_up(ceil_div(k->tile[0], groups), height);
+    w.line = w.tile[1] * w.panels * w.lanes + 2 * IR_LINE_EDGE;
+    w.source_step = w.panels * f->channels * w.lanes + pad;
+    w.result_step = w.panels * w.group * w.lanes + pad;
+    w.weight_step = f->rows * w.channels;
     return w;
 }
 
-int64_t ir_point_step(const Winograd *w, int64_t rows, int64_t elem_bytes)
+WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_bytes)
 {
-    enum { LINE_BYTES = 64 };
-    return w->panels * rows * w->lanes + LINE_BYTES / elem_bytes;
-}
-
-WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t rows,
-                                int64_t elem_bytes)
-{
-    enum { LINES = 6 };
-    int64_t line = IR_TILE_COLUMNS * w->panels * w->lanes + 2 * IR_LINE_EDGE;
-    int64_t lines = IR_TOGETHER * LINES * line, taps = 9 * f->channels;
+    int64_t lines = IR_TOGETHER * w->size[0] * w->line;
+    int64_t taps = ir_frame_taps(f) * w->channels;
     return (WinogradBytes){
-        .weights = ir_round64(IR_POINTS * rows * f->channels * elem_bytes),
-        .source = ir_round64(IR_POINTS * ir_point_step(w, f->channels, elem_bytes) * elem_bytes),
-        .products = ir_round64(IR_POINTS * ir_point_step(w, rows, elem_bytes) * elem_bytes),
-        .lines = ir_round64((lines > taps ? lines : taps) * elem_bytes) };
+        .source = ir_round64(w->points * w->source_step * elem_bytes),
+        .products = ir_round64((w->points * w->result_step + w->group * w->lanes) * elem_bytes),
+        .lines = ir_round64((lines > taps ? lines : taps) * elem_bytes),
+        .shared = ir_round64(w->points * w->weight_step * elem_bytes) };
 }
 
-WinogradWeight ir_winograd_weight(const Frame *f, int64_t lanes, int64_t elem_bytes)
+WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, int64_t vector,
+                                  int64_t elem_bytes)
 {
     enum { KEPT_BYTES = 3 << 18, MOST_TILES = 128, LINE_BYTES = 64 };
-    WinogradWeight w = { .bands = ceil_div(f->pixels[0], IR_TILE_LINES),
-                         .across = ceil_div(f->pixels[1], IR_TILE_COLUMNS),
-                         .panels = ceil_div(f->channels, lanes), .lanes = lanes };
-    int64_t channels = w.panels * lanes, pad = LINE_BYTES / elem_bytes;
-    int64_t tiles = KEPT_BYTES / (IR_POINTS * (channels + f->rows) * elem_bytes);
-    w.block = (tiles < MOST_TILES ? tiles : MOST_TILES) / w.across;
-    if (w.block < 1) w.block = 1;
+    WinogradWeight w = { .vector = vector, .lanes = k->micro[1] * vector };
+    cut(f, k->algo, w.tile, w.size);
+    w.points = w.size[0] * w.size[1];
+    w.bands = ceil_div(f->pixels[0], w.tile[0]);
+    w.across = ceil_div(f->pixels[1], w.tile[1]);
+    w.panels = ceil_div(f->channels, w.lanes);
+    int64_t channels = w.panels * w.lanes, pad = LINE_BYTES / elem_bytes;
+    int64_t tiles = KEPT_BYTES / (w.points * (channels + f->rows) * elem_bytes);
+    w.block = most((tiles < MOST_TILES ? tiles : MOST_TILES) / w.across, 1);
     w.tiles = w.block * w.across;
-    w.columns = IR_TILE_COLUMNS * (w.across + 1);
+    w.columns = most(w.tile[1] * (w.across - 1) + w.size[1], f->low[1] + f->places[1]);
     w.source_step = channels * w.tiles + pad;
     w.slope_step = f->rows * w.tiles + pad;
-    w.sum_elems = IR_POINTS * f->rows * channels;
+    w.sum_elems = w.points * f->rows * channels;
     return w;
 }
 
 WeightBytes ir_winograd_weight_bytes(const WinogradWeight *w, int64_t elem_bytes)
 {
-    enum { LINES = 6, VECTOR_BYTES = 64 };
-    int64_t channels = w->panels * w->lanes, line = IR_TILE_COLUMNS * w->tiles;
+    enum { VECTOR_BYTES = 64 };
+    int64_t channels = w->panels * w->lanes, line = w->tile[1] * w->tiles;
     return (WeightBytes){
-        .frame = ir_round64(LINES * w->columns * channels * elem_bytes),
-        .source = ir_round64(IR_POINTS * w->source_step * elem_bytes),
-        .slopes = ir_round64(IR_POINTS * w->slope_step * elem_bytes) + VECTOR_BYTES,
-        .lines = ir_round64(LINES * line * elem_bytes) + VECTOR_BYTES };
+        .frame = ir_round64(w->size[0] * w->columns * channels * elem_bytes),
+        .source = ir_round64(w->points * w->source_step * elem_bytes),
+        .slopes = ir_round64(w->points * w->slope_step * elem_bytes) + VECTOR_BYTES,
+        .lines = ir_round64(w->size[0] * line * elem_bytes) + VECTOR_BYTES };
 }

@@ -54,23 +54,23 @@ static void tile_weight(const Frame *f, const Target *t, Choice *c)
     c->tile[1] = channels * taps;
 }
 
-/* Whole blocks of tiles, so many that the transform of a task's weights is a twentieth of its work;
- * where that leaves few tasks, the channels of results are divided. */
+/* Whole blocks of tiles; where that leaves few tasks, the channels of results are divided. */
 static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t elem_bytes,
                           const Target *t, Choice *c)
 {
-    enum { LEAST_TILES = 350 };
+    enum { FEW_TASKS = ENOUGH_TASKS / 4 };
     c->micro[1] = 2;
     c->micro[0] = ir_strip(f->rows, f->rows, held(t) / 2);
-    Winograd w = ir_winograd(f, 2 * lanes, elem_bytes);
+    c->tile[0] = f->rows;
+    Kernel k = { .algo = c->algo, .tile = { f->rows, 1 }, .micro = { c->micro[0], 2 } };
+    Winograd w = ir_winograd(f, &k, lanes, elem_bytes);
     int64_t blocks = ceil_div(images * w.bands, w.block), rows = f->rows;
-    int64_t each = most(ceil_div(blocks, ENOUGH_TASKS),
-                        ceil_div(LEAST_TILES, w.block * w.across));
+    int64_t each = ceil_div(blocks, ENOUGH_TASKS);
     while (rows > 4 * c->micro[0]
-           && ceil_div(blocks, each) * ceil_div(f->rows, rows) < ENOUGH_TASKS / 2)
+           && ceil_div(blocks, each) * ceil_div(f->rows, rows) < FEW_TASKS)
         rows = round_up(ceil_div(rows, 2), c->micro[0]);
     c->tile[0] = least(rows, f->rows);
-    c->tile[1] = least(each, blocks) * w.block;
+    c->tile[1] = each * w.block;
 }
 
 /* A task is whole blocks of tiles, all channels; the second stage is as many tasks of rows. */
@@ -80,7 +80,8 @@ static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
     enum { TASKS = ENOUGH_TASKS / 2 };
     c->micro[1] = f->channels > lanes ? 2 : 1;
     c->micro[0] = ir_strip(f->rows, f->rows, held(t) / c->micro[1]);
-    WinogradWeight w = ir_winograd_weight(f, c->micro[1] * lanes, elem_bytes);
+    Kernel k = { .algo = c->algo, .tile = { 1, 1 }, .micro = { c->micro[0], c->micro[1] } };
+    WinogradWeight w = ir_winograd_weight(f, &k, lanes, elem_bytes);
     int64_t blocks = ceil_div(images * w.bands, w.block);
     c->tile[0] = ceil_div(f->rows, TASKS);
     c->tile[1] = ceil_div(blocks, TASKS) * w.block;
@@ -96,17 +97,19 @@ Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
     int64_t elem = ir_dtype_bytes(x->type.dtype), lanes = most(t->vector_bytes / elem, 1);
     int64_t images = ir_dim_at(ir_type(g, x->in[0])->shape.dim[0], g->module->capacity);
     bool weight = x->op == OP_conv_weight;
-    Choice *c = all.choice, *w = all.choice + 1;
+    Choice *c = all.choice;
     c->algo = ALGO_patches;
     if (weight) tile_weight(&f, t, c);
     else tile_pixels(&f, most(images, 1), lanes, t, c);
     c->seconds = pass_conv_cost(g, root, t, c);
-    if (x->type.dtype != DT_f32 || !ir_winograd_fits(&f)
-        || !ir_admits(g->module->math, ALGO_winograd)) return all;
-    w->algo = ALGO_winograd;
-    if (weight) tile_winograd_weight(&f, most(images, 1), lanes, elem, t, w);
-    else tile_winograd(&f, most(images, 1), lanes, elem, t, w);
-    w->seconds = pass_conv_cost(g, root, t, w);
-    all.n = 2;
+    for (int a = ALGO_NONE + 1; a < ALGO_COUNT && x->type.dtype == DT_f32; a++) {
+        if (!ir_is_winograd((Algo)a) || !ir_admits(g->module->math, (Algo)a)
+            || !ir_winograd_tile(&f, (Algo)a).lines) continue;
+        Choice *w = &all.choice[all.n++];
+        w->algo = (Algo)a;
+        if (weight) tile_winograd_weight(&f, most(images, 1), lanes, elem, t, w);
+        else tile_winograd(&f, most(images, 1), lanes, elem, t, w);
+        w->seconds = pass_conv_cost(g, root, t, w);
+    }
     return all;
 }

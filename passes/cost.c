@@ -17,12 +17,12 @@
  *   patches  m l' k / (0.9 v f) + 3 k l' / v a task's rows: for each vector that is packed of
  *         patches 3 cycles; l' in whole panels. conv_weight the same with k for l, and vectors
  *         that are packed of both operands
- *   winograd  24 products of m, channels and tiles at the same share, 300 cycles for each vector of
- *         tiles and channel of the source (by each task that reads it), 240 of results, and 13 for
- *         each pair of channels a task, for its weights
- *         conv_weight: 24 products of m, channels and tiles, a cycle for each element that is
- *         turned round, 80 for each vector of channels and tile, 12 for each row and tile, and 3
- *         for each vector of sums, by block, and 2 by task
+ *   winograd  at each point a product of m, channels and tiles at the same share, 12.5 cycles for
+ *         each vector of tiles and channel of the source (by each task that reads it), 10 of
+ *         results, and half of one for each pair of channels, for its weights
+ *         conv_weight: at each point a product of m, channels and tiles, 3.3 cycles for each vector
+ *         of channels and tile, and half of one for each row and tile; a cycle for each element
+ *         that is turned round, 3 for each vector of sums, by block, and 2 by task
  *   direct  its operations at a quarter of the peak: every sum is loaded and stored for each tap
  *   else  the longer of bytes and operations: what is read and written outside the kernel at 32
  *         bytes a cycle where it fits half of L2, else at 8, and the operations at v a cycle
@@ -124,8 +124,11 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c)
 
 /* ---- convolutions ---- */
 
-enum { PACK_CYCLES = 3, SOURCE_CYCLES = 300, RESULT_CYCLES = 240, WEIGHT_CYCLES = 13 };
-enum { PIXEL_CYCLES = 80, SLOPE_CYCLES = 12, ADD_CYCLES = 3, TASK_CYCLES = 2 };
+enum { PACK_CYCLES = 3, ADD_CYCLES = 3, TASK_CYCLES = 2 };
+/* Of a point: a vector of tiles and a channel of the source, of results; a pair of channels' taps;
+ * conv_weight's vector of channels and a tile; a row and a tile. */
+static const double source_cycles = 12.5, result_cycles = 10, weight_cycles = 0.5;
+static const double pixel_cycles = 3.3, slope_cycles = 0.5;
 
 static double vectors(int64_t elems, int64_t lanes) { return (double)ceil_div(elems, lanes); }
 
@@ -141,29 +144,37 @@ static double patches_cycles(const Frame *f, double images, bool weight, int64_t
          * (rows * depth / conv_share + PACK_CYCLES * (depth * down + rows * across));
 }
 
+static Kernel as_kernel(const Choice *c)
+{
+    return (Kernel){ .algo = c->algo, .tile = { c->tile[0], c->tile[1] },
+                     .micro = { c->micro[0], c->micro[1] } };
+}
+
 static double winograd_cycles(const Frame *f, double images, int64_t lanes, int64_t elem,
                               const Choice *c)
 {
-    Winograd w = ir_winograd(f, c->micro[1] * lanes, elem);
-    double rows = (double)f->rows, channels = (double)f->channels;
+    Kernel k = as_kernel(c);
+    Winograd w = ir_winograd(f, &k, lanes, elem);
+    double rows = (double)f->rows, channels = (double)f->channels, points = (double)w.points;
     double bands = images * (double)w.bands, down = (double)ceil_div(f->rows, c->tile[0]);
-    double panels = bands / (double)w.block * (double)(w.panels * c->micro[1]);
-    double tasks = bands / (double)c->tile[1] + 1;
-    return panels * (IR_POINTS * rows * channels / conv_share + SOURCE_CYCLES * channels * down
-                     + RESULT_CYCLES * rows)
-         + tasks * WEIGHT_CYCLES * rows * channels;
+    double panels = bands * (double)w.across / (double)(w.block * w.across)
+                  * (double)(w.panels * c->micro[1]);
+    double each = rows * channels / conv_share + source_cycles * channels * down
+                + result_cycles * rows;
+    return points * (panels * each + weight_cycles * rows * (double)w.channels);
 }
 
 static double winograd_weight_cycles(const Frame *f, double images, int64_t lanes, int64_t elem,
                                      const Choice *c)
 {
-    WinogradWeight w = ir_winograd_weight(f, c->micro[1] * lanes, elem);
+    Kernel k = as_kernel(c);
+    WinogradWeight w = ir_winograd_weight(f, &k, lanes, elem);
     double rows = (double)f->rows, bands = images * (double)w.bands;
     double channels = (double)(w.panels * c->micro[1]);          /* vectors of them */
-    double tiles = bands * (double)w.across, sums = IR_POINTS * rows * channels;
-    double turned = 6 * bands * (double)f->places[1] * channels * (double)lanes;
+    double tiles = bands * (double)w.across, points = (double)w.points;
+    double sums = points * rows * channels, turned = (double)w.size[0] * bands * (double)f->places[1] * channels * (double)lanes;
     double tasks = bands / (double)c->tile[1] + 1;
-    return tiles * (sums / conv_share + PIXEL_CYCLES * channels + SLOPE_CYCLES * rows) + turned
+    return tiles * (sums / conv_share + points * (pixel_cycles * channels + slope_cycles * rows)) + turned
          + sums * (ADD_CYCLES * bands / (double)w.block + TASK_CYCLES * tasks);
 }
 

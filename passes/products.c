@@ -96,6 +96,7 @@ static void tile_split(const Problem *p, const Target *t, Choice *c)
 #define tile_direct NULL
 #define tile_patches NULL
 #define tile_winograd NULL
+#define tile_winograd_fast NULL
 #define tile_window NULL
 #define tile_map NULL
 #define tile_row NULL

@@ -46,7 +46,7 @@ static void print_bytes(FILE *out, int64_t bytes)
 
 static const char *value_name(const Graph *g, const Buffer *b, Arena *a)
 {
-    if (b->kind == BUF_SCRATCH) return "partial sums";
+    if (b->kind == BUF_SCRATCH) return "common memory of tasks";
     return arena_printf(a, "%%%d", ir_printed_number(g, b->val));
 }
 

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "kernels_run.h"
 #include "ir/trial.h"
+#include "ir/winograd.h"
 #include "loaded.h"
 #include "passes/passes.h"
 #include <math.h>
@@ -34,8 +35,8 @@ static void compare(const char *name, const Graph *g, int64_t n, double **want, 
         double most = 0;
         for (int64_t i = 0; i < root_elems(g, r, n); i++)
             if (isfinite(w[i])) most = fmax(most, fabs(w[i]));
-        double rel = single ? 1.3e-6 : 1e-13,
-               abs = single ? 1e-5 * fmin(most, 1) + 2e-6 * most : 1e-13 * most;
+        double share = g->module->math == MATH_fast ? 1e-5 : 2e-6, rel = single ? 1.3e-6 : 1e-13,
+               abs = single ? 1e-5 * fmin(most, 1) + share * most : 1e-13 * most;
         for (int64_t i = 0; i < root_elems(g, r, n); i++) {
             double x = got[r][i];
             bool same = isnan(w[i])   ? isnan(x)
@@ -113,6 +114,11 @@ void check_text(const char *name, const char *text, Variant v)
     Module *p = pass_run_list(m, &c, steps, 4, err);
     ck_assert_msg(p != NULL, "%s: %s", name, err);
     ck_assert_msg(ir_verify(p, err), "%s: %s", name, err);
+    bool winograd = !v.winograd;
+    for (int i = 0; i < p->n_graph; i++)
+        for (int k = 0; k < p->graph[i]->n_kernel; k++)
+            winograd = winograd || ir_is_winograd(p->graph[i]->kernel[k].algo);
+    ck_assert_msg(winograd, "%s: nothing is by Winograd's algorithm", name);
     Arena *a = arena_new();
     Replay *r = loaded_open(name, p, c.target, v.quick ? "-O0" : "-O1", a);
     check_scalars(name, p, r);

@@ -6,6 +6,7 @@
 
 typedef struct Variant {
     bool no_fuse, blas;
+    bool winograd;           /* one of its kernels has to be by Winograd's algorithm */
     bool quick;              /* compiled at -O0 in place of -O1 */
     const char *march;
 } Variant;

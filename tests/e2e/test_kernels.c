@@ -88,6 +88,20 @@ START_TEST(test_tiles)
 }
 END_TEST
 
+/* Winograd's larger tiles. */
+START_TEST(test_fast)
+{
+    const Case *c = &cases[_i];
+    if (strncmp(c->name, "Winograd", 8)) return;
+    char *text = case_text(c, "f32"), *fast = calloc(strlen(text) + 16, 1);
+    const char *rest = strstr(text, "stage tidy");
+    sprintf(fast, "%.*smath fast\n%s", (int)(rest - text), text, rest);
+    check_text(c->name, fast, (Variant){ .march = march(), .winograd = true });
+    free(fast);
+    free(text);
+}
+END_TEST
+
 /* Products by OpenBLAS where it is installed. */
 START_TEST(test_blas)
 {
@@ -108,6 +122,7 @@ int main(void)
     tcase_add_loop_test(t, test_double, 0, N_CASES);
     tcase_add_loop_test(t, test_plain_machine, 0, N_CASES);
     tcase_add_loop_test(t, test_tiles, 0, N_CASES);
+    tcase_add_loop_test(t, test_fast, 0, N_CASES);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
     tcase_add_test(t, test_no_op_is_left_out);
     setenv("OPENBLAS_NUM_THREADS", "1", 1);

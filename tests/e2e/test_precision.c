@@ -232,18 +232,21 @@ typedef struct Square { int n, c, o, size, taps, stride, pad; } Square;
 static const Square conv[] = {
     { 4, 16, 24, 16, 3, 1, 1 }, { 6, 32, 64, 8, 3, 1, 1 },  { 2, 64, 40, 13, 3, 1, 1 },
     { 1, 200, 30, 9, 3, 1, 1 }, { 2, 3, 32, 32, 3, 1, 1 },  { 2, 24, 16, 27, 5, 1, 2 },
-    { 3, 8, 16, 30, 3, 2, 1 },  { 2, 3, 20, 60, 11, 4, 2 },
+    { 3, 8, 16, 30, 3, 2, 1 },  { 2, 3, 20, 60, 11, 4, 2 }, { 3, 33, 20, 13, 5, 1, 2 },
+    { 2, 20, 18, 12, 3, 1, 0 }, { 1, 130, 17, 6, 5, 1, 1 },
 };
 enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv) };
 
 static int results_of(const Square *l) { return (l->size + 2 * l->pad - l->taps) / l->stride + 1; }
 
-/* Winograd's is for 3x3 taps side by side. */
+/* Winograd's is for 3x3 and 5x5 taps side by side; of the gradient of 5x5 only the fast one. */
 static bool takes(Algo algo, int i)
 {
     const Square *l = &conv[i / N_FORMS];
-    bool three = l->taps == 3 && l->stride == 1 && l->pad == 1;
-    return algo == ALGO_patches || (algo == ALGO_winograd && three);
+    bool three = l->taps == 3 && l->stride == 1, five = l->taps == 5;
+    bool precise = three || (five && i % N_FORMS != D_WEIGHT);
+    return algo == ALGO_patches || (algo == ALGO_winograd && precise)
+        || (algo == ALGO_winograd_fast && (three || five));
 }
 
 /* All of them as graphs of one module, in tiles that divide none of the sizes. */
@@ -257,7 +260,7 @@ static char *convs_text(Algo algo)
     for (int i = 0; i < N_CONVS; i++) {
         const Square *l = &conv[i / N_FORMS];
         Form form = (Form)(i % N_FORMS);
-        int out = results_of(l), cols = algo == ALGO_winograd ? 3 : out * out;
+        int out = results_of(l), cols = algo != ALGO_patches ? 3 : out * out;
         char x[64], y[64], w[64];
         sprintf(x, "f32[%d,%d,%d,%d]", l->n, l->c, l->size, l->size);
         sprintf(y, "f32[%d,%d,%d,%d]", l->n, l->o, out, out);
@@ -361,7 +364,7 @@ START_TEST(test_class)
     Built built[MOST];
     int n = 0;
     Algo algo = (Algo)_i;
-    bool convs = algo == ALGO_patches || algo == ALGO_winograd;
+    bool convs = ir_algo[algo].root == KIND_CONV && algo != ALGO_direct;
     if (!convs && (ir_algo[algo].root != KIND_PROD || (algo == ALGO_blas && !openblas()))) return;
     Arena *arena = arena_new();
     rt_pool *pool = rt_pool_open(2);
