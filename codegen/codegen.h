@@ -73,4 +73,7 @@ typedef struct ReplayHow {
  * row-major order. */
 double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const ReplayHow *how,
                   Arena *a);
+/* The shortest of at least three runs, and of as many as fill that time, on one thread at capacity.
+ * The graph has no scalars. */
+double emit_seconds(const Replay *r, const Graph *g, double least_seconds);
 #endif

@@ -2,12 +2,13 @@
  *
  * The source gets an end that stands in for the runtime's library and gives each graph a plain
  * entry. States, inputs, results and memory are laid out here by the plan, as the runtime does it.
- * It does not judge what comes out: that is ir/trial.h's. */
+ * It does not judge what comes out: that is ir/trial.h's. For `--tune` it says how long it takes. */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static const char *const stand_in =
     "\n/* In place of the runtime's library. */\n"
@@ -167,6 +168,26 @@ static double *read_state(const Module *m, State s, const char *block, Arena *a)
     return value;
 }
 
+/* What a graph runs on. */
+typedef struct Memory {
+    char *state, *arena, *workers;
+    void **out;                              /* by the graph's ROOT_RETURN */
+    const void **in;                         /* by its inputs */
+} Memory;
+
+static Memory make_memory(const Module *m, const Graph *g, const ReplayHow *how, Arena *a)
+{
+    Memory x = { .arena = room(a, g->arena_bytes, how->fill),
+                 .workers = room(a, g->worker_bytes * how->workers, how->fill),
+                 .out = arena_alloc(a, (size_t)g->n_root + 1, sizeof *x.out) };
+    int n = 0;
+    for (int i = 0; i < g->n_root; i++)
+        if (g->root[i].kind == ROOT_RETURN)
+            x.out[n++] = room(a, ir_stored_bytes(ir_type(g, g->root[i].val), m->capacity),
+                              how->fill);
+    return x;
+}
+
 static int index_of(const Module *m, const Graph *g)
 {
     for (int i = 0; i < m->n_graph; i++)
@@ -179,31 +200,57 @@ double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const Repla
 {
     const Module *m = r->m;
     Arena *scratch = arena_new();
-    char *state = make_states(m, in, scratch);
-    char *arena = room(scratch, g->arena_bytes, how->fill);
-    char *workers = room(scratch, g->worker_bytes * how->workers, how->fill);
-    void **out = arena_alloc(scratch, (size_t)g->n_root + 1, sizeof *out);
-    int n_out = 0;
-    for (int i = 0; i < g->n_root; i++)
-        if (g->root[i].kind == ROOT_RETURN)
-            out[n_out++] = room(
-                scratch, ir_stored_bytes(ir_type(g, g->root[i].val), m->capacity), how->fill);
-    r->graph(index_of(m, g), in->n, make_inputs(g, in, scratch), out, state, arena, workers,
-             make_scalars(m, in, scratch), in->seed, in->step, how->pool);
+    Memory x = make_memory(m, g, how, scratch);
+    x.state = make_states(m, in, scratch);
+    r->graph(index_of(m, g), in->n, make_inputs(g, in, scratch), x.out, x.state, x.arena,
+             x.workers, make_scalars(m, in, scratch), in->seed, in->step, how->pool);
     double **value = arena_alloc(a, (size_t)g->n_root + 1, sizeof *value);
-    n_out = 0;
+    int n_out = 0;
     for (int i = 0; i < g->n_root; i++) {
-        const Root *x = &g->root[i];
-        if (x->kind != ROOT_RETURN) {
-            value[i] = read_state(m, x->state, state, a);
+        const Root *root = &g->root[i];
+        if (root->kind != ROOT_RETURN) {
+            value[i] = read_state(m, root->state, x.state, a);
             continue;
         }
-        const Type *t = ir_type(g, x->val);
+        const Type *t = ir_type(g, root->val);
         int64_t n = ir_elems_at(&t->shape, in->n);
         value[i] = arena_alloc(a, (size_t)n + 1, sizeof(double));
-        for (int64_t e = 0; e < n; e++) value[i][e] = get(t->dtype, out[n_out], e);
+        for (int64_t e = 0; e < n; e++) value[i][e] = get(t->dtype, x.out[n_out], e);
         n_out++;
     }
     arena_free(scratch);
     return value;
+}
+
+/* ---- the time of a run ---- */
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+double emit_seconds(const Replay *r, const Graph *g, double least_seconds)
+{
+    enum { SMALL = 0x3c, LEAST_RUNS = 3 };       /* floats of these bytes are small and normal */
+    const Module *m = r->m;
+    Arena *a = arena_new();
+    Memory x = make_memory(m, g, &(ReplayHow){ SMALL, 1, NULL }, a);
+    x.state = room(a, m->state_bytes, SMALL);
+    x.in = arena_alloc(a, g->n_node, sizeof *x.in);
+    int n_in = 0;
+    for (uint32_t i = 1; i < g->n_node; i++)
+        if (g->node[i].op == OP_input)
+            x.in[n_in++] = room(a, ir_stored_bytes(&g->node[i].type, m->capacity), SMALL);
+    double best = 0, start = now();
+    for (int k = 0; k < LEAST_RUNS || now() - start < least_seconds; k++) {
+        double before = now();
+        r->graph(index_of(m, g), m->capacity, x.in, x.out, x.state, x.arena, x.workers, NULL, 0, 1,
+                 NULL);
+        double took = now() - before;
+        if (k == 0 || took < best) best = took;
+    }
+    arena_free(a);
+    return best;
 }

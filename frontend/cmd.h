@@ -8,6 +8,7 @@
 struct PassCtx;      /* passes/passes.h */
 struct CompileOpts;  /* codegen/codegen.h */
 struct rt_err;       /* runtime/base.h */
+struct rt_buf;
 
 /* Exit codes. 130 and 143 follow a signal. */
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_IO = 3, EXIT_MEMORY = 5 };
@@ -66,8 +67,9 @@ void cmd_help_of(FILE *to, Command c);
 /* Prints "seqc: error: …" (or a JSON array of one) on stderr and returns `code`. */
 int cmd_fail(const Cmd *c, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
-/* The same for a failure of the runtime's file functions. */
-int cmd_fail_rt(const Cmd *c, const struct rt_err *e);
+/* Prints "seqc: warning: …" likewise. */
+void cmd_warn(const Cmd *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+int cmd_fail_rt(const Cmd *c, const struct rt_err *e);     /* of the runtime's file functions */
 /* Of `count` words the nearest to `word`, or null if none is near. */
 const char *cmd_nearest(const char *word, const char *const *words, int count);
 
@@ -84,6 +86,8 @@ const char *cmd_stem(const Cmd *c);
 /* Makes `path` hold what `print` writes, or leaves what was there. 0 or an exit code. */
 typedef void CmdPrint(FILE *out, const void *ctx);
 int cmd_write(const Cmd *c, const char *path, CmdPrint *print, const void *ctx);
+/* The same into memory, which the caller frees. */
+int cmd_text(const Cmd *c, CmdPrint *print, const void *ctx, struct rt_buf *text);
 /* The same for -o, or to stdout where it is not given. */
 int cmd_output(const Cmd *c, CmdPrint *print, const void *ctx);
 /* The folder with libseqc_rt.a and its header: $SEQC_HOME, ../lib/seqc or lib/seqc beside the
@@ -122,6 +126,21 @@ const char *cmd_folder_file(const Cmd *c, const char *dir, const char *end);
 void cmd_folder_remove(void);
 /* The options of --cc and so on, for a program without OpenBLAS. 0 or an exit code. */
 int cmd_compile_opts(const Cmd *c, struct CompileOpts *o);
+
+/* ---- cmd_tune.c ---- */
+
+/* With --tune, lets passes measure on this machine for a target that it runs. 0 or an exit code. */
+int cmd_tune(const Cmd *c, CmdTarget target, struct PassCtx *ctx);
+/* Keeps what was measured; 0, or the exit code of what failed meanwhile. */
+int cmd_tune_end(const Cmd *c);
+
+/* ---- cmd_machine.c ---- */
+
+/* The first line that `cc --version` prints, or null if it does not run; cc may be several words. */
+const char *cmd_version_line(Arena *a, const char *cc);
+/* That of the compiler that is called: --cc, $CC, cc, gcc, clang. "" where there is none. */
+const char *cmd_compiler_version(const Cmd *c);
+const char *cmd_processor(Arena *a);     /* its model's name */
 
 #define COMMAND(name, letter, argument, does) int cmd_##name(const Cmd *c);
 #include "frontend/options.def"

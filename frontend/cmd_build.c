@@ -183,12 +183,15 @@ static int plan(const Cmd *c, const Module *m, PassCtx *ctx, Build *p)
 {
     char why[IR_ERR];
     for (int i = 0; i < p->n; i++) {
+        int code = cmd_tune(c, p->target[i], ctx);
+        if (code)
+            return code;
         ctx->target = p->target[i].target;
         p->module[i] = pass_run(m, ctx, NULL);
         if (!ir_program_check(p->module[i], why))
             return cmd_fail(c, EXIT_REFUSED, "%s: %s", c->file, why);
     }
-    return EXIT_OK;
+    return cmd_tune_end(c);
 }
 
 int cmd_build(const Cmd *c)

@@ -11,10 +11,6 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-extern char **environ;
-
-enum { MAX_WORDS = 14 };             /* of a C compiler's name with its own arguments */
-
 static void row(const char *what, const char *found, const char *purpose)
 {
     if (*purpose)
@@ -30,42 +26,6 @@ static void missing(const char *what, const char *purpose, const char *install)
         printf("  %-12s %s\n", "", install);
 }
 
-/* First line that `cc --version` prints, or null if it does not run. `cc` may be several words. */
-static const char *version_line(Arena *a, const char *cc)
-{
-    int ends[2];
-    if (pipe(ends))
-        return NULL;
-    posix_spawn_file_actions_t act;
-    posix_spawn_file_actions_init(&act);
-    posix_spawn_file_actions_adddup2(&act, ends[1], 1);
-    posix_spawn_file_actions_addclose(&act, ends[0]);
-    posix_spawn_file_actions_addclose(&act, ends[1]);
-    posix_spawn_file_actions_addopen(&act, 2, "/dev/null", O_WRONLY, 0);
-    char *argv[MAX_WORDS + 2], *rest = arena_str(a, cc);
-    int words = 0;
-    for (char *word; words < MAX_WORDS && (word = strsep(&rest, " \t")) != NULL;)
-        if (*word)
-            argv[words++] = word;
-    argv[words] = arena_str(a, "--version");
-    argv[words + 1] = NULL;
-    pid_t pid;
-    int error = posix_spawnp(&pid, argv[0], &act, NULL, argv, environ);
-    posix_spawn_file_actions_destroy(&act);
-    close(ends[1]);
-    char text[4096];
-    size_t n = 0;
-    ssize_t got;
-    while (!error && n < sizeof text && (got = read(ends[0], text + n, sizeof text - n)) > 0)
-        n += (size_t)got;
-    close(ends[0]);
-    int status = 1;
-    if (error || waitpid(pid, &status, 0) != pid || status)
-        return NULL;
-    const char *end = memchr(text, '\n', n);
-    return arena_strn(a, text, end ? (size_t)(end - text) : n);
-}
-
 static void compilers(Arena *a)
 {
     puts("C compiler (compiles the generated source; the first one here is used)");
@@ -74,7 +34,7 @@ static void compilers(Arena *a)
     for (int i = 0; i < 4; i++) {
         if (!list[i] || !*list[i])
             continue;
-        const char *version = version_line(a, list[i]);
+        const char *version = cmd_version_line(a, list[i]);
         if (version) {
             row(list[i], version, i == 0 ? "$CC" : "");
             found++;
@@ -86,29 +46,11 @@ static void compilers(Arena *a)
         missing("cc", "", "sudo apt-get install gcc libc6-dev");
 }
 
-/* The text behind "key :" in /proc/cpuinfo. */
-static const char *cpu_model(Arena *a)
-{
-    FILE *f = fopen("/proc/cpuinfo", "r");
-    char line[512];
-    const char *name = "unknown";
-    while (f && fgets(line, sizeof line, f)) {
-        char *colon = strchr(line, ':');
-        if (strncmp(line, "model name", 10) != 0 || !colon)
-            continue;
-        name = arena_strn(a, colon + 2, strcspn(colon + 2, "\n"));
-        break;
-    }
-    if (f)
-        fclose(f);
-    return name;
-}
-
 static void processor(Arena *a)
 {
     const Target *t = cmd_native_target();
     puts("\nprocessor");
-    row("model", cpu_model(a), "");
+    row("model", cmd_processor(a), "");
     row("cores", arena_printf(a, "%ld", sysconf(_SC_NPROCESSORS_ONLN)),
         "threads of a program, unless --threads says another number");
     row("vectors", arena_printf(a, "%s (%s)", t->name, cmd_march(t)),

@@ -93,11 +93,20 @@ int cmd_ir(const Cmd *c)
     if (code)
         return code;
     Module *done = NULL;
+    CmdTarget target[CMD_MAX_TARGETS];
+    int n;
+    code = cmd_targets(c, target, &n);
+    if (!code)
+        code = cmd_tune(c, target[0], &ctx);
+    if (code)
+        return code;
     if (stage && position(stage) < position(m->stage))
         code = cmd_fail(c, EXIT_REFUSED, "%s is at stage %s already, which is after %s", c->file,
                         m->stage, stage);
     else if (!stage || position(stage) > position(m->stage))
         done = pass_run(m, &ctx, stage);
+    if (!code)
+        code = cmd_tune_end(c);
     if (!code) {
         const Module *shown = done ? done : m;
         View v = {shown, c->number[OPT_format], choose_graphs(shown, c->number[OPT_mode])};

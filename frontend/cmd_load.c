@@ -130,21 +130,26 @@ static ssize_t add_text(void *text, const char *bytes, size_t count)
     return rt_buf_add(NULL, text, bytes, (int64_t)count) ? (ssize_t)count : 0;
 }
 
-int cmd_write(const Cmd *c, const char *path, CmdPrint *print, const void *ctx)
+int cmd_text(const Cmd *c, CmdPrint *print, const void *ctx, rt_buf *text)
 {
     /* Not open_memstream: glibc's loses text without a word where memory runs out. */
-    rt_buf text = {0};
-    FILE *f = fopencookie(&text, "w", (cookie_io_functions_t){.write = add_text});
+    FILE *f = fopencookie(text, "w", (cookie_io_functions_t){.write = add_text});
     bool whole = false;
     if (f) {
         print(f, ctx);
         whole = fflush(f) == 0 && !ferror(f);
         fclose(f);
     }
+    return whole ? EXIT_OK : cmd_fail(c, EXIT_MEMORY, "out of memory");
+}
+
+int cmd_write(const Cmd *c, const char *path, CmdPrint *print, const void *ctx)
+{
+    rt_buf text = {0};
     rt_err e = {0};
-    rt_piece all = {text.data, text.length};
-    int code = !whole ? cmd_fail(c, EXIT_MEMORY, "out of memory")
-             : rt_file_replace(&e, path, &all, 1) ? EXIT_OK : cmd_fail_rt(c, &e);
+    int code = cmd_text(c, print, ctx, &text);
+    if (!code && !rt_file_replace(&e, path, &(rt_piece){text.data, text.length}, 1))
+        code = cmd_fail_rt(c, &e);
     rt_buf_free(&text);
     return code;
 }

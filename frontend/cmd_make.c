@@ -66,10 +66,12 @@ void cmd_folder_remove(void)
 
 int cmd_folder(const Cmd *c, const char **dir)
 {
-    *dir = c->text[OPT_keep];
-    if (*dir)
+    *dir = c->text[OPT_keep] ? c->text[OPT_keep] : temporary;
+    if (c->text[OPT_keep])
         return mkdir(*dir, 0777) && errno != EEXIST
                    ? cmd_fail(c, EXIT_IO, "--keep %s: %s", *dir, strerror(errno)) : EXIT_OK;
+    if (temporary)
+        return EXIT_OK;
     const char *tmp = getenv("TMPDIR");
     char *made = arena_printf(c->arena, "%s/seqc-XXXXXX", tmp && *tmp ? tmp : "/tmp");
     if (!mkdtemp(made))

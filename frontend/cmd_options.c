@@ -48,21 +48,34 @@ static void json_string(FILE *out, const char *s)
     fputc('"', out);
 }
 
-int cmd_fail(const Cmd *c, int code, const char *format, ...)
+static void say(const Cmd *c, const char *severity, const char *format, va_list args)
 {
     char text[4096];
-    va_list args;
-    va_start(args, format);
     vsnprintf(text, sizeof text, format, args);
-    va_end(args);
     if (c->json) {
-        fputs("[{\"severity\":\"error\",\"message\":", stderr);
+        fprintf(stderr, "[{\"severity\":\"%s\",\"message\":", severity);
         json_string(stderr, text);
         fputs("}]\n", stderr);
     } else {
-        fprintf(stderr, "seqc: error: %s\n", text);
+        fprintf(stderr, "seqc: %s: %s\n", severity, text);
     }
+}
+
+int cmd_fail(const Cmd *c, int code, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(c, "error", format, args);
+    va_end(args);
     return code;
+}
+
+void cmd_warn(const Cmd *c, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    say(c, "warning", format, args);
+    va_end(args);
 }
 
 int cmd_fail_rt(const Cmd *c, const rt_err *e)

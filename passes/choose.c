@@ -27,3 +27,19 @@ Choice pass_choose(const Graph *g, Val root, Layout b, Layout result, const Pass
     Candidates all = pass_candidates(g, root, b, result, ctx);
     return pass_fastest(&all);
 }
+
+Val pass_chosen(Graph *to, const Node *x, const Val *in, const Choice *c, Layout result,
+                const char *why)
+{
+    Attr attr[12];
+    int n = 0;
+    for (int i = 0; i < x->n_attr; i++)
+        if (x->attr[i].id < AT_algo) attr[n++] = x->attr[i];
+    attr[n++] = ir_str(AT_algo, ir_algo[c->algo].name);
+    if (c->tile[0]) attr[n++] = ir_ints(AT_tile, c->tile, 2);
+    if (c->micro[0]) attr[n++] = ir_ints(AT_micro, c->micro, 2);
+    if (why) attr[n++] = ir_str(AT_why, why);
+    Type t = x->type;
+    t.layout = result;
+    return ir_add_typed(to, x->op, x->loc, t, in, x->n_in, attr, n);
+}

@@ -31,7 +31,8 @@ static const char *reason(const Candidates *c, Arena *a)
     for (int k = 0; k < c->n; k++) {
         int least = -1;
         for (int i = 0; i < c->n; i++)
-            if (!said[i] && (least < 0 || c->choice[i].seconds < c->choice[least].seconds)) least = i;
+            if (!said[i] && (least < 0 || c->choice[i].seconds < c->choice[least].seconds))
+                least = i;
         said[least] = true;
         double us = 1e6 * c->choice[least].seconds;
         text = arena_printf(a, "%s%s %s %.3g %s", text, k ? "," : "",
@@ -46,21 +47,10 @@ static Val choose(Graph *to, const Graph *from, Val v, const Val *map, Layout b,
 {
     const Node *x = ir_node(from, v);
     Val in[EX_MAX_ARGS];
-    Attr attr[12];
-    int n = 0;
     for (int i = 0; i < x->n_in; i++) in[i] = map[x->in[i].i];
-    for (int i = 0; i < x->n_attr; i++)
-        if (x->attr[i].id < AT_algo) attr[n++] = x->attr[i];
     Candidates all = pass_candidates(from, v, b, result, ctx);
     Choice c = pass_fastest(&all);
-    const char *why = reason(&all, scratch);
-    attr[n++] = ir_str(AT_algo, ir_algo[c.algo].name);
-    if (c.tile[0]) attr[n++] = ir_ints(AT_tile, c.tile, 2);
-    if (c.micro[0]) attr[n++] = ir_ints(AT_micro, c.micro, 2);
-    if (why) attr[n++] = ir_str(AT_why, why);
-    Type t = x->type;
-    t.layout = result;
-    return ir_add_typed(to, x->op, x->loc, t, in, x->n_in, attr, n);
+    return pass_chosen(to, x, in, &c, result, reason(&all, scratch));
 }
 
 Module *pass_layout(const Module *in, const PassCtx *ctx)

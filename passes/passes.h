@@ -38,6 +38,10 @@ typedef struct PassCtx {
     void *ctx;
 } PassCtx;
 
+/* x with these operands, computed by that choice into that layout. why: in its text; may be null. */
+Val pass_chosen(Graph *to, const Node *x, const Val *in, const Choice *c, Layout result,
+                const char *why);
+
 typedef Module *PassFn(const Module *in, const PassCtx *c);
 typedef struct { const char *name, *needs, *gives, *doc; PassFn *run; } PassInfo;
 extern const PassInfo pass_table[];   /* in the pipeline's order */
