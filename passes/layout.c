@@ -12,7 +12,8 @@
  *     %4 = linear %3, "1.weight", "1.bias" {algo="gemm", tile=[140,32], micro=[14,2]} : f32[n,128]
  *
  * Which weights: passes/panels.c. Which algorithm: passes/choose.c, of what passes/products.c and
- * passes/convs.c list, by passes/cost.c or by measurements; `why` says what each one takes. Images stay plain: kernels frame and pack what taps read of them. */
+ * passes/convs.c list, by passes/cost.c or by measurements; `why` says what each one takes. Images
+ * stay plain: kernels frame and pack what taps read of them. */
 #include "passes/rules.h"
 #include "passes/stages.h"
 

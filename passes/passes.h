@@ -38,7 +38,7 @@ typedef struct PassCtx {
     void *ctx;
 } PassCtx;
 
-/* x with these operands, computed by that choice into that layout. why: in its text; may be null. */
+/* x with these operands, computed by that choice into that layout; why: for its text, or null. */
 Val pass_chosen(Graph *to, const Node *x, const Val *in, const Choice *c, Layout result,
                 const char *why);
 
