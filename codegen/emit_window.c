@@ -14,6 +14,7 @@ typedef struct Win {
     const Shape *in, *own;           /* shapes of operand and result */
     Nest nest;                       /* over the result */
     int leading;
+    bool flat;                       /* windows are walked without their rows: `at` is the place */
 } Win;
 
 static const char *last(const Nest *n) { return n->dim[n->rank - 1].var; }
@@ -70,21 +71,98 @@ static const char *tap_number(const Win *w, const Window *win)
     return win->rank > 1 ? text(w->e, "i * %lld + j", (long long)win->axis[1].taps) : "j";
 }
 
-/* Names of what the root and, in max pooling, who takes what it found are worth here. */
-static void name_found(const Win *w, const char *tap, const char *best)
+/* Windows of few taps, none of them on padding, are written tap by tap: without branches vectors
+ * hold neighbouring windows. */
+enum { MAX_WRITTEN_OUT = 16 };
+
+static bool is_plain(const Window *win)
 {
+    int64_t taps = 1;
+    for (int i = 2 - win->rank; i < 2; i++) {
+        if (win->axis[i].adaptive || !ir_window_inside(&win->axis[i])) return false;
+        taps *= win->axis[i].taps;
+    }
+    return taps <= MAX_WRITTEN_OUT;
+}
+
+static int tap_count(const Window *win)
+{
+    return (int)((win->rank > 1 ? win->axis[0].taps : 1) * win->axis[1].taps);
+}
+
+/* Row and column where a tap of the window at row and col stands. */
+static void tap_place(const Win *w, const Window *win, const Nest *windows, int tap,
+                      const char *at[2])
+{
+    const WindowAxis *a = win->axis;
+    int across = (int)a[1].taps;
+    at[0] = win->rank > 1
+          ? place_text(w->e, &a[0], row_of(windows), text(w->e, "%d", tap / across)) : "0";
+    at[1] = place_text(w->e, &a[1], last(windows), text(w->e, "%d", tap % across));
+}
+
+static const char *tap_element(const Win *w, const Window *win, int tap)
+{
+    const char *at[2];
+    if (w->flat) {
+        long long across = (long long)win->axis[1].taps, width = (long long)win->axis[1].places;
+        const char *inside = text(w->e, "%lld", tap / across * width + tap % across);
+        return text(w->e, "%s[%s]", slot_read(w->k, w->x->in[0]), text_add(w->e, "at", inside));
+    }
+    tap_place(w, win, &w->nest, tap, at);
+    return element(w, 0, at[0], at[1]);
+}
+
+/* Somebody reads which tap was found: a derivative. */
+static bool is_tap_stored(const Win *w)
+{
+    Place p[4];
+    return stores_of(w->k, w->k->root, p) > 0;
+}
+
+/* Names of what the root and, in max pooling, who takes what it found are worth here. */
+static void name_found(const Win *w)
+{
+    const char *type = w->e->l->type[w->x->type.dtype];
     for (int i = 0; i < w->k->k->n_member; i++) {
         Val v = w->k->k->member[i];
-        if (ir_is(w->k->g, v, OP_pool_take)) w->k->name[v.i] = best;
+        if (ir_is(w->k->g, v, OP_pool_take)) w->k->name[v.i] = "best";
     }
-    w->k->name[w->k->root.i] = tap;
+    if (!is_tap_stored(w)) return;
+    out_line(w->o, "const %s tap = (%s)found;", type, type);
+    w->k->name[w->k->root.i] = "tap";
+}
+
+/* write_index of a plain window. */
+static void write_out_index(const Win *w, const Window *win)
+{
+    Out *o = w->o;
+    const char *real = real_type(w->k);
+    int n = tap_count(win);
+    bool stored = is_tap_stored(w);
+    out_line(o, "%s best = %s;", real, tap_element(w, win, 0));
+    if (stored) out_line(o, "int32_t found = 0;");
+    for (int i = 1; i < n; i++) {
+        out_line(o, "const %s value%d = %s;", real, i, tap_element(w, win, i));
+        out_line(o, "const bool larger%d = (value%d > best) | (value%d != value%d);", i, i, i, i);
+        out_line(o, "best = larger%d ? value%d : best;", i, i);
+        if (stored) out_line(o, "found = larger%d ? %d : found;", i, i);
+    }
+    name_found(w);
+}
+
+static const char *write_out_total(const Win *w, const Window *win)
+{
+    const char *total = "";
+    for (int i = 0; i < tap_count(win); i++)
+        total = text(w->e, "%s%s(double)%s", total, i ? " + " : "", tap_element(w, win, i));
+    return text(w->e, "(%s)(%s)", real_type(w->k), total);
 }
 
 /* As in PyTorch, a NaN is larger than all before it. */
 static void write_index(const Win *w, const Window *win)
 {
     Out *o = w->o;
-    const char *type = w->e->l->type[w->x->type.dtype];
     out_line(o, "%s best = 0;", real_type(w->k));
     out_line(o, "int32_t found = -1;");
     open_taps(w, win, &w->nest);
@@ -94,8 +172,7 @@ static void write_index(const Win *w, const Window *win)
     out_line(o, "found = (int32_t)(%s);", tap_number(w, win));
     out_close(o, "");
     close_taps(w, win);
-    out_line(o, "const %s tap = (%s)found;", type, type);
-    name_found(w, "tap", "best");
+    name_found(w);
 }
 
 /* Where the tap of the window at row and col stands: at_row, at_col. */
@@ -127,18 +204,65 @@ static const char *write_gathered(const Win *w)
     Window win = ir_window(w->k->g, w->x);
     Out *o = w->o;
     switch (w->x->op) {
-    case OP_pool_index: write_index(w, &win); return NULL;
+    case OP_pool_index:
+        if (is_plain(&win)) write_out_index(w, &win);
+        else write_index(w, &win);
+        return NULL;
     case OP_pool_take:
         out_line(o, "const int64_t tap = %s;", tap_of(w, &w->nest));
         write_found(w, &win, &w->nest);
         return element(w, 0, "at_row", "at_col");
     default:
+        if (is_plain(&win)) return write_out_total(w, &win);
         out_line(o, "double total = 0;");
         open_taps(w, &win, &w->nest);
         out_line(o, "total += %s;", element(w, 0, "at_row", "at_col"));
         close_taps(w, &win);
         return text(w->e, "(%s)total", real_type(w->k));
     }
+}
+
+/* Windows that do not overlap: each tap's element is written, not added to. */
+static bool is_disjoint(const Win *w, Window *win)
+{
+    if (w->x->op != OP_pool_put && w->x->op != OP_pool_spread) return false;
+    *win = ir_window(w->k->g, w->x);
+    for (int i = 2 - win->rank; i < 2; i++)
+        if ((win->axis[i].taps - 1) * win->axis[i].dilation >= win->axis[i].stride) return false;
+    return is_plain(win);
+}
+
+/* Every place of a plane is a tap. */
+static bool is_covering(const Window *win)
+{
+    for (int i = 2 - win->rank; i < 2; i++)
+        if (win->axis[i].taps * win->axis[i].windows != win->axis[i].places) return false;
+    return true;
+}
+
+/* A row of taps after the other, since vectors of one row of places are stored together. */
+static void write_disjoint(const Win *w, const Window *win, const Nest *windows, int64_t width)
+{
+    bool put = w->x->op == OP_pool_put;
+    int across = (int)win->axis[1].taps;
+    Nest rows = *windows;
+    rows.rank--;
+    line_open(w->o, w->e, &rows, 2);
+    for (int i = 0; i < tap_count(win); i++) {
+        const char *at[2];
+        tap_place(w, win, windows, i, at);
+        if (i % across == 0) {
+            line_open(w->o, w->e, windows, rows.rank);
+            out_line(w->o, "const %s value = %s;", real_type(w->k),
+                     element(w, 0, row_of(windows), last(windows)));
+            if (put) out_line(w->o, "const int32_t tap = %s;", tap_of(w, windows));
+        }
+        const char *to = text_add(w->e, text_mul(w->e, at[0], extent(width, 0)), at[1]);
+        if (put) out_line(w->o, "sums[%s] = tap == %d ? value : %s;", to, i, literal(w->k, 0));
+        else out_line(w->o, "sums[%s] = value;", to);
+        if (i % across == across - 1) line_close(w->o, windows, rows.rank);
+    }
+    line_close(w->o, &rows, 2);
 }
 
 static void write_scattered(const Win *w, const Nest *windows, const char *sum)
@@ -276,12 +400,39 @@ static void write_unstretched(const Win *w, const Nest *wide, const char *sum)
 
 /* ---- tasks ---- */
 
-static void gather(Win *w)
+/* Short lines of windows that cover their planes without a gap: lines follow each other in operand
+ * and result, so vectors run across them. */
+static bool is_flat(const Win *w, Window *win)
 {
-    w->leading = w->own->rank - 1;
-    w->k->note = text(w->e, "A task is %lld lines of results.", (long long)w->k->tasks.tile_rows);
-    w->nest = lines_open(w->k, w->own, w->leading, line_names(w->own->rank));
-    line_open(w->o, w->e, &w->nest, w->leading);
+    enum { SHORT = 8 };
+    if (w->x->op != OP_pool_index && w->x->op != OP_pool_sum) return false;
+    *win = ir_window(w->k->g, w->x);
+    for (int i = 2 - win->rank; i < 2; i++)
+        if (win->axis[i].windows * win->axis[i].stride != win->axis[i].places
+            || win->axis[i].taps != win->axis[i].stride || win->axis[i].dilation != 1) return false;
+    return is_plain(win) && win->axis[1].windows < SHORT;
+}
+
+static void open_flat(Win *w, const Window *win)
+{
+    Out *o = w->o;
+    const WindowAxis *a = win->axis;
+    long long tile = (long long)w->k->tasks.tile_rows * a[1].windows, cols = a[1].windows;
+    long long down = win->rank > 1 ? a[0].stride : 1;
+    Extent elems = extent_of(w->own, 0, w->own->rank);
+    w->flat = true;
+    w->nest = (Nest){ 1, { { elems, "i" } } };
+    reach(w->e, SNIP_smaller);
+    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
+             extent_text(w->e, elems));
+    out_line(o, "#pragma omp simd");
+    out_open(o, "for (int64_t i = begin; i < end; i++)");
+    out_line(o, "const int64_t at = i / %lld * %lld + i %% %lld * %lld;", cols,
+             down * (long long)a[1].places, cols, (long long)a[1].stride);
+}
+
+static void write_line(Win *w)
+{
     const char *value = w->x->op == OP_pad      ? write_padded(w)
                       : w->x->op == OP_upsample ? write_stretched(w)
                                                 : write_gathered(w);
@@ -290,6 +441,22 @@ static void gather(Win *w)
         w->k->name[w->k->root.i] = "sum";
     }
     members_emit(w->k, w->o, &w->nest);
+}
+
+static void gather(Win *w)
+{
+    Window win;
+    w->leading = w->own->rank - 1;
+    w->k->note = text(w->e, "A task is %lld lines of results.", (long long)w->k->tasks.tile_rows);
+    if (is_flat(w, &win)) {
+        open_flat(w, &win);
+        write_line(w);
+        out_close(w->o, "");
+        return;
+    }
+    w->nest = lines_open(w->k, w->own, w->leading, line_names(w->own->rank));
+    line_open(w->o, w->e, &w->nest, w->leading);
+    write_line(w);
     line_close(w->o, &w->nest, w->leading);
     out_close(w->o, "");
 }
@@ -304,8 +471,12 @@ static void scatter(Win *w)
     w->k->note = text(w->e, "A task is %lld planes of results.", (long long)w->k->tasks.tile_rows);
     out_line(o, "%s *const sums = (%s *)scratch;    /* [%lld] */", real, real, size);
     w->nest = lines_open(w->k, w->own, 2, line_names(w->own->rank));
-    out_line(o, "for (int64_t i = 0; i < %lld; i++)", size);
-    out_line(o, "    sums[i] = 0;");
+    Window win;
+    bool disjoint = is_disjoint(w, &win);
+    if (!disjoint || !is_covering(&win)) {
+        out_line(o, "for (int64_t i = 0; i < %lld; i++)", size);
+        out_line(o, "    sums[i] = 0;");
+    }
     Nest from = w->nest;                     /* over the operand: its planes are the result's */
     for (int i = 2; i < from.rank; i++) {
         from.dim[i].size = extent_of(w->in, i, i + 1);
@@ -313,11 +484,15 @@ static void scatter(Win *w)
     }
     const char *sum = w->own->rank == 4 ? text(w->e, "sums[at_row * %lld + at_col]", width)
                                         : "sums[at_col]";
-    line_open(o, w->e, &from, 2);
-    if (w->x->op == OP_pad_grad) write_unpadded(w, &from, sum);
-    else if (w->x->op == OP_upsample_grad) write_unstretched(w, &from, sum);
-    else write_scattered(w, &from, sum);
-    line_close(o, &from, 2);
+    if (disjoint) {
+        write_disjoint(w, &win, &from, width);
+    } else {
+        line_open(o, w->e, &from, 2);
+        if (w->x->op == OP_pad_grad) write_unpadded(w, &from, sum);
+        else if (w->x->op == OP_upsample_grad) write_unstretched(w, &from, sum);
+        else write_scattered(w, &from, sum);
+        line_close(o, &from, 2);
+    }
     const char *at = last(&w->nest);
     if (w->own->rank == 4)
         at = text_add(w->e, text_mul(w->e, row_of(&w->nest), extent(width, 0)), at);

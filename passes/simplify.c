@@ -11,6 +11,7 @@
  * One loop in order: each node is looked at with its operands already simplified, either becomes an
  * older value or is added. Equal nodes are one; two random nodes are equal if their streams are.
  * Chains of maps are left to fuse. `tidy` is the same pass, after the optimizer. */
+#include "ir/window.h"
 #include "passes/rules.h"
 #include "passes/stages.h"
 #include <string.h>
@@ -25,6 +26,7 @@ typedef struct Simp {
     Arena *scratch;
     ExPool *pool;
     uint32_t *slot, n_slot;          /* open addressing: nodes of `to`; 0 is free */
+    int *readers;                    /* [from's n_node]; a root is one */
 } Simp;
 
 /* ---- equal nodes ---- */
@@ -201,11 +203,27 @@ static Val retype(Simp *s, Op op, const Node *x, Val in)
     return share(s, ir_add_typed(s->to, op, x->loc, x->type, &in, 1, NULL, 0));
 }
 
-/* A sum or mean over axes of size 1 has nothing to do. */
+/* Planes of the result hold the elements of the operand's planes, once each, between zeros. */
+static bool is_spread_out(const Graph *g, const Node *x)
+{
+    if (x->op != OP_pool_put) return false;
+    Window w = ir_window(g, x);
+    for (int i = 2 - w.rank; i < 2; i++)
+        if (w.axis[i].adaptive || (w.axis[i].taps - 1) * w.axis[i].dilation >= w.axis[i].stride)
+            return false;
+    return true;
+}
+
+/* A sum or mean over axes of size 1 has nothing to do; sums of planes need no zeros. */
 static Val simplify_reduce(Simp *s, const Node *x, Val in)
 {
     const Attr *axes = ir_attr(x, AT_axes);
     const Type *t = ir_type(s->to, in);
+    const Node *of = ir_node(s->to, in);
+    int planes = 0;
+    for (int i = 0; i < axes->count; i++) planes += axes->u.ints[i] >= 2;
+    if (x->op == OP_sum && is_spread_out(s->to, of) && planes == t->shape.rank - 2)
+        return share(s, ir_add(s->to, OP_sum, x->loc, of->in, 1, x->attr, x->n_attr));
     for (int i = 0; i < axes->count; i++)
         if (!ir_dim_eq(t->shape.dim[axes->u.ints[i]], ir_dim(1))) return (Val){ 0 };
     if (t->layout.kind != LAYOUT_plain || t->dtype != x->type.dtype) return (Val){ 0 };
@@ -287,6 +305,26 @@ static Val simplify_permute(Simp *s, const Node *x, Val in)
     return share(s, ir_add(s->to, OP_permute, x->loc, &in, 1, &attr, 1));
 }
 
+/* ---- windows ---- */
+
+/* The largest of what relu leaves is what relu leaves of the largest: pooled, it is a quarter of the
+ * work and of what the derivative has to keep. Where all of a window is at most 0 another tap is
+ * found, whose derivative is 0 as well. */
+static Val simplify_take(Simp *s, const Node *x, const Val *in)
+{
+    const Node relu = *ir_node(s->to, in[0]), index = *ir_node(s->to, in[1]);
+    const Node *from = ir_node(s->from, x->in[1]);
+    bool own = from->op == OP_pool_index && from->in[0].i == x->in[0].i
+            && s->readers[x->in[0].i] == 2 && s->readers[x->in[1].i] == 1;
+    if (!own || relu.op != OP_relu || index.op != OP_pool_index) return (Val){ 0 };
+    Val plain = relu.in[0];
+    Val found = share(s, ir_add(s->to, OP_pool_index, index.loc, &plain, 1, index.attr,
+                                index.n_attr));
+    Val take = share(s, ir_add(s->to, OP_pool_take, x->loc, IR_IN(plain, found), x->attr,
+                               x->n_attr));
+    return share(s, ir_add(s->to, OP_relu, relu.loc, IR_IN(take), IR_NO_ATTRS));
+}
+
 static Val simplify_node(Simp *s, const Node *x, Val *in)
 {
     Val v = { 0 };
@@ -298,6 +336,7 @@ static Val simplify_node(Simp *s, const Node *x, Val *in)
     case OP_count: return simplify_count(s, x, in[0]);
     case OP_slice: return simplify_slice(s, x, in[0]);
     case OP_permute: return simplify_permute(s, x, in[0]);
+    case OP_pool_take: return simplify_take(s, x, in);
     case OP_stop: return s->derived ? in[0] : (Val){ 0 };
     case OP_neg:
         if (ir_is(s->to, in[0], OP_neg)) return ir_node(s->to, in[0])->in[0];
@@ -322,13 +361,24 @@ static Val copy_shared(Simp *s, Val v, const Val *map)
     return done.i ? done : share(s, ir_copy_node(s->to, s->from, v, map));
 }
 
+static int *count_readers(const Graph *g, Arena *a)
+{
+    int *readers = arena_alloc(a, g->n_node, sizeof *readers);
+    for (uint32_t i = 1; i < g->n_node; i++)
+        for (int k = 0; k < g->node[i].n_in; k++) readers[g->node[i].in[k].i]++;
+    for (int r = 0; r < g->n_root; r++) readers[g->root[r].val.i]++;
+    return readers;
+}
+
 static void simplify_graph(Graph *to, const Graph *from, bool derived)
 {
     Arena *scratch = arena_new();
     Simp s = { .derived = derived, .from = from, .to = to, .scratch = scratch,
                .pool = ex_pool(scratch) };
-    /* A node of `from` adds at most one node of `to`, so the table stays half empty. */
+    /* A node of `from` adds at most one node of `to`, a pooling three, of which two nodes of `from`
+     * gave nothing that stays: so the table has room. */
     for (s.n_slot = 64; s.n_slot < 4 * from->n_node; s.n_slot *= 2) { }
+    s.readers = count_readers(from, scratch);
     s.slot = arena_alloc(scratch, s.n_slot, sizeof *s.slot);
     const bool *live = ir_live(from, scratch);
     Val *map = arena_alloc(scratch, from->n_node, sizeof *map);
