@@ -4,9 +4,9 @@
  *
  * At each point that is a product of matrices [rows][tiles] and [tiles][channels] by the register
  * tile of products: lanes are channels of x, so x is turned round first, band by band, to
- * [line][column][channel]; d_y's tiles lie side by side. A task adds up the products of its bands
- * in the kernel's own memory. When all are through, tasks over rows of results add these sums up
- * in the order of tasks and transform them back. */
+ * [line][column][channel]; d_y's tiles lie side by side. A task adds up the products of its bands,
+ * rows and channels in the kernel's own memory. When all are through, tasks over rows of results
+ * add these sums up in the order of bands and transform them back. */
 #include "codegen/winograd.h"
 
 static const char source_text[] =
@@ -81,8 +81,9 @@ typedef struct Weight {
     Out *o;
     Frame f;
     WinogradWeight w;
-    int64_t elem, channels;                /* channels: of whole panels */
-    int64_t tile_rows;                     /* of the second stage */
+    int64_t elem, channels;                /* channels: of a part, in whole panels */
+    int64_t tile_rows;
+    const char *row0, *rows, *part;        /* of the task: expressions or numbers */
 } Weight;
 
 /* Adds the function that the template makes for these shapes, named by what it depends on. The
@@ -154,9 +155,9 @@ static const char *slopes_function(Weight *w)
                            { "at_columns", points_text(w->k, &across) }, { "names", names },
                            { "rest", rest } };
     return add_function(w, slopes_text, "winograd_slopes_",
-                        text(e, "_%lldx%lldx%lld_%lld", (long long)f->rows,
+                        text(e, "_%lldx%lldx%lld_%lldx%lld", (long long)f->rows,
                              (long long)f->pixels[0], (long long)f->pixels[1],
-                             (long long)g->tiles), piece, 4);
+                             (long long)w->tile_rows, (long long)g->tiles), piece, 4);
 }
 
 static const char *back_function(Weight *w)
@@ -175,20 +176,43 @@ static const char *back_function(Weight *w)
 /* Pieces of the worker's memory, as ir_worker_bytes has them, and the task's sums. */
 static void place(Weight *w)
 {
+    Emit *e = w->e;
+    Out *o = w->o;
+    long long tile = (long long)w->tile_rows, rows = (long long)w->f.rows;
+    long long down = (rows + tile - 1) / tile, parts = (long long)w->w.parts;
+    const char *task = parts * down > 1 ? text(e, "task / %lld", parts * down) : "task";
+    w->row0 = w->part = "0";
+    w->rows = text(e, "%lld", rows);
+    if (parts > 1) {
+        const char *at = text(e, "task / %lld %% %lld", down, parts);
+        out_line(o, "const int64_t part = %s;", down > 1 ? at : text(e, "task %% %lld", parts));
+        w->part = "part";
+    }
+    if (down > 1) {
+        out_line(o, "const int64_t row0 = task %% %lld * %lld;", down, tile);
+        w->row0 = "row0";
+        w->rows = text(e, "%lld", tile);
+        if (rows % tile) {
+            out_line(o, "const int64_t rows = smaller(%lld, %lld - row0);", tile, rows);
+            w->rows = "rows";
+        }
+    }
     WeightBytes b = ir_winograd_weight_bytes(&w->w, w->elem);
     const Piece piece[] = { { "frame", b.frame }, { "source", b.source }, { "slopes", b.slopes },
                             { "lines", b.lines } };
     Extent all = extent_mul(extent_of(&ir_type(w->k->g, w->f.source)->shape, 0, 1),
                             extent(w->w.bands, 0));
     long long bands = (long long)w->k->tasks.tile_cols;
-    out_line(w->o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", bands,
-             bands, extent_text(w->e, all));
+    out_line(o, "const int64_t begin = %s * %lld, end = smaller(begin + %lld, %s);", task, bands,
+             bands, extent_text(e, all));
     scratch_pieces(w->k, piece, 4);
-    out_line(w->o, "%s *const sums = %s + task * %lld;", real_type(w->k),
-             slot_parts(w->k, w->e->m->real), (long long)w->w.sum_elems);
-    out_line(w->o, "memset(frame, 0, %lld);    /* what is around images stays so */",
+    const char *at = text_mul(e, task, extent(w->w.sum_elems, 0));
+    if (parts > 1)
+        at = text_add(e, at, text_mul(e, "part", extent(w->w.each * rows * w->w.lanes, 0)));
+    out_line(o, "%s *const sums = %s;", real_type(w->k),
+             text_add(e, slot_parts(w->k, e->m->real), at));
+    out_line(o, "memset(frame, 0, %lld);    /* what is around images stays so */",
              (long long)b.frame);
-    out_line(w->o, "memset(sums, 0, %lld);", (long long)(w->w.sum_elems * w->elem));
 }
 
 /* The lines of band b, and its tiles. */
@@ -212,9 +236,17 @@ static void write_source(Weight *w)
     out_line(o, "memset(to, 0, %lld * sizeof *to);", columns * channels);
     out_close(o, " else {");
     out_deeper(o, 1);
-    out_line(o, "pack_columns(%lld, %lld, %lld, %s + (image * %lld + line) * %lld, %lld, to);",
-             columns, (long long)f->channels, channels, slot_read(w->k, f->source),
-             (long long)f->channels * lines, columns, lines * columns);
+    const char *from = text(e, "%s + (image * %lld + line) * %lld", slot_read(w->k, f->source),
+                            (long long)f->channels * lines, columns);
+    const char *count = text(e, "%lld", (long long)f->channels);
+    if (w->w.parts > 1) {
+        from = text(e, "%s + part * %lld", from, channels * lines * columns);
+        count = f->channels % channels
+              ? text(e, "smaller(%lld, %lld - part * %lld)", channels, (long long)f->channels,
+                     channels) : text(e, "%lld", channels);
+    }
+    out_line(o, "pack_columns(%lld, %s, %lld,", columns, count, channels);
+    out_line(o, "    %s, %lld, to);", from, lines * columns);
     out_close(o, "");
     out_close(o, "");
     out_line(o, "%s(frame, source + b * %lld);", source_function(w),
@@ -230,45 +262,47 @@ static void multiply(Weight *w)
     const Frame *f = &w->f;
     long long rows = (long long)f->rows, lanes = (long long)w->w.lanes;
     long long panels = (long long)w->w.panels, tiles = (long long)w->w.tiles;
-    int64_t height = ir_strip(f->rows, f->rows, w->k->k->micro[0]);
+    int64_t height = ir_strip(f->rows, w->tile_rows, w->k->k->micro[0]);
     const char *from = text(e, "source + point * %lld", (long long)w->w.source_step);
     const char *panel = "point";
     out_open(o, "for (int64_t point = 0; point < %lld; point++)", (long long)w->w.points);
-    out_open(o, "for (int64_t r = 0; r < %lld; r += %lld)", rows, (long long)height);
-    out_line(o, "const int64_t top = smaller(r, %lld - %lld);    /* the last strip overlaps */",
-             rows, (long long)height);
-    if (panels > 1) {
-        out_open(o, "for (int64_t panel = 0; panel < %lld; panel++)", panels);
+    out_open(o, "for (int64_t r = 0; r < %s; r += %lld)", w->rows, (long long)height);
+    out_line(o, "const int64_t top = smaller(r, %s - %lld);    /* the last strip overlaps */",
+             w->rows, (long long)height);
+    if (panels > 1) panel = text(e, "point * %lld", panels);
+    if (w->w.each > 1) {
+        out_open(o, "for (int64_t panel = 0; panel < %lld; panel++)", (long long)w->w.each);
         from = text(e, "%s + panel * %lld", from, tiles * lanes);
-        panel = text(e, "(point * %lld + panel)", panels);
+        panel = text(e, "(%s + panel)", panel);
     }
     out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", real_type(w->k),
              (long long)height * lanes);
-    out_line(o, "%s *const to = sums + %s * %lld + top * %lld;", real_type(w->k), panel,
-             rows * lanes, lanes);
+    out_line(o, "%s *const to = sums + %s * %lld + (%s) * %lld;", real_type(w->k), panel,
+             rows * lanes, text_add(e, w->row0, "top"), lanes);
     out_line(o, "%s(bands * %lld, slopes + point * %lld + top * %lld, %lld, 1,",
              micro_tile(e, (int)height, (int)w->k->k->micro[1]), (long long)w->w.across,
              (long long)w->w.slope_step, tiles, tiles);
     out_line(o, "    %s, %lld, strip);", from, lanes);
     out_line(o, "for (int64_t i = (r - top) * %lld; i < %lld; i++)", lanes,
              (long long)height * lanes);
-    out_line(o, "    to[i] += strip[i];");
-    if (panels > 1) out_close(o, "");
+    out_line(o, "    to[i] = band > begin ? to[i] + strip[i] : strip[i];");
+    if (w->w.each > 1) out_close(o, "");
     out_close(o, "");
     out_close(o, "");
 }
 
 static void write_tasks(Weight *w)
 {
+    Emit *e = w->e;
     Out *o = w->o;
     const Frame *f = &w->f;
     long long block = (long long)w->w.block;
     out_open(o, "for (int64_t band = begin; band < end; band += %lld)", block);
     out_line(o, "const int64_t bands = smaller(%lld, end - band);", block);
     write_source(w);
-    out_line(o, "for (int64_t r = 0; r < %lld; r++)", (long long)f->rows);
-    out_line(o, "    %s(%s + r * %lld, band, bands, lines, slopes + r * %lld);",
-             slopes_function(w), slot_read(w->k, f->weight),
+    out_line(o, "for (int64_t r = 0; r < %s; r++)", w->rows);
+    out_line(o, "    %s(%s + (%s) * %lld, band, bands, lines, slopes + r * %lld);",
+             slopes_function(w), slot_read(w->k, f->weight), text_add(e, w->row0, "r"),
              (long long)(f->pixels[0] * f->pixels[1]), (long long)w->w.tiles);
     multiply(w);
     out_close(o, "");
@@ -283,7 +317,7 @@ static void write_results(Weight *w)
     const Frame *f = &w->f;
     const char *real = real_type(k), *parts = slot_parts(k, e->m->real);
     long long rows = (long long)f->rows, lanes = (long long)w->w.lanes;
-    long long panels = (long long)w->w.panels, tile = (long long)w->tile_rows;
+    long long panels = (long long)w->w.panels, tile = (long long)w->w.finish_rows;
     long long bands = (long long)k->tasks.tile_cols, points = (long long)w->w.points;
     long long taps = (long long)ir_frame_taps(f);
     Extent all = extent_mul(extent_of(&ir_type(k->g, f->source)->shape, 0, 1),
@@ -322,11 +356,12 @@ void emit_winograd_weight(Kern *k)
     Weight w = { .k = k, .e = k->e, .o = k->out, .f = ir_frame(k->g, k->root),
                  .elem = ir_dtype_bytes(k->e->m->real), .tile_rows = k->k->tile[0] };
     w.w = ir_winograd_weight(&w.f, k->k, k->e->o->target->vector_bytes / w.elem, w.elem);
-    w.channels = w.w.panels * w.w.lanes;
-    k->note = text(k->e, "A task adds up %lld lines of %lldx%lld tiles, %lld at a time; then %lld\n"
-                         " * channels of results are one.", (long long)k->tasks.tile_cols,
-                   (long long)w.w.tile[0], (long long)w.w.tile[1], (long long)w.w.block,
-                   (long long)w.tile_rows);
+    w.channels = w.w.each * w.w.lanes;
+    k->note = text(k->e, "A task adds up %lld lines of %lldx%lld tiles, %lld at a time, for %lld\n"
+                         " * channels of results by %lld of x; then %lld of results are one.",
+                   (long long)k->tasks.tile_cols, (long long)w.w.tile[0], (long long)w.w.tile[1],
+                   (long long)w.w.block, (long long)w.tile_rows, (long long)w.channels,
+                   (long long)w.w.finish_rows);
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);
     place(&w);
@@ -337,5 +372,5 @@ void emit_winograd_weight(Kern *k)
     write_results(&w);
     out_close(k->out, "");
     k->out = first;
-    k->finish_tasks = (w.f.rows + w.tile_rows - 1) / w.tile_rows;
+    k->finish_tasks = (w.f.rows + w.w.finish_rows - 1) / w.w.finish_rows;
 }

@@ -131,8 +131,8 @@ static int64_t winograd_bytes(const Graph *g, const Kernel *k, int64_t vector_by
     if (f.op == OP_conv_weight) {
         WinogradWeight w = ir_winograd_weight(&f, k, vector_bytes / elem, elem);
         WeightBytes b = ir_winograd_weight_bytes(&w, elem);
-        int64_t tasks = ir_tasks_of(g, k, g->module->capacity).count;
-        return shared ? ir_round64(tasks * w.sum_elems * elem)
+        int64_t sums = ir_tasks_of(g, k, g->module->capacity).across;
+        return shared ? ir_round64(sums * w.sum_elems * elem)
                       : b.frame + b.source + b.slopes + b.lines;
     }
     Winograd w = ir_winograd(&f, k, vector_bytes / elem, elem);

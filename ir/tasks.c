@@ -115,15 +115,19 @@ static int64_t step_elems(const Node *x)
     return whole && s->rank == 4 ? line * s->dim[2].k : line;
 }
 
-/* Pixels in whole tiles, so that no task has pixels of two images and not all of them. */
+/* Pixels in whole tiles, so that no task has pixels of two images and not all of them; each part of
+ * the channels has all rows, in whole tiles. */
 static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
 {
     Val root = ir_kernel_root(g, k);
     Frame f = ir_frame(g, root);
     int64_t images = ir_dim_at(ir_type(g, f.source)->shape.dim[0], n), tile = k->tile[1];
     int64_t pixels = ir_frame_pixels(&f);
+    int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype);
     bool winograd = ir_is_winograd(k->algo);
-    *rows = winograd && f.op == OP_conv_weight ? 1 : f.rows;
+    *rows = f.rows;
+    if (winograd && f.op == OP_conv_weight)
+        *rows = ceil_div(f.rows, k->tile[0]) * k->tile[0] * ir_winograd_parts(&f, k, elem);
     if (winograd)
         *cols = images * ceil_div(f.pixels[0], ir_winograd_tile(&f, k->algo).lines);
     else if (f.op == OP_conv_weight)

@@ -17,7 +17,7 @@
  *                of conv_weight its columns, channels of x times taps
  *   winograd, winograd_fast
  *                rows: channels of results; cols: lines of tiles of all images. Of conv_weight
- *                rows: 1, and tile_rows channels of results make a task of its second stage
+ *                rows in whole tiles, once for each part of x's channels
  *   window       rows: lines of results, where elements are added up planes; cols: elements of one
  *   map          rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows
  *                (so many elements lie together), cols: the panel's width

@@ -148,31 +148,52 @@ WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_
         .shared = ir_round64(w->points * w->weight_step * elem_bytes) };
 }
 
+/* Channels whose sums a task keeps: whole panels of the widest vectors, so that tasks do not depend
+ * on a target. */
+static int64_t part_channels(const Frame *f, const Kernel *k, int64_t elem_bytes)
+{
+    enum { KEPT_BYTES = 3 << 18, WIDEST_BYTES = 64 };
+    int64_t lanes = k->micro[1] * WIDEST_BYTES / elem_bytes, tile[2], size[2];
+    cut(f, k->algo, tile, size);
+    int64_t panels = ceil_div(f->channels, lanes);
+    int64_t fit = KEPT_BYTES / (size[0] * size[1] * k->tile[0] * lanes * elem_bytes);
+    return ceil_div(panels, ceil_div(panels, most(fit, 1))) * lanes;
+}
+
+int64_t ir_winograd_parts(const Frame *f, const Kernel *k, int64_t elem_bytes)
+{
+    return ceil_div(f->channels, part_channels(f, k, elem_bytes));
+}
+
 WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, int64_t vector,
                                   int64_t elem_bytes)
 {
-    enum { KEPT_BYTES = 3 << 18, MOST_TILES = 128, LINE_BYTES = 64 };
-    WinogradWeight w = { .vector = vector, .lanes = k->micro[1] * vector };
+    enum { KEPT_BYTES = 3 << 18, MOST_TILES = 128, LINE_BYTES = 64, FINISH_TASKS = 8 };
+    WinogradWeight w = { .vector = vector, .lanes = k->micro[1] * vector,
+                         .finish_rows = ceil_div(f->rows, FINISH_TASKS) };
     cut(f, k->algo, w.tile, w.size);
     w.points = w.size[0] * w.size[1];
     w.bands = ceil_div(f->pixels[0], w.tile[0]);
     w.across = ceil_div(f->pixels[1], w.tile[1]);
-    w.panels = ceil_div(f->channels, w.lanes);
-    int64_t channels = w.panels * w.lanes, pad = LINE_BYTES / elem_bytes;
-    int64_t tiles = KEPT_BYTES / (w.points * (channels + f->rows) * elem_bytes);
+    int64_t part = part_channels(f, k, elem_bytes), pad = LINE_BYTES / elem_bytes;
+    w.parts = ceil_div(f->channels, part);
+    w.each = ceil_div(w.parts > 1 ? part : f->channels, w.lanes);
+    w.panels = w.parts * w.each;
+    int64_t channels = w.each * w.lanes;
+    int64_t tiles = KEPT_BYTES / (w.points * (channels + k->tile[0]) * elem_bytes);
     w.block = most((tiles < MOST_TILES ? tiles : MOST_TILES) / w.across, 1);
     w.tiles = w.block * w.across;
     w.columns = most(w.tile[1] * (w.across - 1) + w.size[1], f->low[1] + f->places[1]);
     w.source_step = channels * w.tiles + pad;
-    w.slope_step = f->rows * w.tiles + pad;
-    w.sum_elems = w.points * f->rows * channels;
+    w.slope_step = k->tile[0] * w.tiles + pad;
+    w.sum_elems = w.points * f->rows * w.panels * w.lanes;
     return w;
 }
 
 WeightBytes ir_winograd_weight_bytes(const WinogradWeight *w, int64_t elem_bytes)
 {
     enum { VECTOR_BYTES = 64 };
-    int64_t channels = w->panels * w->lanes, line = w->tile[1] * w->tiles;
+    int64_t channels = w->each * w->lanes, line = w->tile[1] * w->tiles;
     return (WeightBytes){
         .frame = ir_round64(w->size[0] * w->columns * channels * elem_bytes),
         .source = ir_round64(w->points * w->source_step * elem_bytes),

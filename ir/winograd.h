@@ -49,22 +49,26 @@ typedef struct WinogradBytes { int64_t source, products, lines, shared; } Winogr
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_bytes);
 
 /* conv_weight the other way round: tiles are what is summed over, and lanes are channels. A task
- * adds up the products of some bands, [points][panels][rows][lanes]; a second stage adds the tasks
- * up and transforms back, some rows a task. */
+ * adds up the products of some bands, for some rows and a part of the channels, so many that these
+ * sums stay in the second cache; [points][panels][rows][lanes] are those of the same bands. A
+ * second stage adds them up over all bands and transforms back, some rows a task. */
 typedef struct WinogradWeight {
     int64_t tile[2], size[2], points;
     int64_t bands, across;           /* of an image; tiles of a band */
-    int64_t panels, lanes, vector;   /* of channels */
+    int64_t parts, each;             /* of the channels; panels of one */
+    int64_t panels, lanes, vector;   /* of all channels */
     int64_t block, tiles;            /* bands of a block, and its tiles */
     int64_t columns;                 /* of a frame: lanes and places of a band's lines */
     int64_t source_step, slope_step; /* elements between points */
-    int64_t sum_elems;               /* of a task's sums */
+    int64_t sum_elems;               /* of the sums of the same bands */
+    int64_t finish_rows;             /* of a task of the second stage */
 } WinogradWeight;
 WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, int64_t vector,
                                   int64_t elem_bytes);
-/* The worker's memory: the frame [lines][columns][panels][lanes]; the source [points][panels]
- * [tiles][lanes]; slopes, d_y's points, [points][rows][tiles]; lines between two steps of their
- * transform. */
+int64_t ir_winograd_parts(const Frame *f, const Kernel *k, int64_t elem_bytes);
+/* The worker's memory: the frame [lines][columns][panels of a part][lanes]; the source [points]
+ * [panels of a part][tiles][lanes]; slopes, d_y's points, [points][rows of a task][tiles]; lines
+ * between two steps of their transform. */
 typedef struct WeightBytes { int64_t frame, source, slopes, lines; } WeightBytes;
 WeightBytes ir_winograd_weight_bytes(const WinogradWeight *w, int64_t elem_bytes);
 #endif

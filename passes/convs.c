@@ -73,18 +73,25 @@ static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t
     c->tile[1] = each * w.block;
 }
 
-/* A task is whole blocks of tiles, all channels; the second stage is as many tasks of rows. */
+/* A task is whole blocks of tiles. Where the sums of all channels are too many for a cache, it has
+ * some rows, and (ir_winograd_parts) some channels, and transforms for these what others do, too. */
 static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
                                  int64_t elem_bytes, const Target *t, Choice *c)
 {
-    enum { TASKS = ENOUGH_TASKS / 2 };
+    enum { TASKS = ENOUGH_TASKS / 2, KEPT_BYTES = 3 << 18, MOST_ROWS = 128 };
+    WinogradTile tile = ir_winograd_tile(f, c->algo);
+    int64_t points = (tile.lines + f->taps[0] - 1) * (tile.columns + f->taps[1] - 1);
+    c->tile[0] = f->rows;
+    if (points * f->rows * f->channels * elem_bytes > KEPT_BYTES)
+        c->tile[0] = ceil_div(f->rows, ceil_div(f->rows, MOST_ROWS));
     c->micro[1] = f->channels > lanes ? 2 : 1;
-    c->micro[0] = ir_strip(f->rows, f->rows, held(t) / c->micro[1]);
-    Kernel k = { .algo = c->algo, .tile = { 1, 1 }, .micro = { c->micro[0], c->micro[1] } };
+    c->micro[0] = ir_strip(f->rows, c->tile[0], held(t) / c->micro[1]);
+    Kernel k = { .algo = c->algo, .tile = { c->tile[0], 1 },
+                 .micro = { c->micro[0], c->micro[1] } };
     WinogradWeight w = ir_winograd_weight(f, &k, lanes, elem_bytes);
     int64_t blocks = ceil_div(images * w.bands, w.block);
-    c->tile[0] = ceil_div(f->rows, TASKS);
-    c->tile[1] = ceil_div(blocks, TASKS) * w.block;
+    int64_t sums = ceil_div(TASKS, w.parts * ceil_div(f->rows, c->tile[0]));
+    c->tile[1] = ceil_div(blocks, sums) * w.block;
 }
 
 Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)

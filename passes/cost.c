@@ -21,8 +21,9 @@
  *         each vector of tiles and channel of the source (by each task that reads it), 10 of
  *         results, and half of one for each pair of channels, for its weights
  *         conv_weight: at each point a product of m, channels and tiles, 3.3 cycles for each vector
- *         of channels and tile, and half of one for each row and tile; a cycle for each element
- *         that is turned round, 3 for each vector of sums, by block, and 2 by task
+ *         of channels and tile, and half of one for each row and tile, a cycle for each element that
+ *         is turned round (all by each task that reads them), 3 for each vector of sums, by block,
+ *         and 2 by task
  *   direct  its operations at a quarter of the peak: every sum is loaded and stored for each tap
  *   else  the longer of bytes and operations: what is read and written outside the kernel at 32
  *         bytes a cycle where it fits half of L2, else at 8, and the operations at v a cycle
@@ -169,13 +170,15 @@ static double winograd_weight_cycles(const Frame *f, double images, int64_t lane
 {
     Kernel k = as_kernel(c);
     WinogradWeight w = ir_winograd_weight(f, &k, lanes, elem);
-    double rows = (double)f->rows, bands = images * (double)w.bands;
+    double rows = (double)f->rows, bands = images * (double)w.bands, points = (double)w.points;
+    double down = (double)ceil_div(f->rows, c->tile[0]), parts = (double)w.parts;
     double channels = (double)(w.panels * c->micro[1]);          /* vectors of them */
-    double tiles = bands * (double)w.across, points = (double)w.points;
-    double sums = points * rows * channels, turned = (double)w.size[0] * bands * (double)f->places[1] * channels * (double)lanes;
+    double tiles = bands * (double)w.across, sums = points * rows * channels;
+    double turned = (double)w.size[0] * bands * (double)f->places[1] * channels * (double)lanes;
     double tasks = bands / (double)c->tile[1] + 1;
-    return tiles * (sums / conv_share + points * (pixel_cycles * channels + slope_cycles * rows)) + turned
-         + sums * (ADD_CYCLES * bands / (double)w.block + TASK_CYCLES * tasks);
+    return tiles * (sums / conv_share
+                    + points * (pixel_cycles * channels * down + slope_cycles * rows * parts))
+         + turned * down + sums * (ADD_CYCLES * bands / (double)w.block + TASK_CYCLES * tasks);
 }
 
 double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c)
