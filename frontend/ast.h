@@ -74,7 +74,7 @@ struct FuncDef {
     Script body;
     Expr *result;                        /* of a lambda */
     const char **local; int n_local;     /* names that the body assigns, parameters first */
-    bool decorated;
+    Expr **decorator; int n_decorator;
 };
 
 /* class name(base, …): body */

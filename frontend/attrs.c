@@ -107,7 +107,11 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
     case V_TENSOR: return fe_tensor_attr(in, v, name, at, name_at);
     case V_STR: if ((r = method(in, v, "str", name, at)) != NULL) return r;
         return fe_data(in, "the result of a method", at);
-    case V_TUPLE: if ((r = method(in, v, "tuple", name, at)) != NULL) return r; break;
+    case V_TUPLE:
+        if (v->u.list->extremes && strcmp(name, "values") == 0) return v->u.list->item[0];
+        if (v->u.list->extremes && strcmp(name, "indices") == 0) return v->u.list->item[1];
+        if ((r = method(in, v, "tuple", name, at)) != NULL) return r;
+        break;
     case V_LIST:
         if (!v->u.list->once && (r = method(in, v, "list", name, at)) != NULL) return r;
         break;

@@ -84,10 +84,11 @@ static Value *in_class(const Class *c, const char *name)
     return NULL;
 }
 
-/* A function of a class, as a method of its object. */
+/* A function of a class, as a method of its object; a property is what its function gives. */
 static Value *bound(Interp *in, Value *v, Value *object, Span at)
 {
-    if (!v || v->kind != V_FUNC || !object) return v;
+    if (!v || v->kind != V_FUNC || !object || v->u.func->is_static) return v;
+    if (v->u.func->is_property) return fe_call_value(in, v, &object, 1, at);
     Value *m = fe_val(in, V_FUNC, at);
     m->u.func = v->u.func;
     m->self = object;

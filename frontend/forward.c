@@ -1,6 +1,6 @@
 /* frontend/forward.c: what a model computes with tensors: operators, functions of torch and
- * torch.nn.functional, methods. Those that move elements are in forward_shape.c, layers that are
- * called as functions in forward_layers.c.
+ * torch.nn.functional, methods. Those that move elements are in forward_shape.c, reductions in
+ * forward_reduce.c, layers that are called as functions in forward_layers.c.
  *
  * A tensor is a node of the graph that is being built (V_TRACED). Values that share memory share a
  * Storage: an operation in place changes the one on which it is called, and whoever reads another
@@ -48,9 +48,19 @@ bool fe_gets_tensor(const Interp *in, const Call *c)
     return false;
 }
 
+/* What to write for a function that forward cannot call; false: nothing is said. */
+static bool help_instead(Interp *in, const char *name)
+{
+    const char *instead = NULL;
+    if (!fe_known_elsewhere(arena_printf(in->a, "forward.%.60s", name), &instead)) return false;
+    fe_help(in->d, "%s", instead);
+    return true;
+}
+
 Value *fe_not_in_forward(Interp *in, const char *path, Span at)
 {
     fe_report(in->d, at, DG(forward_function), path);
+    help_instead(in, fe_last_part(path));
     return fe_bad(in, at);
 }
 
@@ -108,8 +118,15 @@ Val fe_tensor_val(Trace *t, const Value *v, Span at)
         fe_report(in->d, at, DG(forward_type), "this operation", fe_kind_name(v));
         if (v->kind == V_MODULE)
             fe_help(in->d, "a layer is called with a tensor, and gives one: self.layer(x)");
+        fe_help_extremes(in, v);
     }
     return (Val){ 0 };
+}
+
+void fe_help_extremes(Interp *in, const Value *v)
+{
+    if (v->kind == V_TUPLE && v->u.list->extremes)
+        fe_help(in->d, "it has values and indices: x.max(dim=1).values is the tensor");
 }
 
 static Forward begin(Interp *in, const Call *c, const char *name, Span at)
@@ -124,9 +141,15 @@ const char *fe_owner_path(const Forward *f)
     return f->t->owner && f->t->owner->path ? f->t->owner->path : "";
 }
 
+Val fe_result(Trace *t, Val y, Loc loc)
+{
+    return t->no_grad ? ir_add(t->g, OP_stop, loc, IR_IN(y), IR_NO_ATTRS) : y;
+}
+
 Value *fe_made(const Forward *f, Val y, bool shares)
 {
     if (!y.i) return fe_bad(f->in, f->at);
+    y = fe_result(f->t, y, f->loc);
     Shape s = ir_type(f->g, y)->shape;
     if (!fe_fits(f->t, f->at, &s)) return fe_bad(f->in, f->at);
     const char *text = f->c ? fe_call_text(f->in, f->c, "", false) : f->name;
@@ -203,6 +226,14 @@ static Value *combine(const Forward *f, Oper op, Val a, Val b, const Value *seco
     }
 }
 
+static Value *batch_of_matrices(const Forward *f)
+{
+    Value *bad = fe_misfit(f, "the second factor must be a matrix or a vector: products of batches "
+                              "of matrices are not in this version");
+    help_instead(f->in, "bmm");
+    return bad;
+}
+
 /* [.., k] @ [k, l] */
 static Value *product(const Forward *f, Val a, Val b)
 {
@@ -216,8 +247,7 @@ static Value *product(const Forward *f, Val a, Val b)
         axes_with_n += p.dim[i].n;
     }
     if (q.rank != 2 || p.rank < 1 || axes_with_n > 1)
-        return fe_misfit(f, "the second factor must be a matrix or a vector: products of batches "
-                            "of matrices are not in this version");
+        return batch_of_matrices(f);
     rows.dim[1] = p.dim[p.rank - 1];
     if (!ir_dim_eq(rows.dim[1], q.dim[0])) return fe_two_shapes(f, a, b);
     /* A transposed factor is read as it lies. */
@@ -367,7 +397,7 @@ Value *fe_forward(Interp *in, const Call *c)
     return fe_data(in, c->fn->path, c->at);
 }
 
-/* ---- elementwise, products, reductions ---- */
+/* ---- elementwise, products ---- */
 
 Value *fe_form_map(const Forward *f)
 {
@@ -395,6 +425,15 @@ Value *fe_form_arithmetic(const Forward *f)
     return combine(f, ops[i].op, f->x, b, f->c->v[1]);
 }
 
+Value *fe_form_extreme(const Forward *f)
+{
+    Val b = fe_tensor_val(f->t, f->c->v[1], f->c->v_at[1]);
+    if (!b.i) return fe_bad(f->in, f->at);
+    if (!broadcasts(shape_of(f, f->x), shape_of(f, b))) return fe_two_shapes(f, f->x, b);
+    const char *e = f->name[1] == 'a' ? "max(a, b)" : "min(a, b)";
+    return fe_made(f, ir_map(f->g, e, IR_IN(f->x, b), f->loc), false);
+}
+
 Value *fe_form_product(const Forward *f)
 {
     return product(f, f->x, fe_tensor_val(f->t, f->c->v[1], f->c->v_at[1]));
@@ -414,35 +453,6 @@ Value *fe_form_clamp(const Forward *f)
         e = arena_printf(a, "a > %s ? %s : %s", ir_real_string(high, a), ir_real_string(high, a),
                          e);
     return fe_made(f, ir_map(f->g, e, IR_IN(f->x), f->loc), false);
-}
-
-/* The axes of `dim`: one, several, or all of them; false: reported. */
-static bool axes_of(const Forward *f, const Value *v, bool marked[IR_MAX_RANK])
-{
-    const Shape *s = shape_of(f, f->x);
-    bool many = v->kind == V_TUPLE || v->kind == V_LIST;
-    for (int i = 0; i < s->rank; i++) marked[i] = v->kind == V_NONE;
-    for (int i = 0; v->kind != V_NONE && i < (many ? v->u.list->n : 1); i++) {
-        int axis = fe_axis_of(f, many ? v->u.list->item[i] : v, s, 0);
-        if (axis < 0) return false;
-        marked[axis] = true;
-    }
-    return true;
-}
-
-Value *fe_form_reduction(const Forward *f)
-{
-    bool marked[IR_MAX_RANK] = { false };
-    int64_t axes[IR_MAX_RANK];
-    int n = 0;
-    if (!axes_of(f, f->c->v[1], marked)) return fe_bad(f->in, f->at);
-    for (int i = 0; i < shape_of(f, f->x)->rank; i++)
-        if (marked[i]) axes[n++] = i;
-    if (!n) return fe_made(f, f->x, false);
-    Attr attr[] = { ir_ints(AT_axes, axes, n), ir_flag(AT_keep) };
-    Op op = f->name[0] == 's' ? OP_sum : OP_mean;
-    return fe_made(f, ir_add(f->g, op, f->loc, IR_IN(f->x), attr, 1 + (f->c->v[2]->u.b ? 1 : 0)),
-                   false);
 }
 
 Value *fe_form_filled(const Forward *f)
@@ -482,6 +492,6 @@ Value *fe_traced_attr(Interp *in, Value *v, const char *name, Span at, Span name
     Nearest n = { name, NULL, 0 };
     fe_consider_space(&n, ".traced");
     fe_report(in->d, name_at, DG(no_attribute), "a tensor of forward", name);
-    if (fe_nearest(&n)) fe_help(in->d, "did you mean `%s`?", n.best);
+    if (!help_instead(in, name) && fe_nearest(&n)) fe_help(in->d, "did you mean `%s`?", n.best);
     return fe_bad(in, at);
 }

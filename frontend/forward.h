@@ -26,6 +26,10 @@ bool fe_fits(Trace *t, Span at, const Shape *s);         /* so large a tensor; f
 Value *fe_traced(Trace *t, Val v, const Value *of, Span at);
 /* The node of a tensor, parameter, constant or number; none: reported. */
 Val fe_tensor_val(Trace *t, const Value *v, Span at);
+/* What an operation gives: where gradients are off, a constant to derivatives. */
+Val fe_result(Trace *t, Val y, Loc loc);
+/* What to write for x.max(dim), where v is that, instead of a tensor. */
+void fe_help_extremes(Interp *in, const Value *v);
 /* The tensor's memory holds y now. */
 void fe_change(Trace *t, Value *v, Val y);
 

@@ -170,25 +170,46 @@ Value *fe_form_prelu(const Forward *f)
     return run_layer(f, m, &w, none);
 }
 
-/* The normalised axes are those of the weight; the layer checks them against the tensor's. */
-Value *fe_form_layer_norm(const Forward *f)
+/* A norm whose parameters are the call's arguments, of so many axes; n_given arguments of the layer
+ * are made here, and its argument `affine` is false. */
+static Value *run_norm(const Forward *f, Value *const *given, int n_given, int affine)
 {
     Call own;
     Val param[2] = { { 0 } };
     int n = 0;
-    Mod *m = layer_of(f, ROW_LayerNorm, &own, NULL, 0);
+    Mod *m = layer_of(f, f->form->layer, &own, given, n_given);
     if (!m) return fe_bad(f->in, f->at);
-    own.v[2] = m->arg[2] = fe_bool(f->in, false, f->at);      /* parameters are the arguments */
+    own.v[affine] = m->arg[affine] = fe_bool(f->in, false, f->at);
     if (!fe_check_layer(f->in, &own, m)) return fe_bad(f->in, f->at);
+    const Value *sizes = m->arg[0];
+    int rank = sizes->kind == V_INT ? 1 : sizes->u.list->n;
     for (int i = 0; i < 2; i++) {
         const char *name = i ? "bias" : "weight";
         if (!is_given(f, name)) continue;
         if (i && !n) return fe_misfit(f, "a bias without a weight is not in this version");
-        param[n] = operand(f, name, m->arg[0]->kind == V_INT ? 1 : m->arg[0]->u.list->n);
+        param[n] = operand(f, name, rank);
         if (!param[n++].i) return fe_bad(f->in, f->at);
     }
     m->n_param = n;
     return run_layer(f, m, param, none);
+}
+
+/* The normalised axes are those of the weight; the layer checks them against the tensor's. */
+Value *fe_form_layer_norm(const Forward *f) { return run_norm(f, NULL, 0, 2); }
+
+Value *fe_form_group_norm(const Forward *f)
+{
+    const Shape *s = shape_of(f, f->x);
+    if (s->rank < 2) return fe_misfit(f, "it takes a tensor with channels: [n, channels, …]");
+    Value *given[] = { f->c->v[1], fe_int(f->in, s->dim[1].k, f->at) };
+    for (int i = 0; i < 2; i++) {
+        const char *name = i ? "bias" : "weight";
+        if (!is_given(f, name)) continue;
+        Val v = operand(f, name, 1);
+        if (!v.i) return fe_bad(f->in, f->at);
+        if (!ir_dim_eq(shape_of(f, v)->dim[0], s->dim[1])) return fe_two_shapes(f, f->x, v);
+    }
+    return run_norm(f, given, 2, 3);
 }
 
 /* x / max(|x|, eps), |x| the root of the sum of squares along an axis */

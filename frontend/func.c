@@ -4,6 +4,7 @@
  * and the names around it hold. Generator expressions are worked out at once and can be walked
  * once, like Python's. */
 #include "frontend/eval.h"
+#include "frontend/lower.h"
 #include <string.h>
 
 Value *fe_make_func(Interp *in, const FuncDef *def, Span at)
@@ -22,6 +23,30 @@ Value *fe_make_func(Interp *in, const FuncDef *def, Span at)
     if (!good) return fe_bad(in, at);
     Value *v = fe_val(in, V_FUNC, at);
     v->u.func = f;
+    return v;
+}
+
+/* What a decorator makes of a function; false: it is none of those that are known here. */
+static bool decorate(Interp *in, const Expr *x, Func *f)
+{
+    static const char *const without[] = { "torch.no_grad", "torch.inference_mode" };
+    const Expr *name = x->kind == X_CALL ? x->of : x;
+    if (name->kind == X_NAME && strcmp(name->text, "staticmethod") == 0) return f->is_static = true;
+    if (name->kind == X_NAME && strcmp(name->text, "property") == 0) return f->is_property = true;
+    const Value *v = fe_eval(in, name);
+    const char *path = v->kind == V_FN ? v->u.fn->path : v->kind == V_DATA ? v->u.s : "";
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        if (strcmp(path, without[i]) == 0) return f->no_grad = true;
+    return false;
+}
+
+/* A function that an unknown decorator changes is data: nothing is known of what it does. */
+Value *fe_make_decorated(Interp *in, const FuncDef *def, Span at)
+{
+    Value *v = fe_make_func(in, def, at);
+    for (int i = def->n_decorator; i-- > 0 && v->kind == V_FUNC;)
+        if (!decorate(in, def->decorator[i], v->u.func))
+            return fe_data(in, "a decorated function", at);
     return v;
 }
 
@@ -150,10 +175,12 @@ Value *fe_call_func(Interp *in, const Func *f, const Call *c)
     Value *r = NULL;
     in->site = &site, in->frame = frame, in->calls++;
     in->lenient = in->quiet = in->types = 0;      /* those hold where the call stands */
+    if (in->trace) in->trace->no_grad += f->no_grad;
     if (f->def->result) r = fe_eval(in, f->def->result);
     else if (fe_run_body(in, &f->def->body)) r = in->result;
     in->site = site.up, in->frame = caller, in->calls--;
     in->lenient = lenient, in->quiet = quiet, in->types = types;
+    if (in->trace) in->trace->no_grad -= f->no_grad;
     in->result = NULL;
     if (in->d->errors > errors) return fe_bad(in, c->at);
     return r ? r : fe_val(in, V_NONE, c->at);

@@ -62,6 +62,7 @@ typedef struct Trace {
     Graph *g;
     bool training;
     bool asked;                  /* forward read self.training */
+    int no_grad;                 /* > 0: in a function that is decorated with torch.no_grad() */
     Mod *owner;                  /* whose forward runs */
     Chain chain;
     Val x, out;

@@ -211,14 +211,18 @@ static void loop_statement(Parser *p, Stmt *s)
     if (p->failed) skip_broken(p, s);
 }
 
-static void def_statement(Parser *p, Stmt *s, bool decorated)
+/* @expression lines before a def or class. */
+typedef struct Decorators { Expr **item; int n; } Decorators;
+
+static void def_statement(Parser *p, Stmt *s, Decorators by)
 {
     FuncDef *f = arena_alloc(p->arena, 1, sizeof *f), *outer = p->fn;
     int loops = p->loops;
     s->kind = S_DEF;
     s->fn = f;
     p->tok++;
-    *f = (FuncDef){ .name = p->tok->text, .at = p->tok->at, .decorated = decorated };
+    *f = (FuncDef){ .name = p->tok->text, .at = p->tok->at, .decorator = by.item,
+                    .n_decorator = by.n };
     if (p->tok->kind == T_NAME) p->tok++;
     else fe_syntax_error(p, "expected the name of the function");
     if (!p->failed) fe_local(p, f->name);
@@ -269,16 +273,16 @@ static void class_statement(Parser *p, Stmt *s, bool decorated)
 /* Statements that hold blocks. */
 static bool compound(Parser *p, Script *c)
 {
-    bool decorated = false;
+    Decorators by = { NULL, 0 };
     const Tok *first = p->tok;
     while (p->tok->kind == T_OP && fe_at(p, "@")) {
-        decorated = true;
         p->tok++;
-        fe_expr(p);
+        by.item = arena_grow(p->arena, by.item, (size_t)by.n, (size_t)by.n + 1, sizeof *by.item);
+        by.item[by.n++] = fe_expr(p);
         if (p->failed || p->tok->kind != T_NEWLINE) break;
         p->tok++;
     }
-    if (decorated && !p->failed && !fe_at(p, "def") && !fe_at(p, "class"))
+    if (by.n && !p->failed && !fe_at(p, "def") && !fe_at(p, "class"))
         fe_syntax_error(p, "expected `def` or `class` after a decorator");
     Stmt *s = add_stmt(p, c);
     if (p->failed) {
@@ -292,8 +296,8 @@ static bool compound(Parser *p, Script *c)
         skip_more_clauses(p, NULL);
     } else if (fe_at(p, "if")) if_statement(p, s);
     else if (fe_at(p, "for") || fe_at(p, "while")) loop_statement(p, s);
-    else if (fe_at(p, "def")) def_statement(p, s, decorated);
-    else if (fe_at(p, "class")) class_statement(p, s, decorated);
+    else if (fe_at(p, "def")) def_statement(p, s, by);
+    else if (fe_at(p, "class")) class_statement(p, s, by.n > 0);
     else if (!refuse_statement(p, s)) {
         c->n_stmt--;
         return false;

@@ -259,8 +259,7 @@ static Flow statement(Interp *in, const Stmt *s, bool top)
     case S_WHILE: return while_loop(in, s);
     case S_DEF: {
         Expr name = { .kind = X_NAME, .at = s->fn->at, .text = s->fn->name };
-        fe_assign(in, &name, s->fn->decorated ? fe_data(in, "a decorated function", s->fn->at)
-                                              : fe_make_func(in, s->fn, s->fn->at));
+        fe_assign(in, &name, fe_make_decorated(in, s->fn, s->fn->at));
         break;
     }
     case S_CLASS: {

@@ -45,6 +45,7 @@ Val fe_run_layer(Trace *t, const Run *r, Val x)
     Val y = fe_lower_layer(&p, x);
     if (!ir_shape_eq(&ir_type(t->g, y)->shape, &s))
         ir_die(t->g->module, "%s: its shape rule and its nodes differ", m->text);
+    if (!ir_val_eq(x, y)) y = fe_result(t, y, p.loc);
     fe_add_step(t, (Step){ m, r->path, m->text, m->at, s, y, false });
     return y;
 }
@@ -308,6 +309,7 @@ static bool take_output(Trace *t, const Roles *r, const Value *v)
     }
     if (!wants_pair && v->kind != V_TRACED) {
         fe_report(in->d, v->at, DG(forward_result), fe_module_name(r->model), fe_kind_name(v));
+        fe_help_extremes(in, v);
         return false;
     }
     if (wants_pair && !take_pair(t, v)) return false;

@@ -129,8 +129,8 @@ typedef struct LoaderObj {
 } LoaderObj;
 
 /* once: a generator, which is empty after one walk. is_set: its order means nothing. view: of a
- * dict, without indices. */
-typedef struct List { Value **item; int n, cap; bool once, is_set, view; } List;
+ * dict, without indices. extremes: .values and .indices, as x.max(dim) gives them. */
+typedef struct List { Value **item; int n, cap; bool once, is_set, view, extremes; } List;
 
 /* Names of a running function or comprehension (fn null); outer: where its text stands. */
 typedef struct Local { const char *name; Value *v; } Local;
@@ -145,7 +145,15 @@ struct Frame {
     Class *of;
 };
 /* value: defaults. of: the class that it is a method of, or null. */
-typedef struct Func { const FuncDef *def; Frame *closure; Value **value; Class *of; } Func;
+/* is_static, is_property: @staticmethod, @property. no_grad: what it computes is constant to
+ * derivatives. */
+typedef struct Func {
+    const FuncDef *def;
+    Frame *closure;
+    Value **value;
+    Class *of;
+    bool is_static, is_property, no_grad;
+} Func;
 
 /* A class of the file. */
 struct Class {
@@ -305,6 +313,7 @@ int fe_order(const Value *a, const Value *b, int depth); /* -1, 0, 1; 2: cannot 
 
 /* func.c */
 Value *fe_make_func(Interp *in, const FuncDef *def, Span at);
+Value *fe_make_decorated(Interp *in, const FuncDef *def, Span at);
 Value *fe_call_func(Interp *in, const Func *f, const Call *c);
 void fe_add_self(Interp *in, Call *c, Value *self);      /* as the first argument */
 Value *fe_call_value(Interp *in, Value *f, Value **arg, int n, Span at);

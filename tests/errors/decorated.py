@@ -1,7 +1,7 @@
-import torch
+from functools import lru_cache
 from torch import nn
 
-@torch.no_grad()
+@lru_cache
 def width():
     return 8
 
