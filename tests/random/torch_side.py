@@ -76,8 +76,10 @@ def own_numbers(net, seed, clock):
 def rounded_norms(net, jitter):
     """Lets norms err as their arithmetic may. A mean is rounded, so what is normalised moves by a
     unit in the last place of its inputs over their deviation, also where they are equal and it is
-    exactly 0; and so does the inputs' gradient, by one of the gradient that comes. A change of the
-    inputs would not show it: what all of them share cancels."""
+    exactly 0; all that share a mean of n values move together by up to sqrt(n) units, as far as a
+    sum of n rounds (Higham and Mary, A new approach to probabilistic rounding error analysis, 2019).
+    So does the inputs' gradient, by units of the gradient that comes. A change of the inputs would
+    not show it: what all of them share cancels."""
     def noise(layer, x, values):
         """A unit in the last place of the largest of `values` that share a mean, over the
         deviation of x there."""
@@ -90,8 +92,13 @@ def rounded_norms(net, jitter):
         eps = torch.finfo(x.dtype).eps
         variance = x.detach().reshape(view).var(axes, unbiased=False, keepdim=True)
         largest = values.detach().reshape(view).abs().amax(axes, keepdim=True)
-        moved = torch.from_numpy(jitter.uniform(-eps, eps, x.shape)).to(x.dtype).reshape(view)
-        return (moved * largest * (variance + layer.eps) ** -0.5).reshape(x.shape)
+        terms = x.numel() / largest.numel()
+
+        def moved(shape, most):
+            return torch.from_numpy(np.asarray(jitter.uniform(-most, most, shape))).to(x.dtype)
+
+        units = moved(x.shape, eps).reshape(view) + moved(largest.shape, eps * terms ** 0.5)
+        return (units * largest * (variance + layer.eps) ** -0.5).reshape(x.shape)
 
     def forward(layer, plain, x):
         if not layer.training and getattr(layer, "running_mean", None) is not None:
