@@ -148,7 +148,7 @@ int cmd_write(const Cmd *c, const char *path, CmdPrint *print, const void *ctx)
     rt_buf text = {0};
     rt_err e = {0};
     int code = cmd_text(c, print, ctx, &text);
-    if (!code && !rt_file_replace(&e, path, &(rt_piece){text.data, text.length}, 1))
+    if (!code && !rt_file_put(&e, path, text.data, text.length))
         code = cmd_fail_rt(c, &e);
     rt_buf_free(&text);
     return code;

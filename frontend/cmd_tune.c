@@ -125,7 +125,7 @@ static void write_cache(const char *folder)
     for (int i = 0; ok && i < tuning.n; i++)
         ok = rt_buf_printf(&e, &text, "%016" PRIx64 " %.6g %s\n", tuning.known[i].key,
                            tuning.known[i].us, tuning.known[i].what);
-    ok = ok && rt_file_replace(&e, tuning.path, &(rt_piece){text.data, text.length}, 1);
+    ok = ok && rt_file_put(&e, tuning.path, text.data, text.length);
     if (!ok) cmd_warn(tuning.c, "%s\nhelp: what was measured is not kept", e.message);
     rt_buf_free(&text);
 }
@@ -211,7 +211,7 @@ static int run(const Module *m, const rt_buf *source, double *seconds)
     CompileOpts o = tuning.options;
     o.shared = true;
     o.blas = emit_uses_blas(m);
-    if (!rt_file_replace(&e, file, &(rt_piece){source->data, source->length}, 1))
+    if (!rt_file_put(&e, file, source->data, source->length))
         return cmd_fail_rt(c, &e);
     Replay *r = emit_compile(&unit, 1, object, &o, &message, c->arena)
               ? emit_open(m, object, &message, c->arena) : NULL;

@@ -118,6 +118,12 @@ void rt_buf_free(rt_buf *b);
  * (limit < 0: none). Works for pipes too: the size that the system reports is only a hint. */
 bool rt_file_read(rt_err *e, const char *path, int64_t limit_bytes, rt_buf *b);
 
+/* Opens a regular file whose bytes are wanted place by place, and says how many it has. *file is
+ * -1 where it is something else, a pipe for example, which can only be read whole. */
+bool rt_file_open(rt_err *e, const char *path, int *file, int64_t *bytes);
+/* Reads `count` bytes from byte `at` on; fewer are RT_E_IO: the file has shrunk since. */
+bool rt_file_read_at(rt_err *e, const char *path, int file, int64_t at, int64_t count, void *to);
+
 /* Is there anything at `path`? Fails where that cannot be told: a disk that does not answer is no
  * empty disk. */
 bool rt_file_there(rt_err *e, const char *path, bool *there);
@@ -125,7 +131,14 @@ bool rt_file_there(rt_err *e, const char *path, bool *there);
 /* Makes `path` hold exactly these bytes, or leaves what was there: temporary file in the same
  * directory, fsync, rename, fsync of the directory. The message of a full disk names needed and
  * free bytes. A symbolic link is followed, so that it keeps pointing. */
-typedef struct rt_piece { const void *bytes; int64_t count; } rt_piece;
+typedef struct rt_piece {
+    const void *bytes;
+    int64_t count;               /* of bytes */
+    /* Null, or makes the bytes a part at a time from what `bytes` points at, `elem_bytes` apiece. */
+    void (*make)(const void *source, int64_t first, int64_t elems, void *to);
+    int64_t elem_bytes;
+} rt_piece;
 bool rt_file_replace(rt_err *e, const char *path, const rt_piece *pieces, int n_pieces);
+bool rt_file_put(rt_err *e, const char *path, const void *bytes, int64_t count);   /* of one piece */
 
 #endif

@@ -71,6 +71,40 @@ bool rt_file_read(rt_err *e, const char *path, int64_t limit_bytes, rt_buf *b)
     return ok;
 }
 
+bool rt_file_open(rt_err *e, const char *path, int *file, int64_t *bytes)
+{
+    struct stat info;
+    *bytes = 0;
+    *file = rt_os.open(path, O_RDONLY | O_CLOEXEC, 0);
+    if (*file < 0)
+        return rt_fail_errno(e, errno, path, "cannot be opened");
+    if (fstat(*file, &info) != 0 || !S_ISREG(info.st_mode)) {
+        rt_os.close(*file);
+        *file = -1;
+    } else {
+        *bytes = (int64_t)info.st_size;
+    }
+    return true;
+}
+
+bool rt_file_read_at(rt_err *e, const char *path, int file, int64_t at, int64_t count, void *to)
+{
+    if (lseek(file, (off_t)at, SEEK_SET) < 0)
+        return rt_fail_errno(e, errno, path, "cannot be read");
+    while (count > 0) {
+        ssize_t got = rt_os.read(file, to, count > (1 << 30) ? (size_t)1 << 30 : (size_t)count);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return rt_fail_errno(e, errno, path, "cannot be read");
+        if (got == 0)
+            return rt_fail(e, RT_E_IO, "%s: became shorter while it was read", path);
+        to = (char *)to + got;
+        count -= got;
+    }
+    return true;
+}
+
 bool rt_file_there(rt_err *e, const char *path, bool *there)
 {
     struct stat info;
@@ -104,23 +138,46 @@ bool rt_fail_write(rt_err *e, int error_number, const char *path, int64_t needed
     return rt_help(e, "make room and try again; a file that was there before is unchanged");
 }
 
-/* Returns 0, or the errno of what failed. */
-static int write_pieces(int file, const rt_piece *pieces, int n_pieces)
+/* These return 0, or the errno of what failed. */
+
+static int write_bytes(int file, const char *bytes, int64_t count)
 {
-    for (int i = 0; i < n_pieces; i++) {
-        const char *bytes = pieces[i].bytes;
-        for (int64_t left = pieces[i].count; left > 0;) {
-            size_t step = left > (1 << 30) ? (size_t)1 << 30 : (size_t)left;
-            ssize_t done = rt_os.write(file, bytes, step);
-            if (done < 0 && errno == EINTR)
-                continue;
-            if (done <= 0)
-                return done < 0 ? errno : EIO;
-            bytes += done;
-            left -= done;
-        }
+    while (count > 0) {
+        ssize_t done = rt_os.write(file, bytes, count > (1 << 30) ? (size_t)1 << 30 : (size_t)count);
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done <= 0)
+            return done < 0 ? errno : EIO;
+        bytes += done;
+        count -= done;
     }
     return 0;
+}
+
+/* A part at a time: what is made needs no room beside what it is made from. */
+static int write_made(int file, const rt_piece *piece)
+{
+    enum { PART_BYTES = 1 << 20 };
+    int64_t elems = piece->count / piece->elem_bytes, most = PART_BYTES / piece->elem_bytes;
+    most = elems < most ? elems : most;
+    char *part = rt_alloc_raw(NULL, most, piece->elem_bytes, "a part of a file");
+    int failure = part ? 0 : ENOMEM;
+    for (int64_t first = 0; !failure && first < elems; first += most) {
+        int64_t n = elems - first < most ? elems - first : most;
+        piece->make(piece->bytes, first, n, part);
+        failure = write_bytes(file, part, n * piece->elem_bytes);
+    }
+    rt_free(part);
+    return failure;
+}
+
+static int write_pieces(int file, const rt_piece *pieces, int n_pieces)
+{
+    int failure = 0;
+    for (int i = 0; !failure && i < n_pieces; i++)
+        failure = pieces[i].make ? write_made(file, &pieces[i])
+                                 : write_bytes(file, pieces[i].bytes, pieces[i].count);
+    return failure;
 }
 
 static int sync_file(int file)
@@ -225,4 +282,9 @@ bool rt_file_replace(rt_err *e, const char *path, const rt_piece *pieces, int n_
     rt_free(directory);
     free(resolved);
     return ok;
+}
+
+bool rt_file_put(rt_err *e, const char *path, const void *bytes, int64_t count)
+{
+    return rt_file_replace(e, path, &(rt_piece){ .bytes = bytes, .count = count }, 1);
 }

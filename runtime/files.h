@@ -11,9 +11,12 @@
 
 enum { RT_FILE_RANK = 8 };   /* tensors of higher rank are refused */
 
+/* How a file holds what is RT_F32 in memory: as such, or in 16 bits. */
+typedef enum rt_stored { RT_STORED_PLAIN, RT_STORED_HALF, RT_STORED_BRAIN } rt_stored;
+
 /* Elements in C order, little endian as the machine's own, aligned to their size. Floats of 16 bits
  * become RT_F32 on reading. `owner` is the memory to free, null where the data are someone else's;
- * data may lie inside it. */
+ * data may lie inside it. `data` is null while they are in the file (rt_safetensors_open). */
 typedef struct rt_tensor {
     char *name;                  /* UTF-8 without zero bytes; null in an NPY file */
     rt_dtype dtype;
@@ -21,6 +24,12 @@ typedef struct rt_tensor {
     int64_t shape[RT_FILE_RANK];
     int64_t elems, bytes;
     void *data, *owner;
+    int64_t begin;               /* byte of the file where it begins, for rt_tensor_get */
+    rt_stored stored;
+    /* For a list to write, where data is null: `make` writes elements [first, first + elems) of
+     * `source` to `to`. */
+    void (*make)(const void *source, int64_t first, int64_t elems, void *to);
+    const void *source;
 } rt_tensor;
 
 typedef struct rt_text_pair { char *key, *value; } rt_text_pair;
@@ -30,6 +39,7 @@ typedef struct rt_tensors {
     rt_tensor *item;   int64_t count, capacity;
     rt_text_pair *meta; int64_t n_meta, meta_capacity;
     rt_buf file;                 /* bytes of the file, where tensors lie in it */
+    struct rt_opened *opened;    /* the file itself, where data are still there */
 } rt_tensors;
 
 int64_t rt_dtype_bytes(rt_dtype d);          /* of one element */
@@ -54,12 +64,20 @@ rt_tensor *rt_tensors_append(rt_err *e, rt_tensors *list);
 bool rt_meta_set(rt_err *e, rt_tensors *list, const char *key, const char *value);
 bool rt_meta_append(rt_err *e, rt_tensors *list, const char *key, const char *value);
 const char *rt_meta_get(const rt_tensors *list, const char *key);         /* or null */
+/* For a reader that leaves data in the file: the list owns *file from now on (-1 is left). */
+bool rt_tensors_keep_open(rt_err *e, rt_tensors *list, const char *path, int *file);
 void rt_tensors_free(rt_tensors *list);      /* leaves {0} */
 
 /* Reading replaces nothing on failure: *out is then {0}. `parse` reads bytes that are in memory
  * already; it takes `file` over (also on failure) and says `name` in messages. */
 bool rt_safetensors_read(rt_err *e, const char *path, rt_tensors *out);
 bool rt_safetensors_parse(rt_err *e, const char *name, rt_buf *file, rt_tensors *out);
+/* Reads names, shapes and metadata; the data stay in the file until rt_tensor_get asks for them or
+ * rt_tensors_free closes it, so that a large file needs no memory. (A pipe is read whole.) */
+bool rt_safetensors_open(rt_err *e, const char *path, rt_tensors *out);
+/* Elements [first, first + count) of a tensor of the list, as `dtype`, wherever they are now. */
+bool rt_tensor_get(rt_err *e, const rt_tensors *list, const rt_tensor *t, int64_t first,
+                   int64_t count, void *to);
 /* Atomic (see rt_file_replace); tensors in the list's order, metadata as they stand. */
 bool rt_safetensors_write(rt_err *e, const char *path, const rt_tensors *list);
 

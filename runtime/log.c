@@ -64,7 +64,7 @@ bool rt_log_continue(rt_err *e, rt_log *log, const char *directory, const char *
     kept->length = length;
     if (kept->data)
         kept->data[length] = '\0';
-    return (same || rt_file_replace(e, log->path, &(rt_piece){ kept->data, length }, 1)) &&
+    return (same || rt_file_put(e, log->path, kept->data, length)) &&
            open_as(e, log, O_APPEND) &&
            (length > 0 || !cut->header || rt_buf_printf(e, &log->text, "%s", cut->header));
 }

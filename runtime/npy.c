@@ -284,7 +284,8 @@ bool rt_npy_write(rt_err *e, const char *path, const rt_tensor *t)
     if (ok) {
         b.data[8] = (char)((b.length - 10) & 255);
         b.data[9] = (char)((b.length - 10) >> 8);
-        const rt_piece pieces[] = {{b.data, b.length}, {t->data, t->bytes}};
+        const rt_piece pieces[] = {{.bytes = b.data, .count = b.length},
+                                   {.bytes = t->data, .count = t->bytes}};
         ok = rt_file_replace(e, path, pieces, 2);
     }
     rt_buf_free(&b);

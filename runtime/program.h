@@ -41,20 +41,26 @@ typedef struct rt_prog {
 
 /* ---- states.c ---- */
 
-/* Allocates the state block and draws the initial weights. */
+/* Allocates the state block and draws the initial weights; optimizer's slots get no memory where the
+ * verb has no use for them. */
 bool rt_states_open(rt_err *e, rt_prog *p);
 /* draws.c: a draw, other than of a constant, into x, which holds what the draws before it left, in
  * PyTorch's order. */
 bool rt_draw_values(rt_err *e, rt_random *r, const rt_draw *draw, float *x, int64_t elems,
                     int64_t rows);
-/* One state to or from PyTorch's order; `logical` holds its elements in the state's dtype. */
-void rt_state_get(const rt_state *s, const char *block, void *logical);
-void rt_state_put(const rt_state *s, char *block, const void *logical);
+/* Elements [first, first + count) of a state in PyTorch's order, out of the block or into it, in the
+ * state's dtype. */
+void rt_state_get(const rt_state *s, const char *block, int64_t first, int64_t count, void *to);
+void rt_state_put(const rt_state *s, char *block, int64_t first, int64_t count, const void *from);
+/* Where it lies in the block in PyTorch's order, as in a file; null where its order is another. */
+const void *rt_state_plain(const rt_state *s, const char *block);
 int64_t rt_state_elems(const rt_state *s);
 /* Bytes of all states of a role, padding included. */
 int64_t rt_role_bytes(const rt_model *m, rt_role role);
 int64_t rt_param_count(const rt_model *m);     /* trained and frozen ones */
 int64_t rt_trained_count(const rt_model *m);
+
+/* ---- checkpoint.c ---- */
 
 /* All states of a block, in PyTorch's order, with the point and the prep, atomically. */
 bool rt_states_save(rt_err *e, const rt_prog *p, const char *block, const char *path,
@@ -67,7 +73,7 @@ bool rt_states_load(rt_err *e, rt_prog *p, const char *path);
 bool rt_states_initial(rt_err *e, rt_prog *p);
 
 /* A checkpoint whole: optimizer's slots too, and the point it was saved at. Nothing is touched
- * before all of it is found good. */
+ * before all of its header is found good: after that only the disk can fail (RT_E_IO). */
 bool rt_states_resume(rt_err *e, rt_prog *p, const char *path, rt_point *point);
 
 /* ---- finite.c ---- */

@@ -173,7 +173,7 @@ bool rt_resume_best(rt_err *e, rt_train *t)
     bool there;
     if (!rt_file_there(e, t->run.best, &there))
         return false;
-    bool good = there && rt_safetensors_read(&why, t->run.best, &file) &&
+    bool good = there && rt_safetensors_open(&why, t->run.best, &file) &&
                 rt_point_from_meta(&why, &file, t->run.best, t->p->model, &best);
     rt_tensors_free(&file);
     if (there && !good && why.code != RT_E_DATA) {

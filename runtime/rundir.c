@@ -232,7 +232,7 @@ bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_
               text_member(e, &b, "isa", m->isa) &&
               text_member(e, &b, "blas", p->blas[0] ? p->blas : NULL) &&
               rt_buf_printf(e, &b, "\n}\n");
-    ok = ok && rt_file_replace(e, path, &(rt_piece){ b.data, b.length }, 1);
+    ok = ok && rt_file_put(e, path, b.data, b.length);
     rt_free(path);
     rt_buf_free(&b);
     return ok;
@@ -343,7 +343,7 @@ bool rt_rundir_curves(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_
     };
     rt_buf svg = { 0 };
     bool ok = rt_svg_curves(e, &chart, &svg) &&
-              rt_file_replace(e, r->curves, &(rt_piece){ svg.data, svg.length }, 1);
+              rt_file_put(e, r->curves, svg.data, svg.length);
     rt_buf_free(&svg);
     rt_free(y);
     return ok;

@@ -3,8 +3,8 @@
  * A file is 8 bytes with the header's length, the header (a JSON object: name -> dtype, shape,
  * offsets; "__metadata__" -> strings), then the data. Strict as the format's own reader: names are
  * unique, tensors lie in the data without overlap or gap, and every shape times dtype is its bytes.
- * Read tensors stay where they are in the file's bytes, unless they are 16-bit floats or lie
- * unaligned. Source: huggingface.co/docs/safetensors, "Format". */
+ * Read tensors stay where they are, in the file or in its bytes, until they are asked for; but for
+ * 16-bit floats and what lies unaligned. Source: huggingface.co/docs/safetensors, "Format". */
 #define _POSIX_C_SOURCE 200809L
 #include "runtime/files.h"
 #include "runtime/json.h"
@@ -14,13 +14,12 @@
 
 enum { HEADER_LIMIT_BYTES = 100 * 1000 * 1000 };    /* as the format's own reader has it */
 
-typedef enum stored { PLAIN, HALF, BRAIN } stored;
-
-static const struct dtype_row { const char *name; int64_t bytes; rt_dtype dtype; stored stored; }
+static const struct dtype_row { const char *name; int64_t bytes; rt_dtype dtype; rt_stored stored; }
 dtypes[] = {
-    {"F32", 4, RT_F32, PLAIN}, {"F64", 8, RT_F64, PLAIN}, {"I64", 8, RT_I64, PLAIN},
-    {"I32", 4, RT_I32, PLAIN}, {"U8", 1, RT_U8, PLAIN},   {"F16", 2, RT_F32, HALF},
-    {"BF16", 2, RT_F32, BRAIN},
+    {"F32", 4, RT_F32, RT_STORED_PLAIN}, {"F64", 8, RT_F64, RT_STORED_PLAIN},
+    {"I64", 8, RT_I64, RT_STORED_PLAIN}, {"I32", 4, RT_I32, RT_STORED_PLAIN},
+    {"U8", 1, RT_U8, RT_STORED_PLAIN},   {"F16", 2, RT_F32, RT_STORED_HALF},
+    {"BF16", 2, RT_F32, RT_STORED_BRAIN},
 };
 enum { N_DTYPES = sizeof dtypes / sizeof *dtypes };
 
@@ -239,50 +238,73 @@ static bool check_places(reader *r, int64_t data_bytes)
     return true;
 }
 
-static bool take_data(reader *r, char *data)
+/* Says where in the file each tensor lies; `data` is what the file's places count from. */
+static void note_places(reader *r, int64_t data)
 {
     const place *p = (const place *)(const void *)r->places.data;
     for (int64_t i = 0; i < r->out->count; i++) {
-        rt_tensor *t = &r->out->item[p[i].tensor];
-        char *from = data + p[i].begin;
-        if (p[i].row->stored == PLAIN && (uintptr_t)from % (uintptr_t)p[i].row->bytes == 0) {
-            t->data = from;
-            continue;
-        }
-        t->data = t->owner = rt_alloc_raw(r->e, t->bytes, 1, "a tensor of a weight file");
-        if (!t->data)
-            return false;
-        if (p[i].row->stored == PLAIN) {
-            memcpy(t->data, from, (size_t)t->bytes);
-            continue;
-        }
-        float *to = t->data;
-        for (int64_t k = 0; k < t->elems; k++) {
-            uint16_t half;
-            memcpy(&half, from + 2 * k, 2);
-            to[k] = p[i].row->stored == HALF ? rt_from_f16(half) : rt_from_bf16(half);
-        }
+        r->out->item[p[i].tensor].begin = data + p[i].begin;
+        r->out->item[p[i].tensor].stored = p[i].row->stored;
     }
-    return true;
 }
 
 /* ---- reading ---- */
 
-static bool header_length(rt_err *e, const char *name, const rt_buf *file, int64_t *length)
+static bool header_length(rt_err *e, const char *name, const char *start, int64_t file_bytes,
+                          int64_t *length)
 {
     uint64_t stated = 0;
-    if (file->length < 8)
+    if (file_bytes < 8)
         return rt_fail(e, RT_E_DATA, "%s: %" PRId64 " bytes are too few for a safetensors file",
-                       name, file->length);
-    memcpy(&stated, file->data, 8);
-    if (stated < 2 || file->length < 9 || file->data[8] != '{')
+                       name, file_bytes);
+    memcpy(&stated, start, 8);
+    if (stated < 2 || file_bytes < 9 || start[8] != '{')
         return rt_fail(e, RT_E_DATA, "%s: is not a safetensors file", name);
-    if (stated > HEADER_LIMIT_BYTES || (int64_t)stated > file->length - 8)
+    if (stated > HEADER_LIMIT_BYTES || (int64_t)stated > file_bytes - 8)
         return rt_fail(e, RT_E_DATA,
                        "%s: its header is said to have %" PRIu64 " bytes, but %" PRId64 " are "
                        "there: the file is cut off or no safetensors file", name, stated,
-                       file->length - 8);
+                       file_bytes - 8);
     *length = (int64_t)stated;
+    return true;
+}
+
+/* Everything but the data. */
+static bool parse_header(rt_err *e, const char *name, const char *header, int64_t length,
+                         int64_t file_bytes, rt_tensors *out)
+{
+    reader r = {.e = e, .name = name, .out = out};
+    char *label = rt_format(e, "%s: header", name);
+    if (!label)
+        return false;
+    rt_json_open(&r.json, label, header, length);
+    bool ok = read_header(&r) && check_names(&r) && check_places(&r, file_bytes - 8 - length);
+    if (ok)
+        note_places(&r, 8 + length);
+    rt_json_close(&r.json);
+    rt_buf_free(&r.places);
+    rt_free(label);
+    return ok;
+}
+
+/* The data where they lie in the file's bytes, or copies of what is unaligned or of 16 bits. */
+static bool take_data(rt_err *e, rt_tensors *list)
+{
+    for (int64_t i = 0; i < list->count; i++) {
+        rt_tensor *t = &list->item[i];
+        char *from = list->file.data + t->begin;
+        if (t->stored == RT_STORED_PLAIN
+            && (uintptr_t)from % (uintptr_t)rt_dtype_bytes(t->dtype) == 0) {
+            t->data = from;
+            continue;
+        }
+        void *copy = rt_alloc_raw(e, t->bytes, 1, "a tensor of a weight file");
+        if (!copy || !rt_tensor_get(e, list, t, 0, t->elems, copy)) {
+            rt_free(copy);
+            return false;
+        }
+        t->data = t->owner = copy;
+    }
     return true;
 }
 
@@ -291,17 +313,9 @@ bool rt_safetensors_parse(rt_err *e, const char *name, rt_buf *file, rt_tensors 
     int64_t length = 0;
     *out = (rt_tensors){.file = *file};
     *file = (rt_buf){0};
-    char *label = rt_format(e, "%s: header", name);
-    bool ok = label && header_length(e, name, &out->file, &length);
-    if (ok) {
-        reader r = {.e = e, .name = name, .out = out};
-        rt_json_open(&r.json, label, out->file.data + 8, length);
-        ok = read_header(&r) && check_names(&r) && check_places(&r, out->file.length - 8 - length)
-          && take_data(&r, out->file.data + 8 + length);
-        rt_json_close(&r.json);
-        rt_buf_free(&r.places);
-    }
-    rt_free(label);
+    bool ok = header_length(e, name, out->file.data, out->file.length, &length)
+           && parse_header(e, name, out->file.data + 8, length, out->file.length, out)
+           && take_data(e, out);
     if (!ok)
         rt_tensors_free(out);
     return ok;
@@ -312,6 +326,37 @@ bool rt_safetensors_read(rt_err *e, const char *path, rt_tensors *out)
     rt_buf file = {0};
     *out = (rt_tensors){0};
     return rt_file_read(e, path, -1, &file) && rt_safetensors_parse(e, path, &file, out);
+}
+
+static bool open_header(rt_err *e, const char *path, int file, int64_t bytes, rt_tensors *out)
+{
+    char start[9] = {0};
+    int64_t length = 0;
+    if (!rt_file_read_at(e, path, file, 0, bytes < 9 ? bytes : 9, start)
+        || !header_length(e, path, start, bytes, &length))
+        return false;
+    char *header = rt_alloc_raw(e, length, 1, "the header of a weight file");
+    bool ok = header && rt_file_read_at(e, path, file, 8, length, header)
+           && parse_header(e, path, header, length, bytes, out);
+    rt_free(header);
+    return ok;
+}
+
+bool rt_safetensors_open(rt_err *e, const char *path, rt_tensors *out)
+{
+    int file;
+    int64_t bytes;
+    *out = (rt_tensors){0};
+    if (!rt_file_open(e, path, &file, &bytes))
+        return false;
+    if (file < 0)
+        return rt_safetensors_read(e, path, out);
+    bool ok = open_header(e, path, file, bytes, out) && rt_tensors_keep_open(e, out, path, &file);
+    if (file >= 0)
+        rt_os.close(file);
+    if (!ok)
+        rt_tensors_free(out);
+    return ok;
 }
 
 /* ---- writing ---- */
@@ -352,7 +397,8 @@ static bool write_header(rt_err *e, rt_buf *b, const rt_tensors *list, rt_piece 
             if (rt_dtype_bytes(t->dtype) != size)
                 continue;
             begin[i] = at;
-            pieces[piece++] = (rt_piece){t->data, t->bytes};
+            pieces[piece++] = t->data ? (rt_piece){.bytes = t->data, .count = t->bytes}
+                                      : (rt_piece){t->source, t->bytes, t->make, size};
             if (!rt_add(at, t->bytes, &at))
                 return rt_fail(e, RT_E_DATA, "tensors of an impossible total size");
         }
@@ -368,7 +414,7 @@ static bool write_header(rt_err *e, rt_buf *b, const rt_tensors *list, rt_piece 
     if (ok) {
         uint64_t length = (uint64_t)(b->length - 8);
         memcpy(b->data, &length, 8);
-        pieces[0] = (rt_piece){b->data, b->length};
+        pieces[0] = (rt_piece){.bytes = b->data, .count = b->length};
     }
     return ok;
 }

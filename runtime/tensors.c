@@ -164,8 +164,58 @@ const char *rt_meta_get(const rt_tensors *list, const char *key)
     return NULL;
 }
 
+/* ---- data that are still in the file ---- */
+
+typedef struct rt_opened { int file; char *path; } rt_opened;
+
+bool rt_tensors_keep_open(rt_err *e, rt_tensors *list, const char *path, int *file)
+{
+    list->opened = rt_alloc(e, 1, (int64_t)sizeof *list->opened, "a weight file");
+    if (!list->opened)
+        return false;
+    *list->opened = (rt_opened){ *file, rt_strdup(e, path) };
+    *file = -1;
+    return list->opened->path != NULL;
+}
+
+/* From `count` 16-bit floats at the end of `to`'s own room, which are read before they are
+ * overwritten. */
+static void widen(rt_stored stored, int64_t count, float *to)
+{
+    const char *from = (const char *)to + 2 * count;
+    for (int64_t i = 0; i < count; i++) {
+        uint16_t bits;
+        memcpy(&bits, from + 2 * i, 2);
+        to[i] = stored == RT_STORED_HALF ? rt_from_f16(bits) : rt_from_bf16(bits);
+    }
+}
+
+bool rt_tensor_get(rt_err *e, const rt_tensors *list, const rt_tensor *t, int64_t first,
+                   int64_t count, void *to)
+{
+    int64_t elem = rt_dtype_bytes(t->dtype);
+    if (t->data) {
+        memcpy(to, (const char *)t->data + first * elem, (size_t)(count * elem));
+        return true;
+    }
+    int64_t in_file = t->stored == RT_STORED_PLAIN ? elem : 2, at = t->begin + first * in_file;
+    char *end = (char *)to + count * (elem - in_file);
+    if (!list->opened)
+        memcpy(end, list->file.data + at, (size_t)(count * in_file));
+    else if (!rt_file_read_at(e, list->opened->path, list->opened->file, at, count * in_file, end))
+        return false;
+    if (t->stored != RT_STORED_PLAIN)
+        widen(t->stored, count, to);
+    return true;
+}
+
 void rt_tensors_free(rt_tensors *list)
 {
+    if (list->opened) {
+        rt_os.close(list->opened->file);
+        rt_free(list->opened->path);
+        rt_free(list->opened);
+    }
     for (int64_t i = 0; i < list->count; i++)
         rt_tensor_free(&list->item[i]);
     for (int64_t i = 0; i < list->n_meta; i++) {

@@ -190,7 +190,7 @@ static bool write_outputs(rt_err *e, rt_prog *p, const Outputs *o, const char *p
         ok = write_npy(e, p, o, path);
     else
         ok = csv_outputs(e, p, o, &b) &&
-             rt_file_replace(e, path, &(rt_piece){ b.data, b.length }, 1);
+             rt_file_put(e, path, b.data, b.length);
     rt_buf_free(&b);
     if (ok && !p->ui.quiet) {
         char count[RT_TEXT], dims[RT_DIMS];

@@ -300,7 +300,7 @@ static void run_states(void *self, rt_tensors *out)
         for (int k = 0; k < s->rank; k++) shape[k] = s->axis[k].size;
         rt_tensor *t = rt_tensors_add(&err, out, s->key, s->dtype, s->rank, shape, NULL);
         need(t != NULL);
-        rt_state_get(s, r->prog.state, t->data);
+        rt_state_get(s, r->prog.state, 0, t->elems, t->data);
     }
 }
 
@@ -311,7 +311,7 @@ static void run_open(Run *r, const rt_model *m, const rt_tensors *in)
     need(r->prog.pool != NULL && rt_states_open(&err, &r->prog));
     for (int i = 0; i < m->n_states; i++)
         if (m->states[i].role != RT_OPTIMIZER)
-            rt_state_put(&m->states[i], r->prog.state,
+            rt_state_put(&m->states[i], r->prog.state, 0, rt_state_elems(&m->states[i]),
                          get(in, say("w.%s", m->states[i].key))->data);
 }
 

@@ -104,7 +104,8 @@ static const char *target;
 
 static bool replace(rt_err *e)
 {
-    const rt_piece pieces[] = {{new_bytes, 5}, {new_bytes + 5, 0}, {new_bytes + 5, 23}};
+    const rt_piece pieces[] = {{.bytes = new_bytes, .count = 5}, {.bytes = new_bytes + 5},
+                               {.bytes = new_bytes + 5, .count = 23}};
     return rt_file_replace(e, target, pieces, 3);
 }
 
@@ -235,7 +236,7 @@ END_TEST
 START_TEST(strange_targets)
 {
     rt_err e = {0};
-    const rt_piece piece = {"x", 1};
+    const rt_piece piece = {.bytes = "x", .count = 1};
     rt_os = rt_os_real;
     ck_assert(!rt_file_replace(&e, test_folder, &piece, 1));
     ck_says(e, "it is a directory");

@@ -4,6 +4,9 @@
 #include "runtime/files.h"
 #include "tests/unit/rt_test.h"
 
+#define T(name, shape, offsets) \
+    "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+
 /* A file of this header (its length is put before it) and these data. */
 static rt_buf file_of(const char *header, const void *data, size_t count)
 {
@@ -61,6 +64,76 @@ START_TEST(reads)
     ck_assert_int_eq(rt_tensors_find(&t, "none")->elems, 0);
     ck_assert_ptr_null(rt_tensors_find(&t, "x"));
     rt_tensors_free(&t);
+}
+END_TEST
+
+/* Writes `b` to a file, and frees it. */
+static const char *put_file(rt_buf *b)
+{
+    rt_err e = {0};
+    const char *path = in_folder("w.safetensors");
+    ck_assert(rt_file_put(&e, path, b->data, b->length));
+    rt_buf_free(b);
+    return path;
+}
+
+/* Whatever part is asked for, it is what a reader of the whole file has. */
+START_TEST(opens)
+{
+    static const char header[] = "{" T("w", "[2,3]", "[2,26]") ","
+        "\"h\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[26,34]},"
+        "\"b\":{\"dtype\":\"BF16\",\"shape\":[1],\"data_offsets\":[0,2]},"
+        "\"none\":{\"dtype\":\"F64\",\"shape\":[0],\"data_offsets\":[34,34]}}";
+    static const uint16_t halves[] = {0x3c00, 0x8001, 0xc000, 0x3555}, brain = 0x3fc0;
+    char data[34];
+    memcpy(data, &brain, 2);
+    memcpy(data + 2, six, 24);
+    memcpy(data + 26, halves, 8);
+    rt_buf b = file_of(header, data, sizeof data);
+    const char *path = put_file(&b);
+    rt_tensors whole, opened;
+    rt_err e = {0};
+    ck_assert(rt_safetensors_read(&e, path, &whole));
+    ck_assert_msg(rt_safetensors_open(&e, path, &opened), "%s", e.message);
+    ck_assert_int_eq(opened.count, 4);
+    for (int64_t i = 0; i < 4; i++) {
+        const rt_tensor *t = &opened.item[i], *want = rt_tensors_find(&whole, t->name);
+        int64_t size = rt_dtype_bytes(want->dtype);
+        ck_assert(!t->data && t->dtype == want->dtype && t->elems == want->elems);
+        for (int64_t first = 0; first < t->elems; first++)
+            for (int64_t n = 1; n <= t->elems - first; n++) {
+                char part[6 * 4];
+                ck_assert(rt_tensor_get(&e, &opened, t, first, n, part));
+                ck_assert(!memcmp(part, (char *)want->data + first * size, (size_t)(n * size)));
+            }
+    }
+    rt_tensors_free(&opened);
+    rt_tensors_free(&whole);
+}
+END_TEST
+
+START_TEST(opens_what_shrinks)
+{
+    static const char header[] = "{" T("w", "[2,3]", "[0,24]") "}";
+    rt_buf b = file_of(header, six, sizeof six);
+    int64_t bytes = b.length;
+    const char *path = put_file(&b);
+    rt_tensors t;
+    rt_err e = {0};
+    float part[6];
+    ck_assert(rt_safetensors_open(&e, path, &t));
+    ck_assert_int_eq(truncate(path, (off_t)bytes - 1), 0);
+    ck_assert(rt_tensor_get(&e, &t, t.item, 0, 5, part));
+    ck_assert(!rt_tensor_get(&e, &t, t.item, 0, 6, part));
+    ck_assert_int_eq(e.code, RT_E_IO);
+    ck_says(e, "became shorter while it was read");
+    rt_tensors_free(&t);
+    e = (rt_err){0};
+    ck_assert(!rt_safetensors_open(&e, path, &t));
+    ck_says(e, "ends at byte 24 of the data, but there are only 23");
+    ck_assert_int_eq(truncate(path, 5), 0);
+    ck_assert(!rt_safetensors_open(&e, path, &t));
+    ck_says(e, "5 bytes are too few");
 }
 END_TEST
 
@@ -128,8 +201,33 @@ START_TEST(writes)
 }
 END_TEST
 
-#define T(name, shape, offsets) \
-    "\"" name "\":{\"dtype\":\"F32\",\"shape\":" shape ",\"data_offsets\":" offsets "}"
+/* Element i is i and `source`. */
+static void make_sum(const void *source, int64_t first, int64_t elems, void *to)
+{
+    for (int64_t i = 0; i < elems; i++)
+        ((float *)to)[i] = *(const float *)source + (float)(first + i);
+}
+
+/* More elements than are made at once. */
+START_TEST(writes_what_is_made)
+{
+    enum { ELEMS = 700001 };
+    rt_tensors list = {0}, back;
+    rt_err e = {0};
+    float half = 0.5f;
+    const char *path = in_folder("w.safetensors");
+    rt_tensor *t = rt_tensors_add(&e, &list, "w", RT_F32, 1, (int64_t[]){ELEMS}, &half);
+    t->data = NULL;
+    t->make = make_sum;
+    t->source = &half;
+    ck_assert(rt_safetensors_write(&e, path, &list) && rt_safetensors_read(&e, path, &back));
+    const float *got = back.item[0].data;
+    for (int i = 0; i < ELEMS; i++)
+        ck_assert(got[i] == 0.5f + (float)i);
+    rt_tensors_free(&back);
+    rt_tensors_free(&list);
+}
+END_TEST
 
 START_TEST(hostile_headers)
 {
@@ -264,8 +362,11 @@ int main(void)
     TCase *c = case_create("files");
     tcase_add_checked_fixture(c, folder_make, folder_remove);
     tcase_add_test(c, reads);
+    tcase_add_test(c, opens);
+    tcase_add_test(c, opens_what_shrinks);
     tcase_add_test(c, half_floats);
     tcase_add_test(c, writes);
+    tcase_add_test(c, writes_what_is_made);
     tcase_add_test(c, hostile_headers);
     tcase_add_test(c, hostile_lengths);
     tcase_add_test(c, damage);
