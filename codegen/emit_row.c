@@ -24,6 +24,7 @@ typedef struct Row {
         **cold;        /* of a one_hot: its index; what else is in the row */
     const char *inner; /* elements between those of a row; null: they are neighbours */
     const char **summed;             /* [n_node]: of a REDUCE, its sum where it is there */
+    bool fetched;                    /* a loop over the parts has read the row from memory */
     int slot;
 } Row;
 
@@ -40,16 +41,62 @@ static bool per_element(const Row *r, Val v)
     return extent_eq(extent_of(s, 0, s->rank), extent_mul(r->row.dim[0].size, row_elems(r)));
 }
 
-/* Opens a loop over the row, whose columns `pragma` is for unless it is null; what is named in it is
- * forgotten by close_loop. */
-static const char **open_loop(Row *r, const char *pragma)
+/* Tensors of elements that v, of this kernel, is computed from: list[*n …]. */
+static void sources(const Row *r, Val v, Val list[MAX_SLOTS], int *n)
+{
+    const Node *x = ir_node(r->k->g, v);
+    for (int i = 0; i < x->n_in; i++) {
+        Val in = ir_view_base(r->k->g, x->in[i]);
+        const Type *t = ir_type(r->k->g, in);
+        OpKind kind = ir_op[ir_node(r->k->g, in)->op].kind;
+        bool member = value_in(r->k, in), there = !per_element(r, in);
+        for (int j = 0; j < *n; j++) there = there || list[j].i == in.i;
+        if (member && kind == KIND_MAP && !r->k->name[in.i]) sources(r, in, list, n);
+        else if (!member && !there && *n < MAX_SLOTS && ir_dtype_real(t->dtype)
+                 && t->layout.kind == LAYOUT_plain && ir_place(r->k->g, in).where != AT_NOWHERE
+                 && ir_place(r->k->g, in).where != AT_CONST) list[(*n)++] = in;
+    }
+}
+
+/* Parts lie far from each other, where the processor does not foresee them. */
+static void ask_for_next_part(Row *r, const Val *list, int n)
+{
+    Emit *e = r->e;
+    Nest next = r->element;
+    if (r->fetched || !n) return;
+    r->fetched = true;
+    reach(e, SNIP_ahead);
+    next.dim[0].var = "part + 1";
+    next.dim[2].var = "0";
+    out_open(r->o, "if (part + 1 < %s)", extent_text(e, r->parts));
+    for (int i = 0; i < n; i++) {
+        const Type *t = ir_type(r->k->g, list[i]);
+        out_line(r->o, "ahead(%s + %s, %s);", slot_read(r->k, list[i]),
+                 index_text(e, t, &t->shape, &next), extent_text(e, r->cols));
+    }
+    out_close(r->o, "");
+}
+
+/* Opens a loop over the row, whose columns `pragma` is for unless it is null, for a value of the
+ * reductions `v`; what is named in it is forgotten by close_loop. */
+static const char **open_sums(Row *r, const char *pragma, const Val *v, int n)
 {
     const char **before = names_save(r->k);
-    if (r->parts.k)
+    Val list[MAX_SLOTS];
+    int n_list = 0;
+    if (r->parts.k) {
         out_open(r->o, "for (int64_t part = 0; part < %s; part++)", extent_text(r->e, r->parts));
+        for (int i = 0; i < n; i++) sources(r, v[i], list, &n_list);
+        ask_for_next_part(r, list, n_list);
+    }
     if (pragma) out_line(r->o, "%s", pragma);
     out_open(r->o, "for (int64_t col = 0; col < %s; col++)", extent_text(r->e, r->cols));
     return before;
+}
+
+static const char **open_loop(Row *r, const char *pragma)
+{
+    return open_sums(r, pragma, NULL, 0);
 }
 
 static void close_loop(Row *r, const char **before)
@@ -271,7 +318,7 @@ static void add_slot(Row *r, const char *s)
 
 /* The reductions over elements from member `at` on that need no ROW or REDUCE member after it: one
  * loop has their sums. */
-static int together(const Row *r, int at, int list[MAX_SLOTS])
+static int together(const Row *r, int at, Val list[MAX_SLOTS])
 {
     const Kern *k = r->k;
     int *needs = arena_alloc(r->e->a, k->g->n_node, sizeof *needs), n = 0;
@@ -284,7 +331,7 @@ static int together(const Row *r, int at, int list[MAX_SLOTS])
         }
         OpKind kind = ir_op[x->op].kind;
         if (i >= at && kind == KIND_REDUCE && needs[v.i] <= at && !r->summed[v.i]
-            && per_element(r, x->in[0])) list[n++] = i;
+            && per_element(r, x->in[0])) list[n++] = v;
         if (kind == KIND_REDUCE || kind == KIND_ROW) needs[v.i] = i + 1;
     }
     return n;
@@ -311,24 +358,25 @@ static void write_sum(Row *r, Val v, const char *sum)
 static void emit_reductions(Row *r, int at)
 {
     Kern *k = r->k;
-    int list[MAX_SLOTS], n = together(r, at, list);
+    Val list[MAX_SLOTS];
+    int n = together(r, at, list);
     const char *sum[MAX_SLOTS], *sums = "";
     for (int i = 0; i < n; i++) {
         sum[i] = local(r, "sum");
         sums = text(r->e, "%s%s%s", sums, i ? ", " : "", sum[i]);
         out_line(r->o, "double %s = 0;", sum[i]);
-        r->summed[k->k->member[list[i]].i] = sum[i];
+        r->summed[list[i].i] = sum[i];
     }
     const char *pragma = NULL;
     if (r->e->m->real == DT_f32)             /* the order of these sums is free */
         pragma = text(r->e, "#pragma omp simd reduction(+:%s)", sums);
-    const char **before = open_loop(r, pragma);
+    const char **before = open_sums(r, pragma, list, n);
     for (int i = 0; i < n; i++) {
-        const Node *x = ir_node(k->g, k->k->member[list[i]]);
+        const Node *x = ir_node(k->g, list[i]);
         out_line(r->o, "%s += %s;", sum[i], element(r, x->in[0]));
     }
     close_loop(r, before);
-    for (int i = 0; i < n; i++) write_sum(r, k->k->member[list[i]], sum[i]);
+    for (int i = 0; i < n; i++) write_sum(r, list[i], sum[i]);
 }
 
 /* Several reductions may be summed at the first one's turn; totals are added in their order. */

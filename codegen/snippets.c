@@ -175,6 +175,13 @@ const char *const snippet_text[SNIP_COUNT] = {
     "    for (int64_t i = 0; i < elems; i += 64 / (int64_t)sizeof *at)\n"
     "        __builtin_prefetch(at + i, 1);\n"
     "}\n",
+    [SNIP_ahead] =
+    "/* Asks for memory that is read soon. */\n"
+    "static inline void ahead(const $R *at, int64_t elems)\n"
+    "{\n"
+    "    for (int64_t i = 0; i < elems; i += 64 / (int64_t)sizeof *at)\n"
+    "        __builtin_prefetch(at + i);\n"
+    "}\n",
     [SNIP_blas] =
     "/* OpenBLAS, called on one thread a tile; own prototypes, so that no header is needed. */\n"
     "#ifdef __cplusplus\n"
