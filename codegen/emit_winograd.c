@@ -324,8 +324,8 @@ void emit_winograd(Kern *k)
     w.w = ir_winograd(&w.f, k->k, k->e->o->target->vector_bytes / w.elem, w.elem);
     w.height = (int)ir_strip(w.f.rows, w.tile_rows, k->k->micro[0]);
     w.tile_bands = k->tasks.tile_cols;
-    k->note = text(k->e, "A task is %lld channels of %lld lines of %lldx%lld tiles, %lld at a time.",
-                   (long long)w.tile_rows, (long long)w.tile_bands, (long long)w.w.tile[0],
+    k->note = text(k->e, "A task is %lld channels of %lld lines of %lldx%lld tiles,\n"
+                         " * %lld at a time.", (long long)w.tile_rows, (long long)w.tile_bands, (long long)w.w.tile[0],
                    (long long)w.w.tile[1], (long long)w.w.block);
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);

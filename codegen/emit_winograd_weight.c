@@ -31,8 +31,8 @@ static const char source_text[] =
 
 static const char slopes_text[] =
     "/* parts[$points][..][$tiles] = A y A' of a row y of images [$h][$w], of `bands` lines of\n"
-    " * tiles from the one `band` on; points are $slope_step apart. lines[$size_y][$line]: what is\n"
-    " * between the two. */\n"
+    " * tiles from the one `band` on; points are $slope_step apart. lines[$size_y][$line]: what\n"
+    " * is between the two. */\n"
     "ONCE void winograd_slopes_$id(const $R *restrict y, int64_t band, int64_t bands,\n"
     "    $R *restrict lines, $R *restrict parts)\n"
     "{\n"
@@ -112,8 +112,8 @@ static const char *add_function(Weight *w, const char *template, const char *nam
 static AxisTransform along(const Weight *w, WinogradSide side, int axis, const char *type,
                        const char *in, const char *to, int indent)
 {
-    return (AxisTransform){ ir_winograd_matrix(side, w->w.tile[axis], w->f.taps[axis]), type, in, to,
-                        indent };
+    return (AxisTransform){ ir_winograd_matrix(side, w->w.tile[axis], w->f.taps[axis]), type, in,
+                            to, indent };
 }
 
 static const char *source_function(Weight *w)
@@ -147,8 +147,8 @@ static const char *slopes_function(Weight *w)
                        "            for (int j = %lld; j < %lld; j++)\n"
                        "                to[i * %lld + j] = 0;\n", (long long)g->size[0],
                     (long long)f->pixels[1], width * (long long)g->across, line);
-    AxisTransform lines = along(w, IR_OF_RESULTS, 0, real, "y#[i]", text(e, "to[# * %lld + i]", line),
-                            12);
+    AxisTransform lines = along(w, IR_OF_RESULTS, 0, real, "y#[i]",
+                                text(e, "to[# * %lld + i]", line), 12);
     AxisTransform across = along(w, IR_OF_RESULTS, 1, real, text(e, "from[%lld * t + #]", width),
                              text(e, "to[# * %lld + t]", (long long)g->slope_step), 12);
     const Hole piece[] = { { "at_lines", points_text(w->k, &lines) },

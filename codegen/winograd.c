@@ -93,8 +93,8 @@ const char *winograd_id(Kern *k, const int64_t tile[2], const Frame *f)
 
 /* Taps are brought side by side along channels first. */
 static const char weights_text[] =
-    "/* parts[$points] = G w G' of rows of weights w[channels][$taps], channels being so far apart;\n"
-    " * points are `step` elements apart, rows `width`: channels in whole vectors. `line` is\n"
+    "/* parts[$points] = G w G' of rows of weights w[channels][$taps], channels being so far\n"
+    " * apart; points are `step` elements apart, rows `width`: channels in whole vectors. `line` is\n"
     " * [$taps][width]; taps follow each other in it from `first` on, `next` elements apart. */\n"
     "ONCE void winograd_weights_$id(int64_t rows, int64_t channels, const $R *restrict w,\n"
     "    int64_t row_step, int64_t channel_step, int64_t width, int64_t first, int64_t next,\n"

@@ -33,7 +33,8 @@ Frame ir_frame(const Graph *g, Val root)
 {
     const Node *x = ir_node(g, root);
     Conv c = ir_conv(g, x);
-    Frame f = { .op = x->op, .source = x->in[0], .weight = x->in[1], .turned = x->op == OP_conv_transpose };
+    Frame f = { .op = x->op, .source = x->in[0], .weight = x->in[1],
+                .turned = x->op == OP_conv_transpose };
     if (x->n_in > 2) f.bias = x->in[2];
     f.rows = (f.turned ? c.x : c.y).dim[1].k;
     f.channels = (f.turned ? c.y : c.x).dim[1].k;
@@ -107,12 +108,26 @@ static ConvBytes weight_bytes(const Frame *f, const Kernel *k, int64_t elem)
         .weights = ir_frame_in_place(f) ? 0 : k->tile[0] * row };
 }
 
+/* The frame of a group; under each of a weight's taps a line of sums, and a total in double. */
+static ConvBytes grouped_bytes(const Graph *g, Val root)
+{
+    Frame f = ir_frame(g, root);
+    int64_t groups = ir_attr_int(ir_node(g, root), AT_groups), channels = f.channels / groups;
+    int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype), terms = channels * ir_frame_taps(&f);
+    ConvBytes b = { .frame = ir_round64(channels * ir_frame_plane(&f) * elem) };
+    if (f.op != OP_conv_weight) return b;
+    b.sums = ir_round64(terms * f.pixels[1] * elem);
+    b.weights = ir_round64(f.rows / groups * terms * (int64_t)sizeof(double));
+    return b;
+}
+
 ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
 {
     Val root = ir_kernel_root(g, k);
     Frame f = ir_frame(g, root);
     int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype), block = ir_frame_block(&f);
-    if (ir_is(g, root, OP_conv_weight)) return weight_bytes(&f, k, elem);
+    if (k->algo == ALGO_patches && f.op == OP_conv_weight) return weight_bytes(&f, k, elem);
+    if (k->algo == ALGO_grouped) return grouped_bytes(g, root);
     int64_t panel = k->micro[1] * VECTOR_BYTES;
     /* Whole vectors are read from the frame's end, and written to the end of what is packed. */
     return (ConvBytes){
@@ -179,13 +194,32 @@ bool ir_patches_fit(const Graph *g, Val root)
     return f.phases <= MOST_PHASES && elems * (double)ir_dtype_bytes(x->type.dtype) < most_bytes;
 }
 
+/* All taps of a result are one expression. */
+bool ir_grouped_fit(const Graph *g, Val root)
+{
+    static const double most_elems = 1e6;
+    enum { MOST_PHASES = 16, MOST_TERMS = 64 };
+    const Node *x = ir_node(g, root);
+    int64_t groups = ir_attr_int(x, AT_groups);
+    if (groups < 2) return false;
+    Frame f = ir_frame(g, root);
+    double channels = (double)f.channels / (double)groups;
+    double terms = channels * (double)f.taps[0] * (double)f.taps[1];
+    double plane = (double)f.height * (double)f.phases * (double)f.length;
+    double sums = x->op == OP_conv_weight
+                ? terms * ((double)f.rows / (double)groups + (double)f.pixels[1]) : 0;
+    return f.phases <= MOST_PHASES && terms <= MOST_TERMS
+        && channels * plane + sums < most_elems;
+}
+
 bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
 {
     enum { MOST_MICRO = 64 };
     Val root = ir_kernel_root(g, k);
     const char *name = ir_algo[k->algo].name;
-    if (!ir_patches_fit(g, root))
+    if (k->algo == ALGO_grouped ? !ir_grouped_fit(g, root) : !ir_patches_fit(g, root))
         return ir_fail(err, "algorithm %s does not take this convolution", name);
+    if (k->algo == ALGO_grouped) return true;
     Frame f = ir_frame(g, root);
     int64_t pixels = ir_frame_pixels(&f), taps = ir_frame_taps(&f), most = INT32_MAX;
     if (ir_is_winograd(k->algo) && !ir_winograd_tile(&f, k->algo).lines)

@@ -25,7 +25,7 @@ typedef struct Frame {
     bool turned;                     /* conv_transpose: weight is [channels][rows][taps], from the
                                         last tap to the first */
 } Frame;
-/* Of a node of kind CONV with one group. */
+/* Of a node of kind CONV; rows and channels of all groups. */
 Frame ir_frame(const Graph *g, Val root);
 
 int64_t ir_frame_plane(const Frame *f);          /* elements of a channel */
@@ -48,7 +48,8 @@ bool ir_frame_in_place(const Frame *f);
 int64_t ir_strip(int64_t whole, int64_t tile, int64_t most);
 
 /* The worker's memory of a kernel of algorithm `patches`, each a multiple of 64 bytes: the frame;
- * packed patches; sums that are kept; weights turned round, or rows of d_y. */
+ * packed patches; sums that are kept; weights turned round, or rows of d_y. Of grouped: the frame
+ * of a group; of a weight a row's sums, and the totals of all. */
 typedef struct ConvBytes { int64_t frame, pack, sums, weights; } ConvBytes;
 ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k);
 /* All of it, of algorithm patches or Winograd's; and what all tasks share: weights, or sums of
@@ -58,6 +59,8 @@ int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k);
 
 /* May algorithm `patches` compute this CONV node? One group, and memory within bounds. */
 bool ir_patches_fit(const Graph *g, Val root);
+/* May algorithm `grouped`? Several groups of few channels. */
+bool ir_grouped_fit(const Graph *g, Val root);
 /* The same of a kernel, and its tile; else why not. */
 bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR]);
 #endif

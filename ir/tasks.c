@@ -151,6 +151,12 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast:
         conv_space(g, k, n, rows, cols);
         return;
+    case ALGO_grouped: {
+        *rows = ir_attr_int(x, AT_groups);
+        if (x->op != OP_conv_weight) *rows *= ir_dim_at(x->type.shape.dim[0], n);
+        *cols = *rows ? ir_elems_at(&x->type.shape, n) / *rows : 0;
+        return;
+    }
     case ALGO_direct: case ALGO_window:
         *cols = step_elems(x);
         *rows = *cols ? ir_elems_at(&x->type.shape, n) / *cols : 0;
@@ -194,10 +200,10 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast: break;
-    case ALGO_direct: case ALGO_window:
+    case ALGO_direct: case ALGO_grouped: case ALGO_window:
         if (!t.tile_rows && full_rows) {
             double flop = ir_flop(g, ir_kernel_root(g, k)) / (double)full_rows;
-            double each = k->algo == ALGO_direct ? IR_CONV_FLOP : IR_WINDOW_FLOP;
+            double each = k->algo == ALGO_window ? IR_WINDOW_FLOP : IR_CONV_FLOP;
             t.tile_rows = (int64_t)(each / (flop > 1 ? flop : 1));
         }
         t.tile_cols = at_least(full_cols, 1);
@@ -304,7 +310,8 @@ static int64_t window_bytes(const Graph *g, const Kernel *k)
 
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
 {
-    if (k->algo == ALGO_patches || ir_is_winograd(k->algo)) return ir_conv_worker_bytes(g, k);
+    if (ir_algo[k->algo].root == KIND_CONV && k->algo != ALGO_direct)
+        return ir_conv_worker_bytes(g, k);
     if (k->algo == ALGO_direct || k->algo == ALGO_window) return window_bytes(g, k);
     if (ir_split_parts(k->algo)) {
         int64_t panels = ceil_div(k->tile[1], 32), block = 32 * IR_SPLIT_DEPTH * 4;

@@ -18,6 +18,8 @@
  *   winograd, winograd_fast
  *                rows: channels of results; cols: lines of tiles of all images. Of conv_weight
  *                rows in whole tiles, once for each part of x's channels
+ *   grouped      rows: pairs of an image and a group, of conv_weight groups; cols: elements of its
+ *                results
  *   window       rows: lines of results, where elements are added up planes; cols: elements of one
  *   map          rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows
  *                (so many elements lie together), cols: the panel's width

@@ -2,7 +2,6 @@
  * every value which someone needs is computed. */
 #include "ir/frame.h"
 #include "ir/priv.h"
-#include "ir/winograd.h"
 #include <float.h>
 #include <string.h>
 
@@ -20,6 +19,7 @@ static const struct {
     [ALGO_bf16x1] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_direct] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_patches] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_grouped] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_winograd] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_winograd_fast] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_window] = {KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(WINDOW), true},
@@ -87,8 +87,8 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (roots > 1 && form[k->algo].one)
         return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
                        ir_algo[k->algo].name);
-    bool cut = k->algo == ALGO_patches || ir_is_winograd(k->algo);
-    return !cut || ir_conv_check(g, k, err);
+    bool framed = ir_algo[k->algo].root == KIND_CONV && k->algo != ALGO_direct;
+    return !framed || ir_conv_check(g, k, err);
 }
 
 /* Every operand is a member too, held by the caller, or stored by an earlier kernel. */

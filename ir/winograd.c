@@ -2,7 +2,7 @@
  *
  * An axis with n = m + r - 1 points evaluates polynomials at n - 1 numbers p and takes the leading
  * coefficient for the last one, infinity. With M(x) the product of all x - p, and M_p that of all
- * others: row p of A is 1, p, p^2 …, that of B' the coefficients of M_p, and that of G 1, p, p^2 …
+ * others: row p of A is 1, p, p^2 …, that of B' the coefficients of M_p, that of G 1, p, p^2 …
  * over M_p(p); the last ones are the last unit, the coefficients of M, and the last unit.
  *
  * The numbers decide how sums err: 0, 5/8 and 3/2 with both signs stay near float32's own error,

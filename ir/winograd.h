@@ -3,8 +3,8 @@
  *
  *     results = A' (sum over channels of (G w G') * (B' source B)) A        * is element by element
  *
- * of a tile of results, ir/winograd.def says how many. On an axis with m results and r taps B' takes
- * the m + r - 1 places that they read, and G the taps, to their values at as many points; at each
+ * of a tile of results, ir/winograd.def says how many. On an axis with m results and r taps B'
+ * takes the m + r - 1 places that they read, and G the taps, to their values at as many points; at each
  * point of both axes channels are summed as in a product of matrices. A band is a line of tiles
  * across an image. Whole bands are taken together, as many as fill panels of lanes. */
 #ifndef SEQC_WINOGRAD_H

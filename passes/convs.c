@@ -74,7 +74,7 @@ static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t
 }
 
 /* A task is whole blocks of tiles. Where the sums of all channels are too many for a cache, it has
- * some rows, and (ir_winograd_parts) some channels, and transforms for these what others do, too. */
+ * some rows, and (ir_winograd_parts) some channels, and transforms for them what others do too. */
 static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
                                  int64_t elem_bytes, const Target *t, Choice *c)
 {
@@ -99,7 +99,14 @@ Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
     const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
     const Node *x = ir_node(g, root);
     Candidates all = { .g = g, .root = root, .choice = { { .algo = ALGO_direct } }, .n = 1 };
-    if (!ir_patches_fit(g, root) || ir_flop(g, root) < least_flop) return all;
+    if (ir_flop(g, root) < least_flop) return all;
+    if (ir_grouped_fit(g, root)) {
+        all.choice[all.n++].algo = ALGO_grouped;
+        for (int i = 0; i < all.n; i++)
+            all.choice[i].seconds = pass_conv_cost(g, root, t, &all.choice[i]);
+        return all;
+    }
+    if (!ir_patches_fit(g, root)) return all;
     Frame f = ir_frame(g, root);
     int64_t elem = ir_dtype_bytes(x->type.dtype), lanes = most(t->vector_bytes / elem, 1);
     int64_t images = ir_dim_at(ir_type(g, x->in[0])->shape.dim[0], g->module->capacity);

@@ -21,10 +21,12 @@
  *         each vector of tiles and channel of the source (by each task that reads it), 10 of
  *         results, and half of one for each pair of channels, for its weights
  *         conv_weight: at each point a product of m, channels and tiles, 3.3 cycles for each vector
- *         of channels and tile, and half of one for each row and tile, a cycle for each element that
- *         is turned round (all by each task that reads them), 3 for each vector of sums, by block,
+ *         of channels and tile, and half of one for each row and tile, a cycle for each element
+ *         that is turned round (all by each task that reads them), 3 for each vector of sums, by block,
  *         and 2 by task
- *   direct  its operations at a quarter of the peak: every sum is loaded and stored for each tap
+ *   direct  its operations at a twentieth of the peak: every sum is loaded and stored for each tap,
+ *         and lines are short
+ *   grouped  its operations at a quarter of the peak, half of which loads would permit
  *   else  the longer of bytes and operations: what is read and written outside the kernel at 32
  *         bytes a cycle where it fits half of L2, else at 8, and the operations at v a cycle
  *   row   the operations, and for each member that reduces and row 25 cycles and 8 a vector; or
@@ -38,7 +40,7 @@
 #include <stdlib.h>
 
 static const double clock_hz = 3e9, tile_share = 0.8, split_cycles = 1.2;
-static const double direct_share = 0.25, conv_share = 0.9;
+static const double direct_share = 0.05, grouped_share = 0.25, conv_share = 0.9;
 enum { BLAS_CALL_CYCLES = 2000, BYTES_PER_CYCLE = 8, SUM_CYCLES = 6 };
 enum { BLAS_SURE_BYTES = 16 };                     /* the vectors that OpenBLAS surely has */
 
@@ -187,8 +189,9 @@ double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c
     int64_t elem = ir_dtype_bytes(x->type.dtype), lanes = most(t->vector_bytes / elem, 1);
     double images = (double)ir_dim_at(ir_type(g, x->in[0])->shape.dim[0], g->module->capacity);
     double peak = t->fma_per_cycle, cycles;
-    if (c->algo == ALGO_direct) {
-        cycles = ir_flop(g, root) / (2 * (double)lanes * peak * direct_share);
+    if (c->algo == ALGO_direct || c->algo == ALGO_grouped) {
+        double share = c->algo == ALGO_direct ? direct_share : grouped_share;
+        cycles = ir_flop(g, root) / (2 * (double)lanes * peak * share);
     } else {
         Frame f = ir_frame(g, root);
         bool weight = x->op == OP_conv_weight;

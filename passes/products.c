@@ -95,6 +95,7 @@ static void tile_split(const Problem *p, const Target *t, Choice *c)
 /* Products are not convolutions, windows, maps, rows, reductions or moves. */
 #define tile_direct NULL
 #define tile_patches NULL
+#define tile_grouped NULL
 #define tile_winograd NULL
 #define tile_winograd_fast NULL
 #define tile_window NULL

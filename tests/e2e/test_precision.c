@@ -364,7 +364,8 @@ START_TEST(test_class)
     Built built[MOST];
     int n = 0;
     Algo algo = (Algo)_i;
-    bool convs = ir_algo[algo].root == KIND_CONV && algo != ALGO_direct;
+    bool convs = ir_algo[algo].root == KIND_CONV && algo != ALGO_direct
+              && algo != ALGO_grouped;
     if (!convs && (ir_algo[algo].root != KIND_PROD || (algo == ALGO_blas && !openblas()))) return;
     Arena *arena = arena_new();
     rt_pool *pool = rt_pool_open(2);
