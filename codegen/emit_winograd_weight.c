@@ -127,7 +127,7 @@ static const char *source_function(Weight *w)
     AxisTransform across = along(w, IR_OF_SOURCE, 1, "vec", "part[i][#]", to, 16);
     const Hole piece[] = {
         { "at_lines", points_text(w->k, &lines) }, { "at_columns", points_text(w->k, &across) },
-        { "in_panels", w->w.panels > 1 ? text(e, "[%lld]", (long long)w->w.panels) : "" } };
+        { "in_panels", w->w.each > 1 ? text(e, "[%lld]", (long long)w->w.each) : "" } };
     return add_function(w, source_text, "winograd_source_",
                         text(e, "_%lldx%lldx%lld", channels, (long long)w->w.across,
                              (long long)w->w.tiles), piece, 3);

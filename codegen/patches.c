@@ -1,5 +1,6 @@
 /* codegen/patches.c: an image's frame (ir/frame.h), and where its taps are. */
 #include "codegen/patches.h"
+#include <string.h>
 
 /* Places [*first, *end) of the source are those that the frame has room for. */
 static void inside(const Frame *f, int axis, int64_t room, int64_t *first, int64_t *end)
@@ -76,6 +77,14 @@ void scratch_pieces(Kern *k, const Piece *piece, int n)
     }
 }
 
+/* Is there another function of that name? */
+static bool taken(const Emit *e, const char *name, const char *function)
+{
+    for (int i = 0; i < e->n_micro; i++)
+        if (out_mentions(e->micro[i], name) && strcmp(e->micro[i], function)) return true;
+    return false;
+}
+
 const char *shaped_function(Kern *k, const Shaped *s)
 {
     enum { MOST = 40 };
@@ -87,10 +96,16 @@ const char *shaped_function(Kern *k, const Shaped *s)
     for (int i = 0; i < s->n_number; i++)
         holes[n++] = (Hole){ s->number[i].name, text(e, "%lld", (long long)s->number[i].value) };
     for (int i = 0; i < s->n_piece; i++) holes[n++] = s->piece[i];
-    Out *o = out_new(e->a);
-    out_template(o, s->text, holes, n);
-    add_micro(e, out_text(o));
-    return text(e, "%s%s", s->name, s->id);
+    for (int same = 2;; same++) {
+        Out *o = out_new(e->a);
+        const char *name = text(e, "%s%s", s->name, holes[1].text);
+        out_template(o, s->text, holes, n);
+        if (!taken(e, name, out_text(o))) {
+            add_micro(e, out_text(o));
+            return name;
+        }
+        holes[1].text = text(e, "%s_%d", s->id, same);
+    }
 }
 
 void patches_taps(Kern *k, const Frame *f)

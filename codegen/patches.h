@@ -12,7 +12,8 @@ void patches_frame(Kern *k, const Frame *f, const char *image, const char *first
 typedef struct Piece { const char *name; int64_t bytes; } Piece;
 void scratch_pieces(Kern *k, const Piece *piece, int n);
 /* Adds the function that a template makes for some shapes: $R, $id (its name is name and id),
- * numbers, and pieces of text. Returns its name. */
+ * numbers, and pieces of text. Returns its name, which has a number more where another function for
+ * other shapes has it. */
 typedef struct Number { const char *name; int64_t value; } Number;
 typedef struct Shaped {
     const char *text, *name, *id;
