@@ -384,7 +384,7 @@ static void model(Emit *e, Out *o)
         "batch, shuffle, drop_last");
     row(o, loss_is_sum(m) ? "true" : "false", "is the loss a sum?");
     row(o, text(e, "%lld", (long long)p->least_batch), "least batch that can be trained");
-    row(o, str(e, p->data), "the data set");
+    row(o, text(e, "%s, %s", str(e, p->data), str(e, p->root)), "the data set, its folder");
     row(o, text(e, "{ %s }, { %s }",
                 array(e, "train_transforms", count_transforms(p, false)),
                 array(e, "test_transforms", count_transforms(p, true))), "its images");

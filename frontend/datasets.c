@@ -127,6 +127,8 @@ Value *fe_make_dataset(Interp *in, const Call *c)
         fe_help(in->d, "transforms.Compose([…, transforms.ToTensor()]) of torchvision's own");
         return fe_bad(in, c->at);
     }
+    const Value *root = argument(c, "root");
+    if (root->kind == V_STR && root->len > 0) s->root = root->u.s;
     if (has(c, "transform")) s->steps = transform->u.steps;
     if (s->steps && (!fe_check_steps(in, s->steps) || !check_sizes(in, s)))
         return fe_bad(in, c->at);
@@ -198,6 +200,7 @@ void fe_lower_images(Module *m, const Roles *r)
     const ImageSet *train = r->train_images, *test = r->test_images;
     if (!train) return;
     m->prog.data = ir_intern(m, train->info->name);
+    m->prog.root = ir_intern(m, train->root);
     lower_steps(m, train->steps, false, false);
     lower_steps(m, test ? test->steps : train->steps, true, !test);
 }

@@ -16,6 +16,7 @@ struct ImageSet {
     Span at;
     Tri train;                   /* not said: a folder */
     Steps *steps;                /* null: no transform */
+    const char *root;            /* null: not known here */
 };
 
 /* transforms.c: does the list make a tensor of an image? Puts its steps in the program's order. */

@@ -14,6 +14,7 @@ static void copy_program(Module *to, const Program *p)
     q->optimizer = ir_intern(to, p->optimizer);
     q->schedule = ir_intern(to, p->schedule);
     q->data = ir_intern(to, p->data);
+    q->root = ir_intern(to, p->root);
     q->transform = NULL;
     q->draw = NULL;
     q->load = NULL;

@@ -316,6 +316,7 @@ typedef struct Program {
     int64_t least_batch;             /* that can be trained; 0: any. Batch norm wants two samples */
     Shape input, target_shape, output;   /* one sample's */
     const char *data;                /* the data set that the file names: "CIFAR10"; null: none */
+    const char *root;                /* the folder where it says that it is; null: not said */
     Transform *transform; int n_transform, cap_transform;
     Draw *draw;          int n_draw, cap_draw;
     Load *load;          int n_load, cap_load;

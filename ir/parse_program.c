@@ -147,6 +147,9 @@ static void line_output(Parser *p)
 static void line_data(Parser *p)
 {
     p->m->prog.data = ir_lex_string(&p->l, "the data set in quotes");
+    if (ir_lex_at_end(&p->l)) return;
+    ir_lex_need_word(&p->l, "root");
+    p->m->prog.root = ir_lex_string(&p->l, "its folder in quotes");
 }
 
 static void line_layer(Parser *p)

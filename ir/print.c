@@ -137,6 +137,17 @@ static bool program_is_empty(const Program *p)
         && !p->n_group && !p->n_layer && !p->n_metric;
 }
 
+static void print_data(Str *t, const Program *p)
+{
+    ir_str_add(t, "data ", 5);
+    ir_str_quoted(t, p->data);
+    if (p->root) {
+        ir_str_add(t, " root ", 6);
+        ir_str_quoted(t, p->root);
+    }
+    ir_str_add(t, "\n", 1);
+}
+
 static void print_schedule(Str *t, const Program *p)
 {
     str_word_quoted(t, p->schedule_steps ? "schedule step" : "schedule epoch", p->schedule);
@@ -187,7 +198,7 @@ static void print_settings(Str *t, const Program *p)
     str_sample(t, "input", &p->input);
     str_sample(t, "target_shape", &p->target_shape);
     str_sample(t, "output", &p->output);
-    str_word_quoted(t, "data", p->data);
+    if (p->data) print_data(t, p);
     for (int i = 0; i < p->n_transform; i++)
         ir_print_transform(t, &p->transform[i]);
 }

@@ -381,6 +381,10 @@ static void say_default(char text[64], const rt_model *model, int id)
     case RT_OPT_steps: snprintf(text, 64, " [%d]", RT_DEFAULT_STEPS); break;
     case RT_OPT_threads: snprintf(text, 64, " [%d]", rt_cpu_count()); break;
     case RT_OPT_shuffle: snprintf(text, 64, " [%s]", model->shuffle ? "yes" : "no"); break;
+    case RT_OPT_data:
+        if (model->root)
+            snprintf(text, 64, " [%.50s]", model->root);
+        break;
     case RT_OPT_normalize: snprintf(text, 64, " [none]"); break;
     default: break;
     }

@@ -31,6 +31,8 @@ typedef struct rt_prep {
 } rt_prep;
 
 void rt_prep_free(rt_prep *p);                                     /* leaves {0} */
+/* classes.c: gives names to classes that have none, where the model's data set has them. */
+bool rt_name_classes(rt_err *e, const rt_model *m, rt_prep *prep);
 /* Metadata keys "seqc.normalize", "seqc.shift", "seqc.scale", "seqc.classes", "seqc.columns",
  * "seqc.targets"; all but the first hold JSON lists. Reading checks everything against the model;
  * `path` is for messages. */

@@ -284,7 +284,9 @@ static bool load_form(rt_err *e, rt_set *s, const rt_needs *needs, const char *p
                       bool test, rt_prep *prep)
 {
     switch (is) {
-    case FORM_IDX: return load_part(e, s, needs, path, test ? "t10k" : "train");
+    case FORM_IDX:
+        return load_part(e, s, needs, path, test ? "t10k" : "train")
+            && rt_name_classes(e, needs->model, prep);
     case FORM_CIFAR10: return load_cifar(e, s, needs, path, RT_CIFAR10, test, prep);
     case FORM_CIFAR100: return load_cifar(e, s, needs, path, RT_CIFAR100, test, prep);
     case FORM_PICKLES: return refuse_pickles(e, path);

@@ -151,6 +151,24 @@ int64_t rt_batch_size(const rt_prog *p)
     return RT_GIVEN(&p->cli, batch) ? RT_OPT(&p->cli, batch).i : p->model->batch;
 }
 
+bool rt_data_path(rt_err *e, const rt_prog *p, const char **path)
+{
+    const char *root = p->model->root, *verb = rt_verb_name(p->cli.verb);
+    bool given = RT_GIVEN(&p->cli, data), there = given;
+    *path = given ? RT_OPT(&p->cli, data).text : root;
+    if (!given && root && !rt_file_there(e, root, &there))
+        return false;
+    if (there)
+        return true;
+    if (root)
+        rt_fail(e, RT_E_USAGE, "%s needs --data PATH: the model file says %.200s, which is not there",
+                verb, root);
+    else
+        rt_fail(e, RT_E_USAGE, "%s needs --data PATH", verb);
+    return rt_help(e, "a CSV or NPY file, or a directory with IDX or CIFAR files, or folders of "
+                      "images");
+}
+
 /* ---- the whole ---- */
 
 static bool run_verb(rt_err *e, rt_prog *p)

@@ -196,6 +196,8 @@ bool rt_verb_bench(rt_err *e, rt_prog *p);
 /* Opens the weights that --weights names; an error where `required` and none are named. */
 bool rt_open_weights(rt_err *e, rt_prog *p, bool required);
 int64_t rt_batch_size(const rt_prog *p);
+/* Where --data says that the data are, else the model file; an error where neither does. */
+bool rt_data_path(rt_err *e, const rt_prog *p, const char **path);
 /* "AVX-512, AVX2", or as command lines say it "x86-64-v4, x86-64-v3"; returns `text`. */
 char *rt_isa_list(char text[RT_DIMS], const rt_model *const *models, bool march);
 

@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 6
+#define RT_ABI 7
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_6
+#define RT_ABI_SYMBOL rt_abi_7
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
@@ -223,6 +223,7 @@ typedef struct rt_model {
     bool loss_is_sum;                /* graphs return the batch's sum (reduction='sum') */
     int64_t least_batch;             /* that can be trained (batch normalisation); 0: any */
     const char *data;                /* the data set that the file names, "CIFAR10"; null: none */
+    const char *root;                /* where the file says that it is; null: it does not */
     rt_transforms train, test;       /* of 8-bit images: in training; in all else */
 } rt_model;
 

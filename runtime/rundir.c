@@ -219,7 +219,7 @@ bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_
               bool_member(e, &b, "shuffle", s->shuffle) &&
               bool_member(e, &b, "drop_last", m->drop_last) &&
               text_member(e, &b, "weights", RT_OPT(cli, weights).text) &&
-              text_member(e, &b, "data", RT_OPT(cli, data).text) &&
+              text_member(e, &b, "data", RT_GIVEN(cli, data) ? RT_OPT(cli, data).text : m->root) &&
               text_member(e, &b, "labels", RT_OPT(cli, labels).text) &&
               text_member(e, &b, "target", RT_OPT(cli, columns).text) &&
               text_member(e, &b, "normalize", rt_norm_name(d->prep.norm)) &&

@@ -62,13 +62,12 @@ static bool trainable(rt_err *e, const rt_train *t)
 static bool open_data(rt_err *e, rt_train *t)
 {
     const rt_cli *cli = &t->p->cli;
-    if (!RT_GIVEN(cli, data))
-        return rt_fail(e, RT_E_USAGE, "train needs --data PATH") ||
-               rt_help(e, "a CSV or NPY file, or a directory with IDX or CIFAR files, or folders of "
-                          "images");
+    const char *path;
+    if (!rt_data_path(e, t->p, &path))
+        return false;
     rt_data_options o = {
         .purpose = RT_FOR_TRAIN,
-        .data = RT_OPT(cli, data).text,
+        .data = path,
         .labels = RT_OPT(cli, labels).text,
         .target = RT_OPT(cli, columns).text,
         .val = RT_OPT(cli, val).text,

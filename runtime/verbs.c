@@ -14,11 +14,12 @@ bool rt_verb_eval(rt_err *e, rt_prog *p)
     rt_judge judge = { 0 };
     if (!rt_open_weights(e, p, true))
         return false;
-    if (!RT_GIVEN(cli, data))
-        return rt_fail(e, RT_E_USAGE, "eval needs --data PATH");
+    const char *path;
+    if (!rt_data_path(e, p, &path))
+        return false;
     rt_data_options o = {
         .purpose = RT_FOR_EVAL,
-        .data = RT_OPT(cli, data).text,
+        .data = path,
         .labels = RT_OPT(cli, labels).text,
         .target = RT_OPT(cli, columns).text,
         .seed = (uint64_t)p->seed,
@@ -210,7 +211,7 @@ bool rt_verb_predict(rt_err *e, rt_prog *p)
     if (output && !ends_with(output, ".npy") && !ends_with(output, ".csv"))
         return rt_fail(e, RT_E_USAGE, "--output takes a name that ends in .npy or .csv, "
                        "not '%.80s'", output);
-    if (!rt_open_weights(e, p, true))
+    if (!rt_open_weights(e, p, true) || !rt_name_classes(e, p->model, &p->prep))
         return false;
     rt_set set = { 0 };
     Outputs o = { 0 };

@@ -145,4 +145,57 @@ mkdir home && cp -r "$home/." home && rm home/libseqc_image.a
 check "builds without decoders" env SEQC_HOME="$PWD/home" "$SEQC" build photo.py -o plain -q
 refuses "and says so" 1 "this program was built without libpng and libjpeg" \
     ./plain predict --input "$P/rgb.png" --weights photo.one/last.safetensors
+
+# Where --data is not given, the data are where the file says.
+check "the file says where its data are" ./net train --epochs 1 --quiet --out rooted
+check "eval looks there, too" ./net eval --weights rooted/last.safetensors
+check "the same as by --data" sh -c "./net train --data cifar --epochs 1 --quiet --out named && cmp named/last.safetensors rooted/last.safetensors"
+grep -q '"data": "cifar"' rooted/config.json && ok "config.json says so" || not_ok "config.json says so" "$(grep data rooted/config.json)"
+mkdir elsewhere
+refuses "data that are not there" 2 "train needs --data PATH: the model file says cifar, which is not there" sh -c "cd elsewhere && ../net train"
+refuses "the help says it" 0 "[cifar]" ./net train --help
+
+# The classes of Fashion-MNIST have names that are in no file.
+cat >clothes.py <<'END'
+from torch import nn, optim
+from torchvision import datasets, transforms
+
+train = datasets.FashionMNIST("idx", transform=transforms.ToTensor())
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+END
+mkdir idx
+{ printf '\0\0\010\003\0\0\0\012\0\0\0\034\0\0\0\034'; head -c 7840 "$SEQC"; } >idx/train-images-idx3-ubyte
+printf '\0\0\010\001\0\0\0\012\0\001\002\003\004\005\006\007\010\011' >idx/train-labels-idx1-ubyte
+check "clothes build" "$SEQC" build clothes.py -o clothes -q
+check "clothes train" ./clothes train --epochs 60 --quiet --out clothes.run
+./clothes predict --input idx/train-images-idx3-ubyte --weights clothes.run/last.safetensors >answer
+for name in T-shirt/top Trouser Pullover Dress Coat Sandal Shirt Sneaker Bag "Ankle boot"; do
+    grep -q "  $name [0-9.]*%" answer || not_ok "classes have names" "no $name in $(cat answer)"
+done
+! grep -q 'class ' answer && ok "classes have names" || not_ok "classes have names" "$(cat answer)"
+sed 's/FashionMNIST/KMNIST/' clothes.py >letters.py
+check "letters build" "$SEQC" build letters.py -o letters -q
+# Weights of PyTorch's say no names, the model file does; and those of the weights come first.
+python=$(command -v /usr/bin/python3 python3 | head -n 1)
+if [ "$python" ]; then
+    "$python" - clothes.run/last.safetensors bare.safetensors <<'END'
+import json, struct, sys
+blob = open(sys.argv[1], "rb").read()
+n = struct.unpack("<Q", blob[:8])[0]
+head = json.loads(blob[8:8 + n])
+del head["__metadata__"]
+text = json.dumps(head).encode()
+open(sys.argv[2], "wb").write(struct.pack("<Q", len(text)) + text + blob[8 + n:])
+END
+    ./clothes predict --input idx/train-images-idx3-ubyte --weights bare.safetensors | cmp -s - answer &&
+        ok "names where the weights have none" || not_ok "names where the weights have none" "other ones"
+    ./letters predict --input idx/train-images-idx3-ubyte --weights bare.safetensors | grep -q '  tsu ' &&
+        ok "those of the model's data set" || not_ok "those of the model's data set" "none"
+else
+    skip "names where the weights have none" "no python3"
+fi
+./letters predict --input idx/train-images-idx3-ubyte --weights clothes.run/last.safetensors | cmp -s - answer &&
+    ok "names of the weights come first" || not_ok "names of the weights come first" "other ones"
 exit 0

@@ -102,6 +102,7 @@ START_TEST(transforms)
         {"transform train normalize channels=1 mean_0=0 mean_1=0 mean_2=0 std_0=0 std_1=1 "
          "std_2=1\n",
          "7:17: transform normalize: std_0 is a number from 1e-30 to 1e+30"},
+        {"data \"CIFAR10\" \"my data\"\n", "7:16: expected 'root'"},
         {"transform train normalize mean_0=0\n", "7:27: expected 'channels', found 'mean_0'"},
         {"transform train to_tensor\ntransform train to_tensor\n",
          "transform to_tensor stands after to_tensor"},
@@ -110,11 +111,12 @@ START_TEST(transforms)
          "transform normalize stands before to_tensor"},
     };
     Arena *a = arena_new();
-    const char *text = arena_printf(a, "%sdata \"CIFAR10\"\ntransform train to_tensor\n"
+    const char *text = arena_printf(a, "%sdata \"CIFAR10\" root \"my data\"\ntransform train to_tensor\n"
                                        "transform train%stransform test to_tensor\n", head,
                                     normalize);
     Module *m = parsed(text, strlen(text));
     ck_assert_str_eq(m->prog.data, "CIFAR10");
+    ck_assert_str_eq(m->prog.root, "my data");
     ck_assert_int_eq(m->prog.n_transform, 3);
     ck_assert(m->prog.transform[1].kind == TRANSFORM_NORMALIZE && !m->prog.transform[1].test);
     ck_assert(m->prog.transform[1].value[4] == 0.25 && m->prog.transform[2].test);
