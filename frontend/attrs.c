@@ -1,4 +1,5 @@
 /* frontend/attrs.c: attributes of values, read and written, and the methods behind them. */
+#include "frontend/lower.h"
 #include "frontend/tensor.h"
 #include <stdlib.h>
 #include <string.h>
@@ -138,6 +139,38 @@ Value *fe_attr(Interp *in, Value *v, const char *name, Span at, Span name_at)
     return no_attribute(in, v, fe_kind_name(v), name, name_at);
 }
 
+static Param **param_named(const Mod *m, const char *name)
+{
+    for (int i = 0; i < m->n_param; i++)
+        if (strcmp(m->param[i]->name, name) == 0) return &m->param[i];
+    return NULL;
+}
+
+/* layer.weight = nn.Parameter(…), of the same shape: the new one's draws come where it is made, and
+ * the old one's are drawn and thrown away. */
+static bool replace_param(Mod *m, const char *name, Param *p)
+{
+    Param **place = param_named(m, name);
+    if (!place || p->owner || p->buffer || (*place)->rank != p->rank
+        || memcmp((*place)->dim, p->dim, sizeof *p->dim * (size_t)p->rank) != 0)
+        return false;
+    p->name = (*place)->name;
+    p->owner = m;
+    *place = p;
+    return true;
+}
+
+static void help_param(Interp *in, const Mod *m, const char *name, const Param *to)
+{
+    Param **place = param_named(m, name);
+    if (to->owner) {
+        fe_help(in->d, "one parameter for two layers: call F.linear(x, self.a.weight) in forward");
+    } else if (place) {
+        Shape s = ir_shape((*place)->rank, (*place)->dim);
+        fe_help(in->d, "its shape is %s", fe_shape_text(in->a, &s, 0));
+    }
+}
+
 void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Span name_at)
 {
     if (v->kind == V_BAD || to->kind == V_BAD || v->kind == V_DATA || v->kind == V_SPACE) return;
@@ -157,9 +190,13 @@ void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Spa
         fe_set_member(in, v, name, to, at, name_at);
         return;
     }
+    if (v->kind == V_MODULE && to->kind == V_PARAM && replace_param(v->u.mod, name, to->u.param))
+        return;
     fe_report(in->d, at, DG(cannot_set), name, fe_kind_name(v));
     if (v->kind == V_PARAM)
         fe_help(in->d,
                 "nn.init.constant_(…) and the other functions of nn.init set a parameter's values");
+    else if (v->kind == V_MODULE && to->kind == V_PARAM)
+        help_param(in, v->u.mod, name, to->u.param);
     else if (v->kind == V_MODULE) fe_help(in->d, "write the layer where the Sequential is made");
 }

@@ -378,7 +378,10 @@ void fe_check_loss(Interp *in, const Roles *r, const Chain *c)
         fe_report(in->d, r->loss->at, DG(loss_rank), loss->name,
                   fe_shape_text(in->a, out, c->batch));
         fe_note_chain(in, c);
-        fe_help(in->d, "end the model with nn.Flatten() and nn.Linear(…, classes)");
+        fe_help(in->d, out->rank > 2
+                ? "a class for each place is not in this version: nn.Flatten() and nn.Linear(…, "
+                  "classes) at the model's end say one of each sample"
+                : "end the model with nn.Flatten() and nn.Linear(…, classes)");
         return;
     }
     if (fe_of_classes(loss) && out->dim[1].k == 1) {

@@ -365,8 +365,8 @@ static bool open_text(rt_err *e, rt_csv *c)
         c->at = 3;
     if (c->file.length && memchr(c->file.data, 0, (size_t)c->file.length)) {
         rt_fail(e, RT_E_DATA, "%s: is no text file: it holds zero bytes", c->path);
-        return rt_help(e, "a CSV file is expected here, in UTF-8; NPY and IDX files are known by "
-                          "their first bytes");
+        return rt_help(e, "a CSV file is expected here, in UTF-8; NPY, IDX, PNG and JPEG files are "
+                          "known by their first bytes; CIFAR's are read by the folder");
     }
     skip_empty_lines(c);
     if (c->at >= c->file.length)
