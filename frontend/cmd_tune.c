@@ -111,16 +111,19 @@ static void read_cache(void)
                  bad == 1 ? " is" : "s are");
 }
 
-static void write_cache(const char *folder)
+/* False: it is not kept, which is said. */
+static bool write_cache(void)
 {
     rt_err e = {0};
     rt_buf text = {0};
+    const char *folder;
     bool ok = true;
+    cache_path(tuning.c->arena, &folder);
     char *up = arena_str(tuning.c->arena, folder);
     *strrchr(up, '/') = '\0';
     if ((mkdir(up, 0777) && errno != EEXIST) || (mkdir(folder, 0777) && errno != EEXIST)) {
         cmd_warn(tuning.c, "%s: %s\nhelp: what was measured is not kept", folder, strerror(errno));
-        return;
+        return false;
     }
     for (int i = 0; ok && i < tuning.n; i++)
         ok = rt_buf_printf(&e, &text, "%016" PRIx64 " %.6g %s\n", tuning.known[i].key,
@@ -128,6 +131,7 @@ static void write_cache(const char *folder)
     ok = ok && rt_file_put(&e, tuning.path, text.data, text.length);
     if (!ok) cmd_warn(tuning.c, "%s\nhelp: what was measured is not kept", e.message);
     rt_buf_free(&text);
+    return ok;
 }
 
 /* ---- candidates by themselves ---- */
@@ -283,15 +287,13 @@ int cmd_tune(const Cmd *c, CmdTarget target, PassCtx *ctx)
 
 int cmd_tune_end(const Cmd *c)
 {
-    const char *folder;
     if (!tuning.c) return EXIT_OK;
-    if (tuning.path && tuning.measured) {
-        cache_path(c->arena, &folder);
-        write_cache(folder);
-    }
-    if (!tuning.code && !c->text[OPT_quiet])
-        fprintf(stderr, "tuned: %d candidate%s measured, %s known%s%s\n", tuning.measured,
-                tuning.measured == 1 ? "" : "s", tuning.measured ? "the others" : "all",
-                tuning.path ? " from " : "", tuning.path ? tuning.path : "");
-    return tuning.code;
+    bool kept = tuning.path && tuning.measured && write_cache();
+    if (tuning.code || c->text[OPT_quiet]) return tuning.code;
+    if (tuning.measured)
+        fprintf(stderr, "tuned: %d candidates measured%s%s\n", tuning.measured,
+                kept ? ", kept in " : "", kept ? tuning.path : "");
+    else if (tuning.path)
+        fprintf(stderr, "tuned: all candidates known from %s\n", tuning.path);
+    return EXIT_OK;
 }
