@@ -149,7 +149,8 @@ bool fe_shape_upsample(Interp *in, const Mod *m, const Chain *c, Shape *s)
     return false;
 }
 
-/* A factor counts where the sizes do not say the same. */
+/* A factor counts where the sizes do not say the same; but not along an axis that keeps its size, or
+ * where the nearest pixel is taken of one that doubles, as in PyTorch 2. */
 Val fe_lower_upsample(const Spot *p, Val x)
 {
     Type t = *ir_type(p->g, x);
@@ -157,13 +158,16 @@ Val fe_lower_upsample(const Spot *p, Val x)
     const char *mode = fe_arg_of(p->m, "mode")->u.s;
     double scale[2];
     bool counts = factor(p->m, 0) > 0 && !fe_flag_of(p->m, "recompute_scale_factor"), exact = true;
+    bool nearest = strcmp(mode, "nearest") == 0;
     for (int i = 0; i < rank; i++) {
-        int64_t size = t.shape.dim[2 + i].k;
-        t.shape.dim[2 + i] = ir_dim(stretched(p->m, i, rank, size));
-        scale[i] = factor(p->m, i);
-        exact = exact && (double)size * scale[i] == (double)t.shape.dim[2 + i].k;
+        int64_t size = t.shape.dim[2 + i].k, result = stretched(p->m, i, rank, size);
+        t.shape.dim[2 + i] = ir_dim(result);
+        bool by_sizes = nearest ? rank == 2 && (result == size || result == 2 * size)
+                                : result == size;
+        scale[i] = by_sizes ? (double)result / (double)size : factor(p->m, i);
+        exact = exact && (double)size * scale[i] == (double)result;
     }
-    Attr attr[3] = { ir_str(AT_mode, strcmp(mode, "nearest") == 0 ? "nearest" : "linear") };
+    Attr attr[3] = { ir_str(AT_mode, nearest ? "nearest" : "linear") };
     if (counts && !exact) attr[n++] = ir_reals(AT_scale, scale, rank);
     if (fe_flag_of(p->m, "align_corners")) attr[n++] = ir_flag(AT_corners);
     return ir_add_typed(p->g, OP_upsample, p->loc, t, IR_IN(x), attr, n);

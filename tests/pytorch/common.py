@@ -100,5 +100,5 @@ def with_bias(norm):
 if torch.__version__ < "2":
     sys.modules["torch.optim.nadam"]._single_tensor_nadam = nadam
     torch.optim.NAdam, torch.optim.Adam = NAdam, adam(torch.optim.Adam)
-    for name in ("LayerNorm", "GroupNorm", "BatchNorm1d"):
+    for name in ("LayerNorm", "GroupNorm", "BatchNorm1d", "BatchNorm2d"):
         setattr(torch.nn, name, with_bias(getattr(torch.nn, name)))

@@ -5,11 +5,14 @@
     … --model FILE.json  one that an earlier run left in its folder
     … --show 17          prints its file and runs nothing
     … --interpret        leaves the C compiler out, which takes four fifths of the time
+    … --images           models of images and sequences, which hold every ordered pair of kinds of
+                         layers; --tally FILE adds up how often, over several runs
 
 What is compared, with what tolerance and what is excused: README.md beside this file. One line a
 batch for tests/run: "ok …", or "not ok …" followed by a model file and how to run it again.
 """
 import argparse
+import collections
 import concurrent.futures
 import json
 import os
@@ -22,6 +25,7 @@ import numpy as np
 import torch
 
 import generate
+import images
 import unit
 from torch_side import common, data, reference
 
@@ -69,11 +73,11 @@ class Case:
         return self.spreads[dtype][key]
 
 
-def case_of(seed, index):
+def case_of(seed, index, of_images):
     """Model `index` of a run: the first drawn one that fits together and stays finite."""
     for attempt in range(100):
         try:
-            return Case(generate.draw(seed, index, attempt))
+            return Case(generate.draw(seed, index, attempt, of_images))
         except (generate.Unfit, ValueError):    # PyTorch refuses GroupNorm of single values
             continue
     raise RuntimeError(f"model {index} of seed {seed}: nothing fits")
@@ -83,7 +87,8 @@ def try_case(model):
     """A simplified model's case, or None where PyTorch refuses it too."""
     try:
         return Case(model)
-    except (generate.Unfit, ValueError, RuntimeError, TypeError, IndexError, AssertionError):
+    except (generate.Unfit, ValueError, RuntimeError, TypeError, IndexError, AssertionError,
+            KeyError):
         return None
 
 
@@ -133,7 +138,8 @@ def run_folder(cases, folder, levels):
     with open(os.path.join(folder, "list"), "w") as f:
         for name, case in zip(names, cases):
             f.write(f"{name} {case.model['dtype']} {case.model['off']}\n")
-    emitted = drive("emit", folder)
+    brief = all(case.model.get("brief") for case in cases)
+    emitted = drive("brief" if brief else "emit", folder)
     good = [name for name in names if emitted.get(name) == "0"]
     trouble = {name: "the compiler ended with " + emitted.get(name, "nothing")
                for name in names if name not in good}
@@ -222,14 +228,14 @@ def kind_of(wrong):
     return "differs" if ", PyTorch has " in wrong[0] else wrong[0].split("\n")[0]
 
 
-def reduce(case, wrong, folder):
+def reduce(case, wrong, folder, levels):
     """The simplest model found that still fails, and how."""
     for _ in range(ROUNDS):
         found = None
         simpler = [c for c in map(try_case, generate.simpler(case.model)) if c]
         for first in range(0, len(simpler), BATCH):
             some = simpler[first:first + BATCH]
-            for other, got in zip(some, run_folder(some, folder, ("-O0", "-O0"))):
+            for other, got in zip(some, run_folder(some, folder, levels)):
                 bad, _ = judge(other, got)
                 if bad and kind_of(bad) == kind_of(wrong):
                     found = other, bad
@@ -244,13 +250,14 @@ def reduce(case, wrong, folder):
 
 # ---- batches ----
 
-def show_failure(name, case, wrong, folder, reducing):
-    small, why = reduce(case, wrong, folder + ".reduce") if reducing else (case, wrong)
+def show_failure(name, case, wrong, folder, levels):
+    """levels: of the C compiler, to reduce the model with; None: it stays as it is."""
+    small, why = reduce(case, wrong, folder + ".reduce", levels) if levels else (case, wrong)
     kept = os.path.join(SCRATCH, name.replace(" ", "_") + ".json")
     with open(kept, "w") as f:
         json.dump(small.model, f, indent=1)
     m = small.model
-    lines = [f"not ok {name}: {wrong[0]}", *wrong[1:4], "reduced to:" if reducing else "which is:",
+    lines = [f"not ok {name}: {wrong[0]}", *wrong[1:4], "reduced to:" if levels else "which is:",
              *small.text.splitlines(), f"which shows: {why[0]}",
              f"{m['dtype']}, without {m['off']}, batches of {m['n1']} and {m['n2']}",
              f"again: SEQC={SEQC} {sys.executable} tests/random/compare.py --model {kept}"]
@@ -262,10 +269,16 @@ def run_batch(label, names, cases, levels, reducing):
     that fail are reduced; what is wrong with the others is often the same."""
     folder = os.path.join(SCRATCH, label.replace(" ", "_"))
     ill, lines = [], []
+    fast = tuple(o and "-O0" for o in levels)
+
+    def show(name, case, wrong):
+        reduce_at = fast if len(lines) < reducing else None
+        lines.append(show_failure(name, case, wrong, folder, reduce_at))
+
     for name, case, got in zip(names, cases, run_folder(cases, folder, levels)):
         wrong, excused = judge(case, got)
         if wrong:
-            lines.append(show_failure(name, case, wrong, folder, len(lines) < reducing))
+            show(name, case, wrong)
         elif excused:
             ill.append((name, case, excused))
     # What single precision cannot show has to be right in double precision.
@@ -276,7 +289,7 @@ def run_batch(label, names, cases, levels, reducing):
         for (name, case), got in zip(again, results):
             wrong, _ = judge(case, got)
             if wrong:
-                lines.append(show_failure(name, case, wrong, folder, len(lines) < reducing))
+                show(name, case, wrong)
     if not lines:
         shutil.rmtree(folder, ignore_errors=True)
         shutil.rmtree(folder + ".f64", ignore_errors=True)
@@ -286,19 +299,34 @@ def run_batch(label, names, cases, levels, reducing):
 
 def batch_of(args, first, last):
     """The models first … last-1 of a run; a mistake of ours is a failure of its batch alone."""
-    label = f"{last - first} models from {first} of seed {args.seed}"
+    of = "of images " * args.images
+    label = f"{last - first} models {of}from {first} of seed {args.seed}"
     try:
-        names = [f"model {i} of seed {args.seed}" for i in range(first, last)]
-        cases = [case_of(args.seed, i) for i in range(first, last)]
+        names = [f"model {of}{i} of seed {args.seed}" for i in range(first, last)]
+        cases = [case_of(args.seed, i, args.images) for i in range(first, last)]
         levels = LEVELS[first // BATCH % len(LEVELS)]
         if args.level:
             levels = (args.level, "-O0")
         if args.interpret:
             levels = (None, None)
-        return run_batch(label, names, cases, levels, args.reduce)
+        counts = sum((images.pairs(case.model["layers"]) for case in cases), collections.Counter())
+        return *run_batch(label, names, cases, levels, args.reduce), counts
     except Exception:
         text = traceback.format_exc().strip().replace("\n", "\n    ")
-        return [f"not ok {label}: {text}"], last - first, 0
+        return [f"not ok {label}: {text}"], last - first, 0, collections.Counter()
+
+
+def show_pairs(counts, path):
+    """Says which ordered pair of kinds was the rarest, in earlier runs of the same tally too."""
+    if path and os.path.exists(path):
+        with open(path) as f:
+            counts.update({tuple(k.split(" ")): n for k, n in json.load(f).items()})
+    if path:
+        with open(path, "w") as f:
+            json.dump({" ".join(k): n for k, n in sorted(counts.items())}, f, indent=0)
+    rarest = min(((a, b) for a in images.KINDS for b in images.KINDS), key=lambda k: counts[k])
+    print(f"{len(images.KINDS)} kinds of layers; the rarest ordered pair, {' and '.join(rarest)}, "
+          f"{counts[rarest]} times", file=sys.stderr)
 
 
 def main():
@@ -312,13 +340,16 @@ def main():
     parser.add_argument("--interpret", action="store_true")
     parser.add_argument("--only", type=int)
     parser.add_argument("--show", type=int)
+    parser.add_argument("--images", action="store_true")
+    parser.add_argument("--tally")
     parser.add_argument("--model")
     args = parser.parse_args()
     os.makedirs(SCRATCH, exist_ok=True)
     if args.show is not None:
-        print(case_of(args.seed, args.show).text, end="")
+        print(case_of(args.seed, args.show, args.images).text, end="")
     elif args.model or args.only is not None:
-        case = Case(json.load(open(args.model))) if args.model else case_of(args.seed, args.only)
+        case = (Case(json.load(open(args.model))) if args.model
+                else case_of(args.seed, args.only, args.images))
         name = args.model or f"model {args.only} of seed {args.seed}"
         levels = (args.level or "-O1", "-O0")
         wrong, ill = judge(case, run_folder([case], os.path.join(SCRATCH, "one"), levels)[0])
@@ -327,13 +358,16 @@ def main():
     else:
         last = args.first + args.count
         starts = range(args.first, last, BATCH)
-        total = ill = 0
+        total, ill, counts = 0, 0, collections.Counter()
         with concurrent.futures.ProcessPoolExecutor(args.jobs) as pool:
-            for lines, n, k in pool.map(batch_of, [args] * len(starts), starts,
+            for lines, n, k, found in pool.map(batch_of, [args] * len(starts), starts,
                                         [min(s + BATCH, last) for s in starts]):
                 print(*lines, sep="\n", flush=True)
                 total, ill = total + n, ill + k
+                counts += found
         print(f"{total} models, {ill} of them beyond their precision", file=sys.stderr)
+        if args.images:
+            show_pairs(counts, args.tally)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Random fully connected models as plain data, their model files, and simpler ones beside one.
+"""Random models as plain data, their model files, and simpler ones beside one.
 
 A model is a dict of numbers, words and lists, so that it can be printed, stored and simplified:
     input      shape of one sample           capacity, n1, n2   largest batch, and the two that run
@@ -14,259 +14,18 @@ Not here: schedules and initial draws, which have fixtures.
 import copy
 import random
 
-
-class Unfit(Exception):
-    """The layer cannot stand where it stands."""
-
-
-def call(kind, args):
-    """Class(name=value, …); a name that is a number is positional."""
-    return f"{kind}({', '.join(v if k.isdigit() else f'{k}={v}' for k, v in args.items())})"
-
-
-def some(r, **choices):
-    """Each argument half of the time, as text of one of its values."""
-    return {k: repr(r.choice(v)) for k, v in choices.items() if r.random() < 0.5}
-
-
-def real(r, low, high):
-    return round(r.uniform(low, high), r.choice([1, 2, 4]))
-
-
-# ---- layers: NAME -> (arguments drawn for a shape, text and new shape from arguments) ----
-
-def plain(**choices):
-    """A layer that keeps its shape and takes these arguments."""
-    return (lambda r, shape: some(r, **choices),
-            lambda kind, args, shape: (call("nn." + kind, args), shape))
-
-
-def draw_linear(r, shape):
-    wide = [64, 70, 133] * (r.random() < 0.2)
-    out = r.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 15, 16, 17, 24, 33] + wide)
-    return {"out": out, **some(r, bias=[True, False])}
-
-
-def text_linear(kind, args, shape):
-    rest = {k: v for k, v in args.items() if k != "out"}
-    return (call("nn.Linear", {"0": str(shape[-1]), "1": str(args["out"]), **rest}),
-            shape[:-1] + [args["out"]])
-
-
-def draw_hardtanh(r, shape):
-    low = real(r, -1.5, 0.2)
-    return {"0": str(low), "1": str(real(r, low + 0.2, 2))} if r.random() < 0.7 else {}
-
-
-def draw_threshold(r, shape):
-    return {"0": str(real(r, -1, 1)), "1": str(real(r, -2, 2))}
-
-
-def draw_rrelu(r, shape):
-    low = real(r, -0.2, 0.4)
-    if r.random() >= 0.7:
-        return {}
-    return {"0": str(low), "1": str(max(low, real(r, low + 0.01, 0.8)))}    # rounded, it may be less
-
-
-def draw_axis(r, shape):
-    axis = r.randint(1, len(shape))
-    return {"dim": axis if r.random() < 0.5 else axis - len(shape) - 1}
-
-
-def place(axis, shape):
-    """Index into the sample's shape of an axis that counts the batch."""
-    at = axis - 1 if axis > 0 else len(shape) + axis
-    if not 0 <= at < len(shape):
-        raise Unfit
-    return at
-
-
-def text_axis(kind, args, shape):
-    place(args["dim"], shape)
-    return call("nn." + kind, {"dim": str(args["dim"])}), shape
-
-
-def draw_glu(r, shape):
-    even = [a for a in range(1, len(shape) + 1) if shape[a - 1] % 2 == 0]
-    axis = r.choice(even or [1])
-    return {"dim": axis if r.random() < 0.5 else axis - len(shape) - 1}
-
-
-def text_glu(kind, args, shape):
-    at = place(args["dim"], shape)
-    if shape[at] % 2:
-        raise Unfit
-    text = "nn.GLU()" if args["dim"] == -1 else call("nn.GLU", {"dim": str(args["dim"])})
-    return text, shape[:at] + [shape[at] // 2] + shape[at + 1:]
-
-
-def draw_prelu(r, shape):
-    return {"each": r.random() < 0.5, **some(r, init=[0.1, -0.3, 1.5])}
-
-
-def text_prelu(kind, args, shape):
-    rest = {k: v for k, v in args.items() if k != "each"}
-    return call("nn.PReLU", {**({"0": str(shape[0])} if args.get("each") else {}), **rest}), shape
-
-
-def draw_flatten(r, shape):
-    if r.random() < 0.6:
-        return {}
-    start = r.randint(1, len(shape))
-    return {"0": start, "1": r.choice([-1, r.randint(start, len(shape))])}
-
-
-def text_flatten(kind, args, shape):
-    start, end = args.get("0", 1), args.get("1", -1)
-    last = end if end > 0 else len(shape)
-    if not 1 <= start <= last <= len(shape):
-        raise Unfit
-    size = 1
-    for s in shape[start - 1:last]:
-        size *= s
-    return (call("nn.Flatten", {k: str(v) for k, v in args.items()}),
-            shape[:start - 1] + [size] + shape[last:])
-
-
-def draw_unflatten(r, shape):
-    axis = r.randint(1, len(shape))
-    divisors = [d for d in range(1, shape[axis - 1] + 1) if shape[axis - 1] % d == 0]
-    return {"dim": axis, "by": r.choice(divisors), "infer": r.random() < 0.3}
-
-
-def text_unflatten(kind, args, shape):
-    at, by = place(args["dim"], shape), args["by"]
-    if shape[at] % by or len(shape) > 3:
-        raise Unfit
-    rest = -1 if args.get("infer") else shape[at] // by
-    return (f"nn.Unflatten({args['dim']}, ({by}, {rest}))",
-            shape[:at] + [by, shape[at] // by] + shape[at + 1:])
-
-
-NORM = dict(eps=[1e-3, 1e-5, 0.1], bias=[False, True])
-
-
-def draw_batch_norm(r, shape):
-    return some(r, **NORM, momentum=[None, 0.3, 0.9, 1.0, 0.0], affine=[False, True],
-                track_running_stats=[False, True])
-
-
-def text_batch_norm(kind, args, shape):
-    if len(shape) > 2:
-        raise Unfit
-    return call("nn.BatchNorm1d", {"0": str(shape[0]), **args}), shape
-
-
-def draw_layer_norm(r, shape):
-    return {"axes": r.randint(1, len(shape)), **some(r, **NORM, elementwise_affine=[False, True])}
-
-
-def text_layer_norm(kind, args, shape):
-    axes = args["axes"]
-    if axes > len(shape):
-        raise Unfit
-    rest = {k: v for k, v in args.items() if k != "axes"}
-    sizes = str(shape[-1]) if axes == 1 else str(shape[-axes:])
-    return call("nn.LayerNorm", {"0": sizes, **rest}), shape
-
-
-def draw_group_norm(r, shape):
-    groups = r.choice([d for d in range(1, shape[0] + 1) if shape[0] % d == 0])
-    return {"groups": groups, **some(r, **NORM, affine=[False, True])}
-
-
-def text_group_norm(kind, args, shape):
-    if shape[0] % args["groups"]:
-        raise Unfit
-    rest = {k: v for k, v in args.items() if k != "groups"}
-    return call("nn.GroupNorm", {"0": str(args["groups"]), "1": str(shape[0]), **rest}), shape
-
-
-# Classes that hold layers: what they are given and give beside it.
-CLASSES = {
-    "Residual": "return x + self.body(x)",
-    "Join": "return torch.cat([x, self.body(x)], dim=-1)",
-    "Twice": "return self.body(torch.tanh(self.body(x)))",
-}
-
-
-def class_text(name):
-    return (f"class {name}(nn.Module):\n    def __init__(self, *layers):\n        super().__init__()\n"
-            f"        self.body = nn.Sequential(*layers)\n\n    def forward(self, x):\n"
-            f"        {CLASSES[name]}\n\n\n")
-
-
-def draw_class(r, shape):
-    return {"out": r.choice([1, 2, 3, 5, 8, 17]),
-            "act": r.choice(["Tanh()", "SiLU()", "ReLU()", "Dropout(0.3)", "LayerNorm"])}
-
-
-def text_class(kind, args, shape):
-    last, inner = shape[-1], args["out"]
-    act = args.get("act", "Tanh()")
-    if act == "LayerNorm":
-        act = f"LayerNorm({inner})"
-    if kind == "Twice" and "Dropout" in act:       # its second call has other numbers
-        act = "Tanh()"
-    inside = f"nn.Linear({last}, {inner}), nn.{act}"
-    if kind == "Join":
-        return f"Join({inside})", shape[:-1] + [last + inner]
-    return f"{kind}({inside}, nn.Linear({inner}, {last}))", shape
-
-
-LAYERS = {
-    "Linear": (draw_linear, text_linear),
-    "Residual": (draw_class, text_class),
-    "Join": (draw_class, text_class),
-    "Twice": (draw_class, text_class),
-    "Flatten": (draw_flatten, text_flatten),
-    "Unflatten": (draw_unflatten, text_unflatten),
-    "Identity": plain(),
-    "ReLU": plain(),
-    "LeakyReLU": plain(negative_slope=[0.2, -0.1, 0.0, 1.5]),
-    "ELU": plain(alpha=[0.3, 2.0]),
-    "Sigmoid": plain(),
-    "Tanh": plain(),
-    "GELU": plain(approximate=["none", "tanh"]),
-    "SiLU": plain(),
-    "Softplus": plain(beta=[0.5, 2, 5.5], threshold=[1.5, 20, 0]),
-    "Softsign": plain(),
-    "ReLU6": plain(),
-    "SELU": plain(),
-    "CELU": plain(alpha=[0.4, 1.7]),
-    "Mish": plain(),
-    "LogSigmoid": plain(),
-    "Tanhshrink": plain(),
-    "Hardtanh": (draw_hardtanh, plain()[1]),
-    "Hardsigmoid": plain(),
-    "Hardswish": plain(),
-    "Hardshrink": plain(lambd=[0.1, 0.8, 0]),
-    "Softshrink": plain(lambd=[0.1, 0.8, 0]),
-    "Threshold": (draw_threshold, plain()[1]),
-    "Softmin": (draw_axis, text_axis),
-    "Softmax": (draw_axis, text_axis),
-    "LogSoftmax": (draw_axis, text_axis),
-    "PReLU": (draw_prelu, text_prelu),
-    "RReLU": (draw_rrelu, plain()[1]),
-    "GLU": (draw_glu, text_glu),
-    "AlphaDropout": plain(p=[0.1, 0.3, 0.8, 0.0]),
-    "BatchNorm1d": (draw_batch_norm, text_batch_norm),
-    "LayerNorm": (draw_layer_norm, text_layer_norm),
-    "GroupNorm": (draw_group_norm, text_group_norm),
-    "Dropout": plain(p=[0.1, 0.3, 0.9, 0.0]),
-}
-PARAMETERS = {"Linear", "PReLU", "BatchNorm1d", "LayerNorm", "GroupNorm"}
-OFTEN = ["Linear"] * 14 + ["Residual", "Join", "Twice", "BatchNorm1d", "LayerNorm", "GroupNorm", "PReLU", "ReLU"]
-
-
-def text(layer, shape):
-    args = {k: v for k, v in layer["args"].items()}
-    return LAYERS[layer["kind"]][1](layer["kind"], args, list(shape))
-
-
-def layer(kind, **args):
-    return {"kind": kind, "args": args, "freeze": [], "group": {}}
+import images
+import layers
+from images import text
+from layers import LAYERS, Unfit, call, layer, real, some
+
+CLASSES = {**layers.CLASSES, **images.CLASSES}
+# Layers with a weight and a bias, as far as their arguments do not forbid it.
+PARAMETERS = {"Linear", "PReLU", "BatchNorm1d", "LayerNorm", "GroupNorm", "BatchNorm2d", "Conv1d",
+              "Conv2d", "ConvTranspose1d", "ConvTranspose2d", "InstanceNorm1d", "InstanceNorm2d"}
+OFTEN = ["Linear"] * 14 + ["Residual", "Join", "Twice", "BatchNorm1d", "LayerNorm", "GroupNorm",
+                           "PReLU", "ReLU"]
+EDGES = 11          # of the walk through pairs of kinds in a model of images
 
 
 # ---- losses: NAME -> (last layers, arguments, target) ----
@@ -371,16 +130,9 @@ def draw_optimizer(r):
 OFF = ["shape", "simplify", "tidy", "layout", "fuse", "schedule", "plan"]
 
 
-def draw(seed, index, attempt):
-    """Model `index` of a run, or Unfit: then the next attempt counts. Its weights and inputs follow
-    from "data" and its text."""
-    r = random.Random(f"{seed}/{index}/{attempt}")
-    shape = [r.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 20, 31, 64])]
-    if r.random() < 0.35:
-        shape = [r.choice([1, 2, 3, 4, 5, 6, 8]) for _ in range(r.choice([2, 2, 3]))]
-    m = {"input": list(shape), "layers": [], "data": r.randrange(10 ** 9),
-         "dtype": "f64" if r.random() < 0.25 else "f32", "off": OFF[index % len(OFF)]}
-    loss = r.choice(list(LOSSES))
+def draw_connected(r, shape):
+    """Layers of a fully connected model."""
+    out, given = [], list(shape)
     for _ in range(r.choice([1, 2, 3, 4, 5, 6, 8])):
         kind = r.choice(OFTEN if r.random() < 0.5 else list(LAYERS))
         one = layer(kind, **LAYERS[kind][0](r, shape))
@@ -388,12 +140,33 @@ def draw(seed, index, attempt):
             _, shape = text(one, shape)
         except Unfit:
             continue
-        m["layers"].append(one)
-    if not any(l["kind"] in PARAMETERS for l in m["layers"]):
-        m["layers"].insert(0, layer("Linear", out=r.choice([3, 6, 16])))
-        m["layers"] = [l for l in m["layers"] if l["kind"] not in ("GLU", "Unflatten", "GroupNorm")]
-        m["layers"] = [l for l in m["layers"] if l["kind"] != "PReLU" or not l["args"].get("each")]
-        shape = shapes(m)[-1]
+        out.append(one)
+    if not any(l["kind"] in PARAMETERS for l in out):
+        out.insert(0, layer("Linear", out=r.choice([3, 6, 16])))
+        out = [l for l in out if l["kind"] not in ("GLU", "Unflatten", "GroupNorm")]
+        out = [l for l in out if l["kind"] != "PReLU" or not l["args"].get("each")]
+    return given, out
+
+
+def draw(seed, index, attempt, of_images=False):
+    """Model `index` of a run, or Unfit: then the next attempt counts. Its weights and inputs follow
+    from "data" and its text."""
+    r = random.Random(f"{'images ' * of_images}{seed}/{index}/{attempt}")
+    shape = [r.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 13, 16, 20, 31, 64])]
+    if r.random() < 0.35:
+        shape = [r.choice([1, 2, 3, 4, 5, 6, 8]) for _ in range(r.choice([2, 2, 3]))]
+    m = {"input": shape, "data": r.randrange(10 ** 9),
+         "dtype": "f64" if r.random() < 0.25 else "f32", "off": OFF[index % len(OFF)]}
+    loss = r.choice(list(LOSSES))
+    if of_images:
+        m["brief"] = True
+        kinds = images.walk(seed, index * EDGES, (index + 1) * EDGES)
+        m["input"], m["layers"] = images.draw_chain(r, kinds)
+        if not any(has(l, "weight") for l in m["layers"]):
+            m["layers"].insert(0, layer("Linear", out=m["input"][-1]))
+    else:
+        m["input"], m["layers"] = draw_connected(r, shape)
+    shape = shapes(m)[-1]
     wants = dict(LOSSES[loss][1](r, 1))
     end = ending(r, loss, wants, shape)
     m["layers"] += end
@@ -425,8 +198,9 @@ def draw(seed, index, attempt):
         first = r.randrange(len(m["layers"]))
         m["nest"] = [first, r.randrange(first, len(m["layers"]))]
     large = [64, 100] * (r.random() < 0.3)
-    m["capacity"] = r.choice([1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 31] + large)
-    least = 2 if any(l["kind"] == "BatchNorm1d" for l in m["layers"]) else 1
+    batches = [1, 2, 3, 4, 5, 6, 7, 8, 9, 12, 16, 17, 31] + large
+    m["capacity"] = r.choice(batches[:8] if of_images else batches)
+    least = 2 if any("BatchNorm" in text(l, s)[0] for l, s in zip(m["layers"], shapes(m))) else 1
     m["capacity"] = max(m["capacity"], least)
     m["n1"] = m["capacity"] if r.random() < 0.7 else r.randint(least, m["capacity"])
     m["n2"] = r.randint(least, m["capacity"])
@@ -458,10 +232,11 @@ def has(l, parameter):
         return parameter == "weight" or l["args"].get("bias") != "False"
     if l["kind"] == "PReLU":
         return parameter == "weight"
-    affine = l["args"].get("affine", l["args"].get("elementwise_affine"))
+    own = l["args"].get("affine", l["args"].get("elementwise_affine"))
+    affine = str(own if own is not None else not l["kind"].startswith("Instance"))
     if l["kind"] not in PARAMETERS or affine == "False":
         return False
-    return parameter == "weight" or l["args"].get("bias") != "False"
+    return parameter == "weight" or str(l["args"].get("bias")) != "False"
 
 
 def optimizer_text(m):
@@ -481,6 +256,13 @@ def optimizer_text(m):
                 groups.append(f"{{'params': [{', '.join(names)}]{settings}}}")
         first = "[\n    " + ",\n    ".join(groups) + "]"
     return call("optim." + o["kind"], {"0": first, **o["args"]})
+
+
+def class_text(name):
+    return (f"class {name}(nn.Module):\n    def __init__(self, *layers):\n"
+            f"        super().__init__()\n        self.body = nn.Sequential(*layers)\n\n"
+            f"    def forward(self, x):\n"
+            f"        {CLASSES[name]}\n\n\n")
 
 
 def source(m):
@@ -503,7 +285,9 @@ def source(m):
             body += "    ),\n"
     clip = "".join(f"{k} = {v}\n" for k, v in m["clip"].items())
     classes = sorted({l["kind"] for l in m["layers"]} & set(CLASSES))
-    return ("import torch\nfrom torch import nn, optim\n\n" + "".join(map(class_text, classes)) +
+    functions = "import torch.nn.functional as F\n" * any("F." in CLASSES[c] for c in classes)
+    return (f"import torch\n{functions}from torch import nn, optim\n\n" +
+            "".join(map(class_text, classes)) +
             f"torch.manual_seed({m['data']})\nbatch_size = {m['capacity']}\n"
             f"input_shape = {tuple(m['input'])}\n{clip}\n"
             f"model = nn.Sequential(\n{body})\n{''.join(frozen)}"
@@ -554,12 +338,14 @@ def simpler(m):
         if l["freeze"]:
             yield but(lambda o, i=i: o["layers"][i].update(freeze=[]))
         for k, v in l["args"].items():
-            if k not in ("out", "dim", "axes", "groups", "by", "0", "1"):
+            if k not in ("out", "kernel", "dim", "axes", "by", "0", "1"):
                 yield but(lambda o, i=i, k=k: o["layers"][i]["args"].pop(k))
-            elif k == "out":
-                for smaller in {1, 2, v // 2} - {0, v}:
-                    if smaller < v:
-                        yield but(lambda o, i=i, s=smaller: o["layers"][i]["args"].update(out=s))
+            elif k in ("out", "kernel") and isinstance(v, int):
+                for less in {1, 2, v // 2} - {0, v}:
+                    if less < v:
+                        yield but(lambda o, i=i, k=k, s=less: o["layers"][i]["args"].update({k: s}))
+            elif k == "kernel":
+                yield but(lambda o, i=i, v=v: o["layers"][i]["args"].update(kernel=min(v)))
     for i, v in enumerate(m["input"]):
         for smaller in sorted({1, 2, v // 2} - {0}):
             if smaller < v:

@@ -42,6 +42,10 @@ def own_numbers(net, seed, clock):
         u = uniform(seed, f"{path}#0", clock[0], x.numel())
         return torch.from_numpy(u).to(x.dtype).reshape(x.shape)
 
+    def channel_dropout(layer, path, x):
+        of_channels = x[(...,) + (slice(1),) * (x.dim() - 2)]
+        return x * (drawn(path, of_channels) >= layer.p) / (1 - layer.p)
+
     def dropout(layer, path, x):
         return x * (drawn(path, x) >= layer.p) / (1 - layer.p)
 
@@ -63,7 +67,8 @@ def own_numbers(net, seed, clock):
         return torch.where(x > 0, x, layer.alpha * torch.expm1(x.clamp(max=0) / layer.alpha))
 
     always = {"Hardsigmoid": hardsigmoid, "CELU": celu}
-    in_training = {"Dropout": dropout, "AlphaDropout": alpha_dropout, "RReLU": rrelu}
+    in_training = {"Dropout": dropout, "AlphaDropout": alpha_dropout, "RReLU": rrelu,
+                   "Dropout1d": channel_dropout, "Dropout2d": channel_dropout}
     for path, layer in net.named_modules():
         kind = type(layer).__name__
         rule = always.get(kind) or in_training.get(kind)
@@ -71,6 +76,11 @@ def own_numbers(net, seed, clock):
             plain = layer.forward
             layer.forward = lambda x, layer=layer, path=path, rule=rule, plain=plain, kind=kind: (
                 rule(layer, path, x) if layer.training or kind in always else plain(x))
+
+
+INSTANCE_NORMS = torch.nn.InstanceNorm1d, torch.nn.InstanceNorm2d
+NORMS = (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.BatchNorm1d, torch.nn.BatchNorm2d,
+         *INSTANCE_NORMS)
 
 
 def rounded_norms(net, jitter):
@@ -88,6 +98,8 @@ def rounded_norms(net, jitter):
             axes = range(-len(layer.normalized_shape), 0)
         elif isinstance(layer, torch.nn.GroupNorm):
             view, axes = [len(x), layer.num_groups, -1], [2]
+        elif isinstance(layer, INSTANCE_NORMS):
+            axes = range(2, x.dim())
         axes = list(axes)
         eps = torch.finfo(x.dtype).eps
         variance = x.detach().reshape(view).var(axes, unbiased=False, keepdim=True)
@@ -117,8 +129,46 @@ def rounded_norms(net, jitter):
         return y
 
     for layer in net.modules():
-        if isinstance(layer, (torch.nn.LayerNorm, torch.nn.GroupNorm, torch.nn.BatchNorm1d)):
+        if isinstance(layer, NORMS):
             layer.forward = lambda x, layer=layer, plain=layer.forward: forward(layer, plain, x)
+
+
+def rounded_gradients(net, jitter):
+    """Moves the gradient of every layer's output by a unit in the last place of each element: what a
+    parameter gets is a sum of these, which may cancel."""
+    def moved(d):
+        by = jitter.uniform(-1, 1, d.shape) * torch.finfo(d.dtype).eps
+        return d * (1 + torch.from_numpy(np.asarray(by))).to(d.dtype)
+
+    def hook(layer, given, y):
+        if y.requires_grad:
+            y.register_hook(moved)
+
+    for layer in net.modules():
+        if isinstance(layer, torch.nn.LogSoftmax):
+            layer.forward = lambda x, layer=layer: LogSoftmax.apply(x, layer.dim, jitter)
+        if not list(layer.children()):
+            layer.register_forward_hook(hook)
+
+
+class LogSoftmax(torch.autograd.Function):
+    """Whose result is moved before its own derivative, d - exp(y) sum(d), uses it: all of a row by
+    the last place of its largest element, for they share the logarithm of a sum."""
+
+    @staticmethod
+    def forward(ctx, x, dim, jitter):
+        y = torch.log_softmax(x, dim)
+        largest = y.abs().amax(dim, keepdim=True)
+        by = torch.from_numpy(jitter.uniform(-1, 1, largest.shape)).to(x.dtype)
+        y = y + by * (largest + x.shape[dim] ** 0.5) * torch.finfo(x.dtype).eps
+        ctx.save_for_backward(y)
+        ctx.dim = dim
+        return y
+
+    @staticmethod
+    def backward(ctx, d):
+        y, = ctx.saved_tensors
+        return d - y.exp() * d.sum(ctx.dim, keepdim=True), None, None
 
 
 class Bce(torch.autograd.Function):
@@ -188,8 +238,8 @@ def data(m, text, output):
             continue
         if name in ("bias", "running_mean"):
             v = 0.5 * r.randn(*size)
-        elif kinds[path] == "Linear":
-            v = r.randn(*size) / size[-1] ** 0.5
+        elif kinds[path] == "Linear" or kinds[path].startswith("Conv"):
+            v = r.randn(*size) / np.prod(size[1:]) ** 0.5
         elif kinds[path] == "PReLU":
             v = r.uniform(-0.4, 0.6, size)
         else:
@@ -215,9 +265,9 @@ def backward(net, criterion, x, t, prefix, out):
 
 
 def reference(m, text, given, dtype=torch.float64, jitter=None):
-    """Results by the driver's names. jitter: moves weights, inputs, what norms make, and gradients
-    before a step by about one unit in the last place, by this RandomState; gradients by one of the
-    net's largest, for they are sums that may cancel."""
+    """Results by the driver's names. jitter: moves weights, inputs, what norms make, the gradients
+    of what layers give, and those of parameters before a step by about one unit in the last place,
+    by this RandomState; the last by one of the net's largest, for they are sums that may cancel."""
     def tensor(a):
         if a.dtype == np.int64:
             return torch.from_numpy(a)
@@ -239,6 +289,7 @@ def reference(m, text, given, dtype=torch.float64, jitter=None):
     exact_loss(criterion)
     if jitter is not None:
         rounded_norms(net, jitter)
+        rounded_gradients(net, jitter)
     weights = {k[2:]: tensor(v) for k, v in given.items() if k.startswith("w.")}
     x, t = [tensor(given[f"x{i}"]) for i in (1, 2)], [tensor(given[f"t{i}"]) for i in (1, 2)]
     net.load_state_dict(weights)
