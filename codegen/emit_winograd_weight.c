@@ -129,8 +129,8 @@ static const char *source_function(Weight *w)
         { "at_lines", points_text(w->k, &lines) }, { "at_columns", points_text(w->k, &across) },
         { "in_panels", w->w.each > 1 ? text(e, "[%lld]", (long long)w->w.each) : "" } };
     return add_function(w, source_text, "winograd_source_",
-                        text(e, "_%lldx%lldx%lld", channels, (long long)w->w.across,
-                             (long long)w->w.tiles), piece, 3);
+                        text(e, "_%lldx%lldx%lldx%lld", channels, (long long)w->w.panels,
+                             (long long)w->w.across, (long long)w->w.tiles), piece, 3);
 }
 
 static const char *slopes_function(Weight *w)
