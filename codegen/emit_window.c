@@ -251,8 +251,9 @@ static void write_disjoint(const Win *w, const Window *win, const Nest *windows,
     for (int i = 0; i < tap_count(win); i++) {
         const char *at[2];
         tap_place(w, win, windows, i, at);
-        if (i % across == 0) {
+        if (i % across == 0)
             line_open(w->o, w->e, windows, rows.rank);
+        if (i == 0 || (i % across == 0 && win->axis[1].windows > 1)) {    /* in a scope of its own */
             out_line(w->o, "const %s value = %s;", real_type(w->k),
                      element(w, 0, row_of(windows), last(windows)));
             if (put) out_line(w->o, "const int32_t tap = %s;", tap_of(w, windows));
