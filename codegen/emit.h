@@ -89,6 +89,7 @@ Nest product_nest(const Product *p, NestDim row, NestDim col);
 const char *extent_text(Emit *e, Extent x);
 const char *text_mul(Emit *e, const char *index, Extent by);
 const char *text_add(Emit *e, const char *a, const char *b);
+const char *text_shift(Emit *e, const char *s, int64_t by);         /* "s + 2", "s - 2" */
 /* Where in a tensor of type t the element lies that an elementwise reader of shape `consumer` needs
  * at the place of `nest`, whose elements are the consumer's in row-major order. */
 const char *index_text(Emit *e, const Type *t, const Shape *consumer, const Nest *nest);

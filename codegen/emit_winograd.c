@@ -109,25 +109,23 @@ static const char *in_panels(Wino *w)
     return w->w.panels > 1 ? text(w->e, "[%lld]", (long long)w->w.panels) : "";
 }
 
-/* Column j of tiles, 0 where it is outside of its line: there stands another band's. */
+/* Column j of tiles, 0 where it is outside of its line: there stands another band's. One comparison
+ * says so: of two that differ gcc makes branches, and no vectors. */
 static const char *read_places(Wino *w)
 {
     Emit *e = w->e;
     const Winograd *g = &w->w;
-    const char *all = "", *real = real_type(w->k);
+    const char *all = "", *real = real_type(w->k), *step = text_mul(e, "t", extent(g->tile[1], 0));
     for (int64_t j = 0; j < g->size[1]; j++) {
-        int64_t at = j - w->f.low[1], end = w->f.places[1] - at;
-        const char *step = text_mul(e, "t", extent(g->tile[1], 0)), *inside = "";
-        const char *from = at ? text(e, "%s %c %lld", step, at < 0 ? '-' : '+',
-                                     (long long)(at < 0 ? -at : at)) : step;
-        if (at < 0) inside = text(e, "begin[t] >= %lld", (long long)-at);
-        if (g->tile[1] * (g->across - 1) >= end)
-            inside = text(e, "%s%sbegin[t] < %lld", inside, *inside ? " && " : "", (long long)end);
-        const char *name = text(e, *inside ? "here%lld" : "x%lld", (long long)j);
-        all = text(e, "%s                const %s %s = from[%s];\n", all, real, name, from);
-        if (*inside)
-            all = text(e, "%s                const %s x%lld = %s ? %s : 0;\n", all, real,
-                       (long long)j, inside, name);
+        int64_t at = j - w->f.low[1], width = w->f.places[1];
+        bool inside = at >= 0 && g->tile[1] * (g->across - 1) + at < width;
+        const char *name = text(e, inside ? "x%lld" : "here%lld", (long long)j);
+        all = text(e, "%s                const %s %s = from[%s];\n", all, real, name,
+                   text_shift(e, step, at));
+        if (inside) continue;
+        all = text(e, "%s                const %s x%lld = (uint32_t)%s < %lld ? %s : 0;\n", all,
+                   real, (long long)j, text_atom(e, text_shift(e, "begin[t]", at)),
+                   (long long)width, name);
     }
     return all;
 }

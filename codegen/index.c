@@ -74,6 +74,12 @@ const char *text_add(Emit *e, const char *a, const char *b)
     return text(e, "%s + %s", a, b);
 }
 
+const char *text_shift(Emit *e, const char *s, int64_t by)
+{
+    if (!by) return s;
+    return text(e, "%s %c %lld", s, by < 0 ? '-' : '+', (long long)(by < 0 ? -by : by));
+}
+
 /* Row-major strides of t's axes, aligned to the right with consumer's; 0 where it is broadcast. */
 static void strides(const Type *t, const Shape *consumer, Extent *stride)
 {

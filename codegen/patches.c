@@ -12,12 +12,6 @@ static void inside(const Frame *f, int axis, int64_t room, int64_t *first, int64
     if (*end < *first) *end = *first;
 }
 
-static const char *plus(Emit *e, const char *s, int64_t x)
-{
-    if (!x) return s;
-    return text(e, "%s %c %lld", s, x < 0 ? '-' : '+', (long long)(x < 0 ? -x : x));
-}
-
 /* One line of the source, phase by phase: columns first, first + phases, … */
 static void write_line(Kern *k, Out *o, const Frame *f)
 {
@@ -31,7 +25,7 @@ static void write_line(Kern *k, Out *o, const Frame *f)
         int64_t to = phase * f->length + stand / f->phases;
         int64_t count = (end - at + f->phases - 1) / f->phases;
         if (at >= end) continue;
-        const char *from = plus(e, "from", at), *into = plus(e, "to", to);
+        const char *from = text_shift(e, "from", at), *into = text_shift(e, "to", to);
         if (f->phases == 1 && f->spread[1] == 1) {
             out_line(o, "memcpy(%s, %s, %lld * sizeof *to);", into, from, (long long)count);
             continue;
@@ -39,7 +33,7 @@ static void write_line(Kern *k, Out *o, const Frame *f)
         out_line(o, "for (int64_t i = 0; i < %lld; i++)", (long long)count);
         const char *step = text_mul(e, "i", extent(f->spread[1], 0));
         const char *source = text_mul(e, "i", extent(f->phases, 0));
-        out_line(o, "    to[%s] = from[%s];", plus(e, step, to), plus(e, source, at));
+        out_line(o, "    to[%s] = from[%s];", text_shift(e, step, to), text_shift(e, source, at));
     }
 }
 
@@ -57,7 +51,7 @@ void patches_frame(Kern *k, const Frame *f, const char *image, const char *first
     from = text_add(e, text_mul(e, from, extent(f->places[0], 0)), "line");
     out_line(o, "const %s *const from = %s + %s;", real_type(k), slot_read(k, f->source),
              text_mul(e, from, extent(f->places[1], 0)));
-    const char *to = plus(e, text_mul(e, "line", extent(f->spread[0], 0)), f->low[0]);
+    const char *to = text_shift(e, text_mul(e, "line", extent(f->spread[0], 0)), f->low[0]);
     out_line(o, "%s *const to = frame + c * %lld + %s;", real_type(k),
              (long long)ir_frame_plane(f), text_mul(e, to, extent(pitch, 0)));
     write_line(k, o, f);
