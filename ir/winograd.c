@@ -11,6 +11,7 @@
  * al., Error Analysis and Improving the Accuracy of Winograd Convolution, 2020 (points). */
 #include "ir/winograd.h"
 #include "ir/tasks.h"
+#include <math.h>
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
 static int64_t round_up(int64_t a, int64_t b) { return ceil_div(a, b) * b; }
@@ -63,39 +64,7 @@ WinogradMatrix ir_winograd_matrix(WinogradSide side, int64_t results, int64_t ta
 
 /* ---- cuts ---- */
 
-typedef struct Row { Algo algo; int64_t taps; WinogradTile tile[3]; } Row;
-static const Row rows[] = {
-#define WINOGRAD(algo, taps, l0, c0, l1, c1, l2, c2) \
-    { ALGO_##algo, taps, { { l0, c0 }, { l1, c1 }, { l2, c2 } } },
-#include "ir/winograd.def"
-#undef WINOGRAD
-};
-
 bool ir_is_winograd(Algo algo) { return algo == ALGO_winograd || algo == ALGO_winograd_fast; }
-
-WinogradTile ir_winograd_tile(const Frame *f, Algo algo)
-{
-    enum { MOST_ACROSS = 128 };
-    static const WinogradTile none;
-    for (int i = 0; i < 2; i++)
-        if (f->taps[i] != f->taps[0] || f->stride[i] != 1 || f->dilation[i] != 1
-            || f->spread[i] != 1 || f->low[i] < 0 || f->low[i] >= f->taps[i]) return none;
-    int form = f->op == OP_conv ? 0 : f->op == OP_conv_transpose ? 1 : 2;
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        WinogradTile t = rows[i].tile[form];
-        if (rows[i].algo != algo || rows[i].taps != f->taps[0] || !t.lines) continue;
-        return ceil_div(most(f->pixels[1], f->places[1]), t.columns) <= MOST_ACROSS ? t : none;
-    }
-    return none;
-}
-
-static void cut(const Frame *f, Algo algo, int64_t tile[2], int64_t size[2])
-{
-    WinogradTile t = ir_winograd_tile(f, algo);
-    tile[0] = t.lines;
-    tile[1] = t.columns;
-    for (int i = 0; i < 2; i++) size[i] = tile[i] + f->taps[i] - 1;
-}
 
 /* Of a few numbers of panels whose source stays in the second cache, or of two where none does, the
  * one whose lanes are used best; at least as many as a band needs. */
@@ -116,15 +85,63 @@ static void choose_panels(Winograd *w, int64_t panel_bytes)
     }
 }
 
+/* Tiles, and how many of them. */
+static void tiles(Winograd *w, const Frame *f, WinogradTile t)
+{
+    w->tile[0] = t.lines;
+    w->tile[1] = t.columns;
+    for (int i = 0; i < 2; i++) w->size[i] = w->tile[i] + f->taps[i] - 1;
+    w->points = w->size[0] * w->size[1];
+    w->bands = ceil_div(f->pixels[0], w->tile[0]);
+    w->across = ceil_div(most(f->pixels[1], f->places[1]), w->tile[1]);
+}
+
+/* Multiplications of an image, a row and a channel, in panels of the widest vectors. */
+static double products(const Frame *f, WinogradTile t)
+{
+    enum { LANES = 32, ELEM_BYTES = 4 };
+    Winograd w = { .lanes = LANES };
+    tiles(&w, f, t);
+    choose_panels(&w, w.points * f->channels * LANES * ELEM_BYTES);
+    return (double)(w.points * w.bands * w.panels * LANES) / (double)w.block;
+}
+
+typedef enum { CONV, WEIGHT } Of;
+typedef struct Row { Algo algo; Of of; int64_t taps, channels; WinogradTile tile; } Row;
+static const Row rows[] = {
+#define WINOGRAD(algo, of, taps, channels, lines, columns) \
+    { ALGO_##algo, of, taps, channels, { lines, columns } },
+#include "ir/winograd.def"
+#undef WINOGRAD
+};
+
+WinogradTile ir_winograd_tile(const Frame *f, Algo algo)
+{
+    enum { MOST_ACROSS = 128 };
+    WinogradTile best = { 0 };
+    double fewest = HUGE_VAL;
+    for (int i = 0; i < 2; i++)
+        if (f->taps[i] != f->taps[0] || f->stride[i] != 1 || f->dilation[i] != 1
+            || f->spread[i] != 1 || f->low[i] < 0 || f->low[i] >= f->taps[i]) return best;
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const Row *r = &rows[i];
+        int64_t across = ceil_div(most(f->pixels[1], f->places[1]), r->tile.columns);
+        if (r->algo != algo || r->of != (f->op == OP_conv_weight ? WEIGHT : CONV)
+            || r->taps != f->taps[0] || r->channels > f->channels || across > MOST_ACROSS) continue;
+        double own = products(f, r->tile);
+        if (own >= fewest) continue;
+        fewest = own;
+        best = r->tile;
+    }
+    return best;
+}
+
 Winograd ir_winograd(const Frame *f, const Kernel *k, int64_t vector, int64_t elem_bytes)
 {
     enum { LINE_BYTES = 64, KEPT_BYTES = 3 << 17 };
     Winograd w = { .vector = vector, .lanes = k->micro[1] * vector,
                    .channels = round_up(f->channels, vector) };
-    cut(f, k->algo, w.tile, w.size);
-    w.points = w.size[0] * w.size[1];
-    w.bands = ceil_div(f->pixels[0], w.tile[0]);
-    w.across = ceil_div(most(f->pixels[1], f->places[1]), w.tile[1]);
+    tiles(&w, f, ir_winograd_tile(f, k->algo));
     choose_panels(&w, w.points * f->channels * w.lanes * elem_bytes);
     int64_t height = ir_strip(f->rows, k->tile[0], k->micro[0]), pad = LINE_BYTES / elem_bytes;
     int64_t row_bytes = w.points * w.panels * w.lanes * elem_bytes;
@@ -146,6 +163,14 @@ WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_
         .products = ir_round64((w->points * w->result_step + w->group * w->lanes) * elem_bytes),
         .lines = ir_round64((lines > taps ? lines : taps) * elem_bytes),
         .shared = ir_round64(w->points * w->weight_step * elem_bytes) };
+}
+
+static void cut(const Frame *f, Algo algo, int64_t tile[2], int64_t size[2])
+{
+    WinogradTile t = ir_winograd_tile(f, algo);
+    tile[0] = t.lines;
+    tile[1] = t.columns;
+    for (int i = 0; i < 2; i++) size[i] = tile[i] + f->taps[i] - 1;
 }
 
 /* Channels whose sums a task keeps: whole panels of the widest vectors, so that tasks do not depend
