@@ -1,6 +1,6 @@
 #!/bin/sh
-# tests/faults/faults.sh [--full]: memory that runs out and files that fail, at every call, in
-# seqc and in a generated program, unmodified (shim.c is preloaded).
+# tests/faults/faults.sh [--full] [VERB…]: memory that runs out and files that fail, at every call,
+# in seqc and in a generated program, unmodified (shim.c is preloaded).
 #
 # A run that meets a fault ends with 5 (memory) or 3 (files) and a message that says why, or does
 # all its work as if nothing had been; interrupted and short reads and writes, and threads that
@@ -9,7 +9,7 @@
 # it at every one.
 . tests/lib.sh
 most=4 most_memory=12
-[ "${1:-}" = --full ] && most=100000 most_memory=100000
+[ "${1:-}" = --full ] && shift && most=100000 most_memory=100000
 iris=$ROOT/samples/iris
 shim=$SCRATCH/shim.so
 cd "$SCRATCH" || exit 1
@@ -183,7 +183,7 @@ run_grad() {
 run_info() { $fault ./iris info >result; }
 run_bench() { $fault ./iris bench --steps 2 --threads 2 --quiet >bench.txt && : >result; }
 ./iris predict --weights $W --input x.npy --output y.npy --quiet
-verbs="build variants ir svg opt summary check doctor explain completion train resume auto images cifar
+every="build variants ir svg opt summary check doctor explain completion train resume auto images cifar
     $folders eval
     predict grad info bench"
 to_stdout=" summary check explain completion eval info doctor bench "    # nothing old to keep
@@ -267,7 +267,7 @@ sweep() {
 
 # ---- all ----
 
-for verb in $verbs; do
+for verb in ${*:-$every}; do
     fault=''
     rm -f result
     run_"$verb" >stdout.txt 2>&1 || not_ok "$verb without faults" "exit code $?"
