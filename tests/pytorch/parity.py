@@ -33,13 +33,13 @@ def run(*command):
         raise RuntimeError(f"{' '.join(command)}: exit code {done.returncode}\n{done.stdout}{done.stderr}")
 
 
-def torch_run(source, x, y):
-    """Initial weights and the losses of the first STEPS steps of an ordinary loop."""
+def torch_run(source, x, y, steps):
+    """Initial weights and the losses of the first steps of an ordinary loop."""
     scope = {"__name__": "model"}
     exec(source, scope)
-    net, criterion, optimizer = scope["model"], scope["criterion"], scope["optimizer"]
+    net, criterion, optimizer = scope.get("model") or scope["net"], scope["criterion"], scope["optimizer"]
     first = {k: v.detach().clone().numpy() for k, v in net.state_dict().items()}
-    loader = DataLoader(TensorDataset(x, y), batch_size=scope["batch_size"], shuffle=True)
+    loader = scope.get("trainloader") or DataLoader(TensorDataset(x, y), batch_size=scope["batch_size"], shuffle=True)
     losses = []
     while True:
         for bx, by in loader:
@@ -49,33 +49,33 @@ def torch_run(source, x, y):
             loss.backward()
             optimizer.step()
             losses.append(loss.item())
-            if len(losses) == STEPS:
+            if len(losses) == steps:
                 return first, losses, len(loader)
         if "scheduler" in scope:
             scope["scheduler"].step()
 
 
-def compare(name, path, x, y, data):
+def compare(name, path, x, y, data, *options, steps=STEPS, near=1e-5):
     try:
         with open(path) as f:
-            first, losses, per_epoch = torch_run(f.read(), x, y)
+            first, losses, per_epoch = torch_run(f.read(), x, y, steps)
         program, out = os.path.join(SCRATCH, "program"), os.path.join(SCRATCH, name.replace("/", "_"))
-        run(SEQC, "build", path, "-o", program, "-q")
-        epochs = -(-STEPS // per_epoch)
+        run(SEQC, "build", path, *options, "-o", program, "-q")
+        epochs = -(-steps // per_epoch)
         run(program, "train", *data, "--epochs", "0", "--out", out + ".0", "--quiet")
         run(program, "train", *data, "--epochs", str(epochs), "--out", out, "--log-steps", "--quiet")
-        ours = load_safetensors(out + ".0/last.safetensors")
-        worst = max(np.abs(ours[k] - v).max() for k, v in first.items())
+        initial = load_safetensors(out + ".0/last.safetensors")
+        worst = max(np.abs(initial[k] - v).max() for k, v in first.items())
         with open(out + "/steps.csv") as f:
-            steps = [float(row["loss"]) for row in csv.DictReader(f)][:STEPS]
+            ours = [float(row["loss"]) for row in csv.DictReader(f)][:steps]
     except (RuntimeError, OSError, KeyError, ValueError) as e:
         report(name, str(e).strip().replace("\n", "\n    "))
         return
     report(f"{name}: initial weights", "" if worst <= 1e-6 else f"differ by {worst:.3g}")
-    far = [abs(a - b) / max(abs(b), 1e-30) for a, b in zip(steps, losses)]
+    far = [abs(a - b) / max(abs(b), 1e-30) for a, b in zip(ours, losses)]
     report(f"{name}: loss of 10 steps",
-           "" if len(steps) >= STEPS and max(far[:10]) <= 1e-5 else f"{len(steps)} steps, {max(far[:10]):.3g} apart")
-    report(f"{name}: loss of {STEPS} steps", "" if max(far) <= 1e-2 else f"{max(far):.3g} apart")
+           "" if len(ours) >= steps and max(far[:10]) <= near else f"{len(ours)} steps, {max(far[:10]):.3g} apart")
+    report(f"{name}: loss of {steps} steps", "" if max(far) <= 1e-2 else f"{max(far):.3g} apart")
 
 
 def npy_pair(name, x, y):
@@ -124,13 +124,40 @@ class Ignored(types.ModuleType):
         return lambda *args, **named: None
 
 
+def stand_in(**datasets):
+    """What `from torchvision import …` gives; the transforms are nothing."""
+    vision = Ignored("torchvision")
+    vision.datasets, vision.transforms = Ignored("torchvision.datasets"), Ignored("torchvision.transforms")
+    vars(vision.datasets).update(datasets)
+    sys.modules["torchvision"] = vision
+
+
+def cifar10():
+    """The sample's net in strict mode, on records as CIFAR-10 has them: a pattern for each class, and noise.
+
+    Of the million maxima that a step pools, one or two lie within a rounding of ReLU's kink. Where they fall to the
+    other side, PyTorch's float32 from its float64 too, the losses of 10 steps move by 3e-5.
+    """
+    draw = np.random.default_rng(1)
+    label = draw.integers(0, 10, 640, dtype=np.uint8)
+    pattern, noise = draw.integers(0, 128, (10, 3072)), draw.integers(0, 128, (640, 3072))
+    image = (pattern[label] + noise).astype(np.uint8)
+    folder = os.path.join(SCRATCH, "cifar10-data")
+    os.makedirs(folder, exist_ok=True)
+    for file in ("data_batch_1.bin", "test_batch.bin"):
+        np.column_stack([label, image]).tofile(os.path.join(folder, file))
+    x = (torch.tensor(image.reshape(-1, 3, 32, 32) / np.float32(255)) - 0.5) / 0.5
+    y = torch.tensor(label.astype(np.int64))
+    stand_in(CIFAR10=lambda **named: TensorDataset(x, y))
+    compare("cifar10", "samples/cifar10/model.py", x, y, ["--data", folder], "--math", "strict",
+            steps=40, near=1e-4)
+
+
 def alexnet():
     """The whole net of the sample, with weights that PyTorch drew, against PyTorch in float64."""
     path, folder = "samples/alexnet/model.py", os.path.join(SCRATCH, "alexnet")
     weights = folder + ".safetensors"
-    vision = Ignored("torchvision")
-    vision.datasets, vision.transforms = Ignored("torchvision.datasets"), Ignored("torchvision.transforms")
-    sys.modules["torchvision"] = vision
+    stand_in()
     torch.manual_seed(4)
     scope = {"__name__": "model"}
     with open(path) as f:
@@ -214,6 +241,7 @@ def fixtures(full):
 
 torch.set_num_threads(1)
 samples()
+cifar10()
 alexnet()
 fine_tuning()
 fixtures("--full" in sys.argv)
