@@ -22,13 +22,17 @@ static double **values(const Graph *g, Arena *a)
     return ir_root_values(g, ir_eval(g, &in, a), a);
 }
 
+/* Its root, where there is a gap, points to what is no more. */
 static Gap gap_of(const char *one, const char *other)
 {
-    static Arena *a;                  /* the gap points into the first module */
-    if (!a) a = arena_new();
+    Arena *a = arena_new();
     Module *x = parse(a, one), *y = parse(a, other);
     double **v = values(x->graph[0], a), **w = values(y->graph[0], a);
-    return ir_gap(x->graph[0], v, y->graph[0], w, 3);
+    Gap gap = ir_gap(x->graph[0], v, y->graph[0], w, 3);
+    ir_module_free(x);
+    ir_module_free(y);
+    arena_free(a);
+    return gap;
 }
 
 static const char plain[] = "graph infer\n%0 = input \"x\" : f64[n,2]\n"
