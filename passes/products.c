@@ -35,17 +35,25 @@ static int64_t rows_in_l1(const Problem *p, const Target *t)
     return p->transposed_a ? p->m : places * most(t->l1_bytes / WAY_BYTES - OTHER_WAYS, 1);
 }
 
+/* Strips of at most `high` of m rows, all alike, the last one overlapping the one before: as few as
+ * there can be, and a quarter lower where fewer rows are summed twice (256: 13, not 14). */
+static int64_t strip_rows(int64_t m, int64_t high)
+{
+    int64_t even = ceil_div(m, ceil_div(m, least(high, m))), best = even;
+    for (int64_t rows = even; 4 * rows >= 3 * even; rows--)
+        if (round_up(m, rows) < round_up(m, best)) best = rows;
+    return best;
+}
+
 /* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16.
- * Few rows take more vectors, so that latency stays hidden; rows are split evenly, without tiny
- * tails. */
+ * Few rows take more vectors, so that latency stays hidden. */
 static void tile_gemm(const Problem *p, const Target *t, Choice *c)
 {
     int64_t across = ceil_div(p->l, p->lanes), vectors = across < 2 ? 1 : 2;
     while (vectors < across && p->m * vectors < PASS_ACCUMULATORS && vectors < 8) vectors *= 2;
     if (p->panel) vectors = ceil_div(p->panel, p->lanes);
     int64_t held = t->registers >= 32 ? 28 : 12, rows = most(held / vectors, 1);
-    rows = least(rows, rows_in_l1(p, t));
-    rows = ceil_div(p->m, ceil_div(p->m, least(rows, p->m)));
+    rows = strip_rows(p->m, least(rows, rows_in_l1(p, t)));
     int64_t cols = vectors * p->lanes, panels = ceil_div(p->l, cols);
     int64_t down = most(least(ceil_div(ENOUGH_TASKS, panels),
                               (int64_t)(pass_flop(p) / task_flop) / panels), 1);
