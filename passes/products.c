@@ -36,11 +36,13 @@ static int64_t rows_in_l1(const Problem *p, const Target *t)
 }
 
 /* Strips of at most `high` of m rows, all alike, the last one overlapping the one before: as few as
- * there can be, and a quarter lower where fewer rows are summed twice (256: 13, not 14). */
-static int64_t strip_rows(int64_t m, int64_t high)
+ * there can be, and up to a quarter lower where fewer rows are summed twice (256: 13, not 14) and
+ * latency stays hidden all the same. */
+static int64_t strip_rows(int64_t m, int64_t high, int64_t vectors)
 {
     int64_t even = ceil_div(m, ceil_div(m, least(high, m))), best = even;
-    for (int64_t rows = even; 4 * rows >= 3 * even; rows--)
+    int64_t low = most((3 * even + 3) / 4, ceil_div(2 * PASS_ACCUMULATORS, vectors));
+    for (int64_t rows = even; rows >= low; rows--)
         if (round_up(m, rows) < round_up(m, best)) best = rows;
     return best;
 }
@@ -53,7 +55,7 @@ static void tile_gemm(const Problem *p, const Target *t, Choice *c)
     while (vectors < across && p->m * vectors < PASS_ACCUMULATORS && vectors < 8) vectors *= 2;
     if (p->panel) vectors = ceil_div(p->panel, p->lanes);
     int64_t held = t->registers >= 32 ? 28 : 12, rows = most(held / vectors, 1);
-    rows = strip_rows(p->m, least(rows, rows_in_l1(p, t)));
+    rows = strip_rows(p->m, least(rows, rows_in_l1(p, t)), vectors);
     int64_t cols = vectors * p->lanes, panels = ceil_div(p->l, cols);
     int64_t down = most(least(ceil_div(ENOUGH_TASKS, panels),
                               (int64_t)(pass_flop(p) / task_flop) / panels), 1);
