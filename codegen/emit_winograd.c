@@ -13,9 +13,10 @@
 static const char source_text[] =
     "/* parts[$points]$in_panels[$channels][$lanes] = B' x B of channels of images [$h][$w],\n"
     " * of `bands` lines of tiles from the one `band` on; points are $source_step apart.\n"
-    " * lines: [$size_y][$line] of a channel, after the transform along them. */\n"
-    "ONCE void winograd_source_$id(int64_t channels, const $R *restrict x, int64_t band,\n"
-    "    int64_t bands, $R *restrict lines, $R *restrict parts)\n"
+    " * lines: [$size_y][$line] of a channel, after the transform along them. `more`: as many\n"
+    " * channels follow, and are asked for. */\n"
+    "ONCE void winograd_source_$id(int64_t channels, bool more, const $R *restrict x,\n"
+    "    int64_t band, int64_t bands, $R *restrict lines, $R *restrict parts)\n"
     "{\n"
     "    static const $R none[$w] = { 0 };\n"
     "    int32_t place[$tiles];                     /* where a tile begins on its line */\n"
@@ -26,9 +27,12 @@ static const char source_text[] =
     "            const int64_t image = (band + b) / $bands;\n"
     "            const int64_t y = (band + b) % $bands * $tile_y - $low;\n"
     "            const $R *line[$size_y];\n"
-    "            for (int i = 0; i < $size_y; i++)\n"
-    "                line[i] = y + i < 0 || y + i >= $h ? none\n"
-    "                        : x + ((image * $channels + c) * $h + y + i) * $w;\n"
+    "            for (int i = 0; i < $size_y; i++) {\n"
+    "                line[i] = none;\n"
+    "                if (y + i < 0 || y + i >= $h) continue;\n"
+    "                line[i] = x + ((image * $channels + c) * $h + y + i) * $w;\n"
+    "                if (more) ahead(line[i] + $together, $w);\n"
+    "            }\n"
     "$names"
     "            $R *restrict const to = lines + c * $size_y * $line + $edge + b * $pitch;\n"
     "            for (int64_t i = 0; i < $w; i++) {\n"
@@ -44,7 +48,7 @@ static const char source_text[] =
     "                + panel * $tile_x * $lanes;\n"
     "            $R *restrict const to\n"
     "                = parts + point * $source_step + (panel * $channels + c) * $lanes;\n"
-    "            for (int t = 0; t < $lanes; t++) {\n"
+    "            for (int t = 0; t < $lanes; t += $vector) {\n"
     "$places"
     "$columns"
     "            }\n"
@@ -96,6 +100,8 @@ static const char *add_function(Wino *w, const char *template, const char *name,
         { "low", f->low[0] }, { "group", g->group }, { "bands", g->bands },
         { "across", g->across }, { "panels", g->panels }, { "lanes", g->lanes },
         { "pitch", g->tile[1] * g->across }, { "line", g->line }, { "edge", IR_LINE_EDGE },
+        { "vector", g->vector },
+        { "together", IR_TOGETHER * f->places[0] * f->places[1] },
         { "tiles", g->panels * g->lanes }, { "points", g->points }, { "tile_y", g->tile[0] },
         { "tile_x", g->tile[1] }, { "size_y", g->size[0] }, { "size_x", g->size[1] },
         { "source_step", g->source_step }, { "result_step", g->result_step } };
@@ -109,23 +115,57 @@ static const char *in_panels(Wino *w)
     return w->w.panels > 1 ? text(w->e, "[%lld]", (long long)w->w.panels) : "";
 }
 
-/* Column j of tiles, 0 where it is outside of its line: there stands another band's. One comparison
- * says so: of two that differ gcc makes branches, and no vectors. */
+/* every_<step>(from): elements 0, step, 2 * step … of it, of as many vectors as that takes. */
+static void add_every(Emit *e, int64_t vector, int64_t step)
+{
+    static const char form[] =
+        "/* A vector of the elements %lld apart. */\n"
+        "static inline vec every_%lld(const %s *from)\n"
+        "{\n"
+        "    const vec a = %s(from), b = %s(from + %lld);\n"
+        "    return __builtin_shufflevector(a, b%s);\n"
+        "}\n";
+    const char *even = "";
+    if (step < 2) return;
+    add_every(e, vector, step / 2);
+    for (int64_t i = 0; i < vector; i++) even = text(e, "%s, %lld", even, 2 * (long long)i);
+    const char *half = step > 2 ? text(e, "every_%lld", (long long)step / 2) : "*(const vec *)";
+    add_micro(e, text(e, form, (long long)step, (long long)step, e->l->type[e->m->real], half, half,
+                      (long long)(step / 2 * vector), even));
+}
+
+static void add_inside(Emit *e)
+{
+    static const char form[] =
+        "/* x where place + by is one of `width` places, else 0. */\n"
+        "static inline vec inside(vec x, const int32_t *place, int32_t by, int32_t width)\n"
+        "{\n"
+        "    typedef uint32_t words __attribute__((vector_size(%d), aligned(4), may_alias));\n"
+        "    const words at = *(const words *)place + (uint32_t)by;\n"
+        "    return (vec)((words)x & (words)(at < (uint32_t)width));\n"
+        "}\n";
+    add_micro(e, text(e, form, e->o->target->vector_bytes));
+}
+
+/* Column j of tiles, 0 where it is outside of its line: there stands another band's. Vectors are
+ * written out: of these conditions gcc makes branches. */
 static const char *read_places(Wino *w)
 {
     Emit *e = w->e;
     const Winograd *g = &w->w;
-    const char *all = "", *real = real_type(w->k), *step = text_mul(e, "t", extent(g->tile[1], 0));
+    const char *all = "";
+    add_every(e, g->vector, g->tile[1]);
     for (int64_t j = 0; j < g->size[1]; j++) {
         int64_t at = j - w->f.low[1], width = w->f.places[1];
-        bool inside = at >= 0 && g->tile[1] * (g->across - 1) + at < width;
-        const char *name = text(e, inside ? "x%lld" : "here%lld", (long long)j);
-        all = text(e, "%s                const %s %s = from[%s];\n", all, real, name,
-                   text_shift(e, step, at));
-        if (inside) continue;
-        all = text(e, "%s                const %s x%lld = (uint32_t)%s < %lld ? %s : 0;\n", all,
-                   real, (long long)j, text_atom(e, text_shift(e, "begin[t]", at)),
-                   (long long)width, name);
+        bool whole = at >= 0 && g->tile[1] * (g->across - 1) + at < width;
+        const char *from = text(e, "every_%lld(from + %s)", (long long)g->tile[1],
+                                text_shift(e, text_mul(e, "t", extent(g->tile[1], 0)), at));
+        if (!whole) {
+            add_inside(e);
+            from = text(e, "inside(%s, begin + t, %lld, %lld)", from, (long long)at,
+                        (long long)width);
+        }
+        all = text(e, "%s                const vec x%lld = %s;\n", all, (long long)j, from);
     }
     return all;
 }
@@ -149,8 +189,8 @@ static const char *source_function(Wino *w)
                               real_type(w->k), "x#[i]",
                               text(e, "to[# * %lld + i]", (long long)g->line), 16 };
     const AxisTransform columns = { ir_winograd_matrix(IR_OF_SOURCE, g->tile[1], f->taps[1]),
-                                real_type(w->k), "x#",
-                                text(e, "to[# * %lld + t]", (long long)g->source_step), 16 };
+                                "vec", "x#", text(e, "*(vec *)(to + # * %lld + t)",
+                                                  (long long)g->source_step), 16 };
     const Hole piece[] = { { "in_panels", in_panels(w) }, { "names", name_lines(w) },
                            { "lines", points_text(w->k, &lines) }, { "places", read_places(w) },
                            { "columns", points_text(w->k, &columns) } };
@@ -323,10 +363,11 @@ void emit_winograd(Kern *k)
     w.height = (int)ir_strip(w.f.rows, w.tile_rows, k->k->micro[0]);
     w.tile_bands = k->tasks.tile_cols;
     k->note = text(k->e, "A task is %lld channels of %lld lines of %lldx%lld tiles,\n"
-                         " * %lld at a time.", (long long)w.tile_rows, (long long)w.tile_bands, (long long)w.w.tile[0],
-                   (long long)w.w.tile[1], (long long)w.w.block);
+                         " * %lld at a time.", (long long)w.tile_rows, (long long)w.tile_bands,
+                   (long long)w.w.tile[0], (long long)w.w.tile[1], (long long)w.w.block);
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);
+    reach(k->e, SNIP_ahead);
     write_weights(&w);
     place(&w);
     place_memory(&w);
@@ -338,11 +379,12 @@ void emit_winograd(Kern *k)
                  (long long)w.w.across, lanes - 1, lanes);
     long long channels = (long long)w.f.channels;
     out_line(w.o, "for (int64_t c = 0; c < %lld; c += %d)", channels, IR_TOGETHER);
-    out_line(w.o, "    %s(%s, %s + c * %lld, band, bands, lines, source + c * %lld);",
-             source_function(&w),
+    out_line(w.o, "    %s(%s, c + %d <= %lld, %s + c * %lld,", source_function(&w),
              channels % IR_TOGETHER ? text(k->e, "smaller(%d, %lld - c)", IR_TOGETHER, channels)
                                     : text(k->e, "%d", IR_TOGETHER),
-             slot_read(k, w.f.source), (long long)(w.f.places[0] * w.f.places[1]), lanes);
+             2 * IR_TOGETHER, channels,
+             slot_read(k, w.f.source), (long long)(w.f.places[0] * w.f.places[1]));
+    out_line(w.o, "        band, bands, lines, source + c * %lld);", lanes);
     out_open(w.o, "for (int64_t group = 0; group < %s; group += %lld)", w.rows,
              (long long)w.w.group);
     out_line(w.o, "const int64_t end_row = smaller(group + %lld, %s);", (long long)w.w.group,
