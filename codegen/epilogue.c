@@ -141,9 +141,10 @@ int stores_of(const Kern *k, Val v, Place out[4])
     int n = 0;
     for (int i = 0; i < k->g->n_buffer && n < 4; i++) {
         const Buffer *b = &k->g->buffer[i];
-        if (b->kind == BUF_SCRATCH || b->first != k->index) continue;
+        if (!b->val.i || b->first != k->index) continue;
         if (!ir_val_eq(ir_view_base(k->g, b->val), v)) continue;
         out[n++] = (Place){ .where = b->kind == BUF_ARENA   ? AT_ARENA
+                                     : b->kind == BUF_KEPT  ? AT_KEPT
                                      : b->kind == BUF_STATE ? AT_STATE
                                                             : AT_OUT,
                             .base = v,

@@ -87,7 +87,7 @@ static bool same_place(Place a, Place b)
     switch (a.where) {
     case AT_INPUT: case AT_SCALAR: return !strcmp(a.name, b.name);
     case AT_STATE: return a.state.i == b.state.i;
-    case AT_ARENA: return a.offset_bytes == b.offset_bytes;
+    case AT_ARENA: case AT_KEPT: return a.offset_bytes == b.offset_bytes;
     case AT_OUT: return a.out == b.out;
     default: return a.base.i == b.base.i;
     }
@@ -134,11 +134,13 @@ const char *slot_shared(Kern *k, DType dtype, const char *name, const char *note
     Place p = { .where = AT_NOWHERE };
     for (int i = 0; i < k->g->n_buffer; i++) {
         const Buffer *b = &k->g->buffer[i];
-        if (b->kind == BUF_SCRATCH && b->first == k->index) p.offset_bytes = b->offset_bytes;
+        if (b->val.i || b->first != k->index) continue;
+        if (b->kind == BUF_KEPT) p.where = AT_KEPT;
+        p.offset_bytes = b->offset_bytes;
     }
     Type t = ir_type_of(dtype, ir_shape(0, NULL));
     for (int i = 0; i < k->n_slot; i++)
-        if (k->slot[i].place.where == AT_NOWHERE) return k->slot[i].name;
+        if (k->slot[i].note) return k->slot[i].name;
     k->slot[k->n_slot++] = (Slot){ .place = p, .type = t, .written = true,
                                    .base = name, .name = name, .note = note };
     return name;
@@ -168,7 +170,7 @@ static const char *slot_declaration(const Kern *k, const Slot *s, bool fills)
     Emit *e = k->e;
     const char *type = e->l->type[s->type.dtype];
     if (s->place.where == AT_SCALAR) return text(e, "%s %s", type, s->name);
-    bool constant = !s->written || (!fills && s->place.where == AT_NOWHERE);
+    bool constant = !s->written || (!fills && s->note);
     return text(e, "%s%s *%s %s", constant ? "const " : "", type, e->l->restricted, s->name);
 }
 
@@ -188,9 +190,8 @@ static const char *params_text(Kern *k, const char *const *fixed, const char *bo
         if (!out_mentions(body, p->name)) continue;
         decl[n] = slot_declaration(k, p, fills);
         note[n] = p->place.where == AT_SCALAR ? NULL
-                  : p->place.where == AT_NOWHERE
-                      ? p->note
-                      : text(e, "%s%s", type_text(e, &p->type),
+                  : p->note ? p->note
+                            : text(e, "%s%s", type_text(e, &p->type),
                              p->read && p->written ? ", updated in place" : "");
         if ((int)strlen(decl[n]) > width) width = (int)strlen(decl[n]);
         n++;

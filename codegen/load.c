@@ -26,14 +26,17 @@ static const char *const stand_in =
     "extern void seqc_scalars(const double *, double, double, void *);\n"
     "void seqc_scalars(const double *lr, double step, double steps, void *out)\n"
     "{ if (model.scalars) model.scalars(lr, step, steps, out); }\n"
-    "extern void seqc_graph(int, int64_t, const void *const *, void *const *, char *, char *,\n"
-    "                       char *, const void *, uint64_t, uint64_t, void *);\n"
-    "void seqc_graph(int graph, int64_t n, const void *const *in, void *const *out, char *state,\n"
-    "                char *arena, char *workers, const void *scalars, uint64_t seed,\n"
-    "                uint64_t step, void *pool)\n"
+    "extern void seqc_graph(int, bool, int64_t, const void *const *, void *const *, char *,\n"
+    "                       char *, char *, char *, const void *, uint64_t, uint64_t, void *);\n"
+    "void seqc_graph(int graph, bool changed, int64_t n, const void *const *in, void *const *out,\n"
+    "                char *state, char *kept, char *arena, char *workers, const void *scalars,\n"
+    "                uint64_t seed, uint64_t step, void *pool)\n"
     "{\n"
-    "    rt_call c = { n, in, out, state, arena, workers, scalars, seed, step, (rt_pool *)pool };\n"
-    "    model.graphs[graph].run(&c);\n"
+    "    const rt_graph *g = &model.graphs[graph];\n"
+    "    rt_call c = { n, in, out, state, kept, arena, workers, scalars, seed, step,\n"
+    "                  (rt_pool *)pool };\n"
+    "    if (changed && g->keep) g->keep(&c);\n"
+    "    g->run(&c);\n"
     "}\n";
 
 void emit_replay(const Module *m, const EmitOpts *o, FILE *out)
@@ -42,9 +45,10 @@ void emit_replay(const Module *m, const EmitOpts *o, FILE *out)
     fputs(stand_in, out);
 }
 
-typedef void GraphFn(int graph, int64_t n, const void *const *in, void *const *out, char *state,
-                     char *arena, char *workers, const void *scalars, uint64_t seed, uint64_t step,
-                     void *pool);
+/* changed: the states are other ones than in the call before. */
+typedef void GraphFn(int graph, bool changed, int64_t n, const void *const *in, void *const *out,
+                     char *state, char *kept, char *arena, char *workers, const void *scalars,
+                     uint64_t seed, uint64_t step, void *pool);
 
 struct Replay { const Module *m; void *object; GraphFn *graph; };
 
@@ -170,14 +174,15 @@ static double *read_state(const Module *m, State s, const char *block, Arena *a)
 
 /* What a graph runs on. */
 typedef struct Memory {
-    char *state, *arena, *workers;
+    char *state, *kept, *arena, *workers;
     void **out;                              /* by the graph's ROOT_RETURN */
     const void **in;                         /* by its inputs */
 } Memory;
 
 static Memory make_memory(const Module *m, const Graph *g, const ReplayHow *how, Arena *a)
 {
-    Memory x = { .arena = room(a, g->arena_bytes, how->fill),
+    Memory x = { .kept = room(a, g->kept_bytes, how->fill),
+                 .arena = room(a, g->arena_bytes, how->fill),
                  .workers = room(a, g->worker_bytes * how->workers, how->fill),
                  .out = arena_alloc(a, (size_t)g->n_root + 1, sizeof *x.out) };
     int n = 0;
@@ -202,8 +207,8 @@ double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const Repla
     Arena *scratch = arena_new();
     Memory x = make_memory(m, g, how, scratch);
     x.state = make_states(m, in, scratch);
-    r->graph(index_of(m, g), in->n, make_inputs(g, in, scratch), x.out, x.state, x.arena,
-             x.workers, make_scalars(m, in, scratch), in->seed, in->step, how->pool);
+    r->graph(index_of(m, g), true, in->n, make_inputs(g, in, scratch), x.out, x.state, x.kept,
+             x.arena, x.workers, make_scalars(m, in, scratch), in->seed, in->step, how->pool);
     double **value = arena_alloc(a, (size_t)g->n_root + 1, sizeof *value);
     int n_out = 0;
     for (int i = 0; i < g->n_root; i++) {
@@ -246,8 +251,8 @@ double emit_seconds(const Replay *r, const Graph *g, double least_seconds)
     double best = 0, start = now();
     for (int k = 0; k < LEAST_RUNS || now() - start < least_seconds; k++) {
         double before = now();
-        r->graph(index_of(m, g), m->capacity, x.in, x.out, x.state, x.arena, x.workers, NULL, 0, 1,
-                 NULL);
+        r->graph(index_of(m, g), k == 0, m->capacity, x.in, x.out, x.state, x.kept, x.arena,
+                 x.workers, NULL, 0, 1, NULL);
         double took = now() - before;
         if (k == 0 || took < best) best = took;
     }

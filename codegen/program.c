@@ -54,8 +54,9 @@ static const char *address(Emit *e, const GraphText *t, const Slot *s, const cha
         return text(e, "(%s%s *)c->out[%d]", constant, type, s->place.out);
     }
     default:
-        if (s->place.where == AT_NOWHERE) *what = s->note;
-        return text(e, "(%s%s *)(%s + %lld)", constant, type, t->arena,
+        if (s->note) *what = s->note;
+        return text(e, "(%s%s *)(%s + %lld)", constant, type,
+                    s->place.where == AT_KEPT ? "c->kept" : t->arena,
                     (long long)s->place.offset_bytes);
     }
 }
@@ -131,6 +132,13 @@ static const char *ceil_text(Emit *e, Extent size, int64_t full, int64_t tile)
     return text(e, "(%s + %lld) / %lld", s, (long long)tile - 1, (long long)tile);
 }
 
+/* What comes before the tasks of kernel i. */
+static void run_first(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
+{
+    out_line(o, "rt_parallel(c->pool, %s_prepare, c, %lld);", kernel_name(e, t, i),
+             (long long)u->prepare_tasks);
+}
+
 static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
 {
     const char *down = ceil_text(e, u->rows, u->tasks.rows, u->tasks.tile_rows);
@@ -139,9 +147,7 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
                         : !strcmp(down, "1") ? across
                                              : text(e, "%s * %s", down, text_atom(e, across));
     const char *name = kernel_name(e, t, i);
-    if (u->prepare_tasks)
-        out_line(o, "rt_parallel(c->pool, %s_prepare, c, %lld);", name,
-                 (long long)u->prepare_tasks);
+    if (u->prepare_tasks && !ir_keeps_shared(t->g, i)) run_first(e, o, t, u, i);
     if (!strcmp(count, "1")) out_line(o, "%s(c, 0, 0);", name);
     else out_line(o, "rt_parallel(c->pool, %s, c, %s);", name, count);
     const char *const fixed[][2] = { { "n", "c->n" }, { NULL, NULL } };
@@ -168,6 +174,7 @@ static bool is_small(const Graph *g, const KernelUse *u)
     enum { SMALL_FLOP = 20000 };
     double flop = 0;
     for (int i = 0; i < g->n_kernel; i++) {
+        if (ir_runs_once(g, i)) continue;
         if (u[i].tasks.count != 1 || u[i].prepare_tasks || u[i].finish_tasks) return false;
         flop += ir_kernel_flop(g, i);
     }
@@ -186,8 +193,9 @@ static void run_whole(Emit *e, Out *o, GraphText *t, const KernelUse *u)
     reach(e, SNIP_inlined);
     out_line(o, "static INLINED void all_of_%s(const rt_call *c, int64_t n, char *arena)", name);
     out_open(o, "%s", "");
-    if (!bytes) out_line(o, "(void)arena;");
-    for (int i = 0; i < t->g->n_kernel; i++) run_one(e, o, t, &u[i]);
+    if (!bytes || t->g->kept_bytes) out_line(o, "(void)arena;");
+    for (int i = 0; i < t->g->n_kernel; i++)
+        if (!ir_runs_once(t->g, i)) run_one(e, o, t, &u[i]);
     out_close(o, "");
     out_line(o, "%s", "");
     out_line(o, "static void run_%s(const rt_call *c)", name);
@@ -207,12 +215,31 @@ static void run_whole(Emit *e, Out *o, GraphText *t, const KernelUse *u)
 static void run_kernels(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
 {
     const Graph *g = t->g;
-    for (int i = 0; i < g->n_kernel; i++) wrappers(e, o, t, &u[i], i);
+    bool any = false;
     out_line(o, "static void run_%s(const rt_call *c)", g->name);
     out_open(o, "%s", "");
-    for (int i = 0; i < g->n_kernel; i++) run_kernel(e, o, t, &u[i], i);
-    if (!g->n_kernel) out_line(o, "(void)c;");
+    for (int i = 0; i < g->n_kernel; i++) {
+        if (ir_runs_once(g, i)) continue;
+        run_kernel(e, o, t, &u[i], i);
+        any = true;
+    }
+    if (!any) out_line(o, "(void)c;");
     out_close(o, "");
+}
+
+/* What the graph keeps from one call to the next. */
+static void run_kept(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+{
+    const Graph *g = t->g;
+    out_line(o, "/* Once, when weights have changed. */");
+    out_line(o, "static void keep_%s(const rt_call *c)", g->name);
+    out_open(o, "%s", "");
+    for (int i = 0; i < g->n_kernel; i++) {
+        if (ir_runs_once(g, i)) run_kernel(e, o, t, &u[i], i);
+        if (ir_keeps_shared(g, i)) run_first(e, o, t, &u[i], i);
+    }
+    out_close(o, "");
+    out_line(o, "%s", "");
 }
 
 static GraphText graph_text(Emit *e, const Graph *g)
@@ -228,7 +255,11 @@ static GraphText graph_text(Emit *e, const Graph *g)
     Out *o = t.out;
     out_line(o, "/* ---- %s ---- */", g->name);
     out_line(o, "%s", "");
-    if (is_small(g, u)) run_whole(e, o, &t, u);
+    bool small = is_small(g, u);
+    for (int i = 0; i < g->n_kernel; i++)
+        if (!small || ir_runs_once(g, i)) wrappers(e, o, &t, &u[i], i);
+    if (g->kept_bytes) run_kept(e, o, &t, u);
+    if (small) run_whole(e, o, &t, u);
     else run_kernels(e, o, &t, u);
     return t;
 }

@@ -76,16 +76,22 @@ void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input
 
 static const char *graph_row(Emit *e, const Graph *g)
 {
-    int inputs = 0, results = 0;
+    int inputs = 0, results = 0, updates = 0;
     double flop = 0, bytes = 0;
     for (uint32_t i = 1; i < g->n_node; i++) inputs += g->node[i].op == OP_input;
-    for (int i = 0; i < g->n_root; i++) results += g->root[i].kind == ROOT_RETURN;
+    for (int i = 0; i < g->n_root; i++) {
+        results += g->root[i].kind == ROOT_RETURN;
+        updates += g->root[i].kind == ROOT_UPDATE;
+    }
     for (int k = 0; k < g->n_kernel; k++) {
+        if (ir_runs_once(g, k)) continue;
         flop += ir_kernel_flop(g, k);
         bytes += (double)ir_kernel_bytes(g, k);
     }
-    return text(e, "{ \"%s\", run_%s, %lld, %lld, %d, %d, %s, %s, %.0f.0, %.0f.0 },", g->name,
-                g->name, (long long)g->arena_bytes, (long long)g->worker_bytes, inputs, results,
+    return text(e, "{ \"%s\", run_%s, %s, %s, %lld, %lld, %lld, %d, %d, %s, %s, %.0f.0, %.0f.0 },",
+                g->name, g->name, g->kept_bytes ? text(e, "keep_%s", g->name) : "0",
+                updates ? "true" : "false", (long long)g->arena_bytes, (long long)g->worker_bytes,
+                (long long)g->kept_bytes, inputs, results,
                 inputs ? text(e, "%s_inputs", g->name) : "0",
                 results ? text(e, "%s_results", g->name) : "0", flop, bytes);
 }

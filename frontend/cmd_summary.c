@@ -113,9 +113,12 @@ static void print_graph(const Cmd *c, const Module *m, const char *name, const c
     printf("%-11s %s FLOP, %d kernels, arena %s", what, cmd_big(c->arena, graph_flop(g)),
            g->n_kernel, cmd_bytes(c->arena, g->arena_bytes));
     if (g->arena_bytes == g->bound_bytes)
-        puts(" (the lower bound)");
+        printf(" (the lower bound)");
     else
-        printf(" (lower bound %s)\n", cmd_bytes(c->arena, g->bound_bytes));
+        printf(" (lower bound %s)", cmd_bytes(c->arena, g->bound_bytes));
+    if (g->kept_bytes)
+        printf(", kept of weights %s", cmd_bytes(c->arena, g->kept_bytes));
+    putchar('\n');
 }
 
 static void print_states(const Cmd *c, const Module *m)

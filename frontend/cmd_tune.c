@@ -11,6 +11,7 @@
 #define _XOPEN_SOURCE 700
 #include "codegen/codegen.h"
 #include "frontend/cmd.h"
+#include "ir/tasks.h"
 #include "passes/passes.h"
 #include "runtime/base.h"
 #include <errno.h>
@@ -136,7 +137,8 @@ static bool write_cache(void)
 
 /* ---- candidates by themselves ---- */
 
-/* A graph for each, of inputs, and of states where a layout is not plain. */
+/* A graph for each, of inputs, and of states where a layout is not plain, or where evaluation keeps
+ * what it makes of them. */
 static Module *alone(const Candidates *c)
 {
     static const char *const names[] = {"a", "b", "c"};
@@ -154,7 +156,9 @@ static Module *alone(const Candidates *c)
     b.layout = c->b;
     y.layout = c->result;
     State from_b = {0}, to_y = {0};
-    if (b.layout.kind != LAYOUT_plain) from_b = ir_state_add(m, "b", ROLE_PARAM, b, nowhere);
+    bool kept = ir_keeps(c->g) && ir_is(c->g, ir_view_base(c->g, x.in[1]), OP_state);
+    if (kept || b.layout.kind != LAYOUT_plain)
+        from_b = ir_state_add(m, "b", ROLE_PARAM, b, nowhere);
     if (y.layout.kind != LAYOUT_plain) to_y = ir_state_add(m, "y", ROLE_PARAM, y, nowhere);
     for (int i = 0; i < c->n; i++) {
         Graph *g = ir_graph_add(m, arena_printf(tuning.c->arena, "candidate_%d", i));

@@ -133,18 +133,22 @@ void ir_set_plan(Graph *g, const Buffer *b, int n, int64_t arena_bytes, int64_t 
     g->arena_bytes = arena_bytes;
     g->bound_bytes = bound_bytes;
     g->worker_bytes = worker_bytes;
+    g->kept_bytes = 0;
     for (int i = 0; i < n; i++) {
         Buffer *x = &g->buffer[i];
         if (x->kind == BUF_STATE || x->kind == BUF_OUT) {
             x->offset_bytes = 0;
             x->bytes = ir_round_bytes(ir_stored_bytes(ir_type(g, x->val), g->module->capacity));
-            x->in_place_of.i = 0;
         }
         if (x->kind != BUF_STATE)
             x->state.i = 0;
         if (x->kind != BUF_OUT)
             x->out = 0;
         if (x->kind == BUF_SCRATCH)
-            x->val.i = x->in_place_of.i = 0;
+            x->val.i = 0;
+        if (x->kind != BUF_ARENA)
+            x->in_place_of.i = 0;
+        if (x->kind == BUF_KEPT && x->offset_bytes + x->bytes > g->kept_bytes)
+            g->kept_bytes = x->offset_bytes + x->bytes;
     }
 }

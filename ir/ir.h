@@ -187,14 +187,15 @@ typedef enum {
     BUF_ARENA,     /* val in the arena at offset */
     BUF_STATE,     /* val is written into the state it updates */
     BUF_OUT,       /* val is written into the caller's result of that index */
-    BUF_SCRATCH    /* memory of one kernel in the arena: partial sums, one slot a task */
+    BUF_SCRATCH,   /* memory of one kernel in the arena: partial sums, one slot a task */
+    BUF_KEPT       /* val, or such memory, where it stays while the states do: ir/kept.c */
 } BufKind;
 
 /* From `plan` on: where every stored value lies. first and last are kernels; a value that is
  * returned, or read by nobody later, ends with its kernel. */
 typedef struct Buffer {
     BufKind kind;
-    Val val;                         /* none for scratch */
+    Val val;                         /* none: memory that a kernel's tasks share */
     State state;                     /* BUF_STATE */
     int out;                         /* BUF_OUT: index among the graph's ROOT_RETURN */
     int64_t offset_bytes, bytes;     /* bytes rounded up to 64, at full capacity */
@@ -213,7 +214,7 @@ typedef struct Graph {
     bool has_kernels, has_plan;
     Kernel *kernel; int n_kernel;
     Buffer *buffer; int n_buffer;
-    int64_t arena_bytes, bound_bytes, worker_bytes;
+    int64_t arena_bytes, bound_bytes, worker_bytes, kept_bytes;
 } Graph;
 
 /* ---- states and the program ---- */
@@ -416,7 +417,9 @@ int64_t *ir_kernels_bytes(const Graph *g, Arena *a);     /* of all kernels at on
 int ir_touched(const Graph *g, const Val *member, int n);
 
 /* Where a value is found by a kernel that does not compute it. Views are seen through. */
-typedef enum { AT_INPUT, AT_SCALAR, AT_CONST, AT_STATE, AT_ARENA, AT_OUT, AT_NOWHERE } Where;
+typedef enum {
+    AT_INPUT, AT_SCALAR, AT_CONST, AT_STATE, AT_ARENA, AT_KEPT, AT_OUT, AT_NOWHERE
+} Where;
 typedef struct {
     Where where;
     Val base;

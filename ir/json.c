@@ -248,10 +248,11 @@ static void kernels(Json *j, const Graph *g, const int *number)
 
 static void plan(Json *j, const Graph *g, const int *number)
 {
-    static const char *const kind[] = {"arena", "state", "out", "scratch"};
+    static const char *const kind[] = {"arena", "state", "out", "scratch", "kept"};
     key_int(j, "arena_bytes", g->arena_bytes);
     key_int(j, "bound_bytes", g->bound_bytes);
     key_int(j, "worker_bytes", g->worker_bytes);
+    key_int(j, "kept_bytes", g->kept_bytes);
     key(j, "buffers");
     open(j, "[");
     for (int i = 0; i < g->n_buffer; i++) {
@@ -260,7 +261,7 @@ static void plan(Json *j, const Graph *g, const int *number)
         ir_str_add(&j->t, "\n   ", 4);
         open(j, "{");
         key_string(j, "kind", kind[b->kind]);
-        if (b->kind != BUF_SCRATCH) {
+        if (b->val.i) {
             key(j, "value");
             value(j, g, number, b->val);
         }
@@ -268,7 +269,7 @@ static void plan(Json *j, const Graph *g, const int *number)
             key_string(j, "state", ir_state(g->module, b->state)->key);
         if (b->kind == BUF_OUT)
             key_int(j, "out", b->out);
-        if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH)
+        if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH || b->kind == BUF_KEPT)
             key_int(j, "offset", b->offset_bytes);
         key_int(j, "bytes", b->bytes);
         key_int(j, "first", b->first);

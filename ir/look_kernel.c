@@ -197,9 +197,11 @@ Place ir_place(const Graph *g, Val v)
         p.where = AT_STATE;
     for (int i = 0; p.where == AT_NOWHERE && i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
-        if (b->kind == BUF_SCRATCH || b->val.i != p.base.i)
+        static const Where where[] = {[BUF_ARENA] = AT_ARENA, [BUF_STATE] = AT_STATE,
+                                      [BUF_OUT] = AT_OUT, [BUF_KEPT] = AT_KEPT};
+        if (!b->val.i || b->val.i != p.base.i)
             continue;
-        p.where = b->kind == BUF_ARENA ? AT_ARENA : b->kind == BUF_OUT ? AT_OUT : AT_STATE;
+        p.where = where[b->kind];
         p.offset_bytes = b->offset_bytes;
         p.state = b->state;
         p.out = b->out;

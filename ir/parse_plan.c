@@ -117,6 +117,11 @@ void ir_parse_buffer_line(Parser *p)
         b.kind = BUF_SCRATCH;
     else
         b.val = computed_val(p);
+    if (ir_lex_accept_word(l, "kept")) {
+        b.kind = BUF_KEPT;
+        if (ir_lex_peek(l) != '@')
+            ir_lex_expected(l, "@offset");
+    }
     if (ir_lex_peek(l) == '@') {
         ir_lex_need(l, '@');
         b.offset_bytes = ir_lex_int(l, 0, INT64_MAX / 2, "an offset");
@@ -128,7 +133,8 @@ void ir_parse_buffer_line(Parser *p)
         b.kind = BUF_OUT;
         b.out = (int)ir_lex_int(l, 0, INT32_MAX, "a result's index");
     } else {
-        ir_lex_expected(l, b.kind == BUF_SCRATCH ? "@offset" : "@offset, state or out");
+        ir_lex_expected(l, b.kind == BUF_SCRATCH ? "@offset or kept"
+                                                 : "@offset, kept, state or out");
     }
     b.first = kernel_index(p);
     ir_lex_need(l, '.');

@@ -397,11 +397,13 @@ static void print_buffers(Str *t, const Graph *g, const int *number)
                (long long)g->bound_bytes, (long long)g->worker_bytes);
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
-        if (b->kind == BUF_SCRATCH)
+        if (!b->val.i)
             ir_str_add(t, "scratch", 7);
         else
             ir_str_val(t, g, number, b->val);
-        if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH)
+        if (b->kind == BUF_KEPT)
+            ir_str_add(t, " kept", 5);
+        if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH || b->kind == BUF_KEPT)
             ir_str_fmt(t, " @%lld %lld", (long long)b->offset_bytes, (long long)b->bytes);
         if (b->kind == BUF_STATE) {
             ir_str_add(t, " state ", 7);

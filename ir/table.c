@@ -150,16 +150,20 @@ static void print_kernels(const Graph *g, FILE *out, Arena *a)
 static void print_plan(const Graph *g, const int *number, FILE *out, Arena *a)
 {
     Table t = {.arena = a, .cols = 5, .right = {true, true, true, false, false}};
-    fprintf(out, "\n  arena %s, lower bound %s%s\n", size(a, (double)g->arena_bytes, "B"),
+    fprintf(out, "\n  arena %s, lower bound %s%s", size(a, (double)g->arena_bytes, "B"),
             size(a, (double)g->bound_bytes, "B"),
             g->arena_bytes == g->bound_bytes ? " (reached)" : "");
+    if (g->kept_bytes)
+        fprintf(out, ", kept %s", size(a, (double)g->kept_bytes, "B"));
+    fputc('\n', out);
     ROW(&t, "value", "offset", "bytes", "kernels", "place");
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
         Str name = {.arena = a}, where = {.arena = a};
         bool arena = b->kind == BUF_ARENA || b->kind == BUF_SCRATCH;
+        bool kept = b->kind == BUF_KEPT;
         ir_str_add(&where, "", 0);
-        if (b->kind == BUF_SCRATCH)
+        if (!b->val.i)
             ir_str_add(&name, "scratch", 7);
         else
             ir_str_val(&name, g, number, b->val);
@@ -167,11 +171,13 @@ static void print_plan(const Graph *g, const int *number, FILE *out, Arena *a)
             ir_str_fmt(&where, "state %s", quoted(a, ir_state(g->module, b->state)->key));
         if (b->kind == BUF_OUT)
             ir_str_fmt(&where, "result %d", b->out);
+        if (kept)
+            ir_str_add(&where, "kept", 4);
         if (b->in_place_of.i) {
             ir_str_add(&where, "in place of ", 12);
             ir_str_val(&where, g, number, b->in_place_of);
         }
-        ROW(&t, name.s, arena ? arena_printf(a, "%lld", (long long)b->offset_bytes) : "",
+        ROW(&t, name.s, arena || kept ? arena_printf(a, "%lld", (long long)b->offset_bytes) : "",
             arena_printf(a, "%lld", (long long)b->bytes),
             arena_printf(a, "k%d..k%d", b->first, b->last), where.s);
     }

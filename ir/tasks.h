@@ -102,5 +102,17 @@ int64_t ir_split_bytes(const Graph *g, const Kernel *k);
 bool ir_keeps_sums(const Graph *g, const Kernel *k);
 int64_t ir_pack_bytes(const Graph *g, const Kernel *k);
 
+/* Evaluation runs again and again on the same states. A graph that replaces none and has no
+ * derivatives keeps, from one call to the next, what follows from states and constants alone. */
+bool ir_keeps(const Graph *g);
+/* Of kernels in this order, [n] each: does it compute nothing else, so that it runs once, when the
+ * states have changed? Is that what all its tasks share (weights, transformed)? `by` [n_node]: the
+ * kernel that stores a value. */
+typedef struct Kept { bool *whole, *shared; } Kept;
+Kept ir_kept(const Graph *g, const Kernel *k, int n, const int *by, Arena *a);
+/* By the plan: does kernel k of g run once, is what it shares kept? */
+bool ir_runs_once(const Graph *g, int k);
+bool ir_keeps_shared(const Graph *g, int k);
+
 static inline int64_t ir_round64(int64_t bytes) { return (bytes + 63) / 64 * 64; }
 #endif

@@ -6,13 +6,14 @@
  * can only collide with its neighbours, so O(n log n) comparisons do. A value in place of another
  * takes over its bytes after the kernel that ends the one and begins the other. */
 #include "ir/priv.h"
+#include "ir/tasks.h"
 #include <stdlib.h>
 #include <string.h>
 
 const char *ir_buffer_text(const Graph *g, int buffer, char buf[64])
 {
     const Buffer *b = &g->buffer[buffer];
-    if (b->kind == BUF_SCRATCH)
+    if (!b->val.i)
         snprintf(buf, 64, "the scratch of k%d", b->first);
     else
         snprintf(buf, 64, "%%%d", ir_printed_number(g, b->val));
@@ -42,16 +43,18 @@ static bool verify_place(const Graph *g, int i, const Stored *s, char err[IR_ERR
 {
     const Buffer *b = &g->buffer[i];
     int64_t end;
-    if (in_arena(b)) {
+    if (in_arena(b) || b->kind == BUF_KEPT) {
         if (b->offset_bytes < 0 || b->offset_bytes % IR_ALIGN_BYTES || b->bytes <= 0
             || b->bytes % IR_ALIGN_BYTES)
             return ir_fail(err, "%s at %lld, %lld bytes: not multiples of %d", NAME(i),
                            (long long)b->offset_bytes, (long long)b->bytes, IR_ALIGN_BYTES);
-        if (__builtin_add_overflow(b->offset_bytes, b->bytes, &end) || end > g->arena_bytes)
-            return ir_fail(err, "%s ends beyond the arena of %lld bytes", NAME(i),
-                           (long long)g->arena_bytes);
+        bool kept = b->kind == BUF_KEPT;
+        int64_t whole = kept ? g->kept_bytes : g->arena_bytes;
+        if (__builtin_add_overflow(b->offset_bytes, b->bytes, &end) || end > whole)
+            return ir_fail(err, "%s ends beyond the %s of %lld bytes", NAME(i),
+                           kept ? "kept memory" : "arena", (long long)whole);
     }
-    if (b->kind == BUF_SCRATCH)
+    if (!b->val.i)
         return b->first == b->last || ir_fail(err, "%s lives for several kernels", NAME(i));
     int64_t bytes = ir_stored_bytes(&g->node[b->val.i].type, g->module->capacity);
     if (b->bytes < bytes)
@@ -60,8 +63,9 @@ static bool verify_place(const Graph *g, int i, const Stored *s, char err[IR_ERR
     int out;
     const Root *r = s->rooted[b->val.i] ? root_of(g, s, b->val, &out) : NULL;
     if (!r)
-        return b->kind == BUF_ARENA || ir_fail(err, "%s is no root, but lies in a %s", NAME(i),
-                                               b->kind == BUF_STATE ? "state" : "result");
+        return b->kind == BUF_ARENA || b->kind == BUF_KEPT
+            || ir_fail(err, "%s is no root, but lies in a %s", NAME(i),
+                       b->kind == BUF_STATE ? "state" : "result");
     if (r->kind == ROOT_RETURN)
         return (b->kind == BUF_OUT && b->out == out)
             || ir_fail(err, "%s is returned, but does not lie in result %d", NAME(i), out);
@@ -76,7 +80,7 @@ static bool verify_life(const Graph *g, int i, const Stored *s, char err[IR_ERR]
     if (b->first < 0 || b->last < b->first || b->last >= g->n_kernel)
         return ir_fail(err, "%s lives from k%d to k%d of %d kernels", NAME(i), b->first, b->last,
                        g->n_kernel);
-    if (b->kind == BUF_SCRATCH)
+    if (!b->val.i)
         return true;
     if (s->by[b->val.i] != b->first)
         return ir_fail(err, "%s lives from k%d on, but k%d stores it", NAME(i), b->first,
@@ -111,7 +115,7 @@ static bool verify_complete(const Graph *g, const Stored *s, int *buffer_of, cha
         buffer_of[i] = -1;
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
-        if (b->kind == BUF_SCRATCH)
+        if (!b->val.i && (b->kind == BUF_SCRATCH || b->kind == BUF_KEPT))
             continue;
         if (!b->val.i || b->val.i >= g->n_node)
             return ir_fail(err, "buffer %d holds no value", i);
@@ -141,6 +145,22 @@ static bool verify_root_once(const Graph *g, const Stored *s, Arena *scratch, ch
     return true;
 }
 
+/* What is kept follows from states and constants alone; a kernel that runs once leaves nothing in
+ * the arena. */
+static bool verify_kept(const Graph *g, const Stored *s, Arena *scratch, char err[IR_ERR])
+{
+    Kept kept = ir_kept(g, g->kernel, g->n_kernel, s->by, scratch);
+    for (int i = 0; i < g->n_buffer; i++) {
+        const Buffer *b = &g->buffer[i];
+        if (b->kind == BUF_KEPT && !(b->val.i ? kept.whole : kept.shared)[b->first])
+            return ir_fail(err, "%s is kept, but does not follow from states and constants alone",
+                           NAME(i));
+        if (b->kind == BUF_ARENA && ir_runs_once(g, b->first))
+            return ir_fail(err, "%s lies in the arena, but k%d runs once", NAME(i), b->first);
+    }
+    return true;
+}
+
 bool ir_verify_plan(const Graph *g, char err[IR_ERR])
 {
     if (!g->has_kernels)
@@ -158,6 +178,7 @@ bool ir_verify_plan(const Graph *g, char err[IR_ERR])
     for (int i = 0; i < g->n_buffer && ok; i++)
         ok = verify_life(g, i, &s, err) && verify_place(g, i, &s, err)
           && verify_in_place(g, i, buffer_of, taken, err);
+    ok = ok && verify_kept(g, &s, scratch, err);
     arena_free(scratch);
     return ok;
 }
@@ -209,7 +230,8 @@ static bool sweep_add(const Graph *g, Live *live, int *n, const Live *x, char er
     return true;
 }
 
-bool ir_verify_sweep(const Graph *g, char err[IR_ERR])
+/* Over the arena, or over what is kept, which lives for ever. */
+static bool sweep(const Graph *g, bool kept, char err[IR_ERR])
 {
     Arena *scratch = arena_new();
     size_t room = (size_t)g->n_buffer + 1;
@@ -218,9 +240,13 @@ bool ir_verify_sweep(const Graph *g, char err[IR_ERR])
     int n = 0, n_live = 0, gone = 0;
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
-        int begin = b->first + (b->in_place_of.i != 0);
-        if (in_arena(b) && begin <= b->last)
-            start[n++] = (Live){b->offset_bytes, b->offset_bytes + b->bytes, begin, b->last, i};
+        int begin = b->first + (b->in_place_of.i != 0), end = b->last;
+        if (kept) {
+            begin = 0;
+            end = g->n_kernel;
+        }
+        if ((kept ? b->kind == BUF_KEPT : in_arena(b)) && begin <= end)
+            start[n++] = (Live){b->offset_bytes, b->offset_bytes + b->bytes, begin, end, i};
     }
     Live *end = arena_grow(scratch, start, (size_t)n, room, sizeof *end);
     qsort(start, (size_t)n, sizeof *start, by_begin);
@@ -236,6 +262,11 @@ bool ir_verify_sweep(const Graph *g, char err[IR_ERR])
     }
     arena_free(scratch);
     return ok;
+}
+
+bool ir_verify_sweep(const Graph *g, char err[IR_ERR])
+{
+    return sweep(g, false, err) && sweep(g, true, err);
 }
 
 /* ---- the block of states ---- */

@@ -324,7 +324,7 @@ bool ir_verify_replay(const Graph *g, char err[IR_ERR])
     r.writer = arena_alloc(a, g->module->n_state, sizeof *r.writer);
     int *taker = filled(a, (size_t)g->n_buffer, -1);
     for (int i = 0; i < g->n_buffer; i++)
-        if (g->buffer[i].kind != BUF_SCRATCH)
+        if (g->buffer[i].val.i)
             r.buffer_of[g->buffer[i].val.i] = i;
     for (int i = 0; i < g->n_buffer; i++)
         if (g->buffer[i].in_place_of.i && r.buffer_of[g->buffer[i].in_place_of.i] >= 0)

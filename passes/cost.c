@@ -19,7 +19,7 @@
  *         that are packed of both operands
  *   winograd  at each point a product of m, channels and tiles at the same share, 12.5 cycles for
  *         each vector of tiles and channel of the source (by each task that reads it), 10 of
- *         results, and half of one for each pair of channels, for its weights
+ *         results, and half of one for each pair of channels, for its weights, unless they are kept
  *         conv_weight: at each point a product of m, channels and tiles, 3.3 cycles for each vector
  *         of channels and tile, and half of one for each row and tile, a cycle for each element
  *         that is turned round (all by each task that reads them), 3 for each vector of sums, by block,
@@ -154,7 +154,7 @@ static Kernel as_kernel(const Choice *c)
 }
 
 static double winograd_cycles(const Frame *f, double images, int64_t lanes, int64_t elem,
-                              const Choice *c)
+                              bool kept, const Choice *c)
 {
     Kernel k = as_kernel(c);
     Winograd w = ir_winograd(f, &k, lanes, elem);
@@ -164,7 +164,7 @@ static double winograd_cycles(const Frame *f, double images, int64_t lanes, int6
                   * (double)(w.panels * c->micro[1]);
     double each = rows * channels / conv_share + source_cycles * channels * down
                 + result_cycles * rows;
-    return points * (panels * each + weight_cycles * rows * (double)w.channels);
+    return points * (panels * each + (kept ? 0 : weight_cycles * rows * (double)w.channels));
 }
 
 static double winograd_weight_cycles(const Frame *f, double images, int64_t lanes, int64_t elem,
@@ -195,9 +195,10 @@ double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c
     } else {
         Frame f = ir_frame(g, root);
         bool weight = x->op == OP_conv_weight;
+        bool kept = ir_keeps(g) && ir_is(g, ir_view_base(g, x->in[1]), OP_state);
         cycles = c->algo == ALGO_patches ? patches_cycles(&f, images, weight, lanes, c)
                : weight                  ? winograd_weight_cycles(&f, images, lanes, elem, c)
-                                         : winograd_cycles(&f, images, lanes, elem, c);
+                                         : winograd_cycles(&f, images, lanes, elem, kept, c);
         cycles /= peak;
     }
     return cycles / clock_hz;

@@ -15,6 +15,7 @@ typedef struct Facts {
     int *by, *first, *last;          /* [n_node] storing kernel, outside readers; -1: none */
     int *root;                       /* [n_node] index of the root that it is; -1 */
     int *uses;                       /* [n_node] kernels that read it from outside */
+    Kept kept;
 } Facts;
 
 static bool has_member(const Kernel *k, Val v)
@@ -39,9 +40,10 @@ static void count_reader(Facts *f, const Kernel *k, int at, int member)
 static Facts gather(const Graph *g, const Kernel *k, int n, Arena *a)
 {
     size_t m = g->n_node;
-    Facts f = { g, k, n, arena_alloc(a, m, sizeof(Val)), arena_alloc(a, m, sizeof(int)),
-                arena_alloc(a, m, sizeof(int)), arena_alloc(a, m, sizeof(int)),
-                arena_alloc(a, m, sizeof(int)), arena_alloc(a, m, sizeof(int)) };
+    Facts f = { .g = g, .k = k, .n = n, .base = arena_alloc(a, m, sizeof(Val)) };
+    int **const list[] = { &f.by, &f.first, &f.last, &f.root, &f.uses };
+    for (size_t i = 0; i < sizeof list / sizeof *list; i++)
+        *list[i] = arena_alloc(a, m, sizeof(int));
     for (uint32_t i = 1; i < m; i++) {
         const Node *x = &g->node[i];
         f.base[i] = ir_op[x->op].kind == KIND_VIEW ? f.base[x->in[0].i] : (Val){ i };
@@ -57,6 +59,7 @@ static Facts gather(const Graph *g, const Kernel *k, int n, Arena *a)
             if (!read && f.root[v] < 0) continue;
             if (f.by[v] < 0 || !read || at < f.first[v]) f.by[v] = at;
         }
+    f.kept = ir_kept(g, k, n, f.by, a);
     return f;
 }
 
@@ -154,6 +157,7 @@ static void keep_values(const Facts *f, Lists *l, int at, bool in_place)
         Keep b = { .kind = kind_of_root(f, root), .val = v, .first = at, .chain = -1,
                    .bytes = ir_round64(ir_stored_bytes(ir_type(f->g, v), f->g->module->capacity)),
                    .last = f->last[v.i] > at ? f->last[v.i] : at };
+        if (b.kind == BUF_ARENA && f->kept.whole[at]) b.kind = BUF_KEPT;
         if (b.kind == BUF_STATE) b.state = f->g->root[root].state;
         if (b.kind == BUF_OUT) b.out = out_index(f->g, root);
         if (b.kind == BUF_ARENA && in_place) take_over(f, l, &b, at);
@@ -174,8 +178,12 @@ Memory pass_memory(const Graph *g, const Kernel *k, int n, const PassCtx *ctx, A
         keep_values(&f, &l, at, !ctx->no_reuse);
         int64_t scratch = ir_scratch_bytes(g, &k[at]);
         if (!scratch) continue;
-        l.m.keep[l.m.n_keep++] = (Keep){ .kind = BUF_SCRATCH, .bytes = scratch, .first = at,
-                                         .last = at, .chain = l.m.n_chain++ };
+        Keep b = { .kind = BUF_KEPT, .bytes = scratch, .first = at, .last = at, .chain = -1 };
+        if (!f.kept.shared[at]) {
+            b.kind = BUF_SCRATCH;
+            b.chain = l.m.n_chain++;
+        }
+        l.m.keep[l.m.n_keep++] = b;
     }
     return l.m;
 }

@@ -8,8 +8,9 @@
  *     k3 { %12 %13 } …          ->   %5 @0 131072 k0..k3
  *     update "3.weight"=%17          %13 @0 131072 k3..k4 in %5, %17 state "3.weight" k4..k4
  *
- * Updates go into the states they replace, returns into the caller's memory, the rest into one
- * arena for all graphs: live ranges by passes/memory.c, offsets by passes/offsets.c. A map may take
+ * Updates go into the states they replace, returns into the caller's memory, what evaluation keeps
+ * (ir/kept.c) one after the other into memory of its own, the rest into one arena for all graphs:
+ * live ranges by passes/memory.c, offsets by passes/offsets.c. A map may take
  * over the bytes of an operand that dies with it. Sizes are at full capacity, rounded up to 64
  * bytes. */
 #include "ir/tasks.h"
@@ -77,11 +78,14 @@ static void plan_graph(Graph *to, const Graph *from, const PassCtx *ctx)
         peak += r[i].bytes;
     }
     Buffer *b = arena_alloc(a, (size_t)m.n_keep + 1, sizeof *b);
-    for (int i = 0; i < m.n_keep; i++) {
+    for (int64_t i = 0, kept = 0; i < m.n_keep; i++) {
         const Keep *x = &m.keep[i];
         b[i] = (Buffer){ x->kind, x->val, x->state, x->out,
                          x->chain < 0 ? 0 : r[x->chain].offset, x->bytes, x->first, x->last,
                          x->in_place_of };
+        if (x->kind != BUF_KEPT) continue;
+        b[i].offset_bytes = kept;
+        kept += x->bytes;
     }
     ir_set_plan(to, b, m.n_keep, peak, bound, worker);
     arena_free(a);

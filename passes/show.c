@@ -107,6 +107,7 @@ void pass_print_plan(const Graph *g, FILE *out)
     if (g->arena_bytes == g->bound_bytes) fputs(", the lower bound", out);
     else fprintf(out, ", lower bound %" PRId64 " B", g->bound_bytes);
     fprintf(out, "; %d buffer%s, %d in place", n_arena, n_arena == 1 ? "" : "s", in_place);
+    if (g->kept_bytes) fprintf(out, "; kept from call to call %" PRId64 " B", g->kept_bytes);
     if (g->worker_bytes) fprintf(out, "; each thread %" PRId64 " B", g->worker_bytes);
     fputc('\n', out);
     if (n_arena) {

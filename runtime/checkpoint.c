@@ -173,6 +173,7 @@ static bool put_tensor(rt_err *e, rt_prog *p, const rt_state *s, const rt_tensor
             rt_state_put(s, p->state, first, n, part);
     }
     rt_free(part);
+    p->changes++;
     return ok;
 }
 

@@ -1,5 +1,6 @@
-/* runtime/exec.c: graphs made ready to run: memory for results, one arena and one scratch shared by
- * all bound graphs, since one runs at a time and neither keeps anything between runs. */
+/* runtime/exec.c: graphs made ready to run: memory for results and for what a graph keeps from one
+ * run to the next; one arena and one scratch shared by all bound graphs, since one runs at a time
+ * and neither keeps anything between runs. */
 #define _DEFAULT_SOURCE   /* madvise */
 #include "runtime/program.h"
 #include <string.h>
@@ -68,7 +69,7 @@ static int find_result(const rt_bound *b, const char *name)
 
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
 {
-    *b = (rt_bound){ .prog = p, .graph = graph };
+    *b = (rt_bound){ .prog = p, .graph = graph, .kept_of = -1 };
     int64_t scratch = graph->worker_bytes * rt_pool_threads(p->pool);
     if (!grow(e, &p->arena, &p->arena_bytes, graph->arena_bytes, "the arena") ||
         !grow(e, &p->workers, &p->workers_bytes, scratch, "the threads' scratch"))
@@ -78,7 +79,9 @@ bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
     if (!p->lr)
         p->lr = rt_alloc(e, rt_group_count(p->model), (int64_t)sizeof *p->lr, "the learning rates");
     b->result = rt_alloc(e, graph->n_results, (int64_t)sizeof(void *), "a graph's results");
-    bool ok = p->scalars && p->lr && b->result;
+    int64_t kept = 0;
+    bool ok = p->scalars && p->lr && b->result &&
+              grow(e, &b->kept, &kept, graph->kept_bytes, "what is made of weights");
     for (int i = 0; ok && i < graph->n_results; i++) {
         const rt_value *v = &graph->results[i];
         b->result[i] = rt_alloc(e, rt_value_elems(v, p->model->capacity), rt_dtype_bytes(v->dtype),
@@ -99,20 +102,26 @@ void rt_unbind(rt_bound *b)
     for (int i = 0; b->result && i < b->graph->n_results; i++)
         rt_free(b->result[i]);
     rt_free(b->result);
+    rt_free(b->kept);
     *b = (rt_bound){ 0 };
 }
 
-void rt_run(const rt_bound *b, int64_t n, const void *const *in, uint64_t step)
+void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step)
 {
-    const rt_prog *p = b->prog;
+    rt_prog *p = b->prog;
     if (p->model->scalars)
         p->model->scalars(p->lr, (double)step, p->epoch_steps, p->scalars);
     rt_call call = {
-        .n = n, .in = in, .out = b->result, .state = p->state, .arena = p->arena,
-        .workers = p->workers, .scalars = p->scalars, .seed = (uint64_t)p->seed, .step = step,
-        .pool = p->pool,
+        .n = n, .in = in, .out = b->result, .state = p->state, .kept = b->kept,
+        .arena = p->arena, .workers = p->workers, .scalars = p->scalars,
+        .seed = (uint64_t)p->seed, .step = step, .pool = p->pool,
     };
+    if (b->graph->keep && b->kept_of != p->changes) {
+        b->graph->keep(&call);
+        b->kept_of = p->changes;
+    }
     b->graph->run(&call);
+    p->changes += b->graph->updates;
 }
 
 const void *rt_result(const rt_bound *b, const char *name)

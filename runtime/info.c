@@ -2,7 +2,7 @@
 #include "runtime/program.h"
 #include <string.h>
 
-enum { COLUMNS = 6, CELL = 112 };
+enum { COLUMNS = 7, CELL = 112 };
 
 /* Rows of text whose columns take the width of their longest cell. `align`: a letter per column,
  * 'r' for numbers. */
@@ -130,17 +130,17 @@ static void signature(char text[CELL], const rt_graph *g)
 static bool graph_table(rt_err *e, const rt_prog *p)
 {
     const rt_model *m = p->model;
-    char arena[RT_TEXT], scratch[RT_TEXT], moved[RT_TEXT], flop[RT_TEXT], what[CELL];
+    char arena[RT_TEXT], scratch[RT_TEXT], kept[RT_TEXT], moved[RT_TEXT], flop[RT_TEXT], what[CELL];
     Table t;
-    if (!table_open(e, &t, "lrrrrl", m->n_graphs + 1))
+    if (!table_open(e, &t, "lrrrrrl", m->n_graphs + 1))
         return false;
-    ROW(&t, "graph", "arena", "a thread's", "MFLOP", "moved", "what");
+    ROW(&t, "graph", "arena", "a thread's", "kept", "MFLOP", "moved", "what");
     for (int i = 0; i < m->n_graphs; i++) {
         const rt_graph *g = &m->graphs[i];
         signature(what, g);
         ROW(&t, g->name, rt_bytes_text(arena, g->arena_bytes),
-            rt_bytes_text(scratch, g->worker_bytes), mflop_text(flop, g->flop),
-            rt_bytes_text(moved, (int64_t)g->bytes), what);
+            rt_bytes_text(scratch, g->worker_bytes), rt_bytes_text(kept, g->kept_bytes),
+            mflop_text(flop, g->flop), rt_bytes_text(moved, (int64_t)g->bytes), what);
     }
     table_print(&t, &p->ui);
     return true;

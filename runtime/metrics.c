@@ -217,7 +217,7 @@ void rt_judge_close(rt_judge *j)
     rt_batch_close(&j->room);
 }
 
-bool rt_judge_run(rt_err *e, const rt_judge *j, int64_t batch, const char *what, rt_score *score)
+bool rt_judge_run(rt_err *e, rt_judge *j, int64_t batch, const char *what, rt_score *score)
 {
     rt_prog *p = j->graph.prog;
     rt_tally tally = { 0 };

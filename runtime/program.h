@@ -28,6 +28,7 @@ typedef struct rt_prog {
     int64_t seed;
     rt_random random;            /* the generator that PyTorch's default one is */
     char *state;                 /* the state block */
+    int64_t changes;             /* of its contents, since it was opened */
     char *arena;                 /* of the largest graph that was bound */
     int64_t arena_bytes;
     char *workers;
@@ -110,6 +111,8 @@ typedef struct rt_bound {
     rt_prog *prog;
     const rt_graph *graph;
     void **result;               /* [graph->n_results], room for `capacity` samples each */
+    char *kept;                  /* graph->kept_bytes */
+    int64_t kept_of;             /* prog->changes when that was filled; -1: not yet */
     int loss, counted, metric[RT_MAX_METRICS];   /* which of them these are; -1: none */
 } rt_bound;
 
@@ -117,7 +120,7 @@ const rt_graph *rt_find_graph(const rt_model *m, const char *name);     /* or nu
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph);
 void rt_unbind(rt_bound *b);
 /* `in` by the graph's inputs; step counts from 1. */
-void rt_run(const rt_bound *b, int64_t n, const void *const *in, uint64_t step);
+void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step);
 /* The result of this name, or null. */
 const void *rt_result(const rt_bound *b, const char *name);
 /* Elements of a value for a batch of n. */
@@ -174,7 +177,7 @@ bool rt_judge_open(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set);
 void rt_judge_close(rt_judge *j);
 /* One pass in order, `batch` samples at a time; stops early, with a score of what it saw, after a
  * signal. `what` names the pass in the live line. */
-bool rt_judge_run(rt_err *e, const rt_judge *j, int64_t batch, const char *what, rt_score *score);
+bool rt_judge_run(rt_err *e, rt_judge *j, int64_t batch, const char *what, rt_score *score);
 
 /* ---- signals (program.c) ---- */
 

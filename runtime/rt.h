@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 7
+#define RT_ABI 8
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_7
+#define RT_ABI_SYMBOL rt_abi_8
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
@@ -60,6 +60,7 @@ typedef struct rt_call {
     const void *const *in;   /* by rt_graph.inputs; tensors in PyTorch's order */
     void *const *out;        /* by rt_graph.results; each with room for `capacity` samples */
     char *state;             /* the state block */
+    char *kept;              /* rt_graph.kept_bytes; what the graph's `keep` left there */
     char *arena;             /* rt_graph.arena_bytes; contents undefined */
     char *workers;           /* scratch: worker w owns [w * worker_bytes, (w+1) * worker_bytes) */
     const void *scalars;     /* model->n_scalars elements of the model's real type */
@@ -85,7 +86,10 @@ typedef struct rt_value {
 typedef struct rt_graph {
     const char *name;
     void (*run)(const rt_call *call);
-    int64_t arena_bytes, worker_bytes;
+    void (*keep)(const rt_call *call);   /* fills call->kept; before the first run, and before one
+                                            after a change of states. null: it keeps nothing */
+    bool updates;            /* it changes states */
+    int64_t arena_bytes, worker_bytes, kept_bytes;
     int n_inputs, n_results;
     const rt_value *inputs, *results;
     double flop;             /* at full batch, multiply and add counted as two */

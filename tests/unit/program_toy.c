@@ -38,10 +38,17 @@ static void forward_task(const void *ctx, int64_t i, int worker)
     }
 }
 
-static void forward(const rt_call *call, float *y)
+static void forward(const rt_call *call, const char *states, float *y)
 {
-    Forward g = { call->in[0], (float *)(call->state), (float *)(call->state + 64), y };
+    Forward g = { call->in[0], (const float *)states, (const float *)(states + 64), y };
     rt_parallel(call->pool, forward_task, &g, call->n);
+}
+
+/* Evaluation reads what it made of the weights when they changed last: a copy. */
+enum { KEPT = 128 };
+static void class_keep(const rt_call *call)
+{
+    memcpy(call->kept, call->state, KEPT);
 }
 
 /* Mean loss of logits y; d (may be null) its gradient; *correct: samples that are right. */
@@ -94,7 +101,7 @@ static void class_train(const rt_call *call)
     float *y = (float *)call->arena, *d = y + CAP * C, dw[C * F], db[C];
     float *w = (float *)call->state, *b = w + 16, *mw = w + 32, *mb = w + 48;
     float lr = *(const float *)call->scalars;
-    forward(call, y);
+    forward(call, call->state, y);
     *(float *)call->out[0] = cross_entropy(y, call->in[1], call->n, d, call->out[1]);
     backward(call, d, dw, db, NULL);
     for (int c = 0; c < C; c++) {
@@ -111,13 +118,13 @@ static void class_train(const rt_call *call)
 static void class_eval(const rt_call *call)
 {
     float *y = (float *)call->arena;
-    forward(call, y);
+    forward(call, call->kept, y);
     *(float *)call->out[0] = cross_entropy(y, call->in[1], call->n, NULL, call->out[1]);
 }
 
 static void class_infer(const rt_call *call)
 {
-    forward(call, call->out[0]);
+    forward(call, call->kept, call->out[0]);
 }
 
 static void class_loss(const rt_call *call)
@@ -129,7 +136,7 @@ static void class_loss(const rt_call *call)
 
 static void class_grad(const rt_call *call)
 {
-    forward(call, call->out[0]);
+    forward(call, call->state, call->out[0]);
     backward(call, call->in[1], call->out[2], call->out[3], call->out[1]);
 }
 
@@ -150,11 +157,13 @@ static const rt_value class_grads[] = { { "output", RT_F32, 2, { { 1, true }, { 
                                         { "d_0.weight", RT_F32, 2, { { C, false }, { F, false } } },
                                         { "d_0.bias", RT_F32, 1, { { C, false } } } };
 static const rt_graph class_graphs[] = {
-    { "train", class_train, 2 * CAP * C * 4, 64, 2, 2, class_xt, class_score, 576, 1000 },
-    { "eval", class_eval, CAP * C * 4, 0, 2, 2, class_xt, class_score, 192, 400 },
-    { "infer", class_infer, 0, 0, 1, 1, &class_x, class_out, 192, 400 },
-    { "loss", class_loss, 0, 0, 2, 2, class_ot, class_d, 100, 400 },
-    { "grad", class_grad, 0, 0, 2, 4, class_xc, class_grads, 576, 1000 },
+    { "train", class_train, NULL, true, 2 * CAP * C * 4, 64, 0,
+      2, 2, class_xt, class_score, 576, 1000 },
+    { "eval", class_eval, class_keep, false, CAP * C * 4, 0, KEPT,
+      2, 2, class_xt, class_score, 192, 400 },
+    { "infer", class_infer, class_keep, false, 0, 0, KEPT, 1, 1, &class_x, class_out, 192, 400 },
+    { "loss", class_loss, NULL, false, 0, 0, 0, 2, 2, class_ot, class_d, 100, 400 },
+    { "grad", class_grad, NULL, false, 0, 0, 0, 2, 4, class_xc, class_grads, 576, 1000 },
 };
 
 static const rt_draw class_draws[] = {
@@ -214,8 +223,10 @@ static void eventful_eval(const rt_call *call)
 }
 
 static const rt_graph eventful_graphs[] = {
-    { "train", eventful_train, 2 * CAP * C * 4, 64, 2, 2, class_xt, class_score, 576, 1000 },
-    { "eval", eventful_eval, CAP * C * 4, 0, 2, 2, class_xt, class_score, 192, 400 },
+    { "train", eventful_train, NULL, true, 2 * CAP * C * 4, 64, 0,
+      2, 2, class_xt, class_score, 576, 1000 },
+    { "eval", eventful_eval, class_keep, false, CAP * C * 4, 0, KEPT,
+      2, 2, class_xt, class_score, 192, 400 },
 };
 
 const rt_model toy_eventful = {
@@ -289,9 +300,9 @@ static const rt_value line_result[] = { { "loss", RT_F32, 0, { { 0 } } },
                                         { "sq_err", RT_F64, 0, { { 0 } } } };
 static const rt_value line_out = { "output", RT_F32, 2, { { 1, true }, { 1, false } } };
 static const rt_graph line_graphs[] = {
-    { "train", line_train, 0, 0, 2, 3, line_xt, line_result, 192, 256 },
-    { "eval", line_score, 0, 0, 2, 3, line_xt, line_result, 64, 192 },
-    { "infer", line_infer, 0, 0, 1, 1, &line_x, &line_out, 64, 192 },
+    { "train", line_train, NULL, true, 0, 0, 0, 2, 3, line_xt, line_result, 192, 256 },
+    { "eval", line_score, NULL, false, 0, 0, 0, 2, 3, line_xt, line_result, 64, 192 },
+    { "infer", line_infer, NULL, false, 0, 0, 0, 1, 1, &line_x, &line_out, 64, 192 },
 };
 static const rt_draw line_draws[] = {
     { RT_DRAW_UNIFORM, 0, -0.70710678, 0.70710678, 0 },

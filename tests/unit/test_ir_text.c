@@ -336,7 +336,7 @@ static const struct { const char *from, *to, *says; } mistake[] = {
     {"k0 linear_relu { %4 %5 }",
      "k0 linear_relu { %4 %5",
      "61:24: expected a value (%number), found 'gemm'"},
-    {"%8 out 1 k2..k2", "%8 oot 1 k2..k2", "73:4: expected @offset, state or out, found 'oot'"},
+    {"%8 out 1 k2..k2", "%8 oot 1 k2..k2", "73:4: expected @offset, kept, state or out, found 'oot'"},
     {"arena 151616 bound", "aren 151616 bound", "67:15: expected 'arena', found 'aren'"},
     {"\"1.bias\" @401408",
      "\"1.bias\" @401408\n\"1.bias\" @401408",

@@ -356,6 +356,67 @@ START_TEST(in_place_of_a_products_operand)
 }
 END_TEST
 
+/* ---- what evaluation keeps ---- */
+
+static const char keeping[] =
+    "seqc.ir 1\nbatch n <= 16\nreal f32\nstage plan\n"
+    "state \"w\" : f32[64,64] param\n"
+    "graph train\n"
+    "%0 = input \"x\" : f32[n,64]\n"
+    "%1 = exp \"w\" : f32[64,64]\n"
+    "%2 = tanh \"w\" : f32[64,64]\n"
+    "%3 = linear %0, %1 : f32[n,64]\n"
+    "%4 = linear %3, %2 : f32[n,64]\n"
+    "return y=%4\n"
+    "kernels train\nk0 a { %1 %2 } map\nk1 b { %3 } gemm\nk2 c { %4 } gemm\n"
+    "buffers train arena 4160 bound 4160 worker 0\n"
+    "%1 kept @0 16384 k0..k1\n%2 kept @16384 16384 k0..k2\n%3 @0 4096 k1..k2\n"
+    "%4 out 0 k2..k2\nscratch @4096 64 k1..k1\n";
+
+static void as_it_is(Module *m) { (void)m; }
+static void kept_at_end(Module *m, int i)
+{
+    buffer(m, i)->kind = BUF_KEPT;
+    buffer(m, i)->offset_bytes = 32768;
+    train(m)->kept_bytes = 32768 + buffer(m, i)->bytes;
+}
+static void kept_scratch(Module *m) { kept_at_end(m, 4); }
+static void of_inputs(Module *m) { kept_at_end(m, 2); }
+static void derivatives(Module *m) { train(m)->name = "grad"; }
+static void kept_beyond(Module *m) { buffer(m, 1)->offset_bytes = 32768; }
+static void kept_in_turns(Module *m) { buffer(m, 1)->offset_bytes = 64; }
+static void half_kept(Module *m)
+{
+    buffer(m, 1)->kind = BUF_ARENA;
+    train(m)->arena_bytes = 32768;
+}
+
+static const struct { void (*spoil)(Module *); const char *says; } kept[] = {
+    {as_it_is, NULL},
+    {kept_scratch, "graph train: the scratch of k1 is kept, but does not follow from states and "
+                   "constants alone"},
+    {of_inputs, "graph train: %3 is kept, but does not follow from states and constants alone"},
+    {derivatives, "graph grad: %1 is kept, but does not follow from states and constants alone"},
+    {kept_beyond, "graph train: %2 ends beyond the kept memory of 32768 bytes"},
+    {kept_in_turns, "graph train: sweep: %1 and %2 are both live at k0 and overlap"},
+    {half_kept, "graph train: %2 lies in the arena, but k0 runs once"},
+};
+enum { N_KEPT = sizeof kept / sizeof *kept };
+
+START_TEST(what_is_kept)
+{
+    ParseErr at;
+    char err[IR_ERR] = "it holds";
+    Module *m = ir_parse(keeping, strlen(keeping), &at);
+    ck_assert_msg(m != NULL, "%s", at.text);
+    kept[_i].spoil(m);
+    bool holds = ir_verify(m, err);
+    ck_assert_msg(holds == !kept[_i].says, "%s", err);
+    if (!holds) ck_assert_str_eq(err, kept[_i].says);
+    ir_module_free(m);
+}
+END_TEST
+
 /* What the replay says of a graph "train" that the verifier never sees: each is spoiled first. */
 static void replay_says(const char *graph, void (*spoil)(Module *), const char *says)
 {
@@ -573,6 +634,7 @@ int main(void)
     tcase_add_test(t, overlap_of_two_results);
     tcase_add_test(t, overlap_with_a_later_operand);
     tcase_add_test(t, in_place_of_a_products_operand);
+    tcase_add_loop_test(t, what_is_kept, 0, N_KEPT);
     tcase_add_test(t, in_place_of_something_else);
     tcase_add_test(t, values_that_are_gone);
     tcase_add_loop_test(t, states_are_read_before_they_change, 0, 3);

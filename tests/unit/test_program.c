@@ -159,6 +159,27 @@ START_TEST(run_directory)
 }
 END_TEST
 
+/* What evaluation keeps of weights is made anew after each epoch, and for weights from a file. */
+START_TEST(validation_sees_new_weights)
+{
+    double epoch = 0, train = 0, val = 0, before = 0, loss = 0;
+    for (int i = 0; i < 2; i++) {
+        must_run(&toy_classes, i ? "train --data data.csv --val data.csv --epochs 3 --out three"
+                                 : "train --data data.csv --val data.csv --epochs 1 --out one");
+        const char *line = strstr(out_text, i ? "epoch 3/3" : "epoch 1/1");
+        ck_assert_ptr_nonnull(line);
+        ck_assert_int_eq(sscanf(line, "epoch %lf/%*d loss %lf acc %*f%% | val %lf", &epoch, &train,
+                                &val), 3);
+        must_run(&toy_classes, i ? "eval --data data.csv --weights three/last.safetensors"
+                                 : "eval --data data.csv --weights one/last.safetensors");
+        ck_assert_int_eq(sscanf(out_text, "loss %lf", &loss), 1);
+        ck_assert_double_eq_tol(val, loss, 1e-4);
+        ck_assert_double_gt(fabs(val - before), 1e-3);
+        before = val;
+    }
+}
+END_TEST
+
 START_TEST(threads_change_no_bit)
 {
     must_run(&toy_classes, "train --data data.csv --epochs 3 --threads 1 --out one");
@@ -543,6 +564,7 @@ int main(void)
     tcase_add_test(tests, initial_weights);
     tcase_add_loop_test(tests, steps_equal_the_reference, 0, 2);
     tcase_add_test(tests, run_directory);
+    tcase_add_test(tests, validation_sees_new_weights);
     tcase_add_test(tests, threads_change_no_bit);
     tcase_add_test(tests, regression);
     tcase_add_test(tests, r_squared);
