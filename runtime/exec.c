@@ -30,18 +30,16 @@ const rt_graph *rt_find_graph(const rt_model *m, const char *name)
     return NULL;
 }
 
-/* Large blocks come in large pages, where the system has them: fewer table walks in kernels. */
-static void ask_large_pages(void *memory, int64_t bytes)
+char *rt_alloc_pages(rt_err *e, int64_t bytes, const char *what)
 {
+    char *memory = rt_alloc_raw(e, bytes, 1, what);
 #ifdef MADV_HUGEPAGE
     enum { PAGE = 4096, LEAST = 4 << 20 };
     uintptr_t start = ((uintptr_t)memory + PAGE - 1) / PAGE * PAGE;
-    if (bytes >= LEAST)
+    if (memory && bytes >= LEAST)
         madvise((void *)start, (size_t)bytes - PAGE, MADV_HUGEPAGE);
-#else
-    (void)memory;
-    (void)bytes;
 #endif
+    return memory;
 }
 
 /* Contents need not survive: bound graphs look the pointer up when they run. */
@@ -51,11 +49,9 @@ static bool grow(rt_err *e, char **memory, int64_t *has, int64_t needs, const ch
         return true;
     rt_free(*memory);
     *has = 0;
-    *memory = rt_alloc_raw(e, needs, 1, what);
-    if (*memory) {
+    *memory = rt_alloc_pages(e, needs, what);
+    if (*memory)
         *has = needs;
-        ask_large_pages(*memory, needs);
-    }
     return *memory != NULL;
 }
 

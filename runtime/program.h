@@ -106,6 +106,10 @@ void rt_keeper_close(rt_keeper *k);
 
 /* ---- exec.c ---- */
 
+/* Like rt_alloc_raw. Large blocks come in large pages, where the system has them: fewer table walks
+ * in kernels, and what reads ahead does not stop at each page's end. */
+char *rt_alloc_pages(rt_err *e, int64_t bytes, const char *what);
+
 /* A graph with room for its results. Those of equal name in several graphs are separate. */
 typedef struct rt_bound {
     rt_prog *prog;

@@ -238,7 +238,7 @@ static bool reads_all(const rt_prog *p)
 bool rt_states_open(rt_err *e, rt_prog *p)
 {
     const rt_model *m = p->model;
-    p->state = rt_alloc_raw(e, m->state_bytes, 1, "the parameters");
+    p->state = rt_alloc_pages(e, m->state_bytes, "the parameters");
     if (!p->state)
         return false;
     if (!reads_all(p)) {
