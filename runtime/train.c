@@ -290,12 +290,11 @@ static bool save_epoch(rt_err *e, rt_train *t, bool best, double now)
                              rt_rundir_curves(e, &t->run, t->p, &t->set, t->point.best_epoch));
 }
 
-/* What an epoch took, on the clock. A look at it costs as much as a small net's step: the one at an
- * epoch's end is the next one's beginning, unless files were written in between. */
+/* What an epoch took, on the clock. */
 typedef struct Clock { double run, epoch; int64_t run_epoch, epoch_at; } Clock;
 
 /* What follows an epoch's steps: validation, logs, checkpoints, its line. */
-static bool finish_epoch(rt_err *e, rt_train *t, Clock *clock)
+static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
 {
     rt_point *point = &t->point;
     bool has_val = t->data.val.n > 0;
@@ -328,7 +327,6 @@ static bool finish_epoch(rt_err *e, rt_train *t, Clock *clock)
     rt_report_epoch(t->p, &(rt_epoch_line){
         point->epoch, t->set.epochs, &train, has_val ? &val : NULL, best, row.seconds, rate,
         left > 0 ? left * (now - clock->run) / (double)(point->epoch - clock->run_epoch) : -1 });
-    clock->epoch = t->saved == now || t->drawn == now ? rt_now() : now;
     return true;
 }
 
@@ -342,9 +340,9 @@ static bool out_of_patience(const rt_train *t)
 static bool run_epochs(rt_err *e, rt_train *t)
 {
     Clock clock = { .run = rt_now(), .run_epoch = t->point.epoch };
-    clock.epoch = clock.run;
     t->deadline = t->max_seconds > 0 ? clock.run + t->max_seconds : 0;
     while (t->point.epoch < t->set.epochs && !out_of_patience(t) && !must_stop(t)) {
+        clock.epoch = rt_now();
         clock.epoch_at = t->point.at;
         if (!train_pass(e, t, clock.epoch))
             return false;
