@@ -250,11 +250,21 @@ static bool json_score(rt_err *e, rt_buf *b, const rt_model *m, const char *pref
     return ok;
 }
 
+static bool json_real(rt_err *e, rt_buf *b, const char *key, double value, int digits)
+{
+    return rt_buf_printf(e, b, ", \"%s\": ", key) && rt_buf_real(e, b, value, digits);
+}
+
+static bool csv_real(rt_err *e, rt_buf *b, double value, int digits)
+{
+    return rt_buf_add(e, b, ",", 1) && rt_buf_real(e, b, value, digits);
+}
+
 static bool csv_score(rt_err *e, rt_buf *b, const rt_model *m, const rt_score *score)
 {
-    bool ok = rt_buf_printf(e, b, ",%.9g", score->loss);
+    bool ok = csv_real(e, b, score->loss, 9);
     for (int i = 0; ok && i < rt_metric_count(m); i++)
-        ok = rt_buf_printf(e, b, ",%.9g", score->value[i]);
+        ok = csv_real(e, b, score->value[i], 9);
     return ok;
 }
 
@@ -280,14 +290,14 @@ static bool put_row(rt_err *e, rt_rundir *r, const rt_model *m, const rt_epoch *
     rt_buf *csv = &r->csv.text, *json = &r->jsonl.text;
     bool ok = rt_buf_printf(e, csv, "%" PRId64, row->epoch) && csv_score(e, csv, m, &row->train) &&
               (!r->has_val || csv_score(e, csv, m, &row->val)) &&
-              rt_buf_printf(e, csv, ",%.9g,%.6g,%.6g,%d\n", row->lr, row->seconds, row->rate,
-                            row->best);
+              csv_real(e, csv, row->lr, 9) && csv_real(e, csv, row->seconds, 6) &&
+              csv_real(e, csv, row->rate, 6) && rt_buf_add(e, csv, row->best ? ",1\n" : ",0\n", 3);
     return ok && rt_buf_printf(e, json, "{\"epoch\": %" PRId64, row->epoch) &&
            json_score(e, json, m, "", &row->train) &&
            (!r->has_val || json_score(e, json, m, "val_", &row->val)) &&
-           rt_buf_printf(e, json, ", \"lr\": %.9g, \"seconds\": %.6g, \"samples_per_second\": "
-                         "%.6g, \"best\": %s}\n", row->lr, row->seconds, row->rate,
-                         row->best ? "true" : "false");
+           json_real(e, json, "lr", row->lr, 9) && json_real(e, json, "seconds", row->seconds, 6) &&
+           json_real(e, json, "samples_per_second", row->rate, 6) &&
+           rt_buf_printf(e, json, ", \"best\": %s}\n", row->best ? "true" : "false");
 }
 
 bool rt_rundir_flush(rt_err *e, rt_rundir *r, const rt_prog *p)

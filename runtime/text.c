@@ -151,7 +151,7 @@ char *rt_dim_text(char text[RT_DIMS], const rt_dim *dim, int rank)
 
 bool rt_json_real(rt_err *e, rt_buf *to, double value)
 {
-    return isfinite(value) ? rt_buf_printf(e, to, "%.9g", value) : rt_buf_printf(e, to, "null");
+    return isfinite(value) ? rt_buf_real(e, to, value, 9) : rt_buf_add(e, to, "null", 4);
 }
 
 double rt_now(void)

@@ -19,6 +19,8 @@ char *rt_dims_text(char text[RT_DIMS], const int64_t *shape, int rank);
 /* "n x 128", "n x 3 x 4" of a batched shape. */
 char *rt_dim_text(char text[RT_DIMS], const rt_dim *dim, int rank);
 
+/* Appends what printf's "%.*g" makes of `digits` and `value`, to the character; quickly up to 9. */
+bool rt_buf_real(rt_err *e, rt_buf *to, double value, int digits);
 /* Appends a JSON number; null for NaN and infinities. */
 bool rt_json_real(rt_err *e, rt_buf *to, double value);
 

@@ -187,8 +187,10 @@ static bool log_step(rt_err *e, rt_train *t, double loss)
     rt_log *log = &t->run.steps;
     if (!log->open)
         return true;
-    if (!rt_buf_printf(e, &log->text, "%" PRId64 ",%" PRId64 ",%.9g,%.9g\n", t->point.step,
-                       t->point.epoch + 1, loss, t->p->lr[0]))
+    if (!rt_buf_printf(e, &log->text, "%" PRId64 ",%" PRId64 ",", t->point.step,
+                       t->point.epoch + 1) ||
+        !rt_buf_real(e, &log->text, loss, 9) || !rt_buf_add(e, &log->text, ",", 1) ||
+        !rt_buf_real(e, &log->text, t->p->lr[0], 9) || !rt_buf_add(e, &log->text, "\n", 1))
         return false;
     return log->text.length < LOG_BYTES ||
            rt_train_survives(e, t, RT_LOGS, rt_log_flush(e, log));

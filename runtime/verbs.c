@@ -111,7 +111,7 @@ static bool csv_outputs(rt_err *e, const rt_prog *p, const Outputs *o, rt_buf *b
 {
     bool named = p->prep.n_classes == o->elems && p->model->n_classes == o->elems &&
                  p->prep.classes;
-    const char *format = p->model->real == RT_F64 ? "%s%.17g" : "%s%.9g";
+    int digits = p->model->real == RT_F64 ? 17 : 9;
     bool ok = true;
     for (int64_t i = 0; ok && i < o->elems; i++) {
         ok = i == 0 || rt_buf_add(e, b, ",", 1);
@@ -121,7 +121,8 @@ static bool csv_outputs(rt_err *e, const rt_prog *p, const Outputs *o, rt_buf *b
     ok = ok && rt_buf_add(e, b, "\n", 1);
     for (int64_t n = 0; ok && n < o->n; n++) {
         for (int64_t i = 0; ok && i < o->elems; i++)
-            ok = rt_buf_printf(e, b, format, i ? "," : "", output_at(p, o, n, i));
+            ok = (i == 0 || rt_buf_add(e, b, ",", 1)) &&
+                 rt_buf_real(e, b, output_at(p, o, n, i), digits);
         ok = ok && rt_buf_add(e, b, "\n", 1);
     }
     return ok;

@@ -34,6 +34,44 @@ START_TEST(losses)
 }
 END_TEST
 
+/* To the character what printf writes: all ranges, short decimals, halves of the last digit,
+ * numbers beside a power of ten. */
+START_TEST(reals)
+{
+    rt_err e = { 0 };
+    rt_buf b = { 0 };
+    char want[64];
+    uint64_t x = 88172645463325252u;
+    for (int i = 0; i < 300000; i++) {
+        x ^= x << 13, x ^= x >> 7, x ^= x << 17;
+        int digits = 1 + (int)(x >> 60) % 10, power = (int)(x >> 32 & 63) - 40;
+        double value = (double)(x >> 12) * pow(10, power);
+        if (i % 6 == 1) value = (double)(x % 100000) / 1000;
+        if (i % 6 == 2) value = (double)(x % 2000001) / 2 / pow(10, (int)(x >> 40 & 7));
+        if (i % 6 == 3) value = nextafter(pow(10, power % 20), x & 1 ? 0 : INFINITY);
+        if (i % 6 == 4) memcpy(&value, &x, sizeof value);
+        if (i % 6 == 5) value = -(float)value;
+        b.length = 0;
+        ck_assert(rt_buf_real(&e, &b, value, digits) && rt_buf_add(&e, &b, "", 1));
+        snprintf(want, sizeof want, "%.*g", digits, value);
+        ck_assert_msg(strcmp(b.data, want) == 0, "%a, %d digits: %s, not %s", value, digits, b.data,
+                      want);
+    }
+    static const double edge[] = {
+        0, -0.0, NAN, INFINITY, -INFINITY, 5e-324, 1.7976931348623157e308, 9.9999999996e-5,
+        999999999.6, 99999.95, 0.5, 2.5, 1e-22, 1e22
+    };
+    for (size_t i = 0; i < sizeof edge / sizeof *edge; i++)
+        for (int digits = 1; digits <= 17; digits++) {
+            b.length = 0;
+            ck_assert(rt_buf_real(&e, &b, edge[i], digits) && rt_buf_add(&e, &b, "", 1));
+            snprintf(want, sizeof want, "%.*g", digits, edge[i]);
+            ck_assert_str_eq(b.data, want);
+        }
+    rt_buf_free(&b);
+}
+END_TEST
+
 START_TEST(times_and_rates)
 {
     ck_assert_str_eq(rt_time_text(text, 0.0031), "3.1ms");
@@ -92,6 +130,7 @@ int main(void)
     TCase *tests = case_create("text");
     tcase_add_test(tests, counts);
     tcase_add_test(tests, losses);
+    tcase_add_test(tests, reals);
     tcase_add_test(tests, times_and_rates);
     tcase_add_test(tests, shapes);
     tcase_add_test(tests, json_numbers);
