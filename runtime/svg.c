@@ -11,7 +11,8 @@
 
 enum {
     WIDTH = 800, LEFT = 72, RIGHT = 32, TOP = 104, PANEL = 260, GAP = 64, BOTTOM = 56,
-    DOTS_UP_TO = 50    /* epochs; with more of them, dots would hide the line */
+    DOTS_UP_TO = 50,   /* epochs; with more of them, dots would hide the line */
+    MOST_POINTS = 4 * (WIDTH - LEFT - RIGHT)    /* of a line */
 };
 
 typedef struct panel {
@@ -209,15 +210,34 @@ static bool x_axis(rt_err *e, rt_buf *b, const panel *p)
 
 /* ---- curves ---- */
 
+/* The lowest and the highest of the values from `i` to `end`, as they come. How many: 0, where none
+ * can be drawn, 1 or 2. */
+static int extremes(const panel *p, const double *value, int64_t i, int64_t end, int64_t at[2])
+{
+    int64_t low = -1, high = -1;
+    for (; i < end; i++) {
+        if (!drawable(p, value[i]))
+            continue;
+        low = low < 0 || value[i] < value[low] ? i : low;
+        high = high < 0 || value[i] > value[high] ? i : high;
+    }
+    at[0] = low < high ? low : high;
+    at[1] = low < high ? high : low;
+    return low < 0 ? 0 : low == high ? 1 : 2;
+}
+
+/* Each epoch is a point of the line; of more than can be told apart, the extremes of so many. */
 static bool curve(rt_err *e, rt_buf *b, const panel *p, const double *value, const char *class)
 {
     bool down = false, ok = rt_buf_printf(e, b, "<path class=\"line %s\" d=\"", class);
-    for (int64_t i = 0; ok && i < p->n; i++) {
-        bool here = drawable(p, value[i]);
-        if (here)
-            ok = rt_buf_printf(e, b, "%c%.2f %.2f", down ? 'L' : 'M', x_of(p, i + 1),
-                               y_of(p, value[i]));
-        down = here;
+    int64_t step = p->n <= MOST_POINTS ? 1 : 2 * ((p->n - 1) / MOST_POINTS + 1), at[2];
+    for (int64_t i = 0; ok && i < p->n; i += step) {
+        int64_t end = p->n - i < step ? p->n : i + step;
+        int points = extremes(p, value, i, end, at);
+        for (int k = 0; ok && k < points; k++, down = true)
+            ok = rt_buf_printf(e, b, "%c%.2f %.2f", down ? 'L' : 'M', x_of(p, at[k] + 1),
+                               y_of(p, value[at[k]]));
+        down = drawable(p, value[end - 1]);
     }
     ok = ok && rt_buf_printf(e, b, "\"/>\n");
     for (int64_t i = 0; ok && p->n <= DOTS_UP_TO && i < p->n; i++)

@@ -137,6 +137,29 @@ static void nothing(void) {}
 START_TEST(memory) { fail_every_alloc(draw, nothing); }
 END_TEST
 
+/* A line of many epochs has few points, but every spike. */
+START_TEST(many_epochs)
+{
+    enum { N = 300000 };
+    double *value = malloc(N * sizeof *value);
+    ck_assert_ptr_nonnull(value);
+    rt_buf plain = { 0 }, spike = { 0 };
+    for (int i = 0; i < N; i++)
+        value[i] = 2 + sin(i / 1e4);
+    value[7] = 9;                          /* the scale's end, in both */
+    rt_chart chart = { "many", NULL, N, value, NULL, NULL, NULL, NULL, 0 };
+    check(&chart, "300000");
+    ck_assert(rt_svg_curves(NULL, &chart, &plain));
+    value[123457] = 8.5;
+    ck_assert(rt_svg_curves(NULL, &chart, &spike));
+    ck_assert_int_lt(plain.length, 60000);
+    ck_assert(spike.length != plain.length || memcmp(spike.data, plain.data, (size_t)plain.length));
+    rt_buf_free(&plain);
+    rt_buf_free(&spike);
+    free(value);
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc == 2) {    /* to look at it: test_svg 12 > curves.svg */
@@ -150,6 +173,7 @@ int main(int argc, char **argv)
     TCase *c = case_create("chart");
     tcase_add_test(c, all_lengths);
     tcase_add_test(c, few_curves);
+    tcase_add_test(c, many_epochs);
     tcase_add_test(c, strange_values);
     tcase_add_test(c, hostile_text);
     tcase_add_test(c, memory);
