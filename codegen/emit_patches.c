@@ -39,22 +39,6 @@ static void shape(Patches *p)
     p->blocked = ir_frame_block(&p->f) < p->f.channels;
 }
 
-/* Where the task's rows are. */
-static void place_rows(Patches *p)
-{
-    Emit *e = p->e;
-    long long tile = (long long)p->tile_rows, down = (long long)p->k->tasks.down;
-    p->row0 = "0";
-    p->rows = text(e, "%lld", (long long)p->f.rows);
-    if (down == 1) return;
-    out_line(p->o, "const int64_t row0 = task %% %lld * %lld;", down, tile);
-    p->row0 = "row0";
-    p->rows = text(e, "%lld", tile);
-    if (p->f.rows % tile == 0) return;
-    out_line(p->o, "const int64_t rows = smaller(%lld, %lld - row0);", tile, (long long)p->f.rows);
-    p->rows = "rows";
-}
-
 /* weight [channels][rows][taps] as [rows][channels][taps], taps from the last to the first. */
 static void turn_weights(Patches *p)
 {
@@ -207,7 +191,7 @@ void emit_patches(Kern *k)
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);
     patches_taps(k, &p.f);
-    place_rows(&p);
+    patches_rows(k, p.f.rows, &p.row0, &p.rows);
     place_memory(&p);
     if (p.f.turned) turn_weights(&p);
     write_images(&p);

@@ -22,8 +22,6 @@ typedef struct Weight {
     const char *row0, *rows, *channel0, *channels;
 } Weight;
 
-static int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
-
 static void shape(Weight *w)
 {
     const Kern *k = w->k;
@@ -40,21 +38,6 @@ static void shape(Weight *w)
 
 static const char *number(Emit *e, int64_t x) { return text(e, "%lld", (long long)x); }
 
-/* first = at * tile, and how many of `all` from there on. */
-static void part(Weight *w, const char *name, const char *at, int64_t parts, int64_t tile,
-                 int64_t all, const char **first, const char **count)
-{
-    *first = "0";
-    *count = number(w->e, least(tile, all));
-    if (parts == 1) return;
-    *first = text(w->e, "%s0", name);
-    out_line(w->o, "const int64_t %s = %s;", *first, text_mul(w->e, at, extent(tile, 0)));
-    if (all % tile == 0) return;
-    *count = text(w->e, "%ss", name);
-    out_line(w->o, "const int64_t %s = smaller(%lld, %lld - %s);", *count, (long long)tile,
-             (long long)all, *first);
-}
-
 static void place(Weight *w)
 {
     Emit *e = w->e;
@@ -63,9 +46,9 @@ static void place(Weight *w)
     const char *down = both ? text(e, "task %% %lld", (long long)t->down) : "task";
     const char *across = both ? text(e, "task / %lld", (long long)t->down) : "task";
     int64_t taps = ir_frame_taps(w->f);
-    part(w, "row", down, t->down, w->tile_rows, w->f->rows, &w->row0, &w->rows);
-    part(w, "channel", across, t->across, w->tile_cols / taps, w->f->channels, &w->channel0,
-         &w->channels);
+    patches_part(w->k, "row", down, t->down, w->tile_rows, w->f->rows, &w->row0, &w->rows);
+    patches_part(w->k, "channel", across, t->across, w->tile_cols / taps, w->f->channels,
+                 &w->channel0, &w->channels);
     ConvBytes b = ir_conv_bytes(w->k->g, w->k->k);
     const Piece piece[] = { { "frame", b.frame }, { "pack", b.pack }, { "sums", b.sums },
                             { "slopes", b.weights } };

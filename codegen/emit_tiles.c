@@ -9,7 +9,7 @@
  * in the worker's memory until k ends and the epilogue takes them.
  *
  * Not here: operands in layouts other than plain, splits that are kept between tasks or steps. */
-#include "codegen/emit.h"
+#include "codegen/tiles.h"
 #include <string.h>
 
 typedef struct Order {
@@ -28,10 +28,58 @@ static const char *name_of(Emit *e, const Order *order)
     return text(e, "tiles_%s", ir_algo[order->algo].name);
 }
 
+/* The parts of a tile's operand: where part p begins. */
+static const char *part_of(Emit *e, const char *operand, char p, const char *step)
+{
+    return p == '0' ? operand : text(e, "%s + %c * %s", operand, p, step);
+}
+
+void tiles_products(Emit *e, Out *o, Algo algo, const TileSide *b)
+{
+    const char *products = "00";
+    for (int i = 0; i < (int)(sizeof orders / sizeof *orders); i++)
+        if (ir_split_parts(orders[i].algo) == ir_split_parts(algo)) products = orders[i].products;
+    char a = 0, with = 0;
+    for (const char *p = products; *p; p += strspn(p + 2, " ") + 2) {
+        if (a != p[0]) {
+            a = p[0];
+            out_line(o, "tile_load(t, 4, %s, 64); tile_load(t, 5, %s, 64);",
+                     part_of(e, "a", a, "512"), part_of(e, "a + 256", a, "512"));
+        }
+        if (with != p[1]) {
+            with = p[1];
+            const char *second = "";
+            if (b->second)
+                second = text(e, " tile_load(t, 7, %s, %s);", part_of(e, b->second, with, b->part),
+                              b->step);
+            out_line(o, "tile_load(t, 6, %s, %s);%s", part_of(e, b->first, with, b->part), b->step,
+                     second);
+        }
+        out_line(o, "tile_dot(t, 0, 4, 6);%s", b->second ? " tile_dot(t, 1, 4, 7);" : "");
+        out_line(o, "tile_dot(t, 2, 5, 6);%s", b->second ? " tile_dot(t, 3, 5, 7);" : "");
+    }
+}
+
+void tiles_begin(Out *o)
+{
+    out_open(o, "%s", "");
+    out_line(o, "TILES(t);");
+    out_line(o, "TILE_BARRIER;");
+}
+
+void tiles_store(Out *o, const char *const sums[4])
+{
+    for (int i = 0; i < 4; i++)
+        if (sums[i]) out_line(o, "tile_store(t, %d, %s, width * 4);", i, sums[i]);
+    out_line(o, "TILE_BARRIER;");
+}
+
 /* sums[32][32] in rows of `width`: steps times 32 of k, split as split_rows and _columns do. */
 static void write_tiles(Emit *e, const Order *order)
 {
-    static const char *const at[] = { "sums", "sums + 16", "low", "low + 16" };
+    static const char *const at[] = { "sums", "sums + 16", "sums + 16 * width",
+                                      "sums + 16 * width + 16" };
+    const TileSide b = { "b", "b + 256", "512", "64" };
     Out *o = out_new(e->a);
     int step = ir_split_parts(order->algo) * 512;
     out_line(o, "/* sums[32][32] += a b, or = a b if it is the first: parts %s. */",
@@ -39,32 +87,14 @@ static void write_tiles(Emit *e, const Order *order)
     out_line(o, "ONCE void %s(int64_t steps, const uint32_t *a, const uint32_t *b, float *sums,",
              name_of(e, order));
     out_line(o, "    int64_t width, bool first)");
-    out_open(o, "%s", "");
-    out_line(o, "float *const low = sums + 16 * width;");
-    out_line(o, "TILES(t);");
-    out_line(o, "TILE_BARRIER;");
+    tiles_begin(o);
     for (int i = 0; i < 4; i++)
         out_line(o, "if (first) tile_zero(t, %d); else tile_load(t, %d, %s, width * 4);", i, i,
                  at[i]);
     out_open(o, "for (; steps > 0; steps--, a += %d, b += %d)", step, step);
-    int a = -1, b = -1;
-    for (const char *p = order->products; *p; p += strspn(p + 2, " ") + 2) {
-        if (a != p[0] - '0') {
-            a = p[0] - '0';
-            out_line(o, "tile_load(t, 4, a + %d, 64); tile_load(t, 5, a + %d, 64);", a * 512,
-                     a * 512 + 256);
-        }
-        if (b != p[1] - '0') {
-            b = p[1] - '0';
-            out_line(o, "tile_load(t, 6, b + %d, 64); tile_load(t, 7, b + %d, 64);", b * 512,
-                     b * 512 + 256);
-        }
-        out_line(o, "tile_dot(t, 0, 4, 6); tile_dot(t, 1, 4, 7);");
-        out_line(o, "tile_dot(t, 2, 5, 6); tile_dot(t, 3, 5, 7);");
-    }
+    tiles_products(e, o, order->algo, &b);
     out_close(o, "");
-    for (int i = 0; i < 4; i++) out_line(o, "tile_store(t, %d, %s, width * 4);", i, at[i]);
-    out_line(o, "TILE_BARRIER;");
+    tiles_store(o, at);
     out_close(o, "");
     add_micro(e, out_text(o));
 }
@@ -154,7 +184,7 @@ static void emit_tiles(Kern *k, const Order *order)
     int64_t strip = ir_split_bytes(k->g, k->k) / 4, width = sums_width(k);
     const char *depth = extent_text(e, extent(p.k.k, p.k.n));
     reach(e, SNIP_tiles);
-    reach(e, SNIP_split);
+    reach(e, SNIP_split_columns);
     reach(e, SNIP_smaller);
     write_tiles(e, order);
     k->note = text(e, "A task is %lld rows of %lld columns, on tiles of bfloat16.",

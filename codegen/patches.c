@@ -37,21 +37,53 @@ static void write_line(Kern *k, Out *o, const Frame *f)
     }
 }
 
+/* for each channel, for each line of the source that the frame has room for */
+static void open_lines(Kern *k, const Frame *f, const char *top, const char *channels)
+{
+    Out *o = k->out;
+    long long spread = (long long)f->spread[0], places = (long long)f->places[0];
+    if (top) {
+        const char *edge = text_mul(k->e, top, extent(f->stride[0], 0));
+        out_line(o, "const int64_t edge = %s;    /* where the frame begins */",
+                 text_shift(k->e, edge, -f->low[0]));
+    }
+    out_open(o, "for (int64_t c = 0; c < %s; c++)", channels);
+    if (!top) {
+        int64_t begin, end;
+        inside(f, 0, f->height, &begin, &end);
+        out_open(o, "for (int64_t line = %lld; line < %lld; line++)", (long long)begin,
+                 (long long)end);
+        return;
+    }
+    const char *begin = "edge", *end = text(k->e, "edge + %lld", (long long)f->height);
+    if (spread > 1) {
+        begin = text(k->e, "(edge + %lld) / %lld", spread - 1, spread);
+        end = text(k->e, "(%s) / %lld", text_shift(k->e, end, spread - 1), spread);
+    }
+    out_line(o, "const int64_t stop = smaller(%s, %lld);", end, places);
+    out_open(o, "for (int64_t line = edge > 0 ? %s : 0; line < stop; line++)", begin);
+}
+
 void patches_frame(Kern *k, const Frame *f, const char *image, const char *first,
                    const char *channels)
 {
+    patches_band(k, f, NULL, image, first, channels);
+}
+
+void patches_band(Kern *k, const Frame *f, const char *top, const char *image, const char *first,
+                  const char *channels)
+{
     Emit *e = k->e;
     Out *o = k->out;
-    int64_t begin, end, pitch = f->phases * f->length;
-    inside(f, 0, f->height, &begin, &end);
-    out_open(o, "for (int64_t c = 0; c < %s; c++)", channels);
-    out_open(o, "for (int64_t line = %lld; line < %lld; line++)", (long long)begin, (long long)end);
+    int64_t pitch = f->phases * f->length;
+    open_lines(k, f, top, channels);
     const char *from = text_add(e, text_mul(e, image, extent(f->channels, 0)),
                                 text_add(e, first, "c"));
     from = text_add(e, text_mul(e, from, extent(f->places[0], 0)), "line");
     out_line(o, "const %s *const from = %s + %s;", real_type(k), slot_read(k, f->source),
              text_mul(e, from, extent(f->places[1], 0)));
-    const char *to = text_shift(e, text_mul(e, "line", extent(f->spread[0], 0)), f->low[0]);
+    const char *to = text_mul(e, "line", extent(f->spread[0], 0));
+    to = top ? text(e, "%s - edge", to) : text_shift(e, to, f->low[0]);
     out_line(o, "%s *const to = frame + c * %lld + %s;", real_type(k),
              (long long)ir_frame_plane(f), text_mul(e, to, extent(pitch, 0)));
     write_line(k, o, f);
@@ -115,6 +147,28 @@ void patches_taps(Kern *k, const Frame *f)
         out_line(k->out, "%s", line);
     }
     out_close(k->out, ";");
+}
+
+void patches_part(Kern *k, const char *name, const char *at, int64_t parts, int64_t tile,
+                  int64_t all, const char **first, const char **count)
+{
+    Emit *e = k->e;
+    *first = "0";
+    *count = text(e, "%lld", (long long)(tile < all ? tile : all));
+    if (parts == 1) return;
+    *first = text(e, "%s0", name);
+    out_line(k->out, "const int64_t %s = %s;", *first, text_mul(e, at, extent(tile, 0)));
+    if (all % tile == 0) return;
+    *count = text(e, "%ss", name);
+    out_line(k->out, "const int64_t %s = smaller(%lld, %lld - %s);", *count, (long long)tile,
+             (long long)all, *first);
+}
+
+void patches_rows(Kern *k, int64_t all, const char **row0, const char **rows)
+{
+    const Tasks *t = &k->tasks;
+    patches_part(k, "row", text(k->e, "task %% %lld", (long long)t->down), t->down, t->tile_rows,
+                 all, row0, rows);
 }
 
 const char *patches_images(Kern *k, const Frame *f)

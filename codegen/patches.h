@@ -8,6 +8,9 @@
  * around them stay. All are C expressions. */
 void patches_frame(Kern *k, const Frame *f, const char *image, const char *first,
                    const char *channels);
+/* The same with the frame of a band, which begins at line `top` of results. */
+void patches_band(Kern *k, const Frame *f, const char *top, const char *image, const char *first,
+                  const char *channels);
 /* Pointers to pieces of the worker's memory, one after the other, but for those of no bytes. */
 typedef struct Piece { const char *name; int64_t bytes; } Piece;
 void scratch_pieces(Kern *k, const Piece *piece, int n);
@@ -23,6 +26,12 @@ typedef struct Shaped {
 const char *shaped_function(Kern *k, const Shaped *s);
 /* static const int32_t taps[]: how far from its pixel each tap reads. */
 void patches_taps(Kern *k, const Frame *f);
+/* A part of `all`, those from at * tile on: where it begins and how many there are, expressions or
+ * numbers. name: "row" gives row0 and rows. */
+void patches_part(Kern *k, const char *name, const char *at, int64_t parts, int64_t tile,
+                  int64_t all, const char **first, const char **count);
+/* The task's rows, where its tasks follow each other down. */
+void patches_rows(Kern *k, int64_t all, const char **row0, const char **rows);
 /* How many images there are. */
 const char *patches_images(Kern *k, const Frame *f);
 /* row: a result's channel; image and pixel: its place. */

@@ -2,6 +2,7 @@
 #include "ir/frame.h"
 #include "ir/priv.h"
 #include "ir/tasks.h"
+#include "ir/tiles.h"
 #include "ir/winograd.h"
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -166,14 +167,26 @@ static int64_t winograd_most(const Graph *g, const Kernel *k, bool shared)
     return most;
 }
 
+static TileBytes tile_bytes(const Graph *g, const Kernel *k)
+{
+    Frame f = ir_frame(g, ir_kernel_root(g, k));
+    TileConv t = ir_tile_conv(&f, k);
+    return ir_tile_bytes(&t);
+}
+
 int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k)
 {
+    if (ir_is_tile_conv(k->algo)) return tile_bytes(g, k).shared;
     return ir_is_winograd(k->algo) ? winograd_most(g, k, true) : 0;
 }
 
 int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k)
 {
     if (ir_is_winograd(k->algo)) return winograd_most(g, k, false);
+    if (ir_is_tile_conv(k->algo)) {
+        TileBytes b = tile_bytes(g, k);
+        return b.frame + b.parts + b.line + b.slopes + b.sums;
+    }
     ConvBytes b = ir_conv_bytes(g, k);
     return ir_round64(b.frame + b.pack + b.sums + b.weights);
 }
@@ -221,17 +234,24 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
         return ir_fail(err, "algorithm %s does not take this convolution", name);
     if (k->algo == ALGO_grouped) return true;
     Frame f = ir_frame(g, root);
-    int64_t pixels = ir_frame_pixels(&f), taps = ir_frame_taps(&f), most = INT32_MAX;
+    bool tiles = ir_is_tile_conv(k->algo);
+    int64_t pixels = tiles ? f.pixels[0] : ir_frame_pixels(&f), taps = ir_frame_taps(&f), most = INT32_MAX;
     if (ir_is_winograd(k->algo) && !ir_winograd_tile(&f, k->algo).lines)
         return ir_fail(err, "algorithm %s has no tile for these taps, strides and paddings", name);
     bool whole = ir_is_winograd(k->algo) || k->tile[1] < pixels || k->tile[1] % pixels == 0;
-    if (ir_is(g, root, OP_conv_weight) && k->algo == ALGO_patches) {
+    if (tiles && f.op != OP_conv_weight)
+        whole = whole && (k->tile[0] == f.rows || k->tile[0] % IR_SIDE == 0);
+    if (f.op == OP_conv_weight && !ir_is_winograd(k->algo)) {
         whole = k->tile[1] % taps == 0;
         most = ir_frame_depth(&f);
     }
     if (k->tile[0] < 1 || k->tile[0] > f.rows || k->tile[1] < 1 || k->tile[1] > most || !whole)
         return ir_fail(err, "a tile of %lld by %lld does not divide its work",
                        (long long)k->tile[0], (long long)k->tile[1]);
+    if (tiles) {
+        bool fits = ir_type(g, root)->dtype == DT_f32 && ir_tile_conv_fits(&f, k);
+        return fits || ir_fail(err, "algorithm %s does not take this convolution", name);
+    }
     for (int i = 0; i < 2; i++)
         if (k->micro[i] < 1 || k->micro[i] > MOST_MICRO)
             return ir_fail(err, "a register tile of %lld by %lld", (long long)k->micro[0],

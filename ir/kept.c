@@ -1,6 +1,7 @@
 /* ir/kept.c: what evaluation keeps from one call to the next: whatever follows from states and
  * constants alone. It is computed when the states have changed, and lies in memory of its own. */
 #include "ir/tasks.h"
+#include "ir/tiles.h"
 #include "ir/winograd.h"
 #include <string.h>
 
@@ -48,7 +49,7 @@ static bool all_follow(const Graph *g, const Kernel *k, const bool *kept)
 /* What the memory that all tasks share is made of before the first of them; none: of no one. */
 static Val shared_of(const Graph *g, const Kernel *k)
 {
-    if (!ir_is_winograd(k->algo)) return (Val){ 0 };
+    if (!ir_is_winograd(k->algo) && !ir_is_tile_conv(k->algo)) return (Val){ 0 };
     Frame f = ir_frame(g, ir_kernel_root(g, k));
     return f.op == OP_conv_weight ? (Val){ 0 } : ir_view_base(g, f.weight);
 }

@@ -2,6 +2,7 @@
 #include "ir/tasks.h"
 #include "ir/frame.h"
 #include "ir/rows.h"
+#include "ir/tiles.h"
 #include "ir/winograd.h"
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -115,14 +116,14 @@ static int64_t step_elems(const Node *x)
     return whole && s->rank == 4 ? line * s->dim[2].k : line;
 }
 
-/* Pixels in whole tiles, so that no task has pixels of two images and not all of them; each part of
- * the channels has all rows, in whole tiles. */
+/* Pixels, or lines of them, in whole tiles, so that no task has some of two images and not all of
+ * them; each part of the channels has all rows, in whole tiles. */
 static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
 {
     Val root = ir_kernel_root(g, k);
     Frame f = ir_frame(g, root);
     int64_t images = ir_dim_at(ir_type(g, f.source)->shape.dim[0], n), tile = k->tile[1];
-    int64_t pixels = ir_frame_pixels(&f);
+    int64_t pixels = ir_is_tile_conv(k->algo) ? f.pixels[0] : ir_frame_pixels(&f);
     int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype);
     bool winograd = ir_is_winograd(k->algo);
     *rows = f.rows;
@@ -149,6 +150,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         return;
     }
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast:
+    case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1:
         conv_space(g, k, n, rows, cols);
         return;
     case ALGO_grouped: {
@@ -200,6 +202,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast: break;
+    case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1: break;
     case ALGO_direct: case ALGO_grouped: case ALGO_window:
         if (!t.tile_rows && full_rows) {
             double flop = ir_flop(g, ir_kernel_root(g, k)) / (double)full_rows;
@@ -257,7 +260,7 @@ int ir_kernel_slots(const Graph *g, const Kernel *k)
 
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
 {
-    if (ir_is_winograd(k->algo)) return ir_conv_scratch_bytes(g, k);
+    if (ir_algo[k->algo].root == KIND_CONV) return ir_conv_scratch_bytes(g, k);
     int slots = ir_kernel_slots(g, k);
     if (!slots) return 0;
     int64_t tasks = at_least(ir_tasks_of(g, k, g->module->capacity).count, 1);
@@ -287,7 +290,12 @@ bool ir_keeps_sums(const Graph *g, const Kernel *k)
 
 int ir_split_parts(Algo a)
 {
-    return a == ALGO_bf16x6 ? 3 : a == ALGO_bf16x3 ? 2 : a == ALGO_bf16x1 ? 1 : 0;
+    switch (a) {
+    case ALGO_bf16x6: case ALGO_conv_bf16x6: return 3;
+    case ALGO_bf16x3: case ALGO_conv_bf16x3: return 2;
+    case ALGO_bf16x1: case ALGO_conv_bf16x1: return 1;
+    default: return 0;
+    }
 }
 
 int64_t ir_split_bytes(const Graph *g, const Kernel *k)

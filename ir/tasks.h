@@ -18,6 +18,9 @@
  *   winograd, winograd_fast
  *                rows: channels of results; cols: lines of tiles of all images. Of conv_weight
  *                rows in whole tiles, once for each part of x's channels
+ *   conv_bf16x6 and its kin
+ *                rows: channels of results; cols: lines of them, those of one image in whole tiles;
+ *                of conv_weight as patches
  *   grouped      rows: pairs of an image and a group, of conv_weight groups; cols: elements of its
  *                results
  *   window       rows: lines of results, where elements are added up planes; cols: elements of one

@@ -1,8 +1,10 @@
 /* passes/convs.c: algorithm, tile and register tile of one convolution.
  *
  * With one group and work enough, by patches (codegen/emit_patches.c), or, where the precision mode
- * takes it and it is faster by passes/cost.c, by Winograd (codegen/emit_winograd.c). Tiles follow
- * from shapes at capacity and from the target, never from the number of threads. */
+ * takes it and it is faster by passes/cost.c, by Winograd (codegen/emit_winograd.c) or on matrix
+ * tiles (codegen/emit_tiles_conv.c). Tiles follow from shapes at capacity and from the target,
+ * never from the number of threads. */
+#include "ir/tiles.h"
 #include "ir/winograd.h"
 #include "passes/cost.h"
 
@@ -94,6 +96,71 @@ static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
     c->tile[1] = ceil_div(blocks, sums) * w.block;
 }
 
+/* Whole images, or, while tasks are few or frames large, some of one's lines, and then some
+ * channels. */
+static void tile_lines(const Frame *f, int64_t images, const Target *t, Choice *c)
+{
+    enum { FEW_LINES = 4 };
+    static const double each_flop = 4 * task_flop;
+    double flop = 2.0 * (double)ir_frame_depth(f) * (double)(f->rows * f->pixels[1]);  /* a line */
+    int64_t lines = f->pixels[0], rows = f->rows, tasks = images;
+    while (tasks > ENOUGH_TASKS && flop * (double)lines < each_flop) {
+        lines += f->pixels[0];
+        tasks = ceil_div(images, lines / f->pixels[0]);
+    }
+    for (;;) {
+        c->tile[0] = rows;
+        c->tile[1] = lines;
+        Kernel k = { .algo = c->algo, .tile = { rows, lines } };
+        TileConv conv = ir_tile_conv(f, &k);
+        tasks = ceil_div(images * f->pixels[0], lines) * ceil_div(f->rows, rows);
+        bool few = tasks < ENOUGH_TASKS && flop * (double)(lines * rows / f->rows) > 2 * each_flop;
+        bool large = ir_tile_bytes(&conv).parts > t->l2_bytes / 2;
+        if (large && lines > f->pixels[0]) lines = f->pixels[0];
+        else if ((few || large) && lines > FEW_LINES) lines = ceil_div(lines, 2);
+        else if (few && rows > 2 * IR_SIDE) rows = round_up(ceil_div(rows, 2), IR_SIDE);
+        else break;
+    }
+}
+
+/* No sum is cut, and all sums stay in the second cache. */
+static void tile_lines_weight(const Frame *f, const Target *t, Choice *c)
+{
+    int64_t taps = ir_frame_taps(f), rows = f->rows, channels = f->channels;
+    while (rows * channels * taps * 4 > t->l2_bytes / 4
+           || ceil_div(f->rows, rows) * ceil_div(f->channels, channels) < ENOUGH_TASKS / 4) {
+        if (channels > IR_SIDE && channels >= rows)
+            channels = round_up(ceil_div(channels, 2), IR_SIDE);
+        else if (rows > IR_SIDE) rows = round_up(ceil_div(rows, 2), IR_SIDE);
+        else break;
+    }
+    c->tile[0] = rows;
+    c->tile[1] = channels * taps;
+}
+
+/* What comes into question beside patches; tiles and the predicted time. */
+static bool other(const Graph *g, Val root, const Frame *f, const Target *t, Choice *c)
+{
+    bool weight = f->op == OP_conv_weight;
+    int64_t images = ir_dim_at(ir_type(g, f->source)->shape.dim[0], g->module->capacity);
+    int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype), lanes = most(t->vector_bytes / elem, 1);
+    images = most(images, 1);
+    if (!ir_admits(g->module->math, c->algo)) return false;
+    if (ir_is_winograd(c->algo) && ir_winograd_tile(f, c->algo).lines) {
+        if (weight) tile_winograd_weight(f, images, lanes, elem, t, c);
+        else tile_winograd(f, images, lanes, elem, t, c);
+    } else if (ir_is_tile_conv(c->algo) && t->tile_per_cycle) {
+        if (weight) tile_lines_weight(f, t, c);
+        else tile_lines(f, images, t, c);
+        Kernel k = { .algo = c->algo, .tile = { c->tile[0], c->tile[1] } };
+        if (!ir_tile_conv_fits(f, &k)) return false;
+    } else {
+        return false;
+    }
+    c->seconds = pass_conv_cost(g, root, t, c);
+    return true;
+}
+
 Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
 {
     const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
@@ -117,13 +184,8 @@ Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
     else tile_pixels(&f, most(images, 1), lanes, t, c);
     c->seconds = pass_conv_cost(g, root, t, c);
     for (int a = ALGO_NONE + 1; a < ALGO_COUNT && x->type.dtype == DT_f32; a++) {
-        if (!ir_is_winograd((Algo)a) || !ir_admits(g->module->math, (Algo)a)
-            || !ir_winograd_tile(&f, (Algo)a).lines) continue;
-        Choice *w = &all.choice[all.n++];
-        w->algo = (Algo)a;
-        if (weight) tile_winograd_weight(&f, most(images, 1), lanes, elem, t, w);
-        else tile_winograd(&f, most(images, 1), lanes, elem, t, w);
-        w->seconds = pass_conv_cost(g, root, t, w);
+        all.choice[all.n] = (Choice){ .algo = (Algo)a };
+        all.n += other(g, root, &f, t, &all.choice[all.n]);
     }
     return all;
 }

@@ -14,6 +14,8 @@
  *   bf16  q m l k / (0.8 T) + 1.2 s, all in 32s: q products of parts, T multiply-adds of the matrix
  *         tiles, s elements that are split, each by all tasks that read it. The share of T is that
  *         of a prototype on a Sapphire Rapids; what splitting takes was measured with AVX-512
+ *   conv_bf16  the same with places of the frame (ir/tiles.h), those between lines too; and half a
+ *         cycle for each element that conv_weight turns round, 3 for one of the weights
  *   patches  m l' k / (0.9 v f) + 3 k l' / v a task's rows: for each vector that is packed of
  *         patches 3 cycles; l' in whole panels. conv_weight the same with k for l, and vectors
  *         that are packed of both operands
@@ -35,8 +37,10 @@
  * Every kernel takes 100 cycles to start. Seconds are those of 3 GHz. (Measured on a Zen 5 at 4.3
  * GHz, a step of 784-128-10 with 256 samples: 673 us predicted, 471 of them at that clock, 449
  * taken.) */
+#include "ir/tiles.h"
 #include "ir/winograd.h"
 #include "passes/cost.h"
+#include <math.h>
 #include <stdlib.h>
 
 static const double clock_hz = 3e9, tile_share = 0.8, split_cycles = 1.2;
@@ -183,6 +187,28 @@ static double winograd_weight_cycles(const Frame *f, double images, int64_t lane
          + turned * down + sums * (ADD_CYCLES * bands / (double)w.block + TASK_CYCLES * tasks);
 }
 
+/* An element of the source is split by each task that reads it; conv_weight's is turned round. */
+static double tiles_cycles(const Frame *f, double images, const Target *t, bool kept,
+                           const Choice *c)
+{
+    static const double turn_cycles = 0.5, gather_cycles = 3;
+    Kernel k = as_kernel(c);
+    TileConv s = ir_tile_conv(f, &k);
+    bool weight = f->op == OP_conv_weight;
+    double products = s.parts * (s.parts + 1) / 2, taps = (double)ir_frame_taps(f);
+    double down = (double)ceil_div(f->rows, s.rows), rows = (double)round_up(f->rows, IR_SIDE);
+    double across = weight ? (double)ceil_div(f->channels, s.channels) : 1;
+    double bands = (double)s.bands * (weight ? ceil(images / 2) : images);
+    double places = weight ? 2.0 * (double)s.places : (double)s.places;
+    double plane = (double)ir_frame_plane(&s.band), channels = across * (double)s.deep;
+    double compute = bands * places * rows * taps * channels * products;
+    double split = weight ? bands * (places * (double)f->rows * across * split_cycles
+                                     + 2 * plane * channels * down * (split_cycles + turn_cycles))
+                          : bands * plane * channels * down * split_cycles
+                            + (kept ? 0 : rows * taps * channels * gather_cycles);
+    return compute / (tile_share * t->tile_per_cycle) + split;
+}
+
 double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c)
 {
     const Node *x = ir_node(g, root);
@@ -196,7 +222,8 @@ double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c
         Frame f = ir_frame(g, root);
         bool weight = x->op == OP_conv_weight;
         bool kept = ir_keeps(g) && ir_is(g, ir_view_base(g, x->in[1]), OP_state);
-        cycles = c->algo == ALGO_patches ? patches_cycles(&f, images, weight, lanes, c)
+        cycles = ir_is_tile_conv(c->algo)  ? tiles_cycles(&f, images, t, kept, c) * peak
+               : c->algo == ALGO_patches ? patches_cycles(&f, images, weight, lanes, c)
                : weight                  ? winograd_weight_cycles(&f, images, lanes, elem, c)
                                          : winograd_cycles(&f, images, lanes, elem, kept, c);
         cycles /= peak;

@@ -108,6 +108,9 @@ static void tile_split(const Problem *p, const Target *t, Choice *c)
 #define tile_grouped NULL
 #define tile_winograd NULL
 #define tile_winograd_fast NULL
+#define tile_conv_bf16x6 NULL
+#define tile_conv_bf16x3 NULL
+#define tile_conv_bf16x1 NULL
 #define tile_window NULL
 #define tile_map NULL
 #define tile_row NULL

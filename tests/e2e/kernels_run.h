@@ -6,7 +6,7 @@
 
 typedef struct Variant {
     bool no_fuse, blas;
-    bool winograd;           /* one of its kernels has to be by Winograd's algorithm */
+    Algo algo;               /* serves wherever it can, and somewhere; ALGO_NONE: any */
     bool quick;              /* compiled at -O0 in place of -O1 */
     const char *march;
 } Variant;

@@ -88,17 +88,39 @@ START_TEST(test_tiles)
 }
 END_TEST
 
+/* By that algorithm, in the strictest mode that takes it. */
+static void by(const Case *c, Algo algo, const char *march)
+{
+    char *text = case_text(c, "f32"), *loose = calloc(strlen(text) + 16, 1), name[128];
+    const char *rest = strstr(text, "stage tidy"), *math = "default";
+    if (ir_algo[algo].error == ERR_FAST) math = "fast";
+    if (ir_algo[algo].error == ERR_BF16) math = "bf16";
+    sprintf(loose, "%.*smath %s\n%s", (int)(rest - text), text, math, rest);
+    snprintf(name, sizeof name, "%s, %s", c->name, ir_algo[algo].name);
+    const char *only = getenv("ONLY");
+    if (!only || strstr(name, only))
+        check_text(name, loose, (Variant){ .march = march, .algo = algo });
+    free(loose);
+    free(text);
+}
+
+static bool begins(const char *s, const char *with) { return !strncmp(s, with, strlen(with)); }
+
 /* Winograd's larger tiles. */
 START_TEST(test_fast)
 {
-    const Case *c = &cases[_i];
-    if (strncmp(c->name, "Winograd", 8)) return;
-    char *text = case_text(c, "f32"), *fast = calloc(strlen(text) + 16, 1);
-    const char *rest = strstr(text, "stage tidy");
-    sprintf(fast, "%.*smath fast\n%s", (int)(rest - text), text, rest);
-    check_text(c->name, fast, (Variant){ .march = march(), .winograd = true });
-    free(fast);
-    free(text);
+    if (begins(cases[_i].name, "Winograd")) by(&cases[_i], ALGO_winograd_fast, march());
+}
+END_TEST
+
+/* Convolutions on matrix tiles: with all numbers of parts where strides and dilations are. */
+START_TEST(test_conv_tiles)
+{
+    static const Algo algos[] = { ALGO_conv_bf16x6, ALGO_conv_bf16x3, ALGO_conv_bf16x1 };
+    const Case *c = &cases[_i / 3];
+    bool patches = begins(c->name, "convolution by patches");
+    if (!patches && !(begins(c->name, "Winograd") && _i % 3 == 0)) return;
+    if (rt_cpu_runs(ir_target("x86-64-v4")->features)) by(c, algos[_i % 3], "sapphirerapids");
 }
 END_TEST
 
@@ -130,6 +152,10 @@ int main(void)
     else puts("skipped: products by OpenBLAS, which is not installed");
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
+    TCase *tiles = tcase_create("convolutions on tiles");
+    tcase_add_loop_test(tiles, test_conv_tiles, 0, 3 * N_CASES);
+    tcase_set_timeout(tiles, 120);
+    suite_add_tcase(s, tiles);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);

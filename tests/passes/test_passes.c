@@ -184,6 +184,42 @@ START_TEST(times_are_predicted)
 }
 END_TEST
 
+/* ---- algorithms ---- */
+
+/* Matrix tiles serve a convolution with strides where the target has them, with as many parts as
+ * the mode asks for. */
+static const struct { const char *march, *math, *algo; } on_tiles[] = {
+    { "sapphirerapids", "default", "conv_bf16x6" }, { "sapphirerapids", "fast", "conv_bf16x3" },
+    { "sapphirerapids", "bf16", "conv_bf16x1" },    { "sapphirerapids", "strict", "patches" },
+    { "x86-64-v4", "default", "patches" },          { "x86-64-v4", "bf16", "patches" },
+};
+
+START_TEST(tiles_are_chosen)
+{
+    static const char *const names[] = { "layout" };
+    char text[1024], err[IR_ERR];
+    snprintf(text, sizeof text,
+             "seqc.ir 1\nbatch n <= 32\nreal f32\nmath %s\nstage tidy\n\n"
+             "state \"w\" : f32[128,64,3,3] param\n\ngraph infer\n"
+             "%%0 = input \"x\" : f32[n,64,32,32]\n%%1 = conv %%0, \"w\" {stride=[2,2] "
+             "padding=[1,1,1,1] dilation=[1,1] groups=1} : f32[n,128,16,16]\nreturn output=%%1\n",
+             on_tiles[_i].math);
+    Module *m = parse(text, "a convolution");
+    PassCtx c = context(on_tiles[_i].march);
+    Module *out = pass_run_list(m, &c, names, 1, err);
+    ck_assert_msg(out != NULL, "%s", err);
+    const Graph *g = out->graph[0];
+    const Node *x = ir_node(g, g->root[0].val);
+    ck_assert_str_eq(ir_attr_str(x, AT_algo), on_tiles[_i].algo);
+    bool said = ir_has(x, AT_why) && strstr(ir_attr_str(x, AT_why), "conv_bf16") != NULL;
+    bool may = strcmp(on_tiles[_i].march, "sapphirerapids") == 0
+            && strcmp(on_tiles[_i].math, "strict") != 0;
+    ck_assert_msg(said == may, "%s, %s", on_tiles[_i].march, on_tiles[_i].math);
+    ir_module_free(out);
+    ir_module_free(m);
+}
+END_TEST
+
 /* ---- the same values before and after ---- */
 
 /* Reals in (0, 1), where every function of the table is defined. */
@@ -371,6 +407,7 @@ int main(void)
     tcase_set_timeout(t, 0);
     tcase_add_loop_test(t, golden, 0, n_cases);
     tcase_add_test(t, times_are_predicted);
+    tcase_add_loop_test(t, tiles_are_chosen, 0, (int)(sizeof on_tiles / sizeof *on_tiles));
     tcase_add_test(t, values_fused);
     tcase_add_test(t, values_alone);
     tcase_add_test(t, values_apart);

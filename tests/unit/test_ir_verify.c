@@ -551,6 +551,16 @@ static const struct { const char *op, *kernel, *says; } conv_tiles[] = {
     {"conv %0, \"w\" {padding=[1,1,1,1] dilation=[1,1] stride=[3,3]}",
      "winograd tile 4x1 micro 2x2",
      "algorithm winograd has no tile for these taps, strides and paddings"},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "conv_bf16x6 tile 4x2", NULL},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "conv_bf16x6 tile 4x6",
+     "a tile of 4 by 6 does not divide its work"},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "conv_bf16x6 tile 3x4",
+     "a tile of 3 by 4 does not divide its work"},
+    {"conv_weight %0, %0 {padding=[1,1,1,1]}", "conv_bf16x6 tile 3x18", NULL},
+    {"conv_weight %0, %0 {padding=[1,1,1,1]}", "conv_bf16x6 tile 4x12",
+     "a tile of 4 by 12 does not divide its work"},
+    {"conv %0, \"w\" {padding=[1,1,1,1]}", "conv_bf16x3 tile 4x4",
+     "math default does not take algorithm conv_bf16x3"},
 };
 
 START_TEST(convolutions_are_cut_whole)
