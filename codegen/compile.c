@@ -82,8 +82,9 @@ static bool choose_compiler(Args *x, const CompileOpts *o, char **message)
     return false;
 }
 
-/* A library's archive, where the system keeps such files; null: not there. */
-static const char *archive(Arena *a, const char *name)
+/* A library's archive: beside the runtime's, else where the system keeps such files of this machine,
+ * or of another one; null: not there. */
+static const char *archive(Arena *a, const CompileOpts *o, const Target *t, const char *name)
 {
     static const char *const folders[] = { "/usr/lib/x86_64-linux-gnu/openblas-pthread",
                                            "/usr/lib/aarch64-linux-gnu/openblas-pthread",
@@ -93,8 +94,11 @@ static const char *archive(Arena *a, const char *name)
                                            "/usr/lib",
                                            "/usr/local/lib",
                                            NULL };
+    const char *path = arena_printf(a, "%s/%s", o->runtime_dir, name);
+    if (is_file(path)) return path;
     for (int i = 0; folders[i]; i++) {
-        const char *path = arena_printf(a, "%s/%s", folders[i], name);
+        if (ir_target_foreign(t) && !strstr(folders[i], t->machine)) continue;
+        path = arena_printf(a, "%s/%s", folders[i], name);
         if (is_file(path)) return path;
     }
     return NULL;
@@ -123,11 +127,11 @@ bool emit_uses_images(const Module *m)
 }
 
 /* Is the library of this name there, as an archive or to be loaded? */
-static const char *library(Arena *a, const char *name)
+static const char *library(Arena *a, const CompileOpts *o, const Target *t, const char *name)
 {
-    const char *path = archive(a, arena_printf(a, "lib%s.a", name));
+    const char *path = archive(a, o, t, arena_printf(a, "lib%s.a", name));
     if (path) return path;
-    return archive(a, arena_printf(a, "lib%s.so", name)) ? arena_printf(a, "-l%s", name) : NULL;
+    return archive(a, o, t, arena_printf(a, "lib%s.so", name)) ? arena_printf(a, "-l%s", name) : NULL;
 }
 
 /* The decoders of images, before the runtime, which they call: it asks for them only where they are
@@ -140,12 +144,12 @@ static void image_libraries(Args *x, const CompileOpts *o, const char *const lib
     arg(x, decoders);
 }
 
-static void libraries(Args *x, const CompileOpts *o)
+static void libraries(Args *x, const CompileOpts *o, const Target *t)
 {
     Arena *a = x->a;
     bool images = o->images && !o->shared;
-    const char *const image[2] = { images ? library(a, "png") : NULL,
-                                   images ? library(a, "jpeg") : NULL };
+    const char *const image[2] = { images ? library(a, o, t, "png") : NULL,
+                                   images ? library(a, o, t, "jpeg") : NULL };
     image_libraries(x, o, image);
     if (o->shared) {
         arg(x, "-shared");
@@ -155,13 +159,13 @@ static void libraries(Args *x, const CompileOpts *o)
     }
     if (o->blas) {
         /* A shared object stays on this machine, and is small without the archive. */
-        const char *blas = o->shared ? NULL : archive(a, "libopenblas.a");
+        const char *blas = o->shared ? NULL : archive(a, o, t, "libopenblas.a");
         arg(x, blas ? blas : "-lopenblas");
         /* GNU ld takes most of a second for the archive, gold and lld a fraction. */
         if (blas && find_program("ld.gold", a)) arg(x, "-fuse-ld=gold");
     }
     for (int i = 0; i < 2 && image[0] && image[1]; i++) arg(x, image[i]);
-    const char *zlib = archive(a, "libz.a");
+    const char *zlib = archive(a, o, t, "libz.a");
     arg(x, zlib ? zlib : "-lz");
     arg(x, "-lm");
     arg(x, "-lpthread");
@@ -288,7 +292,7 @@ bool emit_compile(const CompileUnit *unit, int n, const char *output, const Comp
     arg(x, "-o");
     arg(x, output);
     for (int i = 0; i < n; i++) arg(x, n == 1 ? unit[i].source : unit[i].object);
-    libraries(x, o);
+    libraries(x, o, unit[0].target);
     bool ok = start(&link, output, o, message) && finish(&link, message);
     if (!ok) unlink(output);
     return ok;

@@ -121,7 +121,7 @@ static void shape(Gemm *g)
         g->access = B_DOTS;
         g->lanes = dots_cols(g);
         g->panels = g->l.k > g->lanes;
-        most = (e->o->target->registers >= 32 ? 25 : 8) / g->lanes;
+        most = (e->o->target->accumulators - 3) / g->lanes;
         if (most > MOST_DOTS) most = MOST_DOTS;
     }
     int64_t n = strips(g, most, &height);

@@ -86,7 +86,7 @@ static int write_unit(const Cmd *c, Build *p, const char *end, CmdTarget t, CmdP
 /* NAME.c, or for several targets NAME-TARGET.c for each and NAME.c with main. */
 static int write_sources(const Cmd *c, Build *p)
 {
-    static const Target any = {.march = ""};
+    static const Target any = {.march = "", .machine = ""};
     const char *slash = strrchr(c->file, '/');
     EmitOpts options[CMD_MAX_TARGETS];
     for (int i = 0; i < p->n; i++) {
@@ -178,6 +178,19 @@ static int make_program(const Cmd *c, Build *p)
     return cmd_interrupted() ? cmd_interrupted() : code;
 }
 
+/* Another machine's program wants a compiler for it. */
+static int check_compiler(const Cmd *c, const Build *p)
+{
+    const char *cc = c->text[OPT_cc] ? c->text[OPT_cc] : getenv("CC");
+    const Target *t = p->target[0].target;
+    if (!ir_target_foreign(t) || (cc && *cc))
+        return EXIT_OK;
+    return cmd_fail(c, EXIT_USAGE, "--march %s: the C compiler of this machine makes no programs "
+                    "for %s\nhelp: name one that does, as --cc %s-linux-gnu-gcc, and in SEQC_HOME "
+                    "the folder of the runtime library that it made", cmd_march(t), t->machine,
+                    t->machine);
+}
+
 /* A module for each target. */
 static int plan(const Cmd *c, const Module *m, PassCtx *ctx, Build *p)
 {
@@ -203,6 +216,8 @@ int cmd_build(const Cmd *c)
     int code = cmd_pass_ctx(c, &ctx);
     if (!code)
         code = cmd_targets(c, p.target, &p.n);
+    if (!code)
+        code = check_compiler(c, &p);
     if (!code)
         code = choose_output(c, &p);
     if (!code)

@@ -120,6 +120,8 @@ int cmd_pass_ctx(const Cmd *c, PassCtx *p)
     CmdTarget list[CMD_MAX_TARGETS];
     int n, code = cmd_targets(c, list, &n);
     p->target = list[0].target;
+    /* What is installed here is for this machine. */
+    if (!code && p->blas == BLAS_AUTO && ir_target_foreign(p->target)) p->blas = BLAS_NONE;
     return code;
 }
 

@@ -54,6 +54,12 @@ int cmd_targets(const Cmd *c, CmdTarget list[CMD_MAX_TARGETS], int *n)
         if (!*s)
             break;
     }
+    for (int i = 1; i < *n; i++) {
+        const Target *a = list[0].target, *b = list[i].target;
+        if (*a->machine && *b->machine && strcmp(a->machine, b->machine) != 0)
+            return cmd_fail(c, EXIT_USAGE, "--march %.60s: no machine runs both %s and %s\n"
+                            "help: build a program for each", march, cmd_march(a), cmd_march(b));
+    }
     if (*n > 1 && c->command != CMD_build)
         return cmd_fail(c, EXIT_USAGE, "--march %.60s: `seqc %s` shows one instruction set at a "
                         "time", march, cmd_info[c->command].name);

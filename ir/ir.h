@@ -490,7 +490,9 @@ void ir_set_plan(Graph *g, const Buffer *b, int n, int64_t arena_bytes, int64_t 
 
 typedef struct Target {
     const char *id, *march, *name;   /* x86_64_v4, "x86-64-v4", "AVX-512" */
-    int vector_bytes, registers;
+    const char *machine;             /* "x86_64", "aarch64"; "": any */
+    int vector_bytes;
+    int accumulators;                /* sums of a register tile */
     int64_t l1_bytes, l2_bytes;
     int fma_per_cycle;
     int tile_per_cycle;              /* bfloat16 multiply-adds on matrix tiles; 0: it has none */
@@ -499,6 +501,7 @@ typedef struct Target {
 extern const Target ir_targets[];
 extern const int ir_n_targets;
 const Target *ir_target(const char *march);              /* by march or id; null if unknown */
+bool ir_target_foreign(const Target *t);                 /* of another machine than this one */
 
 /* A mistake of ours: prints what, the module's text where there is one, and aborts. */
 _Noreturn void ir_die(const Module *m, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

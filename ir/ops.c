@@ -43,8 +43,7 @@ bool ir_admits(MathMode mode, Algo algo)
 }
 
 const Target ir_targets[] = {
-#define TARGET(id, march, name, vector_bytes, registers, l1, l2, fma, tile, features) \
-    {#id, march, name, vector_bytes, registers, l1, l2, fma, tile, features},
+#define TARGET(id, ...) {#id, __VA_ARGS__},
 #include "ir/targets.def"
 #undef TARGET
 };
@@ -66,6 +65,18 @@ const char *const ir_target_name[4] = {"none", "class", "index", "real"};
 const char *const ir_metric_name[3] = {"accuracy", "mae", "r2"};
 const char *const ir_plateau_name[PLATEAU_COUNT] = {"factor", "patience", "threshold", "relative",
                                                     "cooldown", "min_lr", "eps"};
+
+bool ir_target_foreign(const Target *t)
+{
+#if defined __x86_64__
+    static const char own[] = "x86_64";
+#elif defined __aarch64__
+    static const char own[] = "aarch64";
+#else
+    static const char own[] = "another";
+#endif
+    return *t->machine && strcmp(t->machine, own) != 0;
+}
 
 const Target *ir_target(const char *march)
 {

@@ -11,8 +11,6 @@
 static const double task_flop = 2e6, least_flop = 2e4;
 enum { ENOUGH_TASKS = 16 };
 
-static int64_t held(const Target *t) { return t->registers >= 32 ? 28 : 12; }
-
 /* A task is whole images, or, while tasks are few and large, some of one's pixels, and then some of
  * its channels. */
 static void tile_pixels(const Frame *f, int64_t images, int64_t lanes, const Target *t, Choice *c)
@@ -20,7 +18,7 @@ static void tile_pixels(const Frame *f, int64_t images, int64_t lanes, const Tar
     int64_t pixels = ir_frame_pixels(f), vectors = pixels > lanes ? 2 : 1, panel = vectors * lanes;
     double flop = 2.0 * (double)f->rows * (double)ir_frame_depth(f);     /* of a pixel */
     int64_t rows = f->rows, cols = pixels, tasks = images;
-    c->micro[0] = ir_strip(rows, rows, held(t) / vectors);
+    c->micro[0] = ir_strip(rows, rows, t->accumulators / vectors);
     c->micro[1] = vectors;
     while (tasks > ENOUGH_TASKS && flop * (double)cols < task_flop) {
         cols += pixels;
@@ -42,8 +40,7 @@ static void tile_weight(const Frame *f, const Target *t, Choice *c)
 {
     enum { MOST_ROWS = 128, MOST_COLS = 160 };
     int64_t taps = ir_frame_taps(f), rows = f->rows, channels = f->channels;
-    c->micro[0] = t->registers >= 32 ? 5 : 3;
-    c->micro[1] = t->registers >= 32 ? 5 : 3;
+    c->micro[0] = c->micro[1] = t->accumulators >= 28 ? 5 : t->accumulators >= 20 ? 4 : 3;
     if (rows > MOST_ROWS) rows = ceil_div(rows, ceil_div(rows, MOST_ROWS));
     while (channels > 1 && channels * taps > MOST_COLS) channels = ceil_div(channels, 2);
     while (ceil_div(f->rows, rows) * ceil_div(f->channels, channels) < ENOUGH_TASKS / 2) {
@@ -62,7 +59,7 @@ static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t
 {
     enum { FEW_TASKS = ENOUGH_TASKS / 4 };
     c->micro[1] = 2;
-    c->micro[0] = ir_strip(f->rows, f->rows, held(t) / 2);
+    c->micro[0] = ir_strip(f->rows, f->rows, t->accumulators / 2);
     c->tile[0] = f->rows;
     Kernel k = { .algo = c->algo, .tile = { f->rows, 1 }, .micro = { c->micro[0], 2 } };
     Winograd w = ir_winograd(f, &k, lanes, elem_bytes);
@@ -87,7 +84,7 @@ static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
     if (points * f->rows * f->channels * elem_bytes > KEPT_BYTES)
         c->tile[0] = ceil_div(f->rows, ceil_div(f->rows, MOST_ROWS));
     c->micro[1] = f->channels > lanes ? 2 : 1;
-    c->micro[0] = ir_strip(f->rows, c->tile[0], held(t) / c->micro[1]);
+    c->micro[0] = ir_strip(f->rows, c->tile[0], t->accumulators / c->micro[1]);
     Kernel k = { .algo = c->algo, .tile = { c->tile[0], 1 },
                  .micro = { c->micro[0], c->micro[1] } };
     WinogradWeight w = ir_winograd_weight(f, &k, lanes, elem_bytes);

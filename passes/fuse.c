@@ -90,8 +90,8 @@ static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
     if (!ir_has(x, AT_algo)) return chosen_here(g, v, ctx);
     for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++)
         if (!strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
-    bool tiled = c.algo != ALGO_direct, registers = tiled && (c.algo == ALGO_gemm
-              || ir_algo[c.algo].root == KIND_CONV);
+    bool tiled = c.algo != ALGO_direct && c.algo != ALGO_grouped;
+    bool registers = tiled && !ir_split_parts(c.algo) && c.algo != ALGO_blas;
     bool usable = ir_admits(g->module->math, c.algo) && tiled <= (tile != NULL)
                && registers <= (micro != NULL);
     for (int i = 0; i < 2; i++) {

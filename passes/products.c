@@ -47,14 +47,14 @@ static int64_t strip_rows(int64_t m, int64_t high, int64_t vectors)
     return best;
 }
 
-/* Accumulators fill the registers but for the operands: 14x2 and 28x1 of 32, 6x2 and 12x1 of 16.
- * Few rows take more vectors, so that latency stays hidden. */
+/* 14x2 or 28x1 of 28 accumulators, 10x2 or 20x1 of 20, 6x2 or 12x1 of 12. Few rows take more vectors,
+ * so that latency stays hidden. */
 static void tile_gemm(const Problem *p, const Target *t, Choice *c)
 {
     int64_t across = ceil_div(p->l, p->lanes), vectors = across < 2 ? 1 : 2;
     while (vectors < across && p->m * vectors < PASS_ACCUMULATORS && vectors < 8) vectors *= 2;
     if (p->panel) vectors = ceil_div(p->panel, p->lanes);
-    int64_t held = t->registers >= 32 ? 28 : 12, rows = most(held / vectors, 1);
+    int64_t rows = most(t->accumulators / vectors, 1);
     rows = strip_rows(p->m, least(rows, rows_in_l1(p, t)), vectors);
     int64_t cols = vectors * p->lanes, panels = ceil_div(p->l, cols);
     int64_t down = most(least(ceil_div(ENOUGH_TASKS, panels),

@@ -14,9 +14,10 @@
 #include <unistd.h>
 #endif
 
+#if defined __x86_64__
 static bool has_tiles(void)
 {
-#if defined __x86_64__ && defined __linux__
+#if defined __linux__
     enum { OSXSAVE = 1 << 27, AMX_BF16 = 1 << 22, AMX_TILE = 1 << 24, TILE_STATE = 3 << 17 };
     enum { ARCH_REQ_XCOMP_PERM = 0x1023, TILE_DATA = 18 };
     unsigned a, b, c, d;
@@ -32,6 +33,7 @@ static bool has_tiles(void)
     return false;
 #endif
 }
+#endif
 
 static bool has(const char *name, size_t length)
 {
@@ -47,6 +49,8 @@ static bool has(const char *name, size_t length)
 #undef HAS
     if (length == 8 && (memcmp(name, "amx-tile", 8) == 0 || memcmp(name, "amx-bf16", 8) == 0))
         return has_tiles();
+#elif defined __aarch64__
+    return length == 4 && memcmp(name, "neon", 4) == 0;      /* all of them have it */
 #else
     (void)name;
     (void)length;

@@ -3,7 +3,10 @@
  * Each model of tests/fixtures/models goes the whole way: seqc build, then the program's initial
  * weights, outputs, gradients, losses of steps and weights after them are compared with the file that
  * make_models.py wrote. Tolerances: outputs, and weights after steps, 1.3e-6 relative plus 1e-5;
- * gradients 1e-5 * max|b| + 1e-6 * G, G the model's largest gradient; initial weights 1e-6. */
+ * gradients 1e-5 * max|b| + 1e-6 * G, G the model's largest gradient; initial weights 1e-6.
+ *
+ * For programs of another machine: BUILD_OPTIONS in place of --math strict, RUNNER runs programs
+ * (qemu-aarch64). ONLY names the models, blank-separated. */
 #define _XOPEN_SOURCE 700
 #include "runtime/files.h"
 #include <check.h>
@@ -75,7 +78,7 @@ static void run(const char *format, ...)
 /* One model's files. */
 typedef struct Case {
     rt_tensors want;
-    char dir[512], program[600], weights[600];
+    char dir[512], program[800], weights[600];        /* program: the command that runs it */
 } Case;
 
 static const rt_tensor *want(const Case *c, const char *key)
@@ -116,7 +119,8 @@ static void open_case(Case *c, const char *name)
     snprintf(c->dir, sizeof c->dir, "%s/%s", scratch(), name);
     run("rm -rf %s", c->dir);
     ck_assert(mkdir(c->dir, 0777) == 0);
-    snprintf(c->program, sizeof c->program, "%s", file(c, "program"));
+    const char *runner = getenv("RUNNER"), *options = getenv("BUILD_OPTIONS");
+    snprintf(c->program, sizeof c->program, "%s %s", runner ? runner : "", file(c, "program"));
     snprintf(c->weights, sizeof c->weights, "%s", file(c, "w.safetensors"));
     rt_err e = {0};
     rt_tensors w = {0};
@@ -128,7 +132,8 @@ static void open_case(Case *c, const char *name)
     ck_assert_msg(rt_safetensors_write(&e, c->weights, &w), "%s", e.message);
     rt_tensors_free(&w);
     const char *seqc = getenv("SEQC");
-    run("%s build " FOLDER "/%s.py --math strict -o %s", seqc ? seqc : "seqc", name, c->program);
+    run("%s build " FOLDER "/%s.py %s -o %s", seqc ? seqc : "seqc", name,
+        options ? options : "--math strict", file(c, "program"));
 }
 
 /* Every tensor PREFIX.KEY of the fixture against KEY, with its own prefix, in `got`. */
@@ -241,6 +246,20 @@ static int by_name(const void *a, const void *b)
     return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
+/* Is it in $ONLY, or nothing? */
+static bool listed(const char *name)
+{
+    const char *only = getenv("ONLY");
+    size_t n = strlen(name);
+    for (const char *p = only; p && *p; p += strspn(p, " ")) {
+        size_t word = strcspn(p, " ");
+        if (word == n && strncmp(p, name, n) == 0)
+            return true;
+        p += word;
+    }
+    return !only;
+}
+
 int main(void)
 {
     /* The same source in a sixth of the compiler's time; tests/full.sh asks for -O3, as users get
@@ -253,11 +272,10 @@ int main(void)
     }
     for (struct dirent *f; n_models < MAX_MODELS && (f = readdir(d)) != NULL;) {
         char *dot = strrchr(f->d_name, '.');
-        const char *only = getenv("ONLY");   /* one model's name, for a closer look */
         if (!dot || strcmp(dot, ".safetensors") != 0)
             continue;
         *dot = 0;
-        if (!only || strcmp(only, f->d_name) == 0)
+        if (listed(f->d_name))
             model_name[n_models++] = strdup(f->d_name);
     }
     closedir(d);

@@ -154,7 +154,7 @@ int main(void)
     suite_add_tcase(s, t);
     TCase *tiles = tcase_create("convolutions on tiles");
     tcase_add_loop_test(tiles, test_conv_tiles, 0, 3 * N_CASES);
-    tcase_set_timeout(tiles, 120);
+    tcase_set_timeout(tiles, 300);
     suite_add_tcase(s, tiles);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

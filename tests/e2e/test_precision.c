@@ -49,7 +49,7 @@ static char *module_text(Algo algo, const Target *t)
     static const char *const op[] = { "linear %0, %1", "matmul %0, %1", "matmul %0, %1" };
     char *text = NULL, choice[128];
     size_t size;
-    int lanes = t->vector_bytes / 4, rows = t->registers >= 32 ? 14 : 6;
+    int lanes = t->vector_bytes / 4, rows = t->accumulators / 2;
     if (algo == ALGO_gemm)
         snprintf(choice, sizeof choice, "tile=[%d,%d] micro=[%d,2]", 10 * rows, 2 * lanes, rows);
     else
