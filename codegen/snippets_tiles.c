@@ -15,7 +15,7 @@ const char *const snippet_tiles_text[SNIP_COUNT] = {
     [SNIP_tiles] =
     "/* Matrix tiles, 16 rows of 64 bytes: 0 to 3 hold sums in float, others pairs of bfloat16.\n"
     " * A barrier stands wherever the compiler does not know what a tile instruction reads. */\n"
-    "#if defined __AMX_BF16__ && !defined EMULATE_TILES\n"
+    "#ifdef TILE_INSTRUCTIONS\n"
     "#define TILES(t)\n"
     "#define tile_zero(t, i) _tile_zero(i)\n"
     "#define tile_load(t, i, from, step) _tile_loadd(i, from, step)\n"

@@ -16,7 +16,8 @@ void tables_includes(Emit *e, Out *o)
 {
     out_line(o, "#include \"runtime/rt.h\"");
     if (e->reached[SNIP_tiles]) {
-        out_line(o, "#if defined __AMX_BF16__ && !defined EMULATE_TILES");
+        out_line(o, "#if (defined __AMX_BF16__ || defined __AMXBF16__) && !defined EMULATE_TILES");
+        out_line(o, "#define TILE_INSTRUCTIONS    /* the second name is that of old Clang */");
         out_line(o, "#include <immintrin.h>");
         out_line(o, "#endif");
     }
@@ -296,10 +297,13 @@ static void features(Emit *e, Out *o)
     out_deeper(o, 1);
     for (const char *w = text(e, "%s %s", own, native_features); *w;) {
         size_t len = strcspn(w, " ");
-        char upper[32] = "";
-        for (size_t i = 0; i < len && i + 1 < sizeof upper; i++)
+        char upper[32] = "", joined[32] = "";                /* Clang 14 has __AMXBF16__ */
+        for (size_t i = 0; i < len && i + 1 < sizeof upper; i++) {
             upper[i] = w[i] == '-' ? '_' : (char)toupper((unsigned char)w[i]);
-        out_raw(o, text(e, "#ifdef __%s__\n", upper));
+            if (w[i] != '-') joined[strlen(joined)] = upper[i];
+        }
+        if (strlen(joined) == len) out_raw(o, text(e, "#ifdef __%s__\n", upper));
+        else out_raw(o, text(e, "#if defined __%s__ || defined __%s__\n", upper, joined));
         out_line(o, "\" %.*s\"", (int)len, w);
         out_raw(o, "#endif\n");
         w += len + strspn(w + len, " ");
