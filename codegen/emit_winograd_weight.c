@@ -4,9 +4,10 @@
  *
  * At each point that is a product of matrices [rows][tiles] and [tiles][channels] by the register
  * tile of products: lanes are channels of x, so x is turned round first, band by band, to
- * [line][column][channel]; d_y's tiles lie side by side. A task adds up the products of its bands,
- * rows and channels in the kernel's own memory. When all are through, tasks over rows of results
- * add these sums up in the order of bands and transform them back. */
+ * [line][column][channel]; d_y's tiles lie side by side. A task adds up the products of its lines
+ * of d_y, rows and channels in the kernel's own memory, for a piece of the taps after the other.
+ * When all are through, tasks over rows of results add these sums up in the order of lines and
+ * transform them back. */
 #include "codegen/winograd.h"
 
 static const char source_text[] =
@@ -43,7 +44,7 @@ static const char slopes_text[] =
     "        for (int i = 0; i < $tile_y; i++)\n"
     "            line[i] = top + i < $h ? y + (image * $rows * $h + top + i) * $w : none;\n"
     "$names"
-    "        $R *restrict const to = lines + b * $pitch;\n"
+    "        $R *restrict const to = lines + b * $across_x;\n"
     "        for (int64_t i = 0; i < $w; i++) {\n"
     "$at_lines"
     "        }\n"
@@ -59,7 +60,8 @@ static const char slopes_text[] =
     "}\n";
 
 static const char back_text[] =
-    "/* taps[$taps][lanes] = G' x G of parts[$points][lanes]. */\n"
+    "/* taps[$taps_y][$taps_x][lanes] = G' x G of parts[$points][lanes]; lines of taps are $pitch\n"
+    " * apart. */\n"
     "ONCE void winograd_back_$id(int lanes, const $R *restrict parts, $R *restrict taps)\n"
     "{\n"
     "    for (int t = 0; t < lanes; t++) {\n"
@@ -69,7 +71,7 @@ static const char back_text[] =
     "$at_lines"
     "        }\n"
     "        for (int i = 0; i < $taps_y; i++) {\n"
-    "            $R *const to = taps + i * $taps_x * lanes + t;\n"
+    "            $R *const to = taps + i * $pitch * lanes + t;\n"
     "$at_columns"
     "        }\n"
     "    }\n"
@@ -79,12 +81,24 @@ typedef struct Weight {
     Kern *k;
     Emit *e;
     Out *o;
-    Frame f;
+    int n_piece;
+    WinogradPiece piece[IR_MOST_PIECES];
+    WinogradWeight sums[IR_MOST_PIECES];   /* how each piece's sums are taken */
+    int64_t sum_elems;                     /* of all pieces, of the same lines */
+    int64_t taps_x;                        /* of all pieces */
+    Frame f;                               /* the piece at hand */
     WinogradWeight w;
     int64_t elem, channels;                /* channels: of a part, in whole panels */
     int64_t tile_rows;
-    const char *row0, *rows, *part;        /* of the task: expressions or numbers */
+    const char *row0, *rows, *part, *chunk;            /* of the task: expressions or numbers */
 } Weight;
+
+/* Of d_y, of all images. */
+static Extent all_lines(const Weight *w)
+{
+    return extent_mul(extent_of(&ir_type(w->k->g, w->f.source)->shape, 0, 1),
+                      extent(w->f.pixels[0], 0));
+}
 
 /* Adds the function that the template makes for these shapes, named by what it depends on. The
  * first two pieces are the transforms along lines and along columns. */
@@ -97,11 +111,11 @@ static const char *add_function(Weight *w, const char *template, const char *nam
         { "h", f->pixels[0] }, { "w", f->pixels[1] }, { "rows", f->rows },
         { "channels", w->channels }, { "bands", g->bands }, { "across", g->across },
         { "lanes", g->lanes }, { "tiles", g->tiles }, { "columns", g->columns },
-        { "pitch", g->tile[1] * g->across }, { "line", g->tile[1] * g->tiles },
-        { "source_step", g->source_step }, { "slope_step", g->slope_step },
+        { "across_x", g->tile[1] * g->across }, { "line", g->tile[1] * g->tiles },
+        { "pitch", w->taps_x }, { "source_step", g->source_step }, { "slope_step", g->slope_step },
         { "vector", g->vector }, { "points", g->points }, { "tile_y", g->tile[0] },
         { "tile_x", g->tile[1] }, { "size_y", g->size[0] }, { "size_x", g->size[1] },
-        { "taps", ir_frame_taps(f) }, { "taps_y", f->taps[0] }, { "taps_x", f->taps[1] } };
+        { "taps_y", f->taps[0] }, { "taps_x", f->taps[1] } };
     const Shaped shaped = { template, name,
                             text(w->e, "%s%s", winograd_id(w->k, g->tile, f), id), number,
                             (int)(sizeof number / sizeof *number), piece, n_piece };
@@ -173,14 +187,15 @@ static const char *back_function(Weight *w)
     return add_function(w, back_text, "winograd_back_", "", piece, 2);
 }
 
-/* Pieces of the worker's memory, as ir_worker_bytes has them, and the task's sums. */
+/* The task's rows, part of the channels, and lines of d_y. */
 static void place(Weight *w)
 {
     Emit *e = w->e;
     Out *o = w->o;
     long long tile = (long long)w->tile_rows, rows = (long long)w->f.rows;
     long long down = (rows + tile - 1) / tile, parts = (long long)w->w.parts;
-    const char *task = parts * down > 1 ? text(e, "task / %lld", parts * down) : "task";
+    long long lines = (long long)w->k->tasks.tile_cols;
+    w->chunk = parts * down > 1 ? text(e, "task / %lld", parts * down) : "task";
     w->row0 = w->part = "0";
     w->rows = text(e, "%lld", rows);
     if (parts > 1) {
@@ -197,18 +212,34 @@ static void place(Weight *w)
             w->rows = "rows";
         }
     }
+    out_line(o, "const int64_t first = %s * %lld, last = smaller(first + %lld, %s);", w->chunk,
+             lines, lines, extent_text(e, all_lines(w)));
+}
+
+/* The first band that begins at this line of all images or behind it. */
+static const char *band_from(const Weight *w, const char *line)
+{
+    long long height = (long long)w->f.pixels[0], tile = (long long)w->w.tile[0];
+    if (height % tile == 0) return text(w->e, "(%s + %lld) / %lld", line, tile - 1, tile);
+    return text(w->e, "%s / %lld * %lld + (%s %% %lld + %lld) / %lld", line, height,
+                (long long)w->w.bands, line, height, tile - 1, tile);
+}
+
+/* Parts of the worker's memory, as ir_worker_bytes has them, and the task's sums of the piece. */
+static void place_piece(Weight *w, int64_t sums_before)
+{
+    Emit *e = w->e;
+    Out *o = w->o;
     WeightBytes b = ir_winograd_weight_bytes(&w->w, w->elem);
-    const Piece piece[] = { { "frame", b.frame }, { "source", b.source }, { "slopes", b.slopes },
-                            { "lines", b.lines } };
-    Extent all = extent_mul(extent_of(&ir_type(w->k->g, w->f.source)->shape, 0, 1),
-                            extent(w->w.bands, 0));
-    long long bands = (long long)w->k->tasks.tile_cols;
-    out_line(o, "const int64_t begin = %s * %lld, end = smaller(begin + %lld, %s);", task, bands,
-             bands, extent_text(e, all));
-    scratch_pieces(w->k, piece, 4);
-    const char *at = text_mul(e, task, extent(w->w.sum_elems, 0));
-    if (parts > 1)
-        at = text_add(e, at, text_mul(e, "part", extent(w->w.each * rows * w->w.lanes, 0)));
+    const Piece memory[] = { { "frame", b.frame }, { "source", b.source }, { "slopes", b.slopes },
+                             { "lines", b.lines } };
+    out_line(o, "const int64_t begin = %s,", band_from(w, "first"));
+    out_line(o, "    end = %s;", band_from(w, "last"));
+    scratch_pieces(w->k, memory, 4);
+    const char *at = text_mul(e, w->chunk, extent(w->sum_elems, 0));
+    at = text_shift(e, at, sums_before);
+    if (w->w.parts > 1)
+        at = text_add(e, at, text_mul(e, "part", extent(w->w.each * w->f.rows * w->w.lanes, 0)));
     out_line(o, "%s *const sums = %s;", real_type(w->k),
              text_add(e, slot_parts(w->k, e->m->real), at));
     out_line(o, "memset(frame, 0, %lld);    /* what is around images stays so */",
@@ -223,21 +254,25 @@ static void write_source(Weight *w)
     const Frame *f = &w->f;
     long long channels = (long long)w->channels, columns = (long long)f->places[1];
     long long lines = (long long)f->places[0], bands = (long long)w->w.bands;
+    long long before = f->low[1] < 0 ? (long long)-f->low[1] : 0;  /* columns that no tap reads */
+    if (before > columns) before = columns;
     reach(e, SNIP_pack_columns);
     out_open(o, "for (int64_t b = 0; b < bands; b++)");
     out_line(o, "const int64_t image = (band + b) / %lld;", bands);
-    out_line(o, "const int64_t top = (band + b) %% %lld * %lld - %lld;", bands,
-             (long long)w->w.tile[0], (long long)f->low[0]);
+    const char *top = text(e, "(band + b) %% %lld * %lld", bands, (long long)w->w.tile[0]);
+    out_line(o, "const int64_t top = %s;", text_shift(e, top, -f->low[0]));
     out_open(o, "for (int i = 0; i < %lld; i++)", (long long)w->w.size[0]);
     out_line(o, "const int64_t line = top + i;");
-    out_line(o, "%s *const to = frame + (i * %lld + %lld) * %lld;", real_type(w->k),
-             (long long)w->w.columns, (long long)f->low[1], channels);
+    out_line(o, "%s *const to = frame + %s;", real_type(w->k),
+             text_mul(e, text_shift(e, text(e, "i * %lld", (long long)w->w.columns),
+                                    f->low[1] > 0 ? f->low[1] : 0), extent(channels, 0)));
     out_open(o, "if (line < 0 || line >= %lld)", lines);
-    out_line(o, "memset(to, 0, %lld * sizeof *to);", columns * channels);
+    out_line(o, "memset(to, 0, %lld * sizeof *to);", (columns - before) * channels);
     out_close(o, " else {");
     out_deeper(o, 1);
     const char *from = text(e, "%s + (image * %lld + line) * %lld", slot_read(w->k, f->source),
                             (long long)f->channels * lines, columns);
+    from = text_shift(e, from, before);
     const char *count = text(e, "%lld", (long long)f->channels);
     if (w->w.parts > 1) {
         from = text(e, "%s + part * %lld", from, channels * lines * columns);
@@ -245,7 +280,7 @@ static void write_source(Weight *w)
               ? text(e, "smaller(%lld, %lld - part * %lld)", channels, (long long)f->channels,
                      channels) : text(e, "%lld", channels);
     }
-    out_line(o, "pack_columns(%lld, %s, %lld,", columns, count, channels);
+    out_line(o, "pack_columns(%lld, %s, %lld,", columns - before, count, channels);
     out_line(o, "    %s, %lld, to);", from, lines * columns);
     out_close(o, "");
     out_close(o, "");
@@ -291,13 +326,14 @@ static void multiply(Weight *w)
     out_close(o, "");
 }
 
-static void write_tasks(Weight *w)
+/* Where no band begins in these lines, sums of none are written. */
+static void write_bands(Weight *w)
 {
     Emit *e = w->e;
     Out *o = w->o;
     const Frame *f = &w->f;
     long long block = (long long)w->w.block;
-    out_open(o, "for (int64_t band = begin; band < end; band += %lld)", block);
+    out_open(o, "for (int64_t band = begin; band == begin || band < end; band += %lld)", block);
     out_line(o, "const int64_t bands = smaller(%lld, end - band);", block);
     write_source(w);
     out_line(o, "for (int64_t r = 0; r < %s; r++)", w->rows);
@@ -308,69 +344,119 @@ static void write_tasks(Weight *w)
     out_close(o, "");
 }
 
-/* The second stage: sums of tasks, G' and G, the epilogue. */
-static void write_results(Weight *w)
+/* A piece's taps of a row: its sums in the order of lines, G' and G. */
+static void write_taps(Weight *w, const WinogradPiece *p, int64_t sums_before)
 {
-    Kern *k = w->k;
     Emit *e = w->e;
-    Out *o = k->out;
-    const Frame *f = &w->f;
-    const char *real = real_type(k), *parts = slot_parts(k, e->m->real);
-    long long rows = (long long)f->rows, lanes = (long long)w->w.lanes;
-    long long panels = (long long)w->w.panels, tile = (long long)w->w.finish_rows;
-    long long bands = (long long)k->tasks.tile_cols, points = (long long)w->w.points;
-    long long taps = (long long)ir_frame_taps(f);
-    Extent all = extent_mul(extent_of(&ir_type(k->g, f->source)->shape, 0, 1),
-                            extent(w->w.bands, 0));
-    out_open(o, "for (int64_t row = task * %lld; row < smaller(task * %lld + %lld, %lld); row++)",
-             tile, tile, tile, rows);
-    out_open(o, "for (int64_t c0 = 0; c0 < %lld; c0 += %lld)", (long long)f->channels, lanes);
-    out_line(o, "%s point[%lld][%lld] = { { 0 } }, tap[%lld][%lld];", real, points, lanes, taps,
-             lanes);
-    out_open(o, "for (int64_t part = 0; part < (%s + %lld) / %lld; part++)", extent_text(e, all),
-             bands - 1, bands);
+    Out *o = w->o;
+    const char *real = real_type(w->k), *parts = slot_parts(w->k, e->m->real);
+    long long lanes = (long long)w->w.lanes, points = (long long)w->w.points;
+    long long panels = (long long)w->w.panels, lines = (long long)w->k->tasks.tile_cols;
+    const char *all = extent_text(e, all_lines(w));
+    out_line(o, "%s point[%lld][%lld] = { { 0 } };", real, points, lanes);
+    out_open(o, "for (int64_t part = 0; part < (%s + %lld) / %lld; part++)", all, lines - 1, lines);
     out_open(o, "for (int64_t p = 0; p < %lld; p++)", points);
-    out_line(o, "const %s *const from = %s + part * %lld", real, parts,
-             (long long)w->w.sum_elems);
     const char *panel = panels > 1 ? text(e, "(p * %lld + c0 / %lld)", panels, lanes) : "p";
-    out_line(o, "    + (%s * %lld + row) * %lld;", panel, rows, lanes);
+    out_line(o, "const %s *const from = %s", real,
+             text_shift(e, text(e, "%s + part * %lld", parts, (long long)w->sum_elems),
+                        sums_before));
+    out_line(o, "    + (%s * %lld + row) * %lld;", panel, (long long)w->f.rows, lanes);
     out_line(o, "for (int64_t i = 0; i < %lld; i++)", lanes);
     out_line(o, "    point[p][i] += from[i];");
     out_close(o, "");
     out_close(o, "");
-    out_line(o, "%s(%lld, &point[0][0], &tap[0][0]);", back_function(w), lanes);
-    out_open(o, "for (int64_t i = 0; i < smaller(%lld, %lld - c0); i++)", lanes,
-             (long long)f->channels);
-    out_open(o, "for (int64_t j = 0; j < %lld; j++)", taps);
-    out_line(o, "const int64_t col = (c0 + i) * %lld + j;", taps);
-    out_line(o, "const %s sum = tap[j][i];", real);
+    out_line(o, "%s(%lld, &point[0][0], &tap[%lld][0]);", back_function(w), lanes,
+             (long long)(p->first[0] * w->taps_x + p->first[1]));
+}
+
+/* Makes piece i the one at hand and opens a block for it, where there are several. Returns how many
+ * sums stand before its own. */
+static int64_t open_piece(Weight *w, int i)
+{
+    int64_t before = 0;
+    for (int j = 0; j < i; j++) before += w->sums[j].sum_elems;
+    w->f = w->piece[i].frame;
+    w->w = w->sums[i];
+    if (w->n_piece > 1) {
+        const WinogradPiece *p = &w->piece[i];
+        long long y = (long long)p->first[0], x = (long long)p->first[1];
+        out_line(w->o, "/* taps %lld to %lld, %lld to %lld */", y,
+                 y + (long long)p->frame.taps[0] - 1, x, x + (long long)p->frame.taps[1] - 1);
+        out_open(w->o, "%s", "");
+    }
+    return before;
+}
+
+static void close_piece(Weight *w)
+{
+    if (w->n_piece > 1) out_close(w->o, "");
+}
+
+/* The second stage, with the epilogue. */
+static void write_results(Weight *w)
+{
+    Kern *k = w->k;
+    Out *o = w->o;
+    Frame f = ir_frame(k->g, k->root);
+    const char *real = real_type(k);
+    long long rows = (long long)f.rows, lanes = (long long)w->w.lanes;
+    long long tile = (long long)w->w.finish_rows, taps = (long long)ir_frame_taps(&f);
+    out_line(o, "%s tap[%lld][%lld], line[%lld];", real, taps, lanes, lanes * taps);
+    out_open(o, "for (int64_t c0 = 0; c0 < %lld; c0 += %lld)", (long long)f.channels, lanes);
+    out_open(o, "for (int64_t row = task * %lld; row < smaller(task * %lld + %lld, %lld); row++)",
+             tile, tile, tile, rows);
+    for (int i = 0; i < w->n_piece; i++) {
+        int64_t before = open_piece(w, i);
+        write_taps(w, &w->piece[i], before);
+        close_piece(w);
+    }
+    out_line(o, "for (int64_t j = 0; j < %lld; j++)", taps);
+    out_line(o, "    for (int64_t i = 0; i < %lld; i++)", lanes);
+    out_line(o, "        line[i * %lld + j] = tap[j][i];", taps);
+    out_open(o, "for (int64_t col = c0 * %lld; col < smaller(c0 + %lld, %lld) * %lld; col++)", taps,
+             lanes, (long long)f.channels, taps);
+    out_line(o, "const %s sum = line[col - c0 * %lld];", real, taps);
     for (uint32_t i = 0; i < k->g->n_node; i++) k->name[i] = NULL;
     k->name[k->root.i] = "sum";
-    Nest nest = { 2, { { extent(f->rows, 0), "row" }, { extent(ir_frame_depth(f), 0), "col" } } };
+    Nest nest = { 2, { { extent(f.rows, 0), "row" }, { extent(ir_frame_depth(&f), 0), "col" } } };
     members_emit(k, o, &nest);
-    for (int i = 0; i < 4; i++) out_close(o, "");
+    for (int i = 0; i < 3; i++) out_close(o, "");
 }
 
 void emit_winograd_weight(Kern *k)
 {
-    Weight w = { .k = k, .e = k->e, .o = k->out, .f = ir_frame(k->g, k->root),
-                 .elem = ir_dtype_bytes(k->e->m->real), .tile_rows = k->k->tile[0] };
-    w.w = ir_winograd_weight(&w.f, k->k, k->e->o->target->vector_bytes / w.elem, w.elem);
+    Frame f = ir_frame(k->g, k->root);
+    Weight w = { .k = k, .e = k->e, .o = k->out, .elem = ir_dtype_bytes(k->e->m->real),
+                 .taps_x = f.taps[1], .tile_rows = k->k->tile[0] };
+    w.n_piece = ir_winograd_pieces(&f, k->k->algo, w.piece);
+    for (int i = 0; i < w.n_piece; i++) {
+        w.sums[i] = ir_winograd_weight(&f, k->k, &w.piece[i],
+                                       k->e->o->target->vector_bytes / w.elem, w.elem);
+        w.sum_elems += w.sums[i].sum_elems;
+    }
+    w.f = w.piece[0].frame;
+    w.w = w.sums[0];
     w.channels = w.w.each * w.w.lanes;
-    k->note = text(k->e, "A task adds up %lld lines of %lldx%lld tiles, %lld at a time, for %lld\n"
-                         " * channels of results by %lld of x; then %lld of results are one.",
+    k->note = text(k->e, "A task adds up %lld lines of d_y, by tiles of %lldx%lld and %lld lines\n"
+                         " * of these at a time, for %lld channels of results by %lld of x; then\n"
+                         " * %lld of results are one.",
                    (long long)k->tasks.tile_cols, (long long)w.w.tile[0], (long long)w.w.tile[1],
                    (long long)w.w.block, (long long)w.tile_rows, (long long)w.channels,
                    (long long)w.w.finish_rows);
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);
     place(&w);
-    write_tasks(&w);
+    for (int i = 0; i < w.n_piece; i++) {
+        int64_t before = open_piece(&w, i);
+        place_piece(&w, before);
+        write_bands(&w);
+        close_piece(&w);
+    }
     Out *first = k->out;
-    k->finish = k->out = out_new(k->e->a);
+    w.o = k->finish = k->out = out_new(k->e->a);
     out_open(k->out, "%s", "");
     write_results(&w);
     out_close(k->out, "");
     k->out = first;
-    k->finish_tasks = (w.f.rows + w.w.finish_rows - 1) / w.w.finish_rows;
+    k->finish_tasks = (f.rows + w.w.finish_rows - 1) / w.w.finish_rows;
 }

@@ -139,18 +139,27 @@ ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
 }
 
 /* Bytes of the worker, or (shared) of all tasks, where vectors have that many bytes. */
+static int64_t weight_pieces_bytes(const Graph *g, const Kernel *k, const Frame *f,
+                                   int64_t vector_bytes, int64_t elem, bool shared)
+{
+    WinogradPiece piece[IR_MOST_PIECES];
+    int64_t sums = 0, own = 0;
+    for (int i = ir_winograd_pieces(f, k->algo, piece); i-- > 0;) {
+        WinogradWeight w = ir_winograd_weight(f, k, &piece[i], vector_bytes / elem, elem);
+        WeightBytes b = ir_winograd_weight_bytes(&w, elem);
+        int64_t all = b.frame + b.source + b.slopes + b.lines;
+        if (all > own) own = all;
+        sums += w.sum_elems;
+    }
+    return shared ? ir_round64(ir_tasks_of(g, k, g->module->capacity).across * sums * elem) : own;
+}
+
 static int64_t winograd_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes, bool shared)
 {
     Val root = ir_kernel_root(g, k);
     Frame f = ir_frame(g, root);
     int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype);
-    if (f.op == OP_conv_weight) {
-        WinogradWeight w = ir_winograd_weight(&f, k, vector_bytes / elem, elem);
-        WeightBytes b = ir_winograd_weight_bytes(&w, elem);
-        int64_t sums = ir_tasks_of(g, k, g->module->capacity).across;
-        return shared ? ir_round64(sums * w.sum_elems * elem)
-                      : b.frame + b.source + b.slopes + b.lines;
-    }
+    if (f.op == OP_conv_weight) return weight_pieces_bytes(g, k, &f, vector_bytes, elem, shared);
     Winograd w = ir_winograd(&f, k, vector_bytes / elem, elem);
     WinogradBytes b = ir_winograd_bytes(&f, &w, elem);
     return shared ? b.shared : b.source + b.products + b.lines;
@@ -236,7 +245,7 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
     Frame f = ir_frame(g, root);
     bool tiles = ir_is_tile_conv(k->algo);
     int64_t pixels = tiles ? f.pixels[0] : ir_frame_pixels(&f), taps = ir_frame_taps(&f), most = INT32_MAX;
-    if (ir_is_winograd(k->algo) && !ir_winograd_tile(&f, k->algo).lines)
+    if (ir_is_winograd(k->algo) && !ir_winograd_fits(&f, k->algo))
         return ir_fail(err, "algorithm %s has no tile for these taps, strides and paddings", name);
     bool whole = ir_is_winograd(k->algo) || k->tile[1] < pixels || k->tile[1] % pixels == 0;
     if (tiles && f.op != OP_conv_weight)

@@ -129,7 +129,9 @@ static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows
     *rows = f.rows;
     if (winograd && f.op == OP_conv_weight)
         *rows = ceil_div(f.rows, k->tile[0]) * k->tile[0] * ir_winograd_parts(&f, k, elem);
-    if (winograd)
+    if (winograd && f.op == OP_conv_weight)
+        *cols = images * f.pixels[0];
+    else if (winograd)
         *cols = images * ceil_div(f.pixels[0], ir_winograd_tile(&f, k->algo).lines);
     else if (f.op == OP_conv_weight)
         *cols = ir_frame_depth(&f);

@@ -96,44 +96,104 @@ static void tiles(Winograd *w, const Frame *f, WinogradTile t)
     w->across = ceil_div(most(f->pixels[1], f->places[1]), w->tile[1]);
 }
 
-/* Multiplications of an image, a row and a channel, in panels of the widest vectors. */
+/* Multiplications of an image, a row and a channel: of all tiles, or in panels of the widest
+ * vectors. */
 static double products(const Frame *f, WinogradTile t)
 {
     enum { LANES = 32, ELEM_BYTES = 4 };
     Winograd w = { .lanes = LANES };
     tiles(&w, f, t);
+    if (f->op == OP_conv_weight)
+        return (double)(w.points * w.bands * ceil_div(f->pixels[1], t.columns));
     choose_panels(&w, w.points * f->channels * LANES * ELEM_BYTES);
     return (double)(w.points * w.bands * w.panels * LANES) / (double)w.block;
 }
 
 typedef enum { CONV, WEIGHT } Of;
-typedef struct Row { Algo algo; Of of; int64_t taps, channels; WinogradTile tile; } Row;
+typedef struct Row { Algo algo; Of of; int64_t taps[2], least; WinogradTile tile; } Row;
 static const Row rows[] = {
-#define WINOGRAD(algo, of, taps, channels, lines, columns) \
-    { ALGO_##algo, of, taps, channels, { lines, columns } },
+#define WINOGRAD(algo, of, taps_y, taps_x, least, lines, columns) \
+    { ALGO_##algo, of, { taps_y, taps_x }, least, { lines, columns } },
 #include "ir/winograd.def"
 #undef WINOGRAD
 };
 
-WinogradTile ir_winograd_tile(const Frame *f, Algo algo)
+static WinogradTile best_tile(const Frame *f, Algo algo)
 {
     enum { MOST_ACROSS = 128 };
     WinogradTile best = { 0 };
     double fewest = HUGE_VAL;
-    for (int i = 0; i < 2; i++)
-        if (f->taps[i] != f->taps[0] || f->stride[i] != 1 || f->dilation[i] != 1
-            || f->spread[i] != 1 || f->low[i] < 0 || f->low[i] >= f->taps[i]) return best;
+    bool weight = f->op == OP_conv_weight;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const Row *r = &rows[i];
         int64_t across = ceil_div(most(f->pixels[1], f->places[1]), r->tile.columns);
-        if (r->algo != algo || r->of != (f->op == OP_conv_weight ? WEIGHT : CONV)
-            || r->taps != f->taps[0] || r->channels > f->channels || across > MOST_ACROSS) continue;
+        if (r->algo != algo || r->of != (weight ? WEIGHT : CONV) || r->taps[0] != f->taps[0]
+            || r->taps[1] != f->taps[1] || across > MOST_ACROSS
+            || r->least > (weight ? ir_frame_pixels(f) : f->channels)) continue;
         double own = products(f, r->tile);
         if (own >= fewest) continue;
         fewest = own;
         best = r->tile;
     }
     return best;
+}
+
+static bool side_by_side(const Frame *f)
+{
+    for (int i = 0; i < 2; i++)
+        if (f->stride[i] != 1 || f->dilation[i] != 1 || f->spread[i] != 1 || f->low[i] < 0
+            || f->low[i] >= f->taps[i]) return false;
+    return true;
+}
+
+WinogradTile ir_winograd_tile(const Frame *f, Algo algo)
+{
+    return side_by_side(f) ? best_tile(f, algo) : (WinogradTile){ 0 };
+}
+
+/* Taps from first[0] and first[1] on, so many. */
+static WinogradPiece piece_of(const Frame *f, Algo algo, const int64_t first[2],
+                              const int64_t taps[2])
+{
+    WinogradPiece p = { .frame = *f };
+    for (int i = 0; i < 2; i++) {
+        p.first[i] = first[i];
+        p.frame.taps[i] = taps[i];
+        p.frame.low[i] = f->low[i] - first[i];
+    }
+    p.tile = best_tile(&p.frame, algo);
+    return p;
+}
+
+int ir_winograd_pieces(const Frame *f, Algo algo, WinogradPiece piece[IR_MOST_PIECES])
+{
+    enum { MOST_TAPS = 3 };
+    const int64_t none[2] = { 0, 0 };
+    if (f->op != OP_conv_weight || !side_by_side(f)) return 0;
+    piece[0] = piece_of(f, algo, none, f->taps);
+    if (piece[0].tile.lines) return 1;
+    int64_t cuts[2] = { ceil_div(f->taps[0], MOST_TAPS), ceil_div(f->taps[1], MOST_TAPS) };
+    if (cuts[0] * cuts[1] > IR_MOST_PIECES) return 0;
+    int n = 0;
+    for (int64_t i = 0; i < cuts[0]; i++)
+        for (int64_t j = 0; j < cuts[1]; j++) {
+            const int64_t at[2] = { i, j };
+            int64_t first[2], taps[2];
+            for (int a = 0; a < 2; a++) {
+                first[a] = ceil_div(f->taps[a] * at[a], cuts[a]);
+                taps[a] = ceil_div(f->taps[a] * (at[a] + 1), cuts[a]) - first[a];
+            }
+            piece[n] = piece_of(f, algo, first, taps);
+            if (!piece[n++].tile.lines) return 0;
+        }
+    return n;
+}
+
+bool ir_winograd_fits(const Frame *f, Algo algo)
+{
+    WinogradPiece piece[IR_MOST_PIECES];
+    return f->op == OP_conv_weight ? ir_winograd_pieces(f, algo, piece) > 0
+                                   : ir_winograd_tile(f, algo).lines > 0;
 }
 
 Winograd ir_winograd(const Frame *f, const Kernel *k, int64_t vector, int64_t elem_bytes)
@@ -165,23 +225,22 @@ WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_
         .shared = ir_round64(w->points * w->weight_step * elem_bytes) };
 }
 
-static void cut(const Frame *f, Algo algo, int64_t tile[2], int64_t size[2])
+static int64_t points_of(const WinogradPiece *p)
 {
-    WinogradTile t = ir_winograd_tile(f, algo);
-    tile[0] = t.lines;
-    tile[1] = t.columns;
-    for (int i = 0; i < 2; i++) size[i] = tile[i] + f->taps[i] - 1;
+    return (p->tile.lines + p->frame.taps[0] - 1) * (p->tile.columns + p->frame.taps[1] - 1);
 }
 
 /* Channels whose sums a task keeps: whole panels of the widest vectors, so that tasks do not depend
- * on a target. */
+ * on a target, and the same ones of all pieces. */
 static int64_t part_channels(const Frame *f, const Kernel *k, int64_t elem_bytes)
 {
     enum { KEPT_BYTES = 3 << 18, WIDEST_BYTES = 64 };
-    int64_t lanes = k->micro[1] * WIDEST_BYTES / elem_bytes, tile[2], size[2];
-    cut(f, k->algo, tile, size);
+    int64_t lanes = k->micro[1] * WIDEST_BYTES / elem_bytes, points = 1;
+    WinogradPiece piece[IR_MOST_PIECES];
+    for (int i = ir_winograd_pieces(f, k->algo, piece); i-- > 0;)
+        points = most(points, points_of(&piece[i]));
     int64_t panels = ceil_div(f->channels, lanes);
-    int64_t fit = KEPT_BYTES / (size[0] * size[1] * k->tile[0] * lanes * elem_bytes);
+    int64_t fit = KEPT_BYTES / (points * k->tile[0] * lanes * elem_bytes);
     return ceil_div(panels, ceil_div(panels, most(fit, 1))) * lanes;
 }
 
@@ -190,14 +249,15 @@ int64_t ir_winograd_parts(const Frame *f, const Kernel *k, int64_t elem_bytes)
     return ceil_div(f->channels, part_channels(f, k, elem_bytes));
 }
 
-WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, int64_t vector,
-                                  int64_t elem_bytes)
+WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, const WinogradPiece *p,
+                                  int64_t vector, int64_t elem_bytes)
 {
     enum { KEPT_BYTES = 3 << 18, MOST_TILES = 128, LINE_BYTES = 64, FINISH_TASKS = 8 };
     WinogradWeight w = { .vector = vector, .lanes = k->micro[1] * vector,
-                         .finish_rows = ceil_div(f->rows, FINISH_TASKS) };
-    cut(f, k->algo, w.tile, w.size);
-    w.points = w.size[0] * w.size[1];
+                         .points = points_of(p), .finish_rows = ceil_div(f->rows, FINISH_TASKS) };
+    w.tile[0] = p->tile.lines;
+    w.tile[1] = p->tile.columns;
+    for (int i = 0; i < 2; i++) w.size[i] = w.tile[i] + p->frame.taps[i] - 1;
     w.bands = ceil_div(f->pixels[0], w.tile[0]);
     w.across = ceil_div(f->pixels[1], w.tile[1]);
     int64_t part = part_channels(f, k, elem_bytes), pad = LINE_BYTES / elem_bytes;
@@ -208,7 +268,7 @@ WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, int64_t vecto
     int64_t tiles = KEPT_BYTES / (w.points * (channels + k->tile[0]) * elem_bytes);
     w.block = most((tiles < MOST_TILES ? tiles : MOST_TILES) / w.across, 1);
     w.tiles = w.block * w.across;
-    w.columns = most(w.tile[1] * (w.across - 1) + w.size[1], f->low[1] + f->places[1]);
+    w.columns = most(w.tile[1] * (w.across - 1) + w.size[1], p->frame.low[1] + f->places[1]);
     w.source_step = channels * w.tiles + pad;
     w.slope_step = k->tile[0] * w.tiles + pad;
     w.sum_elems = w.points * f->rows * w.panels * w.lanes;

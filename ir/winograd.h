@@ -20,10 +20,20 @@ typedef struct WinogradMatrix {
 } WinogradMatrix;
 WinogradMatrix ir_winograd_matrix(WinogradSide side, int64_t results, int64_t taps);
 
-/* The tile of results, on each axis; [0] is 0: the algorithm does not take the convolution. */
+/* The tile of results, on each axis; 0 lines: the algorithm does not take the convolution. */
 typedef struct WinogradTile { int64_t lines, columns; } WinogradTile;
 WinogradTile ir_winograd_tile(const Frame *f, Algo algo);
 bool ir_is_winograd(Algo algo);
+
+/* The taps of conv_weight that are taken together, from first[0] and first[1] on: all of them or,
+ * where that would err too much, two or three on each axis. frame: as if there were no others, so
+ * that its `low` may be negative. */
+enum { IR_MOST_PIECES = 16 };
+typedef struct WinogradPiece { int64_t first[2]; Frame frame; WinogradTile tile; } WinogradPiece;
+/* How many there are; 0: the algorithm does not take it. */
+int ir_winograd_pieces(const Frame *f, Algo algo, WinogradPiece piece[IR_MOST_PIECES]);
+/* Does it take the convolution, whatever its op is? */
+bool ir_winograd_fits(const Frame *f, Algo algo);
 
 typedef struct Winograd {
     int64_t tile[2], size[2];        /* results, and the places that they read, on each axis */
@@ -49,9 +59,10 @@ typedef struct WinogradBytes { int64_t source, products, lines, shared; } Winogr
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_bytes);
 
 /* conv_weight the other way round: tiles are what is summed over, and lanes are channels. A task
- * adds up the products of some bands, for some rows and a part of the channels, so many that these
- * sums stay in the second cache; [points][panels][rows][lanes] are those of the same bands. A
- * second stage adds them up over all bands and transforms back, some rows a task. */
+ * has some lines of d_y, some rows and a part of the channels, so many that their sums stay in the
+ * second cache. For a piece of the taps after the other it adds up the products of the bands that
+ * begin in its lines; [points][panels][rows][lanes] are the sums of the same lines. A second stage
+ * adds them up over all lines and transforms back, some rows a task. */
 typedef struct WinogradWeight {
     int64_t tile[2], size[2], points;
     int64_t bands, across;           /* of an image; tiles of a band */
@@ -60,11 +71,11 @@ typedef struct WinogradWeight {
     int64_t block, tiles;            /* bands of a block, and its tiles */
     int64_t columns;                 /* of a frame: lanes and places of a band's lines */
     int64_t source_step, slope_step; /* elements between points */
-    int64_t sum_elems;               /* of the sums of the same bands */
+    int64_t sum_elems;               /* of the piece's sums of the same lines */
     int64_t finish_rows;             /* of a task of the second stage */
 } WinogradWeight;
-WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, int64_t vector,
-                                  int64_t elem_bytes);
+WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, const WinogradPiece *p,
+                                  int64_t vector, int64_t elem_bytes);
 int64_t ir_winograd_parts(const Frame *f, const Kernel *k, int64_t elem_bytes);
 /* The worker's memory: the frame [lines][columns][panels of a part][lanes]; the source [points]
  * [panels of a part][tiles][lanes]; slopes, d_y's points, [points][rows of a task][tiles]; lines

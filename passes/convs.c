@@ -72,14 +72,18 @@ static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t
     c->tile[1] = each * w.block;
 }
 
-/* A task is whole blocks of tiles. Where the sums of all channels are too many for a cache, it has
- * some rows, and (ir_winograd_parts) some channels, and transforms for them what others do too. */
+/* A task is some lines of all images, whole blocks of tiles of the first piece of the taps. Where
+ * the sums of all channels are too many for a cache, it has some rows, and (ir_winograd_parts) some
+ * channels, and transforms for them what others do too. */
 static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
                                  int64_t elem_bytes, const Target *t, Choice *c)
 {
     enum { TASKS = ENOUGH_TASKS / 2, KEPT_BYTES = 3 << 18, MOST_ROWS = 128 };
-    WinogradTile tile = ir_winograd_tile(f, c->algo);
-    int64_t points = (tile.lines + f->taps[0] - 1) * (tile.columns + f->taps[1] - 1);
+    WinogradPiece piece[IR_MOST_PIECES];
+    ir_winograd_pieces(f, c->algo, piece);
+    WinogradTile tile = piece->tile;
+    int64_t points = (tile.lines + piece->frame.taps[0] - 1)
+                   * (tile.columns + piece->frame.taps[1] - 1);
     c->tile[0] = f->rows;
     if (points * f->rows * f->channels * elem_bytes > KEPT_BYTES)
         c->tile[0] = ceil_div(f->rows, ceil_div(f->rows, MOST_ROWS));
@@ -87,10 +91,10 @@ static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
     c->micro[0] = ir_strip(f->rows, c->tile[0], t->accumulators / c->micro[1]);
     Kernel k = { .algo = c->algo, .tile = { c->tile[0], 1 },
                  .micro = { c->micro[0], c->micro[1] } };
-    WinogradWeight w = ir_winograd_weight(f, &k, lanes, elem_bytes);
+    WinogradWeight w = ir_winograd_weight(f, &k, piece, lanes, elem_bytes);
     int64_t blocks = ceil_div(images * w.bands, w.block);
     int64_t sums = ceil_div(TASKS, w.parts * ceil_div(f->rows, c->tile[0]));
-    c->tile[1] = ceil_div(blocks, sums) * w.block;
+    c->tile[1] = ceil_div(blocks, sums) * w.block * tile.lines;
 }
 
 /* Whole images, or, while tasks are few or frames large, some of one's lines, and then some
@@ -143,7 +147,7 @@ static bool other(const Graph *g, Val root, const Frame *f, const Target *t, Cho
     int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype), lanes = most(t->vector_bytes / elem, 1);
     images = most(images, 1);
     if (!ir_admits(g->module->math, c->algo)) return false;
-    if (ir_is_winograd(c->algo) && ir_winograd_tile(f, c->algo).lines) {
+    if (ir_is_winograd(c->algo) && ir_winograd_fits(f, c->algo)) {
         if (weight) tile_winograd_weight(f, images, lanes, elem, t, c);
         else tile_winograd(f, images, lanes, elem, t, c);
     } else if (ir_is_tile_conv(c->algo) && t->tile_per_cycle) {

@@ -171,20 +171,30 @@ static double winograd_cycles(const Frame *f, double images, int64_t lanes, int6
     return points * (panels * each + (kept ? 0 : weight_cycles * rows * (double)w.channels));
 }
 
-static double winograd_weight_cycles(const Frame *f, double images, int64_t lanes, int64_t elem,
-                                     const Choice *c)
+static double weight_piece_cycles(const Frame *f, const WinogradPiece *p, double images,
+                                  int64_t lanes, int64_t elem, const Choice *c)
 {
     Kernel k = as_kernel(c);
-    WinogradWeight w = ir_winograd_weight(f, &k, lanes, elem);
+    WinogradWeight w = ir_winograd_weight(f, &k, p, lanes, elem);
     double rows = (double)f->rows, bands = images * (double)w.bands, points = (double)w.points;
     double down = (double)ceil_div(f->rows, c->tile[0]), parts = (double)w.parts;
     double channels = (double)(w.panels * c->micro[1]);          /* vectors of them */
     double tiles = bands * (double)w.across, sums = points * rows * channels;
     double turned = (double)w.size[0] * bands * (double)f->places[1] * channels * (double)lanes;
-    double tasks = bands / (double)c->tile[1] + 1;
+    double tasks = images * (double)f->pixels[0] / (double)c->tile[1] + 1;
     return tiles * (sums / conv_share
                     + points * (pixel_cycles * channels * down + slope_cycles * rows * parts))
          + turned * down + sums * (ADD_CYCLES * bands / (double)w.block + TASK_CYCLES * tasks);
+}
+
+static double winograd_weight_cycles(const Frame *f, double images, int64_t lanes, int64_t elem,
+                                     const Choice *c)
+{
+    WinogradPiece piece[IR_MOST_PIECES];
+    double cycles = 0;
+    for (int i = ir_winograd_pieces(f, c->algo, piece); i-- > 0;)
+        cycles += weight_piece_cycles(f, &piece[i], images, lanes, elem, c);
+    return cycles;
 }
 
 /* An element of the source is split by each task that reads it; conv_weight's is turned round. */

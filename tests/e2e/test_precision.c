@@ -241,18 +241,20 @@ static const Square conv[] = {
     { 1, 200, 30, 9, 3, 1, 1 }, { 2, 3, 32, 32, 3, 1, 1 },  { 2, 24, 16, 27, 5, 1, 2 },
     { 3, 8, 16, 30, 3, 2, 1 },  { 2, 3, 20, 60, 11, 4, 2 }, { 3, 33, 20, 13, 5, 1, 2 },
     { 2, 20, 18, 12, 3, 1, 0 }, { 1, 130, 17, 6, 5, 1, 1 }, { 1, 200, 70, 7, 3, 1, 1 },
-    { 2, 32, 32, 14, 5, 1, 2 },
+    { 2, 32, 32, 14, 5, 1, 2 }, { 2, 5, 9, 17, 7, 1, 3 },    { 2, 6, 5, 9, 4, 1, 1 },
 };
 enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv) };
 
 static int results_of(const Square *l) { return (l->size + 2 * l->pad - l->taps) / l->stride + 1; }
 
-/* Winograd's is for 3x3 and 5x5 taps side by side; of the gradient of 5x5 only the fast one. */
+/* Winograd's is for 3x3 and 5x5 taps side by side; gradients are taken piece by piece, whatever the
+ * taps are, where images are not tiny. */
 static bool takes(Algo algo, int i)
 {
     const Square *l = &conv[i / N_FORMS];
     bool three = l->taps == 3 && l->stride == 1, five = l->taps == 5;
-    bool precise = three || (five && i % N_FORMS != D_WEIGHT);
+    bool by_piece = l->stride == 1 && results_of(l) >= 7;
+    bool precise = three || (i % N_FORMS == D_WEIGHT ? by_piece : five);
     return algo == ALGO_patches || ir_is_tile_conv(algo) || (algo == ALGO_winograd && precise)
         || (algo == ALGO_winograd_fast && (three || five));
 }
