@@ -50,8 +50,9 @@ static inline __attribute__((always_inline)) void place_lanes(lanes *w, int draw
 {
     for (int i = 0; i < draws; i++) {
         uint32_t divisor = (uint32_t)(draws + 1 - i);
-        signed_lanes centred = (signed_lanes)(w[i] ^ 0x80000000u);
-        real_lanes draw = __builtin_convertvector(centred, real_lanes) + 0x1p31;
+        /* without a variable: gcc 12, told not to optimize, fails where it is in memory */
+        real_lanes draw =
+            __builtin_convertvector((signed_lanes)(w[i] ^ 0x80000000u), real_lanes) + 0x1p31;
         real_lanes quotient = draw * ((1 + 0x1p-50) / divisor);
         w[i] += (uint32_t)i - divisor * (lanes)__builtin_convertvector(quotient, signed_lanes);
     }
