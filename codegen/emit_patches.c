@@ -7,7 +7,8 @@
  * Weights are read where they lie; those of conv_transpose are turned round first.
  *
  * The last strip of rows overlaps the one before it, so a sum never depends on where strips begin.
- * Where k is long it is packed in blocks of whole channels, and sums are kept between blocks.
+ * Where k is long it is packed in blocks of whole channels, and sums are kept between blocks; so
+ * are those of the lines that a line of max pooling reads.
  *
  * Not here: groups; pixels of several images in one panel.
  * Source: Chetlur et al., cuDNN: Efficient Primitives for Deep Learning, 2014 (3.1). */
@@ -18,6 +19,7 @@ typedef struct Patches {
     Emit *e;
     Out *o;
     Frame f;
+    Pooled pool;
     int64_t tile_rows, tile_pixels;
     int64_t lanes;                         /* of a panel */
     int height, vectors;
@@ -37,6 +39,7 @@ static void shape(Patches *p)
     p->vectors = (int)k->micro[1];
     p->lanes = p->vectors * vector_of(p->k);
     p->blocked = ir_frame_block(&p->f) < p->f.channels;
+    p->pool = ir_pooled(p->k->g, k);
 }
 
 /* weight [channels][rows][taps] as [rows][channels][taps], taps from the last to the first. */
@@ -86,6 +89,44 @@ static void epilogue(Patches *p, const char *acc)
     names_restore(k, before);
 }
 
+/* Elements of the lines that a line of windows reads. */
+static int64_t pool_pitch(const Patches *p) { return p->pool.taps[0] * p->f.pixels[1]; }
+
+/* The epilogue on a line of windows of each row. As in PyTorch, a NaN is larger than all before
+ * it. */
+static void pooled_line(Patches *p)
+{
+    Kern *k = p->k;
+    Emit *e = p->e;
+    Out *o = p->o;
+    int64_t across = p->pool.taps[1], taps = p->pool.taps[0] * across;
+    const Shape *s = &ir_type(k->g, p->pool.take)->shape;
+    const char *real = real_type(k), *best = "best";
+    out_open(o, "for (int64_t i = 0; i < %s; i++)", p->rows);
+    out_line(o, "const int64_t row = %s;", text_add(e, p->row0, "i"));
+    out_line(o, "const %s *const from = sums + i * %lld;", real, (long long)pool_pitch(p));
+    out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)p->pool.windows[1]);
+    for (int64_t tap = 0; tap < taps; tap++) {
+        long long at = (long long)(tap / across * p->f.pixels[1] + tap % across);
+        const char *value = text(e, "value%lld", (long long)tap);
+        out_line(o, "const %s %s = from[%s];", real, value,
+                 text_shift(e, text_mul(e, "col", extent(across, 0)), at));
+        if (!tap) out_line(o, "%s best = value0;", real);
+        else out_line(o, "best = ((%s > best) | (%s != %s)) ? %s : best;", value, value, value,
+                      value);
+    }
+    if (p->f.bias.i) best = text(e, "best + %s[row]", slot_read(k, p->f.bias));
+    out_line(o, "const %s sum = %s;", real, best);
+    k->name[p->pool.take.i] = "sum";
+    Nest nest = { 4, { { extent_of(s, 0, 1), "image" },
+                       { extent(p->f.rows, 0), "row" },
+                       { extent(p->pool.windows[0], 0), "line" },
+                       { extent(p->pool.windows[1], 0), "col" } } };
+    members_emit(k, o, &nest);
+    out_close(o, "");
+    out_close(o, "");
+}
+
 /* Strips of rows over the packed patches of one block of channels. */
 static void write_strips(Patches *p)
 {
@@ -111,6 +152,10 @@ static void write_strips(Patches *p)
         out_line(o, "%s *const s = sums + (top + i) * %lld + j;", real_type(p->k), lanes);
         out_line(o, "*s = c0 ? *s + strip[i * %lld + j] : strip[i * %lld + j];", lanes, lanes);
         out_close(o, "");
+    } else if (p->pool.index.i) {
+        out_line(o, "for (int64_t j = 0; j < width; j++)");
+        out_line(o, "    sums[(top + i) * %lld + p0 - begin + j] = strip[i * %lld + j];",
+                 (long long)pool_pitch(p), lanes);
     } else {
         out_line(o, "const int64_t row = %s + i;", text_add(e, p->row0, "top"));
         epilogue(p, text(e, "strip[i * %lld", lanes));
@@ -168,12 +213,21 @@ static void write_images(Patches *p)
         out_line(o, "const int64_t first = %s;", text_mul(e, task, extent(images, 0)));
         out_open(o, "for (int64_t image = first; image < smaller(first + %lld, %s); image++)",
                  images, patches_images(p->k, &p->f));
-        out_line(o, "const int64_t begin = 0, end = %lld;", pixels);
+        if (!p->pool.index.i) out_line(o, "const int64_t begin = 0, end = %lld;", pixels);
     }
     patches_frame(p->k, &p->f, "image", "0", text(e, "%lld", (long long)p->f.channels));
+    if (p->pool.index.i) {
+        out_open(o, "for (int64_t line = 0; line < %lld; line++)", (long long)p->pool.windows[0]);
+        out_line(o, "const int64_t begin = line * %lld, end = begin + %lld;",
+                 (long long)pool_pitch(p), (long long)pool_pitch(p));
+    }
     out_open(o, "for (int64_t p0 = begin; p0 < end; p0 += %lld)", (long long)p->lanes);
     write_panel(p);
     out_close(o, "");
+    if (p->pool.index.i) {
+        pooled_line(p);
+        out_close(o, "");
+    }
     if (tile >= pixels) out_close(o, "");
 }
 

@@ -4,8 +4,9 @@
  * First tasks over rows of weights transform them, once a call, into memory that all tasks share.
  * A task goes block after block of tiles: the source, channel by channel; then, some rows at a
  * time, at each point the product of [rows][channels] and [channels][lanes] by the register tile of
- * products, and the results, row by row, with the epilogue. Lanes are tiles in all of it. A source
- * that is not finite makes all results of its tiles NaN.
+ * products, and the results, row by row, with the epilogue. Lanes are tiles in all of it, of max
+ * pooling too, whose windows lie within tiles. A source that is not finite makes all results of its
+ * tiles NaN.
  *
  * Not here: strides, dilation, other taps (emit_patches.c). */
 #include "codegen/winograd.h"
@@ -56,7 +57,7 @@ static const char source_text[] =
     "}\n";
 
 static const char results_text[] =
-    "/* lines[$tile_y][$tiles tiles][$tile_x] = A' x A of a row of\n"
+    "/* lines[$found_y][$tiles tiles][$found_x] = A' x A$pooled of a row of\n"
     " * parts[$points]$in_panels[$group][$lanes], whose points are $result_step apart. */\n"
     "ONCE void winograd_results_$id(const $R *restrict parts, $R *restrict lines)\n"
     "{\n"
@@ -69,14 +70,29 @@ static const char results_text[] =
     "$lines"
     "            }\n"
     "        }\n"
-    "        for (int i = 0; i < $tile_y; i++) {\n"
-    "            $R *restrict const to = lines + (i * $panels + panel) * $tile_x * $lanes;\n"
-    "            for (int64_t t = 0; t < $lanes; t++) {\n"
-    "$columns"
-    "            }\n"
+    "        for (int i = 0; i < $found_y; i++) {\n"
+    "            $R *restrict const to = lines + (i * $panels + panel) * $found_x * $lanes;\n"
+    "$ends"
     "        }\n"
     "    }\n"
     "}\n";
+
+/* What is between a tile's lines of points and a line of results: its columns; and the largest of
+ * those of each window. */
+static const char plain_text[] =
+    "            for (int64_t t = 0; t < $lanes; t++) {\n"
+    "$columns"
+    "            }\n";
+
+static const char pooled_text[] =
+    "            $R y[$taps_y][$tile_x][$lanes];\n"
+    "            for (int k = 0; k < $taps_y; k++)\n"
+    "                for (int64_t t = 0; t < $lanes; t++) {\n"
+    "$columns"
+    "                }\n"
+    "            for (int64_t t = 0; t < $lanes; t++) {\n"
+    "$windows"
+    "            }\n";
 
 typedef struct Wino {
     Kern *k;
@@ -84,6 +100,7 @@ typedef struct Wino {
     Out *o;
     Frame f;
     Winograd w;
+    Pooled pool;
     int64_t elem, tile_rows, tile_bands;
     int height, vectors;
     const char *row0, *rows;
@@ -104,7 +121,8 @@ static const char *add_function(Wino *w, const char *template, const char *name,
         { "together", IR_TOGETHER * f->places[0] * f->places[1] },
         { "tiles", g->panels * g->lanes }, { "points", g->points }, { "tile_y", g->tile[0] },
         { "tile_x", g->tile[1] }, { "size_y", g->size[0] }, { "size_x", g->size[1] },
-        { "source_step", g->source_step }, { "result_step", g->result_step } };
+        { "source_step", g->source_step }, { "result_step", g->result_step },
+        { "found_y", g->tile[0] / w->pool.taps[0] }, { "found_x", g->tile[1] / w->pool.taps[1] } };
     const Shaped shaped = { template, name, id, number, (int)(sizeof number / sizeof *number),
                             piece, n_piece };
     return shaped_function(w->k, &shaped);
@@ -200,22 +218,74 @@ static const char *source_function(Wino *w)
     return add_function(w, source_text, "winograd_source_", id, piece, 5);
 }
 
+/* The largest value of each window of a tile's lines. As in PyTorch, a NaN is larger than all
+ * before it. */
+static const char *windows_text(Wino *w)
+{
+    Emit *e = w->e;
+    const char *all = "", *real = real_type(w->k), *in = "                ";
+    int64_t down = w->pool.taps[0], across = w->pool.taps[1], width = w->w.tile[1] / across;
+    for (int64_t j = 0; j < width; j++) {
+        for (int64_t tap = 0; tap < down * across; tap++) {
+            const char *x = text(e, "y[%lld][%lld][t]", (long long)(tap / across),
+                                 (long long)(j * across + tap % across));
+            const char *best = text(e, "x%lld_%lld", (long long)j, (long long)tap);
+            all = tap ? text(e, "%s%sconst %s %s = ((%s > x%lld_%lld) | (%s != %s)) ? %s"
+                                " : x%lld_%lld;\n", all, in, real, best, x, (long long)j,
+                             (long long)tap - 1, x, x, x, (long long)j, (long long)tap - 1)
+                      : text(e, "%s%sconst %s %s = %s;\n", all, in, real, best, x);
+        }
+        all = text(e, "%s%sto[%lld * t + %lld] = x%lld_%lld;\n", all, in, (long long)width,
+                   (long long)j, (long long)j, (long long)(down * across - 1));
+    }
+    return all;
+}
+
+static const char *filled(Wino *w, const char *template, const Hole *hole, int n)
+{
+    Out *o = out_new(w->e->a);
+    out_template(o, template, hole, n);
+    return out_text(o);
+}
+
+/* Columns of a line of tiles, and what is pooled of them. */
+static const char *line_text(Wino *w)
+{
+    const Frame *f = &w->f;
+    const Winograd *g = &w->w;
+    const int64_t *taps = w->pool.taps;
+    Emit *e = w->e;
+    bool pooled = w->pool.index.i != 0;
+    const AxisTransform columns = {
+        ir_winograd_matrix(IR_OF_RESULTS, g->tile[1], f->taps[1]), real_type(w->k),
+        pooled ? text(e, "part[i * %lld + k][#][t]", (long long)taps[0]) : "part[i][#][t]",
+        pooled ? "y[k][#][t]" : text(e, "to[%lld * t + #]", (long long)g->tile[1]),
+        pooled ? 20 : 16 };
+    const Hole hole[] = { { "R", real_type(w->k) }, { "columns", values_text(w->k, &columns) },
+                          { "windows", pooled ? windows_text(w) : "" },
+                          { "taps_y", text(e, "%lld", (long long)taps[0]) },
+                          { "tile_x", text(e, "%lld", (long long)g->tile[1]) },
+                          { "lanes", text(e, "%lld", (long long)g->lanes) } };
+    return filled(w, pooled ? pooled_text : plain_text, hole, 6);
+}
+
 static const char *results_function(Wino *w)
 {
     const Frame *f = &w->f;
     const Winograd *g = &w->w;
     Emit *e = w->e;
+    long long down = (long long)w->pool.taps[0], across = (long long)w->pool.taps[1];
     const AxisTransform lines = {
         ir_winograd_matrix(IR_OF_RESULTS, g->tile[0], f->taps[0]), real_type(w->k),
         text(e, "x[# * %lld + t]", (long long)(g->size[1] * g->result_step)), "part[#][j][t]", 16 };
-    const AxisTransform columns = { ir_winograd_matrix(IR_OF_RESULTS, g->tile[1], f->taps[1]),
-                                real_type(w->k), "part[i][#][t]",
-                                text(e, "to[%lld * t + #]", (long long)g->tile[1]), 16 };
-    const Hole piece[] = { { "in_panels", in_panels(w) }, { "lines", values_text(w->k, &lines) },
-                           { "columns", values_text(w->k, &columns) } };
     const char *id = text(e, "%s_%lld_%lld", winograd_id(w->k, g->tile, f), (long long)g->group,
                           (long long)g->panels);
-    return add_function(w, results_text, "winograd_results_", id, piece, 3);
+    if (w->pool.index.i) id = text(e, "%s_max%lldx%lld", id, down, across);
+    const Hole piece[] = {
+        { "in_panels", in_panels(w) }, { "lines", values_text(w->k, &lines) },
+        { "ends", line_text(w) },
+        { "pooled", w->pool.index.i ? text(e, ", the largest of %lldx%lld,", down, across) : "" } };
+    return add_function(w, results_text, "winograd_results_", id, piece, 4);
 }
 
 /* Pieces of the worker's memory, as ir_worker_bytes has them. */
@@ -322,9 +392,12 @@ static void write_results(Wino *w)
     Out *o = w->o;
     const Frame *f = &w->f;
     long long lanes = (long long)w->w.lanes, tiles = (long long)w->w.panels * lanes;
-    long long height = (long long)w->w.tile[0], width = (long long)w->w.tile[1];
-    const Shape *s = &ir_type(k->g, k->root)->shape;
-    const char *lines = text(e, "%lld", (long long)f->pixels[0]);
+    long long height = (long long)(w->w.tile[0] / w->pool.taps[0]);
+    long long width = (long long)(w->w.tile[1] / w->pool.taps[1]);
+    const int64_t *size = w->pool.windows;
+    Val result = w->pool.take.i ? w->pool.take : k->root;
+    const Shape *s = &ir_type(k->g, result)->shape;
+    const char *lines = text(e, "%lld", (long long)size[0]);
     out_open(o, "for (int64_t r = group; r < end_row; r++)");
     out_line(o, "const int64_t row = %s;", text_add(e, w->row0, "r"));
     out_line(o, "%s(products + (r - group) * %lld, lines);", results_function(w), lanes);
@@ -333,19 +406,19 @@ static void write_results(Wino *w)
         out_line(o, "const int64_t image = (band + b) / %lld;", (long long)w->w.bands);
     out_line(o, "const int64_t top = (band + b) %% %lld * %lld;", (long long)w->w.bands, height);
     out_open(o, "for (int64_t line = top; line < %s; line++)",
-             f->pixels[0] % height ? text(e, "smaller(top + %lld, %s)", height, lines)
-                                   : text(e, "top + %lld", height));
+             size[0] == w->w.bands * height ? text(e, "top + %lld", height)
+                                            : text(e, "smaller(top + %lld, %s)", height, lines));
     out_line(o, "const %s *const from = lines + (line - top) * %lld + b * %lld;", real_type(k),
              width * tiles, width * (long long)w->w.across);
-    out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)f->pixels[1]);
+    out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)size[1]);
     const char *sum = "from[col]";
     if (f->bias.i) sum = text(e, "%s + %s[row]", sum, slot_read(k, f->bias));
     out_line(o, "const %s sum = %s;", real_type(k), sum);
-    k->name[k->root.i] = "sum";
+    k->name[result.i] = "sum";
     Nest nest = { 4, { { extent_of(s, 0, 1), "image" },
                        { extent(f->rows, 0), "row" },
-                       { extent(f->pixels[0], 0), "line" },
-                       { extent(f->pixels[1], 0), "col" } } };
+                       { extent(size[0], 0), "line" },
+                       { extent(size[1], 0), "col" } } };
     members_emit(k, o, &nest);
     for (int i = 0; i < 4; i++) out_close(o, "");
 }
@@ -359,6 +432,7 @@ void emit_winograd(Kern *k)
     Wino w = { .k = k, .e = k->e, .o = k->out, .f = ir_frame(k->g, k->root),
                .elem = ir_dtype_bytes(k->e->m->real), .tile_rows = k->tasks.tile_rows };
     w.vectors = (int)k->k->micro[1];
+    w.pool = ir_pooled(k->g, k->k);
     w.w = ir_winograd(&w.f, k->k, k->e->o->target->vector_bytes / w.elem, w.elem);
     w.height = (int)ir_strip(w.f.rows, w.tile_rows, k->k->micro[0]);
     w.tile_bands = k->tasks.tile_cols;

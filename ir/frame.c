@@ -130,11 +130,15 @@ ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
     if (k->algo == ALGO_patches && f.op == OP_conv_weight) return weight_bytes(&f, k, elem);
     if (k->algo == ALGO_grouped) return grouped_bytes(g, root);
     int64_t panel = k->micro[1] * VECTOR_BYTES;
+    Pooled pool = ir_pooled(g, k);
+    int64_t line = f.pixels[1] * elem;
     /* Whole vectors are read from the frame's end, and written to the end of what is packed. */
     return (ConvBytes){
         .frame = ir_round64(f.channels * ir_frame_plane(&f) * elem) + VECTOR_BYTES,
         .pack = block * ir_frame_taps(&f) * panel + VECTOR_BYTES,
-        .sums = block < f.channels ? k->tile[0] * panel : 0,
+        .sums = block < f.channels ? k->tile[0] * panel
+              : pool.index.i       ? ir_round64(k->tile[0] * pool.taps[0] * line)
+                                   : 0,
         .weights = f.turned ? ir_round64(k->tile[0] * ir_frame_depth(&f) * elem) : 0 };
 }
 
@@ -265,5 +269,8 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
         if (k->micro[i] < 1 || k->micro[i] > MOST_MICRO)
             return ir_fail(err, "a register tile of %lld by %lld", (long long)k->micro[0],
                            (long long)k->micro[1]);
+    Pooled pool = ir_pooled(g, k);
+    if (pool.index.i && !ir_pools(g, k, pool.index))
+        return ir_fail(err, "algorithm %s does not take this pooling", name);
     return true;
 }

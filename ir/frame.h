@@ -57,6 +57,14 @@ ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k);
 int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k);
 int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k);
 
+/* Max pooling of what a convolution computes, in its kernel: windows side by side on all of a
+ * channel, each within a tile of Winograd's, or within lines that `patches` keeps. Neither the
+ * convolution's results nor the taps that were found are stored. taps 1, 1: there is none. */
+typedef struct Pooled { Val index, take; int64_t taps[2], windows[2]; } Pooled;
+Pooled ir_pooled(const Graph *g, const Kernel *k);
+/* Can this kernel's convolution take the pooling that begins with `index`? */
+bool ir_pools(const Graph *g, const Kernel *k, Val index);
+
 /* May algorithm `patches` compute this CONV node? One group, and memory within bounds. */
 bool ir_patches_fit(const Graph *g, Val root);
 /* May algorithm `grouped`? Several groups of few channels. */

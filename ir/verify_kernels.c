@@ -2,6 +2,7 @@
  * every value which someone needs is computed. */
 #include "ir/frame.h"
 #include "ir/priv.h"
+#include "ir/tasks.h"
 #include <float.h>
 #include <string.h>
 
@@ -18,10 +19,10 @@ static const struct {
     [ALGO_bf16x3] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x1] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_direct] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
-    [ALGO_patches] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_patches] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_grouped] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
-    [ALGO_winograd] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
-    [ALGO_winograd_fast] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_winograd] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_winograd_fast] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_conv_bf16x6] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_conv_bf16x3] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_conv_bf16x1] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
@@ -47,6 +48,47 @@ static bool taken_with(const Graph *g, const Kernel *k, int member)
         return false;
     const Node *index = &g->node[take->in[1].i];
     return index->op == OP_pool_index && index->in[0].i == take->in[0].i;
+}
+
+/* Whether a member or nobody reads v. */
+static bool stays_inside(const Graph *g, const Kernel *k, Val v)
+{
+    for (int i = 0; i < g->n_root; i++)
+        if (ir_val_eq(ir_view_base(g, g->root[i].val), v))
+            return false;
+    for (uint32_t i = v.i + 1; i < g->n_node; i++) {
+        bool reads = false, member = false;
+        for (int j = 0; j < g->node[i].n_in; j++)
+            reads = reads || g->node[i].in[j].i == v.i;
+        for (int j = 0; j < k->n_member; j++)
+            member = member || k->member[j].i == i;
+        if (reads && !member)
+            return false;
+    }
+    return true;
+}
+
+/* Of windows a convolution's kernel has one, and stores neither its operand nor which tap it
+ * found. */
+static bool verify_pooled(const Graph *g, const Kernel *k, char err[IR_ERR])
+{
+    Val root = ir_kernel_root(g, k);
+    Pooled pool = ir_pooled(g, k);
+    for (int i = 0; i < k->n_member; i++) {
+        Val v = k->member[i];
+        if (ir_op[g->node[v.i].op].kind == KIND_WINDOW && v.i != pool.index.i
+            && v.i != pool.take.i)
+            return ir_fail(err, "%%%d (%s) is no pooling of what it computes",
+                           ir_printed_number(g, v), ir_op[g->node[v.i].op].name);
+    }
+    if (!pool.index.i)
+        return true;
+    const Val inner[] = {root, pool.index};
+    for (int i = 0; i < 2; i++)
+        if (!stays_inside(g, k, inner[i]))
+            return ir_fail(err, "%%%d (%s) is not stored, but others read it",
+                           ir_printed_number(g, inner[i]), ir_op[g->node[inner[i].i].op].name);
+    return true;
 }
 
 static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
@@ -91,7 +133,7 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
         return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
                        ir_algo[k->algo].name);
     bool framed = ir_algo[k->algo].root == KIND_CONV && k->algo != ALGO_direct;
-    return !framed || ir_conv_check(g, k, err);
+    return !framed || (verify_pooled(g, k, err) && ir_conv_check(g, k, err));
 }
 
 /* Every operand is a member too, held by the caller, or stored by an earlier kernel. */

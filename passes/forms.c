@@ -1,6 +1,7 @@
 /* passes/forms.c: what a kernel may be made of.
  *
- * Forms by their root: a product, a convolution or a window with a MAP epilogue; a row program, of
+ * Forms by their root: a product, a convolution, a window, or a convolution and what pools it, with
+ * a MAP epilogue; a row program, of
  * rows or of channels (ir/rows.h); a reduction with a MAP prologue and epilogue; maps of one element
  * count; a single node of any kind. fuse only proposes groups, this file is the one place that says
  * which of them code can be generated for. It does not know orders: cycles are fuse's concern. */
@@ -186,6 +187,34 @@ static bool form_places(const Group *k, Val root)
     return true;
 }
 
+/* Every reader stands in the kernel. */
+static bool is_inner(const Group *k, Val v)
+{
+    const Graph *g = k->g;
+    for (int r = 0; r < g->n_root; r++)
+        if (k->f->base[g->root[r].val.i].i == v.i) return false;
+    for (uint32_t e = k->f->at[v.i]; e < k->f->at[v.i + 1]; e++)
+        if (!is_member(k, (Val){ k->f->next[e] })) return false;
+    return true;
+}
+
+/* Elements of a convolution, or of the one pooling of it, which alone reads it. */
+static bool form_conv(const Group *k, Val root)
+{
+    Val index = { 0 };
+    if (!count_kind(k, KIND_WINDOW, &index)) return form_places(k, root);
+    if (ir_node(k->g, index)->op != OP_pool_index || ir_node(k->g, index)->in[0].i != root.i
+        || !is_inner(k, root) || !is_inner(k, index) || !state_safe(k, root, NULL)) return false;
+    const Shape *frame = shape_of(k->g, index);
+    for (int i = 0; i < k->n; i++) {
+        Val v = k->member[i];
+        if (v.i == root.i || v.i == index.i || takes_found(k, index, v)) continue;
+        if (v.i < index.i || !map_over(k, v, frame, by_axes) || !state_safe(k, v, frame))
+            return false;
+    }
+    return true;
+}
+
 static bool form_product(const Group *k, Val root)
 {
     const Shape *frame = shape_of(k->g, root);
@@ -196,17 +225,6 @@ static bool form_product(const Group *k, Val root)
         if (v.i < root.i || !map_over(k, v, frame, by_product) || !state_safe(k, v, frame))
             return false;
     }
-    return true;
-}
-
-/* Every reader stands in the kernel. */
-static bool is_inner(const Group *k, Val v)
-{
-    const Graph *g = k->g;
-    for (int r = 0; r < g->n_root; r++)
-        if (k->f->base[g->root[r].val.i].i == v.i) return false;
-    for (uint32_t e = k->f->at[v.i]; e < k->f->at[v.i + 1]; e++)
-        if (!is_member(k, (Val){ k->f->next[e] })) return false;
     return true;
 }
 
@@ -346,7 +364,7 @@ bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *al
     if (products)
         return *algo = ALGO_gemm, n == 1 || (products == 1 && form_product(&k, root));
     if (count_kind(&k, KIND_CONV, &root))
-        return *algo = ALGO_direct, form_places(&k, root);
+        return *algo = ALGO_direct, form_conv(&k, root);
     if (count_kind(&k, KIND_WINDOW, &root))
         return *algo = ALGO_window, form_places(&k, root);
     int rows = count_kind(&k, KIND_ROW, &root);

@@ -248,12 +248,12 @@ static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *
     Choice *choice = arena_alloc(scratch, (size_t)from->n_node * 2 + 1, sizeof *choice);
     copy_plain(to, from, ctx, choice, scratch);
     copy_roots(to, false, scratch);
-    Groups f = pass_groups(to, scratch);
+    Groups f = pass_groups(to, choice, scratch);
     uint32_t *order = arena_alloc(scratch, (size_t)to->n_node * 2 + 64, sizeof *order);
     int n_order;
     if (!order_groups(&f, order, &n_order)) {
         copy_roots(to, true, scratch);
-        f = pass_groups(to, scratch);
+        f = pass_groups(to, choice, scratch);
         order = arena_alloc(scratch, to->n_node, sizeof *order);
     }
     if (!ctx->no_fuse) pass_groups_grow(&f);

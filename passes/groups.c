@@ -3,6 +3,7 @@
  * Greedy: every node starts alone; normalisations, products, row programs, reductions, then maps
  * take neighbours for as long as passes/forms.c accepts the group and no path leads out of it and
  * back. A path may run through memory: who reads a state must come before who replaces it. */
+#include "ir/frame.h"
 #include "ir/rows.h"
 #include "passes/groups.h"
 #include <ctype.h>
@@ -46,10 +47,10 @@ static void find_readers(Groups *f)
     for (uint32_t v = 0; v <= n; v++) f->reader_at[v] = f->reader_at[v + 1];
 }
 
-Groups pass_groups(const Graph *g, Arena *scratch)
+Groups pass_groups(const Graph *g, const Choice *choice, Arena *scratch)
 {
     size_t n = g->n_node;
-    Groups f = { .g = g, .flow = pass_flow(g, scratch), .scratch = scratch,
+    Groups f = { .g = g, .choice = choice, .flow = pass_flow(g, scratch), .scratch = scratch,
                .group = arena_alloc(scratch, n, sizeof(Group)),
                .of = arena_alloc(scratch, n, sizeof(uint32_t)) };
     for (int i = 0; i < 2; i++) {
@@ -213,6 +214,22 @@ static void take_found(Groups *f, uint32_t group)
     for (uint32_t e = f->flow.at[group]; e < f->flow.at[group + 1]; e++)
         if (f->g->node[f->flow.next[e]].op == OP_pool_take
             && join(f, group, f->of[f->flow.next[e]])) return;
+}
+
+/* A convolution pools what it computes, if its algorithm can, and nobody else reads that. */
+static void take_pool(Groups *f, uint32_t conv)
+{
+    if (kind_of(f, conv) != KIND_CONV) return;
+    const Choice *c = &f->choice[conv];
+    Kernel alone = { .algo = c->algo, .n_member = 1, .member = &(Val){ conv },
+                     .tile = { c->tile[0], c->tile[1] }, .micro = { c->micro[0], c->micro[1] } };
+    for (uint32_t e = f->flow.at[conv]; e < f->flow.at[conv + 1]; e++) {
+        uint32_t index = f->flow.next[e];
+        if (!ir_pools(f->g, &alone, (Val){ index })) continue;
+        take_found(f, index);
+        join(f, conv, f->of[index]);
+        return;
+    }
 }
 
 /* Takes what members read, where that is a map on its own. */
@@ -481,6 +498,7 @@ void pass_groups_grow(Groups *f)
         if (f->of[v] == v && kind_of(f, v) == KIND_PROD) take_readers(f, v);
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && (kind_of(f, v) == KIND_CONV || kind_of(f, v) == KIND_WINDOW)) {
+            take_pool(f, v);
             take_found(f, v);
             take_readers(f, v);
         }
