@@ -44,7 +44,7 @@ static void print_view(FILE *out, const void *ctx)
 static const char *const *choose_graphs(const Module *m, int64_t mode)
 {
     static const char *const train[] = {"train", NULL};
-    static const char *const infer[] = {"infer", NULL};
+    static const char *const infer[] = {"infer", "infer_one", NULL};
     static const char *const eval[] = {"eval", NULL};
     static const char *const grad[] = {"grad", "grad_eval", "loss", "loss_prob", NULL};
     switch (mode) {

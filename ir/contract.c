@@ -10,11 +10,12 @@
 #define T(t) ir_type_text(t, (char[IR_TYPE_TEXT]){0})
 
 /* What a value holds for one sample. */
-typedef enum { X, OUTPUT, TARGET, SHARES, LOSS } What;
+typedef enum { X, OUTPUT, TARGET, SHARES, LOSS, ONE_X, ONE_OUTPUT } What;
 typedef struct { const char *name; What what; } Part;
 
 static const struct { const char *graph; Part in[2], result[3]; } contract[] = {
     {"infer", {{"x", X}}, {{"output", OUTPUT}}},
+    {"infer_one", {{"x", ONE_X}}, {{"output", ONE_OUTPUT}}},
     {"train", {{"x", X}, {"target", TARGET}}, {{"loss", LOSS}}},
     {"eval", {{"x", X}, {"target", TARGET}}, {{"loss", LOSS}}},
     {"train_prob", {{"x", X}, {"target", SHARES}}, {{"loss", LOSS}}},
@@ -26,12 +27,20 @@ static const struct { const char *graph; Part in[2], result[3]; } contract[] = {
 };
 enum { N_CONTRACTS = sizeof contract / sizeof *contract };
 
+/* [1, sample…] */
+static Type single(DType dtype, const Shape *sample)
+{
+    Type t = {.dtype = dtype, .shape = {.rank = (uint8_t)(sample->rank + 1)}};
+    t.shape.dim[0] = ir_dim(1);
+    memcpy(t.shape.dim + 1, sample->dim, sample->rank * sizeof *sample->dim);
+    return t;
+}
+
 /* [n, sample…] */
 static Type batched(DType dtype, const Shape *sample)
 {
-    Type t = {.dtype = dtype, .shape = {.rank = (uint8_t)(sample->rank + 1)}};
+    Type t = single(dtype, sample);
     t.shape.dim[0] = ir_dim_n(1);
-    memcpy(t.shape.dim + 1, sample->dim, sample->rank * sizeof *sample->dim);
     return t;
 }
 
@@ -46,6 +55,8 @@ static Type wanted(const Module *m, What what)
     case TARGET:
         return p->target == TARGET_REAL ? batched(m->real, &p->target_shape)
                                         : batched(DT_i64, &none);
+    case ONE_X: return single(m->real, &p->input);
+    case ONE_OUTPUT: return single(m->real, &p->output);
     case LOSS: break;
     }
     return ir_type_of(m->real, none);

@@ -163,9 +163,9 @@ static double winograd_cycles(const Frame *f, double images, int64_t lanes, int6
     Kernel k = as_kernel(c);
     Winograd w = ir_winograd(f, &k, lanes, elem);
     double rows = (double)f->rows, channels = (double)f->channels, points = (double)w.points;
-    double bands = images * (double)w.bands, down = (double)ceil_div(f->rows, c->tile[0]);
-    double panels = bands * (double)w.across / (double)(w.block * w.across)
-                  * (double)(w.panels * c->micro[1]);
+    double down = (double)ceil_div(f->rows, c->tile[0]);
+    int64_t bands = (int64_t)images * w.bands, rest = bands % w.block * w.across;
+    double panels = (double)((bands / w.block * w.panels + ceil_div(rest, w.lanes)) * c->micro[1]);
     double each = rows * channels / conv_share + source_cycles * channels * down
                 + result_cycles * rows;
     return points * (panels * each + (kept ? 0 : weight_cycles * rows * (double)w.channels));

@@ -63,21 +63,38 @@ static int find_result(const rt_bound *b, const char *name)
     return -1;
 }
 
+/* Memory for a graph to run in, if there is one. */
+static bool make_ready(rt_err *e, rt_ready *r, rt_prog *p, const rt_graph *graph)
+{
+    *r = (rt_ready){ .graph = graph, .kept_of = -1 };
+    if (!graph)
+        return true;
+    int64_t scratch = graph->worker_bytes * rt_pool_threads(p->pool), kept = 0;
+    return grow(e, &p->arena, &p->arena_bytes, graph->arena_bytes, "the arena") &&
+           grow(e, &p->workers, &p->workers_bytes, scratch, "the threads' scratch") &&
+           grow(e, &r->kept, &kept, graph->kept_bytes, "what is made of weights");
+}
+
+/* What serves for a single sample as well as the graph: "infer_one" for "infer". */
+static const rt_graph *of_one(const rt_model *m, const rt_graph *graph)
+{
+    return strcmp(graph->name, "infer") == 0 ? rt_find_graph(m, "infer_one") : NULL;
+}
+
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
 {
-    *b = (rt_bound){ .prog = p, .graph = graph, .kept_of = -1 };
-    int64_t scratch = graph->worker_bytes * rt_pool_threads(p->pool);
-    if (!grow(e, &p->arena, &p->arena_bytes, graph->arena_bytes, "the arena") ||
-        !grow(e, &p->workers, &p->workers_bytes, scratch, "the threads' scratch"))
+    *b = (rt_bound){ .prog = p, .graph = graph };
+    if (!make_ready(e, &b->many, p, graph) ||
+        !make_ready(e, &b->one, p, of_one(p->model, graph))) {
+        rt_unbind(b);
         return false;
+    }
     if (!p->scalars)
         p->scalars = rt_alloc(e, p->model->n_scalars, (int64_t)sizeof(double), "the scalars");
     if (!p->lr)
         p->lr = rt_alloc(e, rt_group_count(p->model), (int64_t)sizeof *p->lr, "the learning rates");
     b->result = rt_alloc(e, graph->n_results, (int64_t)sizeof(void *), "a graph's results");
-    int64_t kept = 0;
-    bool ok = p->scalars && p->lr && b->result &&
-              grow(e, &b->kept, &kept, graph->kept_bytes, "what is made of weights");
+    bool ok = p->scalars && p->lr && b->result;
     for (int i = 0; ok && i < graph->n_results; i++) {
         const rt_value *v = &graph->results[i];
         b->result[i] = rt_alloc(e, rt_value_elems(v, p->model->capacity), rt_dtype_bytes(v->dtype),
@@ -98,26 +115,28 @@ void rt_unbind(rt_bound *b)
     for (int i = 0; b->result && i < b->graph->n_results; i++)
         rt_free(b->result[i]);
     rt_free(b->result);
-    rt_free(b->kept);
+    rt_free(b->many.kept);
+    rt_free(b->one.kept);
     *b = (rt_bound){ 0 };
 }
 
 void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step)
 {
     rt_prog *p = b->prog;
+    rt_ready *r = n == 1 && b->one.graph ? &b->one : &b->many;
     if (p->model->scalars)
         p->model->scalars(p->lr, (double)step, p->epoch_steps, p->scalars);
     rt_call call = {
-        .n = n, .in = in, .out = b->result, .state = p->state, .kept = b->kept,
+        .n = n, .in = in, .out = b->result, .state = p->state, .kept = r->kept,
         .arena = p->arena, .workers = p->workers, .scalars = p->scalars,
         .seed = (uint64_t)p->seed, .step = step, .pool = p->pool,
     };
-    if (b->graph->keep && b->kept_of != p->changes) {
-        b->graph->keep(&call);
-        b->kept_of = p->changes;
+    if (r->graph->keep && r->kept_of != p->changes) {
+        r->graph->keep(&call);
+        r->kept_of = p->changes;
     }
-    b->graph->run(&call);
-    p->changes += b->graph->updates;
+    r->graph->run(&call);
+    p->changes += r->graph->updates;
 }
 
 const void *rt_result(const rt_bound *b, const char *name)

@@ -110,13 +110,19 @@ void rt_keeper_close(rt_keeper *k);
  * in kernels, and what reads ahead does not stop at each page's end. */
 char *rt_alloc_pages(rt_err *e, int64_t bytes, const char *what);
 
+/* A graph, and what it keeps from one run to the next. */
+typedef struct rt_ready {
+    const rt_graph *graph;       /* null: there is none */
+    char *kept;                  /* graph->kept_bytes */
+    int64_t kept_of;             /* prog->changes when that was filled; -1: not yet */
+} rt_ready;
+
 /* A graph with room for its results. Those of equal name in several graphs are separate. */
 typedef struct rt_bound {
     rt_prog *prog;
     const rt_graph *graph;
+    rt_ready many, one;          /* it, and another that serves where n is 1 */
     void **result;               /* [graph->n_results], room for `capacity` samples each */
-    char *kept;                  /* graph->kept_bytes */
-    int64_t kept_of;             /* prog->changes when that was filled; -1: not yet */
     int loss, counted, metric[RT_MAX_METRICS];   /* which of them these are; -1: none */
 } rt_bound;
 

@@ -80,6 +80,7 @@ typedef struct rt_value {
  *   train      one training step: x target -> loss and metrics; updates parameters
  *   eval       x target -> loss and metrics, evaluation behaviour
  *   infer      x -> output, evaluation behaviour
+ *   infer_one  the same for one sample; absent where `infer` serves as well
  *   loss       output target -> loss d_output
  *   grad       x cotangent -> output d_input d_<key>…, training behaviour
  *   grad_eval  the same with evaluation behaviour; absent where it is the same graph */

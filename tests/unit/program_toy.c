@@ -127,6 +127,14 @@ static void class_infer(const rt_call *call)
     forward(call, call->kept, call->out[0]);
 }
 
+/* Another number than `infer` gives, so that it is seen who was asked. */
+static void class_infer_one(const rt_call *call)
+{
+    forward(call, call->kept, call->out[0]);
+    for (int c = 0; c < C; c++)
+        ((float *)call->out[0])[c] += 1;
+}
+
 static void class_loss(const rt_call *call)
 {
     int64_t correct;
@@ -141,6 +149,7 @@ static void class_grad(const rt_call *call)
 }
 
 static const rt_value class_x = { "x", RT_F32, 2, { { 1, true }, { F, false } } };
+static const rt_value class_one = { "x", RT_F32, 2, { { 1, false }, { F, false } } };
 static const rt_value class_xt[] = { { "x", RT_F32, 2, { { 1, true }, { F, false } } },
                                      { "target", RT_I64, 1, { { 1, true } } } };
 static const rt_value class_xc[] = { { "x", RT_F32, 2, { { 1, true }, { F, false } } },
@@ -150,6 +159,7 @@ static const rt_value class_ot[] = { { "output", RT_F32, 2, { { 1, true }, { C, 
 static const rt_value class_score[] = { { "loss", RT_F32, 0, { { 0 } } },
                                         { "correct", RT_I64, 0, { { 0 } } } };
 static const rt_value class_out[] = { { "output", RT_F32, 2, { { 1, true }, { C, false } } } };
+static const rt_value class_one_out = { "output", RT_F32, 2, { { 1, false }, { C, false } } };
 static const rt_value class_d[] = { { "loss", RT_F32, 0, { { 0 } } },
                                     { "d_output", RT_F32, 2, { { 1, true }, { C, false } } } };
 static const rt_value class_grads[] = { { "output", RT_F32, 2, { { 1, true }, { C, false } } },
@@ -162,6 +172,8 @@ static const rt_graph class_graphs[] = {
     { "eval", class_eval, class_keep, false, CAP * C * 4, 0, KEPT,
       2, 2, class_xt, class_score, 192, 400 },
     { "infer", class_infer, class_keep, false, 0, 0, KEPT, 1, 1, &class_x, class_out, 192, 400 },
+    { "infer_one", class_infer_one, class_keep, false, 0, 0, KEPT, 1, 1, &class_one,
+      &class_one_out, 24, 100 },
     { "loss", class_loss, NULL, false, 0, 0, 0, 2, 2, class_ot, class_d, 100, 400 },
     { "grad", class_grad, NULL, false, 0, 0, 0, 2, 4, class_xc, class_grads, 576, 1000 },
 };
@@ -187,7 +199,7 @@ const rt_model toy_classes = {
     .march = "any", .features = "", .real = RT_F32, .math = "strict",
     .capacity = CAP, .input_rank = 1, .target_rank = 0, .output_rank = 1, .input = { F },
     .output = { C }, .target_kind = RT_TARGET_INDEX, .n_classes = C, .states = class_states,
-    .n_states = 4, .state_bytes = 256, .graphs = class_graphs, .n_graphs = 5,
+    .n_states = 4, .state_bytes = 256, .graphs = class_graphs, .n_graphs = 6,
     .draws = class_draws, .n_draws = 2, .layers = class_layers, .n_layers = 1,
     .metrics = class_metrics, .n_metrics = 1, .n_scalars = 1, .scalars = lr_alone, .lr = 0.1,
     .seed = 7, .has_seed = true, .batch = CAP, .shuffle = -1,

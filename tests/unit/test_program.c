@@ -238,6 +238,29 @@ static void write_npy(const char *path, rt_dtype dtype, int rank, int64_t rows, 
     ck_assert_msg(rt_npy_write(&e, path, &t), "%s", e.message);
 }
 
+/* A batch of one is for `infer_one`, whose outputs are larger by 1 in the toy. */
+START_TEST(single_samples)
+{
+    float x[ROWS][F];
+    rt_tensor y[2] = { { 0 }, { 0 } };
+    rt_err e = { 0 };
+    for (int i = 0; i < ROWS; i++)
+        for (int f = 0; f < F; f++)
+            x[i][f] = (float)x_of[i][f];
+    write_npy("x.npy", RT_F32, 2, ROWS, x);
+    must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
+    must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy -o many.npy");
+    must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy -o ones.npy "
+                           "--batch 1");
+    ck_assert_msg(rt_npy_read(&e, "many.npy", &y[0]), "%s", e.message);
+    ck_assert_msg(rt_npy_read(&e, "ones.npy", &y[1]), "%s", e.message);
+    for (int i = 0; i < ROWS * C; i++)
+        ck_assert_float_eq(((const float *)y[1].data)[i], ((const float *)y[0].data)[i] + 1);
+    for (int i = 0; i < 2; i++)
+        rt_tensor_free(&y[i]);
+}
+END_TEST
+
 START_TEST(predictions)
 {
     float x[ROWS][F];
@@ -568,6 +591,7 @@ int main(void)
     tcase_add_test(tests, threads_change_no_bit);
     tcase_add_test(tests, regression);
     tcase_add_test(tests, r_squared);
+    tcase_add_test(tests, single_samples);
     tcase_add_test(tests, predictions);
     tcase_add_test(tests, gradients);
     tcase_add_test(tests, gradients_of_a_cotangent);
