@@ -10,6 +10,7 @@
  * relative to a tensor's largest value (ir/trial.h). */
 #define _XOPEN_SOURCE 700
 #include "frontend/cmd_check.h"
+#include "codegen/codegen.h"
 #include "passes/passes.h"
 #include "runtime/files.h"
 #include <math.h>
@@ -170,7 +171,7 @@ static void each_pass(Check *k)
     printf("\neach pass, interpreted at n = %lld\n", (long long)k->small);
     for (int i = position(stage) + 1; i < pass_count; i++) {
         const char *name = pass_table[i].name;
-        Module *next = pass_run(now, &k->ctx, name);
+        Module *next = pass_run(now, k->ctx, name);
         Values after = check_values(next, k->small, &k->given, &before);
         Worst w = worst_of(&before, &after);
         check_line(&k->report, name, w.gap.share, CHECK_SAME, check_worst_text(&w, CHECK_SAME, a));
@@ -179,7 +180,7 @@ static void each_pass(Check *k)
         before = after;
         now = next;
     }
-    k->done = now == k->start ? pass_run(now, &k->ctx, NULL) : now;
+    k->done = now == k->start ? pass_run(now, k->ctx, NULL) : now;
     if (!k->derived) k->derived = k->start;
     k->small_values = now == k->start ? check_values(k->done, k->small, &k->given, &before) : before;
     arena_free(a);
@@ -203,7 +204,7 @@ static Module *make_variant(const Check *k, const Variant *v)
     const char *names[64];
     char err[IR_ERR];
     int n = 0, from = position(k->start->stage) + 1;
-    PassCtx ctx = k->ctx;
+    PassCtx ctx = *k->ctx;
     ctx.no_fuse = v->no_fuse;
     ctx.no_reuse = v->no_reuse;
     bool all = !v->without && !v->no_fuse && !v->no_reuse;
@@ -285,7 +286,7 @@ static void print_head(const Check *k, int64_t capacity)
         if (m->state[i].role == ROLE_PARAM || m->state[i].role == ROLE_FROZEN)
             params += ir_elems_at(&m->state[i].type.shape, 1);
     printf("%s  %s, %s parameters, %s, batch %lld", k->c->file, ir_dtype_name(m->real),
-           cmd_commas(k->c->arena, params), k->ctx.target->name, (long long)m->capacity);
+           cmd_commas(k->c->arena, params), k->ctx->target->name, (long long)m->capacity);
     if (m->capacity != capacity)
         printf(" of %lld (--batch says otherwise)", (long long)capacity);
     printf("; %s\n", k->c->text[OPT_weights] ? k->c->text[OPT_weights] : "made-up weights");
@@ -324,11 +325,13 @@ int cmd_check(const Cmd *c)
     Check k = { .c = c, .report = { .c = c }, .given = { .arena = c->arena } };
     rt_tensors weights = { 0 };
     CmdTarget targets[CMD_MAX_TARGETS] = { { 0 } };
-    int n_targets, code = cmd_pass_ctx(c, &k.ctx);
+    PassCtx ctx = { 0 };
+    int n_targets, code = cmd_pass_ctx(c, &ctx);
     if (!code) code = cmd_targets(c, targets, &n_targets);
     k.target = targets[0];
-    k.ctx.after = NULL;
-    k.ctx.verify = true;
+    ctx.after = NULL;
+    ctx.verify = true;
+    k.ctx = &ctx;
     if (!code) code = cmd_load(c, &k.start);
     if (!code && c->text[OPT_weights]) {
         code = read_weights(c, k.start, &weights);

@@ -1,10 +1,8 @@
 /* frontend/cmd_check.h: what the files of `seqc check` share. */
 #ifndef SEQC_CMD_CHECK_H
 #define SEQC_CMD_CHECK_H
-#include "codegen/codegen.h"
 #include "frontend/cmd.h"
 #include "ir/trial.h"
-#include "passes/passes.h"
 
 /* Of float64; of generated code whose text is float32. */
 #define CHECK_SAME 1e-11
@@ -47,7 +45,7 @@ const char *check_worst_text(const Worst *w, double bound, Arena *a);
 
 typedef struct Check {
     const Cmd *c;
-    PassCtx ctx;
+    const struct PassCtx *ctx;
     CmdTarget target;
     Report report;
     Given given;
@@ -72,7 +70,7 @@ typedef struct Variant {
 
 /* Writes the variants' sources and starts to compile them, as many at a time as there are
  * processors. An exit code. */
-int check_code_start(const Check *k, const Variant *list, int n, const CompileOpts *o);
+int check_code_start(const Check *k, const Variant *list, int n, const struct CompileOpts *o);
 /* Waits for them, runs them and adds their lines. An exit code. */
 int check_code_run(Check *k);
 /* Waits for compilers that are still at work: what they write has to go with its folder. */

@@ -4,6 +4,8 @@
  * a process of its own: if it crashes, that is a finding. Both speak through pipes. */
 #define _XOPEN_SOURCE 700
 #include "frontend/cmd_check.h"
+#include "codegen/codegen.h"
+#include "passes/passes.h"
 #include "runtime/base.h"
 #include <errno.h>
 #include <math.h>
@@ -139,7 +141,7 @@ int check_code_start(const Check *k, const Variant *list, int n, const CompileOp
         *p = (Compiled){ .v = &list[i] };
         p->source = cmd_folder_file(k->c, dir, arena_printf(k->c->arena, "-%d.c", i));
         p->object = cmd_folder_file(k->c, dir, arena_printf(k->c->arena, "-%d.so", i));
-        Source s = { list[i].m, { .target = k->ctx.target, .version = SEQC_VERSION,
+        Source s = { list[i].m, { .target = k->ctx->target, .version = SEQC_VERSION,
                                   .source = slash ? slash + 1 : k->c->file } };
         code = cmd_write(k->c, p->source, print_source, &s);
     }

@@ -248,7 +248,8 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (k->algo == ALGO_grouped) return true;
     Frame f = ir_frame(g, root);
     bool tiles = ir_is_tile_conv(k->algo);
-    int64_t pixels = tiles ? f.pixels[0] : ir_frame_pixels(&f), taps = ir_frame_taps(&f), most = INT32_MAX;
+    int64_t pixels = tiles ? f.pixels[0] : ir_frame_pixels(&f);
+    int64_t taps = ir_frame_taps(&f), most = INT32_MAX;
     if (ir_is_winograd(k->algo) && !ir_winograd_fits(&f, k->algo))
         return ir_fail(err, "algorithm %s has no tile for these taps, strides and paddings", name);
     bool whole = ir_is_winograd(k->algo) || k->tile[1] < pixels || k->tile[1] % pixels == 0;

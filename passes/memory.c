@@ -66,7 +66,8 @@ static Facts gather(const Graph *g, const Kernel *k, int n, Arena *a)
 /* ---- in place ---- */
 
 /* Reader x of kernel k reads `in` exactly at the element that it writes, and writes over that
- * element only after reading it. Products and reductions read ahead; their maps do not, but a map before the root of a reduction reads what many results need. */
+ * element only after reading it. Products and reductions read ahead; their maps do not, but a map
+ * before the root of a reduction reads what many results need. */
 static bool reads_in_step(const Graph *g, const Kernel *k, const Node *x, Val in, Val root, Val v)
 {
     const Shape *s = &ir_type(g, in)->shape;

@@ -34,9 +34,10 @@ static void compare(const char *name, const Graph *g, int64_t n, double **want, 
         double most = 0;
         for (int64_t i = 0; i < root_elems(g, r, n); i++)
             if (isfinite(w[i])) most = fmax(most, fabs(w[i]));
-        double share = g->module->math == MATH_bf16   ? 1e-2
-                     : g->module->math == MATH_fast ? 1e-5 : 2e-6, rel = single ? 1.3e-6 : 1e-13,
-               abs = single ? 1e-5 * fmin(most, 1) + share * most : 1e-13 * most;
+        MathMode mode = g->module->math;
+        double share = mode == MATH_bf16 ? 1e-2 : mode == MATH_fast ? 1e-5 : 2e-6;
+        double rel = single ? 1.3e-6 : 1e-13;
+        double abs = single ? 1e-5 * fmin(most, 1) + share * most : 1e-13 * most;
         for (int64_t i = 0; i < root_elems(g, r, n); i++) {
             double x = got[r][i];
             bool same = isnan(w[i])   ? isnan(x)
