@@ -169,8 +169,7 @@ bool rt_train_dry(rt_err *e, rt_train *t)
     char count[RT_TEXT], size[RT_TEXT];
     int64_t rows = t->data.train.n, batch = t->set.batch, first = rows < batch ? rows : batch;
     int64_t steps = t->p->model->drop_last ? rows / batch : (rows + batch - 1) / batch;
-    rt_train_begin(t);
-    if (!rt_train_step(e, t, 0, first, &tally))
+    if (!rt_train_begin(e, t) || !rt_train_step(e, t, 0, first, &tally))
         return false;
     rt_score score = rt_tally_score(&tally, t->p->model, t->data.train.y_elems, 0);
     printf("one training step of %s samples: loss %.6g\n", rt_count_text(count, first), score.loss);

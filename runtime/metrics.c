@@ -3,7 +3,6 @@
  * Samples whose label the loss ignores are none. */
 #include "runtime/program.h"
 #include <math.h>
-#include <pthread.h>
 
 static const struct Metric { const char *result, *key, *shown; } metrics[] = {
     [RT_ACCURACY] = { "correct", "accuracy", "acc" },
@@ -98,28 +97,6 @@ double rt_set_squares(const rt_model *m, const rt_set *set)
     return 0;
 }
 
-bool rt_batch_open(rt_err *e, rt_batch *b, const rt_model *m, const rt_set *set)
-{
-    *b = (rt_batch){ 0 };
-    int64_t x_elems, y_elems;
-    if (!rt_mul(m->capacity, set->x_elems, &x_elems) ||
-        !rt_mul(m->capacity, set->y_elems, &y_elems))
-        return rt_fail(e, RT_E_MEMORY, "a batch of %lld samples does not fit into memory",
-                       (long long)m->capacity);
-    b->x = rt_alloc(e, x_elems, (int64_t)sizeof(double), "a batch of inputs");
-    b->y = b->x ? rt_alloc(e, y_elems, (int64_t)sizeof(double), "a batch of targets") : NULL;
-    if (!b->y)
-        rt_batch_close(b);
-    return b->y != NULL;
-}
-
-void rt_batch_close(rt_batch *b)
-{
-    rt_free(b->x);
-    rt_free(b->y);
-    *b = (rt_batch){ 0 };
-}
-
 const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, const rt_set *set)
 {
     char prob[32];
@@ -133,70 +110,6 @@ const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, con
     return graph;
 }
 
-/* ---- gathering on all threads ---- */
-
-enum { GATHER_ROWS = 32 };   /* a task's samples: some tens of microseconds of copying */
-
-/* The failure of the first task that failed, whichever ended first. */
-typedef struct Failure { pthread_mutex_t lock; int64_t task; rt_err *e; } Failure;
-
-typedef struct Gather {
-    const rt_set *set;
-    const rt_pick *pick;
-    rt_studio *studios;          /* by worker */
-    int64_t rows, x_bytes, y_bytes;   /* of a task; bytes of one sample */
-    const rt_batch *to;
-    Failure *failure;
-} Gather;
-
-static void gather_task(const void *ctx, int64_t i, int worker)
-{
-    const Gather *g = ctx;
-    int64_t at = i * g->rows, left = g->pick->n - at;
-    rt_pick part = { g->pick->index ? g->pick->index + at : NULL, g->pick->first + at,
-                     left < g->rows ? left : g->rows,
-                     g->pick->images ? g->pick->images + at * g->set->x_elems : NULL };
-    rt_err e = { .code = RT_E_OK };
-    if (rt_data_gather(&e, g->set, &g->studios[worker], &part,
-                       (char *)g->to->x + at * g->x_bytes, (char *)g->to->y + at * g->y_bytes))
-        return;
-    pthread_mutex_lock(&g->failure->lock);
-    if (g->failure->task < 0 || i < g->failure->task) {
-        g->failure->task = i;
-        *g->failure->e = e;
-    }
-    pthread_mutex_unlock(&g->failure->lock);
-}
-
-bool rt_plan_batches(rt_err *e, rt_prog *p, const rt_set *set, const int64_t *order, int64_t at,
-                     int64_t batch)
-{
-    int threads = rt_pool_threads(p->pool) - 1;    /* and the caller, who helps */
-    if (!set->path || threads < 1)
-        return true;
-    if (!p->ahead)
-        p->ahead = rt_ahead_open(threads);
-    return !p->ahead || rt_ahead_plan(e, p->ahead, set, order, at, set->n, batch);
-}
-
-bool rt_gather(rt_err *e, const rt_prog *p, const rt_set *set, const rt_pick *pick,
-               const rt_batch *to)
-{
-    int64_t rows = set->changes ? 1 : GATHER_ROWS, real = rt_dtype_bytes(p->model->real);
-    rt_pick made = *pick;
-    if (p->ahead && set->path && !rt_ahead_take(e, p->ahead, set, pick, &made.images))
-        return false;
-    if (pick->n <= rows)
-        return rt_data_gather(e, set, p->studios, &made, to->x, to->y);
-    Failure failure = { .lock = PTHREAD_MUTEX_INITIALIZER, .task = -1, .e = e };
-    Gather g = { set, &made, p->studios, rows, set->x_elems * real,
-                 set->y_elems * (set->y_kind == RT_Y_INDEX ? (int64_t)sizeof(int64_t) : real),
-                 to, &failure };
-    rt_parallel(p->pool, gather_task, &g, (pick->n + rows - 1) / rows);
-    pthread_mutex_destroy(&failure.lock);
-    return failure.task < 0;
-}
-
 /* ---- scoring a set ---- */
 
 bool rt_judge_open(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set)
@@ -208,13 +121,13 @@ bool rt_judge_open(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set)
     if (!graph || !rt_bind(e, &j->graph, p, graph))
         return false;
     j->squares = rt_set_squares(p->model, set);
-    return rt_batch_open(e, &j->room, p->model, set);
+    return rt_batches_open(e, &j->batches, p->model, set);
 }
 
 void rt_judge_close(rt_judge *j)
 {
     rt_unbind(&j->graph);
-    rt_batch_close(&j->room);
+    rt_batches_close(&j->batches);
 }
 
 bool rt_judge_run(rt_err *e, rt_judge *j, int64_t batch, const char *what, rt_score *score)
@@ -222,13 +135,14 @@ bool rt_judge_run(rt_err *e, rt_judge *j, int64_t batch, const char *what, rt_sc
     rt_prog *p = j->graph.prog;
     rt_tally tally = { 0 };
     double start = rt_now();
-    if (!rt_plan_batches(e, p, j->set, NULL, 0, batch))
+    if (!rt_batches_begin(e, &j->batches, p, j->set, NULL, 0, batch))
         return false;
     for (int64_t at = 0; at < j->set->n && rt_signal() == 0; at += batch) {
         int64_t n = j->set->n - at < batch ? j->set->n - at : batch;
-        if (!rt_gather(e, p, j->set, &(rt_pick){ .first = at, .n = n }, &j->room))
+        const void *in[2];
+        if (!rt_batches_take(e, &j->batches, p, at, n, in))
             return false;
-        rt_run(&j->graph, n, (const void *[]){ j->room.x, j->room.y }, 1);
+        rt_run(&j->graph, n, in, 1);
         rt_tally_add(&tally, &j->graph, rt_result_real(&j->graph, j->graph.loss), n);
         rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = at + n,
                                                    .total = j->set->n, .start = start });

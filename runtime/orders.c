@@ -3,27 +3,30 @@
  *
  * Each pass seeds a generator of its own: 624 multiplications, each waiting for the one before,
  * which takes longer than a small model's training on a small set. But nobody else draws from the
- * program's generator while it trains, so the seeds to come are known: 32 of them go through the
- * chain side by side, in the lanes of two vectors, and only as far as the set needs numbers. Should
- * a seed come that was not foreseen, the next 32 are prepared anew.
+ * program's generator while it trains, so the seeds to come are known: 64 of them go through the
+ * chain side by side, in the lanes of four vectors, and only as far as the set needs numbers. Should
+ * a seed come that was not foreseen, the next 64 are prepared anew.
  *
  * Sets of more samples, and those that are not shuffled, go through rt_random_epoch. */
 #include "runtime/random.h"
 #include <string.h>
 
-enum { FAR = 397, MOST = RT_MT_WORDS + 1 };   /* samples: one fewer draws, from the first 624 */
+enum { FAR = 397 };
 typedef uint32_t lanes __attribute__((vector_size(4 * RT_LANES), may_alias));
 typedef int32_t signed_lanes __attribute__((vector_size(4 * RT_LANES)));
 typedef double real_lanes __attribute__((vector_size(8 * RT_LANES)));
 
-/* As rt_random_seed, for the seeds in v[0] and w[0]; one works while the other waits. */
-static inline __attribute__((always_inline)) void seed_lanes(lanes *v, lanes *w, int words)
+/* As rt_random_seed, for the seeds in w[k][0]: each number waits for the one before, so the chains
+ * of several vectors go side by side. */
+static inline __attribute__((always_inline)) void seed_lanes(lanes *const *w, int words)
 {
-    lanes x = v[0], y = w[0];
-    for (uint32_t i = 1; i < (uint32_t)words; i++) {
-        v[i] = x = 1812433253u * (x ^ x >> 30) + i;
-        w[i] = y = 1812433253u * (y ^ y >> 30) + i;
-    }
+    lanes x[RT_CHAINS];
+    for (int k = 0; k < RT_CHAINS; k++)
+        x[k] = w[k][0];
+    for (uint32_t i = 1; i < (uint32_t)words; i++)
+#pragma GCC unroll 4
+        for (int k = 0; k < RT_CHAINS; k++)
+            w[k][i] = x[k] = 1812433253u * (x[k] ^ x[k] >> 30) + i;
 }
 
 /* As rt_random_u32, `draws` of them, in place of the words. */
@@ -58,16 +61,34 @@ static inline __attribute__((always_inline)) void place_lanes(lanes *w, int draw
     }
 }
 
+/* The orders of four passes: a sample's place is often one that a few steps before has just left,
+ * and while one pass waits for that memory, the others go on. */
+static void deal_four(const uint32_t (*other)[RT_LANES], int64_t (*order)[RT_SHORT_SET], int64_t n)
+{
+    for (int64_t i = 0; i < n; i++)
+        for (int pass = 0; pass < 4; pass++)
+            order[pass][i] = i;
+    for (int64_t i = 0; i < n - 1; i++)
+#pragma GCC unroll 4
+        for (int pass = 0; pass < 4; pass++) {
+            int64_t *to = order[pass], kept = to[i], from = other[i][pass];
+            to[i] = to[from];
+            to[from] = kept;
+        }
+}
+
 static inline __attribute__((always_inline)) void prepare_lanes(rt_orders *o)
 {
-    lanes *const w[] = { (lanes *)(void *)o->word[0], (lanes *)(void *)o->word[1] };
     int draws = (int)o->n - 1, words = draws + FAR < RT_MT_WORDS ? draws + FAR : RT_MT_WORDS;
-    memcpy(w[0], o->seed, sizeof *w[0]);
-    memcpy(w[1], o->seed + RT_LANES, sizeof *w[1]);
-    seed_lanes(w[0], w[1], words);
-    for (int half = 0; half < 2; half++) {
-        draw_lanes(w[half], draws);
-        place_lanes(w[half], draws);
+    lanes *w[RT_CHAINS];
+    for (int k = 0; k < RT_CHAINS; k++) {
+        w[k] = (lanes *)(void *)o->word[k];
+        memcpy(w[k], o->seed + k * RT_LANES, sizeof *w[k]);
+    }
+    seed_lanes(w, words);
+    for (int k = 0; k < RT_CHAINS; k++) {
+        draw_lanes(w[k], draws);
+        place_lanes(w[k], draws);
     }
 }
 
@@ -87,39 +108,27 @@ static void prepare(rt_orders *o)
     prepare_lanes(o);
 }
 
-static uint32_t next_seed(rt_random *r)
-{
-    rt_random_u64(r);    /* the seed that workers would get */
-    return (uint32_t)rt_random_u64(r);
-}
-
 /* The pass of `seed`, and those that `after` will draw. */
 static void foresee(rt_orders *o, uint32_t seed, rt_random after, int64_t n)
 {
     o->n = n;
     o->next = 0;
-    for (int pass = 0; pass < RT_AHEAD; pass++, seed = next_seed(&after))
+    for (int pass = 0; pass < RT_AHEAD; pass++, seed = rt_random_pass_seed(&after))
         o->seed[pass] = seed;
-    for (int64_t i = 0; i < n; i++)
-        o->place[i] = i;
     prepare(o);
+    for (int pass = 0; pass < RT_AHEAD; pass += 4)
+        deal_four((const uint32_t(*)[RT_LANES])&o->word[pass / RT_LANES][0][pass % RT_LANES],
+                  &o->order[pass], n);
 }
 
 void rt_orders_next(rt_orders *o, rt_random *r, bool shuffle, int64_t *order, int64_t n)
 {
-    if (!shuffle || n < 2 || n > MOST) {
+    if (!shuffle || n < 2 || n > RT_SHORT_SET) {
         rt_random_epoch(r, shuffle, order, n);
         return;
     }
-    uint32_t seed = next_seed(r);
+    uint32_t seed = rt_random_pass_seed(r);
     if (o->n != n || o->next == RT_AHEAD || o->seed[o->next] != seed)
         foresee(o, seed, *r, n);
-    const uint32_t *other = &o->word[o->next / RT_LANES][0][o->next % RT_LANES];
-    o->next++;
-    memcpy(order, o->place, (size_t)n * sizeof *order);
-    for (int64_t i = 0; i < n - 1; i++, other += RT_LANES) {
-        int64_t kept = order[i];
-        order[i] = order[*other];
-        order[*other] = kept;
-    }
+    memcpy(order, o->order[o->next++], (size_t)n * sizeof *order);
 }

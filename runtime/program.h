@@ -145,6 +145,29 @@ void rt_rates_set(rt_prog *p, double lr, const rt_point *point);
 /* Judges the loss of the epoch that `point` has just ended, where the model says what follows. */
 void rt_plateau_step(const rt_model *m, rt_point *point);
 
+/* ---- batches.c ---- */
+
+/* A pass over a set, batch after batch: where their inputs and targets lie. */
+typedef struct rt_batches {
+    const rt_set *set;
+    const int64_t *order;        /* [set->n] positions in it; null: as they are */
+    int64_t batch;               /* samples; the pass's last batch may have fewer */
+    char *x, *y;                 /* room for `capacity` samples, or for several small batches */
+    int64_t x_step, y_step;      /* bytes from one of those to the next */
+    int64_t together;            /* batches that are gathered at once */
+    int64_t first, end;          /* the positions that x and y hold, where there are several */
+} rt_batches;
+bool rt_batches_open(rt_err *e, rt_batches *b, const rt_model *m, const rt_set *set);
+void rt_batches_close(rt_batches *b);
+/* A pass over the set (the one of rt_batches_open, or a part of it) begins at position `at`. Images
+ * of files are read ahead. Set and order must stay as they are until the next pass. */
+bool rt_batches_begin(rt_err *e, rt_batches *b, rt_prog *p, const rt_set *set,
+                      const int64_t *order, int64_t at, int64_t batch);
+/* The inputs and targets of positions at .. at + n - 1: of the batch behind the last one. They are
+ * valid until the next call. */
+bool rt_batches_take(rt_err *e, rt_batches *b, const rt_prog *p, int64_t at, int64_t n,
+                     const void *in[2]);
+
 /* ---- metrics.c ---- */
 
 int rt_metric_count(const rt_model *m);
@@ -162,24 +185,13 @@ const char *rt_metric_name(rt_metric metric);  /* "acc", for lines */
 /* The value alone: "96.3%" or "0.1234"; `exact`: "96.31%" "0.123412". Returns `text`. */
 char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool exact);
 
-/* A batch's input and target, room for `capacity` samples. */
-typedef struct rt_batch { void *x, *y; } rt_batch;
-bool rt_batch_open(rt_err *e, rt_batch *b, const rt_model *m, const rt_set *set);
-void rt_batch_close(rt_batch *b);
-/* Says which batches of a set come next: `batch` samples at a time of an order (null: of the set),
- * from `at` on. Images of files are read ahead; nothing depends on it. */
-bool rt_plan_batches(rt_err *e, rt_prog *p, const rt_set *set, const int64_t *order, int64_t at,
-                     int64_t batch);
-/* rt_data_gather on the pool's threads. */
-bool rt_gather(rt_err *e, const rt_prog *p, const rt_set *set, const rt_pick *pick,
-               const rt_batch *to);
 /* "train" or "train_prob": the graph of this name that serves the set's targets. */
 const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, const rt_set *set);
 
 /* What it takes to score a set without training on it. An empty set scores nothing. */
 typedef struct rt_judge {
     rt_bound graph;
-    rt_batch room;
+    rt_batches batches;
     const rt_set *set;
     double squares;
 } rt_judge;

@@ -152,15 +152,29 @@ void rt_random_perm(rt_random *r, int64_t *out, int64_t n)
     }
 }
 
+static void skip(rt_random *r, int words)
+{
+    for (; words > 0; words--, r->next++)
+        if (r->next >= RT_MT_WORDS)
+            renew(r);
+}
+
+/* Two numbers of 64 bits: the seed that workers would get, and the sampler's. */
+uint32_t rt_random_pass_seed(rt_random *r)
+{
+    skip(r, 3);
+    return rt_random_u32(r);
+}
+
 void rt_random_epoch(rt_random *r, bool shuffle, int64_t *order, int64_t n)
 {
-    rt_random_u64(r);    /* the seed that workers would get */
     if (shuffle) {
         rt_random sampler;
-        rt_random_seed(&sampler, rt_random_u64(r) & (uint64_t)INT64_MAX);
+        rt_random_seed(&sampler, rt_random_pass_seed(r));
         rt_random_perm(&sampler, order, n);
         return;
     }
+    skip(r, 2);
     for (int64_t i = 0; i < n; i++)
         order[i] = i;
 }

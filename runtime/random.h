@@ -7,7 +7,11 @@
 #define SEQC_RT_RANDOM_H
 #include "runtime/base.h"
 
-enum { RT_MT_WORDS = 624, RT_LANES = 16, RT_AHEAD = 2 * RT_LANES };
+enum {
+    RT_MT_WORDS = 624,
+    RT_LANES = 16, RT_CHAINS = 4, RT_AHEAD = RT_CHAINS * RT_LANES,   /* passes */
+    RT_SHORT_SET = RT_MT_WORDS + 1   /* samples: an order draws one fewer, from a seed's first */
+};
 
 /* Plain data: copying the struct copies the generator. */
 typedef struct rt_random {
@@ -28,6 +32,8 @@ void rt_random_uniform(rt_random *r, float *out, int64_t n, double a, double b);
 void rt_random_normal(rt_random *r, float *out, int64_t n, double mean, double std);
 /* torch.randperm(n) */
 void rt_random_perm(rt_random *r, int64_t *out, int64_t n);
+/* Draws what one pass of a DataLoader that shuffles draws: the seed of the pass's order. */
+uint32_t rt_random_pass_seed(rt_random *r);
 /* What one pass of a DataLoader draws and the order in which it visits n samples. */
 void rt_random_epoch(rt_random *r, bool shuffle, int64_t *order, int64_t n);
 
@@ -37,8 +43,8 @@ typedef struct rt_orders {
     int64_t n;                   /* samples it is prepared for; 0: none yet */
     int next;                    /* the coming pass; RT_AHEAD: all are used */
     uint32_t seed[RT_AHEAD];     /* of the passes that are prepared */
-    int64_t place[RT_MT_WORDS + 1];
-    _Alignas(64) uint32_t word[2][RT_MT_WORDS][RT_LANES];
+    int64_t order[RT_AHEAD][RT_SHORT_SET];
+    _Alignas(64) uint32_t word[RT_CHAINS][RT_MT_WORDS][RT_LANES];
 } rt_orders;
 void rt_orders_next(rt_orders *o, rt_random *r, bool shuffle, int64_t *order, int64_t n);
 

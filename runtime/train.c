@@ -132,7 +132,7 @@ static bool open_run(rt_err *e, rt_train *t)
         return false;
     const rt_graph *graph = rt_graph_for(e, p->model, "train", &t->data.train);
     if (!graph || !rt_bind(e, &t->graph, p, graph) ||
-        !rt_batch_open(e, &t->room, p->model, &t->data.train) ||
+        !rt_batches_open(e, &t->batches, p->model, &t->data.train) ||
         !rt_judge_open(e, &t->val, p, &t->data.val) ||
         !rt_judge_open(e, &t->test, p, &t->data.test))
         return false;
@@ -166,7 +166,7 @@ static void close_train(rt_train *t)
     rt_rundir_close(&t->run);
     rt_judge_close(&t->val);
     rt_judge_close(&t->test);
-    rt_batch_close(&t->room);
+    rt_batches_close(&t->batches);
     rt_unbind(&t->graph);
     rt_free(t->order);
     rt_free(t->resumed);
@@ -196,21 +196,24 @@ static bool log_step(rt_err *e, rt_train *t, double loss)
            rt_train_survives(e, t, RT_LOGS, rt_log_flush(e, log));
 }
 
-void rt_train_begin(rt_train *t)
+bool rt_train_begin(rt_err *e, rt_train *t)
 {
     rt_orders_next(&t->orders, &t->p->random, t->set.shuffle, t->order, t->data.train.n);
     rt_rates_set(t->p, t->set.lr, &t->point);
     t->data.train.epoch = (uint64_t)t->point.epoch;
+    return rt_batches_begin(e, &t->batches, t->p, &t->data.train, t->order, t->point.at,
+                            t->set.batch);
 }
 
 bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally)
 {
-    if (!rt_gather(e, t->p, &t->data.train, &(rt_pick){ .index = t->order + at, .n = n }, &t->room))
+    const void *in[2];
+    if (!rt_batches_take(e, &t->batches, t->p, at, n, in))
         return false;
     if (t->p->model->schedule_steps)
         rt_rates_set(t->p, t->set.lr, &t->point);
     t->point.step++;
-    rt_run(&t->graph, n, (const void *[]){ t->room.x, t->room.y }, (uint64_t)t->point.step);
+    rt_run(&t->graph, n, in, (uint64_t)t->point.step);
     double loss = rt_result_real(&t->graph, t->graph.loss);
     if (!log_step(e, t, loss))
         return false;
@@ -225,8 +228,7 @@ static bool train_pass(rt_err *e, rt_train *t, double start)
 {
     int64_t total = t->data.train.n, batch = t->set.batch, first = t->point.at;
     rt_point *point = &t->point;
-    rt_train_begin(t);
-    if (!rt_plan_batches(e, t->p, &t->data.train, t->order, point->at, batch))
+    if (!rt_train_begin(e, t))
         return false;
     while (point->at < total && !must_stop(t)) {
         int64_t n = total - point->at < batch ? total - point->at : batch;
@@ -316,13 +318,13 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
     point->epoch++;
     point->at = 0;
     point->tally = (rt_tally){ 0 };
-    point->random = t->p->random;
     point->loss = has_val ? val.loss : train.loss;
     bool best = rt_goal_reached(&t->goal, point, &train, &val, t->min_delta);
     rt_plateau_step(t->p->model, point);
     t->best_elsewhere = t->best_elsewhere && !best;
     double now = rt_now(), left = (double)(t->set.epochs - point->epoch);
     double rate = samples / fmax(has_val ? trained : now - clock->epoch, 1e-9);
+    point->random = t->p->random;
     rt_epoch row = { point->epoch, train, val, t->p->lr[0], now - clock->epoch, rate, best };
     if (!rt_rundir_epoch(e, &t->run, &row) || !save_epoch(e, t, best, now))
         return false;

@@ -18,7 +18,7 @@ typedef struct rt_train {
     rt_data data;
     rt_rundir run;
     rt_bound graph;
-    rt_batch room;
+    rt_batches batches;
     rt_judge val, test;
     rt_keeper keeper;
     rt_goal goal;
@@ -61,7 +61,7 @@ bool rt_train_done(rt_err *e, rt_train *t, bool early);
 bool rt_train_dry(rt_err *e, rt_train *t);
 
 /* train.c: draws an epoch's order and sets its rates. */
-void rt_train_begin(rt_train *t);
+bool rt_train_begin(rt_err *e, rt_train *t);
 /* One step on samples [at, at + n) of the order; false after a failure. */
 bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally);
 

@@ -61,28 +61,30 @@ static bool infer(rt_err *e, rt_prog *p, const rt_set *set, Outputs *o)
     const rt_model *m = p->model;
     int64_t batch = rt_batch_size(p), real = rt_dtype_bytes(m->real);
     rt_bound graph = { 0 };
-    rt_batch room = { 0 };
+    rt_batches batches = { 0 };
+    const void *in[2];
     o->n = set->n;
     o->elems = rt_sample_elems(m->output, m->output_rank);
     if (!rt_mul(o->n, o->elems, &o->bytes) || !rt_mul(o->bytes, real, &o->bytes))
         return rt_fail(e, RT_E_MEMORY, "the outputs do not fit into memory");
     o->data = rt_alloc(e, o->bytes, 1, "the outputs");
     bool ok = o->data && rt_bind(e, &graph, p, rt_find_graph(m, "infer")) &&
-              rt_batch_open(e, &room, m, set);
+              rt_batches_open(e, &batches, m, set) &&
+              rt_batches_begin(e, &batches, p, set, NULL, 0, batch);
     double start = rt_now();
     for (int64_t at = 0; ok && at < set->n && rt_signal() == 0; at += batch) {
         int64_t n = set->n - at < batch ? set->n - at : batch;
-        ok = rt_gather(e, p, set, &(rt_pick){ .first = at, .n = n }, &room);
+        ok = rt_batches_take(e, &batches, p, at, n, in);
         if (!ok)
             break;
-        rt_run(&graph, n, (const void *[]){ room.x }, 1);
+        rt_run(&graph, n, in, 1);
         memcpy((char *)o->data + at * o->elems * real, rt_result(&graph, "output"),
                (size_t)(n * o->elems * real));
         rt_report_progress(&p->ui, &(rt_progress){ .what = "predict", .done = at + n,
                                                    .total = set->n, .start = start });
     }
     rt_unbind(&graph);
-    rt_batch_close(&room);
+    rt_batches_close(&batches);
     return ok;
 }
 

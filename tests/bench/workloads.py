@@ -12,7 +12,7 @@ from collections import namedtuple
 Workload = namedtuple("Workload", "model what batch input classes count")
 
 WORKLOADS = {
-    "w1": Workload("w1", "epochs", 20, (2,), 0, 20),
+    "w1": Workload("w1", "epochs", 20, (2,), 0, 64),
     "w2": Workload("w2", "epochs", 256, (784,), 10, 1),
     "w2_linear": Workload("w2_linear", "epochs", 256, (784,), 10, 1),
     "w3": Workload("w3", "train", 32, (3072,), 10, 20),
