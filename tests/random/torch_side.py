@@ -89,10 +89,11 @@ def rounded_norms(net, jitter):
     exactly 0; all that share a mean of n values move together by up to sqrt(n) units, as far as a
     sum of n rounds (Higham and Mary, A new approach to probabilistic rounding error analysis, 2019).
     So does the inputs' gradient, by units of the gradient that comes. A change of the inputs would
-    not show it: what all of them share cancels."""
+    not show it: what all of them share cancels. The variance that is kept is that of the inputs
+    moved so from their mean: of equal ones not 0, but the square of that."""
     def noise(layer, x, values):
-        """A unit in the last place of the largest of `values` that share a mean, over the
-        deviation of x there."""
+        """A unit in the last place of the largest of `values` that share a mean; and what that
+        becomes, over the deviation of x there."""
         view, axes = list(x.shape), [0, *range(2, x.dim())]
         if isinstance(layer, torch.nn.LayerNorm):
             axes = range(-len(layer.normalized_shape), 0)
@@ -110,7 +111,19 @@ def rounded_norms(net, jitter):
             return torch.from_numpy(np.asarray(jitter.uniform(-most, most, shape))).to(x.dtype)
 
         units = moved(x.shape, eps).reshape(view) + moved(largest.shape, eps * terms ** 0.5)
-        return (units * largest * (variance + layer.eps) ** -0.5).reshape(x.shape)
+        by = units * largest
+        return by, axes, (by * (variance + layer.eps) ** -0.5).reshape(x.shape)
+
+    def move_variance(layer, x, by, axes):
+        off = x - x.mean(axes, keepdim=True)
+        change = ((off + by) ** 2 - off ** 2).sum(axes)
+        change = change / max(x.numel() / change.numel() - 1, 1)
+        if isinstance(layer, INSTANCE_NORMS):
+            change = change.mean(0)
+        momentum = layer.momentum
+        if momentum is None:
+            momentum = 1 / layer.num_batches_tracked.item()
+        layer.running_var.data += momentum * change
 
     def forward(layer, plain, x):
         if not layer.training and getattr(layer, "running_mean", None) is not None:
@@ -118,11 +131,14 @@ def rounded_norms(net, jitter):
         x, came = x + 0, []
         weight, bias = layer.weight, layer.bias
         layer.weight = layer.bias = None        # an affine norm's weight sees the noise, too
-        y = plain(x) + noise(layer, x, x)
+        by, axes, moved = noise(layer, x, x)
+        y = plain(x) + moved
+        if layer.training and getattr(layer, "running_var", None) is not None:
+            move_variance(layer, x.detach(), by, axes)
         layer.weight, layer.bias = weight, bias
         if x.requires_grad:
             y.register_hook(came.append)
-            x.register_hook(lambda d: d + noise(layer, x, came.pop()))
+            x.register_hook(lambda d: d + noise(layer, x, came.pop())[-1])
         inner = [1] * (x.dim() - 2) if not isinstance(layer, torch.nn.LayerNorm) else []
         for p, rule in ((weight, torch.mul), (bias, torch.add)):
             y = y if p is None else rule(y, p.reshape(*p.shape, *inner))
