@@ -34,7 +34,7 @@ static const char *const stand_in =
     "{\n"
     "    const rt_graph *g = &model.graphs[graph];\n"
     "    rt_call c = { n, in, out, state, kept, arena, workers, scalars, seed, step,\n"
-    "                  (rt_pool *)pool };\n"
+    "                  (rt_pool *)pool, 0 };\n"
     "    if (changed && g->keep) g->keep(&c);\n"
     "    g->run(&c);\n"
     "}\n";

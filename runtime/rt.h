@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 8
+#define RT_ABI 9
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_8
+#define RT_ABI_SYMBOL rt_abi_9
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
@@ -54,7 +54,9 @@ typedef struct rt_state {
 
 typedef struct rt_pool rt_pool;
 
-/* What one run of a graph gets. All memory is the caller's, aligned to RT_ALIGN. */
+/* What one run of a graph gets. All memory is the caller's, aligned to RT_ALIGN. Of a model for CUDA
+ * it is device memory, `workers` and `pool` are null, and seed and step, which change from run to
+ * run, are found through `counters` alone. */
 typedef struct rt_call {
     int64_t n;               /* samples in the batch, 1 .. capacity */
     const void *const *in;   /* by rt_graph.inputs; tensors in PyTorch's order */
@@ -66,6 +68,7 @@ typedef struct rt_call {
     const void *scalars;     /* model->n_scalars elements of the model's real type */
     uint64_t seed, step;     /* key and high counter of counter-based random numbers; step from 1 */
     rt_pool *pool;
+    const uint64_t *counters;   /* CUDA: seed and step, in device memory */
 } rt_call;
 
 /* A tensor that goes in or out of a graph. dim[0] of a batched tensor is {1, true}. */
@@ -230,6 +233,7 @@ typedef struct rt_model {
     const char *data;                /* the data set that the file names, "CIFAR10"; null: none */
     const char *root;                /* where the file says that it is; null: it does not */
     rt_transforms train, test;       /* of 8-bit images: in training; in all else */
+    const struct rt_cuda *cuda;      /* kernels of a model for CUDA (cuda.h); null: graphs are C */
 } rt_model;
 
 /* The whole program; returns its exit code. Never exits by itself. Owns nothing after return.

@@ -1,0 +1,288 @@
+/* tests/cuda/test_emulator.c: the emulator itself: kernels by hand give what plain loops give, in
+ * every order the same bits, and each planted mistake is found and named. */
+#include "tests/cuda/emulator.h"
+#include "tests/cuda/guarded.h"
+#include <check.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "tests/cuda/kernels.cu"
+#include "tests/cuda/faulty.cu"
+#include "emulator_table.h"
+
+enum { ORDERS = 5, N = 300 };
+
+static const emu_kernel *find(const char *name)
+{
+    const emu_kernel *k = emu_kernels;
+    while (k->name && strcmp(k->name, name) != 0) k++;
+    ck_assert_msg(k->name != NULL, "no kernel %s", name);
+    return k;
+}
+
+/* Two inputs, an output, and what a kernel is told of their length. */
+typedef struct Job {
+    const char *kernel;
+    unsigned grid_x, grid_y;
+    int shared_bytes;
+    const void *in[2]; int n_in;
+    void *out;
+    long long n;
+} Job;
+
+static void run(const Job *job, int order)
+{
+    const emu_kernel *k = find(job->kernel);
+    const void *const pointer[] = { job->n_in ? job->in[0] : job->out,
+                                    job->n_in > 1 ? job->in[1] : job->out, job->out };
+    void *arg[4];
+    for (int i = 0; i <= job->n_in; i++) arg[i] = (void *)&pointer[i];
+    arg[job->n_in + 1] = (void *)&job->n;
+    emu_launch(k, job->grid_x, job->grid_y, k->threads, job->shared_bytes, arg, order);
+}
+
+static float *numbers(int n)
+{
+    float *x = malloc(sizeof *x * (size_t)n);
+    uint32_t s = 7;
+    for (int i = 0; i < n; i++) {
+        s = s * 1664525u + 1013904223u;
+        x[i] = (float)(s >> 8) / (1 << 22) - 2.0f;
+    }
+    return x;
+}
+
+/* The output, whose elements start as NaN, in all orders alike; the caller frees it. */
+static float *in_all_orders(Job job, int elems)
+{
+    size_t bytes = sizeof(float) * (size_t)elems;
+    float *first = malloc(bytes);
+    for (int order = 0; order < ORDERS; order++) {
+        guarded out = guarded_alloc(bytes);
+        job.out = out.bytes;
+        run(&job, order);
+        ck_assert(guarded_intact(&out));
+        if (order == 0) memcpy(first, out.bytes, bytes);
+        ck_assert_msg(memcmp(first, out.bytes, bytes) == 0, "%s: order %d", job.kernel, order);
+        guarded_free(&out);
+    }
+    return first;
+}
+
+START_TEST(elementwise)
+{
+    float *x = numbers(N);
+    float *y = in_all_orders((Job){ "scale", 3, 1, 0, { x }, 1, NULL, N }, N);
+    for (int i = 0; i < N; i++) ck_assert(y[i] == fmaf(2, x[i], 1));
+    free(x);
+    free(y);
+}
+END_TEST
+
+START_TEST(both_sums)
+{
+    static const char *const kernel[] = { "sum_by_shuffles", "sum_by_memory" };
+    float *x = numbers(N);
+    for (int k = 0; k < 2; k++) {
+        float *sums = in_all_orders((Job){ kernel[k], 3, 1, 512, { x }, 1, NULL, N }, 3);
+        for (int b = 0; b < 3; b++) {
+            double sum = 0;
+            for (int i = b * 128; i < N && i < b * 128 + 128; i++) sum += x[i];
+            ck_assert_double_eq_tol(sums[b], sum, 1e-5);
+        }
+        free(sums);
+    }
+    free(x);
+}
+END_TEST
+
+START_TEST(products)
+{
+    enum { ROWS = 37, INNER = 40, COLS = 24 };
+    float *x = numbers(ROWS * INNER), *w = numbers(INNER * COLS);
+    Job job = { "product", 3, 2, (int)sizeof(Product_shared), { x, w }, 2, NULL, ROWS };
+    float *y = in_all_orders(job, ROWS * COLS);
+    for (int i = 0; i < ROWS; i++)
+        for (int j = 0; j < COLS; j++) {
+            double sum = 0;
+            for (int k = 0; k < INNER; k++) sum += (double)x[i * INNER + k] * w[k * COLS + j];
+            ck_assert_double_eq_tol(y[i * COLS + j], sum, 1e-4);
+        }
+    free(x);
+    free(w);
+    free(y);
+}
+END_TEST
+
+START_TEST(votes_and_atomics)
+{
+    float *x = numbers(N);
+    unsigned positive = 0, sum = 0;
+    for (int i = 0; i < N; i++) {
+        positive += x[i] > 0;
+        sum += (unsigned)(int)x[i];
+    }
+    for (int order = 0; order < ORDERS; order++) {
+        unsigned counts[2] = { 0 };
+        run(&(Job){ "count", 5, 1, 0, { x }, 1, counts, N }, order);
+        ck_assert_uint_eq(counts[0], positive);
+        ck_assert_uint_eq(counts[1], sum);
+    }
+    free(x);
+}
+END_TEST
+
+START_TEST(shuffles)
+{
+    int x[32], y[32];
+    for (int i = 0; i < 32; i++) x[i] = 100 + i;
+    for (int order = 0; order < ORDERS; order++) {
+        run(&(Job){ "exchange", 1, 1, 0, { x }, 1, y, 0 }, order);
+        for (int i = 0; i < 32; i++)
+            ck_assert_int_eq(y[i], i < 24 ? x[i + 1] : 10 * x[24 + i % 4]);
+    }
+}
+END_TEST
+
+/* ---- planted mistakes ---- */
+
+/* What the process says that runs this job, and how it ends. */
+static int run_apart(const Job *job, char said[512])
+{
+    int pipes[2], status;
+    ck_assert(pipe(pipes) == 0);
+    pid_t child = fork();
+    if (child == 0) {
+        dup2(pipes[1], 2);
+        run(job, EMU_FORWARD);
+        _exit(0);
+    }
+    close(pipes[1]);
+    size_t used = 0;
+    for (ssize_t got; (got = read(pipes[0], said + used, 511 - used)) > 0;) used += (size_t)got;
+    said[used] = '\0';
+    close(pipes[0]);
+    ck_assert(waitpid(child, &status, 0) == child);
+    return status;
+}
+
+static const struct { const char *kernel; int shared_bytes; const char *says; } mistakes[] = {
+    { "half_a_barrier", 0, ", thread 0: deadlock: it waits at the barrier of line 41, and thread 40 "
+                           "has ended" },
+    { "two_barriers", 0, ", thread 0: deadlock: it waits at the barrier of line 48, and thread 40 "
+                         "waits at the barrier of line 50" },
+    { "lane_is_missing", 0, ", thread 32: deadlock: it waits in the shuffle of line 57, and thread "
+                            "37 has ended" },
+    { "not_in_mask", 0, ", thread 16: lane 16 calls a collective of the lanes 0000ffff, line 63" },
+    { "beyond_shared", 128, ": something was written behind its 128 bytes of shared memory" },
+    { "beyond_shared", 64, ", thread 0: 128 bytes of shared memory are used, 64 were asked for" },
+};
+
+START_TEST(named_mistakes)
+{
+    char said[512], says[512];
+    float y[64];
+    Job job = { mistakes[_i].kernel, 1, 1, mistakes[_i].shared_bytes, { 0 }, 0, y, 64 };
+    int status = run_apart(&job, said);
+    ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %x", status);
+    snprintf(says, sizeof says, "emulator: %s, block (0, 0)%s\n", job.kernel, mistakes[_i].says);
+    size_t all = strlen(said), end = strlen(says);      /* a sanitizer may have spoken before */
+    ck_assert_msg(all >= end && strcmp(said + all - end, says) == 0, "it says: %s", said);
+}
+END_TEST
+
+/* How many of the orders give other bits than the first one. */
+static int orders_that_differ(Job job, int elems)
+{
+    int differ = 0;
+    float first[N], y[N];
+    for (int order = 0; order < ORDERS; order++) {
+        job.out = order ? y : first;
+        memset(job.out, 0xff, sizeof y);
+        run(&job, order);
+        differ += order && memcmp(first, y, sizeof *y * (size_t)elems) != 0;
+    }
+    return differ;
+}
+
+START_TEST(a_missing_barrier)
+{
+    float *x = numbers(N);
+    ck_assert_int_eq(orders_that_differ((Job){ "sum_by_memory", 3, 1, 512, { x }, 1, NULL, N }, 3),
+                     0);
+    ck_assert_int_gt(orders_that_differ((Job){ "no_barrier", 3, 1, 512, { x }, 1, NULL, N }, 3), 0);
+    free(x);
+}
+END_TEST
+
+START_TEST(another_blocks_results)
+{
+    float *x = numbers(32);
+    ck_assert_int_gt(orders_that_differ((Job){ "other_block", 4, 1, 0, { x }, 1, NULL, 0 }, 128), 2);
+    free(x);
+}
+END_TEST
+
+/* Beside 300 floats there is room up to the alignment, beside 320 there is none. */
+START_TEST(a_write_out_of_bounds)
+{
+    float *x = numbers(320);
+    char said[512];
+    guarded out = guarded_alloc(sizeof(float) * N);
+    run(&(Job){ "too_far", 3, 1, 0, { x }, 1, out.bytes, N }, EMU_FORWARD);
+    ck_assert(!guarded_intact(&out));
+    guarded_free(&out);
+    out = guarded_alloc(sizeof(float) * 320);
+    int status = run_apart(&(Job){ "too_far", 3, 1, 0, { x }, 1, out.bytes, 320 }, said);
+    ck_assert_msg(WIFSIGNALED(status) || WEXITSTATUS(status) != 0, "status %x", status);
+    guarded_free(&out);
+    free(x);
+}
+END_TEST
+
+START_TEST(an_unwritten_output)
+{
+    float *x = numbers(N);
+    guarded out = guarded_alloc(sizeof(float) * N);
+    run(&(Job){ "too_short", 3, 1, 0, { x }, 1, out.bytes, N }, EMU_FORWARD);
+    const float *y = (const float *)(const void *)out.bytes;
+    ck_assert(y[N - 2] == x[N - 2] && isnan(y[N - 1]));
+    guarded_free(&out);
+    free(x);
+}
+END_TEST
+
+START_TEST(what_no_lane_and_nobody_gave)
+{
+    float y[32];
+    run(&(Job){ "lane_outside", 1, 1, 0, { 0 }, 0, y, 0 }, EMU_FORWARD);
+    ck_assert(isnan(y[0]) && isnan(y[15]) && y[16] == 1);
+    run(&(Job){ "stale_shared", 1, 1, 128, { 0 }, 0, y, 0 }, EMU_FORWARD);
+    ck_assert(y[30] == 1 && isnan(y[31]));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("emulator");
+    TCase *t = tcase_create("kernels");
+    tcase_add_test(t, elementwise);
+    tcase_add_test(t, both_sums);
+    tcase_add_test(t, products);
+    tcase_add_test(t, votes_and_atomics);
+    tcase_add_test(t, shuffles);
+    suite_add_tcase(s, t);
+    t = tcase_create("mistakes");
+    tcase_add_loop_test(t, named_mistakes, 0, (int)(sizeof mistakes / sizeof *mistakes));
+    tcase_add_test(t, a_missing_barrier);
+    tcase_add_test(t, another_blocks_results);
+    tcase_add_test(t, a_write_out_of_bounds);
+    tcase_add_test(t, an_unwritten_output);
+    tcase_add_test(t, what_no_lane_and_nobody_gave);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed != 0;
+}
