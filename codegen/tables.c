@@ -56,6 +56,16 @@ static void value_row(Emit *e, Out *o, const char *name, const Type *t)
              dims(e, &t->shape));
 }
 
+static const char *number(Emit *e, double x) { return dialect_literal(e->l, DT_f64, x, e->a); }
+
+static int count_masks(const Graph *g)
+{
+    int masks = 0;
+    for (uint32_t i = 1; i < g->n_node; i++)
+        masks += g->node[i].op == OP_input && ir_mask_find(g->module, g->node[i].name);
+    return masks;
+}
+
 void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input)
 {
     int results = 0;
@@ -64,6 +74,14 @@ void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input
         out_open(o, "static const rt_value %s_inputs[] =", g->name);
         for (int i = 0; i < n_input; i++)
             value_row(e, o, ir_node(g, input[i])->name, ir_type(g, input[i]));
+        out_close(o, ";");
+    }
+    if (count_masks(g)) {
+        out_open(o, "static const rt_mask %s_masks[] =", g->name);
+        for (int i = 0; i < n_input; i++) {
+            const Mask *mask = ir_mask_find(e->m, ir_node(g, input[i])->name);
+            if (mask) out_line(o, "{ %d, %s },", i, number(e, mask->keep));
+        }
         out_close(o, ";");
     }
     if (results) {
@@ -89,15 +107,15 @@ static const char *graph_row(Emit *e, const Graph *g)
         flop += ir_kernel_flop(g, k);
         bytes += (double)ir_kernel_bytes(g, k);
     }
-    return text(e, "{ \"%s\", run_%s, %s, %s, %lld, %lld, %lld, %d, %d, %s, %s, %.0f.0, %.0f.0 },",
+    return text(e, "{ \"%s\", run_%s, %s, %s, %lld, %lld, %lld, %d, %d, %s, %s, %.0f.0, %.0f.0, "
+                "%d, %s },",
                 g->name, g->name, g->kept_bytes ? text(e, "keep_%s", g->name) : "0",
                 updates ? "true" : "false", (long long)g->arena_bytes, (long long)g->worker_bytes,
                 (long long)g->kept_bytes, inputs, results,
                 inputs ? text(e, "%s_inputs", g->name) : "0",
-                results ? text(e, "%s_results", g->name) : "0", flop, bytes);
+                results ? text(e, "%s_results", g->name) : "0", flop, bytes, count_masks(g),
+                count_masks(g) ? text(e, "%s_masks", g->name) : "0");
 }
-
-static const char *number(Emit *e, double x) { return dialect_literal(e->l, DT_f64, x, e->a); }
 
 static void states(Emit *e, Out *o)
 {

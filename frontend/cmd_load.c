@@ -30,7 +30,7 @@ static void set_math(const Cmd *c, Module *m)
 static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
 {
     static const OptId fixed[] = {OPT_define, OPT_input, OPT_batch, OPT_model, OPT_loss,
-                                  OPT_optimizer, OPT_dtype};
+                                  OPT_optimizer, OPT_dtype, OPT_dropout};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         if (c->text[fixed[i]])
             return cmd_fail(c, EXIT_USAGE, "--%s is for model files; IR text has it settled",
@@ -55,6 +55,7 @@ static int load_model(const Cmd *c, const rt_buf *text, Module **out)
                 .batch = c->number[OPT_batch], .model = c->text[OPT_model],
                 .loss = c->text[OPT_loss], .optimizer = c->text[OPT_optimizer],
                 .real = c->command == CMD_check || c->number[OPT_dtype] == 1 ? DT_f64 : DT_f32,
+                .drawn_masks = c->number[OPT_dropout] == 1,
                 .verbose = c->text[OPT_verbose] != NULL};
     FeDiags *d = fe_diags_new();
     *out = fe_compile(c->file, text->data, (size_t)text->length, &o, d);

@@ -20,6 +20,7 @@ typedef struct FeOpts {
     int64_t batch;                              /* 0: not said */
     const char *model, *loss, *optimizer;       /* NAME and EXPR of the options; or null */
     DType real;                                 /* DT_f32 or DT_f64 */
+    bool drawn_masks;                           /* of dropout, by PyTorch's generator, in order */
     bool verbose;                               /* print(...) is shown on stderr */
 } FeOpts;
 

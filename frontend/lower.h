@@ -107,6 +107,7 @@ typedef struct Spot {
     bool training;
     const Val *param;            /* the parameters as tensors; null: the layer's own */
     Val second;                  /* the other tensor of a layer that takes two */
+    bool drawn_masks;            /* FeOpts.drawn_masks */
 } Spot;
 Val fe_layer_param(const Spot *p, int i);
 
@@ -115,6 +116,8 @@ bool fe_check_layer(Interp *in, const Call *c, Mod *m);
 
 /* lower_layers.c */
 Val fe_lower_layer(const Spot *p, Val x);                /* whose shapes fit */
+/* Can its random numbers come in PyTorch's order? False: reported. */
+bool fe_check_draws(Interp *in, const Mod *m);
 /* An op's REAL attributes from the arguments of the same names: how many. */
 int fe_real_attrs(const char *signature, Op op, Value *const *arg, Attr attr[8]);
 

@@ -184,6 +184,15 @@ static Val lower_rrelu(const Spot *p, Val x)
     return ir_map(p->g, f, IR_IN(x, random(p, x, call)), p->loc);
 }
 
+/* What is below `share` where dropout drops: uniform numbers, or a mask of zeros and ones. */
+static Val chances(const Spot *p, Shape s, int call, double share)
+{
+    if (!p->drawn_masks) return random_of(p, s, call);
+    const char *name = arena_printf(p->a, "%s#%d", p->path, call);
+    ir_mask(p->g->module, (Mask){ name, 1 - share });
+    return ir_input(p->g, name, ir_type_of(p->g->module->real, s), p->loc);
+}
+
 /* Keeps where u >= p and scales by 1 / (1 - p); PyTorch's p = 1 multiplies by zero. The first
  * `axes` axes have a u each. */
 static Val dropped(const Spot *p, Val x, int axes)
@@ -198,7 +207,7 @@ static Val dropped(const Spot *p, Val x, int axes)
                                  ir_real_string(1 / (1 - share), a));
     Shape s = ir_type(p->g, x)->shape;
     for (int i = axes; i < s.rank; i++) s.dim[i] = ir_dim(1);
-    return ir_map(p->g, f, IR_IN(x, random_of(p, s, call)), p->loc);
+    return ir_map(p->g, f, IR_IN(x, chances(p, s, call, share)), p->loc);
 }
 
 static Val lower_dropout(const Spot *p, Val x) { return dropped(p, x, IR_MAX_RANK); }
@@ -218,7 +227,8 @@ static Val lower_alpha_dropout(const Spot *p, Val x)
     const char *f = arena_printf(a, "b < %s ? %s : a * %s + %s", ir_real_string(share, a),
                                  ir_real_string(shift - far * scale, a), ir_real_string(scale, a),
                                  ir_real_string(shift, a));
-    return ir_map(p->g, f, IR_IN(x, random(p, x, call)), p->loc);
+    Shape s = ir_type(p->g, x)->shape;
+    return ir_map(p->g, f, IR_IN(x, chances(p, s, call, share)), p->loc);
 }
 
 #define lower_conv fe_lower_conv
@@ -242,5 +252,14 @@ static LowerRule *const rules[] = {
 #include "frontend/layers.def"
 #undef LAYER
 };
+
+/* PyTorch draws a slope only where the input is not positive: how many, nobody knows before. */
+bool fe_check_draws(Interp *in, const Mod *m)
+{
+    if (rules[m->info - fe_layer] != lower_rrelu) return true;
+    fe_report(in->d, m->at, DG(draws_by_data), m->info->name);
+    fe_help(in->d, "leave --dropout torch out, or use nn.LeakyReLU");
+    return false;
+}
 
 Val fe_lower_layer(const Spot *p, Val x) { return rules[p->m->info - fe_layer](p, x); }

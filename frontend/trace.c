@@ -40,8 +40,9 @@ Val fe_run_layer(Trace *t, const Run *r, Val x)
     Shape s = ir_type(t->g, x)->shape;
     t->chain.second = r->second.i ? &ir_type(t->g, r->second)->shape : NULL;
     if (!fe_shape_layer(t->in, m, &t->chain, &s) || !fe_fits(t, m->at, &s)) return (Val){ 0 };
+    if (r->training && t->in->o->drawn_masks && !fe_check_draws(t->in, m)) return (Val){ 0 };
     Spot p = { t->g, t->in->a, m, r->path, fe_loc(t->g->module, t->in->d, m->at), r->training,
-               r->param, r->second };
+               r->param, r->second, t->in->o->drawn_masks };
     Val y = fe_lower_layer(&p, x);
     if (!ir_shape_eq(&ir_type(t->g, y)->shape, &s))
         ir_die(t->g->module, "%s: its shape rule and its nodes differ", m->text);

@@ -96,6 +96,11 @@ static bool check_graph(const Graph *g, int row, char err[IR_ERR])
         const Node *x = &g->node[i];
         if (x->op != OP_input)
             continue;
+        if (ir_mask_find(m, x->name)) {
+            if (!ir_dtype_real(x->type.dtype))
+                return ir_fail(err, "its mask \"%.100s\" is not of real numbers", x->name);
+            continue;
+        }
         const Part *part = n_in < 2 ? &in[n_in] : NULL;
         if (!part || !part->name || strcmp(part->name, x->name))
             return ir_fail(err, "its input %d is \"%.100s\"; a program gives it \"%s\"%s%s",

@@ -18,10 +18,12 @@ static void copy_program(Module *to, const Program *p)
     q->transform = NULL;
     q->draw = NULL;
     q->load = NULL;
+    q->mask = NULL;
     q->scalar = NULL;
     q->group = NULL;
     q->layer = NULL;
     q->metric = NULL;
+    q->n_mask = q->cap_mask = 0;
     q->n_draw = q->n_load = q->n_scalar = q->n_group = q->n_layer = q->n_metric = 0;
     q->cap_draw = q->cap_load = q->cap_scalar = q->cap_group = q->cap_layer = q->cap_metric = 0;
     q->n_transform = q->cap_transform = 0;
@@ -31,6 +33,8 @@ static void copy_program(Module *to, const Program *p)
         ir_draw(to, p->draw[i]);
     for (int i = 0; i < p->n_load; i++)
         ir_load(to, p->load[i]);
+    for (int i = 0; i < p->n_mask; i++)
+        ir_mask(to, p->mask[i]);
     for (int i = 0; i < p->n_scalar; i++)
         ir_scalar_def(to, p->scalar[i].name, p->scalar[i].f, p->scalar[i].group);
     for (int i = 0; i < p->n_group; i++)

@@ -296,6 +296,10 @@ typedef enum { TARGET_NONE, TARGET_CLASS, TARGET_INDEX, TARGET_REAL } TargetKind
 typedef enum { METRIC_ACCURACY, METRIC_MAE, METRIC_R2 } Metric;
 typedef enum { TRI_UNSET = -1, TRI_NO = 0, TRI_YES = 1 } Tri;
 
+/* An input of a graph that the program draws before each run: 1 with probability `keep`, else 0.
+ * `name` is the input's: the dropout layer's path and call, "2#0". */
+typedef struct Mask { const char *name; double keep; } Mask;
+
 typedef struct Program {
     const char *name;                /* "fashion" */
     const char *loss, *optimizer;    /* as the user wrote them, for people; null: none */
@@ -321,6 +325,7 @@ typedef struct Program {
     Transform *transform; int n_transform, cap_transform;
     Draw *draw;          int n_draw, cap_draw;
     Load *load;          int n_load, cap_load;
+    Mask *mask;          int n_mask, cap_mask;
     ScalarDef *scalar;   int n_scalar, cap_scalar;
     OptGroup *group;     int n_group, cap_group;
     Layer *layer;        int n_layer, cap_layer;
@@ -354,6 +359,8 @@ Graph *ir_graph_add(Module *m, const char *name);
 Graph *ir_graph_find(const Module *m, const char *name); /* null if absent */
 void ir_draw(Module *m, Draw d);
 void ir_load(Module *m, Load l);
+void ir_mask(Module *m, Mask x);                         /* one a name: found or added */
+const Mask *ir_mask_find(const Module *m, const char *name);     /* null if absent */
 void ir_transform(Module *m, Transform t);
 /* Where its value stands; -1: the kind has no such field. */
 int ir_transform_field(TransformKind kind, const char *name);

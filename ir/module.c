@@ -197,6 +197,22 @@ void ir_load(Module *m, Load l)
     *PUSH(m, m->prog.load, m->prog.n_load, m->prog.cap_load) = l;
 }
 
+const Mask *ir_mask_find(const Module *m, const char *name)
+{
+    for (int i = 0; i < m->prog.n_mask; i++)
+        if (!strcmp(m->prog.mask[i].name, name))
+            return &m->prog.mask[i];
+    return NULL;
+}
+
+void ir_mask(Module *m, Mask x)
+{
+    if (ir_mask_find(m, x.name))
+        return;
+    x.name = ir_intern(m, x.name);
+    *PUSH(m, m->prog.mask, m->prog.n_mask, m->prog.cap_mask) = x;
+}
+
 void ir_transform(Module *m, Transform t)
 {
     *PUSH(m, m->prog.transform, m->prog.n_transform, m->prog.cap_transform) = t;

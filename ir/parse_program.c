@@ -211,6 +211,19 @@ static void line_load(Parser *p)
         ir_load(p->m, x);
 }
 
+static void line_mask(Parser *p)
+{
+    size_t at = ir_lex_here(&p->l);
+    Mask x = {.name = ir_lex_string(&p->l, "an input's name in quotes")};
+    x.keep = ir_lex_real(&p->l, "the probability of a 1");
+    if (!p->l.failed && !(x.keep > 0 && x.keep < 1))
+        ir_lex_fail(&p->l, at, "a mask's probability is between 0 and 1");
+    else if (!p->l.failed && ir_mask_find(p->m, x.name))
+        ir_lex_fail(&p->l, at, "there are two masks of this name");
+    if (!p->l.failed)
+        ir_mask(p->m, x);
+}
+
 static void line_scalar(Parser *p)
 {
     char why[IR_ERR];
@@ -284,7 +297,7 @@ static const struct { const char *word; void (*line)(Parser *); } line[] = {
     {"input", line_input}, {"target_shape", line_target_shape}, {"output", line_output},
     {"data", line_data}, {"transform", ir_parse_transform},
     {"layer", line_layer}, {"metric", line_metric}, {"draw", line_draw}, {"load", line_load},
-    {"scalar", line_scalar},
+    {"mask", line_mask}, {"scalar", line_scalar},
     {"group", line_group},
 };
 enum { N_LINES = sizeof line / sizeof *line };

@@ -133,7 +133,7 @@ static bool program_is_empty(const Program *p)
         && !p->batch
         && p->epochs == -1 && p->seed == -1 && p->shuffle == TRI_UNSET && !p->drop_last
         && !p->least_batch && !p->input.rank && !p->target_shape.rank && !p->output.rank
-        && !p->data && !p->n_transform && !p->n_draw && !p->n_load && !p->n_scalar
+        && !p->data && !p->n_transform && !p->n_draw && !p->n_load && !p->n_mask && !p->n_scalar
         && !p->n_group && !p->n_layer && !p->n_metric;
 }
 
@@ -286,6 +286,11 @@ static void print_program(Str *t, const Module *m)
         print_draw(t, m, &p->draw[i]);
     for (int i = 0; i < p->n_load; i++)
         print_load(t, m, &p->load[i]);
+    for (int i = 0; i < p->n_mask; i++) {
+        ir_str_add(t, "mask ", 5);
+        ir_str_quoted(t, p->mask[i].name);
+        ir_str_fmt(t, " %s\n", ir_real_string(p->mask[i].keep, t->arena));
+    }
     for (int i = 0; i < p->n_scalar; i++) {
         ir_str_add(t, "scalar ", 7);
         ir_str_quoted(t, p->scalar[i].name);

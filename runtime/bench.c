@@ -58,8 +58,10 @@ static void *make_input(rt_err *e, const rt_prog *p, const rt_value *v)
 static double time_group(rt_bound *b, int64_t n, const void *const *in, int64_t group)
 {
     double start = rt_now();
-    for (int64_t i = 0; i < group; i++)
+    for (int64_t i = 0; i < group; i++) {
+        rt_masks_draw(b, n);
         rt_run(b, n, in, (uint64_t)i + 1);
+    }
     return (rt_now() - start) / (double)group;
 }
 
@@ -95,8 +97,9 @@ static bool bench_graph(rt_err *e, Bench *b, const rt_graph *graph, const char *
     rt_bound bound = { 0 };
     void *in[MAX_INPUTS] = { 0 };
     bool ok = rt_bind(e, &bound, b->p, graph);
-    for (int i = 0; ok && i < graph->n_inputs && i < MAX_INPUTS; i++)
-        ok = (in[i] = make_input(e, b->p, &graph->inputs[i])) != NULL;
+    for (int i = 0, given = 0; ok && i < graph->n_inputs && given < MAX_INPUTS; i++)
+        if (!rt_is_mask(graph, i))
+            ok = (in[given++] = make_input(e, b->p, &graph->inputs[i])) != NULL;
     if (ok) {
         const void *const *inputs = (const void *const *)in;
         double once = 1e9, start = rt_now();

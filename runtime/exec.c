@@ -94,7 +94,7 @@ bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
     if (!p->lr)
         p->lr = rt_alloc(e, rt_group_count(p->model), (int64_t)sizeof *p->lr, "the learning rates");
     b->result = rt_alloc(e, graph->n_results, (int64_t)sizeof(void *), "a graph's results");
-    bool ok = p->scalars && p->lr && b->result;
+    bool ok = p->scalars && p->lr && b->result && rt_masks_open(e, b);
     for (int i = 0; ok && i < graph->n_results; i++) {
         const rt_value *v = &graph->results[i];
         b->result[i] = rt_alloc(e, rt_value_elems(v, p->model->capacity), rt_dtype_bytes(v->dtype),
@@ -115,6 +115,7 @@ void rt_unbind(rt_bound *b)
     for (int i = 0; b->result && i < b->graph->n_results; i++)
         rt_free(b->result[i]);
     rt_free(b->result);
+    rt_masks_close(b);
     rt_free(b->many.kept);
     rt_free(b->one.kept);
     *b = (rt_bound){ 0 };
@@ -124,6 +125,8 @@ void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step)
 {
     rt_prog *p = b->prog;
     rt_ready *r = n == 1 && b->one.graph ? &b->one : &b->many;
+    if (b->graph->n_masks > 0)
+        in = rt_masks_place(b, in);
     if (p->model->scalars)
         p->model->scalars(p->lr, (double)step, p->epoch_steps, p->scalars);
     rt_call call = {

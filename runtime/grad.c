@@ -186,6 +186,8 @@ bool rt_verb_grad(rt_err *e, rt_prog *p)
         ok = rt_fail(e, RT_E_DATA, "%" PRId64 " sample, but batch normalisation needs %" PRId64
                      " in training (more than 1 value per channel)", g.n, p->model->least_batch) ||
              rt_help(e, "give more rows, or --eval");
+    if (ok)
+        rt_masks_draw(&g.graph, g.n);
     if (ok && RT_GIVEN(cli, targets))
         ok = read_target(e, &g, RT_OPT(cli, targets).text) && run_loss(e, &g);
     else if (ok)

@@ -142,6 +142,7 @@ bool rt_judge_run(rt_err *e, rt_judge *j, int64_t batch, const char *what, rt_sc
         const void *in[2];
         if (!rt_batches_take(e, &j->batches, p, at, n, in))
             return false;
+        rt_masks_draw(&j->graph, n);
         rt_run(&j->graph, n, in, 1);
         rt_tally_add(&tally, &j->graph, rt_result_real(&j->graph, j->graph.loss), n);
         rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = at + n,

@@ -122,6 +122,8 @@ typedef struct rt_bound {
     rt_prog *prog;
     const rt_graph *graph;
     rt_ready many, one;          /* it, and another that serves where n is 1 */
+    void **mask;                 /* [graph->n_masks], likewise; null: there are none */
+    const void **in;             /* then: [graph->n_inputs] of the next run */
     void **result;               /* [graph->n_results], room for `capacity` samples each */
     int loss, counted, metric[RT_MAX_METRICS];   /* which of them these are; -1: none */
 } rt_bound;
@@ -129,13 +131,25 @@ typedef struct rt_bound {
 const rt_graph *rt_find_graph(const rt_model *m, const char *name);     /* or null */
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph);
 void rt_unbind(rt_bound *b);
-/* `in` by the graph's inputs; step counts from 1. */
+/* `in` by the graph's inputs that are no masks; step counts from 1. */
 void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step);
 /* The result of this name, or null. */
 const void *rt_result(const rt_bound *b, const char *name);
 /* Elements of a value for a batch of n. */
 int64_t rt_value_elems(const rt_value *v, int64_t n);
 int64_t rt_sample_elems(const int64_t *shape, int rank);
+
+/* ---- masks.c ---- */
+
+bool rt_is_mask(const rt_graph *g, int input);
+bool rt_masks_open(rt_err *e, rt_bound *b);
+void rt_masks_close(rt_bound *b);
+/* Draws the graph's masks for a batch of n, as PyTorch's dropout draws them. */
+void rt_masks_draw(rt_bound *b, int64_t n);
+/* Throws away what that draws. */
+void rt_masks_skip(const rt_bound *b, int64_t n);
+/* All inputs of the graph, out of `given`, those that are no masks. */
+const void *const *rt_masks_place(rt_bound *b, const void *const *given);
 
 /* ---- rates.c ---- */
 

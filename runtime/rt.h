@@ -79,6 +79,10 @@ typedef struct rt_value {
     rt_dim dim[RT_MAX_RANK];
 } rt_value;
 
+/* An input that the runtime draws before a run, and nobody else gives: each element is 1 with
+ * probability `keep`, else 0. */
+typedef struct rt_mask { int input; double keep; } rt_mask;
+
 /* Names of graphs that the runtime looks for. `_prob` serves float targets of a class loss.
  *   train      one training step: x target -> loss and metrics; updates parameters
  *   eval       x target -> loss and metrics, evaluation behaviour
@@ -98,6 +102,8 @@ typedef struct rt_graph {
     const rt_value *inputs, *results;
     double flop;             /* at full batch, multiply and add counted as two */
     double bytes;            /* read and written by its kernels at full batch */
+    int n_masks;
+    const rt_mask *masks;    /* in the order in which they are drawn */
 } rt_graph;
 
 /* Runs task(ctx, i, worker) for i in 0 .. n_tasks-1, each once, on the pool's threads and the

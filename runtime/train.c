@@ -199,6 +199,8 @@ static bool log_step(rt_err *e, rt_train *t, double loss)
 bool rt_train_begin(rt_err *e, rt_train *t)
 {
     rt_orders_next(&t->orders, &t->p->random, t->set.shuffle, t->order, t->data.train.n);
+    for (int64_t at = 0; at < t->point.at; at += t->set.batch)
+        rt_masks_skip(&t->graph, t->set.batch);
     rt_rates_set(t->p, t->set.lr, &t->point);
     t->data.train.epoch = (uint64_t)t->point.epoch;
     return rt_batches_begin(e, &t->batches, t->p, &t->data.train, t->order, t->point.at,
@@ -213,6 +215,7 @@ bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tall
     if (t->p->model->schedule_steps)
         rt_rates_set(t->p, t->set.lr, &t->point);
     t->point.step++;
+    rt_masks_draw(&t->graph, n);
     rt_run(&t->graph, n, in, (uint64_t)t->point.step);
     double loss = rt_result_real(&t->graph, t->graph.loss);
     if (!log_step(e, t, loss))

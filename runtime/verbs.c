@@ -77,6 +77,7 @@ static bool infer(rt_err *e, rt_prog *p, const rt_set *set, Outputs *o)
         ok = rt_batches_take(e, &batches, p, at, n, in);
         if (!ok)
             break;
+        rt_masks_draw(&graph, n);
         rt_run(&graph, n, in, 1);
         memcpy((char *)o->data + at * o->elems * real, rt_result(&graph, "output"),
                (size_t)(n * o->elems * real));

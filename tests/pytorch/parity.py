@@ -85,6 +85,17 @@ def npy_pair(name, x, y):
     return ["--data", paths[0], "--labels", paths[1]]
 
 
+def dropout():
+    """Masks as PyTorch draws them, between its shuffles; with MKL it draws by other rules."""
+    if torch.backends.mkl.is_available():
+        print("skip dropout: this PyTorch has MKL")
+        return
+    x, kinds = read_csv("samples/fashion_mnist/small.csv")
+    x = torch.tensor((x - x.mean(0)) / x.std(0).clip(1e-6))
+    y = torch.tensor([sorted(set(kinds)).index(k) for k in kinds])
+    compare("dropout", "samples/regularization/model.py", x, y, npy_pair("dropout", x, y), "--dropout", "torch")
+
+
 def read_csv(path):
     with open(path) as f:
         rows = list(csv.reader(f))[1:]
@@ -241,6 +252,7 @@ def fixtures(full):
 
 torch.set_num_threads(1)
 samples()
+dropout()
 cifar10()
 alexnet()
 fine_tuning()

@@ -168,14 +168,14 @@ static const rt_value class_grads[] = { { "output", RT_F32, 2, { { 1, true }, { 
                                         { "d_0.bias", RT_F32, 1, { { C, false } } } };
 static const rt_graph class_graphs[] = {
     { "train", class_train, NULL, true, 2 * CAP * C * 4, 64, 0,
-      2, 2, class_xt, class_score, 576, 1000 },
+      2, 2, class_xt, class_score, 576, 1000, 0, NULL },
     { "eval", class_eval, class_keep, false, CAP * C * 4, 0, KEPT,
-      2, 2, class_xt, class_score, 192, 400 },
-    { "infer", class_infer, class_keep, false, 0, 0, KEPT, 1, 1, &class_x, class_out, 192, 400 },
+      2, 2, class_xt, class_score, 192, 400, 0, NULL },
+    { "infer", class_infer, class_keep, false, 0, 0, KEPT, 1, 1, &class_x, class_out, 192, 400, 0, NULL },
     { "infer_one", class_infer_one, class_keep, false, 0, 0, KEPT, 1, 1, &class_one,
-      &class_one_out, 24, 100 },
-    { "loss", class_loss, NULL, false, 0, 0, 0, 2, 2, class_ot, class_d, 100, 400 },
-    { "grad", class_grad, NULL, false, 0, 0, 0, 2, 4, class_xc, class_grads, 576, 1000 },
+      &class_one_out, 24, 100, 0, NULL },
+    { "loss", class_loss, NULL, false, 0, 0, 0, 2, 2, class_ot, class_d, 100, 400, 0, NULL },
+    { "grad", class_grad, NULL, false, 0, 0, 0, 2, 4, class_xc, class_grads, 576, 1000, 0, NULL },
 };
 
 static const rt_draw class_draws[] = {
@@ -236,9 +236,9 @@ static void eventful_eval(const rt_call *call)
 
 static const rt_graph eventful_graphs[] = {
     { "train", eventful_train, NULL, true, 2 * CAP * C * 4, 64, 0,
-      2, 2, class_xt, class_score, 576, 1000 },
+      2, 2, class_xt, class_score, 576, 1000, 0, NULL },
     { "eval", eventful_eval, class_keep, false, CAP * C * 4, 0, KEPT,
-      2, 2, class_xt, class_score, 192, 400 },
+      2, 2, class_xt, class_score, 192, 400, 0, NULL },
 };
 
 const rt_model toy_eventful = {
@@ -312,9 +312,9 @@ static const rt_value line_result[] = { { "loss", RT_F32, 0, { { 0 } } },
                                         { "sq_err", RT_F64, 0, { { 0 } } } };
 static const rt_value line_out = { "output", RT_F32, 2, { { 1, true }, { 1, false } } };
 static const rt_graph line_graphs[] = {
-    { "train", line_train, NULL, true, 0, 0, 0, 2, 3, line_xt, line_result, 192, 256 },
-    { "eval", line_score, NULL, false, 0, 0, 0, 2, 3, line_xt, line_result, 64, 192 },
-    { "infer", line_infer, NULL, false, 0, 0, 0, 1, 1, &line_x, &line_out, 64, 192 },
+    { "train", line_train, NULL, true, 0, 0, 0, 2, 3, line_xt, line_result, 192, 256, 0, NULL },
+    { "eval", line_score, NULL, false, 0, 0, 0, 2, 3, line_xt, line_result, 64, 192, 0, NULL },
+    { "infer", line_infer, NULL, false, 0, 0, 0, 1, 1, &line_x, &line_out, 64, 192, 0, NULL },
 };
 static const rt_draw line_draws[] = {
     { RT_DRAW_UNIFORM, 0, -0.70710678, 0.70710678, 0 },
