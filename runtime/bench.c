@@ -55,14 +55,18 @@ static void *make_input(rt_err *e, const rt_prog *p, const rt_value *v)
     return out;
 }
 
-static double time_group(rt_bound *b, int64_t n, const void *const *in, int64_t group)
+/* The seconds of one run among `group`. */
+static bool time_group(rt_err *e, rt_bound *b, int64_t n, const void *const *in, int64_t group,
+                       double *seconds)
 {
     double start = rt_now();
     for (int64_t i = 0; i < group; i++) {
         rt_masks_draw(b, n);
-        rt_run(b, n, in, (uint64_t)i + 1);
+        if (!rt_run(e, b, n, in, (uint64_t)i + 1))
+            return false;
     }
-    return (rt_now() - start) / (double)group;
+    *seconds = (rt_now() - start) / (double)group;
+    return true;
 }
 
 static void put_share(double share, const char *whole)
@@ -92,6 +96,27 @@ static void report(const Bench *b, const rt_graph *graph, const char *what, int6
     fflush(stdout);
 }
 
+/* Fills b->seconds in order of size. */
+static bool time_graph(rt_err *e, Bench *b, rt_bound *bound, const char *what, int64_t n,
+                       const void *const *in)
+{
+    double once = 1e9, start = rt_now(), seconds;
+    for (int i = 0; i < WARM; i++) {
+        if (!time_group(e, bound, n, in, 1, &seconds))
+            return false;
+        once = seconds < once ? seconds : once;
+    }
+    int64_t group = once < LEAST_SECONDS ? (int64_t)(LEAST_SECONDS / (once + 1e-9)) + 1 : 1;
+    for (int64_t i = 0; i < b->steps && rt_signal() == 0; i++) {
+        if (!time_group(e, bound, n, in, group, &b->seconds[i]))
+            return false;
+        rt_report_progress(&b->p->ui, &(rt_progress){ .what = what, .done = i + 1,
+                                                      .total = b->steps, .start = start });
+    }
+    qsort(b->seconds, (size_t)b->steps, sizeof *b->seconds, by_size);
+    return true;
+}
+
 static bool bench_graph(rt_err *e, Bench *b, const rt_graph *graph, const char *what, int64_t n)
 {
     rt_bound bound = { 0 };
@@ -100,23 +125,9 @@ static bool bench_graph(rt_err *e, Bench *b, const rt_graph *graph, const char *
     for (int i = 0, given = 0; ok && i < graph->n_inputs && given < MAX_INPUTS; i++)
         if (!rt_is_mask(graph, i))
             ok = (in[given++] = make_input(e, b->p, &graph->inputs[i])) != NULL;
-    if (ok) {
-        const void *const *inputs = (const void *const *)in;
-        double once = 1e9, start = rt_now();
-        for (int i = 0; i < WARM; i++) {
-            double t = time_group(&bound, n, inputs, 1);
-            once = t < once ? t : once;
-        }
-        int64_t group = once < LEAST_SECONDS ? (int64_t)(LEAST_SECONDS / (once + 1e-9)) + 1 : 1;
-        for (int64_t i = 0; i < b->steps && rt_signal() == 0; i++) {
-            b->seconds[i] = time_group(&bound, n, inputs, group);
-            rt_report_progress(&b->p->ui, &(rt_progress){ .what = what, .done = i + 1,
-                                                          .total = b->steps, .start = start });
-        }
-        qsort(b->seconds, (size_t)b->steps, sizeof *b->seconds, by_size);
-        if (rt_signal() == 0)
-            report(b, graph, what, n);
-    }
+    ok = ok && time_graph(e, b, &bound, what, n, (const void *const *)in);
+    if (ok && rt_signal() == 0)
+        report(b, graph, what, n);
     for (int i = 0; i < MAX_INPUTS; i++)
         rt_free(in[i]);
     rt_unbind(&bound);
@@ -127,8 +138,13 @@ static void measure_machine(Bench *b)
 {
     rt_pool *pool = b->p->pool;
     int threads = rt_pool_threads(pool);
-    char text[RT_TEXT];
+    char text[RT_DEVICE_TEXT];
     double most = 0;
+    if (b->p->device) {
+        if (!b->p->ui.quiet)
+            printf("%-15s %s\n", "device", rt_device_text(text, b->p->device));
+        return;
+    }
     for (int i = 0; i < b->p->model->n_graphs; i++)
         most = b->p->model->graphs[i].bytes > most ? b->p->model->graphs[i].bytes : most;
     b->peak = rt_peak_gflops(pool, b->p->model->real);

@@ -1,9 +1,9 @@
 /* runtime/cuda.h: what a generated program for CUDA and the runtime say to each other, beside rt.h.
  *
- * Kernels come as images, machine code of several architectures and PTX; a graph's function is plain
- * C that launches them. All memory that its rt_call names is the device's. The launches of a graph
- * are recorded once for each n and replayed afterwards, so the function may depend on n and on
- * nothing else that changes from run to run: what does, lies in device memory (`scalars`,
+ * Kernels come as images, machine code of several architectures and PTX; a graph's function is
+ * plain C that launches them. All memory that its rt_call names is the device's. The launches of a
+ * graph are recorded once for each n and replayed afterwards, so the function may depend on n and
+ * on nothing else that changes from run to run: what does, lies in device memory (`scalars`,
  * `counters`). */
 #ifndef SEQC_CUDA_H
 #define SEQC_CUDA_H
@@ -15,12 +15,12 @@ extern "C" {
 
 /* Code for one architecture. Machine code for 8.6 runs on 8.6 and on later 8.x; PTX for 8.0 is
  * translated by the driver for 8.0 and everything later. */
-typedef struct rt_image {
+typedef struct rt_cuda_image {
     int arch;                        /* 86: compute capability 8.6 */
     bool ptx;
     const unsigned char *bytes;      /* PTX ends with a zero byte */
     int64_t n_bytes;
-} rt_image;
+} rt_cuda_image;
 
 typedef struct rt_kernel {
     const char *name;                /* in the images */
@@ -30,7 +30,7 @@ typedef struct rt_kernel {
 
 typedef struct rt_cuda {
     const rt_kernel *kernels; int n_kernels;
-    const rt_image *images;          /* ended by a row without bytes */
+    const rt_cuda_image *images;          /* ended by a row without bytes */
 } rt_cuda;
 
 enum { RT_MAX_MEMORY = 160 };        /* of a kernel */
@@ -38,7 +38,8 @@ enum { RT_MAX_MEMORY = 160 };        /* of a kernel */
 /* Launches kernel `kernel` of the model's table as so many blocks; nothing where that is none. Its
  * parameters are `count` pointers to device memory and, after them, n as an int64_t, which it may
  * leave out. The first failure is kept, and what follows it does nothing: the run fails. */
-void rt_launch(const rt_call *call, int kernel, int64_t blocks, const void *const *memory, int count);
+void rt_launch(const rt_call *call, int kernel, int64_t blocks, const void *const *memory,
+               int count);
 
 #ifdef __cplusplus
 }

@@ -1,6 +1,7 @@
 /* runtime/exec.c: graphs made ready to run: memory for results and for what a graph keeps from one
  * run to the next; one arena and one scratch shared by all bound graphs, since one runs at a time
- * and neither keeps anything between runs. */
+ * and neither keeps anything between runs. Of a model for CUDA that memory is the device's, and
+ * launches.c runs its graphs. */
 #define _DEFAULT_SOURCE   /* madvise */
 #include "runtime/program.h"
 #include <string.h>
@@ -42,17 +43,34 @@ char *rt_alloc_pages(rt_err *e, int64_t bytes, const char *what)
     return memory;
 }
 
+/* Memory that graphs run in. */
+static void give_back(rt_prog *p, char *memory, int64_t bytes)
+{
+    if (p->device)
+        rt_device_free(p->device, memory, bytes);
+    else
+        rt_free(memory);
+}
+
 /* Contents need not survive: bound graphs look the pointer up when they run. */
-static bool grow(rt_err *e, char **memory, int64_t *has, int64_t needs, const char *what)
+static bool grow(rt_err *e, rt_prog *p, char **memory, int64_t *has, int64_t needs,
+                 const char *what)
 {
     if (needs <= *has)
         return true;
-    rt_free(*memory);
+    give_back(p, *memory, *has);
     *has = 0;
-    *memory = rt_alloc_pages(e, needs, what);
+    *memory = p->device ? rt_device_alloc(e, p->device, needs, what)
+                        : rt_alloc_pages(e, needs, what);
     if (*memory)
         *has = needs;
     return *memory != NULL;
+}
+
+void rt_arena_free(rt_prog *p)
+{
+    give_back(p, p->arena, p->arena_bytes);
+    give_back(p, p->workers, p->workers_bytes);
 }
 
 static int find_result(const rt_bound *b, const char *name)
@@ -70,9 +88,9 @@ static bool make_ready(rt_err *e, rt_ready *r, rt_prog *p, const rt_graph *graph
     if (!graph)
         return true;
     int64_t scratch = graph->worker_bytes * rt_pool_threads(p->pool), kept = 0;
-    return grow(e, &p->arena, &p->arena_bytes, graph->arena_bytes, "the arena") &&
-           grow(e, &p->workers, &p->workers_bytes, scratch, "the threads' scratch") &&
-           grow(e, &r->kept, &kept, graph->kept_bytes, "what is made of weights");
+    return grow(e, p, &p->arena, &p->arena_bytes, graph->arena_bytes, "the arena") &&
+           grow(e, p, &p->workers, &p->workers_bytes, scratch, "the threads' scratch") &&
+           grow(e, p, &r->kept, &kept, graph->kept_bytes, "what is made of weights");
 }
 
 /* What serves for a single sample as well as the graph: "infer_one" for "infer". */
@@ -84,8 +102,10 @@ static const rt_graph *of_one(const rt_model *m, const rt_graph *graph)
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
 {
     *b = (rt_bound){ .prog = p, .graph = graph };
-    if (!make_ready(e, &b->many, p, graph) ||
-        !make_ready(e, &b->one, p, of_one(p->model, graph))) {
+    if (!make_ready(e, &b->many, p, graph) || !make_ready(e, &b->one, p, of_one(p->model, graph)) ||
+        (p->device && !rt_device_bind(e, b))) {
+        if (p->device && e->code == RT_E_MEMORY)
+            rt_device_too_small(e, b);
         rt_unbind(b);
         return false;
     }
@@ -116,12 +136,16 @@ void rt_unbind(rt_bound *b)
         rt_free(b->result[i]);
     rt_free(b->result);
     rt_masks_close(b);
-    rt_free(b->many.kept);
-    rt_free(b->one.kept);
+    rt_ready *const ready[] = { &b->many, &b->one };
+    for (int i = 0; i < 2 && b->prog; i++)
+        if (ready[i]->graph)
+            give_back(b->prog, ready[i]->kept, ready[i]->graph->kept_bytes);
+    if (b->prog && b->prog->device)
+        rt_device_unbind(b);
     *b = (rt_bound){ 0 };
 }
 
-void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step)
+bool rt_run(rt_err *e, rt_bound *b, int64_t n, const void *const *in, uint64_t step)
 {
     rt_prog *p = b->prog;
     rt_ready *r = n == 1 && b->one.graph ? &b->one : &b->many;
@@ -129,6 +153,8 @@ void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step)
         in = rt_masks_place(b, in);
     if (p->model->scalars)
         p->model->scalars(p->lr, (double)step, p->epoch_steps, p->scalars);
+    if (p->device)
+        return rt_device_run(e, b, r, n, in, step);
     rt_call call = {
         .n = n, .in = in, .out = b->result, .state = p->state, .kept = r->kept,
         .arena = p->arena, .workers = p->workers, .scalars = p->scalars,
@@ -140,6 +166,12 @@ void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step)
     }
     r->graph->run(&call);
     p->changes += r->graph->updates;
+    return true;
+}
+
+bool rt_states_fetch(rt_err *e, rt_prog *p)
+{
+    return !p->device || rt_device_fetch(e, p);
 }
 
 const void *rt_result(const rt_bound *b, const char *name)

@@ -67,6 +67,8 @@ bool rt_train_numeric(rt_err *e, const rt_train *t, double loss)
 {
     const rt_model *m = t->p->model;
     int count;
+    if (!rt_states_fetch(e, t->p))
+        return false;
     const rt_state *s = rt_states_nonfinite(t->p, &count);
     const rt_layer *layer = s ? rt_layer_of(m, s->key) : NULL;
     char where[64], tensor[320] = "all states are finite";
@@ -108,6 +110,8 @@ static bool print_command(rt_err *e, const rt_train *t)
 bool rt_train_stopped(rt_err *e, rt_train *t)
 {
     char count[RT_TEXT];
+    if (!rt_states_fetch(e, t->p))
+        return false;
     /* The sums of a step that went wrong must not replace a good checkpoint. */
     if (rt_states_nonfinite(t->p, NULL))
         return rt_train_numeric(e, t, t->point.tally.loss / (double)t->point.tally.n);

@@ -1,6 +1,7 @@
 /* runtime/finite.c: is every number of the states one? Looking is a pass over memory, so a step
  * looks at half a megabyte of parameters at most, which is all of them in most models; larger ones
- * take turns. An epoch's end and every checkpoint look at everything. */
+ * take turns. An epoch's end and every checkpoint look at everything. States on a device are looked
+ * at then alone, when they are here. */
 #include "runtime/program.h"
 #include <inttypes.h>
 #include <string.h>
@@ -70,6 +71,8 @@ static const rt_state *look_at_all(const rt_prog *p)
 const rt_state *rt_states_look(const rt_prog *p, rt_look *look)
 {
     int64_t left = LOOK_BYTES;
+    if (p->device)
+        return NULL;
     if (p->model->state_bytes <= left)
         return look_at_all(p);
     for (int seen = 0; seen <= p->model->n_states && left > 0 && p->model->n_states > 0; seen++) {

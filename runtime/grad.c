@@ -125,9 +125,9 @@ static bool read_target(rt_err *e, Grad *g, const char *path)
     return ok && rt_bind(e, &g->loss, g->p, graph);
 }
 
-static void run_grad(Grad *g)
+static bool run_grad(rt_err *e, Grad *g)
 {
-    rt_run(&g->graph, g->n, (const void *[]){ g->input, g->cotangent }, 1);
+    return rt_run(e, &g->graph, g->n, (const void *[]){ g->input, g->cotangent }, 1);
 }
 
 /* Leaves the cotangent that belongs to the target. */
@@ -136,10 +136,9 @@ static bool run_loss(rt_err *e, Grad *g)
     const rt_model *m = g->p->model;
     int64_t bytes = rt_sample_elems(m->output, m->output_rank) * g->n * rt_dtype_bytes(m->real);
     g->cotangent = rt_alloc(e, bytes, 1, "the output's gradient");
-    if (!g->cotangent)
+    if (!g->cotangent || !run_grad(e, g) ||
+        !rt_run(e, &g->loss, g->n, (const void *[]){ rt_result(&g->graph, "output"), g->target }, 1))
         return false;
-    run_grad(g);
-    rt_run(&g->loss, g->n, (const void *[]){ rt_result(&g->graph, "output"), g->target }, 1);
     memcpy(g->cotangent, rt_result(&g->loss, "d_output"), (size_t)bytes);
     return true;
 }
@@ -192,10 +191,7 @@ bool rt_verb_grad(rt_err *e, rt_prog *p)
         ok = read_target(e, &g, RT_OPT(cli, targets).text) && run_loss(e, &g);
     else if (ok)
         ok = read_cotangent(e, &g, RT_OPT(cli, cotangent).text);
-    if (ok) {
-        run_grad(&g);
-        ok = write_results(e, &g, RT_OPT(cli, output).text);
-    }
+    ok = ok && run_grad(e, &g) && write_results(e, &g, RT_OPT(cli, output).text);
     rt_unbind(&g.graph);
     rt_unbind(&g.loss);
     rt_free(g.input);

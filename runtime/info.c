@@ -1,5 +1,6 @@
 /* runtime/info.c: the verb `info`: what this program is, without running any of it. */
 #include "runtime/program.h"
+#include <inttypes.h>
 #include <string.h>
 
 enum { COLUMNS = 7, CELL = 112 };
@@ -163,6 +164,21 @@ static void say_isa(const rt_prog *p)
            rt_cpu_runs(m->features) ? "" : ", which this processor lacks");
 }
 
+/* What the program finds here to run on, or why it finds nothing. */
+static void say_device(const rt_cuda *cuda)
+{
+    rt_device device;
+    rt_err e = { 0 };
+    char text[RT_DEVICE_TEXT];
+    if (!rt_device_find(&e, &device, cuda)) {
+        printf("%-14snone: %.*s\n", "device", (int)strcspn(e.message, "\n"), e.message);
+        return;
+    }
+    say("device", rt_device_text(text, &device));
+    printf("%-14s%s_%d, %" PRId64 " bytes\n", "image", device.image->ptx ? "PTX of compute" : "sm",
+           device.image->arch, device.image->n_bytes);
+}
+
 bool rt_verb_info(rt_err *e, rt_prog *p)
 {
     const rt_model *m = p->model;
@@ -183,5 +199,7 @@ bool rt_verb_info(rt_err *e, rt_prog *p)
                m->drop_last ? ", last smaller batch dropped" : "");
     say_isa(p);
     say("math", m->math);
+    if (m->cuda)
+        say_device(m->cuda);
     return layer_table(e, p) && (m->n_states == 0 || state_table(e, p)) && graph_table(e, p);
 }

@@ -143,7 +143,8 @@ bool rt_judge_run(rt_err *e, rt_judge *j, int64_t batch, const char *what, rt_sc
         if (!rt_batches_take(e, &j->batches, p, at, n, in))
             return false;
         rt_masks_draw(&j->graph, n);
-        rt_run(&j->graph, n, in, 1);
+        if (!rt_run(e, &j->graph, n, in, 1))
+            return false;
         rt_tally_add(&tally, &j->graph, rt_result_real(&j->graph, j->graph.loss), n);
         rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = at + n,
                                                    .total = j->set->n, .start = start });

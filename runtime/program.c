@@ -115,7 +115,8 @@ static bool open_prog(rt_err *e, rt_prog *p)
         return rt_fail(e, RT_E_USAGE, "--pin gives each of %d threads a processor of its own, but "
                        "this process may use %d", rt_pool_threads(p->pool), rt_cpu_count()) ||
                rt_help(e, "a smaller --threads, or no --pin");
-    return p->cli.verb == RT_VERB_info || rt_states_open(e, p);
+    return p->cli.verb == RT_VERB_info ||
+           ((!p->model->cuda || rt_device_open(e, p)) && rt_states_open(e, p));
 }
 
 static void close_prog(rt_prog *p)
@@ -126,8 +127,8 @@ static void close_prog(rt_prog *p)
     rt_free(p->studios);
     rt_pool_close(p->pool);
     rt_free(p->state);
-    rt_free(p->arena);
-    rt_free(p->workers);
+    rt_arena_free(p);
+    rt_device_close(p);
     rt_free(p->scalars);
     rt_free(p->lr);
     rt_prep_free(&p->prep);

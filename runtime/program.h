@@ -6,6 +6,7 @@
 #include "runtime/base.h"
 #include "runtime/cli.h"
 #include "runtime/data.h"
+#include "runtime/device.h"
 #include "runtime/point.h"
 #include "runtime/pool.h"
 #include "runtime/random.h"
@@ -22,6 +23,7 @@ typedef struct rt_prog {
     char **argv;
     rt_cli cli;
     rt_ui ui;
+    rt_device *device;           /* of a model for CUDA; null: graphs run here */
     rt_pool *pool;
     rt_studio *studios;          /* of its threads */
     rt_ahead *ahead;             /* of images in files; null: there are none yet, or one thread */
@@ -29,7 +31,7 @@ typedef struct rt_prog {
     rt_random random;            /* the generator that PyTorch's default one is */
     char *state;                 /* the state block */
     int64_t changes;             /* of its contents, since it was opened */
-    char *arena;                 /* of the largest graph that was bound */
+    char *arena;                 /* of the largest graph that was bound; the device's, if any */
     int64_t arena_bytes;
     char *workers;
     int64_t workers_bytes;
@@ -106,6 +108,10 @@ void rt_keeper_close(rt_keeper *k);
 
 /* ---- exec.c ---- */
 
+/* The states that the last run left, in p->state: a device's are copied there. Whoever looks at them
+ * after a run asks for it first. */
+bool rt_states_fetch(rt_err *e, rt_prog *p);
+
 /* Like rt_alloc_raw. Large blocks come in large pages, where the system has them: fewer table walks
  * in kernels, and what reads ahead does not stop at each page's end. */
 char *rt_alloc_pages(rt_err *e, int64_t bytes, const char *what);
@@ -113,8 +119,10 @@ char *rt_alloc_pages(rt_err *e, int64_t bytes, const char *what);
 /* A graph, and what it keeps from one run to the next. */
 typedef struct rt_ready {
     const rt_graph *graph;       /* null: there is none */
-    char *kept;                  /* graph->kept_bytes */
+    char *kept;                  /* graph->kept_bytes; the device's, if any */
     int64_t kept_of;             /* prog->changes when that was filled; -1: not yet */
+    rt_replay replay[RT_REPLAYS];    /* of the device */
+    int next_replay;             /* which is replaced next */
 } rt_ready;
 
 /* A graph with room for its results. Those of equal name in several graphs are separate. */
@@ -125,14 +133,17 @@ typedef struct rt_bound {
     void **mask;                 /* [graph->n_masks], likewise; null: there are none */
     const void **in;             /* then: [graph->n_inputs] of the next run */
     void **result;               /* [graph->n_results], room for `capacity` samples each */
+    char **placed;               /* on the device: inputs, then results; likewise */
     int loss, counted, metric[RT_MAX_METRICS];   /* which of them these are; -1: none */
 } rt_bound;
 
 const rt_graph *rt_find_graph(const rt_model *m, const char *name);     /* or null */
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph);
 void rt_unbind(rt_bound *b);
-/* `in` by the graph's inputs that are no masks; step counts from 1. */
-void rt_run(rt_bound *b, int64_t n, const void *const *in, uint64_t step);
+/* The memory that all graphs share; none may be bound. */
+void rt_arena_free(rt_prog *p);
+/* `in` by the graph's inputs that are no masks; step counts from 1. Fails where a device does. */
+bool rt_run(rt_err *e, rt_bound *b, int64_t n, const void *const *in, uint64_t step);
 /* The result of this name, or null. */
 const void *rt_result(const rt_bound *b, const char *name);
 /* Elements of a value for a batch of n. */

@@ -231,6 +231,7 @@ bool rt_rundir_config(rt_err *e, const rt_rundir *r, const rt_prog *p, const rt_
               int_member(e, &b, "threads", rt_pool_threads(p->pool)) &&
               text_member(e, &b, "isa", m->isa) &&
               text_member(e, &b, "blas", p->blas[0] ? p->blas : NULL) &&
+              text_member(e, &b, "device", p->device ? p->device->name : NULL) &&
               rt_buf_printf(e, &b, "\n}\n");
     ok = ok && rt_file_put(e, path, b.data, b.length);
     rt_free(path);

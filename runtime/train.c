@@ -216,7 +216,8 @@ bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tall
         rt_rates_set(t->p, t->set.lr, &t->point);
     t->point.step++;
     rt_masks_draw(&t->graph, n);
-    rt_run(&t->graph, n, in, (uint64_t)t->point.step);
+    if (!rt_run(e, &t->graph, n, in, (uint64_t)t->point.step))
+        return false;
     double loss = rt_result_real(&t->graph, t->graph.loss);
     if (!log_step(e, t, loss))
         return false;
@@ -312,6 +313,8 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
         return false;
     if (rt_signal() != 0)
         return true;
+    if (!rt_states_fetch(e, t->p))
+        return false;
     if (rt_states_nonfinite(t->p, NULL))
         return rt_train_numeric(e, t, train.loss);
     point->step--;

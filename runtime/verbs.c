@@ -78,7 +78,9 @@ static bool infer(rt_err *e, rt_prog *p, const rt_set *set, Outputs *o)
         if (!ok)
             break;
         rt_masks_draw(&graph, n);
-        rt_run(&graph, n, in, 1);
+        ok = rt_run(e, &graph, n, in, 1);
+        if (!ok)
+            break;
         memcpy((char *)o->data + at * o->elems * real, rt_result(&graph, "output"),
                (size_t)(n * o->elems * real));
         rt_report_progress(&p->ui, &(rt_progress){ .what = "predict", .done = at + n,

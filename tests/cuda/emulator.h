@@ -15,6 +15,7 @@
  * Source: CUDA C++ Programming Guide, sections on synchronization, warp shuffle and warp vote. */
 #ifndef SEQC_EMULATOR_H
 #define SEQC_EMULATOR_H
+#include "tests/cuda/module.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -38,16 +39,9 @@ enum { EMU_FORWARD, EMU_BACKWARD, EMU_SHUFFLED };   /* and every number from the
 
 typedef struct emu_index { unsigned x, y, z; } emu_index;
 
-/* A kernel and how to call it; tests/cuda/table.awk makes these of a kernels.cu. */
-typedef struct emu_kernel {
-    const char *name;
-    void (*call)(void *const *arg);      /* arg[i]: where parameter i is */
-    int threads;                         /* of a block */
-    int n_args;
-    const unsigned char *arg_bytes;      /* [n_args] */
-} emu_kernel;
-
-typedef enum emu_state { EMU_RUNS, EMU_AT_BARRIER, EMU_AT_SHUFFLE, EMU_AT_VOTE, EMU_ENDED } emu_state;
+typedef enum emu_state {
+    EMU_RUNS, EMU_AT_BARRIER, EMU_AT_SHUFFLE, EMU_AT_VOTE, EMU_ENDED
+} emu_state;
 
 typedef struct emu_thread {
     void *stack;                 /* where it goes on */
@@ -89,7 +83,8 @@ static struct {
 #define __syncthreads() emu_wait(EMU_AT_BARRIER, 0, 0, __LINE__)
 #define __syncwarp(...) /* without a mask: of all lanes */                                    \
     emu_wait(EMU_AT_VOTE, sizeof #__VA_ARGS__ > 1 ? __VA_ARGS__ + 0u : 0xffffffffu, 0, __LINE__)
-#define __ballot_sync(mask, test) ((unsigned)emu_collect(EMU_AT_VOTE, mask, (test) != 0, 0, __LINE__))
+#define __ballot_sync(mask, test) \
+    ((unsigned)emu_collect(EMU_AT_VOTE, mask, (test) != 0, 0, __LINE__))
 #define EMU_SHUFFLE(mask, value, from) __extension__ ({                                      \
     __typeof__(value) emu_value = (value);                                                   \
     uint64_t emu_bits = 0;                                                                   \
@@ -215,7 +210,8 @@ static void emu_map_stacks(void)
     emu.stacks = (char *)mmap(NULL, each * EMU_THREADS, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     for (size_t i = 0; i < EMU_THREADS && emu.stacks != MAP_FAILED; i++)
-        if (mprotect(emu.stacks + i * each, EMU_PAGE, PROT_NONE) != 0) emu.stacks = (char *)MAP_FAILED;
+        if (mprotect(emu.stacks + i * each, EMU_PAGE, PROT_NONE) != 0)
+            emu.stacks = (char *)MAP_FAILED;
     if (emu.stacks == MAP_FAILED) emu_fail(NULL, "no memory for the threads' stacks");
 }
 
@@ -227,7 +223,8 @@ static void emu_wait(emu_state state, unsigned mask, int from, int line)
 {
     emu_thread *me = emu.now;
     if (state != EMU_AT_BARRIER && !(mask >> emu_lane() & 1))
-        emu_fail(me, "lane %d calls a collective of the lanes %08x, line %d", emu_lane(), mask, line);
+        emu_fail(me, "lane %d calls a collective of the lanes %08x, line %d", emu_lane(), mask,
+                 line);
     me->state = state;
     me->mask = mask;
     me->from = from;
@@ -235,7 +232,8 @@ static void emu_wait(emu_state state, unsigned mask, int from, int line)
     emu_to_scheduler();
 }
 
-static inline uint64_t emu_collect(emu_state state, unsigned mask, uint64_t gives, int from, int line)
+static inline uint64_t emu_collect(emu_state state, unsigned mask, uint64_t gives, int from,
+                                   int line)
 {
     emu.now->gives = gives;
     emu_wait(state, mask, from, line);
@@ -258,7 +256,7 @@ static bool emu_release_block(void)
     return true;
 }
 
-/* Lets those go on whom `first`, lane `lane` of the warp, waits for in a collective, if all are there. */
+/* Lets those go on whom lane `lane` of the warp waits for in a collective, if all are there. */
 static bool emu_release_lanes(emu_thread *warp, int lanes, int lane)
 {
     const emu_thread first = warp[lane];

@@ -5,6 +5,7 @@
 # A kernel begins at a line's start, `KERNEL(threads) name(`; each parameter ends in its name.
 
 function take(head,    threads, name, list, part, n, i, type, call, sizes) {
+    gsub(/\/\*[^*]*\*\//, "", head)
     threads = name = list = head
     sub(/^KERNEL\(/, "", threads)
     sub(/\).*/, "", threads)
@@ -12,7 +13,6 @@ function take(head,    threads, name, list, part, n, i, type, call, sizes) {
     sub(/[ \n]*\(.*/, "", name)
     sub(/^KERNEL\([^)]*\)[^(]*\(/, "", list)
     sub(/\)[ \n]*$/, "", list)
-    gsub(/\/\*[^*]*\*\//, "", list)
     gsub(/[ \n]+/, " ", list)
     n = split(list, part, ",")
     for (i = 1; i <= n; i++) {

@@ -279,7 +279,7 @@ static void run_graph(void *self, const char *graph, int64_t n, const Named *in,
             if (!strcmp(x->name, g->inputs[i].name)) data[i] = x->value->data;
     need(rt_bind(&err, &b, &r->prog, g));
     rt_rates_set(&r->prog, r->prog.model->lr, &(rt_point){ 0 });
-    rt_run(&b, n, data, step);
+    need(rt_run(&err, &b, n, data, step));
     for (int i = 0; i < g->n_results; i++) {
         const rt_value *v = &g->results[i];
         int64_t shape[RT_MAX_RANK];

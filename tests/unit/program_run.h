@@ -219,6 +219,18 @@ static MAY_BE_UNUSED void same_bytes(const char *a, const char *b)
     rt_buf_free(&right);
 }
 
+/* Samples: one a row, of F columns where the rank is 2. */
+static MAY_BE_UNUSED void write_npy(const char *path, rt_dtype dtype, int rank, int64_t rows,
+                                    const void *data)
+{
+    int64_t columns = rank == 2 ? F : 1;
+    rt_err e = { 0 };
+    rt_tensor t = { .dtype = dtype, .rank = rank, .shape = { rows, columns },
+                    .elems = rows * columns, .data = (void *)(uintptr_t)data };
+    t.bytes = t.elems * rt_dtype_bytes(dtype);
+    ck_assert_msg(rt_npy_write(&e, path, &t), "%s", e.message);
+}
+
 static MAY_BE_UNUSED void text_file(const char *path, const char *text)
 {
     FILE *f = fopen(path, "w");

@@ -228,16 +228,6 @@ END_TEST
 
 /* ---- predict and grad ---- */
 
-static void write_npy(const char *path, rt_dtype dtype, int rank, int64_t rows, const void *data)
-{
-    int64_t columns = rank == 2 ? F : 1;
-    rt_err e = { 0 };
-    rt_tensor t = { .dtype = dtype, .rank = rank, .shape = { rows, columns },
-                    .elems = rows * columns, .data = (void *)(uintptr_t)data };
-    t.bytes = t.elems * rt_dtype_bytes(dtype);
-    ck_assert_msg(rt_npy_write(&e, path, &t), "%s", e.message);
-}
-
 /* A batch of one is for `infer_one`, whose outputs are larger by 1 in the toy. */
 START_TEST(single_samples)
 {

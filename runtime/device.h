@@ -1,0 +1,66 @@
+/* runtime/device.h: the graphics processor that a model for CUDA runs on: its memory, the model's
+ * kernels, graphs recorded and replayed. Everything here belongs to rt_prog.device and is used by
+ * one thread. Addresses of its memory are `char *` that this process must not follow.
+ *
+ * The states live on the device; rt_prog.state is where they come from and, after rt_states_fetch,
+ * what they have become. One run sends its inputs, learning rates and counters, replays the graph
+ * and waits for its results. */
+#ifndef SEQC_RT_DEVICE_H
+#define SEQC_RT_DEVICE_H
+#include "runtime/cuda.h"
+#include "runtime/cuda_driver.h"
+
+struct rt_prog;
+struct rt_bound;
+struct rt_ready;
+
+enum {
+    RT_DEVICE_NAME = 96, RT_DEVICE_TEXT = 192,
+    RT_REPLAYS = 4,              /* of a graph, for as many n */
+    RT_COUNTER_BYTES = 16        /* seed and step, before the scalars */
+};
+
+typedef struct rt_device {
+    rt_driver driver;
+    char name[RT_DEVICE_NAME];   /* "NVIDIA H200" */
+    int number;                  /* the driver's for it */
+    int arch, version;           /* 90: compute capability 9.0; 12040: the driver is CUDA 12.4's */
+    const rt_cuda *cuda;
+    const rt_cuda_image *image;       /* the one that fits it best */
+    void *context, *module, *stream;
+    void **function;             /* [cuda->n_kernels] */
+    char *state;                 /* the state block */
+    int64_t state_of;            /* rt_prog.changes that it shows; -1: none */
+    bool newer;                  /* a run changed it since rt_prog.state was the same */
+    char *control;               /* seed and step, then the scalars */
+    char *sent;                  /* the same on this side */
+    int64_t bytes;               /* of all its memory that is in use here */
+} rt_device;
+
+/* A graph's launches, recorded for one n and one place of the arena. */
+typedef struct rt_replay { int64_t n; const char *arena; void *exec; } rt_replay;
+
+/* Finds the driver, the device and the image for it, without a context: what `info` shows. */
+bool rt_device_find(rt_err *e, rt_device *d, const rt_cuda *cuda);
+/* "NVIDIA H200 (sm_90, driver for CUDA 12.4)"; returns `text`. */
+char *rt_device_text(char text[RT_DEVICE_TEXT], const rt_device *d);
+/* Opens rt_prog.device for the model's kernels. */
+bool rt_device_open(rt_err *e, struct rt_prog *p);
+void rt_device_close(struct rt_prog *p);    /* null is fine */
+
+/* Memory of the device; its contents are undefined. RT_E_MEMORY with what is wanted and free. */
+char *rt_device_alloc(rt_err *e, rt_device *d, int64_t bytes, const char *what);
+void rt_device_free(rt_device *d, char *memory, int64_t bytes);     /* null is fine */
+
+/* Room for a bound graph's inputs and results. */
+bool rt_device_bind(rt_err *e, struct rt_bound *b);
+void rt_device_unbind(struct rt_bound *b);
+/* Adds to a failure for want of memory what the graph needs and which batch would fit. */
+void rt_device_too_small(rt_err *e, const struct rt_bound *b);
+/* rt_run, on the device. */
+bool rt_device_run(rt_err *e, struct rt_bound *b, struct rt_ready *r, int64_t n,
+                   const void *const *in, uint64_t step);
+/* Copies the states to rt_prog.state, where a run has changed them. */
+bool rt_device_fetch(rt_err *e, struct rt_prog *p);
+
+#endif

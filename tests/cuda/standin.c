@@ -1,0 +1,487 @@
+/* tests/cuda/standin.c: a libcuda.so.1 for machines without NVIDIA's: what runtime/cuda_driver.def
+ * calls, with kernels that the emulator runs. The host side of a program runs on it unchanged.
+ *
+ * It is as strict as it can be. Memory begins as NaNs and is guarded; copies must lie within one
+ * allocation; launches and copies to the host do nothing before somebody waits for the stream; what
+ * a recording forbids is refused; what is not given back at the process' end is listed, and the exit
+ * code is then 86.
+ *
+ * By environment: STANDIN_KERNELS, the shared object of the kernels, in place of any image;
+ * STANDIN_ORDER, the emulator's order of threads; STANDIN_ARCH (90), STANDIN_DEVICES (1),
+ * STANDIN_BYTES, of its memory (1 GiB); STANDIN_FAIL, the call that fails, from 1, and
+ * STANDIN_STATUS (999), how; STANDIN_LOG, a file that gets the number of calls of each kind and which one failed. */
+#define _GNU_SOURCE   /* dlopen, unlimited by a standard */
+#include "tests/cuda/guarded.h"
+#include "tests/cuda/module.h"
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum { OK, BAD_VALUE = 1, NO_MEMORY = 2, NOT_STARTED = 3, NO_DEVICE = 101, BAD_IMAGE = 200,
+       BAD_HANDLE = 400, NOT_FOUND = 500, FORBIDDEN_IN_RECORDING = 900 };
+enum { MOST_ARGS = 192, MOST_BLOCKS = 512, NOT_GIVEN_BACK = 86 };
+
+/* ---- what calls are counted, and which one fails ---- */
+
+static const struct { const char *symbol; } known[] = {
+#define CALL(name, symbol, parameters) { symbol },
+#include "runtime/cuda_driver.def"
+};
+enum { N_KNOWN = sizeof known / sizeof *known };
+static int calls[N_KNOWN], all_calls;
+static const char *failed = "none";
+static int live_streams, live_modules, live_graphs, live_contexts;
+static bool started;
+
+static long setting(const char *name, long otherwise)
+{
+    const char *text = getenv(name);
+    return text ? atol(text) : otherwise;
+}
+
+static int enter(const char *symbol)
+{
+    for (int i = 0; i < N_KNOWN; i++)
+        calls[i] += strcmp(known[i].symbol, symbol) == 0;
+    if (++all_calls == setting("STANDIN_FAIL", 0)) {
+        failed = symbol;
+        return (int)setting("STANDIN_STATUS", 999);
+    }
+    return started || strcmp(symbol, "cuInit") == 0 ? OK : NOT_STARTED;
+}
+
+#define ENTER                          \
+    do {                               \
+        int status_ = enter(__func__); \
+        if (status_) return status_;   \
+    } while (0)
+
+static _Noreturn void wrong(const char *what)
+{
+    fprintf(stderr, "stand-in: %s\n", what);
+    abort();
+}
+
+/* ---- memory ---- */
+
+static guarded block[MOST_BLOCKS];
+static size_t used_bytes;
+
+static guarded *block_of(uint64_t address, size_t bytes)
+{
+    for (int i = 0; i < MOST_BLOCKS; i++) {
+        uint64_t start = (uintptr_t)block[i].bytes;
+        if (block[i].pages && address >= start && address - start <= block[i].n_bytes &&
+            bytes <= block[i].n_bytes - (address - start))
+            return &block[i];
+    }
+    return NULL;
+}
+
+static void check_guards(const char *after)
+{
+    char text[256];
+    for (int i = 0; i < MOST_BLOCKS; i++)
+        if (block[i].pages && !guarded_intact(&block[i])) {
+            snprintf(text, sizeof text, "%s wrote beside %zu bytes of memory", after,
+                     block[i].n_bytes);
+            wrong(text);
+        }
+}
+
+/* ---- streams: work that waits, and recordings of it ---- */
+
+typedef struct Work {
+    const emu_kernel *kernel;            /* null: a copy to the host */
+    unsigned blocks, blocks_y;
+    int threads, shared_bytes;
+    uint64_t arg[MOST_ARGS];
+    void *to;
+    uint64_t from;
+    size_t bytes;
+    struct Work *next;
+} Work;
+typedef struct List { Work *first, **end; } List;
+typedef struct Stream { List waiting, recorded; bool recording; struct Stream *next; } Stream;
+
+static Stream *streams;
+
+static void clear(List *l)
+{
+    for (Work *w = l->first, *next; w; w = next) {
+        next = w->next;
+        free(w);
+    }
+    *l = (List){ 0 };
+}
+
+static void add(List *l, const Work *w)
+{
+    Work *copy = malloc(sizeof *copy);
+    if (!copy) wrong("no memory");
+    *copy = *w;
+    copy->next = NULL;
+    if (!l->first) l->end = &l->first;
+    *l->end = copy;
+    l->end = &copy->next;
+}
+
+static void run_kernel(const Work *w);
+
+static void finish(Stream *s)
+{
+    for (Work *w = s->waiting.first; w; w = w->next) {
+        if (w->kernel) run_kernel(w);
+        else memcpy(w->to, (const void *)(uintptr_t)w->from, w->bytes);
+    }
+    clear(&s->waiting);
+}
+
+static void finish_all(void)
+{
+    for (Stream *s = streams; s; s = s->next) finish(s);
+}
+
+static bool any_recording(void)
+{
+    for (Stream *s = streams; s; s = s->next)
+        if (s->recording) return true;
+    return false;
+}
+
+/* ---- kernels ---- */
+
+static const emu_module *kernels;
+static void *kernels_object;
+
+static void run_kernel(const Work *w)
+{
+    void *arg[MOST_ARGS];
+    for (int i = 0; i < w->kernel->n_args; i++) arg[i] = (void *)(uintptr_t)&w->arg[i];
+    kernels->launch(w->kernel, w->blocks, w->blocks_y, w->threads, w->shared_bytes, arg,
+                    (int)setting("STANDIN_ORDER", 0));
+    check_guards(w->kernel->name);
+}
+
+/* ---- the driver's calls ---- */
+
+int cuInit(unsigned flags)
+{
+    ENTER;
+    started = flags == 0;
+    return flags ? BAD_VALUE : OK;
+}
+
+int cuDriverGetVersion(int *version)
+{
+    ENTER;
+    *version = 13000;
+    return OK;
+}
+
+int cuDeviceGetCount(int *count)
+{
+    ENTER;
+    *count = (int)setting("STANDIN_DEVICES", 1);
+    return OK;
+}
+
+int cuDeviceGet(int *device, int ordinal)
+{
+    ENTER;
+    *device = 7;                         /* a handle, not the ordinal */
+    return ordinal < setting("STANDIN_DEVICES", 1) ? OK : NO_DEVICE;
+}
+
+int cuDeviceGetName(char *name, int bytes, int device)
+{
+    ENTER;
+    snprintf(name, (size_t)bytes, "stand-in");
+    return device == 7 ? OK : NO_DEVICE;
+}
+
+int cuDeviceGetAttribute(int *value, int which, int device)
+{
+    ENTER;
+    int arch = (int)setting("STANDIN_ARCH", 90);
+    *value = which == 75 ? arch / 10 : which == 76 ? arch % 10 : which == 97 ? 227 << 10 : 0;
+    return device == 7 ? OK : NO_DEVICE;
+}
+
+int cuDevicePrimaryCtxRetain(void **context, int device)
+{
+    ENTER;
+    live_contexts++;
+    *context = &live_contexts;
+    return device == 7 ? OK : NO_DEVICE;
+}
+
+int cuDevicePrimaryCtxRelease_v2(int device)
+{
+    int status = enter(__func__);
+    live_contexts--;
+    return status ? status : device == 7 ? OK : NO_DEVICE;
+}
+
+int cuCtxSetCurrent(void *context)
+{
+    ENTER;
+    return context == &live_contexts ? OK : 201;
+}
+
+/* Machine code of NVIDIA's (an ELF file of machine 190) or PTX. */
+static bool is_image(const unsigned char *image)
+{
+    static const unsigned char elf[] = { 0x7f, 'E', 'L', 'F' };
+    return (memcmp(image, elf, sizeof elf) == 0 && image[18] == 190 && image[19] == 0) ||
+           memcmp(image, "//", 2) == 0 || memcmp(image, ".version", 8) == 0;
+}
+
+int cuModuleLoadData(void **module, const void *image)
+{
+    ENTER;
+    const char *object = getenv("STANDIN_KERNELS");
+    if (!is_image(image)) return BAD_IMAGE;
+    kernels_object = object ? dlopen(object, RTLD_NOW | RTLD_LOCAL) : NULL;
+    if (!kernels_object) wrong(object ? dlerror() : "STANDIN_KERNELS names no kernels");
+    kernels = dlsym(kernels_object, "emu_kernels_here");
+    if (!kernels) wrong("the object of the kernels has no table");
+    live_modules++;
+    *module = &kernels;
+    return OK;
+}
+
+int cuModuleUnload(void *module)
+{
+    int status = enter(__func__);
+    finish_all();
+    if (module != &kernels || live_modules-- == 0) return BAD_HANDLE;
+    if (live_modules == 0) dlclose(kernels_object);
+    return status;
+}
+
+int cuModuleGetFunction(void **function, void *module, const char *name)
+{
+    ENTER;
+    if (module != &kernels) return BAD_HANDLE;
+    for (const emu_kernel *k = kernels->kernels; k->name; k++)
+        if (strcmp(k->name, name) == 0) {
+            *function = (void *)(uintptr_t)k;
+            return OK;
+        }
+    return NOT_FOUND;
+}
+
+int cuFuncSetAttribute(void *function, int which, int value)
+{
+    ENTER;
+    (void)function;
+    return which == 8 && value <= 227 << 10 ? OK : BAD_VALUE;
+}
+
+int cuMemGetInfo_v2(size_t *free_bytes, size_t *total)
+{
+    ENTER;
+    *total = (size_t)setting("STANDIN_BYTES", 1L << 30);
+    *free_bytes = *total - used_bytes;
+    return OK;
+}
+
+int cuMemAlloc_v2(uint64_t *address, size_t bytes)
+{
+    ENTER;
+    if (bytes == 0) return BAD_VALUE;
+    if (any_recording()) return FORBIDDEN_IN_RECORDING;
+    if (bytes > (size_t)setting("STANDIN_BYTES", 1L << 30) - used_bytes) return NO_MEMORY;
+    for (int i = 0; i < MOST_BLOCKS; i++)
+        if (!block[i].pages) {
+            block[i] = guarded_alloc(bytes);
+            if (!block[i].pages) return NO_MEMORY;
+            used_bytes += bytes;
+            *address = (uintptr_t)block[i].bytes;
+            return OK;
+        }
+    return NO_MEMORY;
+}
+
+int cuMemFree_v2(uint64_t address)
+{
+    int status = enter(__func__);
+    guarded *b = block_of(address, 0);
+    if (!b || (uintptr_t)b->bytes != address) return BAD_VALUE;
+    finish_all();
+    used_bytes -= b->n_bytes;
+    guarded_free(b);
+    return status;
+}
+
+static Stream *stream_of(void *stream)
+{
+    for (Stream *s = streams; s; s = s->next)
+        if (s == stream) return s;
+    return NULL;
+}
+
+int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *stream)
+{
+    ENTER;
+    Stream *s = stream_of(stream);
+    if (!s) return BAD_HANDLE;
+    if (s->recording) return FORBIDDEN_IN_RECORDING;
+    if (!block_of(to, bytes)) return BAD_VALUE;
+    finish(s);                           /* it comes after what waits */
+    memcpy((void *)(uintptr_t)to, from, bytes);
+    return OK;
+}
+
+int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream)
+{
+    ENTER;
+    Stream *s = stream_of(stream);
+    if (!s) return BAD_HANDLE;
+    if (s->recording) return FORBIDDEN_IN_RECORDING;
+    if (!block_of(from, bytes)) return BAD_VALUE;
+    add(&s->waiting, &(Work){ .to = to, .from = from, .bytes = bytes });
+    memset(to, 0xff, bytes);
+    return OK;
+}
+
+int cuStreamCreate(void **stream, unsigned flags)
+{
+    ENTER;
+    if (flags > 1) return BAD_VALUE;
+    Stream *s = calloc(1, sizeof *s);
+    if (!s) return NO_MEMORY;
+    s->next = streams;
+    streams = s;
+    live_streams++;
+    *stream = s;
+    return OK;
+}
+
+int cuStreamDestroy_v2(void *stream)
+{
+    int status = enter(__func__);
+    Stream **at = &streams;
+    while (*at && *at != stream) at = &(*at)->next;
+    Stream *s = *at;
+    if (!s) return BAD_HANDLE;
+    finish(s);
+    clear(&s->recorded);
+    *at = s->next;
+    free(s);
+    live_streams--;
+    return status;
+}
+
+/* One that fails means that the device does: what waited never comes. */
+int cuStreamSynchronize(void *stream)
+{
+    int status = enter(__func__);
+    Stream *s = stream_of(stream);
+    if (!s) return BAD_HANDLE;
+    if (s->recording) return FORBIDDEN_IN_RECORDING;
+    if (status) clear(&s->waiting);
+    finish(s);
+    return status;
+}
+
+int cuStreamBeginCapture_v2(void *stream, int mode)
+{
+    ENTER;
+    Stream *s = stream_of(stream);
+    if (!s || s->recording) return BAD_HANDLE;
+    s->recording = true;
+    return mode >= 0 && mode <= 2 ? OK : BAD_VALUE;
+}
+
+int cuStreamEndCapture(void *stream, void **graph)
+{
+    int status = enter(__func__);
+    Stream *s = stream_of(stream);
+    if (!s || !s->recording) return BAD_HANDLE;
+    s->recording = false;
+    List *l = status ? NULL : calloc(1, sizeof *l);
+    if (!l) {
+        clear(&s->recorded);
+        *graph = NULL;
+        return status ? status : NO_MEMORY;
+    }
+    for (Work *w = s->recorded.first; w; w = w->next) add(l, w);
+    clear(&s->recorded);
+    live_graphs++;
+    *graph = l;
+    return OK;
+}
+
+int cuGraphInstantiateWithFlags(void **exec, void *graph, unsigned long long flags)
+{
+    ENTER;
+    List *l = calloc(1, sizeof *l);
+    if (!l) return NO_MEMORY;
+    for (const Work *w = ((List *)graph)->first; w; w = w->next) add(l, w);
+    live_graphs++;
+    *exec = l;
+    return flags ? BAD_VALUE : OK;
+}
+
+static int destroy_graph(int status, List *l)
+{
+    clear(l);
+    free(l);
+    live_graphs--;
+    return status;
+}
+
+int cuGraphDestroy(void *graph) { return destroy_graph(enter(__func__), graph); }
+int cuGraphExecDestroy(void *exec) { return destroy_graph(enter(__func__), exec); }
+
+int cuGraphLaunch(void *exec, void *stream)
+{
+    ENTER;
+    Stream *s = stream_of(stream);
+    if (!s) return BAD_HANDLE;
+    if (s->recording) return FORBIDDEN_IN_RECORDING;
+    for (const Work *w = ((List *)exec)->first; w; w = w->next) add(&s->waiting, w);
+    return OK;
+}
+
+int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned grid_z,
+                   unsigned block_x, unsigned block_y, unsigned block_z, unsigned shared_bytes,
+                   void *stream, void **parameters, void **extra)
+{
+    ENTER;
+    Stream *s = stream_of(stream);
+    const emu_kernel *k = function;
+    if (!s) return BAD_HANDLE;
+    if (!grid_x || !grid_y || grid_z != 1 || block_y != 1 || block_z != 1 || extra ||
+        block_x > 1024 || k->n_args > MOST_ARGS)
+        return BAD_VALUE;
+    Work w = { .kernel = k, .blocks = grid_x, .blocks_y = grid_y, .threads = (int)block_x,
+               .shared_bytes = (int)shared_bytes };
+    for (int i = 0; i < k->n_args; i++) memcpy(&w.arg[i], parameters[i], k->arg_bytes[i]);
+    add(s->recording ? &s->recorded : &s->waiting, &w);
+    return OK;
+}
+
+/* ---- the end ---- */
+
+__attribute__((destructor)) static void count_what_is_left(void)
+{
+    const char *path = getenv("STANDIN_LOG");
+    FILE *log = path && all_calls ? fopen(path, "w") : NULL;
+    for (int i = 0; log && i < N_KNOWN; i++) fprintf(log, "%s %d\n", known[i].symbol, calls[i]);
+    if (log) {
+        fprintf(log, "failed %s\n", failed);
+        fclose(log);
+    }
+    int blocks = 0;
+    for (int i = 0; i < MOST_BLOCKS; i++) blocks += block[i].pages != NULL;
+    if (!blocks && !live_streams && !live_modules && !live_graphs && !live_contexts) return;
+    fprintf(stderr, "stand-in: not given back: %d pieces of memory, %d streams, %d modules, "
+            "%d graphs, %d contexts\n", blocks, live_streams, live_modules, live_graphs,
+            live_contexts);
+    _exit(NOT_GIVEN_BACK);
+}

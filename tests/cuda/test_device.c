@@ -1,0 +1,351 @@
+/* tests/cuda/test_device.c: programs for CUDA on the stand-in for NVIDIA's driver: every verb gives
+ * what the same program in C gives; what the machine lacks is said; and whichever call of the driver
+ * fails, the program ends with its code, gives everything back and leaves good files. */
+#define _XOPEN_SOURCE 700   /* nftw */
+#include "tests/cuda/device_toy.h"
+#include "tests/unit/program_run.h"
+#include "tests/unit/program_toy.h"
+#include "runtime/program.h"
+
+enum { ORDERS = 5 };
+#define TRAIN "train --data data.csv --epochs 3 --log-steps --val-split 0.25 --out "
+
+/* The driver's setting for processes that start from here on. */
+static void set(const char *name, int value)
+{
+    char text[16];
+    snprintf(text, sizeof text, "%d", value);
+    setenv(name, text, 1);
+}
+
+/* ---- the same as in C ---- */
+
+START_TEST(trains_as_in_c)
+{
+    char words[128], steps[32], last[48];
+    must_run(&toy_classes, TRAIN "c");
+    for (int i = 0; i < ORDERS; i++) {
+        set("STANDIN_ORDER", i);
+        snprintf(words, sizeof words, TRAIN "cuda%d", i);
+        snprintf(steps, sizeof steps, "cuda%d/steps.csv", i);
+        snprintf(last, sizeof last, "cuda%d/last.safetensors", i);
+        must_run(toy_cuda(), words);
+        contains(out_text, "stand-in");
+        same_bytes("c/steps.csv", steps);
+        float want[C * F];
+        memcpy(want, tensor("c/last.safetensors", "0.weight", C * F), sizeof want);
+        ck_assert_mem_eq(want, tensor(last, "0.weight", C * F), sizeof want);
+    }
+}
+END_TEST
+
+START_TEST(weights_change_sides)
+{
+    must_run(toy_cuda(), "train --data data.csv --epochs 2 --out r");
+    must_run(&toy_classes, "eval --data data.csv --weights r/last.safetensors");
+    *strstr(out_text, " samples") = '\0';       /* behind it is the time */
+    char *text = strdup(out_text);
+    must_run(toy_cuda(), "eval --data data.csv --weights r/last.safetensors");
+    contains(out_text, text);
+    free(text);
+}
+END_TEST
+
+/* 29 rows in batches of 8 and 5, and one by one. */
+START_TEST(predicts_as_in_c)
+{
+    must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
+    const char *const predict = "predict --weights r/last.safetensors --input data.csv --batch ";
+    for (int batch = 1; batch <= 8; batch += 7) {
+        char words[128];
+        for (int i = 0; i < 2; i++) {
+            snprintf(words, sizeof words, "%s%d -o %s.npy", predict, batch, i ? "cuda" : "c");
+            must_run(i ? toy_cuda() : &toy_classes, words);
+        }
+        same_bytes("c.npy", "cuda.npy");
+    }
+}
+END_TEST
+
+START_TEST(gradients_as_in_c)
+{
+    float x[5][F];
+    int64_t t[5];
+    for (int i = 0; i < 5; i++) {
+        t[i] = class_of[i];
+        for (int f = 0; f < F; f++) x[i][f] = (float)x_of[i][f];
+    }
+    write_npy("x.npy", RT_F32, 2, 5, x);
+    write_npy("t.npy", RT_I64, 1, 5, t);
+    must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
+    must_run(&toy_classes, "grad --weights r/last.safetensors --input x.npy --target t.npy "
+                           "-o c.safetensors");
+    must_run(toy_cuda(), "grad --weights r/last.safetensors --input x.npy --target t.npy "
+                         "-o cuda.safetensors");
+    same_bytes("c.safetensors", "cuda.safetensors");
+}
+END_TEST
+
+START_TEST(resumes_to_the_bit)
+{
+    must_run(toy_cuda(), "train --data data.csv --epochs 4 --out whole");
+    must_run(toy_cuda(), "train --data data.csv --epochs 2 --out parts");
+    must_run(toy_cuda(), "train --data data.csv --epochs 4 --resume auto --out parts");
+    must_run(&toy_classes, "train --data data.csv --epochs 2 --out mixed");
+    must_run(toy_cuda(), "train --data data.csv --epochs 4 --resume auto --out mixed");
+    static const char *const key[] = { "0.weight", "0.weight#momentum" };
+    for (int i = 0; i < 2; i++) {
+        float want[C * F];
+        memcpy(want, tensor("whole/last.safetensors", key[i], C * F), sizeof want);
+        ck_assert_mem_eq(want, tensor("parts/last.safetensors", key[i], C * F), sizeof want);
+        ck_assert_mem_eq(want, tensor("mixed/last.safetensors", key[i], C * F), sizeof want);
+    }
+}
+END_TEST
+
+START_TEST(benches)
+{
+    must_run(toy_cuda(), "bench --steps 5");
+    contains(out_text, "device          stand-in (sm_90, driver for CUDA 13.0)\n");
+    contains(out_text, "training step   batch 8");
+    contains(out_text, "inference       batch 1");
+    ck_assert_ptr_null(strstr(out_text, "peak"));
+}
+END_TEST
+
+/* ---- what changes between runs reaches a recorded graph ---- */
+
+static int logged(const char *call)
+{
+    char text[4096], key[64];
+    read_text("log", text, sizeof text);
+    snprintf(key, sizeof key, "\n%s ", call);
+    const char *at = strstr(text, key);
+    ck_assert_msg(at != NULL, "no %s in:\n%s", call, text);
+    return atoi(at + strlen(key));
+}
+
+static void expect_echo(rt_bound *b, int64_t n, uint64_t step, double lr)
+{
+    rt_err e = { 0 };
+    b->prog->lr[0] = lr;
+    if (!rt_run(&e, b, n, NULL, step)) {
+        fprintf(stderr, "%s\n", e.message);
+        _exit(1);
+    }
+    const double *told = rt_result(b, "told");
+    const double want[] = { 11, (double)step, (float)lr, (double)n, 31 };
+    for (int i = 0; i < 5; i++)
+        if (told[i] != want[i]) {
+            fprintf(stderr, "value %d is %g, not %g\n", i, told[i], want[i]);
+            _exit(1);
+        }
+}
+
+/* Runs of five batch sizes; the first is recorded twice, as four recordings are kept. */
+static void echo(void)
+{
+    static const int64_t n[] = { 8, 8, 3, 8, 5, 1, 2, 8 };
+    rt_err e = { 0 };
+    rt_prog p = { .model = toy_echo(), .seed = 11 };
+    rt_bound b = { 0 };
+    p.pool = rt_pool_open(1);
+    bool ok = p.pool && rt_device_open(&e, &p) && rt_states_open(&e, &p) &&
+              rt_bind(&e, &b, &p, p.model->graphs);
+    if (!ok) fprintf(stderr, "%s\n", e.message);
+    for (int i = 0; ok && i < 8; i++) expect_echo(&b, n[i], (uint64_t)i + 1, 0.5 / (i + 1));
+    rt_unbind(&b);
+    rt_free(p.state);
+    rt_free(p.scalars);
+    rt_free(p.lr);
+    rt_arena_free(&p);
+    rt_device_close(&p);
+    rt_pool_close(p.pool);
+    exit(ok ? 0 : 1);
+}
+
+START_TEST(nothing_is_frozen)
+{
+    int status = 0;
+    setenv("STANDIN_LOG", "log", 1);
+    pid_t child = fork();
+    if (child == 0) echo();
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_msg(WIFEXITED(status) && WEXITSTATUS(status) == 0, "status %x", status);
+    ck_assert_int_eq(logged("cuGraphLaunch"), 8);
+    ck_assert_int_eq(logged("cuStreamBeginCapture_v2"), 6);
+    ck_assert_int_eq(logged("cuGraphInstantiateWithFlags"), 6);
+    ck_assert_int_eq(logged("cuGraphExecDestroy"), 6);
+    ck_assert_int_eq(logged("cuLaunchKernel"), 12);
+    ck_assert_int_eq(logged("cuFuncSetAttribute"), 1);
+}
+END_TEST
+
+/* ---- what a machine may lack ---- */
+
+/* As must_fail, in a process whose libraries are looked for in `folder` first. */
+static void must_fail_with(const char *folder, const char *message)
+{
+    pid_t child = fork();
+    if (child == 0) {
+        char *const argv[] = { "toy", "train", "--data", "data.csv", NULL };
+        to_file("stdout", STDOUT_FILENO);
+        to_file("stderr", STDERR_FILENO);
+        setenv("LD_LIBRARY_PATH", folder, 1);
+        execv("/proc/self/exe", argv);
+        _exit(99);
+    }
+    ck_assert_int_eq(finish(child), 3);
+    contains(err_text, message);
+    ck_assert(!exists("runs"));
+}
+
+START_TEST(without_a_driver)
+{
+    text_file("libcuda.so.1", "");
+    must_fail_with(test_folder, "toy: error: this program was compiled for CUDA, and there is no "
+                                "driver for it: ");
+    contains(err_text, "\nhelp: install NVIDIA's driver on a machine with one of its graphics "
+                       "processors, or compile the model with --target c\n");
+}
+END_TEST
+
+START_TEST(without_a_device)
+{
+    set("STANDIN_DEVICES", 0);
+    must_fail(toy_cuda(), "train --data data.csv", 3, "NVIDIA's driver sees no device\nhelp: "
+              "CUDA_VISIBLE_DEVICES may hide them");
+    must_run(toy_cuda(), "info");
+    contains(out_text, "device        none: NVIDIA's driver sees no device\n");
+}
+END_TEST
+
+static const struct { int arch; const char *image; } choices[] = {
+    { 80, "sm_80" }, { 86, "sm_80" }, { 89, "sm_89" }, { 90, "sm_90" }, { 100, "PTX of compute_80" },
+};
+
+START_TEST(chooses_an_image)
+{
+    char line[64];
+    set("STANDIN_ARCH", choices[_i].arch);
+    must_run(toy_cuda(), "info");
+    snprintf(line, sizeof line, "device        stand-in (sm_%d, driver for CUDA 13.0)\n",
+             choices[_i].arch);
+    contains(out_text, line);
+    snprintf(line, sizeof line, "image         %s, 24 bytes\n", choices[_i].image);
+    contains(out_text, line);
+}
+END_TEST
+
+START_TEST(without_an_image)
+{
+    set("STANDIN_ARCH", 75);
+    must_fail(toy_cuda(), "train --data data.csv", 3, "this program has kernels for sm_80, sm_89, "
+              "sm_90, compute_80, and stand-in is sm_75\nhelp: compile the model with --arch sm_75");
+}
+END_TEST
+
+/* 256 bytes of states and 20 of scalars; a batch of 8 takes 396. */
+START_TEST(too_little_memory)
+{
+    set("STANDIN_BYTES", 100);
+    must_fail(toy_cuda(), "train --data data.csv", 5, "no memory on stand-in for the parameters: "
+              "it takes 256 bytes, and 80 bytes of 100 bytes are free");
+    set("STANDIN_BYTES", 500);
+    must_fail(toy_cuda(), "train --data data.csv", 5, "no memory on stand-in for a graph's inputs "
+              "and results: it takes 128 bytes, and 32 bytes of 500 bytes are free\nhelp: 'train' "
+              "needs 652 bytes in all for batches of 8; compile the model with --batch 4, about "
+              "the largest that fits");
+    ck_assert(!exists("runs"));
+}
+END_TEST
+
+/* ---- failures ---- */
+
+static bool gives_back(const char *call)
+{
+    return strstr(call, "Free") || strstr(call, "Destroy") || strstr(call, "Unload") ||
+           strstr(call, "Release");
+}
+
+/* The name behind "failed " in the log; "none" where the run had fewer calls. */
+static const char *failed_call(void)
+{
+    static char text[4096];
+    read_text("log", text, sizeof text);
+    char *name = strstr(text, "\nfailed ");
+    ck_assert_msg(name != NULL, "the log is:\n%s%s", text, err_text);
+    name += strlen("\nfailed ");
+    name[strcspn(name, "\n")] = '\0';
+    return name;
+}
+
+static bool unchanged(const char *a, const char *b)
+{
+    rt_buf left = { 0 }, right = { 0 };
+    ck_assert(rt_file_read(NULL, a, -1, &left) && rt_file_read(NULL, b, -1, &right));
+    bool same = left.length == right.length &&
+                memcmp(left.data, right.data, (size_t)left.length) == 0;
+    rt_buf_free(&left);
+    rt_buf_free(&right);
+    return same;
+}
+
+/* In a run that goes on for an epoch every call fails once, with an error of the device or for want
+ * of memory. What it leaves is good: going on from there gives what a run without failures gave. */
+START_TEST(any_call_may_fail)
+{
+    const char *const goes_on = "train --data data.csv --epochs 3 --resume auto --out r --quiet";
+    float want[C * F];
+    int k, failures = 0;
+    must_run(toy_cuda(), "train --data data.csv --epochs 3 --out whole");
+    must_run(toy_cuda(), "train --data data.csv --epochs 2 --out base");
+    memcpy(want, tensor("whole/last.safetensors", "0.weight", C * F), sizeof want);
+    setenv("STANDIN_LOG", "log", 1);
+    set("STANDIN_STATUS", _i ? 2 : 999);
+    for (k = 1;; k++) {
+        ck_assert_int_eq(system("rm -rf r && cp -r base r"), 0);
+        set("STANDIN_FAIL", k);
+        int code = run(toy_cuda(), goes_on);
+        const char *call = failed_call();
+        if (strcmp(call, "none") == 0) break;
+        ck_assert_msg(code == (gives_back(call) ? 0 : _i ? 5 : 3), "call %d, %s: exit code %d\n%s",
+                      k, call, code, err_text);
+        ck_assert_msg((code == 0) == (err_text[0] == '\0'), "%s", err_text);
+        failures += code != 0;
+        unsetenv("STANDIN_FAIL");
+        if (unchanged("base/last.safetensors", "r/last.safetensors")) continue;
+        must_run(&toy_classes, "eval --data data.csv --weights r/best.safetensors");
+        must_run(toy_cuda(), goes_on);
+        ck_assert_mem_eq(want, tensor("r/last.safetensors", "0.weight", C * F), sizeof want);
+    }
+    ck_assert_int_gt(failures, 40);
+    ck_assert_int_gt(k, failures + 10);
+}
+END_TEST
+
+int main(int argc, char **argv)
+{
+    if (argc > 1) return rt_main((const rt_model *const[]){ toy_cuda(), NULL }, argc, argv);
+    Suite *s = suite_create("device");
+    TCase *t = tcase_create("programs");
+    tcase_add_checked_fixture(t, folder_open, folder_close);
+    tcase_add_test(t, trains_as_in_c);
+    tcase_add_test(t, weights_change_sides);
+    tcase_add_test(t, predicts_as_in_c);
+    tcase_add_test(t, gradients_as_in_c);
+    tcase_add_test(t, resumes_to_the_bit);
+    tcase_add_test(t, benches);
+    tcase_add_test(t, nothing_is_frozen);
+    suite_add_tcase(s, t);
+    t = tcase_create("machines");
+    tcase_add_checked_fixture(t, folder_open, folder_close);
+    tcase_add_test(t, without_a_driver);
+    tcase_add_test(t, without_a_device);
+    tcase_add_loop_test(t, chooses_an_image, 0, (int)(sizeof choices / sizeof *choices));
+    tcase_add_test(t, without_an_image);
+    tcase_add_test(t, too_little_memory);
+    tcase_add_loop_test(t, any_call_may_fail, 0, 2);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
