@@ -50,6 +50,21 @@ bool emit_uses_images(const Module *m);
 bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,
                   char **message, Arena *a);
 
+/* ---- images of kernels for CUDA ---- */
+
+typedef struct ImageOpts {
+    const int *arch; int n_arch;      /* 80, 90: machine code for sm_80 and sm_90 */
+    bool ptx;                         /* and PTX of the lowest, which newer ones translate */
+    bool usage;                       /* print what each kernel takes of a multiprocessor */
+} ImageOpts;
+
+/* NVRTC's version and where it is; null: this machine has none. */
+const char *emit_nvrtc(Arena *a);
+/* Compiles the kernels of a file by NVRTC to a C file that defines `images` (runtime/cuda.h). False
+ * and a message that says what is missing or what the compiler printed. */
+bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_c, char **message,
+                 Arena *a);
+
 /* ---- generated code in this process, beside the interpreter ---- */
 
 /* What emit_program writes, and after it what stands in for the runtime: tasks run one after the

@@ -1,6 +1,7 @@
 /* frontend/cmd_doctor.c: `seqc doctor`: what this machine offers, what each thing is for, and how
  * to get what is missing. It looks and runs `CC --version`; it changes nothing. */
 #define _DEFAULT_SOURCE
+#include "codegen/codegen.h"
 #include "frontend/cmd.h"
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -142,10 +143,18 @@ static void libraries(Arena *a)
             llvm = arena_printf(a, "LLVM %d with Clang's libraries", v);
     row("LLVM", llvm ? llvm : "not found", "nothing in this version");
 
-    puts("\ngraphics processor (this version generates C alone and uses none)");
-    row("driver", opens("libcuda.so.1") ? "libcuda.so.1" : "not found", "");
-    static const char *const nvrtc[] = {"libnvrtc.so.13", "libnvrtc.so.12"};
-    row("NVRTC", opens(nvrtc[0]) ? nvrtc[0] : opens(nvrtc[1]) ? nvrtc[1] : "not found", "");
+    puts("\ngraphics processor (--target cuda)");
+    if (opens("libcuda.so.1"))
+        row("driver", "libcuda.so.1", "programs for CUDA run with it");
+    else
+        missing("driver", "programs for CUDA run with it",
+                "NVIDIA's, on a machine with one of its graphics processors; to compile needs none");
+    const char *nvrtc = emit_nvrtc(a);
+    if (nvrtc)
+        row("NVRTC", nvrtc, "compiles kernels");
+    else
+        missing("NVRTC", "compiles kernels",
+                "the CUDA toolkit, or cuda-nvrtc-13-0 of NVIDIA's package repository");
 }
 
 int cmd_doctor(const Cmd *c)

@@ -1,0 +1,123 @@
+/* tests/cuda/test_images.c: NVIDIA's compiler, where it is: images of hand-written kernels for all
+ * architectures, as a C file that compilers take; no spills; its messages. */
+#include "codegen/codegen.h"
+#include "runtime/cuda.h"
+#include "tests/unit/rt_test.h"
+#include <dlfcn.h>
+
+static const int archs[] = { 80, 86, 89, 90, 100, 120 };
+enum { N_ARCHS = sizeof archs / sizeof *archs };
+
+static Arena *arena;
+
+static void open_folder(void)
+{
+    arena = arena_new();
+    folder_make();
+}
+
+static void close_folder(void)
+{
+    folder_remove();
+    arena_free(arena);
+}
+
+static bool missing(void)
+{
+    if (emit_nvrtc(arena)) return false;
+    puts("skip images: no NVRTC");
+    return true;
+}
+
+/* The compiled file's images, of a shared object that is left open. */
+static const rt_cuda_image *compiled(const char *source)
+{
+    const char *object = in_folder("images.so");
+    const char *command = arena_printf(arena, "cc -std=c11 -Wall -Wextra -Werror -shared -fPIC -I. "
+                                              "%s -o %s", source, object);
+    ck_assert_int_eq(system(command), 0);
+    void *library = dlopen(object, RTLD_NOW);
+    ck_assert_msg(library != NULL, "%s", dlerror());
+    return dlsym(library, "images");
+}
+
+START_TEST(all_architectures)
+{
+    char *message;
+    const char *source = in_folder("images.c");
+    const ImageOpts o = { archs, N_ARCHS, true, false };
+    if (missing()) return;
+    ck_assert_msg(emit_images("tests/cuda/kernels.cu", &o, source, &message, arena), "%s", message);
+    const rt_cuda_image *image = compiled(source);
+    for (int i = 0; i < N_ARCHS; i++) {
+        ck_assert_int_eq(image[i].arch, archs[i]);
+        ck_assert(!image[i].ptx);
+        ck_assert_mem_eq(image[i].bytes, "\177ELF", 4);
+        ck_assert_int_eq(image[i].bytes[18], 190);
+        ck_assert_int_gt(image[i].n_bytes, 1000);
+    }
+    const rt_cuda_image *ptx = &image[N_ARCHS];
+    ck_assert(ptx->ptx && ptx->arch == 80);
+    ck_assert(strlen((const char *)ptx->bytes) + 1 == (size_t)ptx->n_bytes);
+    ck_assert_ptr_nonnull(strstr((const char *)ptx->bytes, ".target sm_80"));
+    ck_assert_ptr_nonnull(strstr((const char *)ptx->bytes, ".entry product("));
+    ck_assert_ptr_null(image[N_ARCHS + 1].bytes);
+}
+END_TEST
+
+/* What print_usage writes goes to the error stream. */
+START_TEST(usage)
+{
+    char *message, *at;
+    static char text[1 << 16];
+    const char *said = in_folder("said");
+    const ImageOpts o = { archs, N_ARCHS, false, true };
+    if (missing()) return;
+    fflush(NULL);
+    int kept = dup(2), kernels = 0;
+    ck_assert(freopen(said, "w", stderr) != NULL);
+    bool ok = emit_images("tests/cuda/kernels.cu", &o, in_folder("images.c"), &message, arena);
+    fflush(stderr);
+    dup2(kept, 2);
+    ck_assert_msg(ok, "%s", message);
+    FILE *f = fopen(said, "r");
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    for (at = text; (at = strstr(at, "bytes spill stores")); at++, kernels++)
+        ck_assert_msg(strncmp(at - 4, ", 0 ", 4) == 0, "%s", at - 60);
+    ck_assert_int_eq(kernels, 7 * N_ARCHS);
+}
+END_TEST
+
+START_TEST(refused)
+{
+    char *message;
+    const char *source = in_folder("wrong.cu");
+    const ImageOpts o = { archs, 1, true, false };
+    FILE *f = fopen(source, "w");
+    fputs("extern \"C\" __global__ void k(float *x)\n{\n    x[0] = y;\n}\n", f);
+    fclose(f);
+    bool here = !missing();
+    ck_assert(!emit_images(source, &o, in_folder("images.c"), &message, arena));
+    ck_assert_msg(strstr(message, here ? "wrong.cu(3): error: identifier \"y\" is undefined"
+                                       : "\nhelp: install the CUDA toolkit") != NULL, "%s", message);
+    ck_assert_msg(strncmp(message, here ? "NVRTC does not compile wrong.cu for sm_80: "
+                                        : "NVRTC, NVIDIA's compiler at run time, is not here", 43)
+                  == 0, "%s", message);
+    ck_assert_int_eq(folder_count(), 1);
+    ck_assert(!emit_images(in_folder("none.cu"), &o, in_folder("images.c"), &message, arena));
+    ck_assert_ptr_nonnull(strstr(message, "none.cu: cannot be read: No such file or directory"));
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("images");
+    TCase *t = tcase_create("nvrtc");
+    tcase_add_checked_fixture(t, open_folder, close_folder);
+    tcase_add_test(t, all_architectures);
+    tcase_add_test(t, usage);
+    tcase_add_test(t, refused);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
