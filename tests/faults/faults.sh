@@ -71,8 +71,8 @@ for part in train t10k; do
         gzip -n >idx/$part-images-idx3-ubyte.gz
     printf '\0\0\010\001\0\0\0\006\0\001\002\0\001\002' >idx/$part-labels-idx1-ubyte
 done
-sed 's/^model = nn.Sequential(/input_shape = (2, 2)\n&nn.Flatten(), /' "$iris/model.py" >images.py
-"$SEQC" build images.py --march x86-64 --blas none -q -o images || not_ok build "exit code $?"
+sed 's/^model = nn.Sequential(/input_shape = (2, 2)\n&nn.Flatten(), nn.Dropout(0.5), /' "$iris/model.py" >images.py
+"$SEQC" build images.py --dropout torch --march x86-64 --blas none -q -o images || not_ok build "exit code $?"
 # Two records of CIFAR's, and a name for each class.
 mkdir cifar
 { printf '\001'; head -c 3072 "$SEQC"; printf '\002'; head -c 3072 "$SEQC"; } >cifar/data_batch_1.bin
