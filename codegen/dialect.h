@@ -17,6 +17,9 @@ typedef struct Dialect {
     const char *kernel, *function;         /* what stands before a kernel, before a helper */
     const char *inlined;                   /* before a kernel that becomes part of its callers */
     const char *restricted;                /* a pointer that nothing else aliases */
+    /* Loops over $i: of a task's elements that are independent of each other, from $from to $end; of
+     * its rows, from begin to end; along a row, from 0 to $end. */
+    const char *each, *row, *along;
     const char *simd;                      /* before a loop over independent elements, or null */
     DialectFn fn32[EX_COUNT], fn64[EX_COUNT];    /* from EX_exp on */
 } Dialect;

@@ -16,6 +16,9 @@ const Dialect dialect_c = {
     .kernel = "static void", .function = "static inline",
     .inlined = "static INLINED void",
     .restricted = "restrict",
+    .each = "for (int64_t $i = $from; $i < $end; $i++)",
+    .row = "for (int64_t $i = $from; $i < $end; $i++)",
+    .along = "for (int64_t $i = $from; $i < $end; $i++)",
     .simd = "#pragma omp simd",
     .fn32 = {
         [EX_exp] = { "exp_f32", SNIP_exp_f32 },       [EX_expm1] = { "expm1_f32", SNIP_expm1_f32 },

@@ -136,6 +136,18 @@ const char *node_line(Emit *e, const Graph *g,
                       Val v); /* %5 = relu %4 : f32[n,128]   fashion.py:10 */
 const char *type_text(Emit *e, const Type *t);           /* [n][784] */
 
+/* ---- team.c ---- */
+
+/* begin and end: the task's part of so many elements, results or rows, of `tile` each. */
+void task_range(Kern *k, int64_t tile, Extent all);
+/* Opens a loop over elements of the task that are independent of each other. */
+void each_open(Kern *k, Out *o, const char *var, const char *from, const char *end);
+/* The loop over the task's rows, from begin to end; one along a row. */
+void row_open(Kern *k, Out *o, const char *var);
+void along_open(Kern *k, Out *o, const char *var, const char *end);
+/* Before a loop that adds to these sums: their order is free, in float. */
+void free_order(Kern *k, Out *o, const char *sums);
+
 /* ---- epilogue.c ---- */
 
 /* The value of v at the place of nest, computed from loads, members and what has a name already. */

@@ -46,8 +46,7 @@ void emit_loops(Kern *k)
                     index_text(e, ir_type(k->g, p.bias), &ir_type(k->g, k->root)->shape, &nest));
     out_line(o, "%s sum = %s;", real, bias);
     /* The order of this sum is free. A short one is better left to vectors along rows. */
-    if (e->m->real == DT_f32 && (depth.n || depth.k >= 16))
-        out_line(o, "#pragma omp simd reduction(+:sum)");
+    if (depth.n || depth.k >= 16) free_order(k, o, "sum");
     out_open(o, "for (int64_t k = 0; k < %s; k++)", extent_text(e, depth));
     const char *a = p.ta ? element(k, p.a, "k", "row") : element(k, p.a, "row", "k");
     out_line(o, "sum += %s * %s;", a,

@@ -60,14 +60,11 @@ void emit_map(Kern *k)
         for (int a = 0; a <= s->rank; a++) found |= extent_eq(extent_of(s, a, s->rank), run);
         if (!found) run = elems;
     }
-    long long tile = (long long)k->tasks.tile_rows;
-    k->note = text(e, "A task is %lld elements.", tile);
-    reach(e, SNIP_smaller);
-    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
-             extent_text(e, elems));
+    k->note = text(e, "A task is %lld elements.", (long long)k->tasks.tile_rows);
+    task_range(k, k->tasks.tile_rows, elems);
     if (extent_eq(run, elems)) {
         Nest nest = { 1, { { elems, "i" } } };
-        out_open(o, "for (int64_t i = begin; i < end; i++)");
+        each_open(k, o, "i", "begin", "end");
         members_emit(k, o, &nest);
         out_close(o, "");
         return;
@@ -76,7 +73,7 @@ void emit_map(Kern *k)
     Nest nest = { 2, { { rows, "row" }, { run, "col" } } };
     const char *cols = extent_text(e, run);
     if (run.k == 1 && !run.n) {              /* every element is a row */
-        out_open(o, "for (int64_t row = begin; row < end; row++)");
+        each_open(k, o, "row", "begin", "end");
         members_emit(k, o, &nest);
         out_close(o, "");
         return;

@@ -140,9 +140,7 @@ void emit_move(Kern *k)
         long long tile = (long long)k->tasks.tile_rows;
         int leading = ir_leading_axis(&to->shape);
         k->note = text(e, "A task is %lld places of axis %d.", tile, leading);
-        reach(e, SNIP_smaller);
-        out_line(k->out, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);",
-                 tile, tile, extent_text(e, extent_of(&to->shape, leading, leading + 1)));
+        task_range(k, k->tasks.tile_rows, extent_of(&to->shape, leading, leading + 1));
     }
     int64_t start = 0;
     for (int i = 0; i < x->n_in; i++) {

@@ -50,12 +50,6 @@ static const char *result_text(Kern *k, const char *sum)
     return text(e, by ? "(%s)(%s)" : "(%s)%s", e->l->type[d], sum);
 }
 
-/* Before the loop that adds to `total`: the order of this sum is free. */
-static void free_order(Kern *k)
-{
-    if (k->e->m->real == DT_f32) out_line(k->out, "#pragma omp simd reduction(+:total)");
-}
-
 static void emit_total(Kern *k, Val operand)
 {
     Emit *e = k->e;
@@ -64,13 +58,11 @@ static void emit_total(Kern *k, Val operand)
     Extent elems = extent_of(s, 0, s->rank);
     long long tile = (long long)k->tasks.tile_rows;
     k->note = text(e, "A task sums %lld elements; then the tasks are added in order.", tile);
-    reach(e, SNIP_smaller);
-    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
-             extent_text(e, elems));
+    task_range(k, k->tasks.tile_rows, elems);
     out_line(o, "double total = 0;");
     Nest nest = { 1, { { elems, "i" } } };
-    free_order(k);
-    out_open(o, "for (int64_t i = begin; i < end; i++)");
+    free_order(k, o, "total");
+    each_open(k, o, "i", "begin", "end");
     out_line(o, "total += %s;", value_emit(k, o, operand, &nest));
     members_emit(k, o, &nest);
     out_close(o, "");
@@ -109,7 +101,7 @@ static void open_reduced(Kern *k, const Groups *g)
 {
     for (int i = 0; i < g->n; i++) {
         if (!g->group[i].reduced) continue;
-        if (i == g->n - 1) free_order(k);
+        if (i == g->n - 1) free_order(k, k->out, "total");
         out_open(k->out, "for (int64_t r%d = 0; r%d < %s; r%d++)", i, i,
                  extent_text(k->e, g->group[i].size), i);
     }
@@ -121,24 +113,15 @@ static void close_reduced(Out *o, const Groups *g)
         if (g->group[i].reduced) out_close(o, "");
 }
 
-/* The task's range of results. */
-static void write_range(Kern *k, Extent results)
-{
-    long long tile = (long long)k->tasks.tile_cols;
-    reach(k->e, SNIP_smaller);
-    out_line(k->out, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile,
-             tile, extent_text(k->e, results));
-}
-
 /* The innermost group is reduced: one result after the other. */
 static void emit_rows(Kern *k, Val operand, const Groups *g, Extent results)
 {
     Emit *e = k->e;
     Out *o = k->out;
     const char *at[IR_MAX_RANK] = { 0 };
-    write_range(k, results);
+    task_range(k, k->tasks.tile_cols, results);
     kept_index(e, g, "i", at);
-    out_open(o, "for (int64_t i = begin; i < end; i++)");
+    row_open(k, o, "i");
     out_line(o, "double total = 0;");
     const char **before = names_save(k);
     open_reduced(k, g);
@@ -202,7 +185,7 @@ static void emit_columns(Kern *k, Val operand, const Groups *g, Extent results)
     }
     int64_t block = k->tasks.tile_cols < BLOCK ? k->tasks.tile_cols : BLOCK;
     if (!inner.n && inner.k < block) block = inner.k;
-    write_range(k, results);
+    task_range(k, k->tasks.tile_cols, results);
     out_open(o, "for (int64_t first = begin, width; first < end; first += width)");
     const char *cols = extent_atom(e, inner);
     const char *stop = one_row ? "end" : text(e, "smaller(end, (first / %s + 1) * %s)", cols, cols);

@@ -77,9 +77,9 @@ static void ask_for_next_part(Row *r, const Val *list, int n)
     out_close(r->o, "");
 }
 
-/* Opens a loop over the row, whose columns `pragma` is for unless it is null, for a value of the
+/* Opens a loop over the row, in which `sums` are added to unless that is null, for a value of the
  * reductions `v`; what is named in it is forgotten by close_loop. */
-static const char **open_sums(Row *r, const char *pragma, const Val *v, int n)
+static const char **open_sums(Row *r, const char *sums, const Val *v, int n)
 {
     const char **before = names_save(r->k);
     Val list[MAX_SLOTS];
@@ -89,14 +89,14 @@ static const char **open_sums(Row *r, const char *pragma, const Val *v, int n)
         for (int i = 0; i < n; i++) sources(r, v[i], list, &n_list);
         ask_for_next_part(r, list, n_list);
     }
-    if (pragma) out_line(r->o, "%s", pragma);
-    out_open(r->o, "for (int64_t col = 0; col < %s; col++)", extent_text(r->e, r->cols));
+    if (sums) free_order(r->k, r->o, sums);
+    along_open(r->k, r->o, "col", extent_text(r->e, r->cols));
     return before;
 }
 
-static const char **open_loop(Row *r, const char *pragma)
+static const char **open_loop(Row *r, const char *sums)
 {
-    return open_sums(r, pragma, NULL, 0);
+    return open_sums(r, sums, NULL, 0);
 }
 
 static void close_loop(Row *r, const char **before)
@@ -130,9 +130,7 @@ static void exponentials(Row *r, Val x)
     largest(r, x);
     const char *sum = local(r, "sum"), *exp = fn_name(r->e, r->e->m->real, EX_exp);
     out_line(r->o, "%s %s = 0;", real_type(r->k), sum);
-    const char *pragma = text(r->e, "#pragma omp simd reduction(+:%s)", sum);
-    /* The order of this sum is free. */
-    const char **before = open_loop(r, r->e->m->real == DT_f32 ? pragma : NULL);
+    const char **before = open_loop(r, sum);
     out_line(r->o, "%s += %s(%s - %s);", sum, exp, element(r, x), r->max[base.i]);
     close_loop(r, before);
     r->sum[base.i] = sum;
@@ -247,7 +245,7 @@ static const char *argmax(Row *r, Val x)
     const char **before = names_save(r->k);
     out_line(r->o, "%s %s = -%s;", real_type(r->k), best, r->e->l->infinity);
     out_line(r->o, "int64_t %s = 0;", at);
-    out_open(r->o, "for (int64_t col = 0; col < %s; col++)", extent_text(r->e, r->cols));
+    along_open(r->k, r->o, "col", extent_text(r->e, r->cols));
     const char *s = element(r, x);
     out_open(r->o, "if (%s > %s || (%s != %s && %s == %s))", s, best, s, s, best, best);
     out_line(r->o, "%s = %s;", best, s);
@@ -367,10 +365,7 @@ static void emit_reductions(Row *r, int at)
         out_line(r->o, "double %s = 0;", sum[i]);
         r->summed[list[i].i] = sum[i];
     }
-    const char *pragma = NULL;
-    if (r->e->m->real == DT_f32)             /* the order of these sums is free */
-        pragma = text(r->e, "#pragma omp simd reduction(+:%s)", sums);
-    const char **before = open_sums(r, pragma, list, n);
+    const char **before = open_sums(r, sums, list, n);
     for (int i = 0; i < n; i++) {
         const Node *x = ir_node(k->g, list[i]);
         out_line(r->o, "%s += %s;", sum[i], element(r, x->in[0]));
@@ -493,9 +488,7 @@ void emit_row(Kern *k)
     long long tile = (long long)k->tasks.tile_rows;
     k->note = text(e, "A task is %lld rows.%s", tile,
                    slots ? " Its sums go to `parts`; the tasks are added in order." : "");
-    reach(e, SNIP_smaller);
-    out_line(o, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile, tile,
-             rows);
+    task_range(k, k->tasks.tile_rows, r.row.dim[0].size);
     if (needs_scale(&r))
         out_line(o, "const %s scale = %s / (%s)%s;", real_type(k), literal(k, 1), real_type(k),
                  text_atom(e, rows));
@@ -503,7 +496,7 @@ void emit_row(Kern *k)
     for (int i = 0; i < slots; i++)
         zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
     if (slots) out_line(o, "%s;", zeros);
-    out_open(o, "for (int64_t row = begin; row < end; row++)");
+    row_open(k, o, "row");
     if (r.inner)
         out_line(o, "const int64_t outer = row / %s, inner = row %% %s;", r.inner, r.inner);
     name_row_values(&r);

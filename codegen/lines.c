@@ -14,10 +14,7 @@ Nest lines_open(Kern *k, const Shape *s, int leading, const char *const *name)
 {
     Emit *e = k->e;
     Nest nest = { .rank = s->rank };
-    long long tile = (long long)k->tasks.tile_rows;
-    reach(e, SNIP_smaller);
-    out_line(k->out, "const int64_t begin = task * %lld, end = smaller(begin + %lld, %s);", tile,
-             tile, extent_text(e, k->rows));
+    task_range(k, k->tasks.tile_rows, k->rows);
     out_open(k->out, "for (int64_t line = begin; line < end; line++)");
     for (int i = 0; i < s->rank; i++) {
         Extent size = extent_of(s, i, i + 1);

@@ -339,6 +339,7 @@ void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
         { "R", single ? "float" : "double" },
         { "S", single ? "f32" : "f64" },
         { "F", single ? "f" : "" },
+        { "function", e.l->function },
         { "vector_bytes", text(&e, "%d", opts->target->vector_bytes) },
         { "lanes",
           text(&e, "%lld", (long long)(opts->target->vector_bytes / ir_dtype_bytes(m->real))) }

@@ -7,35 +7,35 @@ const char *const snippet_text[SNIP_COUNT] = {
 #define PAD(name, source, doc) \
     [SNIP_pad_##name] = "/* Which place of an axis of that size holds the value at place `at`: " \
     doc ". */\n" \
-    "static inline int64_t pad_" #name "(int64_t at, int64_t size)\n" \
+    "$function int64_t pad_" #name "(int64_t at, int64_t size)\n" \
     "{\n" \
     "    return " #source ";\n" \
     "}\n",
 #include "ir/pads.def"
 #undef PAD
     [SNIP_smaller] =
-    "static inline int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }\n",
+    "$function int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }\n",
     [SNIP_columns] =
     "/* The first column, and the one after the last, whose column * stride + shift is one of so\n"
     " * many places. */\n"
-    "static inline int64_t first_column(int64_t shift, int64_t stride)\n"
+    "$function int64_t first_column(int64_t shift, int64_t stride)\n"
     "{\n"
     "    return shift < 0 ? (stride - 1 - shift) / stride : 0;\n"
     "}\n"
-    "static inline int64_t end_column(int64_t shift, int64_t stride, int64_t places)\n"
+    "$function int64_t end_column(int64_t shift, int64_t stride, int64_t places)\n"
     "{\n"
     "    return shift < places ? (places - 1 - shift) / stride + 1 : 0;\n"
     "}\n",
     [SNIP_nearest] =
     "/* The place nearest to `at` of a stretched axis, found in float as in PyTorch. */\n"
-    "static inline int64_t nearest(int64_t at, int64_t places, float scale)\n"
+    "$function int64_t nearest(int64_t at, int64_t places, float scale)\n"
     "{\n"
     "    const int64_t place = (int64_t)((float)at * scale);\n"
     "    return place < places ? place : places - 1;\n"
     "}\n",
     [SNIP_between] =
     "/* Where `at` of a stretched axis stands, between place 0 and the last. */\n"
-    "static inline double between(int64_t at, double scale, double shift, int64_t places)\n"
+    "$function double between(int64_t at, double scale, double shift, int64_t places)\n"
     "{\n"
     "    const double place = (double)at * scale + shift, last = (double)(places - 1);\n"
     "    return place < 0 ? 0 : place < last ? place : last;\n"
@@ -43,7 +43,7 @@ const char *const snippet_text[SNIP_COUNT] = {
     [SNIP_philox] =
     "/* Element e of a random stream, uniform in [0, 1): Philox4x32-10 (Salmon et al., 2011), key\n"
     " * (seed, stream), counter (e / 4, step); the upper 24 bits of word e % 4. */\n"
-    "static inline $R uniform_$S(uint64_t seed, uint32_t stream, uint64_t step, int64_t e)\n"
+    "$function $R uniform_$S(uint64_t seed, uint32_t stream, uint64_t step, int64_t e)\n"
     "{\n"
     "    const uint64_t block = (uint64_t)e / 4;\n"
     "    uint32_t k0 = (uint32_t)seed, k1 = (uint32_t)(seed >> 32) ^ stream;\n"
@@ -91,7 +91,7 @@ const char *const snippet_text[SNIP_COUNT] = {
     "/* pack[k][width] = b[cols][k], transposed in blocks of 4 x 4; zeros beyond cols. */\n"
     "typedef $R vec4\n"
     "    __attribute__((vector_size(4 * sizeof($R)), aligned(sizeof($R)), may_alias));\n"
-    "static inline void transpose_4x4(const $R *restrict b, int64_t stride, $R *restrict pack,\n"
+    "$function void transpose_4x4(const $R *restrict b, int64_t stride, $R *restrict pack,\n"
     "                                 int64_t width)\n"
     "{\n"
     "    const vec4 a0 = *(const vec4 *)b, a1 = *(const vec4 *)(b + stride);\n"
@@ -143,7 +143,7 @@ const char *const snippet_text[SNIP_COUNT] = {
     [SNIP_patches] =
     "/* Pixels from `first` to `end`, line by line, in vectors: where each is in the frame, and\n"
     " * in a row of patches. Returns how many. */\n"
-    "static inline int find_runs(int64_t first, int64_t end, int64_t columns, int64_t step,\n"
+    "$function int find_runs(int64_t first, int64_t end, int64_t columns, int64_t step,\n"
     "    int32_t *restrict from, int32_t *restrict to)\n"
     "{\n"
     "    int runs = 0;\n"
@@ -170,14 +170,14 @@ const char *const snippet_text[SNIP_COUNT] = {
     "}\n",
     [SNIP_fetch] =
     "/* Asks for memory that is written soon. */\n"
-    "static inline void fetch(const $R *at, int64_t elems)\n"
+    "$function void fetch(const $R *at, int64_t elems)\n"
     "{\n"
     "    for (int64_t i = 0; i < elems; i += 64 / (int64_t)sizeof *at)\n"
     "        __builtin_prefetch(at + i, 1);\n"
     "}\n",
     [SNIP_ahead] =
     "/* Asks for memory that is read soon. */\n"
-    "static inline void ahead(const $R *at, int64_t elems)\n"
+    "$function void ahead(const $R *at, int64_t elems)\n"
     "{\n"
     "    for (int64_t i = 0; i < elems; i += 64 / (int64_t)sizeof *at)\n"
     "        __builtin_prefetch(at + i);\n"

@@ -12,7 +12,7 @@ typedef enum {
 } Snippet;
 
 /* The text of a snippet. Holes: $R the real type, $S its name (f32), $F its literals' suffix,
- * $vector_bytes, $fn_exp … . */
+ * $function what stands before one, $vector_bytes, $lanes. */
 extern const char *const snippet_text[SNIP_COUNT];
 extern const char *const snippet_math_text[SNIP_COUNT];    /* null where it is in another */
 extern const char *const snippet_tiles_text[SNIP_COUNT];

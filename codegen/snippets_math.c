@@ -9,13 +9,13 @@
 const char *const snippet_math_text[SNIP_COUNT] = {
     [SNIP_bits] =
     "/* The bits of a float as an integer, and back. */\n"
-    "static inline int32_t bits_of(float x)\n"
+    "$function int32_t bits_of(float x)\n"
     "{\n"
     "    int32_t i;\n"
     "    memcpy(&i, &x, sizeof i);\n"
     "    return i;\n"
     "}\n"
-    "static inline float float_of(int32_t i)\n"
+    "$function float float_of(int32_t i)\n"
     "{\n"
     "    float x;\n"
     "    memcpy(&x, &i, sizeof x);\n"
@@ -25,7 +25,7 @@ const char *const snippet_math_text[SNIP_COUNT] = {
     "/* exp(x) = 2^k exp(r), |r| <= log(2)/2. The power goes in by two factors, so that the ends\n"
     " * of the range, denormals included, are rounded once. Straight-line: loops vectorise. At most\n"
     " * 1.1 ulp. */\n"
-    "static inline float exp_f32(float x)\n"
+    "$function float exp_f32(float x)\n"
     "{\n"
     "    const float c = x > 89.0f ? 89.0f : x < -104.0f ? -104.0f : x;\n"
     "    const float shifted = c * 1.44269504f + 12582912.0f;     /* k stands in the low bits */\n"
@@ -44,7 +44,7 @@ const char *const snippet_math_text[SNIP_COUNT] = {
     [SNIP_expm1_f32] =
     "/* exp(x) - 1 = 2^k (exp(r) - 1) + (2^k - 1), exact near 0; half of it first: 2^128 fits.\n"
     " * At most 1.6 ulp. */\n"
-    "static inline float expm1_f32(float x)\n"
+    "$function float expm1_f32(float x)\n"
     "{\n"
     "    const float c = x > 89.0f ? 89.0f : x < -18.0f ? -18.0f : x;\n"
     "    const float shifted = c * 1.44269504f + 12582912.0f;\n"
@@ -63,7 +63,7 @@ const char *const snippet_math_text[SNIP_COUNT] = {
     "}\n",
     [SNIP_log_f32] =
     "/* log(1 + f) for 1 + f in [sqrt(1/2), sqrt(2)]: f - f^2/2 + f^3 P(f). */\n"
-    "static inline float log_near_1(float f)\n"
+    "$function float log_near_1(float f)\n"
     "{\n"
     "    float p = 0.069161050f;\n"
     "    p = p * f - 0.11788961f;\n"
@@ -77,7 +77,7 @@ const char *const snippet_math_text[SNIP_COUNT] = {
     "    return p * f * f * f - 0.5f * f * f;                     /* without the leading f */\n"
     "}\n"
     "/* log(x) = k log(2) + log(m); a denormal x is scaled up first. At most 1.1 ulp. */\n"
-    "static inline float log_f32(float x)\n"
+    "$function float log_f32(float x)\n"
     "{\n"
     "    const bool tiny = x < 1.17549435e-38f;\n"
     "    const float y = tiny ? x * 8388608.0f : x;\n"
@@ -91,7 +91,7 @@ const char *const snippet_math_text[SNIP_COUNT] = {
     "}\n",
     [SNIP_log1p_f32] =
     "/* log(1 + x) = log(u) + (x - (u - 1)) / u with u = 1 + x rounded. At most 1.6 ulp. */\n"
-    "static inline float log1p_f32(float x)\n"
+    "$function float log1p_f32(float x)\n"
     "{\n"
     "    const float u = 1.0f + x;\n"
     "    const float rest = (x - (u - 1.0f)) / u;\n"
@@ -100,7 +100,7 @@ const char *const snippet_math_text[SNIP_COUNT] = {
     "}\n",
     [SNIP_tanh_f32] =
     "/* tanh(x) = t / (t + 2), t = exp(2 |x|) - 1. At most 2.5 ulp. */\n"
-    "static inline float tanh_f32(float x)\n"
+    "$function float tanh_f32(float x)\n"
     "{\n"
     "    const float a = fabsf(x);\n"
     "    const float t = expm1_f32(a > 10.0f ? 20.0f : a + a);\n"
@@ -108,20 +108,20 @@ const char *const snippet_math_text[SNIP_COUNT] = {
     "}\n",
     [SNIP_sigmoid_f32] =
     "/* 1 / (1 + exp(-x)), small values exact too. At most 2.5 ulp. */\n"
-    "static inline float sigmoid_f32(float x)\n"
+    "$function float sigmoid_f32(float x)\n"
     "{\n"
     "    const float e = exp_f32(-fabsf(x));\n"
     "    return (x < 0.0f ? e : 1.0f) / (1.0f + e);\n"
     "}\n",
     [SNIP_logsigmoid_f32] =
     "/* log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|)). At most 2.1 ulp. */\n"
-    "static inline float logsigmoid_f32(float x)\n"
+    "$function float logsigmoid_f32(float x)\n"
     "{\n"
     "    return (x < 0.0f ? x : 0.0f) - log1p_f32(exp_f32(-fabsf(x)));\n"
     "}\n",
     [SNIP_erf_f32] =
     "/* erf(x): x + x P(x^2) up to 1, then 1 - exp(Q(|x|)). At most 1.6 ulp. */\n"
-    "static inline float erf_f32(float x)\n"
+    "$function float erf_f32(float x)\n"
     "{\n"
     "    const float a = fabsf(x), s = x * x;\n"
     "    float p = 7.8891229e-05f;\n"
@@ -144,63 +144,63 @@ const char *const snippet_math_text[SNIP_COUNT] = {
     "}\n",
     [SNIP_sigmoid_f64] =
     "/* 1 / (1 + exp(-x)), small values exact too. */\n"
-    "static inline double sigmoid_f64(double x)\n"
+    "$function double sigmoid_f64(double x)\n"
     "{\n"
     "    const double e = exp(-fabs(x));\n"
     "    return (x < 0.0 ? e : 1.0) / (1.0 + e);\n"
     "}\n",
     [SNIP_logsigmoid_f64] =
     "/* log(sigmoid(x)) = min(x, 0) - log(1 + exp(-|x|)). */\n"
-    "static inline double logsigmoid_f64(double x)\n"
+    "$function double logsigmoid_f64(double x)\n"
     "{\n"
     "    return (x < 0.0 ? x : 0.0) - log1p(exp(-fabs(x)));\n"
     "}\n",
     [SNIP_sign_f32] =
     "/* -1, 0 or 1; 0 for NaN. */\n"
-    "static inline float sign_f32(float x)\n"
+    "$function float sign_f32(float x)\n"
     "{\n"
     "    return x > 0.0f ? 1.0f : x < 0.0f ? -1.0f : 0.0f;\n"
     "}\n",
     [SNIP_max_f32] =
     "/* The larger; NaN if either is NaN. */\n"
-    "static inline float max_f32(float a, float b)\n"
+    "$function float max_f32(float a, float b)\n"
     "{\n"
     "    return a > b || a != a ? a : b;\n"
     "}\n",
     [SNIP_min_f32] =
     "/* The smaller; NaN if either is NaN. */\n"
-    "static inline float min_f32(float a, float b)\n"
+    "$function float min_f32(float a, float b)\n"
     "{\n"
     "    return a < b || a != a ? a : b;\n"
     "}\n",
     [SNIP_to_int_f32] =
     "/* Towards 0, saturating; 0 for NaN. */\n"
-    "static inline int64_t to_int_f32(float x)\n"
+    "$function int64_t to_int_f32(float x)\n"
     "{\n"
     "    const float end = 9223372036854775808.0f;\n"
     "    return x >= end ? INT64_MAX : x <= -end ? INT64_MIN : x != x ? 0 : (int64_t)x;\n"
     "}\n",
     [SNIP_sign_f64] =
     "/* -1, 0 or 1; 0 for NaN. */\n"
-    "static inline double sign_f64(double x)\n"
+    "$function double sign_f64(double x)\n"
     "{\n"
     "    return x > 0.0 ? 1.0 : x < 0.0 ? -1.0 : 0.0;\n"
     "}\n",
     [SNIP_max_f64] =
     "/* The larger; NaN if either is NaN. */\n"
-    "static inline double max_f64(double a, double b)\n"
+    "$function double max_f64(double a, double b)\n"
     "{\n"
     "    return a > b || a != a ? a : b;\n"
     "}\n",
     [SNIP_min_f64] =
     "/* The smaller; NaN if either is NaN. */\n"
-    "static inline double min_f64(double a, double b)\n"
+    "$function double min_f64(double a, double b)\n"
     "{\n"
     "    return a < b || a != a ? a : b;\n"
     "}\n",
     [SNIP_to_int_f64] =
     "/* Towards 0, saturating; 0 for NaN. */\n"
-    "static inline int64_t to_int_f64(double x)\n"
+    "$function int64_t to_int_f64(double x)\n"
     "{\n"
     "    const double end = 9223372036854775808.0;\n"
     "    return x >= end ? INT64_MAX : x <= -end ? INT64_MIN : x != x ? 0 : (int64_t)x;\n"
