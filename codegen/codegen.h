@@ -16,6 +16,8 @@ typedef struct EmitOpts {
 /* Writes one C file: kernels, graphs, tables and main for runtime/rt.h. The same module gives the
  * same bytes. */
 void emit_program(const Module *m, const EmitOpts *o, FILE *out);
+/* For a GPU the file of its kernels; emit_program's has what launches them. */
+void emit_kernels(const Module *m, const EmitOpts *o, FILE *out);
 /* Writes the file with main for the variants of m, one a target, best first. */
 void emit_main(const Module *m, const EmitOpts *variant, int n, FILE *out);
 bool emit_uses_blas(const Module *m);

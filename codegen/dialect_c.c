@@ -1,11 +1,5 @@
-/* codegen/dialect_c.c: C11 that C++ reads too, for gcc and clang.
- *
- * float functions that a loop over elements should keep in vector registers are our own snippets;
- * sin, cos and pow are the C library's, as are all of double. */
+/* codegen/dialect_c.c: C11 that C++ reads too, for gcc and clang. */
 #include "codegen/dialect.h"
-#include <math.h>
-#include <stdlib.h>
-#include <string.h>
 
 const Dialect dialect_c = {
     .name = "c",
@@ -20,50 +14,5 @@ const Dialect dialect_c = {
     .row = "for (int64_t $i = $from; $i < $end; $i++)",
     .along = "for (int64_t $i = $from; $i < $end; $i++)",
     .simd = "#pragma omp simd",
-    .fn32 = {
-        [EX_exp] = { "exp_f32", SNIP_exp_f32 },       [EX_expm1] = { "expm1_f32", SNIP_expm1_f32 },
-        [EX_log] = { "log_f32", SNIP_log_f32 },       [EX_log1p] = { "log1p_f32", SNIP_log1p_f32 },
-        [EX_sqrt] = { "sqrtf", SNIP_none },
-        [EX_sigmoid] = { "sigmoid_f32", SNIP_sigmoid_f32 },
-        [EX_logsigmoid] = { "logsigmoid_f32", SNIP_logsigmoid_f32 },
-        [EX_tanh] = { "tanh_f32", SNIP_tanh_f32 },    [EX_erf] = { "erf_f32", SNIP_erf_f32 },
-        [EX_sin] = { "sinf", SNIP_none },             [EX_cos] = { "cosf", SNIP_none },
-        [EX_abs] = { "fabsf", SNIP_none },            [EX_sign] = { "sign_f32", SNIP_sign_f32 },
-        [EX_floor] = { "floorf", SNIP_none },         [EX_ceil] = { "ceilf", SNIP_none },
-        [EX_trunc] = { "truncf", SNIP_none },         [EX_round] = { "rintf", SNIP_none },
-        [EX_max] = { "max_f32", SNIP_max_f32 },           [EX_min] = { "min_f32", SNIP_min_f32 },
-        [EX_pow] = { "powf", SNIP_none },
-    },
-    .fn64 = {
-        [EX_exp] = { "exp", SNIP_none },              [EX_expm1] = { "expm1", SNIP_none },
-        [EX_log] = { "log", SNIP_none },              [EX_log1p] = { "log1p", SNIP_none },
-        [EX_sqrt] = { "sqrt", SNIP_none },
-        [EX_sigmoid] = { "sigmoid_f64", SNIP_sigmoid_f64 },
-        [EX_logsigmoid] = { "logsigmoid_f64", SNIP_logsigmoid_f64 },
-        [EX_tanh] = { "tanh", SNIP_none },            [EX_erf] = { "erf", SNIP_none },
-        [EX_sin] = { "sin", SNIP_none },              [EX_cos] = { "cos", SNIP_none },
-        [EX_abs] = { "fabs", SNIP_none },             [EX_sign] = { "sign_f64", SNIP_sign_f64 },
-        [EX_floor] = { "floor", SNIP_none },          [EX_ceil] = { "ceil", SNIP_none },
-        [EX_trunc] = { "trunc", SNIP_none },          [EX_round] = { "rint", SNIP_none },
-        [EX_max] = { "max_f64", SNIP_max_f64 },           [EX_min] = { "min_f64", SNIP_min_f64 },
-        [EX_pow] = { "pow", SNIP_none },
-    },
+    .task = "task",
 };
-
-const char *dialect_literal(const Dialect *l, DType d, double x, Arena *a)
-{
-    if (!ir_dtype_real(d)) return arena_printf(a, "%lld", (long long)x);
-    if (isnan(x)) return l->nan;
-    if (isinf(x)) return x > 0 ? l->infinity : arena_printf(a, "-%s", l->infinity);
-    bool narrow = d == DT_f32;
-    double want = narrow ? (double)(float)x : x;
-    if (isinf(want)) return dialect_literal(l, d, want, a);
-    char s[40];
-    for (int digits = 1; digits <= 17; digits++) {
-        snprintf(s, sizeof s, "%.*g", digits, want);
-        if ((narrow ? (double)strtof(s, NULL) : strtod(s, NULL)) == want) break;
-    }
-    const char *point = "";
-    if (s[0] && !strpbrk(s, ".e")) point = ".0";
-    return arena_printf(a, "%s%s%s", s, point, l->literal_suffix[d]);
-}

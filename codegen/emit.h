@@ -29,8 +29,13 @@ typedef struct Slot {
     const char *note;                 /* what common memory of tasks holds */
 } Slot;
 
-/* A function: parameters with comments; body with its braces. No name: there is none. */
-typedef struct Stage { const char *name, *params, *body; } Stage;
+/* A function: parameters with comments; body with its braces. No name: there is none. A kernel of
+ * blocks has so many threads in each and so much memory that they share. */
+typedef struct Stage {
+    const char *name, *params, *body;
+    int threads;
+    int64_t shared_bytes;
+} Stage;
 
 /* A finished kernel, perhaps shared: what comes before all tasks, the tasks, what follows them. */
 typedef struct KernelFn {
@@ -42,6 +47,7 @@ typedef struct KernelFn {
 } KernelFn;
 
 enum { MAX_SLOTS = 160 };
+enum { BLOCK_ROOM_BYTES = 16 };       /* of what a warp leaves for the others: a number, a place */
 
 typedef struct Emit {
     const Module *m;
@@ -50,7 +56,7 @@ typedef struct Emit {
     Arena *a;
     bool reached[SNIP_COUNT];
     KernelFn **fn; int n_fn;
-    const char **micro; int n_micro;  /* texts of register tiles */
+    const char **micro; int n_micro;  /* texts of register tiles, of structs of shared memory */
 } Emit;
 
 /* A kernel being emitted. */
@@ -76,6 +82,8 @@ typedef struct Kern {
                              const Nest *nest); /* elements of ROW members */
     void *row_ctx;
     const char *note;                 /* how it is cut, for the head comment */
+    int threads, lanes;               /* of a block, of a row in it; of C none */
+    int64_t shared_bytes;             /* of the struct that it declares as `shared` */
 } Kern;
 
 /* ---- index.c ---- */
@@ -148,6 +156,21 @@ void along_open(Kern *k, Out *o, const char *var, const char *end);
 /* Before a loop that adds to these sums: their order is free, in float. */
 void free_order(Kern *k, Out *o, const char *sums);
 
+/* Names the lanes that walk a row together, in a task of so many rows. In C they are one thread,
+ * and the functions here and below write no more than what it does. */
+void team_rows(Kern *k, Out *o, int64_t rows);
+/* name = what the lanes' `found` are together: their sum, the largest, or of "&best, place" the
+ * first place of the largest. */
+typedef enum { JOIN_sum, JOIN_max, JOIN_first } Join;
+void team_join(Kern *k, Out *o, Join what, DType d, const char *name, const char *found);
+/* Before what all lanes have read is replaced. */
+void team_wait(Kern *k, Out *o);
+/* Text for stores of what is one for a row, to be written by team_store. */
+Out *team_stores(Kern *k, Out *o);
+void team_store(Kern *k, Out *o, const Out *stores);
+/* Stores the task's total0, total1 … among the partial sums. */
+void team_parts(Kern *k, Out *o, int slots);
+
 /* ---- epilogue.c ---- */
 
 /* The value of v at the place of nest, computed from loads, members and what has a name already. */
@@ -179,7 +202,7 @@ const char *micro_dots_add(Emit *e, int height, int cols);
 #define ALGO(name, ...) void emit_##name(Kern *k);
 #include "ir/algos.def"
 #undef ALGO
-/* A function for kernels to call, once whoever asks for it. */
+/* A function for kernels to call, or a type that they use, once whoever asks for it. */
 void add_micro(Emit *e, const char *function);
 /* A product of operands in any layout. */
 void emit_loops(Kern *k);

@@ -51,7 +51,9 @@ void emit_map(Kern *k)
     Emit *e = k->e;
     Out *o = k->out;
     Extent elems = k->rows, run = elems;
-    for (int i = 0; i < k->k->n_member; i++) shorten(k, k->k->member[i], &run);
+    /* A thread among several has no row to itself: each element finds its own place. */
+    for (int i = 0; i < k->k->n_member && !e->l->blocks; i++)
+        shorten(k, k->k->member[i], &run);
     /* Rows of one kernel have to divide each other; where they do not, every element finds itself.
      */
     for (int i = 0; i < k->k->n_member; i++) {
@@ -60,7 +62,7 @@ void emit_map(Kern *k)
         for (int a = 0; a <= s->rank; a++) found |= extent_eq(extent_of(s, a, s->rank), run);
         if (!found) run = elems;
     }
-    k->note = text(e, "A task is %lld elements.", (long long)k->tasks.tile_rows);
+    k->note = text(e, "A %s is %lld elements.", e->l->task, (long long)k->tasks.tile_rows);
     task_range(k, k->tasks.tile_rows, elems);
     if (extent_eq(run, elems)) {
         Nest nest = { 1, { { elems, "i" } } };

@@ -126,6 +126,64 @@ static void emit_operand(Kern *k, int i, int64_t start)
     for (int a = 0; a < loops; a++) out_close(k->out, "");
 }
 
+/* The axes of element i of a shape, each as a variable. */
+static Nest places(Kern *k, const Shape *s)
+{
+    Nest nest = { .rank = s->rank };
+    for (int a = 0; a < s->rank; a++) {
+        Extent size = extent_of(s, a, a + 1), below = extent_of(s, a + 1, s->rank);
+        bool one = extent_eq(size, extent(1, 0)), last = extent_eq(below, extent(1, 0));
+        nest.dim[a] = (NestDim){ size, one ? "0" : text(k->e, "i%d", a) };
+        if (one) continue;
+        const char *at = last ? "i" : text(k->e, "i / %s", extent_atom(k->e, below));
+        if (a) at = text(k->e, "%s %% %s", at, extent_atom(k->e, size));
+        out_line(k->out, "const int64_t i%d = %s;", a, at);
+    }
+    return nest;
+}
+
+/* The same as emit_operand for a block: its threads share out the elements, which they number in
+ * the order of the result, or where several operands fill it in that of their own. */
+static void emit_shared_out(Kern *k, int i, int64_t start)
+{
+    Emit *e = k->e;
+    const Node *x = ir_node(k->g, k->root);
+    const Shape *to = &x->type.shape, *from = &ir_type(k->g, x->in[i])->shape;
+    const Shape *space = x->op == OP_cat ? from : to;
+    int axis = ir_has(x, AT_axis) ? (int)ir_attr_int(x, AT_axis) : -1, leads = ir_leading_axis(to);
+    Extent each = to->rank ? extent_of(space, leads + 1, space->rank) : extent(1, 0);
+    const char *first = to->rank ? "begin" : "0", *end = to->rank ? "end" : "1";
+    const char *offset = text(e, "%lld", (long long)start);
+    if (x->op == OP_cat && axis == leads) {
+        if (start) first = text(e, "(begin > %s ? begin - %s : 0)", offset, offset);
+        end = text(e, "smaller(end - %s, %s)", offset,
+                   extent_text(e, extent_of(from, axis, axis + 1)));
+        if (!start) end = text(e, "smaller(end, %s)",
+                               extent_text(e, extent_of(from, axis, axis + 1)));
+    }
+    each_open(k, k->out, "i", text_mul(e, first, each), text_mul(e, end, each));
+    Nest flat = { 1, { { extent_of(space, 0, space->rank), "i" } } }, put = flat, get = flat;
+    if (x->op == OP_cat || x->op == OP_slice || x->op == OP_permute) {
+        Nest at = places(k, space);
+        if (x->op == OP_cat) {
+            put = at;
+            put.dim[axis] = (NestDim){ extent_of(to, axis, axis + 1),
+                                       text_add(e, at.dim[axis].var, offset) };
+        } else {
+            get = at;
+        }
+        const char *shift = text(e, "%lld", x->op == OP_slice
+                                 ? (long long)ir_attr_int(x, AT_from) : 0);
+        if (x->op == OP_slice)
+            get.dim[axis] = (NestDim){ extent_of(from, axis, axis + 1),
+                                       text_add(e, at.dim[axis].var, shift) };
+        for (int a = 0; x->op == OP_permute && a < to->rank; a++)
+            get.dim[ir_attr(x, AT_order)->u.ints[a]] = at.dim[a];
+    }
+    store(k, &put, element(k, i, &get));
+    out_close(k->out, "");
+}
+
 void emit_move(Kern *k)
 {
     Emit *e = k->e;
@@ -139,12 +197,13 @@ void emit_move(Kern *k)
     if (to->shape.rank) {
         long long tile = (long long)k->tasks.tile_rows;
         int leading = ir_leading_axis(&to->shape);
-        k->note = text(e, "A task is %lld places of axis %d.", tile, leading);
+        k->note = text(e, "A %s is %lld places of axis %d.", e->l->task, tile, leading);
         task_range(k, k->tasks.tile_rows, extent_of(&to->shape, leading, leading + 1));
     }
     int64_t start = 0;
     for (int i = 0; i < x->n_in; i++) {
-        emit_operand(k, i, start);
+        if (e->l->blocks) emit_shared_out(k, i, start);
+        else emit_operand(k, i, start);
         if (x->op == OP_cat)
             start += ir_type(k->g, x->in[i])->shape.dim[ir_attr_int(x, AT_axis)].k;
     }

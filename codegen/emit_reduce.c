@@ -57,8 +57,10 @@ static void emit_total(Kern *k, Val operand)
     const Shape *s = &ir_type(k->g, operand)->shape;
     Extent elems = extent_of(s, 0, s->rank);
     long long tile = (long long)k->tasks.tile_rows;
-    k->note = text(e, "A task sums %lld elements; then the tasks are added in order.", tile);
+    k->note = text(e, "A %s sums %lld elements; then the %ss are added in order.", e->l->task, tile,
+                   e->l->task);
     task_range(k, k->tasks.tile_rows, elems);
+    team_rows(k, o, 1);
     out_line(o, "double total = 0;");
     Nest nest = { 1, { { elems, "i" } } };
     free_order(k, o, "total");
@@ -66,7 +68,10 @@ static void emit_total(Kern *k, Val operand)
     out_line(o, "total += %s;", value_emit(k, o, operand, &nest));
     members_emit(k, o, &nest);
     out_close(o, "");
-    out_line(o, "%s[task] = total;", slot_parts(k, DT_f64));
+    team_join(k, o, JOIN_sum, DT_f64, "total", "total");
+    Out *stores = team_stores(k, o);
+    out_line(stores, "%s[task] = total;", slot_parts(k, DT_f64));
+    team_store(k, o, stores);
 }
 
 /* The nest over the operand when the kept groups have the given index texts. */
@@ -79,14 +84,14 @@ static Nest operand_nest(Emit *e, const Groups *g, const char *const *at)
     return nest;
 }
 
-/* Index texts of the kept groups out of the flat index of a result. */
-static void kept_index(Emit *e, const Groups *g, const char *flat, const char **at)
+/* Index texts of the groups that are reduced, or of those that are kept, out of their flat index. */
+static void index_of(Emit *e, const Groups *g, bool reduced, const char *flat, const char **at)
 {
     Extent below = { 1, 0 };
     int top = 0;
-    while (top < g->n && g->group[top].reduced) top++;
+    while (top < g->n && g->group[top].reduced != reduced) top++;
     for (int i = g->n; i-- > 0;) {
-        if (g->group[i].reduced) continue;
+        if (g->group[i].reduced != reduced) continue;
         const char *s = flat;
         if (below.k != 1 || below.n) s = text(e, "%s / %s", text_atom(e, s), extent_atom(e, below));
         if (i > top)
@@ -95,6 +100,12 @@ static void kept_index(Emit *e, const Groups *g, const char *flat, const char **
         at[i] = s;
         below = extent_mul(below, g->group[i].size);
     }
+}
+
+/* Those of a result. */
+static void kept_index(Emit *e, const Groups *g, const char *flat, const char **at)
+{
+    index_of(e, g, false, flat, at);
 }
 
 static void open_reduced(Kern *k, const Groups *g)
@@ -194,6 +205,100 @@ static void emit_columns(Kern *k, Val operand, const Groups *g, Extent results)
     out_close(o, "");
 }
 
+/* ---- in blocks ---- */
+
+static Extent reduced_of(const Groups *g)
+{
+    Extent n = { 1, 0 };
+    for (int i = 0; i < g->n; i++)
+        if (g->group[i].reduced) n = extent_mul(n, g->group[i].size);
+    return n;
+}
+
+/* The nest over the operand at element r of result `flat`. */
+static Nest block_nest(Emit *e, const Groups *g, const char *flat)
+{
+    const char *at[IR_MAX_RANK] = { 0 };
+    Nest nest = { .rank = g->n };
+    kept_index(e, g, flat, at);
+    index_of(e, g, true, "r", at);
+    for (int i = 0; i < g->n; i++) nest.dim[i] = (NestDim){ g->group[i].size, at[i] };
+    return nest;
+}
+
+static void write_addition(Kern *k, Val operand, const Groups *g)
+{
+    const char **before = names_save(k);
+    Nest nest = block_nest(k->e, g, "i");
+    out_line(k->out, "total += %s;", value_emit(k, k->out, operand, &nest));
+    members_emit(k, k->out, &nest);
+    names_restore(k, before);
+}
+
+/* The result from `total`, and what follows it. */
+static void write_result(Kern *k, Out *o, Extent results)
+{
+    DType d = ir_type(k->g, k->root)->dtype;
+    Nest result = { 1, { { results, "i" } } };
+    out_line(o, "const %s sum = %s;", k->e->l->type[d], result_text(k, "total"));
+    k->name[k->root.i] = "sum";
+    members_emit(k, o, &result);
+}
+
+/* The innermost group is reduced: its lanes walk a result's elements. */
+static void emit_row_results(Kern *k, Val operand, const Groups *g, Extent results)
+{
+    Out *o = k->out;
+    task_range(k, k->tasks.tile_cols, results);
+    team_rows(k, o, k->tasks.tile_cols);
+    row_open(k, o, "i");
+    out_line(o, "double total = 0;");
+    along_open(k, o, "r", extent_text(k->e, reduced_of(g)));
+    write_addition(k, operand, g);
+    out_close(o, "");
+    team_join(k, o, JOIN_sum, DT_f64, "total", "total");
+    Out *stores = team_stores(k, o);
+    write_result(k, stores, results);
+    team_store(k, o, stores);
+    out_close(o, "");
+}
+
+/* The innermost group stays: a lane has a result, the warps share out its elements, and the first
+ * adds up what they found, in order. */
+static void emit_column_results(Kern *k, Val operand, const Groups *g, Extent results)
+{
+    Emit *e = k->e;
+    Out *o = k->out;
+    int warps = k->threads / IR_WARP;
+    bool several = k->tasks.tile_cols > IR_WARP;
+    add_micro(e, text(e, "typedef struct { double total[%d][%d]; } Columns;\n", warps, IR_WARP));
+    k->shared_bytes = (int64_t)k->threads * (int64_t)sizeof(double);
+    task_range(k, k->tasks.tile_cols, results);
+    out_line(o, "SHARED(Columns, shared);");
+    out_line(o, "const int lane = (int)threadIdx.x %% %d, warp = (int)threadIdx.x / %d;", IR_WARP,
+             IR_WARP);
+    if (several) out_open(o, "for (int64_t first = begin; first < end; first += %d)", IR_WARP);
+    out_line(o, "const int64_t i = %s + lane;", several ? "first" : "begin");
+    out_line(o, "double total = 0;");
+    out_open(o, "for (int64_t r = warp; i < end && r < %s; r += %d)", extent_text(e, reduced_of(g)),
+             warps);
+    write_addition(k, operand, g);
+    out_close(o, "");
+    out_line(o, "shared->total[warp][lane] = total;");
+    out_line(o, "__syncthreads();");
+    out_open(o, "if (warp == 0 && i < end)");
+    out_line(o, "for (int w = 1; w < %d; w++)", warps);
+    out_deeper(o, 1);
+    out_line(o, "total += shared->total[w][lane];");
+    out_deeper(o, -1);
+    write_result(k, o, results);
+    out_close(o, "");
+    if (several) {
+        out_line(o, "__syncthreads();");
+        out_close(o, "");
+    }
+}
+
 void emit_reduce(Kern *k)
 {
     Emit *e = k->e;
@@ -206,7 +311,8 @@ void emit_reduce(Kern *k)
     Groups g = groups_of(&ir_type(k->g, operand)->shape, ir_attr(x, AT_axes));
     Extent results = extent_of(&x->type.shape, 0, x->type.shape.rank);
     long long tile = (long long)k->tasks.tile_cols;
-    k->note = text(e, "A task is %lld results, summed in double.", tile);
-    if (g.n && !g.group[g.n - 1].reduced) emit_columns(k, operand, &g, results);
-    else emit_rows(k, operand, &g, results);
+    k->note = text(e, "A %s is %lld results, summed in double.", e->l->task, tile);
+    bool stays = g.n && !g.group[g.n - 1].reduced;
+    if (e->l->blocks) (stays ? emit_column_results : emit_row_results)(k, operand, &g, results);
+    else (stays ? emit_columns : emit_rows)(k, operand, &g, results);
 }

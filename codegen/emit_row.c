@@ -63,7 +63,7 @@ static void ask_for_next_part(Row *r, const Val *list, int n)
 {
     Emit *e = r->e;
     Nest next = r->element;
-    if (r->fetched || !n) return;
+    if (r->fetched || !n || r->e->l->blocks) return;
     r->fetched = true;
     reach(e, SNIP_ahead);
     next.dim[0].var = "part + 1";
@@ -120,6 +120,7 @@ static void largest(Row *r, Val x)
     const char *s = element(r, x);
     out_line(r->o, "%s = %s > %s ? %s : %s;", m, s, m, s, m);
     close_loop(r, before);
+    team_join(r->k, r->o, JOIN_max, r->e->m->real, m, m);
     r->max[base.i] = m;
 }
 
@@ -133,6 +134,7 @@ static void exponentials(Row *r, Val x)
     const char **before = open_loop(r, sum);
     out_line(r->o, "%s += %s(%s - %s);", sum, exp, element(r, x), r->max[base.i]);
     close_loop(r, before);
+    team_join(r->k, r->o, JOIN_sum, r->e->m->real, sum, sum);
     r->sum[base.i] = sum;
 }
 
@@ -194,6 +196,7 @@ static const char *weights(Row *r, Val target)
     const char **before = open_loop(r, NULL);
     out_line(r->o, "%s += %s;", name, element(r, target));
     close_loop(r, before);
+    team_join(r->k, r->o, JOIN_sum, r->e->m->real, name, name);
     return r->weights[base.i] = name;
 }
 
@@ -236,6 +239,7 @@ static const char *loss(Row *r, const Node *x)
     if (sum) out_line(r->o, "%s += %s * (%s + (%s - %s));", name, p, sum, r->max[base.i], s);
     else out_line(r->o, "%s -= %s * %s;", name, p, s);
     close_loop(r, before);
+    team_join(r->k, r->o, JOIN_sum, r->e->m->real, name, name);
     return name;
 }
 
@@ -252,6 +256,7 @@ static const char *argmax(Row *r, Val x)
     out_line(r->o, "%s = col;", at);
     out_close(r->o, "");
     close_loop(r, before);
+    team_join(r->k, r->o, JOIN_first, r->e->m->real, at, text(r->e, "&%s, %s", best, at));
     return at;
 }
 
@@ -371,6 +376,7 @@ static void emit_reductions(Row *r, int at)
         out_line(r->o, "%s += %s;", sum[i], element(r, x->in[0]));
     }
     close_loop(r, before);
+    for (int i = 0; i < n; i++) team_join(k, r->o, JOIN_sum, DT_f64, sum[i], sum[i]);
     for (int i = 0; i < n; i++) write_sum(r, list[i], sum[i]);
 }
 
@@ -486,9 +492,12 @@ void emit_row(Kern *k)
     int slots = ir_kernel_slots(k->g, k->k);
     const char *rows = extent_text(e, r.row.dim[0].size);
     long long tile = (long long)k->tasks.tile_rows;
-    k->note = text(e, "A task is %lld rows.%s", tile,
-                   slots ? " Its sums go to `parts`; the tasks are added in order." : "");
+    k->note = text(e, "A %s is %lld rows.", e->l->task, tile);
+    if (slots)
+        k->note = text(e, "%s Its sums go to `parts`; the %ss are added in order.", k->note,
+                       e->l->task);
     task_range(k, k->tasks.tile_rows, r.row.dim[0].size);
+    team_rows(k, o, k->tasks.tile_rows);
     if (needs_scale(&r))
         out_line(o, "const %s scale = %s / (%s)%s;", real_type(k), literal(k, 1), real_type(k),
                  text_atom(e, rows));
@@ -507,14 +516,16 @@ void emit_row(Kern *k)
         any |= per_element(&r, k->k->member[i]) && stores_of(k, k->k->member[i], p);
     }
     if (any) {
+        team_wait(k, o);
         const char **before = open_loop(&r, NULL);
         members_emit(k, o, &r.element);
         close_loop(&r, before);
     }
     /* Numbers of rows come last: elements may read what they replace. */
-    members_emit(k, o, &r.row);
+    Out *stores = team_stores(k, o);
+    members_emit(k, stores, &r.row);
+    if (*out_text(stores)) team_wait(k, o);
+    team_store(k, o, stores);
     out_close(o, "");
-    for (int i = 0; i < slots; i++)
-        out_line(o, slots == 1 ? "%s[task] = total0;" : "%s[task * %d + %d] = total%d;",
-                 slot_parts(k, DT_f64), slots, i, i);
+    if (slots) team_parts(k, o, slots);
 }

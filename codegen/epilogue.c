@@ -72,7 +72,7 @@ static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consu
     if (!ir_val_eq(base, operand)) t.layout = x->type.layout;
     const char *s;
     switch (x->op) {
-    case OP_scalar: return slot_read(k, base);
+    case OP_scalar: return text(k->e, k->e->l->blocks ? "*%s" : "%s", slot_read(k, base));
     case OP_const:
         s = as_real(k, &t, const_emit(k, o, base, consumer, nest));
         if (ir_attr(x, AT_values)->count == 1) return s;

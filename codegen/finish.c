@@ -1,6 +1,6 @@
-/* codegen/finish.c: the second stage of a kernel that sums scalars. It runs once, on the caller's
- * thread: the tasks' partial sums are added in task order, divided where a mean is asked for, and
- * the MAPs on scalars follow. */
+/* codegen/finish.c: the second stage of a kernel that sums scalars. It runs once, on the
+ * caller's thread or by one warp: the tasks' partial sums are added in a fixed order, divided
+ * where a mean is asked for, and the MAPs on scalars follow. */
 #include "codegen/emit.h"
 
 /* What the sum is divided by, or null. */
@@ -37,13 +37,19 @@ void finish_emit(Kern *k)
     const char *zeros = "";
     for (int i = 0; i < slots; i++)
         zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
+    k->threads = IR_WARP;
+    team_rows(k, o, 1);
     out_line(o, "%s;", zeros);
-    out_open(o, "for (int64_t task = 0; task < %s; task++)", task_count(k));
+    along_open(k, o, "task", task_count(k));
     for (int i = 0; i < slots; i++) {
         const char *at = slots == 1 ? "task" : text(e, "task * %d + %d", slots, i);
         out_line(o, "total%d += %s[%s];", i, parts, at);
     }
     out_close(o, "");
+    for (int i = 0; i < slots; i++) {
+        const char *total = text(e, "total%d", i);
+        team_join(k, o, JOIN_sum, DT_f64, total, total);
+    }
     for (int i = 0; i < k->k->n_member; i++) {
         Val v = k->k->member[i];
         if (!ir_is_slot(k->g, k->k, v)) continue;
@@ -57,6 +63,8 @@ void finish_emit(Kern *k)
         k->name[v.i] = name;
     }
     Nest none = { 0 };
-    members_emit(k, o, &none);
+    Out *stores = team_stores(k, o);
+    members_emit(k, stores, &none);
+    team_store(k, o, stores);
     out_close(o, "");
 }

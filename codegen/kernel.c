@@ -24,8 +24,8 @@ void reach(Emit *e, Snippet s) { snippet_reach(e->reached, s); }
 
 const char *fn_name(Emit *e, DType d, ExOp op)
 {
-    const DialectFn *f = d == DT_f32 ? &e->l->fn32[op] : &e->l->fn64[op];
-    if (!f->name) ir_die(e->m, "dialect %s has no function for expression op %d", e->l->name, op);
+    const DialectFn *f = d == DT_f32 ? &dialect_fn32[op] : &dialect_fn64[op];
+    if (!f->name) ir_die(e->m, "codegen: no function for expression op %d", op);
     reach(e, f->snippet);
     return f->name;
 }
@@ -169,41 +169,61 @@ static const char *slot_declaration(const Kern *k, const Slot *s, bool fills)
 {
     Emit *e = k->e;
     const char *type = e->l->type[s->type.dtype];
-    if (s->place.where == AT_SCALAR) return text(e, "%s %s", type, s->name);
+    if (s->place.where == AT_SCALAR && !e->l->blocks) return text(e, "%s %s", type, s->name);
     bool constant = !s->written || (!fills && s->note);
     return text(e, "%s%s *%s %s", constant ? "const " : "", type, e->l->restricted, s->name);
 }
 
-/* The parameters that `body` mentions, with the closing parenthesis: fixed ones on the first line,
- * then one a line. */
-static const char *params_text(Kern *k, const char *const *fixed, const char *body, bool fills)
+typedef struct { const char *decl[MAX_SLOTS + 2], *note[MAX_SLOTS + 2]; int n; } Params;
+
+static void add_param(Params *p, const char *decl, const char *note)
+{
+    p->decl[p->n] = decl;
+    p->note[p->n++] = note;
+}
+
+/* The memory that `body` mentions. */
+static Params memory_params(Kern *k, const char *body, bool fills)
 {
     Emit *e = k->e;
-    const char *decl[MAX_SLOTS], *note[MAX_SLOTS], *s = "";
-    int n = 0, width = 0;
+    Params list = { .n = 0 };
+    for (int i = 0; i < k->n_slot; i++) {
+        const Slot *p = &k->slot[i];
+        if (!out_mentions(body, p->name)) continue;
+        const char *note = p->note ? p->note
+                                   : text(e, "%s%s", type_text(e, &p->type),
+                                          p->read && p->written ? ", updated in place" : "");
+        bool number = p->place.where == AT_SCALAR && !e->l->blocks;
+        add_param(&list, slot_declaration(k, p, fills), number ? NULL : note);
+    }
+    return list;
+}
+
+/* Parameters with the closing parenthesis, after those of the first line. */
+static const char *params_text(Emit *e, const char *first, const Params *p)
+{
+    int width = 0;
+    for (int i = 0; i < p->n; i++)
+        if ((int)strlen(p->decl[i]) > width) width = (int)strlen(p->decl[i]);
+    const char *s = *first && p->n ? text(e, "%s,", first) : first;
+    if (!p->n) return *s ? text(e, "%s)", s) : "void)";
+    for (int i = 0; i < p->n; i++) {
+        const char *decl = p->decl[i], *end = i + 1 < p->n ? "," : ")";
+        s = p->note[i] ? text(e, "%s\n    %s%s%*s/* %s */", s, decl, end,
+                              width - (int)strlen(decl) + 2, "", p->note[i])
+                       : text(e, "%s\n    %s%s", s, decl, end);
+    }
+    return s;
+}
+
+/* Those that every kernel may have: on the first line what `body` mentions of them. */
+static const char *fixed_params(Emit *e, const char *const *fixed, const char *body)
+{
+    const char *s = "";
     for (int i = 0; fixed[i]; i++)
         if (out_mentions(body, strrchr(fixed[i], ' ')[1] == '*' ? strrchr(fixed[i], ' ') + 2
                                                                   : strrchr(fixed[i], ' ') + 1))
             s = text(e, "%s%s%s", s, *s ? ", " : "", fixed[i]);
-    for (int i = 0; i < k->n_slot; i++) {
-        const Slot *p = &k->slot[i];
-        if (!out_mentions(body, p->name)) continue;
-        decl[n] = slot_declaration(k, p, fills);
-        note[n] = p->place.where == AT_SCALAR ? NULL
-                  : p->note ? p->note
-                            : text(e, "%s%s", type_text(e, &p->type),
-                             p->read && p->written ? ", updated in place" : "");
-        if ((int)strlen(decl[n]) > width) width = (int)strlen(decl[n]);
-        n++;
-    }
-    if (!n) return *s ? text(e, "%s)", s) : "void)";
-    if (*s) s = text(e, "%s,", s);
-    for (int i = 0; i < n; i++) {
-        const char *end = i + 1 < n ? "," : ")";
-        s = note[i] ? text(e, "%s\n    %s%s%*s/* %s */", s, decl[i], end,
-                           width - (int)strlen(decl[i]) + 2, "", note[i])
-                    : text(e, "%s\n    %s%s", s, decl[i], end);
-    }
     return s;
 }
 
@@ -323,7 +343,35 @@ static Stage stage(Kern *k, const char *const *fixed, const Out *o, bool fills)
 {
     if (!o) return (Stage){ 0 };
     const char *body = out_text(o);
-    return (Stage){ .params = params_text(k, fixed, body, fills), .body = body };
+    Params memory = memory_params(k, body, fills);
+    const char *first = fixed_params(k->e, fixed, body);
+    return (Stage){ .params = params_text(k->e, first, &memory), .body = body };
+}
+
+/* The same for a kernel of several blocks, or of one: all that it is given lies in memory but n,
+ * which comes last; what the body has beside that it finds out first. */
+static Stage block_stage(Kern *k, const Out *o, bool several, int threads)
+{
+    Emit *e = k->e;
+    if (!o) return (Stage){ 0 };
+    const char *body = out_text(o), *begin = "";
+    Params p = memory_params(k, body, several);
+    if (out_mentions(body, "seed")) {
+        add_param(&p, "const uint64_t *__restrict__ counters", "seed, step");
+        begin = "    const uint64_t seed = counters[0], step = counters[1];\n";
+    }
+    if (out_mentions(body, "n")) add_param(&p, "int64_t n", NULL);
+    if (several && out_mentions(body, "task"))
+        begin = text(e, "    const int64_t task = blockIdx.x;\n%s", begin);
+    Stage s = { .params = params_text(e, "", &p), .threads = threads };
+    if (out_mentions(body, "room")) {
+        s.shared_bytes = threads / IR_WARP * BLOCK_ROOM_BYTES;
+        begin = text(e, "    SHARED(Room, room);\n%s", begin);
+    } else if (out_mentions(body, "shared")) {
+        s.shared_bytes = k->shared_bytes;
+    }
+    s.body = text(e, "{\n%s%s", begin, body + strlen("{\n"));
+    return s;
 }
 
 static bool same_stage(const Stage *a, const Stage *b)
@@ -340,9 +388,12 @@ static KernelFn *share(Kern *k)
     static const char *const again[] = { "int64_t task", "int64_t n", NULL };
     const char *const *fixed_finish = k->finish_tasks ? again : once;
     Emit *e = k->e;
-    Stage main = stage(k, fixed, k->out, !k->prepare);
+    bool blocks = e->l->blocks;
+    Stage main = blocks ? block_stage(k, k->out, true, e->o->target->block_threads)
+                        : stage(k, fixed, k->out, !k->prepare);
     Stage prepare = stage(k, fixed, k->prepare, true);
-    Stage finish = stage(k, fixed_finish, k->finish, false);
+    Stage finish = blocks ? block_stage(k, k->finish, false, IR_WARP)
+                          : stage(k, fixed_finish, k->finish, false);
     const char *base = base_name(k);
     for (int i = 0; i < e->n_fn; i++) {
         KernelFn *f = e->fn[i];
@@ -382,6 +433,7 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
                  .tasks = ir_tasks(g, i, e->m->capacity),
                  .out = out_new(e->a),
                  .real = e->m->real,
+                 .threads = e->o->target->block_threads,
                  .pool = ex_pool(e->a) };
     k->member = arena_alloc(e->a, g->n_node, sizeof *k->member);
     k->name = arena_alloc(e->a, g->n_node, sizeof *k->name);

@@ -33,8 +33,9 @@ static const char *const stand_in =
     "                uint64_t seed, uint64_t step, void *pool)\n"
     "{\n"
     "    const rt_graph *g = &model.graphs[graph];\n"
+    "    const uint64_t counters[2] = { seed, step };\n"
     "    rt_call c = { n, in, out, state, kept, arena, workers, scalars, seed, step,\n"
-    "                  (rt_pool *)pool, 0 };\n"
+    "                  (rt_pool *)pool, counters };\n"
     "    if (changed && g->keep) g->keep(&c);\n"
     "    g->run(&c);\n"
     "}\n";

@@ -128,7 +128,7 @@ bool out_mentions(const char *text, const char *word)
 {
     size_t len = strlen(word);
     for (const char *s = text; (s = strstr(s, word)) != NULL; s += len)
-        if ((s == text || !word_char(s[-1])) && !word_char(s[len]))
+        if ((s == text || (!word_char(s[-1]) && s[-1] != '.')) && !word_char(s[len]))
             return true;
     return false;
 }

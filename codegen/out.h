@@ -15,7 +15,8 @@ typedef struct { const char *name, *text; } Hole;     /* $name in a template bec
 Out *out_new(Arena *a);                               /* lives in the arena */
 Out *out_beside(Arena *a, const Out *o);              /* empty, at the same depth */
 const char *out_text(const Out *o);                   /* what was written so far, null-terminated */
-bool out_mentions(const char *text, const char *word);   /* does the identifier occur? */
+bool out_mentions(const char *text, const char *word);   /* does the identifier occur, not as
+                                                            a member? */
 
 /* One line at the present depth; the newline is added. "" is a blank line. */
 void out_line(Out *o, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

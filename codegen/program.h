@@ -3,6 +3,28 @@
 #define SEQC_CODEGEN_PROGRAM_H
 #include "codegen/emit.h"
 
+/* A graph: its functions, and what they refer to. */
+typedef struct GraphText {
+    const Graph *g;
+    Out *out;
+    Val *input; int n_input;
+    const char *arena;                /* where it is, as C */
+} GraphText;
+/* graph.c: emits its kernels and writes how they are called. */
+GraphText graph_text(Emit *e, const Graph *g);
+
+/* The kernel with its head comment. */
+void kernel_write(Emit *e, Out *o, const KernelFn *f);
+/* The head comment of a file whose name ends so; what follows it ends the comment. */
+void head_write(Emit *e, Out *o, const char *end, const char *machine);
+/* All graphs and with them their kernels, and the holes of snippets. */
+GraphText *graphs_text(Emit *e);
+void snippets_all(Emit *e, Out *o);
+
+/* cuda.c: names and sizes of the kernels, which the launches name. */
+void cuda_tables(Emit *e, Out *o);
+void cuda_includes(Out *o);
+
 void tables_includes(Emit *e, Out *o);
 /* The graph's inputs and results. */
 void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input);

@@ -229,8 +229,9 @@ void snippets_write(Out *o, const bool *reached, const Hole *holes, int n_hole)
     for (int s = 1; s < SNIP_COUNT; s++) {
         if (!reached[s]) continue;
         const char *text = snippet_text[s]      ? snippet_text[s]
-                         : snippet_math_text[s] ? snippet_math_text[s]
-                                                : snippet_tiles_text[s];
+                         : snippet_math_text[s]  ? snippet_math_text[s]
+                         : snippet_tiles_text[s] ? snippet_tiles_text[s]
+                                                 : snippet_warp_text[s];
         out_template(o, text, holes, n_hole);
         out_line(o, "%s", "");
     }

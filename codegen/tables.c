@@ -416,7 +416,7 @@ static void model(Emit *e, Out *o)
     row(o, text(e, "{ %s }, { %s }",
                 array(e, "train_transforms", count_transforms(p, false)),
                 array(e, "test_transforms", count_transforms(p, true))), "its images");
-    row(o, "0", "kernels for CUDA");
+    row(o, t->block_threads ? "&cuda" : "0", "kernels for CUDA");
     out_close(o, ";");
     out_line(o, "%s", "");
 }

@@ -1,14 +1,23 @@
-/* codegen/team.c: who walks the elements of a task. In C one thread does, from the first to the
- * last. Emitters open their loops here and say what they sum, so that another language may share a
- * task out among several threads. The loops' texts are the dialect's. */
+/* codegen/team.c: who walks the elements of a task.
+ *
+ * In C one thread does, from the first to the last. Elsewhere a task is a block's: its threads
+ * share out elements that are independent of each other; a row is a warp's, or the whole
+ * block's, whose lanes share out what is along it and join what they found, by a fixed tree, so
+ * that each has the whole row's. What depends on that alone each lane computes for itself; lane
+ * 0 stores it. Emitters say which of these a loop is; the loops' texts are the dialect's. */
 #include "codegen/emit.h"
+
+static const char *number(Emit *e, int64_t x) { return text(e, "%lld", (long long)x); }
 
 /* The dialect's loop over `var`, open. */
 static void open_loop(Kern *k, Out *o, const char *loop, const char *var, const char *from,
                       const char *end)
 {
-    const Hole holes[] = { { "i", var }, { "from", from }, { "end", end } };
-    Out *line = out_new(k->e->a);
+    Emit *e = k->e;
+    const Hole holes[] = { { "i", var }, { "from", from }, { "end", end },
+                           { "threads", number(e, k->threads) }, { "lanes", number(e, k->lanes) },
+                           { "warps", number(e, k->threads / IR_WARP) } };
+    Out *line = out_new(e->a);
     out_template(line, loop, holes, (int)(sizeof holes / sizeof *holes));
     out_open(o, "%s", out_text(line));
 }
@@ -27,7 +36,8 @@ void each_open(Kern *k, Out *o, const char *var, const char *from, const char *e
 
 void row_open(Kern *k, Out *o, const char *var)
 {
-    open_loop(k, o, k->e->l->row, var, "begin", "end");
+    bool alone = k->lanes == k->threads;
+    open_loop(k, o, alone ? dialect_c.row : k->e->l->row, var, "begin", "end");
 }
 
 void along_open(Kern *k, Out *o, const char *var, const char *end)
@@ -39,4 +49,79 @@ void free_order(Kern *k, Out *o, const char *sums)
 {
     const char *simd = k->e->l->simd;
     if (simd && k->e->m->real == DT_f32) out_line(o, "%s reduction(+:%s)", simd, sums);
+}
+
+/* ---- rows of several lanes ---- */
+
+void team_rows(Kern *k, Out *o, int64_t rows)
+{
+    if (!k->e->l->blocks) return;
+    k->lanes = rows == 1 ? k->threads : IR_WARP;
+    if (k->lanes < k->threads)
+        out_line(o, "const int lane = (int)threadIdx.x %% %d, warp = (int)threadIdx.x / %d;",
+                 IR_WARP, IR_WARP);
+    else out_line(o, "const int lane = (int)threadIdx.x;");
+}
+
+static Snippet join_snippet(Join what, DType d, bool block)
+{
+    static const Snippet warp[][2] = { { SNIP_warp_sum_f32, SNIP_warp_sum_f64 },
+                                       { SNIP_warp_max_f32, SNIP_warp_max_f64 },
+                                       { SNIP_warp_first_f32, SNIP_warp_first_f64 } };
+    static const Snippet all[][2] = { { SNIP_block_sum_f32, SNIP_block_sum_f64 },
+                                      { SNIP_block_max_f32, SNIP_block_max_f64 },
+                                      { SNIP_block_first_f32, SNIP_block_first_f64 } };
+    return (block ? all : warp)[what][d == DT_f64];
+}
+
+static const char *joined(Kern *k, Join what, DType d, const char *found, bool block)
+{
+    static const char *const name[] = { "sum", "max", "first" };
+    reach(k->e, join_snippet(what, d, block));
+    return text(k->e, "%s_%s_%s(%s%s)", block ? "block" : "warp", name[what], ir_dtype_name(d),
+                found, block ? ", room" : "");
+}
+
+void team_join(Kern *k, Out *o, Join what, DType d, const char *name, const char *found)
+{
+    if (!k->e->l->blocks) return;
+    out_line(o, "%s = %s;", name, joined(k, what, d, found, k->lanes > IR_WARP));
+}
+
+void team_wait(Kern *k, Out *o)
+{
+    if (!k->e->l->blocks) return;
+    out_line(o, k->lanes > IR_WARP ? "__syncthreads();" : "__syncwarp();");
+}
+
+void team_store(Kern *k, Out *o, const Out *stores)
+{
+    if (!*out_text(stores)) return;
+    if (k->e->l->blocks) out_open(o, "if (lane == 0)");
+    out_raw(o, out_text(stores));
+    if (k->e->l->blocks) out_close(o, "");
+}
+
+Out *team_stores(Kern *k, Out *o)
+{
+    Out *stores = out_beside(k->e->a, o);
+    out_deeper(stores, k->e->l->blocks);
+    return stores;
+}
+
+/* ---- partial sums ---- */
+
+void team_parts(Kern *k, Out *o, int slots)
+{
+    const char *parts = slot_parts(k, DT_f64);
+    bool blocks = k->e->l->blocks, several = k->lanes < k->threads;
+    for (int i = 0; i < slots && several; i++) {       /* a warp's rows are counted by one lane */
+        const char *found = text(k->e, "lane == 0 ? total%d : 0", i);
+        out_line(o, "total%d = %s;", i, joined(k, JOIN_sum, DT_f64, found, true));
+    }
+    if (blocks) out_open(o, "if (threadIdx.x == 0)");
+    for (int i = 0; i < slots; i++)
+        out_line(o, slots == 1 ? "%s[task] = total0;" : "%s[task * %d + %d] = total%d;", parts,
+                 slots, i, i);
+    if (blocks) out_close(o, "");
 }

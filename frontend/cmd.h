@@ -56,6 +56,7 @@ typedef struct {
 } Cmd;
 
 /* Words of --mode, --format and the like, in the table's order. */
+enum { TARGET_C, TARGET_CUDA };
 enum { MODE_ALL, MODE_TRAIN, MODE_INFER, MODE_EVAL, MODE_GRAD };
 enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_DOT, FORMAT_SVG, FORMAT_TABLE };
 

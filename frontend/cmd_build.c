@@ -83,6 +83,12 @@ static int write_unit(const Cmd *c, Build *p, const char *end, CmdTarget t, CmdP
     return cmd_write(c, path, print, &s);
 }
 
+static void print_kernels(FILE *out, const void *ctx)
+{
+    const Source *s = ctx;
+    emit_kernels(s->module, s->options, out);
+}
+
 /* NAME.c, or for several targets NAME-TARGET.c for each and NAME.c with main. */
 static int write_sources(const Cmd *c, Build *p)
 {
@@ -94,6 +100,9 @@ static int write_sources(const Cmd *c, Build *p)
         options[i] = (EmitOpts){t.target, SEQC_VERSION, slash ? slash + 1 : c->file, p->n > 1};
         const char *end = p->n > 1 ? arena_printf(c->arena, "-%s.c", cmd_march(t.target)) : ".c";
         int code = write_unit(c, p, end, t, print_program, (Source){p->module[i], &options[i], 1});
+        if (!code && t.target->block_threads)
+            code = cmd_write(c, cmd_folder_file(c, p->dir, ".cu"), print_kernels,
+                             &(Source){p->module[i], &options[i], 1});
         if (code)
             return code;
     }
@@ -213,6 +222,9 @@ int cmd_build(const Cmd *c)
     PassCtx ctx;
     static Build p;                          /* atexit looks at it */
     Module *m = NULL;
+    if (c->number[OPT_target] == TARGET_CUDA)
+        return cmd_fail(c, EXIT_USAGE, "--target cuda: this version builds C programs alone\n"
+                        "help: `seqc ir --target cuda` shows what kernels there would be");
     int code = cmd_pass_ctx(c, &ctx);
     if (!code)
         code = cmd_targets(c, p.target, &p.n);

@@ -40,6 +40,13 @@ int cmd_targets(const Cmd *c, CmdTarget list[CMD_MAX_TARGETS], int *n)
 {
     const char *march = c->text[OPT_march] ? c->text[OPT_march] : "native";
     *n = 0;
+    if (c->number[OPT_target] == TARGET_CUDA) {
+        if (c->text[OPT_march])
+            return cmd_fail(c, EXIT_USAGE, "--march %.60s: the instruction sets of processors are "
+                            "for --target c", march);
+        list[(*n)++] = (CmdTarget){ir_gpu("cuda"), false};
+        return EXIT_OK;
+    }
     for (const char *s = march;; s++) {
         size_t length = strcspn(s, ",");
         const char *word = arena_strn(c->arena, s, length);

@@ -157,6 +157,7 @@ typedef struct {
     OpKind root;
     bool epilogue;
     ErrorClass error;
+    enum { ON_ANY, ON_CPU, ON_GPU } machine;
     const char *doc;
 } AlgoInfo;
 extern const AlgoInfo ir_algo[ALGO_COUNT];
@@ -504,10 +505,14 @@ typedef struct Target {
     int fma_per_cycle;
     int tile_per_cycle;              /* bfloat16 multiply-adds on matrix tiles; 0: it has none */
     const char *features;            /* names for the start check, blank-separated */
+    int block_threads;               /* a GPU: of a block, which has a task together; else 0 */
 } Target;
-extern const Target ir_targets[];
+extern const Target ir_targets[];                        /* processors */
 extern const int ir_n_targets;
 const Target *ir_target(const char *march);              /* by march or id; null if unknown */
+const Target *ir_gpu(const char *id);                    /* null if unknown */
+bool ir_serves(const Target *t, Algo algo);              /* can it be generated for that machine? */
+bool ir_computes(const Target *t, OpKind kind);          /* can something of that kind? */
 bool ir_target_foreign(const Target *t);                 /* of another machine than this one */
 
 /* A mistake of ours: prints what, the module's text where there is one, and aborts. */

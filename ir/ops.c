@@ -21,8 +21,9 @@ const AttrInfo ir_attr_info[AT_COUNT] = {
 };
 
 const AlgoInfo ir_algo[ALGO_COUNT] = {
-    {"none", KIND_NONE, false, ERR_EXACT, "none chosen yet"},
-#define ALGO(name, root, epilogue, error, doc) {#name, KIND_##root, epilogue, ERR_##error, doc},
+    {"none", KIND_NONE, false, ERR_EXACT, ON_ANY, "none chosen yet"},
+#define ALGO(name, root, epilogue, error, machine, doc) \
+    {#name, KIND_##root, epilogue, ERR_##error, ON_##machine, doc},
 #include "ir/algos.def"
 #undef ALGO
 };
@@ -42,12 +43,33 @@ bool ir_admits(MathMode mode, Algo algo)
     return ir_algo[algo].error <= ir_math[mode].loosest;
 }
 
+bool ir_serves(const Target *t, Algo algo)
+{
+    return ir_algo[algo].machine == ON_ANY
+        || (ir_algo[algo].machine == ON_GPU) == (t->block_threads > 0);
+}
+
+bool ir_computes(const Target *t, OpKind kind)
+{
+    bool kernel = kind != KIND_NONE && kind != KIND_LEAF && kind != KIND_VIEW;
+    for (int a = ALGO_NONE + 1; a < ALGO_COUNT && kernel; a++)
+        if (ir_algo[a].root == kind && ir_serves(t, (Algo)a)) return true;
+    return !kernel;
+}
+
 const Target ir_targets[] = {
-#define TARGET(id, ...) {#id, __VA_ARGS__},
+#define TARGET(id, march, name, machine, vector, sums, l1, l2, fma, tile, features) \
+    {#id, march, name, machine, vector, sums, l1, l2, fma, tile, features, 0},
 #include "ir/targets.def"
-#undef TARGET
 };
 const int ir_n_targets = (int)(sizeof ir_targets / sizeof ir_targets[0]);
+
+static const Target gpus[] = {
+#define GPU(word, people, threads) \
+    {.id = #word, .march = "", .name = people, .machine = "", .features = "", \
+     .block_threads = threads},
+#include "ir/targets.def"
+};
 
 const char *const ir_role_name[4] = {"param", "frozen", "buffer", "optimizer"};
 const char *const ir_draw_name[DRAW_COUNT] = {
@@ -83,6 +105,13 @@ const Target *ir_target(const char *march)
     for (int i = 0; i < ir_n_targets; i++)
         if (!strcmp(ir_targets[i].id, march) || (*march && !strcmp(ir_targets[i].march, march)))
             return &ir_targets[i];
+    return NULL;
+}
+
+const Target *ir_gpu(const char *id)
+{
+    for (size_t i = 0; i < sizeof gpus / sizeof *gpus; i++)
+        if (!strcmp(gpus[i].id, id)) return &gpus[i];
     return NULL;
 }
 

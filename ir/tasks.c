@@ -145,7 +145,8 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     const Node *x = ir_node(g, root);
     *cols = 1;
     switch (k->algo) {
-    case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: {
+    case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1:
+    case ALGO_simt: case ALGO_simt_dots: {
         Product p = ir_product(g, root);
         *rows = ir_dim_at(p.m, n);
         *cols = ir_dim_at(p.l, n);
@@ -203,6 +204,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     t.tile_cols = k->tile[1];
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
+    case ALGO_simt: case ALGO_simt_dots: break;
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast: break;
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1: break;
     case ALGO_direct: case ALGO_grouped: case ALGO_window:

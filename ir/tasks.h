@@ -2,13 +2,17 @@
  *
  * `plan` reserves by these numbers and generated code obeys them. They follow from shapes, the
  * capacity and the kernel's tile alone, never from the number of threads: so any number of threads
- * gives the same bits. Tile sizes are fixed at capacity; the number of tasks follows n. */
+ * gives the same bits. Tile sizes are fixed at capacity; the number of tasks follows n.
+ *
+ * On a GPU a task is a block of threads, which share it out (codegen/team.c); passes/blocks.c gives
+ * every kernel a tile for that. */
 #ifndef SEQC_TASKS_H
 #define SEQC_TASKS_H
 #include "ir/ir.h"
 
 /* What a kernel runs over:
- *   gemm, blas   rows and columns of the product [m,l]
+ *   gemm, blas, simt, simt_dots
+ *                rows and columns of the product [m,l]
  *   row          rows of the operand (ir/rows.h) and the elements of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
@@ -48,6 +52,12 @@ enum {
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
     IR_SPLIT_DEPTH = 128,            /* and bf16x6 splits so much: 32 rows of it stay in L1 */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
+    IR_SIMT_SIDE = 16,               /* a tile of simt is 16 x 16 threads' register tiles */
+    IR_SIMT_MOST = 8,                /* rows, and columns, of such a register tile */
+    IR_SIMT_STEP = 16,               /* so much of k is in shared memory at a time, twice */
+    IR_SIMT_PAD = 4,                 /* and each line of it so much longer than the tile */
+    IR_SHARED_BYTES = 49152,         /* a block has at least so much */
+    IR_WARP = 32,                    /* threads that act together on a GPU */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
 };
 

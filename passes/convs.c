@@ -164,10 +164,10 @@ static bool other(const Graph *g, Val root, const Frame *f, const Target *t, Cho
 
 Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
 {
-    const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
+    const Target *t = pass_target(ctx);
     const Node *x = ir_node(g, root);
     Candidates all = { .g = g, .root = root, .choice = { { .algo = ALGO_direct } }, .n = 1 };
-    if (ir_flop(g, root) < least_flop) return all;
+    if (ir_flop(g, root) < least_flop || t->block_threads) return all;
     if (ir_grouped_fit(g, root)) {
         all.choice[all.n++].algo = ALGO_grouped;
         for (int i = 0; i < all.n; i++)

@@ -27,6 +27,9 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c);
 /* The same of a convolution by algorithm direct, patches or winograd. */
 double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c);
 
+/* blocks.c: cuts each kernel of a graph into blocks of a GPU's threads. */
+void pass_blocks(Graph *g, const Target *t);
+
 /* Fills in what each kernel of a graph will take. */
 void pass_predict(Graph *g, const Target *t);
 

@@ -91,9 +91,10 @@ static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
     for (int a = ALGO_NONE + 1; a < ALGO_COUNT; a++)
         if (!strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
     bool tiled = c.algo != ALGO_direct && c.algo != ALGO_grouped;
-    bool registers = tiled && !ir_split_parts(c.algo) && c.algo != ALGO_blas;
-    bool usable = ir_admits(g->module->math, c.algo) && tiled <= (tile != NULL)
-               && registers <= (micro != NULL);
+    bool registers = tiled && !ir_split_parts(c.algo) && c.algo != ALGO_blas
+                  && c.algo != ALGO_simt_dots;
+    bool usable = ir_admits(g->module->math, c.algo) && ir_serves(pass_target(ctx), c.algo)
+               && tiled <= (tile != NULL) && registers <= (micro != NULL);
     for (int i = 0; i < 2; i++) {
         c.tile[i] = tile ? tile->u.ints[i] : 0;
         c.micro[i] = micro ? micro->u.ints[i] : 0;
@@ -259,7 +260,8 @@ static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *
     if (!ctx->no_fuse) pass_groups_grow(&f);
     if (!order_groups(&f, order, &n_order)) ir_die(to->module, "fuse: kernels in a circle");
     write_kernels(&f, to, choice, order, n_order);
-    pass_predict(to, ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1]);
+    if (pass_target(ctx)->block_threads) pass_blocks(to, pass_target(ctx));
+    else pass_predict(to, pass_target(ctx));
 }
 
 Module *pass_fuse(const Module *in, const PassCtx *ctx)

@@ -88,7 +88,7 @@ static void widths(Panels *p, int graph, const PassCtx *ctx)
 {
     static const Layout plain = { LAYOUT_plain, 0 };
     const Graph *g = p->m->graph[graph];
-    const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
+    const Target *t = pass_target(ctx);
     for (uint32_t v = 1; v < g->n_node; v++) {
         const Node *x = &g->node[v];
         if (x->op != OP_linear) continue;

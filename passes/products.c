@@ -102,6 +102,36 @@ static void tile_split(const Problem *p, const Target *t, Choice *c)
 #define tile_bf16x3 tile_split
 #define tile_bf16x1 tile_split
 
+/* ---- on a GPU ---- */
+
+enum { ENOUGH_BLOCKS = 128 };
+
+/* Few results of long sums, both factors contiguous along k. No tile: not such a product. */
+static void tile_simt_dots(const Problem *p, const Target *t, Choice *c)
+{
+    enum { MOST_RESULTS = 4096, LEAST_DEPTH = 128 };
+    if (p->transposed_a || !p->transposed_b) return;
+    if (p->m * p->l > MOST_RESULTS || p->k < LEAST_DEPTH) return;
+    c->tile[0] = 1;
+    c->tile[1] = t->block_threads / IR_WARP;
+}
+
+/* The largest register tile that has no more than the results, halved while blocks are few. */
+static void tile_simt(const Problem *p, const Target *t, Choice *c)
+{
+    int64_t most_results = p->elem_bytes > 4 ? IR_SIMT_MOST / 2 : IR_SIMT_MOST;
+    const int64_t size[2] = { p->m, p->l };
+    (void)t;
+    for (int i = 0; i < 2; i++)
+        for (c->micro[i] = 1; c->micro[i] < most_results
+             && IR_SIMT_SIDE * c->micro[i] < size[i]; c->micro[i] *= 2) continue;
+    while (c->micro[0] * c->micro[1] > 1
+           && ceil_div(p->m, IR_SIMT_SIDE * c->micro[0])
+              * ceil_div(p->l, IR_SIMT_SIDE * c->micro[1]) < ENOUGH_BLOCKS)
+        c->micro[c->micro[1] > c->micro[0]] /= 2;
+    for (int i = 0; i < 2; i++) c->tile[i] = IR_SIMT_SIDE * c->micro[i];
+}
+
 /* Products are not convolutions, windows, maps, rows, reductions or moves. */
 #define tile_direct NULL
 #define tile_patches NULL
@@ -125,17 +155,22 @@ static void (*const tile[ALGO_COUNT])(const Problem *p, const Target *t, Choice 
 
 Candidates pass_products(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx)
 {
-    const Target *t = ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
+    const Target *t = pass_target(ctx);
     Problem p = pass_problem(g, root, b, result, t);
     Candidates all = { .g = g, .root = root, .b = b, .result = result };
     bool plain = b.kind == LAYOUT_plain && result.kind == LAYOUT_plain;
     bool tiles = t->tile_per_cycle && g->module->real == DT_f32;
     for (int a = ALGO_gemm; a < ALGO_COUNT && (plain || a == ALGO_gemm); a++) {
-        if (!tile[a] || !ir_admits(g->module->math, (Algo)a)) continue;
+        if (!tile[a] || !ir_serves(t, (Algo)a) || !ir_admits(g->module->math, (Algo)a)) continue;
         if (a == ALGO_blas && ctx->blas == BLAS_NONE) continue;
         if (ir_split_parts((Algo)a) && !tiles) continue;
         Choice c = { .algo = (Algo)a };
         tile[a](&p, t, &c);
+        if (t->block_threads) {                  /* by the first that suits it: nothing predicts */
+            if (!c.tile[0]) continue;
+            all.choice[all.n++] = c;
+            break;
+        }
         c.seconds = pass_cost(&p, t, &c);
         bool only = a == ALGO_blas && ctx->blas == BLAS_OPENBLAS;
         all.choice[only ? 0 : all.n] = c;

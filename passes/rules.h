@@ -3,6 +3,12 @@
 #define SEQC_RULES_H
 #include "passes/passes.h"
 
+/* What the module is compiled for: the context's target, else any processor. */
+static inline const Target *pass_target(const PassCtx *ctx)
+{
+    return ctx->target ? ctx->target : &ir_targets[ir_n_targets - 1];
+}
+
 typedef enum { GRAPH_PLAIN, GRAPH_TRAIN, GRAPH_GRAD, GRAPH_LOSS } GraphKind;
 GraphKind pass_graph_kind(const Graph *g);   /* from its name: train and train_prob are TRAIN */
 

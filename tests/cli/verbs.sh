@@ -30,7 +30,7 @@ refuses "unknown march" 2 "--march takes native" "$SEQC" build "$model" --march 
 refuses "an empty march in a list" 2 "--march takes native" "$SEQC" build "$model" --march x86-64,,generic
 refuses "an instruction set twice" 2 "x86-64 twice" "$SEQC" build "$model" --march x86-64,generic,x86-64
 refuses "several instruction sets to look at" 2 "one instruction set at a time" "$SEQC" ir "$model" --march x86-64,generic
-refuses "cuda" 2 "generates C alone" "$SEQC" build "$model" --target cuda
+refuses "cuda" 2 "builds C programs alone" "$SEQC" build "$model" --target cuda
 refuses "a precision mode that there is not" 2 "default|strict|fast|bf16" "$SEQC" build "$model" --math exact
 for math in default strict fast bf16; do
     "$SEQC" ir "$model" --math $math >math.ir && "$SEQC" opt math.ir | cmp -s - math.ir &&

@@ -10,11 +10,14 @@
 /* 0xff bytes are NaN in every real type and -1 in every integer one. */
 enum { POISON = 0xff };
 
+/* threads: in the emulator the order of threads, from 1. */
 static double **run(const Replay *r, const Graph *g, const EvalIn *in, int threads, int fill,
                     Arena *a)
 {
     rt_pool *pool = rt_pool_open(threads);
+    int *order = emit_symbol(r, "seqc_order");
     ck_assert(pool != NULL);
+    if (order) *order = threads - 1;
     ReplayHow how = { (unsigned char)fill, threads, pool };
     double **result = emit_run(r, g, in, &how, a);
     rt_pool_close(pool);
@@ -62,6 +65,8 @@ static void same_bits(const char *name, const char *what, const Graph *g, int64_
 
 static void check_graph(const char *name, const Graph *g, const Replay *r)
 {
+    enum { ORDERS = 5 };
+    bool emulated = emit_symbol(r, "seqc_order") != NULL;
     int64_t capacity = g->module->capacity, sizes[3] = { 1, capacity / 2 + 1, capacity };
     for (int i = 0; i < 3; i++) {
         Arena *a = arena_new();
@@ -71,9 +76,11 @@ static void check_graph(const char *name, const Graph *g, const Replay *r)
         double **want = ir_root_values(g, ir_eval(g, &in, a), a);
         double **one = run(r, g, &in, 1, POISON, a);
         compare(name, g, n, want, one);
-        for (int threads = 2; threads <= 3; threads++)
-            same_bits(name, threads == 2 ? "a second thread" : "a third thread", g, n, one,
-                      run(r, g, &in, threads, POISON, a));
+        for (int threads = 2; threads <= (emulated ? ORDERS : 3); threads++)
+            same_bits(name, emulated       ? "another order of threads"
+                            : threads == 2 ? "a second thread"
+                                           : "a third thread",
+                      g, n, one, run(r, g, &in, threads, POISON, a));
         same_bits(name, "what memory held before", g, n, one, run(r, g, &in, 1, 0, a));
         arena_free(a);
     }
@@ -115,7 +122,7 @@ void check_text(const char *name, const char *text, Variant v)
     char err[IR_ERR];
     Module *m = ir_parse(text, strlen(text), &parse);
     ck_assert_msg(m != NULL, "%s: %s", name, parse.text);
-    PassCtx c = { .target = ir_target(v.march),
+    PassCtx c = { .target = v.cuda ? ir_gpu("cuda") : ir_target(v.march),
                   .blas = v.blas ? BLAS_OPENBLAS : BLAS_NONE,
                   .measure = v.algo ? prefer : NULL,
                   .tuning = &v.algo,

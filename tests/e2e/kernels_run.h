@@ -8,12 +8,14 @@ typedef struct Variant {
     bool no_fuse, blas;
     Algo algo;               /* serves wherever it can, and somewhere; ALGO_NONE: any */
     bool quick;              /* compiled at -O0 in place of -O1 */
+    bool cuda;               /* for CUDA, in the emulator, and not for `march` */
     const char *march;
 } Variant;
 
 /* A graph in IR text, stage tidy, that the passes from layout on and codegen take to the end. Then
  * it runs at n = 1, a middle n and n = capacity, on 1, 2 and 3 threads, with NaN in all memory that
  * is not an input; every root has to equal ir_eval's, and the same bits have to come from any
- * number of threads and from an arena that is not poisoned. */
+ * number of threads, in the emulator from five orders of them, and from an arena that is not
+ * poisoned. */
 void check_text(const char *name, const char *text, Variant v);
 #endif

@@ -40,29 +40,10 @@ START_TEST(test_unfused)
     one(_i, "f32", (Variant){ .no_fuse = true, .quick = true, .march = march() });
 } END_TEST
 START_TEST(test_double) { one(_i, "f64", (Variant){ .quick = true, .march = march() }); } END_TEST
-/* Every elementwise op of the table, with 0.75 for its numbers: a new row needs no case. */
 START_TEST(test_elementwise)
 {
-    char body[8192] = "%0 = input \"x\" : real[n,17]\n%1 = input \"target\" : real[n,17]\n",
-         returns[2048] = "return";
-    int values = 2;
-    for (int op = 1; op < OP_COUNT; op++) {
-        const OpInfo *x = &ir_op[op];
-        if (x->kind != KIND_MAP || !x->scalar || op == OP_expand) continue;
-        char attrs[256] = "";
-        for (int a = 0; a < AT_COUNT; a++)
-            if (x->required >> a & 1)
-                sprintf(attrs + strlen(attrs), "%s%s=0.75", *attrs ? " " : "{",
-                        ir_attr_info[a].name);
-        sprintf(body + strlen(body), "%%%d = %s %%0%s %s%s : real[n,17]\n", values, x->name,
-                x->min_in > 1 ? ", %1" : "", attrs, *attrs ? "}" : "");
-        sprintf(returns + strlen(returns), " %s=%%%d", x->name, values++);
-        ck_assert(strlen(body) < 7800 && strlen(returns) < 1900);
-    }
-    strcat(strcat(body, returns), "\n");
-    const Case c = { "every elementwise op", 17, 0, "", body };
-    char *text = case_text(&c, _i ? "f64" : "f32");
-    check_text(c.name, text, (Variant){ .march = march() });
+    char *text = elementwise_text(_i ? "f64" : "f32");
+    check_text("every elementwise op", text, (Variant){ .march = march() });
     free(text);
 }
 END_TEST

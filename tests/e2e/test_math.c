@@ -75,7 +75,8 @@ static Loop *build(const Fn *f, const char *m, void **so)
     snippet_reach(reached, f->snippet);
     out_raw(o,
             "#include <math.h>\n#include <stdbool.h>\n#include <stdint.h>\n#include <string.h>\n");
-    snippets_write(o, reached, NULL, 0);
+    const Hole holes[] = { { "function", "static inline" } };
+    snippets_write(o, reached, holes, 1);
     out_line(o, "void loop(const float *restrict x, float *restrict y, int64_t n)");
     out_open(o, "%s", "");
     out_line(o, "for (int64_t i = 0; i < n; i++) y[i] = %s(x[i]);", f->name);

@@ -1,0 +1,84 @@
+/* codegen/cuda.c: the file of a module's kernels for CUDA, and what its program says of them.
+ *
+ * The file needs no header: NVRTC, nvcc and, after tests/cuda/emulator.h, a C compiler read the
+ * same text. What it asks of a language beside C stands at its beginning. */
+#include "codegen/program.h"
+
+static const char *const language =
+    "#ifdef __CUDACC__\n"
+    "#ifdef __CUDACC_RTC__\n"
+    "typedef unsigned char uint8_t;\n"
+    "typedef int int32_t;\n"
+    "typedef unsigned int uint32_t;\n"
+    "typedef long long int64_t;\n"
+    "typedef unsigned long long uint64_t;\n"
+    "#define INT64_C(x) x##ll\n"
+    "#define INT64_MAX INT64_C(0x7fffffffffffffff)\n"
+    "#define INT64_MIN (-INT64_MAX - 1)\n"
+    "#define INFINITY __int_as_float(0x7f800000)\n"
+    "#define NAN __int_as_float(0x7fc00000)\n"
+    "#else\n"
+    "#include <math.h>\n"
+    "#include <stdint.h>\n"
+    "#include <string.h>\n"
+    "#endif\n"
+    "/* A kernel for blocks of so many threads, a function for kernels, and the memory that a\n"
+    " * block's threads share. */\n"
+    "#define KERNEL(threads) extern \"C\" __global__ void __launch_bounds__(threads)\n"
+    "#define DEVICE static __device__ __forceinline__\n"
+    "#define SHARED(type, name)                                \\\n"
+    "    extern __shared__ __align__(16) char block_memory[]; \\\n"
+    "    type *const name = (type *)block_memory\n"
+    "#endif\n"
+    "\n";
+
+void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)
+{
+    Arena *a = arena_new();
+    Emit e = { .m = m, .o = opts, .l = dialect_of(opts->target), .a = a };
+    Out *o = out_new(a);
+    graphs_text(&e);
+    head_write(&e, o, ".cu", opts->target->name);
+    out_line(o, " * A kernel computes a group of operations. Which block and thread computes what");
+    out_line(o, " * follows from shapes alone, and sums are added in a fixed order: the same bits");
+    out_line(o, " * always. */");
+    out_raw(o, language);
+    snippets_all(&e, o);
+    for (int i = 0; i < e.n_fn; i++) kernel_write(&e, o, e.fn[i]);
+    fputs(out_text(o), out);
+    arena_free(a);
+}
+
+void cuda_includes(Out *o)
+{
+    out_line(o, "#include \"runtime/cuda.h\"");
+    out_line(o, "#include <math.h>");
+    out_line(o, "%s", "");
+}
+
+void cuda_tables(Emit *e, Out *o)
+{
+    int n = 0;
+    Out *names = out_new(e->a), *rows = out_new(e->a);
+    out_open(names, "enum");
+    out_open(rows, "static const rt_kernel kernels[] =");
+    for (int i = 0; i < e->n_fn; i++) {
+        const Stage *const stage[] = { &e->fn[i]->main, &e->fn[i]->finish };
+        for (int k = 0; k < 2; k++) {
+            if (!stage[k]->name) continue;
+            out_line(names, "K_%s,", stage[k]->name);
+            out_line(rows, "{ \"%s\", %d, %lld },", stage[k]->name, stage[k]->threads,
+                     (long long)stage[k]->shared_bytes);
+            n++;
+        }
+    }
+    out_close(names, ";");
+    out_close(rows, ";");
+    if (n) out_raw(o, out_text(names));
+    if (n) out_line(o, "/* Threads of a block, bytes that they share. */");
+    if (n) out_raw(o, out_text(rows));
+    out_line(o, "/* What they were compiled to is a file of its own. */");
+    out_line(o, "extern const rt_cuda_image images[];");
+    out_line(o, "static const rt_cuda cuda = { %s, %d, images };", n ? "kernels" : "0", n);
+    out_line(o, "%s", "");
+}

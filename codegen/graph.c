@@ -1,0 +1,307 @@
+/* codegen/graph.c: a graph as a function: where each kernel's memory lies, and the calls in
+ * order, or the launches where kernels are a GPU's. */
+#include "codegen/program.h"
+#include <string.h>
+
+static int input_index(const GraphText *t, const char *name)
+{
+    for (int i = 0; i < t->n_input; i++)
+        if (!strcmp(ir_node(t->g, t->input[i])->name, name)) return i;
+    ir_die(t->g->module, "graph %s has no input %s", t->g->name, name);
+}
+
+static int scalar_index(const Module *m, const char *name)
+{
+    for (int i = 0; i < m->prog.n_scalar; i++)
+        if (!strcmp(m->prog.scalar[i].name, name)) return i;
+    ir_die(m, "nothing defines the scalar %s", name);
+}
+
+/* Where a parameter's memory is, as C, without its type; `what` says for people what it is. */
+static const char *memory(Emit *e, const GraphText *t, const Slot *s, const char **what)
+{
+    *what = s->place.base.i ? text(e, "%%%d", ir_printed_number(t->g, s->place.base)) : "";
+    switch (s->place.where) {
+    case AT_SCALAR:
+        *what = s->place.name;
+        return text(e, "(const %s *)c->scalars + %d", e->l->type[s->type.dtype],
+                    scalar_index(e->m, s->place.name));
+    case AT_INPUT:
+        *what = s->place.name;
+        return text(e, "c->in[%d]", input_index(t, s->place.name));
+    case AT_STATE:
+        *what = ir_state(e->m, s->place.state)->key;
+        return text(e, "c->state + %lld",
+                    (long long)ir_state(e->m, s->place.state)->offset_bytes);
+    case AT_OUT: {
+        int out = 0;
+        for (int i = 0; i < t->g->n_root; i++)
+            if (t->g->root[i].kind == ROOT_RETURN && out++ == s->place.out)
+                *what = t->g->root[i].name;
+        return text(e, "c->out[%d]", s->place.out);
+    }
+    default:
+        if (s->note) *what = s->note;
+        return text(e, "%s + %lld", s->place.where == AT_KEPT ? "c->kept" : t->arena,
+                    (long long)s->place.offset_bytes);
+    }
+}
+
+/* The parameter itself. */
+static const char *address(Emit *e, const GraphText *t, const Slot *s, const char **what)
+{
+    const char *type = e->l->type[s->type.dtype], *at = memory(e, t, s, what);
+    bool offset = s->place.where != AT_INPUT && s->place.where != AT_OUT;
+    if (s->place.where == AT_SCALAR) {
+        *what = "";
+        return text(e, "((const %s *)c->scalars)[%d]", type, scalar_index(e->m, s->place.name));
+    }
+    return text(e, offset ? "(%s%s *)(%s)" : "(%s%s *)%s",
+                s->written && s->place.where != AT_INPUT ? "" : "const ", type, at);
+}
+
+/* Arguments, one a line, with what each is; `end` follows the last. */
+static void arguments(Emit *e, Out *o, const char *const *arg, const char *const *what, int n,
+                      const char *end)
+{
+    int width = 0;
+    for (int i = 0; i < n; i++)
+        if ((int)strlen(arg[i]) > width) width = (int)strlen(arg[i]);
+    out_deeper(o, 1);
+    for (int i = 0; i < n; i++) {
+        bool last = i + 1 == n;
+        const char *after = last ? end : ",";
+        int gap = width - (int)strlen(arg[i]) + (last && strlen(end) > 1 ? 1 : 2);
+        if (*what[i])
+            out_line(o, "%s%s%*s/* %s */", arg[i], after, gap, "", out_comment(e->a, what[i]));
+        else
+            out_line(o, "%s%s", arg[i], after);
+    }
+    out_deeper(o, -1);
+}
+
+/* f(fixed…, memory…); with what each argument is. */
+static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
+                 const char *const (*fixed)[2])
+{
+    const char *line = text(e, "%s(", stage->name), *arg[MAX_SLOTS], *what[MAX_SLOTS];
+    bool any = false;
+    for (int i = 0; fixed[i][0]; i++) {
+        if (!out_mentions(stage->body, fixed[i][0])) continue;
+        line = text(e, "%s%s%s", line, any ? ", " : "", fixed[i][1]);
+        any = true;
+    }
+    int n = 0;
+    for (int i = 0; i < u->n_slot; i++) {
+        if (!out_mentions(stage->body, u->slot[i].name)) continue;
+        arg[n] = address(e, t, &u->slot[i], &what[n]);
+        n++;
+    }
+    out_line(o, "%s%s", line, n ? any ? "," : "" : ");");
+    arguments(e, o, arg, what, n, ");");
+}
+
+/* The same as a launch of so many blocks: its parameters are memory, in a list of that name, and
+ * n. */
+static void launch(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
+                   const char *list, const char *blocks)
+{
+    const char *arg[MAX_SLOTS + 1], *what[MAX_SLOTS + 1];
+    int n = 0;
+    for (int i = 0; i < u->n_slot; i++) {
+        if (!out_mentions(stage->body, u->slot[i].name)) continue;
+        arg[n] = memory(e, t, &u->slot[i], &what[n]);
+        n++;
+    }
+    if (out_mentions(stage->body, "counters")) {
+        arg[n] = "c->counters";
+        what[n++] = "seed, step";
+    }
+    out_line(o, "const void *const %s[] = {", list);
+    arguments(e, o, arg, what, n, ",");
+    out_line(o, "};");
+    out_line(o, "rt_launch(c, K_%s, %s, %s, %d);", stage->name, blocks, list, n);
+}
+
+static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *name,
+                    const Stage *stage)
+{
+    const char *scratch =
+        text(e, "c->workers + worker * INT64_C(%lld)", (long long)t->g->worker_bytes);
+    const char *const fixed[][2] = { { "task", "task" }, { "n", "c->n" }, { "scratch", scratch },
+                                     { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
+    out_line(o, "static void %s(const void *ctx, int64_t task, int worker)", name);
+    out_open(o, "%s", "");
+    out_line(o, "const rt_call *const c = (const rt_call *)ctx;");
+    if (!out_mentions(stage->body, "task")) out_line(o, "(void)task;");
+    if (!out_mentions(stage->body, "scratch")) out_line(o, "(void)worker;");
+    call(e, o, t, u, stage, fixed);
+    out_close(o, "");
+    out_line(o, "%s", "");
+}
+
+static const char *kernel_name(Emit *e, const GraphText *t, int i)
+{
+    return text(e, "%s_%d", t->g->name, i);
+}
+
+static void wrappers(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
+{
+    const char *name = kernel_name(e, t, i);
+    if (u->prepare_tasks) wrapper(e, o, t, u, text(e, "%s_prepare", name), &u->fn->prepare);
+    wrapper(e, o, t, u, name, &u->fn->main);
+    if (u->finish_tasks) wrapper(e, o, t, u, text(e, "%s_finish", name), &u->fn->finish);
+}
+
+static const char *ceil_text(Emit *e, Extent size, int64_t full, int64_t tile)
+{
+    if (tile >= full) return "1";
+    if (!size.n) return text(e, "%lld", (long long)((full + tile - 1) / tile));
+    const char *s =
+        text_simple(extent_text(e, size)) ? "c->n" : text(e, "%lld * c->n", (long long)size.k);
+    if (tile == 1) return s;
+    return text(e, "(%s + %lld) / %lld", s, (long long)tile - 1, (long long)tile);
+}
+
+/* What comes before the tasks of kernel i. */
+static void run_first(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
+{
+    out_line(o, "rt_parallel(c->pool, %s_prepare, c, %lld);", kernel_name(e, t, i),
+             (long long)u->prepare_tasks);
+}
+
+/* How many tasks a batch of n makes. */
+static const char *count_text(Emit *e, const KernelUse *u)
+{
+    const char *down = ceil_text(e, u->rows, u->tasks.rows, u->tasks.tile_rows);
+    const char *across = ceil_text(e, u->cols, u->tasks.cols, u->tasks.tile_cols);
+    if (!strcmp(across, "1")) return down;
+    return !strcmp(down, "1") ? across : text(e, "%s * %s", down, text_atom(e, across));
+}
+
+static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
+{
+    const char *count = count_text(e, u), *name = kernel_name(e, t, i);
+    if (e->l->blocks) {
+        launch(e, o, t, u, &u->fn->main, text(e, "m%d", i), count);
+        if (u->fn->finish.name)
+            launch(e, o, t, u, &u->fn->finish, text(e, "m%d_finish", i), "1");
+        return;
+    }
+    if (u->prepare_tasks && !ir_keeps_shared(t->g, i)) run_first(e, o, t, u, i);
+    if (!strcmp(count, "1")) out_line(o, "%s(c, 0, 0);", name);
+    else out_line(o, "rt_parallel(c->pool, %s, c, %s);", name, count);
+    const char *const fixed[][2] = { { "n", "c->n" }, { NULL, NULL } };
+    if (u->finish_tasks)
+        out_line(o, "rt_parallel(c->pool, %s_finish, c, %lld);", name, (long long)u->finish_tasks);
+    else if (u->fn->finish.name)
+        call(e, o, t, u, &u->fn->finish, fixed);
+}
+
+/* A kernel of one task, on the thread that is here. */
+static void run_one(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+{
+    const char *const fixed[][2] = { { "task", "0" }, { "n", "n" }, { "scratch", "c->workers" },
+                                     { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
+    const char *const n[][2] = { { "n", "n" }, { NULL, NULL } };
+    u->fn->inlined = true;
+    call(e, o, t, u, &u->fn->main, fixed);
+    if (u->fn->finish.name) call(e, o, t, u, &u->fn->finish, n);
+}
+
+/* Is it no more work than some calls, and nothing for several threads? */
+static bool is_small(const Graph *g, const KernelUse *u, bool blocks)
+{
+    enum { SMALL_FLOP = 20000 };
+    double flop = 0;
+    if (blocks) return false;
+    for (int i = 0; i < g->n_kernel; i++) {
+        if (ir_runs_once(g, i)) continue;
+        if (u[i].tasks.count != 1 || u[i].prepare_tasks || u[i].finish_tasks) return false;
+        flop += ir_kernel_flop(g, i);
+    }
+    return g->n_kernel && flop <= SMALL_FLOP;
+}
+
+/* One function, twice: where the batch is full the compiler knows how often its loops turn, and the
+ * arena, if small, is the function's own: what nobody reads from memory need not go there. */
+static void run_whole(Emit *e, Out *o, GraphText *t, const KernelUse *u)
+{
+    enum { OWN_BYTES = 4096 };
+    const char *name = t->g->name;
+    long long full = (long long)e->m->capacity, bytes = (long long)t->g->arena_bytes;
+    bool own = bytes > 0 && bytes <= OWN_BYTES;
+    t->arena = "arena";
+    reach(e, SNIP_inlined);
+    out_line(o, "static INLINED void all_of_%s(const rt_call *c, int64_t n, char *arena)", name);
+    out_open(o, "%s", "");
+    if (!bytes || t->g->kept_bytes) out_line(o, "(void)arena;");
+    for (int i = 0; i < t->g->n_kernel; i++)
+        if (!ir_runs_once(t->g, i)) run_one(e, o, t, &u[i]);
+    out_close(o, "");
+    out_line(o, "%s", "");
+    out_line(o, "static void run_%s(const rt_call *c)", name);
+    out_open(o, "%s", "");
+    if (full > 1) out_open(o, "if (c->n == %lld)", full);
+    if (own) out_line(o, "char arena[%lld] __attribute__((aligned(RT_ALIGN)));", bytes);
+    out_line(o, "all_of_%s(c, %lld, %s);", name, full, own ? "arena" : "c->arena");
+    if (full > 1) {
+        out_close(o, " else {");
+        out_deeper(o, 1);
+        out_line(o, "all_of_%s(c, c->n, c->arena);", name);
+        out_close(o, "");
+    }
+    out_close(o, "");
+}
+
+static void run_kernels(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+{
+    const Graph *g = t->g;
+    bool any = false;
+    out_line(o, "static void run_%s(const rt_call *c)", g->name);
+    out_open(o, "%s", "");
+    for (int i = 0; i < g->n_kernel; i++) {
+        if (ir_runs_once(g, i)) continue;
+        run_kernel(e, o, t, &u[i], i);
+        any = true;
+    }
+    if (!any) out_line(o, "(void)c;");
+    out_close(o, "");
+}
+
+/* What the graph keeps from one call to the next. */
+static void run_kept(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+{
+    const Graph *g = t->g;
+    out_line(o, "/* Once, when weights have changed. */");
+    out_line(o, "static void keep_%s(const rt_call *c)", g->name);
+    out_open(o, "%s", "");
+    for (int i = 0; i < g->n_kernel; i++) {
+        if (ir_runs_once(g, i)) run_kernel(e, o, t, &u[i], i);
+        if (ir_keeps_shared(g, i)) run_first(e, o, t, &u[i], i);
+    }
+    out_close(o, "");
+    out_line(o, "%s", "");
+}
+
+GraphText graph_text(Emit *e, const Graph *g)
+{
+    GraphText t = { .g = g,
+                    .out = out_new(e->a),
+                    .arena = "c->arena",
+                    .input = arena_alloc(e->a, g->n_node, sizeof(Val)) };
+    for (uint32_t i = 1; i < g->n_node; i++)
+        if (g->node[i].op == OP_input) t.input[t.n_input++] = (Val){ i };
+    KernelUse *u = arena_alloc(e->a, (size_t)g->n_kernel + 1, sizeof *u);
+    for (int i = 0; i < g->n_kernel; i++) u[i] = kernel_emit(e, g, i);
+    Out *o = t.out;
+    out_line(o, "/* ---- %s ---- */", g->name);
+    out_line(o, "%s", "");
+    bool blocks = e->l->blocks, small = is_small(g, u, blocks);
+    for (int i = 0; i < g->n_kernel && !blocks; i++)
+        if (!small || ir_runs_once(g, i)) wrappers(e, o, &t, &u[i], i);
+    if (g->kept_bytes) run_kept(e, o, &t, u);
+    if (small) run_whole(e, o, &t, u);
+    else run_kernels(e, o, &t, u);
+    return t;
+}

@@ -1,0 +1,43 @@
+/* tests/cuda/emulated.h: the source of a planned module for CUDA that runs on the CPU, for
+ * loaded.h: its kernels after the emulator, its graphs, and launches that run kernels in the
+ * order of threads that `seqc_order` says. */
+#ifndef SEQC_TEST_EMULATED_H
+#define SEQC_TEST_EMULATED_H
+#include "codegen/codegen.h"
+#include <check.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static const char *const emulated_launch =
+    "\nconst rt_cuda_image images[] = { { 0, false, 0, 0 } };\n"
+    "extern int seqc_order;\n"
+    "int seqc_order;\n"
+    "void rt_launch(const rt_call *c, int kernel, int64_t blocks, const void *const *memory,\n"
+    "               int count)\n"
+    "{\n"
+    "    const emu_kernel *k = emu_kernels;\n"
+    "    void *arg[RT_MAX_MEMORY + 1];\n"
+    "    while (k->name && strcmp(k->name, kernels[kernel].name) != 0) k++;\n"
+    "    for (int i = 0; i < count; i++) arg[i] = (void *)&memory[i];\n"
+    "    arg[count] = (void *)&c->n;\n"
+    "    if (!k->name || k->n_args < count || k->n_args > count + 1) abort();\n"
+    "    emu_launch(k, (unsigned)blocks, 1, kernels[kernel].threads,\n"
+    "               kernels[kernel].shared_bytes, arg, seqc_order);\n"
+    "}\n";
+
+/* Writes base.cu and base.h, which are the caller's to remove, and the source to `f`. */
+static void emulated_write(FILE *f, const char *base, const Module *planned, const EmitOpts *o,
+                           Arena *a)
+{
+    const char *cu = arena_printf(a, "%s.cu", base);
+    FILE *kernels = fopen(cu, "w");
+    ck_assert(kernels != NULL);
+    emit_kernels(planned, o, kernels);
+    ck_assert(fclose(kernels) == 0);
+    const char *table = arena_printf(a, "awk -f tests/cuda/table.awk '%s' >'%s.h'", cu, base);
+    ck_assert_msg(system(table) == 0, "%s", table);
+    fprintf(f, "#include \"tests/cuda/emulator.h\"\n#include \"%s\"\n#include \"%s.h\"\n", cu, base);
+    emit_replay(planned, o, f);
+    fputs(emulated_launch, f);
+}
+#endif
