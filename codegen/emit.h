@@ -193,6 +193,8 @@ bool value_in(const Kern *k, Val v);                     /* computed by this ker
 /* sums[height][lanes] = sum over k of a(row, k) b(k, lane) for so many vectors of lanes; a's rows
  * and k's are row_step and k_step apart, b's k's b_step. The name of the function. */
 const char *micro_tile(Emit *e, int height, int vectors);
+/* The same, asking for rows of a panel that are read next, a line of memory of each. */
+const char *micro_tile_ahead(Emit *e, int height, int vectors);
 /* sums[height][cols]: products of rows of a and rows of b. */
 const char *micro_dots(Emit *e, int height, int cols);
 /* Adds such products to sums[height][cols][lanes of a vector], lane by lane. */

@@ -9,7 +9,7 @@
  *
  * A weight's gradient whose result lies in panels is computed as its transpose: its columns are the
  * weight's rows, which lie together there. Where no cache holds what its epilogue updates, that is
- * asked for while the sums are computed.
+ * asked for while the sums are computed; so is what few rows read of large panels next.
  *
  * Where few rows meet long rows of B that is in no panels (a linear layer and a small batch),
  * packing would cost as much as the sums; and few columns fill no vector. Then B is read where it
@@ -19,6 +19,8 @@
  * Source: Goto and van de Geijn, Anatomy of High-Performance Matrix Multiplication, 2008. */
 #include "codegen/emit.h"
 #include <string.h>
+
+enum { LINE_BYTES = 64 };
 
 /* How a tile gets at its columns of B. */
 typedef enum {
@@ -42,6 +44,7 @@ typedef struct Gemm {
     bool wide;                             /* so many that each is packed when it is its turn */
     bool sums;                             /* the tile's sums are kept until all are there */
     bool few;                              /* tiles of fewer than 4 rows take b as it lies */
+    bool ahead;                            /* strips ask for the next block of k of their panel */
     int64_t fewest;                        /* rows of the smallest tile that can occur */
     const char *real;
     const char *row0, *col0;               /* where the tile starts: variables, or 0 */
@@ -100,6 +103,15 @@ static bool rows_in_place(const Gemm *g, int64_t n_strips)
                             g->lanes * elem, g->e->o->target);
 }
 
+/* So few rows that memory decides, which the processor reads while it multiplies only if it is told
+ * to: each strip asks for a line of each of the panel's rows. */
+static bool asks_ahead(const Gemm *g, int64_t n_strips)
+{
+    int64_t line = g->lanes * ir_dtype_bytes(g->e->m->real) / n_strips;
+    return g->blocked && line == LINE_BYTES && layout_of(g, g->p.b)->width == g->lanes
+        && ir_stored_bytes(ir_type(g->k->g, g->p.b), 1) > g->e->o->target->l2_bytes;
+}
+
 static void shape(Gemm *g)
 {
     enum { MOST_DOTS = 8 };                /* rows: more hide no latency */
@@ -128,6 +140,7 @@ static void shape(Gemm *g)
     g->height = (int)height;
     if (g->access != B_DOTS)
         g->access = ir_in_panels(k->g, &g->p) ? B_PANELS : rows_in_place(g, n) ? B_ROWS : B_PACKED;
+    g->ahead = !plain(g, g->p.b) && asks_ahead(g, n);
     g->few = g->access == B_PACKED && g->p.tb && !g->p.ta && g->m.n && g->height >= 4
           && plain(g, g->p.b);
     g->fewest = g->m.n ? 1 : g->m.k - (k->tasks.down - 1) * g->tile_rows;
@@ -271,6 +284,33 @@ static void columns(Gemm *g, const char *width)
     }
 }
 
+/* Makes `next` the strip's lines of the next block of k; behind the last one, where it follows, of
+ * the next panel's first. */
+static void name_next(Gemm *g)
+{
+    Emit *e = g->e;
+    Out *o = g->o;
+    Extent lanes = extent(g->lanes, 0);
+    bool panels = g->access == B_PANELS;
+    const char *more = "";
+    if (panels)
+        more = text(e, " || %s < %s", text_shift(e, g->panel, g->lanes), extent_text(e, g->l));
+    out_line(o, "const int64_t k1 = k0 + depth < %s%s ? k0 + depth : k0;", extent_text(e, g->depth),
+             more);
+    const char *from = panels ? at(g, g->p.b, g->panel, text_mul(e, "k1", lanes))
+                              : at(g, g->p.b, "k1", text_mul(e, g->panel, lanes));
+    out_line(o, "const %s *const next = %s + r / %d * %d;", g->real, from, g->height,
+             LINE_BYTES / (int)ir_dtype_bytes(e->m->real));
+}
+
+/* How far groups of rows that `next` goes through are apart. */
+static const char *next_step(const Gemm *g)
+{
+    Extent lanes = extent(g->lanes, 0);
+    return extent_text(g->e, extent_mul(g->access == B_PANELS ? lanes : columns_of(g, g->p.b),
+                                        lanes));
+}
+
 /* Calls of the register tiles: the full height, then 4 rows or 1 where a tile may have fewer. */
 static void strip(Gemm *g, const char *width)
 {
@@ -294,12 +334,14 @@ static void strip(Gemm *g, const char *width)
                      row_stride(g, g->p.b), width);
             break;
         }
+        bool ahead = g->ahead && !i;
         const char *tile = g->access == B_DOTS ? micro_dots(e, heights[i], (int)g->lanes)
+                         : ahead               ? micro_tile_ahead(e, heights[i], g->vectors)
                                                : micro_tile(e, heights[i], g->vectors);
         bool last = !several || i == 2;
         const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
-        out_line(o, "%s%s%s(depth, %s, %s, %s, %s, strip);", first ? "" : "else ", when, tile, a,
-                 steps, g->b, g->b_step);
+        out_line(o, "%s%s%s(depth, %s, %s, %s, %s, strip%s);", first ? "" : "else ", when, tile, a,
+                 steps, g->b, g->b_step, ahead ? text(e, ", next, %s", next_step(g)) : "");
         first = false;
     }
 }
@@ -410,6 +452,7 @@ static void write_panel(Gemm *g)
     out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", g->real,
              (long long)(g->height * g->lanes));
     fetch(g);
+    if (g->ahead) name_next(g);
     strip(g, width);
     out_open(o, "for (int64_t i = r - top; i < %s; i++)", h);
     const char *acc = text(e, "strip[i * %lld", lanes);

@@ -1,8 +1,9 @@
 /* codegen/micro.c: register tiles of products, the loops over k in which a product's time is spent.
  * Each is written once a program, compiled once, and called by all kernels of its shape.
  *
- * micro_HxV: H rows of a, one element at a time, times V vectors of columns of b. dots_HxC: H rows
- * of a times C rows of b, both contiguous in k, vectors along k. */
+ * micro_HxV: H rows of a, one element at a time, times V vectors of columns of b; micro_HxV_ahead
+ * also asks for memory that is read next. dots_HxC: H rows of a times C rows of b, both contiguous
+ * in k, vectors along k. */
 #include "codegen/emit.h"
 #include <string.h>
 
@@ -21,24 +22,42 @@ static long long lanes_of(const Emit *e)
     return e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
 }
 
-const char *micro_tile(Emit *e, int height, int v)
+/* The loop over k; where it asks for memory, in groups of as many steps as a panel has columns. */
+static void open_steps(Out *o, long long width, bool ahead)
+{
+    const char *step = "a += k_step, b += b_step";
+    if (!ahead) {
+        out_open(o, "for (int64_t k = 0; k < depth; k++, %s)", step);
+        return;
+    }
+    out_line(o, "for (int64_t first = 0; first < depth; first += %lld, next += next_step)", width);
+    out_open(o, "for (int64_t k = 0; k < smaller(%lld, depth - first); k++, %s)", width, step);
+    out_line(o, "__builtin_prefetch(next + k * %lld);", width);
+}
+
+static const char *write_tile(Emit *e, int height, int v, bool ahead)
 {
     Out *o = out_new(e->a);
     const char *real = e->l->type[e->m->real];
-    const char *name = text(e, "micro_%s_%dx%d", ir_dtype_name(e->m->real), height, v);
+    const char *name = text(e, "micro_%s_%dx%d%s", ir_dtype_name(e->m->real), height, v,
+                            ahead ? "_ahead" : "");
     long long lanes = lanes_of(e);
-    out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns. */", height,
-             v * lanes, height, v, v > 1 ? "s" : "");
+    out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns.%s", height, v * lanes,
+             height, v, v > 1 ? "s" : "", ahead ? "" : " */");
+    if (ahead)
+        out_line(o, " * Asks for next[..][%lld][%lld], a line of each row; the first are next_step"
+                 " apart. */", v * lanes, v * lanes);
     out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a, int64_t row_step,", name, real);
-    out_line(o, "    int64_t k_step, const %s *restrict b, int64_t b_step, %s *restrict sums)",
-             real, real);
+    out_line(o, "    int64_t k_step, const %s *restrict b, int64_t b_step, %s *restrict sums%s", real,
+             real, ahead ? "," : ")");
+    if (ahead) out_line(o, "    const %s *next, int64_t next_step)", real);
     out_open(o, "%s", "");
     for (int i = 0; i < height; i++) {
         const char *s = "";
         for (int j = 0; j < v; j++) s = text(e, "%s%s c%d_%d = { 0 }", s, j ? "," : "vec", i, j);
         out_line(o, "%s;", s);
     }
-    out_open(o, "for (int64_t k = 0; k < depth; k++, a += k_step, b += b_step)");
+    open_steps(o, v * lanes, ahead);
     for (int j = 0; j < v; j++)
         out_line(o, "const vec b%d = *(const vec *)(b + %lld);", j, j * lanes);
     for (int i = 0; i < height; i++) {
@@ -58,6 +77,10 @@ const char *micro_tile(Emit *e, int height, int v)
     add_micro(e, out_text(o));
     return name;
 }
+
+const char *micro_tile(Emit *e, int height, int v) { return write_tile(e, height, v, false); }
+
+const char *micro_tile_ahead(Emit *e, int height, int v) { return write_tile(e, height, v, true); }
 
 /* add_pairs(a, b): sums of neighbours, those of a and then those of b. */
 static void write_add_pairs(Emit *e, int64_t vector)
