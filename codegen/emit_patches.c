@@ -236,7 +236,8 @@ void emit_patches(Kern *k)
     Patches p = { .k = k, .e = k->e, .o = k->out, .f = ir_frame(k->g, k->root),
                   .tile_rows = k->tasks.tile_rows, .tile_pixels = k->tasks.tile_cols };
     if (ir_is(k->g, k->root, OP_conv_weight)) {
-        emit_patches_weight(k, &p.f);
+        if (ir_frame_long_taps(&p.f)) emit_patches_lanes(k, &p.f);
+        else emit_patches_weight(k, &p.f);
         return;
     }
     shape(&p);

@@ -36,7 +36,8 @@ void patches_rows(Kern *k, int64_t all, const char **row0, const char **rows);
 const char *patches_images(Kern *k, const Frame *f);
 /* row: a result's channel; image and pixel: its place. */
 Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, const char *pixel);
-/* The gradient of weights, by the same patches, and by Winograd. */
+/* The gradient of weights, by the same patches, with taps in lanes, and by Winograd. */
 void emit_patches_weight(Kern *k, const Frame *f);
+void emit_patches_lanes(Kern *k, const Frame *f);
 void emit_winograd_weight(Kern *k);
 #endif

@@ -38,6 +38,11 @@ static const char *sum_of(Kern *k, const AxisTransform *t, int row, int first, i
     return sum;
 }
 
+const char *point_text(Kern *k, const AxisTransform *t, int point)
+{
+    return sum_of(k, t, point, 0, 1);
+}
+
 const char *points_text(Kern *k, const AxisTransform *t)
 {
     Emit *e = k->e;
@@ -45,7 +50,7 @@ const char *points_text(Kern *k, const AxisTransform *t)
     for (int p = 0; p < t->matrix.points; p++) {
         const char *to = numbered(e, t->to, p);
         if (!paired(&t->matrix, p)) {
-            all = text(e, "%s%*s%s = %s;\n", all, t->indent, "", to, sum_of(k, t, p, 0, 1));
+            all = text(e, "%s%*s%s = %s;\n", all, t->indent, "", to, point_text(k, t, p));
             continue;
         }
         all = text(e, "%s%*sconst %s s%d = %s;\n", all, t->indent, "", t->type, p,

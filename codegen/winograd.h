@@ -15,6 +15,7 @@ typedef struct AxisTransform {
     int indent;
 } AxisTransform;
 const char *points_text(Kern *k, const AxisTransform *t);
+const char *point_text(Kern *k, const AxisTransform *t, int point);     /* of one, an expression */
 const char *values_text(Kern *k, const AxisTransform *t);
 
 /* "4x2_3x3": tile and taps, as names of functions have it. */

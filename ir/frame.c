@@ -88,11 +88,35 @@ bool ir_frame_in_place(const Frame *f)
     return pixels >= LONG_ROW && pixels % (VECTOR_BYTES / 4) == 0;
 }
 
+bool ir_frame_long_taps(const Frame *f)
+{
+    enum { LONG_LINE = 8 };
+    return f->op == OP_conv_weight && f->taps[1] >= LONG_LINE && f->dilation[1] == 1;
+}
+
+Frame ir_frame_in_order(const Frame *f)
+{
+    Frame g = *f;
+    g.phases = 1;
+    g.length = (f->pixels[1] - 1) * f->stride[1] + (f->taps[1] - 1) * f->dilation[1] + 1;
+    return g;
+}
+
 int64_t ir_strip(int64_t whole, int64_t tile, int64_t most)
 {
     if (tile > whole) tile = whole;
     int64_t last = whole - (whole - 1) / tile * tile, even = ceil_div(tile, ceil_div(tile, most));
     return even < last ? even : last;
+}
+
+/* Frames are read, and patches written, to a vector beyond their end. */
+static ConvBytes lanes_bytes(const Frame *f, const Kernel *k, int64_t elem)
+{
+    Frame g = ir_frame_in_order(f);
+    int64_t channels = k->tile[1] / ir_frame_taps(f), panel = k->micro[1] * VECTOR_BYTES;
+    int64_t width = ceil_div(k->tile[1] * elem, panel) * panel;      /* bytes */
+    return (ConvBytes){ .frame = ir_round64(channels * ir_frame_plane(&g) * elem) + VECTOR_BYTES,
+                        .pack = IR_PIXELS * width + VECTOR_BYTES, .sums = k->tile[0] * width };
 }
 
 /* Rows of pixels by rows of patches, in register tiles of which the last ones overlap. */
@@ -127,7 +151,8 @@ ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
     Val root = ir_kernel_root(g, k);
     Frame f = ir_frame(g, root);
     int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype), block = ir_frame_block(&f);
-    if (k->algo == ALGO_patches && f.op == OP_conv_weight) return weight_bytes(&f, k, elem);
+    if (k->algo == ALGO_patches && f.op == OP_conv_weight)
+        return ir_frame_long_taps(&f) ? lanes_bytes(&f, k, elem) : weight_bytes(&f, k, elem);
     if (k->algo == ALGO_grouped) return grouped_bytes(g, root);
     int64_t panel = k->micro[1] * VECTOR_BYTES;
     Pooled pool = ir_pooled(g, k);
@@ -150,7 +175,7 @@ static int64_t weight_pieces_bytes(const Graph *g, const Kernel *k, const Frame 
     int64_t sums = 0, own = 0;
     for (int i = ir_winograd_pieces(f, k->algo, piece); i-- > 0;) {
         WinogradWeight w = ir_winograd_weight(f, k, &piece[i], vector_bytes / elem, elem);
-        WeightBytes b = ir_winograd_weight_bytes(&w, elem);
+        WeightBytes b = ir_winograd_weight_bytes(f, &w, elem);
         int64_t all = b.frame + b.source + b.slopes + b.lines;
         if (all > own) own = all;
         sums += w.sum_elems;

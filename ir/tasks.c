@@ -128,7 +128,7 @@ static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows
     bool winograd = ir_is_winograd(k->algo);
     *rows = f.rows;
     if (winograd && f.op == OP_conv_weight)
-        *rows = ceil_div(f.rows, k->tile[0]) * k->tile[0] * ir_winograd_parts(&f, k, elem);
+        *rows = ceil_div(f.rows, k->tile[0]) * k->tile[0] * ir_winograd_turns(&f, k, elem);
     if (winograd && f.op == OP_conv_weight)
         *cols = images * f.pixels[0];
     else if (winograd)

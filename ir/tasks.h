@@ -21,7 +21,7 @@
  *                of conv_weight its columns, channels of x times taps
  *   winograd, winograd_fast
  *                rows: channels of results; cols: lines of tiles of all images. Of conv_weight
- *                rows in whole tiles, once for each part of x's channels
+ *                rows in whole tiles, once for each line of points that is a task's own
  *   conv_bf16x6 and its kin
  *                rows: channels of results; cols: lines of them, those of one image in whole tiles;
  *                of conv_weight as patches

@@ -230,58 +230,65 @@ static int64_t points_of(const WinogradPiece *p)
     return (p->tile.lines + p->frame.taps[0] - 1) * (p->tile.columns + p->frame.taps[1] - 1);
 }
 
-/* Channels whose sums a task keeps: whole panels of the widest vectors, so that tasks do not depend
- * on a target, and the same ones of all pieces. */
-static int64_t part_channels(const Frame *f, const Kernel *k, int64_t elem_bytes)
+enum { SUMS_BYTES = 3 << 18 };                   /* stay in the second cache */
+
+/* Panels of the widest vectors, so that tasks do not depend on a target. */
+static bool points_cut(const Frame *f, const Kernel *k, int64_t elem_bytes)
 {
-    enum { KEPT_BYTES = 3 << 18, WIDEST_BYTES = 64 };
+    enum { WIDEST_BYTES = 64 };
     int64_t lanes = k->micro[1] * WIDEST_BYTES / elem_bytes, points = 1;
     WinogradPiece piece[IR_MOST_PIECES];
     for (int i = ir_winograd_pieces(f, k->algo, piece); i-- > 0;)
         points = most(points, points_of(&piece[i]));
-    int64_t panels = ceil_div(f->channels, lanes);
-    int64_t fit = KEPT_BYTES / (points * k->tile[0] * lanes * elem_bytes);
-    return ceil_div(panels, ceil_div(panels, most(fit, 1))) * lanes;
+    return points * f->rows * round_up(f->channels, lanes) * elem_bytes > SUMS_BYTES;
 }
 
-int64_t ir_winograd_parts(const Frame *f, const Kernel *k, int64_t elem_bytes)
+int64_t ir_winograd_turns(const Frame *f, const Kernel *k, int64_t elem_bytes)
 {
-    return ceil_div(f->channels, part_channels(f, k, elem_bytes));
+    WinogradPiece piece[IR_MOST_PIECES];
+    int64_t turns = 0;
+    if (!points_cut(f, k, elem_bytes)) return 1;
+    for (int i = ir_winograd_pieces(f, k->algo, piece); i-- > 0;)
+        turns += piece[i].tile.lines + piece[i].frame.taps[0] - 1;
+    return turns;
 }
 
 WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, const WinogradPiece *p,
                                   int64_t vector, int64_t elem_bytes)
 {
-    enum { KEPT_BYTES = 3 << 18, MOST_TILES = 128, LINE_BYTES = 64, FINISH_TASKS = 8 };
+    enum { MOST_TILES = 128, LINE_BYTES = 64, FINISH_TASKS = 8 };
     WinogradWeight w = { .vector = vector, .lanes = k->micro[1] * vector,
-                         .points = points_of(p), .finish_rows = ceil_div(f->rows, FINISH_TASKS) };
+                         .points = points_of(p), .cut = points_cut(f, k, elem_bytes),
+                         .finish_rows = ceil_div(f->rows, FINISH_TASKS) };
     w.tile[0] = p->tile.lines;
     w.tile[1] = p->tile.columns;
     for (int i = 0; i < 2; i++) w.size[i] = w.tile[i] + p->frame.taps[i] - 1;
+    w.point_lines = w.cut ? 1 : w.size[0];
     w.bands = ceil_div(f->pixels[0], w.tile[0]);
     w.across = ceil_div(f->pixels[1], w.tile[1]);
-    int64_t part = part_channels(f, k, elem_bytes), pad = LINE_BYTES / elem_bytes;
-    w.parts = ceil_div(f->channels, part);
-    w.each = ceil_div(w.parts > 1 ? part : f->channels, w.lanes);
-    w.panels = w.parts * w.each;
-    int64_t channels = w.each * w.lanes;
-    int64_t tiles = KEPT_BYTES / (w.points * (channels + k->tile[0]) * elem_bytes);
+    w.panels = ceil_div(f->channels, w.lanes);
+    int64_t channels = w.panels * w.lanes, pad = LINE_BYTES / elem_bytes;
+    int64_t together = w.cut ? 1 : w.points;     /* points that are in a cache at a time */
+    int64_t tiles = SUMS_BYTES / (together * (channels + k->tile[0]) * elem_bytes);
     w.block = most((tiles < MOST_TILES ? tiles : MOST_TILES) / w.across, 1);
     w.tiles = w.block * w.across;
     w.columns = most(w.tile[1] * (w.across - 1) + w.size[1], p->frame.low[1] + f->places[1]);
     w.source_step = channels * w.tiles + pad;
     w.slope_step = k->tile[0] * w.tiles + pad;
-    w.sum_elems = w.points * f->rows * w.panels * w.lanes;
+    w.sum_elems = w.points * f->rows * channels;
     return w;
 }
 
-WeightBytes ir_winograd_weight_bytes(const WinogradWeight *w, int64_t elem_bytes)
+WeightBytes ir_winograd_weight_bytes(const Frame *f, const WinogradWeight *w,
+                                     int64_t elem_bytes)
 {
     enum { VECTOR_BYTES = 64 };
-    int64_t channels = w->each * w->lanes, line = w->tile[1] * w->tiles;
+    int64_t channels = w->panels * w->lanes, points = w->point_lines * w->size[1];
+    int64_t lines = w->point_lines * w->tile[1] * w->tiles;
+    if (w->cut) lines = most(lines, f->channels * f->places[1]);
     return (WeightBytes){
-        .frame = ir_round64(w->size[0] * w->columns * channels * elem_bytes),
-        .source = ir_round64(w->points * w->source_step * elem_bytes),
-        .slopes = ir_round64(w->points * w->slope_step * elem_bytes) + VECTOR_BYTES,
-        .lines = ir_round64(w->size[0] * line * elem_bytes) + VECTOR_BYTES };
+        .frame = ir_round64(w->point_lines * w->columns * channels * elem_bytes),
+        .source = ir_round64(points * w->source_step * elem_bytes),
+        .slopes = ir_round64(points * w->slope_step * elem_bytes) + VECTOR_BYTES,
+        .lines = ir_round64(lines * elem_bytes) + VECTOR_BYTES };
 }

@@ -59,15 +59,17 @@ typedef struct WinogradBytes { int64_t source, products, lines, shared; } Winogr
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_bytes);
 
 /* conv_weight the other way round: tiles are what is summed over, and lanes are channels. A task
- * has some lines of d_y, some rows and a part of the channels, so many that their sums stay in the
- * second cache. For a piece of the taps after the other it adds up the products of the bands that
- * begin in its lines; [points][panels][rows][lanes] are the sums of the same lines. A second stage
+ * adds up the products of the bands that begin in its lines of d_y, for some rows and all channels.
+ * Where the sums of all points stay in the second cache it has all pieces of the taps, one after
+ * the other; else one line of points of one piece (`cut`), so that no task transforms what another
+ * does, but for rows. [points][panels][rows][lanes] are the sums of the same lines. A second stage
  * adds them up over all lines and transforms back, some rows a task. */
 typedef struct WinogradWeight {
     int64_t tile[2], size[2], points;
+    bool cut;
+    int64_t point_lines;             /* of a task */
     int64_t bands, across;           /* of an image; tiles of a band */
-    int64_t parts, each;             /* of the channels; panels of one */
-    int64_t panels, lanes, vector;   /* of all channels */
+    int64_t panels, lanes, vector;   /* of the channels */
     int64_t block, tiles;            /* bands of a block, and its tiles */
     int64_t columns;                 /* of a frame: lanes and places of a band's lines */
     int64_t source_step, slope_step; /* elements between points */
@@ -76,10 +78,12 @@ typedef struct WinogradWeight {
 } WinogradWeight;
 WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, const WinogradPiece *p,
                                   int64_t vector, int64_t elem_bytes);
-int64_t ir_winograd_parts(const Frame *f, const Kernel *k, int64_t elem_bytes);
-/* The worker's memory: the frame [lines][columns][panels of a part][lanes]; the source [points]
- * [panels of a part][tiles][lanes]; slopes, d_y's points, [points][rows of a task][tiles]; lines
- * between two steps of their transform. */
+/* Tasks of the same rows and lines: one, or as many as all pieces have lines of points. */
+int64_t ir_winograd_turns(const Frame *f, const Kernel *k, int64_t elem_bytes);
+/* The worker's memory: the frame [lines][columns][panels][lanes], of one line where points are cut;
+ * the source [points of a task][panels][tiles][lanes]; slopes, d_y's points, [points of a task]
+ * [rows of a task][tiles]; lines between two steps of transforms. */
 typedef struct WeightBytes { int64_t frame, source, slopes, lines; } WeightBytes;
-WeightBytes ir_winograd_weight_bytes(const WinogradWeight *w, int64_t elem_bytes);
+WeightBytes ir_winograd_weight_bytes(const Frame *f, const WinogradWeight *w,
+                                     int64_t elem_bytes);
 #endif

@@ -40,7 +40,6 @@ static void tile_weight(const Frame *f, const Target *t, Choice *c)
 {
     enum { MOST_ROWS = 128, MOST_COLS = 160 };
     int64_t taps = ir_frame_taps(f), rows = f->rows, channels = f->channels;
-    c->micro[0] = c->micro[1] = t->accumulators >= 28 ? 5 : t->accumulators >= 20 ? 4 : 3;
     if (rows > MOST_ROWS) rows = ceil_div(rows, ceil_div(rows, MOST_ROWS));
     while (channels > 1 && channels * taps > MOST_COLS) channels = ceil_div(channels, 2);
     while (ceil_div(f->rows, rows) * ceil_div(f->channels, channels) < ENOUGH_TASKS / 2) {
@@ -51,6 +50,11 @@ static void tile_weight(const Frame *f, const Target *t, Choice *c)
     }
     c->tile[0] = rows;
     c->tile[1] = channels * taps;
+    c->micro[0] = c->micro[1] = t->accumulators >= 28 ? 5 : t->accumulators >= 20 ? 4 : 3;
+    if (ir_frame_long_taps(f)) {
+        c->micro[1] = 2;
+        c->micro[0] = ir_strip(f->rows, rows, t->accumulators / 2);
+    }
 }
 
 /* Whole blocks of tiles; where that leaves few tasks, the channels of results are divided. */
@@ -72,28 +76,24 @@ static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t
     c->tile[1] = each * w.block;
 }
 
-/* A task is some lines of all images, whole blocks of tiles of the first piece of the taps. Where
- * the sums of all channels are too many for a cache, it has some rows, and (ir_winograd_parts) some
- * channels, and transforms for them what others do too. */
+/* A task is some lines of all images, whole blocks of tiles of the first piece of the taps; or, where
+ * the sums of all points are too many for a cache, some points of all lines. Rows stay together, as
+ * each task transforms the source for its own, but for large convolutions of too few points. */
 static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
                                  int64_t elem_bytes, const Target *t, Choice *c)
 {
-    enum { TASKS = ENOUGH_TASKS / 2, KEPT_BYTES = 3 << 18, MOST_ROWS = 128 };
+    enum { TASKS = ENOUGH_TASKS / 2 };
     WinogradPiece piece[IR_MOST_PIECES];
     ir_winograd_pieces(f, c->algo, piece);
     WinogradTile tile = piece->tile;
-    int64_t points = (tile.lines + piece->frame.taps[0] - 1)
-                   * (tile.columns + piece->frame.taps[1] - 1);
-    c->tile[0] = f->rows;
-    if (points * f->rows * f->channels * elem_bytes > KEPT_BYTES)
-        c->tile[0] = ceil_div(f->rows, ceil_div(f->rows, MOST_ROWS));
     c->micro[1] = f->channels > lanes ? 2 : 1;
+    Kernel k = { .algo = c->algo, .tile = { f->rows, 1 }, .micro = { 1, c->micro[1] } };
+    int64_t turns = ir_winograd_turns(f, &k, elem_bytes), down = 1;
+    if (turns > 1) down = least(ceil_div(TASKS, turns), f->rows);
+    k.tile[0] = c->tile[0] = ceil_div(f->rows, down);
     c->micro[0] = ir_strip(f->rows, c->tile[0], t->accumulators / c->micro[1]);
-    Kernel k = { .algo = c->algo, .tile = { c->tile[0], 1 },
-                 .micro = { c->micro[0], c->micro[1] } };
     WinogradWeight w = ir_winograd_weight(f, &k, piece, lanes, elem_bytes);
-    int64_t blocks = ceil_div(images * w.bands, w.block);
-    int64_t sums = ceil_div(TASKS, w.parts * ceil_div(f->rows, c->tile[0]));
+    int64_t blocks = ceil_div(images * w.bands, w.block), sums = ceil_div(TASKS, turns * down);
     c->tile[1] = ceil_div(blocks, sums) * w.block * tile.lines;
 }
 

@@ -18,7 +18,7 @@
  *         cycle for each element that conv_weight turns round, 3 for one of the weights
  *   patches  m l' k / (0.9 v f) + 3 k l' / v a task's rows: for each vector that is packed of
  *         patches 3 cycles; l' in whole panels. conv_weight the same with k for l, and vectors
- *         that are packed of both operands
+ *         that are packed of both operands, or, where they are long, for each pixel the lines of taps
  *   winograd  at each point a product of m, channels and tiles at the same share, 12.5 cycles for
  *         each vector of tiles and channel of the source (by each task that reads it), 10 of
  *         results, and half of one for each pair of channels, for its weights, unless they are kept
@@ -139,9 +139,21 @@ static const double pixel_cycles = 3.3, slope_cycles = 0.5;
 
 static double vectors(int64_t elems, int64_t lanes) { return (double)ceil_div(elems, lanes); }
 
+/* With taps in lanes: a line of them is copied for each pixel. */
+static double lanes_cycles(const Frame *f, double images, int64_t lanes, const Choice *c)
+{
+    double rows = (double)f->rows, down = (double)ceil_div(f->rows, c->tile[0]);
+    double across = (double)ceil_div(ir_frame_depth(f), c->tile[1]);
+    double panels = across * vectors(c->tile[1], c->micro[1] * lanes);
+    return images * (double)ir_frame_pixels(f)
+         * (rows * panels * (double)c->micro[1] / conv_share
+            + PACK_CYCLES * down * (double)(f->channels * f->taps[0]));
+}
+
 static double patches_cycles(const Frame *f, double images, bool weight, int64_t lanes,
                              const Choice *c)
 {
+    if (weight && ir_frame_long_taps(f)) return lanes_cycles(f, images, lanes, c);
     double depth = (double)ir_frame_depth(f), pixels = vectors(ir_frame_pixels(f), lanes);
     double rows = (double)f->rows, down = (double)ceil_div(f->rows, c->tile[0]);
     double across = weight ? (double)ceil_div(ir_frame_depth(f), c->tile[1]) : 0;
@@ -177,13 +189,13 @@ static double weight_piece_cycles(const Frame *f, const WinogradPiece *p, double
     Kernel k = as_kernel(c);
     WinogradWeight w = ir_winograd_weight(f, &k, p, lanes, elem);
     double rows = (double)f->rows, bands = images * (double)w.bands, points = (double)w.points;
-    double down = (double)ceil_div(f->rows, c->tile[0]), parts = (double)w.parts;
+    double down = (double)ceil_div(f->rows, c->tile[0]);
     double channels = (double)(w.panels * c->micro[1]);          /* vectors of them */
     double tiles = bands * (double)w.across, sums = points * rows * channels;
     double turned = (double)w.size[0] * bands * (double)f->places[1] * channels * (double)lanes;
     double tasks = images * (double)f->pixels[0] / (double)c->tile[1] + 1;
     return tiles * (sums / conv_share
-                    + points * (pixel_cycles * channels * down + slope_cycles * rows * parts))
+                    + points * (pixel_cycles * channels * down + slope_cycles * rows))
          + turned * down + sums * (ADD_CYCLES * bands / (double)w.block + TASK_CYCLES * tasks);
 }
 
