@@ -169,6 +169,7 @@ static void libraries(Args *x, const CompileOpts *o, const Target *t)
     arg(x, zlib ? zlib : "-lz");
     arg(x, "-lm");
     arg(x, "-lpthread");
+    arg(x, "-ldl");
 }
 
 static char *command_line(const Args *x)

@@ -24,7 +24,7 @@ static const char *const language =
     "#endif\n"
     "/* A kernel for blocks of so many threads, a function for kernels, and the memory that a\n"
     " * block's threads share. */\n"
-    "#define KERNEL(threads) extern \"C\" __global__ void __launch_bounds__(threads)\n"
+    "#define KERNEL(threads) extern \"C\" __global__ void __launch_bounds__(threads, 1)\n"
     "#define DEVICE static __device__ __forceinline__\n"
     "#define SHARED(type, name)                                \\\n"
     "    extern __shared__ __align__(16) char block_memory[]; \\\n"

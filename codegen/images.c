@@ -8,7 +8,7 @@
 #include "codegen/codegen.h"
 #include <dlfcn.h>
 #include <errno.h>
-#include <limits.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -95,65 +95,81 @@ typedef struct Image {
     size_t n_bytes;
 } Image;
 
+/* One run of the compiler, in a thread of its own, with memory of its own. */
 typedef struct Compiling {
     const Nvrtc *nvrtc;
     const char *name, *text;         /* of the kernels' file */
-    const ImageOpts *o;
-    char **message;
+    bool usage;
+    Image code, ptx;                 /* of the same architecture; ptx.ptx: is it wanted? */
+    const char *message, *log;       /* message null: all went well */
     Arena *a;
+    pthread_t thread;
+    bool apart;                      /* is there one? */
 } Compiling;
 
-static bool take(const Compiling *c, void *program, bool ptx, Image *image)
+static int take(Compiling *c, void *program, Image *image)
 {
     const Nvrtc *n = c->nvrtc;
-    int error = ptx ? n->nvrtcGetPTXSize(program, &image->n_bytes)
-                    : n->nvrtcGetCUBINSize(program, &image->n_bytes);
-    if (!error) {
-        image->bytes = arena_alloc(c->a, image->n_bytes + 1, 1);
-        error = ptx ? n->nvrtcGetPTX(program, image->bytes) : n->nvrtcGetCUBIN(program, image->bytes);
-    }
-    image->ptx = ptx;
-    if (error)
-        *c->message = arena_printf(c->a, "NVRTC gives no image for sm_%d: %s", image->arch,
-                                   n->nvrtcGetErrorString(error));
-    return !error;
+    int error = image->ptx ? n->nvrtcGetPTXSize(program, &image->n_bytes)
+                           : n->nvrtcGetCUBINSize(program, &image->n_bytes);
+    if (error) return error;
+    image->bytes = arena_alloc(c->a, image->n_bytes + 1, 1);
+    return image->ptx ? n->nvrtcGetPTX(program, image->bytes)
+                      : n->nvrtcGetCUBIN(program, image->bytes);
 }
 
-static const char *log_of(const Compiling *c, void *program)
+static const char *log_of(Compiling *c, void *program)
 {
     size_t bytes = 0;
-    if (c->nvrtc->nvrtcGetProgramLogSize(program, &bytes)) return "";
+    if (!program || c->nvrtc->nvrtcGetProgramLogSize(program, &bytes)) return "";
     char *log = arena_alloc(c->a, bytes + 1, 1);
     return c->nvrtc->nvrtcGetProgramLog(program, log) ? "" : log;
 }
 
-/* What the assembler says of each kernel: registers, shared memory, what it spills. */
-static void print_usage(int arch, const char *log)
+static void *compile(void *compiling)
 {
-    for (const char *line = log; *line;) {
+    Compiling *c = compiling;
+    const Nvrtc *n = c->nvrtc;
+    const char *option[] = { arena_printf(c->a, "--gpu-architecture=sm_%d", c->code.arch),
+                             "--std=c++17", "--ptxas-options=-v" };
+    void *program = NULL;
+    int error = n->nvrtcCreateProgram(&program, c->text, c->name, 0, NULL, NULL);
+    if (!error) error = n->nvrtcCompileProgram(program, c->usage ? 3 : 2, option);
+    c->log = log_of(c, program);
+    if (!error) error = take(c, program, &c->code);
+    if (!error && c->ptx.ptx) error = take(c, program, &c->ptx);
+    if (error)
+        c->message = arena_printf(c->a, "NVRTC does not compile %s for sm_%d: %s\n%s", c->name,
+                                  c->code.arch, n->nvrtcGetErrorString(error), c->log);
+    if (program) n->nvrtcDestroyProgram(&program);
+    return NULL;
+}
+
+/* What the assembler says of each kernel: registers, shared memory, what it spills. */
+static void print_usage(const Compiling *c)
+{
+    for (const char *line = c->log; *line;) {
         size_t length = strcspn(line, "\n");
-        if (!strncmp(line, "ptxas", 5)) fprintf(stderr, "sm_%d %.*s\n", arch, (int)length, line);
+        if (!strncmp(line, "ptxas", 5))
+            fprintf(stderr, "sm_%d %.*s\n", c->code.arch, (int)length, line);
         line += length + (line[length] == '\n');
     }
 }
 
-/* Machine code for the architecture; for the PTX of it `ptx` too, where not null. */
-static bool compile(const Compiling *c, Image *code, Image *ptx)
+/* All architectures side by side. */
+static bool compile_all(Compiling *c, int n, char **message, Arena *a)
 {
-    const Nvrtc *n = c->nvrtc;
-    const char *option[] = { arena_printf(c->a, "--gpu-architecture=sm_%d", code->arch),
-                             "--std=c++17", "--ptxas-options=-v" };
-    void *program = NULL;
-    int error = n->nvrtcCreateProgram(&program, c->text, c->name, 0, NULL, NULL);
-    if (!error) error = n->nvrtcCompileProgram(program, c->o->usage ? 3 : 2, option);
-    const char *log = program ? log_of(c, program) : "";
-    if (error)
-        *c->message = arena_printf(c->a, "NVRTC does not compile %s for sm_%d: %s\n%s", c->name,
-                                   code->arch, n->nvrtcGetErrorString(error), log);
-    if (!error && c->o->usage) print_usage(code->arch, log);
-    bool ok = !error && take(c, program, false, code) && (!ptx || take(c, program, true, ptx));
-    if (program) n->nvrtcDestroyProgram(&program);
-    return ok;
+    for (int i = 0; i < n; i++) {
+        c[i].a = arena_new();
+        c[i].apart = i + 1 < n && pthread_create(&c[i].thread, NULL, compile, &c[i]) == 0;
+        if (!c[i].apart) compile(&c[i]);
+    }
+    for (int i = 0; i < n; i++) {
+        if (c[i].apart) pthread_join(c[i].thread, NULL);
+        if (c[i].message && !*message) *message = arena_str(a, c[i].message);
+        if (!c[i].message && c[i].usage) print_usage(&c[i]);
+    }
+    return !*message;
 }
 
 /* ---- the C file ---- */
@@ -177,34 +193,48 @@ static void write_bytes(FILE *f, const Image *image)
     }
 }
 
-static void write_images(FILE *f, const char *name, const Image *image, int n)
+static const char *kind(const Image *image) { return image->ptx ? "compute" : "sm"; }
+
+static void write_images(FILE *f, const char *name, const Image *const *image, int n)
 {
     fprintf(f, "/* The images of %s: made by seqc with NVIDIA's compiler, byte by byte. */\n"
                "#include \"runtime/cuda.h\"\n\n", name);
     for (int i = 0; i < n; i++) {
-        fprintf(f, "static const char %s_%d[] =\n", image[i].ptx ? "compute" : "sm", image[i].arch);
-        write_bytes(f, &image[i]);
+        fprintf(f, "static const char %s_%d[] =\n", kind(image[i]), image[i]->arch);
+        write_bytes(f, image[i]);
         fputs("    ;\n\n", f);
     }
     fputs("extern const rt_cuda_image images[];\nconst rt_cuda_image images[] = {\n", f);
     for (int i = 0; i < n; i++)
-        fprintf(f, "    { %d, %s, (const unsigned char *)%s_%d, %zu },\n", image[i].arch,
-                image[i].ptx ? "true" : "false", image[i].ptx ? "compute" : "sm", image[i].arch,
-                image[i].n_bytes);
+        fprintf(f, "    { %d, %s, (const unsigned char *)%s_%d, %zu },\n", image[i]->arch,
+                image[i]->ptx ? "true" : "false", kind(image[i]), image[i]->arch,
+                image[i]->n_bytes);
     fputs("    { 0, false, 0, 0 }\n};\n", f);
 }
 
-static bool write_file(const Compiling *c, const char *path, const Image *image, int n)
+/* Machine code in the order of the architectures, then the PTX of one of them. */
+static bool write_file(const char *path, const Compiling *c, int n, char **message, Arena *a)
 {
+    const Image **image = arena_alloc(a, (size_t)n + 1, sizeof *image);
+    int n_image = 0;
+    for (int i = 0; i < n; i++) image[n_image++] = &c[i].code;
+    for (int i = 0; i < n; i++)
+        if (c[i].ptx.ptx) image[n_image++] = &c[i].ptx;
     FILE *f = fopen(path, "w");
-    if (f) write_images(f, c->name, image, n);
+    if (f) write_images(f, c->name, image, n_image);
     bool ok = f && !ferror(f);
     if (f && fclose(f) != 0) ok = false;
-    if (!ok) *c->message = arena_printf(c->a, "%s: cannot be written: %s", path, strerror(errno));
+    if (!ok) *message = arena_printf(a, "%s: cannot be written: %s", path, strerror(errno));
     return ok;
 }
 
 /* ---- the whole ---- */
+
+static const char *const no_nvrtc =
+    "NVRTC, NVIDIA's compiler at run time, is not here: no libnvrtc.so.13 or libnvrtc.so.12 was "
+    "found by its name, nor in the lib64 of $CUDA_HOME, $CUDA_PATH or /usr/local/cuda\n"
+    "help: install the CUDA toolkit, of which NVIDIA's package cuda-nvrtc-13-0 is enough, or keep "
+    "the sources for a machine that has it: --keep DIR";
 
 bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_c, char **message,
                  Arena *a)
@@ -215,26 +245,19 @@ bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_
     char *text = read_text(kernels_cu, message, a);
     if (!text) return false;
     if (!open_nvrtc(&nvrtc, a, &path)) {
-        *message = arena_str(a, "NVRTC, NVIDIA's compiler at run time, is not here: no libnvrtc.so.13 "
-                                "or libnvrtc.so.12 was found by its name, nor in the lib64 of "
-                                "$CUDA_HOME, $CUDA_PATH or /usr/local/cuda\n"
-                                "help: install the CUDA toolkit (on Debian and Ubuntu the packages "
-                                "cuda-nvrtc-13-0 of NVIDIA's repository are enough), or keep the "
-                                "sources for a machine that has it: --keep DIR");
+        *message = arena_str(a, no_nvrtc);
         return false;
     }
-    Compiling c = { &nvrtc, slash ? slash + 1 : kernels_cu, text, o, message, a };
-    Image *image = arena_alloc(a, (size_t)o->n_arch + 1, sizeof *image);
+    Compiling *c = arena_alloc(a, (size_t)o->n_arch, sizeof *c);
     int lowest = 0;
     for (int i = 0; i < o->n_arch; i++) {
-        image[i].arch = o->arch[i];
+        c[i] = (Compiling){ .nvrtc = &nvrtc, .name = slash ? slash + 1 : kernels_cu, .text = text,
+                            .usage = o->usage, .code.arch = o->arch[i] };
         if (o->arch[i] < o->arch[lowest]) lowest = i;
     }
-    Image *ptx = &image[o->n_arch];
-    ptx->arch = o->arch[lowest];
-    bool ok = true;
-    for (int i = 0; i < o->n_arch && ok; i++)
-        ok = compile(&c, &image[i], o->ptx && i == lowest ? ptx : NULL);
+    c[lowest].ptx = (Image){ .arch = o->arch[lowest], .ptx = o->ptx };
+    bool ok = compile_all(c, o->n_arch, message, a) && write_file(images_c, c, o->n_arch, message, a);
+    for (int i = 0; i < o->n_arch; i++) arena_free(c[i].a);
     dlclose(nvrtc.library);
-    return ok && write_file(&c, images_c, image, o->n_arch + o->ptx);
+    return ok;
 }

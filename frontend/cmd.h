@@ -108,6 +108,10 @@ typedef struct { const Target *target; bool native; } CmdTarget;
 enum { CMD_MAX_TARGETS = 16 };       /* --march names each at most once */
 /* What --march names, best first; several for `build` alone. 0 or an exit code. */
 int cmd_targets(const Cmd *c, CmdTarget list[CMD_MAX_TARGETS], int *n);
+
+/* --arch: for which of NVIDIA's architectures a program has machine code, 90 for sm_90. */
+enum { CMD_MAX_ARCHS = 16 };
+int cmd_archs(const Cmd *c, int list[CMD_MAX_ARCHS], int *n);
 /* The best target of this processor. */
 const Target *cmd_native_target(void);
 /* Its name for --march. */

@@ -83,16 +83,35 @@ static int write_unit(const Cmd *c, Build *p, const char *end, CmdTarget t, CmdP
     return cmd_write(c, path, print, &s);
 }
 
+static const Target any = {.march = "", .machine = ""};
+
 static void print_kernels(FILE *out, const void *ctx)
 {
     const Source *s = ctx;
     emit_kernels(s->module, s->options, out);
 }
 
+/* NAME.cu, and what its kernels become: NAME_images.c. */
+static int write_kernels(const Cmd *c, Build *p, Source s)
+{
+    int arch[CMD_MAX_ARCHS];
+    char *message;
+    ImageOpts o = {.arch = arch, .ptx = true, .usage = c->text[OPT_verbose] != NULL};
+    const char *kernels = cmd_folder_file(c, p->dir, ".cu");
+    const char *images = cmd_folder_file(c, p->dir, "_images.c");
+    const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
+    p->unit[p->n_unit++] = (CompileUnit){images, object, &any, false, false};
+    int code = cmd_archs(c, arch, &o.n_arch);
+    if (!code)
+        code = cmd_write(c, kernels, print_kernels, &s);
+    if (code || emit_images(kernels, &o, images, &message, c->arena))
+        return code;
+    return cmd_interrupted() ? cmd_interrupted() : cmd_fail(c, EXIT_IO, "%s", message);
+}
+
 /* NAME.c, or for several targets NAME-TARGET.c for each and NAME.c with main. */
 static int write_sources(const Cmd *c, Build *p)
 {
-    static const Target any = {.march = "", .machine = ""};
     const char *slash = strrchr(c->file, '/');
     EmitOpts options[CMD_MAX_TARGETS];
     for (int i = 0; i < p->n; i++) {
@@ -101,8 +120,7 @@ static int write_sources(const Cmd *c, Build *p)
         const char *end = p->n > 1 ? arena_printf(c->arena, "-%s.c", cmd_march(t.target)) : ".c";
         int code = write_unit(c, p, end, t, print_program, (Source){p->module[i], &options[i], 1});
         if (!code && t.target->block_threads)
-            code = cmd_write(c, cmd_folder_file(c, p->dir, ".cu"), print_kernels,
-                             &(Source){p->module[i], &options[i], 1});
+            code = write_kernels(c, p, (Source){p->module[i], &options[i], 1});
         if (code)
             return code;
     }
@@ -222,9 +240,6 @@ int cmd_build(const Cmd *c)
     PassCtx ctx;
     static Build p;                          /* atexit looks at it */
     Module *m = NULL;
-    if (c->number[OPT_target] == TARGET_CUDA)
-        return cmd_fail(c, EXIT_USAGE, "--target cuda: this version builds C programs alone\n"
-                        "help: `seqc ir --target cuda` shows what kernels there would be");
     int code = cmd_pass_ctx(c, &ctx);
     if (!code)
         code = cmd_targets(c, p.target, &p.n);

@@ -1,6 +1,7 @@
-/* frontend/cmd_targets.c: --march: which instruction sets to compile for. */
+/* frontend/cmd_targets.c: --march and --arch: which instruction sets to compile for. */
 #include "frontend/cmd.h"
 #include "runtime/base.h"
+#include <stdlib.h>
 #include <string.h>
 
 const Target *cmd_native_target(void)
@@ -47,6 +48,9 @@ int cmd_targets(const Cmd *c, CmdTarget list[CMD_MAX_TARGETS], int *n)
         list[(*n)++] = (CmdTarget){ir_gpu("cuda"), false};
         return EXIT_OK;
     }
+    if (c->text[OPT_arch])
+        return cmd_fail(c, EXIT_USAGE, "--arch %.60s: NVIDIA's architectures are for --target cuda",
+                        c->text[OPT_arch]);
     for (const char *s = march;; s++) {
         size_t length = strcspn(s, ",");
         const char *word = arena_strn(c->arena, s, length);
@@ -76,4 +80,38 @@ int cmd_targets(const Cmd *c, CmdTarget list[CMD_MAX_TARGETS], int *n)
 const char *cmd_march(const Target *t)
 {
     return *t->march ? t->march : t->id;
+}
+
+/* The number of "sm_90"; 0: it is none. What it names is NVRTC's to know. */
+static int arch_number(const char *word)
+{
+    enum { MOST = 999 };
+    char *end;
+    if (strncmp(word, "sm_", 3) != 0 || word[3] < '1' || word[3] > '9')
+        return 0;
+    long number = strtol(word + 3, &end, 10);
+    return *end || number > MOST ? 0 : (int)number;
+}
+
+int cmd_archs(const Cmd *c, int list[CMD_MAX_ARCHS], int *n)
+{
+    static const char *const usual = "sm_80,sm_90,sm_100,sm_120";
+    *n = 0;
+    for (const char *s = c->text[OPT_arch] ? c->text[OPT_arch] : usual;; s++) {
+        size_t length = strcspn(s, ",");
+        const char *word = arena_strn(c->arena, s, length);
+        int number = arch_number(word);
+        if (!number)
+            return cmd_fail(c, EXIT_USAGE, "unknown architecture '%.60s'\nhelp: --arch takes "
+                            "architectures of NVIDIA's processors, as %s", word, usual);
+        for (int i = 0; i < *n; i++)
+            if (list[i] == number)
+                return cmd_fail(c, EXIT_USAGE, "--arch names sm_%d twice", number);
+        if (*n == CMD_MAX_ARCHS)
+            return cmd_fail(c, EXIT_USAGE, "--arch names more than %d architectures", CMD_MAX_ARCHS);
+        list[(*n)++] = number;
+        s += length;
+        if (!*s)
+            return EXIT_OK;
+    }
 }

@@ -30,7 +30,10 @@ refuses "unknown march" 2 "--march takes native" "$SEQC" build "$model" --march 
 refuses "an empty march in a list" 2 "--march takes native" "$SEQC" build "$model" --march x86-64,,generic
 refuses "an instruction set twice" 2 "x86-64 twice" "$SEQC" build "$model" --march x86-64,generic,x86-64
 refuses "several instruction sets to look at" 2 "one instruction set at a time" "$SEQC" ir "$model" --march x86-64,generic
-refuses "cuda" 2 "builds C programs alone" "$SEQC" build "$model" --target cuda
+refuses "an architecture" 2 "unknown architecture 'sm_x'" "$SEQC" build "$model" --target cuda --arch sm_80,sm_x
+refuses "an architecture twice" 2 "--arch names sm_90 twice" "$SEQC" build "$model" --target cuda --arch sm_90,sm_90
+refuses "an instruction set" 2 "for --target c" "$SEQC" build "$model" --target cuda --march native
+refuses "an architecture for C" 2 "for --target cuda" "$SEQC" build "$model" --arch sm_90
 refuses "a precision mode that there is not" 2 "default|strict|fast|bf16" "$SEQC" build "$model" --math exact
 for math in default strict fast bf16; do
     "$SEQC" ir "$model" --math $math >math.ir && "$SEQC" opt math.ir | cmp -s - math.ir &&

@@ -1,0 +1,161 @@
+#!/bin/sh
+# tests/cuda/samples.sh: models as programs for CUDA, with no device: NVIDIA's driver is the stand-in,
+# the kernels run in the emulator. Their losses are those of the same models as programs in C, and
+# their bits do not depend on the order of threads and blocks. Contraction is off on both sides.
+#
+# DEVICE=real runs them on this machine's device instead: five runs give the same bits, and losses
+# agree to 1e-4, as NVIDIA's compiler contracts.
+. tests/lib.sh
+cd "$SCRATCH" || exit 1
+S=$ROOT/samples T=$ROOT/tests/cuda DRIVER=$(dirname "$SEQC")/tests/cuda/driver
+HOME_OF_RT=$("$SEQC" doctor | sed -n 's/^runtime  *//p')
+export SEQC_CFLAGS=-ffp-contract=off
+arch=sm_90 near=1e-5           # the stand-in looks at no image
+if [ "${DEVICE:-}" = real ]; then
+    DRIVER='' arch=sm_80,sm_90,sm_100,sm_120 near=1e-4
+    if "$SEQC" doctor | grep -q '^  driver *not found'; then
+        skip "samples on a device" "there is no driver of NVIDIA's"
+        exit 0
+    fi
+elif [ ! -e "$DRIVER/libcuda.so.1" ]; then
+    skip "samples for CUDA" "the stand-in is not built"
+    exit 0
+fi
+"$SEQC" doctor | grep -q '^  NVRTC *[0-9]' && nvrtc=yes || nvrtc=''
+[ "$nvrtc" ] || skip "images by NVRTC" "there is none: programs get an image that only the stand-in takes"
+
+# The program NAME.cuda of MODEL, and NAME.so of its kernels.
+build() {
+    name=$1 model=$2
+    "$SEQC" build "$model" --target cuda --arch $arch --keep "$name.src" -o "$name.cuda" -q \
+        >"$name.log" 2>&1
+    code=$?
+    source=$(echo "$name".src/*.cu)
+    source=${source%.cu}
+    if [ ! "$nvrtc" ]; then
+        [ $code = 3 ] && grep -q "^help: install the CUDA toolkit" "$name.log" || return 1
+        cat >"$name.src/no_images.c" <<'END'
+#include "runtime/cuda.h"
+extern const rt_cuda_image images[];
+const rt_cuda_image images[] = { { 90, true, (const unsigned char *)"// none", 8 }, { 0, false, 0, 0 } };
+END
+        cc -std=c11 -O2 $SEQC_CFLAGS -I"$HOME_OF_RT/include" "$source.c" "$name.src/no_images.c" \
+            "$HOME_OF_RT/libseqc_rt.a" -lz -lm -lpthread -ldl -o "$name.cuda" || return 1
+    elif [ $code != 0 ]; then
+        cat "$name.log"
+        return 1
+    fi
+    kernels "$name" "$source.cu"
+}
+
+# kernels NAME FILE: NAME.so of the file's kernels.
+kernels() {
+    awk -f "$T/table.awk" "$2" >"$1.src/table.h" &&
+        cc -std=gnu11 -O2 $SEQC_CFLAGS -shared -fPIC -I"$ROOT" -I"$PWD/$1.src" \
+            -DKERNELS="\"$(readlink -f "$2")\"" -DTABLE='"table.h"' "$T/module.c" -lm -o "$1.so"
+}
+
+# on_device NAME ORDER VERB…
+on_device() {
+    _program=$1 _order=$2
+    shift 2
+    STANDIN_KERNELS=$PWD/$_program.so STANDIN_ORDER=$_order \
+        LD_LIBRARY_PATH=$DRIVER${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "./$_program.cuda" "$@"
+}
+
+# The losses of two steps.csv: equally many, and each near the other's.
+near() {
+    [ "$(wc -l <"$1")" = "$(wc -l <"$2")" ] && paste -d, "$1" "$2" | awk -F, -v near=$near '
+        NR > 1 {
+            size = $3 < 0 ? -$3 : $3
+            d = $3 > $7 ? $3 - $7 : $7 - $3
+            if (!(d <= near * size)) { print "step " $1 ": " $3 " in C, " $7; bad = 1 }
+        }
+        END { exit bad || NR < 4 }'
+}
+
+# sample NAME MODEL TRAIN-OPTIONS…
+sample() {
+    name=$1 model=$2
+    shift 2
+    check "$name builds for CUDA" build "$name" "$model" || return
+    "$SEQC" build "$model" --math strict --blas none -o "$name.c" -q
+    check "$name trains in C" "./$name.c" train "$@" --log-steps --quiet --out "$name.in_c"
+    for order in 0 1 2 3 4; do
+        check "$name trains, order $order" on_device "$name" $order train "$@" --log-steps --quiet \
+            --out "$name.$order"
+        [ $order = 0 ] && check "$name has the losses of C" near "$name.in_c/steps.csv" "$name.0/steps.csv"
+        check "$name has the same bits, order $order" cmp "$name.0/steps.csv" "$name.$order/steps.csv"
+    done
+}
+
+houses="--data $S/regression/houses.csv --target price --normalize zscore --val-split 0.2 --epochs 1"
+small="--data $S/fashion_mnist/small.csv --normalize zscore --overfit-batches 3 --epochs 2"
+iris="--data $S/iris/iris.csv --normalize zscore --val-split 0.2 --epochs 2"
+# shellcheck disable=SC2086  # lists of words
+{
+sample iris "$S/iris/model.py" $iris
+sample regression "$S/regression/model.py" $houses
+sample residual "$S/residual_mlp/model.py" $houses
+sample uncertain "$S/residual_mlp/uncertain.py" $houses
+sample schedules "$S/schedules/model.py" $houses
+sample binary "$S/binary/model.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
+sample sigmoid "$S/binary/sigmoid.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
+sample dropout "$S/mc_dropout/model.py" --data "$S/mc_dropout/sine.csv" --epochs 1
+cat >deep.py <<'END'
+import torch
+from torch import nn, optim
+
+torch.manual_seed(3)
+batch_size = 48
+model = nn.Sequential(
+    nn.Linear(49, 96),
+    nn.LayerNorm(96),
+    nn.GELU(),
+    nn.Dropout(0.25),
+    nn.Linear(96, 40),
+    nn.BatchNorm1d(40),
+    nn.ReLU(),
+    nn.Linear(40, 10),
+)
+criterion = nn.CrossEntropyLoss(label_smoothing=0.1)
+optimizer = optim.Adam(model.parameters(), lr=0.002, weight_decay=1e-3)
+clip_grad_norm = 1.0
+END
+sample deep deep.py $small
+}
+
+# Weights, whichever side made them, serve both; a run goes on to the bit.
+in=$S/iris/iris.csv
+check "C reads CUDA's weights" ./iris.c predict --input "$in" --weights iris.0/last.safetensors -o c.csv
+check "and predicts what CUDA does" on_device iris 0 predict --input "$in" \
+    --weights iris.0/last.safetensors -o cuda.csv
+check "to 1e-5" sh -c "paste -d, c.csv cuda.csv | awk -F, '
+    NR > 1 { for (i = 1; i <= NF / 2; i++) { d = \$i - \$(i + NF / 2); if (d * d > 1e-10) bad = 1 } }
+    END { exit bad || NR < 100 }'"
+# shellcheck disable=SC2086
+check "one epoch" on_device iris 0 train $iris --epochs 1 --quiet --out half
+# shellcheck disable=SC2086
+check "and a second" on_device iris 0 train $iris --resume half/last.safetensors --quiet
+weights() { tail -c +"$((9 + $(od -An -tu8 -N8 "$1")))" "$1"; }
+weights half/last.safetensors >half.bytes
+weights iris.0/last.safetensors >whole.bytes
+check "are two" cmp half.bytes whole.bytes
+[ "$DRIVER" ] || exit 0
+
+on_device iris 0 info >info.txt
+check "info names the device" grep -q '^device  *stand-in (sm_90, driver for CUDA 13.0)$' info.txt
+
+# A barrier that is left out of a product's kernel is found.
+mkdir -p fault.src
+awk '/^KERNEL.*linear/ { in_linear = 1 } in_linear && /__syncthreads\(\);/ && !done { done = 1; next } 1' \
+    iris.src/*.cu >fault.src/fault.cu
+ln -sf iris.cuda fault.cuda
+check "kernels without a barrier compile" kernels fault fault.src/fault.cu
+found=''
+for order in 0 1 2 3 4; do
+    # shellcheck disable=SC2086
+    on_device fault $order train $iris --log-steps --quiet --out fault.$order >fault.log 2>&1 &&
+        cmp -s fault.$order/steps.csv iris.0/steps.csv || found=yes
+done
+[ "$found" ] && ok "a barrier left out is found" || not_ok "a barrier left out is found" "five orders give the same"
