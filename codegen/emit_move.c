@@ -126,22 +126,6 @@ static void emit_operand(Kern *k, int i, int64_t start)
     for (int a = 0; a < loops; a++) out_close(k->out, "");
 }
 
-/* The axes of element i of a shape, each as a variable. */
-static Nest places(Kern *k, const Shape *s)
-{
-    Nest nest = { .rank = s->rank };
-    for (int a = 0; a < s->rank; a++) {
-        Extent size = extent_of(s, a, a + 1), below = extent_of(s, a + 1, s->rank);
-        bool one = extent_eq(size, extent(1, 0)), last = extent_eq(below, extent(1, 0));
-        nest.dim[a] = (NestDim){ size, one ? "0" : text(k->e, "i%d", a) };
-        if (one) continue;
-        const char *at = last ? "i" : text(k->e, "i / %s", extent_atom(k->e, below));
-        if (a) at = text(k->e, "%s %% %s", at, extent_atom(k->e, size));
-        out_line(k->out, "const int64_t i%d = %s;", a, at);
-    }
-    return nest;
-}
-
 /* The same as emit_operand for a block: its threads share out the elements, which they number in
  * the order of the result, or where several operands fill it in that of their own. */
 static void emit_shared_out(Kern *k, int i, int64_t start)
@@ -164,7 +148,8 @@ static void emit_shared_out(Kern *k, int i, int64_t start)
     each_open(k, k->out, "i", text_mul(e, first, each), text_mul(e, end, each));
     Nest flat = { 1, { { extent_of(space, 0, space->rank), "i" } } }, put = flat, get = flat;
     if (x->op == OP_cat || x->op == OP_slice || x->op == OP_permute) {
-        Nest at = places(k, space);
+        static const char *const names[IR_MAX_RANK] = { "i0", "i1", "i2", "i3", "i4", "i5" };
+        Nest at = places_of(k, space, "i", names);
         if (x->op == OP_cat) {
             put = at;
             put.dim[axis] = (NestDim){ extent_of(to, axis, axis + 1),

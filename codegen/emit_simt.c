@@ -1,102 +1,67 @@
-/* codegen/emit_simt.c: products on a GPU's ordinary arithmetic.
+/* codegen/emit_simt.c: products and convolutions on a GPU's ordinary arithmetic.
  *
- * simt: a block has a tile of the result, each of its 16 x 16 threads a register tile of it.
- * Steps of k come through shared memory, as [k][row] and [k][column]: while the threads add up
- * the products of one step, the next is on its way to registers, from where it goes to the other
- * half of the shared memory. So there is one barrier a step. Beyond the ends of a factor there
- * are zeros.
+ * simt: a block has a tile of the result, each of its 16 x 16 threads a register tile of it. Steps
+ * of k come through shared memory, as [k][row] and [k][column]: while the threads add up the
+ * products of one step, the next is on its way to registers, from where it goes to the other half
+ * of the shared memory. So there is one barrier a step. Beyond the ends of a factor there are
+ * zeros.
  *
- * simt_dots: few results of long sums. A warp has one; its lanes walk k, along which both
- * factors lie together, and join their sums.
+ * simt_conv: the same product of weights and patches, whose elements are looked up where windows
+ * have them (ir/window.h); no patch is ever stored. Rows are channels of results, columns the
+ * pixels of all images; of a weight columns are channels times taps, and k the pixels. A block is
+ * of one group.
+ *
+ * simt_dots: few results of long sums. A warp has one; its lanes walk k, along which both factors
+ * lie together, and join their sums.
  *
  * Not here: sums split among blocks, tensor cores.
  * Source: CUTLASS, Efficient GEMM in CUDA, NVIDIA. */
 #include "codegen/emit.h"
+#include "ir/window.h"
 
 typedef struct Simt {
     Kern *k;
     Emit *e;
     Out *o;
-    Product p;
-    Extent m, l, depth;
-    const char *real;
-    Nest nest;                             /* of the result, by row and col */
+    Product p;                             /* of a product */
+    Conv c;                                /* of a convolution */
+    int64_t groups;
+    Extent m, l, depth;                    /* of a group */
+    const char *real, *bias;               /* bias: an element's text, or null */
+    Nest nest;                             /* of the result */
 } Simt;
 
-static Simt simt_of(Kern *k)
-{
-    Simt s = { .k = k, .e = k->e, .o = k->out, .p = ir_product(k->g, k->root),
-               .real = real_type(k) };
-    s.m = extent(s.p.m.k, s.p.m.n);
-    s.l = extent(s.p.l.k, s.p.l.n);
-    s.depth = extent(s.p.k.k, s.p.k.n);
-    bool one_row = extent_eq(s.m, extent(1, 0));
-    s.nest = product_nest(&s.p, (NestDim){ s.m, one_row ? "0" : "row" }, (NestDim){ s.l, "col" });
-    return s;
-}
+/* A factor, of `lines` rows or columns of the tile. along: threads fetch neighbours in k, else
+ * neighbouring lines. */
+typedef struct Factor Factor;
+struct Factor {
+    char name;                             /* a or b */
+    const char *line;                      /* row or col */
+    int64_t lines;
+    Extent size;
+    bool along;
+    /* Writes what it needs to find its element of that line and of k, whose text it returns; and
+     * the condition under which there is one, or "". */
+    const char *(*element)(Simt *s, const Factor *f, const char **inside);
+    Val operand;
+};
 
 /* The root's value from what is added up, and all that follows from it. */
 static void epilogue(Simt *s, Out *o, const char *sum)
 {
     Kern *k = s->k;
-    Emit *e = s->e;
-    if (s->p.bias.i)
-        sum = text(e, "%s + %s[%s]", sum, slot_read(k, s->p.bias),
-                   index_text(e, ir_type(k->g, s->p.bias), &ir_type(k->g, k->root)->shape,
-                              &s->nest));
     const char *name = local_name(k, "v");
-    out_line(o, "const %s %s = %s;", s->real, name, sum);
+    out_line(o, s->bias ? "const %s %s = %s + %s;" : "const %s %s = %s;", s->real, name, sum,
+             s->bias);
     k->name[k->root.i] = name;
     members_emit(k, o, &s->nest);
 }
 
-/* ---- simt ---- */
+/* ---- the tile ---- */
 
-/* What a thread does for a factor: of `rows` rows (or columns) of the tile, stored along k or
- * across it, it fetches some elements and puts them into shared memory. */
-static void write_fetch(Simt *s, int64_t rows, bool along)
+static const char *times(Emit *e, int64_t x)
 {
-    const char *way = along ? "along" : "across";
-    const Hole holes[] = {
-        { "R", s->real },
-        { "rows", text(s->e, "%lld", (long long)rows) },
-        { "each", text(s->e, "%lld", (long long)(rows * IR_SIMT_STEP / s->k->threads)) },
-        { "threads", text(s->e, "%d", s->k->threads) },
-        { "width", text(s->e, "%lld", (long long)(rows + IR_SIMT_PAD)) },
-        { "step", text(s->e, "%d", IR_SIMT_STEP) },
-        { "fetch", text(s->e, "fetch_%s_%lld", way, (long long)rows) },
-        { "put", text(s->e, "put_%s_%lld", way, (long long)rows) },
-        { "stored", along ? "[rows][depth]" : "[depth][rows]" },
-        { "at", along ? "row * depth + k" : "k * rows + row" },
-        { "row", along ? text(s->e, "e / %d", IR_SIMT_STEP)
-                       : text(s->e, "e %% %lld", (long long)rows) },
-        { "k", along ? text(s->e, "e %% %d", IR_SIMT_STEP)
-                     : text(s->e, "e / %lld", (long long)rows) },
-    };
-    static const char *const words =
-        "/* This thread's elements of $rows rows and $step of k of a matrix stored $stored: from\n"
-        " * memory, zeros beyond its ends; and to shared memory. */\n"
-        "DEVICE void $fetch(const $R *__restrict__ from, int64_t rows,\n"
-        "    int64_t depth, int64_t row0, int64_t k0, $R next[$each])\n"
-        "{\n"
-        "    #pragma unroll\n"
-        "    for (int i = 0; i < $each; i++) {\n"
-        "        const int e = (int)threadIdx.x + $threads * i;\n"
-        "        const int64_t row = row0 + $row, k = k0 + $k;\n"
-        "        next[i] = row < rows && k < depth ? from[$at] : 0;\n"
-        "    }\n"
-        "}\n"
-        "DEVICE void $put(const $R next[$each], $R to[$step][$width])\n"
-        "{\n"
-        "    #pragma unroll\n"
-        "    for (int i = 0; i < $each; i++) {\n"
-        "        const int e = (int)threadIdx.x + $threads * i;\n"
-        "        to[$k][$row] = next[i];\n"
-        "    }\n"
-        "}\n";
-    Out *o = out_new(s->e->a);
-    out_template(o, words, holes, (int)(sizeof holes / sizeof *holes));
-    add_micro(s->e, out_text(o));
+    return x == 1 ? "" : text(e, " * %lld", (long long)x);
 }
 
 /* The tile's shared memory, and the products of a step. */
@@ -116,8 +81,8 @@ static void write_tile(Simt *s, const char *name)
         "/* A step of both factors, twice. */\n"
         "typedef struct { $R a[2][$step][$rows], b[2][$step][$cols]; } Tile$name;\n"
         "/* sums += products of a step, of $h rows from `top` on and $w columns from `left` on. */\n"
-        "DEVICE void add_products_$name(const Tile$name *tile, int half, int top,\n"
-        "    int left, $R sums[$h][$w])\n"
+        "DEVICE void add_products_$name(const Tile$name *tile, int half, int top, int left,\n"
+        "    $R sums[$h][$w])\n"
         "{\n"
         "    #pragma unroll\n"
         "    for (int k = 0; k < $step; k++) {\n"
@@ -137,40 +102,98 @@ static void write_tile(Simt *s, const char *name)
     add_micro(s->e, out_text(o));
 }
 
-/* row0 and col0: where the block's tile begins. */
+/* row0 and col0: where the block's tile begins, in its group. */
 static void place(Simt *s)
 {
     const Tasks *t = &s->k->tasks;
     long long rows = (long long)t->tile_rows, cols = (long long)t->tile_cols;
-    const char *down = text(s->e, "%lld", (long long)t->down);
-    if (t->down > 1 && t->across > 1 && s->m.n) {
-        out_line(s->o, "const int64_t down = (%s + %lld) / %lld;", extent_text(s->e, s->m),
-                 rows - 1, rows);
-        down = "down";
+    const char *down = text(s->e, "%lld", (long long)t->down), *at = "task";
+    if (t->down > 1 && t->across > 1) {
+        if (s->m.n) {
+            out_line(s->o, "const int64_t down = (%s + %lld) / %lld;", extent_text(s->e, s->m),
+                     rows - 1, rows);
+            down = "down";
+        }
+        at = text(s->e, "task %% %s", down);
     }
-    if (t->down == 1)
-        out_line(s->o, "const int64_t row0 = 0, col0 = task * %lld;", cols);
-    else if (t->across == 1)
-        out_line(s->o, "const int64_t row0 = task * %lld, col0 = 0;", rows);
-    else
-        out_line(s->o, "const int64_t row0 = task %% %s * %lld, col0 = task / %s * %lld;", down,
-                 rows, down, cols);
+    if (s->groups > 1) {
+        long long each = (long long)(t->down / s->groups);
+        out_line(s->o, "const int64_t group = %s%s;", text_atom(s->e, at),
+                 each > 1 ? text(s->e, " / %lld", each) : "");
+        at = each > 1 ? text(s->e, "%s %% %lld", text_atom(s->e, at), each) : "0";
+    } else if (t->down == 1) {
+        at = "0";
+    }
+    out_line(s->o, "const int64_t row0 = %s;", text_mul(s->e, at, extent(rows, 0)));
+    if (t->across == 1) out_line(s->o, "const int64_t col0 = 0;");
+    else out_line(s->o, "const int64_t col0 = %s * %lld;",
+                  t->down > 1 ? text(s->e, "task / %s", down) : "task", cols);
 }
 
-static const char *times(Emit *e, int64_t x)
+/* How many elements each thread fetches of it, a step. */
+static long long fetched(const Simt *s, const Factor *f)
 {
-    return x == 1 ? "" : text(e, " * %lld", (long long)x);
+    return (long long)(f->lines * IR_SIMT_STEP / s->k->threads);
 }
 
-static const char *fetch_call(Simt *s, Val v, const char *way, Extent size, int factor,
-                              const char *k0)
+/* Opens the loop over a thread's elements of a step: line and k of the tile are `at` and `deep`. */
+static void open_fetched(Simt *s, const Factor *f, const char **at, const char **deep)
 {
-    return text(s->e, "fetch_%s_%lld(%s, %s, %s, %s, %s, next_%c);", way,
-                (long long)s->k->k->tile[factor], slot_read(s->k, v), extent_text(s->e, size),
-                extent_text(s->e, s->depth), factor ? "col0" : "row0", k0, factor ? 'b' : 'a');
+    Emit *e = s->e;
+    out_line(s->o, "#pragma unroll");
+    out_open(s->o, "for (int i = 0; i < %lld; i++)", fetched(s, f));
+    out_line(s->o, "const int e = (int)threadIdx.x + %d * i;", s->k->threads);
+    long long side = f->along ? IR_SIMT_STEP : (long long)f->lines;
+    const char *whole = text(e, "e / %lld", side), *rest = text(e, "e %% %lld", side);
+    *at = f->along ? whole : rest;
+    *deep = f->along ? rest : whole;
 }
 
-static void write_stores(Simt *s)
+static void write_fetch(Simt *s, const Factor *f)
+{
+    Emit *e = s->e;
+    const char *at, *deep, *inside;
+    open_fetched(s, f, &at, &deep);
+    out_line(s->o, "const int64_t %s = %s0 + %s, k = k0 + %s;", f->line, f->line, at, deep);
+    const char *element = f->element(s, f, &inside);
+    const char *there = text(e, "%s < %s && k < %s%s%s", f->line, extent_text(e, f->size),
+                             extent_text(e, s->depth), *inside ? " && " : "", inside);
+    out_line(s->o, "next_%c[i] = %s", f->name, there);
+    out_line(s->o, "          ? %s : 0;", element);
+    out_close(s->o, "");
+}
+
+static void write_put(Simt *s, const Factor *f)
+{
+    const char *at, *deep;
+    open_fetched(s, f, &at, &deep);
+    out_line(s->o, "shared->%c[half][%s][%s] = next_%c[i];", f->name, deep, at, f->name);
+    out_close(s->o, "");
+}
+
+/* The loop over k: in turn t step t is fetched, step t - 1 added up, step t put where step t - 2
+ * was. */
+static void write_sums(Simt *s, const Factor f[2], const char *name)
+{
+    Emit *e = s->e;
+    Out *o = s->o;
+    const int64_t *micro = s->k->k->micro;
+    out_line(o, "const int top = (int)threadIdx.x / %d%s;", IR_SIMT_SIDE, times(e, micro[0]));
+    out_line(o, "const int left = (int)threadIdx.x %% %d%s;", IR_SIMT_SIDE, times(e, micro[1]));
+    out_line(o, "%s sums[%lld][%lld] = { { 0 } }, next_a[%lld], next_b[%lld];", s->real,
+             (long long)micro[0], (long long)micro[1], fetched(s, &f[0]), fetched(s, &f[1]));
+    out_line(o, "int half = 0;");
+    out_open(o, "for (int64_t k0 = 0; k0 < %s + %d; k0 += %d, half = 1 - half)",
+             extent_text(e, s->depth), IR_SIMT_STEP, IR_SIMT_STEP);
+    for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
+    out_line(o, "if (k0 > 0) add_products_%s(shared, 1 - half, top, left, sums);", name);
+    for (int i = 0; i < 2; i++) write_put(s, &f[i]);
+    out_line(o, "__syncthreads();");
+    out_close(o, "");
+}
+
+/* where: writes what the nest's variables are, or null. */
+static void write_stores(Simt *s, void (*where)(Simt *s))
 {
     Emit *e = s->e;
     Out *o = s->o;
@@ -187,63 +210,263 @@ static void write_stores(Simt *s)
     }
     out_line(o, "const int64_t row = row0 + top + i, col = col0 + left + j;");
     if (*inside) out_open(o, "if (%s)", inside);
+    if (where) where(s);
     epilogue(s, o, "sums[i][j]");
     if (*inside) out_close(o, "");
     out_close(o, "");
     out_close(o, "");
 }
 
+static void write_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
+{
+    Kern *k = s->k;
+    const int64_t *tile = k->k->tile, *micro = k->k->micro;
+    const char *name = text(s->e, "%lldx%lld", (long long)tile[0], (long long)tile[1]);
+    k->note = text(s->e, "A block is a tile of %s results, a thread %lldx%lld of them.", name,
+                   (long long)micro[0], (long long)micro[1]);
+    write_tile(s, name);
+    k->shared_bytes = 2 * IR_SIMT_STEP * (tile[0] + tile[1] + 2 * IR_SIMT_PAD)
+                    * ir_dtype_bytes(s->e->m->real);
+    out_line(s->o, "SHARED(Tile%s, shared);", name);
+    place(s);
+    write_sums(s, f, name);
+    write_stores(s, where);
+}
+
+/* ---- simt ---- */
+
+static Simt product_of(Kern *k)
+{
+    Simt s = { .k = k, .e = k->e, .o = k->out, .p = ir_product(k->g, k->root), .groups = 1,
+               .real = real_type(k) };
+    s.m = extent(s.p.m.k, s.p.m.n);
+    s.l = extent(s.p.l.k, s.p.l.n);
+    s.depth = extent(s.p.k.k, s.p.k.n);
+    bool one_row = extent_eq(s.m, extent(1, 0));
+    s.nest = product_nest(&s.p, (NestDim){ s.m, one_row ? "0" : "row" }, (NestDim){ s.l, "col" });
+    if (s.p.bias.i)
+        s.bias = text(s.e, "%s[%s]", slot_read(k, s.p.bias),
+                      index_text(s.e, ir_type(k->g, s.p.bias), &ir_type(k->g, k->root)->shape,
+                                 &s.nest));
+    return s;
+}
+
+/* A matrix stored with its lines along k, or with k along its lines. */
+static const char *matrix_element(Simt *s, const Factor *f, const char **inside)
+{
+    Emit *e = s->e;
+    *inside = "";
+    return text(e, "%s[%s]", slot_read(s->k, f->operand),
+                f->along ? text_add(e, text_mul(e, f->line, s->depth), "k")
+                         : text_add(e, text_mul(e, "k", f->size), f->line));
+}
+
 void emit_simt(Kern *k)
 {
-    if (!k->e->l->blocks) {                    /* IR text that was cut for another machine */
-        emit_loops(k);
-        return;
+    Simt s = product_of(k);
+    const Factor f[2] = {
+        { 'a', "row", k->k->tile[0], s.m, !s.p.ta, matrix_element, s.p.a },
+        { 'b', "col", k->k->tile[1], s.l, s.p.tb, matrix_element, s.p.b },
+    };
+    write_product(&s, f, NULL);
+}
+
+/* ---- simt_conv ---- */
+
+static const WindowAxis *rows_of(const Simt *s) { return &s->c.window.axis[0]; }
+static const WindowAxis *cols_of(const Simt *s) { return &s->c.window.axis[1]; }
+static int64_t taps_of(const Simt *s) { return rows_of(s)->taps * cols_of(s)->taps; }
+
+/* Channels of x and of y that a group has. */
+static int64_t in_per(const Simt *s) { return s->c.w.dim[1].k; }
+static int64_t out_per(const Simt *s) { return s->c.w.dim[0].k / s->groups; }
+
+/* Writes the two numbers of which `at` is made: first * size + second. */
+static void split(Simt *s, const char *at, int64_t size, const char *first, const char *second)
+{
+    if (size == 1) out_line(s->o, "const int64_t %s = %s, %s = 0;", first, at, second);
+    else out_line(s->o, "const int64_t %s = %s / %lld, %s = %s %% %lld;", first, at,
+                  (long long)size, second, at, (long long)size);
+}
+
+/* A channel of all groups from one of this group. */
+static const char *of_group(const Simt *s, int64_t per, const char *channel)
+{
+    if (s->groups == 1) return channel;
+    return text_add(s->e, text_mul(s->e, "group", extent(per, 0)), channel);
+}
+
+/* The element of an image's channel at that row and column. */
+static const char *image_element(Simt *s, Val v, const Shape *shape, const char *channel,
+                                 const char *row, const char *col)
+{
+    Emit *e = s->e;
+    const char *at = text_add(e, text_mul(e, "image", extent_of(shape, 1, 2)), channel);
+    if (shape->rank == 4) at = text_add(e, text_mul(e, at, extent_of(shape, 2, 3)), row);
+    at = text_add(e, text_mul(e, at, extent_of(shape, shape->rank - 1, shape->rank)), col);
+    return text(e, "%s[%s]", slot_read(s->k, v), at);
+}
+
+/* Of "y" or "x", the place of a tap of a window on that axis; the condition that it is one. */
+static const char *write_place(Simt *s, const WindowAxis *a, char axis)
+{
+    Emit *e = s->e;
+    out_line(s->o, "const int64_t at_%c = window_%c%s + tap_%c%s - %lld;", axis, axis,
+             times(e, a->stride), axis, times(e, a->dilation), (long long)a->low);
+    return text(e, "at_%c >= 0 && at_%c < %lld", axis, axis, (long long)a->places);
+}
+
+/* The window of which a tap stands at a place. */
+static const char *write_window(Simt *s, const WindowAxis *a, char axis)
+{
+    Emit *e = s->e;
+    const char *whole = a->stride == 1 ? ""
+                      : text(e, "below_%c %% %lld == 0 && ", axis, (long long)a->stride);
+    out_line(s->o, "const int64_t below_%c = place_%c + %lld - tap_%c%s;", axis, axis,
+             (long long)a->low, axis, times(e, a->dilation));
+    out_line(s->o, "const int64_t at_%c = below_%c%s;", axis, axis,
+             a->stride == 1 ? "" : text(e, " / %lld", (long long)a->stride));
+    return text(e, "below_%c >= 0 && %sat_%c < %lld", axis, whole, axis, (long long)a->windows);
+}
+
+/* image, and row and column with those names, of a pixel of all images. */
+static void write_pixel(Simt *s, const char *pixel, bool places, const char *word)
+{
+    const WindowAxis *r = rows_of(s), *c = cols_of(s);
+    int64_t rows = places ? r->places : r->windows, cols = places ? c->places : c->windows;
+    const char *x = text(s->e, "%s_x", word);
+    bool lines = s->c.window.rank > 1;
+    split(s, pixel, rows * cols, "image", lines ? "pixel" : x);
+    if (lines) split(s, "pixel", cols, text(s->e, "%s_y", word), x);
+}
+
+/* channel, and the row and column of the tap, of a number of both. */
+static void write_taps(Simt *s, const char *at)
+{
+    bool lines = s->c.window.rank > 1;
+    split(s, at, taps_of(s), "channel", lines ? "tap" : "tap_x");
+    if (lines) split(s, "tap", cols_of(s)->taps, "tap_y", "tap_x");
+}
+
+static const char *both(Simt *s, const char *of_rows, const char *of_cols)
+{
+    return s->c.window.rank > 1 ? text(s->e, "%s && %s", of_rows, of_cols) : of_cols;
+}
+
+/* conv: what tap k of channel k reads for a pixel; conv_weight: for pixel k what a tap reads. */
+static const char *patch_element(Simt *s, const Factor *f, const char **inside)
+{
+    bool weight = ir_is(s->k->g, s->k->root, OP_conv_weight);
+    write_pixel(s, weight ? "k" : f->line, false, "window");
+    write_taps(s, weight ? f->line : "k");
+    const char *of_rows = s->c.window.rank > 1 ? write_place(s, rows_of(s), 'y') : NULL;
+    *inside = both(s, of_rows, write_place(s, cols_of(s), 'x'));
+    return image_element(s, f->operand, &s->c.x, of_group(s, in_per(s), "channel"), "at_y", "at_x");
+}
+
+/* conv_transpose: the element of y whose window has tap k at a place. */
+static const char *spread_element(Simt *s, const Factor *f, const char **inside)
+{
+    write_pixel(s, f->line, true, "place");
+    write_taps(s, "k");
+    const char *of_rows = s->c.window.rank > 1 ? write_window(s, rows_of(s), 'y') : NULL;
+    *inside = both(s, of_rows, write_window(s, cols_of(s), 'x'));
+    return image_element(s, f->operand, &s->c.y, of_group(s, out_per(s), "channel"), "at_y",
+                         "at_x");
+}
+
+/* conv: weights of a channel of y. */
+static const char *weight_element(Simt *s, const Factor *f, const char **inside)
+{
+    Emit *e = s->e;
+    *inside = "";
+    return text(e, "%s[%s]", slot_read(s->k, f->operand),
+                text_add(e, text_mul(e, of_group(s, out_per(s), "row"), s->depth), "k"));
+}
+
+/* conv_transpose: weights of a channel of x, row, and of channel and tap k of y. */
+static const char *turned_element(Simt *s, const Factor *f, const char **inside)
+{
+    Emit *e = s->e;
+    *inside = "";
+    split(s, "k", taps_of(s), "channel", "tap");
+    const char *at = text_mul(e, of_group(s, out_per(s), "channel"), extent(in_per(s), 0));
+    at = text_mul(e, text_add(e, at, "row"), extent(taps_of(s), 0));
+    return text(e, "%s[%s]", slot_read(s->k, f->operand), text_add(e, at, "tap"));
+}
+
+/* conv_weight: y's derivative of a channel, row, at pixel k of all images. */
+static const char *slope_element(Simt *s, const Factor *f, const char **inside)
+{
+    Emit *e = s->e;
+    int64_t pixels = rows_of(s)->windows * cols_of(s)->windows;
+    *inside = "";
+    split(s, "k", pixels, "image", "pixel");
+    const char *at = text_add(e, text_mul(e, "image", extent_of(&s->c.y, 1, 2)),
+                              of_group(s, out_per(s), "row"));
+    return text(e, "%s[%s]", slot_read(s->k, f->operand),
+                text_add(e, text_mul(e, at, extent(pixels, 0)), "pixel"));
+}
+
+/* The channel of a result, and of one that is no weight image and pixel. */
+static void write_where(Simt *s)
+{
+    bool to_x = ir_is(s->k->g, s->k->root, OP_conv_transpose);
+    int64_t pixels = to_x ? rows_of(s)->places * cols_of(s)->places
+                          : rows_of(s)->windows * cols_of(s)->windows;
+    out_line(s->o, "const int64_t channel = %s;",
+             of_group(s, to_x ? in_per(s) : out_per(s), "row"));
+    if (!ir_is(s->k->g, s->k->root, OP_conv_weight)) split(s, "col", pixels, "image", "pixel");
+}
+
+static Nest conv_nest(const Simt *s)
+{
+    const Shape *r = &ir_type(s->k->g, s->k->root)->shape;
+    if (ir_is(s->k->g, s->k->root, OP_conv_weight))
+        return (Nest){ 2, { { extent_of(r, 0, 1), "channel" },
+                            { extent_of(r, 1, r->rank), "col" } } };
+    return (Nest){ 3, { { extent_of(r, 0, 1), "image" }, { extent_of(r, 1, 2), "channel" },
+                        { extent_of(r, 2, r->rank), "pixel" } } };
+}
+
+void emit_simt_conv(Kern *k)
+{
+    const Node *x = ir_node(k->g, k->root);
+    Simt s = { .k = k, .e = k->e, .o = k->out, .c = ir_conv(k->g, x), .real = real_type(k) };
+    s.groups = s.c.groups;
+    s.nest = conv_nest(&s);
+    Extent images = extent_of(&s.c.x, 0, 1);
+    const Shape *r = &x->type.shape;
+    Extent pixels = extent_mul(images, extent_of(r, 2, r->rank));
+    Extent taps = extent(taps_of(&s), 0);
+    if (x->n_in > 2) s.bias = text(k->e, "%s[channel]", slot_read(k, x->in[2]));
+    const int64_t *tile = k->k->tile;
+    Factor a = { 'a', "row", tile[0], { 0, 0 }, true, weight_element, x->in[1] };
+    Factor b = { 'b', "col", tile[1], { 0, 0 }, false, patch_element, x->in[0] };
+    s.m = extent(out_per(&s), 0);
+    s.l = pixels;
+    s.depth = extent_mul(extent(in_per(&s), 0), taps);
+    if (x->op == OP_conv_transpose) {
+        a.element = turned_element;
+        b.element = spread_element;
+        s.m = extent(in_per(&s), 0);
+        s.depth = extent_mul(extent(out_per(&s), 0), taps);
+    } else if (x->op == OP_conv_weight) {
+        a.element = slope_element;
+        b.along = true;
+        s.l = s.depth;
+        s.depth = extent_mul(images, extent_of(&s.c.y, 2, s.c.y.rank));
     }
-    Simt s = simt_of(k);
-    Emit *e = k->e;
-    Out *o = k->out;
-    const int64_t *tile = k->k->tile, *micro = k->k->micro;
-    const char *name = text(e, "%lldx%lld", (long long)tile[0], (long long)tile[1]);
-    const char *way[2] = { s.p.ta ? "across" : "along", s.p.tb ? "along" : "across" };
-    k->note = text(e, "A block is a tile of %s results, a thread %lldx%lld of them.", name,
-                   (long long)micro[0], (long long)micro[1]);
-    write_fetch(&s, tile[0], !s.p.ta);
-    write_fetch(&s, tile[1], s.p.tb);
-    write_tile(&s, name);
-    k->shared_bytes = 2 * IR_SIMT_STEP * (tile[0] + tile[1] + 2 * IR_SIMT_PAD)
-                    * ir_dtype_bytes(e->m->real);
-    out_line(o, "SHARED(Tile%s, shared);", name);
-    place(&s);
-    out_line(o, "const int top = (int)threadIdx.x / %d%s;", IR_SIMT_SIDE, times(e, micro[0]));
-    out_line(o, "const int left = (int)threadIdx.x %% %d%s;", IR_SIMT_SIDE, times(e, micro[1]));
-    out_line(o, "%s sums[%lld][%lld] = { { 0 } }, next_a[%lld], next_b[%lld];", s.real,
-             (long long)micro[0], (long long)micro[1],
-             (long long)(tile[0] * IR_SIMT_STEP / k->threads),
-             (long long)(tile[1] * IR_SIMT_STEP / k->threads));
-    out_line(o, "%s", fetch_call(&s, s.p.a, way[0], s.m, 0, "0"));
-    out_line(o, "%s", fetch_call(&s, s.p.b, way[1], s.l, 1, "0"));
-    out_line(o, "int half = 0;");
-    out_open(o, "for (int64_t k0 = %d; k0 < %s + %d; k0 += %d, half = 1 - half)", IR_SIMT_STEP,
-             extent_text(e, s.depth), IR_SIMT_STEP, IR_SIMT_STEP);
-    out_line(o, "put_%s_%lld(next_a, shared->a[half]);", way[0], (long long)tile[0]);
-    out_line(o, "put_%s_%lld(next_b, shared->b[half]);", way[1], (long long)tile[1]);
-    out_line(o, "__syncthreads();");
-    out_line(o, "%s", fetch_call(&s, s.p.a, way[0], s.m, 0, "k0"));
-    out_line(o, "%s", fetch_call(&s, s.p.b, way[1], s.l, 1, "k0"));
-    out_line(o, "add_products_%s(shared, half, top, left, sums);", name);
-    out_close(o, "");
-    write_stores(&s);
+    a.size = s.m;
+    b.size = s.l;
+    write_product(&s, (const Factor[]){ a, b }, write_where);
 }
 
 /* ---- simt_dots ---- */
 
 void emit_simt_dots(Kern *k)
 {
-    if (!k->e->l->blocks) {
-        emit_loops(k);
-        return;
-    }
-    Simt s = simt_of(k);
+    Simt s = product_of(k);
     Emit *e = k->e;
     Out *o = k->out;
     const char *rows = extent_text(e, s.m), *cols = extent_text(e, s.l);

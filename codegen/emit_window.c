@@ -284,16 +284,17 @@ static void write_scattered(const Win *w, const Nest *windows, const char *sum)
 
 /* ---- padding ---- */
 
-/* at_row and at_col: where the value at row and col of the padded planes stands. */
-static void write_sources(const Win *w, const Shape *plain, const Nest *padded)
-{
-    static const Snippet snippet[PAD_COUNT] = {
+static const Snippet pad_snippet[PAD_COUNT] = {
 #define PAD(name, ...) [PAD_##name] = SNIP_pad_##name,
 #include "ir/pads.def"
 #undef PAD
-    };
+};
+
+/* at_row and at_col: where the value at row and col of the padded planes stands. */
+static void write_sources(const Win *w, const Shape *plain, const Nest *padded)
+{
     Pad p = ir_pad_of(w->x);
-    reach(w->e, snippet[p.mode]);
+    reach(w->e, pad_snippet[p.mode]);
     for (int i = 2 - p.rank; i < 2; i++) {
         const char *at = i ? last(padded) : row_of(padded);
         if (p.low[i] > 0) at = text(w->e, "%s - %lld", at, (long long)p.low[i]);
@@ -329,37 +330,39 @@ static void write_unpadded(const Win *w, const Nest *padded, const char *sum)
 
 /* ---- stretching ---- */
 
-/* Between which places row and col of the stretched planes stand: rows at_row and next_row, the
- * latter with weight by_row; the nearest is one alone. */
-static void write_between(const Win *w, const Nest *wide)
+/* Between which places of an axis element `at` of the stretched planes stands: rows at_row and
+ * next_row, the latter with weight by_row; the nearest is one alone. */
+static void write_between(const Win *w, const Stretch *s, const char *axis, const char *at)
 {
-    static const char *const axis[] = { "row", "col" };
+    const char *real = real_type(w->k);
+    long long places = (long long)s->places;
+    if (s->nearest && s->results % s->places == 0
+        && s->scale * (double)(s->results / s->places) == 1) {
+        out_line(w->o, "const int64_t at_%s = %s / %lld;", axis, at,
+                 (long long)(s->results / s->places));
+    } else if (s->nearest) {
+        reach(w->e, SNIP_nearest);
+        out_line(w->o, "const int64_t at_%s = nearest(%s, %lld, %s);", axis, at, places,
+                 dialect_literal(w->e->l, DT_f32, s->scale, w->e->a));
+    } else {
+        reach(w->e, SNIP_between);
+        reach(w->e, SNIP_smaller);
+        out_line(w->o, "const double place_%s = between(%s, %s, %s, %lld);", axis, at,
+                 dialect_literal(w->e->l, DT_f64, s->scale, w->e->a),
+                 dialect_literal(w->e->l, DT_f64, s->shift, w->e->a), places);
+        out_line(w->o, "const int64_t at_%s = (int64_t)place_%s;", axis, axis);
+        out_line(w->o, "const int64_t next_%s = smaller(at_%s + 1, %lld);", axis, axis, places - 1);
+        out_line(w->o, "const %s by_%s = (%s)(place_%s - (double)at_%s);", real, axis, real, axis,
+                 axis);
+    }
+}
+
+static void write_betweens(const Win *w, const Nest *wide)
+{
     Stretch s[2];
     ir_stretch(w->k->g, w->x, s);
-    const char *real = real_type(w->k);
-    for (int i = w->own->rank == 4 ? 0 : 1; i < 2; i++) {
-        const char *at = i ? last(wide) : row_of(wide);
-        long long places = (long long)s[i].places;
-        if (s[i].nearest && s[i].results % s[i].places == 0 && s[i].scale * (double)(s[i].results
-            / s[i].places) == 1) {
-            out_line(w->o, "const int64_t at_%s = %s / %lld;", axis[i], at,
-                     (long long)(s[i].results / s[i].places));
-        } else if (s[i].nearest) {
-            reach(w->e, SNIP_nearest);
-            out_line(w->o, "const int64_t at_%s = nearest(%s, %lld, %s);", axis[i], at, places,
-                     dialect_literal(w->e->l, DT_f32, s[i].scale, w->e->a));
-        } else {
-            reach(w->e, SNIP_between);
-            out_line(w->o, "const double place_%s = between(%s, %s, %s, %lld);", axis[i], at,
-                     dialect_literal(w->e->l, DT_f64, s[i].scale, w->e->a),
-                     dialect_literal(w->e->l, DT_f64, s[i].shift, w->e->a), places);
-            out_line(w->o, "const int64_t at_%s = (int64_t)place_%s;", axis[i], axis[i]);
-            out_line(w->o, "const int64_t next_%s = smaller(at_%s + 1, %lld);", axis[i], axis[i],
-                     places - 1);
-            out_line(w->o, "const %s by_%s = (%s)(place_%s - (double)at_%s);", real, axis[i], real,
-                     axis[i], axis[i]);
-        }
-    }
+    if (w->own->rank == 4) write_between(w, &s[0], "row", row_of(wide));
+    write_between(w, &s[1], "col", last(wide));
 }
 
 static bool is_linear(const Win *w) { return !strcmp(ir_attr_str(w->x, AT_mode), "linear"); }
@@ -368,7 +371,7 @@ static const char *write_stretched(const Win *w)
 {
     Emit *e = w->e;
     const char *one = literal(w->k, 1);
-    write_between(w, &w->nest);
+    write_betweens(w, &w->nest);
     if (!is_linear(w)) return element(w, 0, "at_row", "at_col");
     for (int i = 0; i < (w->own->rank == 4 ? 2 : 1); i++)
         out_line(w->o, "const %s %s = (%s - by_col) * %s + by_col * %s;", real_type(w->k),
@@ -380,7 +383,7 @@ static const char *write_stretched(const Win *w)
 static void write_unstretched(const Win *w, const Nest *wide, const char *sum)
 {
     const char *value = element(w, 0, row_of(wide), last(wide)), *one = literal(w->k, 1);
-    write_between(w, wide);
+    write_betweens(w, wide);
     if (!is_linear(w)) {
         out_line(w->o, "%s += %s;", sum, value);
         return;
@@ -501,11 +504,119 @@ static void scatter(Win *w)
     out_close(o, "");
 }
 
+/* ---- in blocks: an element a thread ---- */
+
+static const char *const axis_name[] = { "row", "col" };
+
+/* Loops over the windows with a tap at the place, and says which: from_row and tap_row, say. */
+static void open_windows_at(const Win *w, const WindowAxis *a, const char *axis, const char *place)
+{
+    Out *o = w->o;
+    long long places = (long long)a->places, windows = (long long)a->windows;
+    if (a->adaptive) {
+        out_line(o, "const int64_t last_%s = ((%s + 1) * %lld - 1) / %lld;", axis, place, windows,
+                 places);
+        out_open(o, "for (int64_t from_%s = %s * %lld / %lld; from_%s <= last_%s; from_%s++)", axis,
+                 place, windows, places, axis, axis, axis);
+        if (w->x->op == OP_pool_put)
+            out_line(o, "const int64_t tap_%s = %s - from_%s * %lld / %lld;", axis, place, axis,
+                     places, windows);
+        return;
+    }
+    out_open(o, "for (int64_t tap_%s = 0; tap_%s < %lld; tap_%s++)", axis, axis,
+             (long long)a->taps, axis);
+    out_line(o, "const int64_t below_%s = %s + %lld - tap_%s * %lld;", axis, place,
+             (long long)a->low, axis, (long long)a->dilation);
+    out_line(o, "const int64_t from_%s = below_%s / %lld;", axis, axis, (long long)a->stride);
+    out_line(o, "if (below_%s < 0 || below_%s %% %lld != 0 || from_%s >= %lld)", axis, axis,
+             (long long)a->stride, axis, windows);
+    out_line(o, "    continue;");
+}
+
+/* Loops over elements of the padded axis that have the place's value. */
+static void open_padded_at(const Win *w, const Pad *p, int i, const char *place)
+{
+    const Shape *plain = w->own, *padded = w->in;
+    const char *axis = axis_name[i], *at = text(w->e, "from_%s", axis);
+    out_open(w->o, "for (int64_t from_%s = 0; from_%s < %lld; from_%s++)", axis, axis,
+             (long long)padded->dim[padded->rank - 2 + i].k, axis);
+    out_line(w->o, "if (pad_%s(%s, %lld) != %s)", ir_pad[p->mode].name,
+             text_shift(w->e, at, -p->low[i]), (long long)plain->dim[plain->rank - 2 + i].k, place);
+    out_line(w->o, "    continue;");
+}
+
+/* Loops over elements of the stretched axis that are made of the place, and with which weight. */
+static void open_stretched_at(const Win *w, const Stretch *s, int i, const char *place)
+{
+    const char *axis = axis_name[i], *real = real_type(w->k), *zero = literal(w->k, 0);
+    out_open(w->o, "for (int64_t from_%s = 0; from_%s < %lld; from_%s++)", axis, axis,
+             (long long)s->results, axis);
+    write_between(w, s, axis, text(w->e, "from_%s", axis));
+    if (s->nearest) {
+        out_line(w->o, "if (at_%s != %s)", axis, place);
+        out_line(w->o, "    continue;");
+        return;
+    }
+    out_line(w->o, "if (at_%s != %s && next_%s != %s)", axis, place, axis, place);
+    out_line(w->o, "    continue;");
+    out_line(w->o, "const %s share_%s = (at_%s == %s ? %s - by_%s : %s)", real, axis, axis, place,
+             literal(w->k, 1), axis, zero);
+    out_line(w->o, "    + (next_%s == %s ? by_%s : %s);", axis, place, axis, zero);
+}
+
+/* What an adjoint adds up at the place of the nest. */
+static void gather_scattered(const Win *w)
+{
+    Out *o = w->o;
+    int first = w->own->rank == 4 ? 0 : 1;
+    const char *place[] = { row_of(&w->nest), last(&w->nest) };
+    bool pools = w->x->op == OP_pool_put || w->x->op == OP_pool_spread;
+    bool padded = w->x->op == OP_pad_grad;
+    Window win = { 0 };
+    Stretch s[2];
+    Pad p;
+    if (pools) win = ir_window(w->k->g, w->x);
+    else if (padded) p = ir_pad_of(w->x), reach(w->e, pad_snippet[p.mode]);
+    else ir_stretch(w->k->g, w->x, s);
+    out_line(o, "%s sum = 0;", real_type(w->k));
+    for (int i = first; i < 2; i++) {
+        if (pools) open_windows_at(w, &win.axis[i], axis_name[i], place[i]);
+        else if (padded) open_padded_at(w, &p, i, place[i]);
+        else open_stretched_at(w, &s[i], i, place[i]);
+    }
+    const char *row = first ? "0" : "from_row", *value = element(w, 0, row, "from_col");
+    const char *tap = first ? "tap_col"
+                    : text(w->e, "tap_row * %lld + tap_col", (long long)win.axis[1].taps);
+    if (w->x->op == OP_pool_put)
+        out_line(o, "if (%s == %s)", element(w, 1, row, "from_col"), tap);
+    if (!pools && !padded && !s[1].nearest)
+        value = text(w->e, "%sshare_col * %s", first ? "" : "share_row * ", value);
+    out_line(o, w->x->op == OP_pool_put ? "    sum += %s;" : "sum += %s;", value);
+    for (int i = first; i < 2; i++) out_close(o, "");
+    w->k->name[w->k->root.i] = "sum";
+    members_emit(w->k, o, &w->nest);
+}
+
+static void in_blocks(Win *w)
+{
+    Kern *k = w->k;
+    Extent each = extent(k->tasks.cols, 0);
+    k->note = text(w->e, "A block is %lld elements.",
+                   (long long)(k->tasks.tile_rows * k->tasks.cols));
+    task_range(k, k->tasks.tile_rows, k->rows);
+    each_open(k, w->o, "element", text_mul(w->e, "begin", each), text_mul(w->e, "end", each));
+    w->nest = places_of(k, w->own, "element", line_names(w->own->rank));
+    if (ir_by_planes(w->x->op)) gather_scattered(w);
+    else write_line(w);
+    out_close(w->o, "");
+}
+
 void emit_window(Kern *k)
 {
     const Node *x = ir_node(k->g, k->root);
     Win w = { .k = k, .e = k->e, .o = k->out, .x = x, .own = &x->type.shape,
               .in = &ir_type(k->g, x->in[0])->shape };
-    if (ir_by_planes(x->op)) scatter(&w);
+    if (k->e->l->blocks) in_blocks(&w);
+    else if (ir_by_planes(x->op)) scatter(&w);
     else gather(&w);
 }

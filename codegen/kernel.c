@@ -439,6 +439,9 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
     k->name = arena_alloc(e->a, g->n_node, sizeof *k->name);
     for (int j = 0; j < k->k->n_member; j++) k->member[k->k->member[j].i] = true;
     by_n(k);
+    if (!ir_serves(e->o->target, k->k->algo))
+        ir_die(e->m, "kernel k%d of %s is for another machine than %s", i, g->name,
+               e->o->target->name);
     out_open(k->out, "%s", "");
     emitters[k->k->algo](k);
     if (ir_kernel_slots(g, k->k)) finish_emit(k);

@@ -34,6 +34,21 @@ void each_open(Kern *k, Out *o, const char *var, const char *from, const char *e
     open_loop(k, o, k->e->l->each, var, from, end);
 }
 
+Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *name)
+{
+    Nest nest = { .rank = s->rank };
+    for (int a = 0; a < s->rank; a++) {
+        Extent size = extent_of(s, a, a + 1), below = extent_of(s, a + 1, s->rank);
+        bool one = extent_eq(size, extent(1, 0)), last = extent_eq(below, extent(1, 0));
+        nest.dim[a] = (NestDim){ size, one ? "0" : name[a] };
+        if (one) continue;
+        const char *at = last ? flat : text(k->e, "%s / %s", flat, extent_atom(k->e, below));
+        if (a) at = text(k->e, "%s %% %s", at, extent_atom(k->e, size));
+        out_line(k->out, "const int64_t %s = %s;", name[a], at);
+    }
+    return nest;
+}
+
 void row_open(Kern *k, Out *o, const char *var)
 {
     bool alone = k->lanes == k->threads;

@@ -228,7 +228,8 @@ static int plan(const Cmd *c, const Module *m, PassCtx *ctx, Build *p)
             return code;
         ctx->target = p->target[i].target;
         p->module[i] = pass_run(m, ctx, NULL);
-        if (!ir_program_check(p->module[i], why))
+        if (!ir_program_check(p->module[i], why)
+            || !ir_target_check(p->module[i], ctx->target, why))
             return cmd_fail(c, EXIT_REFUSED, "%s: %s", c->file, why);
     }
     return cmd_tune_end(c);

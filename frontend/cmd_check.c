@@ -304,7 +304,7 @@ static int compare_all(Check *k)
     int code = cmd_compile_opts(k->c, &options);
     if (code) return code;
     make_variants(k, list);
-    if (!ir_program_check(list[0].m, why))
+    if (!ir_program_check(list[0].m, why) || !ir_target_check(list[0].m, k->ctx->target, why))
         return cmd_fail(k->c, EXIT_REFUSED, "%s: %s", k->c->file, why);
     code = check_code_start(k, list, N_VARIANTS, &options);
     if (!code) {

@@ -27,32 +27,6 @@ static void set_math(const Cmd *c, Module *m)
             m->math = (MathMode)i;
 }
 
-/* Is all of the text what a GPU computes, in layouts that it reads? */
-static bool serves_gpu(const Module *m, const Target *t, char why[IR_ERR])
-{
-    for (uint32_t s = 1; s < m->n_state; s++)
-        if (m->state[s].type.layout.kind != LAYOUT_plain)
-            return snprintf(why, IR_ERR, "\"%.80s\" is laid out for a processor; %s takes text of "
-                            "the stage tidy or an earlier one", m->state[s].key, t->name), false;
-    for (int i = 0; i < m->n_graph; i++) {
-        const Graph *g = m->graph[i];
-        for (uint32_t v = 1; v < g->n_node; v++) {
-            const Node *x = &g->node[v];
-            bool computed = ir_computes(t, ir_op[x->op].kind);
-            if (computed && x->type.layout.kind == LAYOUT_plain) continue;
-            return snprintf(why, IR_ERR, computed ? "%%%d (%s) is laid out for a processor"
-                            : "%%%d (%s) has no kernel for CUDA in this version",
-                            ir_printed_number(g, (Val){v}), ir_op[x->op].name), false;
-        }
-        for (int k = 0; k < g->n_kernel; k++)
-            if (!ir_serves(t, g->kernel[k].algo))
-                return snprintf(why, IR_ERR, "k%d of %s is by %s, for processors; %s takes text "
-                                "of the stage tidy or an earlier one", k, g->name,
-                                ir_algo[g->kernel[k].algo].name, t->name), false;
-    }
-    return true;
-}
-
 static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
 {
     static const OptId fixed[] = {OPT_define, OPT_input, OPT_batch, OPT_model, OPT_loss,
@@ -68,7 +42,7 @@ static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
     char why[IR_ERR];
     set_math(c, *out);                       /* before its kernels are checked against it */
     bool good = ir_verify(*out, why);
-    if (good && (c->number[OPT_target] != TARGET_CUDA || serves_gpu(*out, ir_gpu("cuda"), why)))
+    if (good && (c->number[OPT_target] != TARGET_CUDA || ir_target_check(*out, ir_gpu("cuda"), why)))
         return EXIT_OK;
     ir_module_free(*out);
     *out = NULL;
@@ -80,7 +54,6 @@ static int load_model(const Cmd *c, const rt_buf *text, Module **out)
     FeOpts o = {.define = c->define, .n_define = c->n_define, .input = c->text[OPT_input],
                 .batch = c->number[OPT_batch], .model = c->text[OPT_model],
                 .loss = c->text[OPT_loss], .optimizer = c->text[OPT_optimizer],
-                .target = c->number[OPT_target] == TARGET_CUDA ? ir_gpu("cuda") : NULL,
                 .real = c->command == CMD_check || c->number[OPT_dtype] == 1 ? DT_f64 : DT_f32,
                 .drawn_masks = c->number[OPT_dropout] == 1,
                 .verbose = c->text[OPT_verbose] != NULL};

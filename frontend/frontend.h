@@ -21,7 +21,6 @@ typedef struct FeOpts {
     const char *model, *loss, *optimizer;       /* NAME and EXPR of the options; or null */
     DType real;                                 /* DT_f32 or DT_f64 */
     bool drawn_masks;                           /* of dropout, by PyTorch's generator, in order */
-    const Target *target;                       /* must compute all of it; null: any processor */
     bool verbose;                               /* print(...) is shown on stderr */
 } FeOpts;
 

@@ -186,6 +186,4 @@ void fe_lower_loads(Module *m, const Interp *in);        /* after states have be
 Val fe_reduce_all(Graph *g, Op op, Val x, Loc loc);      /* over all axes */
 Module *fe_lower(Interp *in, const char *path, Roles *r);    /* null: reported */
 Loc fe_loc(Module *m, const FeDiags *d, Span at);
-/* machine.c: has the machine kernels for all that the module's graphs compute? */
-bool fe_machine(FeDiags *d, const Module *m, const Target *t);
 #endif

@@ -171,3 +171,26 @@ bool ir_program_check(const Module *m, char err[IR_ERR])
     }
     return true;
 }
+
+bool ir_target_check(const Module *m, const Target *t, char err[IR_ERR])
+{
+    bool gpu = t->block_threads > 0;
+    for (uint32_t s = 1; s < m->n_state && gpu; s++)
+        if (m->state[s].type.layout.kind != LAYOUT_plain)
+            return ir_fail(err, "\"%.80s\" is laid out for a processor; %s takes text of the stage "
+                           "tidy or an earlier one", m->state[s].key, t->name);
+    for (int i = 0; i < m->n_graph; i++) {
+        const Graph *g = m->graph[i];
+        for (uint32_t v = 1; v < g->n_node && gpu; v++)
+            if (g->node[v].type.layout.kind != LAYOUT_plain)
+                return ir_fail(err, "%%%d (%s) is laid out for a processor; %s takes text of the "
+                               "stage tidy or an earlier one", ir_printed_number(g, (Val){v}),
+                               ir_op[g->node[v].op].name, t->name);
+        for (int k = 0; k < g->n_kernel; k++)
+            if (!ir_serves(t, g->kernel[k].algo))
+                return ir_fail(err, "k%d of %s is by %s, which is for another machine than %s; text "
+                               "of the stage tidy or an earlier one serves any", k, g->name,
+                               ir_algo[g->kernel[k].algo].name, t->name);
+    }
+    return true;
+}

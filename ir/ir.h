@@ -512,7 +512,8 @@ extern const int ir_n_targets;
 const Target *ir_target(const char *march);              /* by march or id; null if unknown */
 const Target *ir_gpu(const char *id);                    /* null if unknown */
 bool ir_serves(const Target *t, Algo algo);              /* can it be generated for that machine? */
-bool ir_computes(const Target *t, OpKind kind);          /* can something of that kind? */
+/* Are a module's layouts and kernels, as far as it has them, for that machine? */
+bool ir_target_check(const Module *m, const Target *t, char err[IR_ERR]);
 bool ir_target_foreign(const Target *t);                 /* of another machine than this one */
 
 /* A mistake of ours: prints what, the module's text where there is one, and aborts. */

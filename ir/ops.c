@@ -49,14 +49,6 @@ bool ir_serves(const Target *t, Algo algo)
         || (ir_algo[algo].machine == ON_GPU) == (t->block_threads > 0);
 }
 
-bool ir_computes(const Target *t, OpKind kind)
-{
-    bool kernel = kind != KIND_NONE && kind != KIND_LEAF && kind != KIND_VIEW;
-    for (int a = ALGO_NONE + 1; a < ALGO_COUNT && kernel; a++)
-        if (ir_algo[a].root == kind && ir_serves(t, (Algo)a)) return true;
-    return !kernel;
-}
-
 const Target ir_targets[] = {
 #define TARGET(id, march, name, machine, vector, sums, l1, l2, fma, tile, features) \
     {#id, march, name, machine, vector, sums, l1, l2, fma, tile, features, 0},

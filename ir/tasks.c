@@ -3,6 +3,7 @@
 #include "ir/frame.h"
 #include "ir/rows.h"
 #include "ir/tiles.h"
+#include "ir/window.h"
 #include "ir/winograd.h"
 
 static int64_t ceil_div(int64_t a, int64_t b) { return (a + b - 1) / b; }
@@ -116,6 +117,21 @@ static int64_t step_elems(const Node *x)
     return whole && s->rank == 4 ? line * s->dim[2].k : line;
 }
 
+/* A convolution as a product: rows of all groups, each in whole tiles, so that no task has some of
+ * two groups. */
+static void simt_conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows,
+                            int64_t *cols)
+{
+    const Node *x = ir_node(g, ir_kernel_root(g, k));
+    Conv c = ir_conv(g, x);
+    int64_t of_group = x->op == OP_conv_transpose ? c.w.dim[1].k : c.w.dim[0].k / c.groups;
+    int64_t of_channels = 1;
+    for (int i = 2; i < x->type.shape.rank; i++) of_channels *= x->type.shape.dim[i].k;
+    int64_t tile = at_least(k->tile[0], 1);
+    *rows = c.groups * ceil_div(of_group, tile) * tile;
+    *cols = of_channels * (x->op == OP_conv_weight ? c.w.dim[1].k : ir_dim_at(c.x.dim[0], n));
+}
+
 /* Pixels, or lines of them, in whole tiles, so that no task has some of two images and not all of
  * them; each part of the channels has all rows, in whole tiles. */
 static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
@@ -156,6 +172,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1:
         conv_space(g, k, n, rows, cols);
         return;
+    case ALGO_simt_conv: simt_conv_space(g, k, n, rows, cols); return;
     case ALGO_grouped: {
         *rows = ir_attr_int(x, AT_groups);
         if (x->op != OP_conv_weight) *rows *= ir_dim_at(x->type.shape.dim[0], n);
@@ -204,7 +221,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     t.tile_cols = k->tile[1];
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
-    case ALGO_simt: case ALGO_simt_dots: break;
+    case ALGO_simt: case ALGO_simt_dots: case ALGO_simt_conv: break;
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast: break;
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1: break;
     case ALGO_direct: case ALGO_grouped: case ALGO_window:
@@ -264,6 +281,7 @@ int ir_kernel_slots(const Graph *g, const Kernel *k)
 
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
 {
+    if (k->algo == ALGO_simt_conv) return 0;
     if (ir_algo[k->algo].root == KIND_CONV) return ir_conv_scratch_bytes(g, k);
     int slots = ir_kernel_slots(g, k);
     if (!slots) return 0;
@@ -322,6 +340,7 @@ static int64_t window_bytes(const Graph *g, const Kernel *k)
 
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
 {
+    if (ir_algo[k->algo].machine == ON_GPU) return 0;
     if (ir_algo[k->algo].root == KIND_CONV && k->algo != ALGO_direct)
         return ir_conv_worker_bytes(g, k);
     if (k->algo == ALGO_direct || k->algo == ALGO_window) return window_bytes(g, k);

@@ -16,6 +16,8 @@
  *   row          rows of the operand (ir/rows.h) and the elements of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
+ *   simt_conv    rows: channels of results, those of a group in whole tiles; cols: their pixels; of
+ *                conv_weight its columns, channels of x times taps
  *   direct       rows: lines of results, of a weight pairs of channels; cols: elements of one
  *   patches      rows: channels of results; cols: their pixels, those of one image in whole tiles;
  *                of conv_weight its columns, channels of x times taps

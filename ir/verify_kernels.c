@@ -20,6 +20,7 @@ static const struct {
     [ALGO_bf16x1] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_simt] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_simt_dots] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_simt_conv] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_direct] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_patches] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_grouped] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
@@ -148,7 +149,7 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (roots > 1 && form[k->algo].one)
         return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
                        ir_algo[k->algo].name);
-    if (k->algo == ALGO_simt)
+    if (k->algo == ALGO_simt || k->algo == ALGO_simt_conv)
         return verify_simt(k, g->module->real, err);
     if (k->algo == ALGO_simt_dots && (k->tile[0] != 1 || k->tile[1] < 1))
         return ir_fail(err, "a tile of algorithm simt_dots is of one row");

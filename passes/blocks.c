@@ -49,7 +49,7 @@ void pass_blocks(Graph *g, const Target *t)
         Val root = ir_kernel_root(g, k);
         Tasks s = ir_tasks(g, i, g->module->capacity);
         switch (k->algo) {
-        case ALGO_map: case ALGO_move:
+        case ALGO_map: case ALGO_move: case ALGO_window:
             k->tile[0] = most(elems_of_block(s.rows * s.cols, t) / most(s.cols, 1), 1);
             k->tile[1] = most(s.cols, 1);
             break;

@@ -167,7 +167,11 @@ Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
     const Target *t = pass_target(ctx);
     const Node *x = ir_node(g, root);
     Candidates all = { .g = g, .root = root, .choice = { { .algo = ALGO_direct } }, .n = 1 };
-    if (ir_flop(g, root) < least_flop || t->block_threads) return all;
+    if (t->block_threads) {
+        pass_tile_simt_conv(g, root, &all.choice[0]);
+        return all;
+    }
+    if (ir_flop(g, root) < least_flop) return all;
     if (ir_grouped_fit(g, root)) {
         all.choice[all.n++].algo = ALGO_grouped;
         for (int i = 0; i < all.n; i++)

@@ -117,22 +117,38 @@ static void tile_simt_dots(const Problem *p, const Target *t, Choice *c)
 }
 
 /* The largest register tile that has no more than the results, halved while blocks are few. */
-static void tile_simt(const Problem *p, const Target *t, Choice *c)
+static void tile_results(const int64_t size[2], int64_t groups, int64_t elem_bytes, Choice *c)
 {
-    int64_t most_results = p->elem_bytes > 4 ? IR_SIMT_MOST / 2 : IR_SIMT_MOST;
-    const int64_t size[2] = { p->m, p->l };
-    (void)t;
+    int64_t most_results = elem_bytes > 4 ? IR_SIMT_MOST / 2 : IR_SIMT_MOST;
     for (int i = 0; i < 2; i++)
         for (c->micro[i] = 1; c->micro[i] < most_results
              && IR_SIMT_SIDE * c->micro[i] < size[i]; c->micro[i] *= 2) continue;
     while (c->micro[0] * c->micro[1] > 1
-           && ceil_div(p->m, IR_SIMT_SIDE * c->micro[0])
-              * ceil_div(p->l, IR_SIMT_SIDE * c->micro[1]) < ENOUGH_BLOCKS)
+           && groups * ceil_div(size[0], IR_SIMT_SIDE * c->micro[0])
+              * ceil_div(size[1], IR_SIMT_SIDE * c->micro[1]) < ENOUGH_BLOCKS)
         c->micro[c->micro[1] > c->micro[0]] /= 2;
     for (int i = 0; i < 2; i++) c->tile[i] = IR_SIMT_SIDE * c->micro[i];
 }
 
+static void tile_simt(const Problem *p, const Target *t, Choice *c)
+{
+    (void)t;
+    tile_results((const int64_t[]){ p->m, p->l }, 1, p->elem_bytes, c);
+}
+
+void pass_tile_simt_conv(const Graph *g, Val root, Choice *c)
+{
+    Kernel one = { .algo = ALGO_simt_conv, .n_member = 1, .member = &root, .tile = { 1, 1 } };
+    Tasks t = ir_tasks_of(g, &one, g->module->capacity);
+    int64_t groups = ir_has(ir_node(g, root), AT_groups)
+                   ? ir_attr_int(ir_node(g, root), AT_groups) : 1;
+    c->algo = ALGO_simt_conv;
+    tile_results((const int64_t[]){ t.rows / groups, t.cols }, groups,
+                 ir_dtype_bytes(ir_type(g, root)->dtype), c);
+}
+
 /* Products are not convolutions, windows, maps, rows, reductions or moves. */
+#define tile_simt_conv NULL
 #define tile_direct NULL
 #define tile_patches NULL
 #define tile_grouped NULL

@@ -26,6 +26,8 @@ Module *pass_begin(const Module *m, const char *stage);
 
 /* What may compute a product whose second operand and result have these layouts. */
 Candidates pass_products(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx);
+/* A convolution's register tile and tile on a GPU. */
+void pass_tile_simt_conv(const Graph *g, Val root, Choice *c);
 /* The same of a convolution. */
 Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx);
 /* choose.c: the fastest of them, by what this machine takes where the context can tell. Layouts are

@@ -34,6 +34,11 @@ refuses "an architecture" 2 "unknown architecture 'sm_x'" "$SEQC" build "$model"
 refuses "an architecture twice" 2 "--arch names sm_90 twice" "$SEQC" build "$model" --target cuda --arch sm_90,sm_90
 refuses "an instruction set" 2 "for --target c" "$SEQC" build "$model" --target cuda --march native
 refuses "an architecture for C" 2 "for --target cuda" "$SEQC" build "$model" --arch sm_90
+"$SEQC" ir "$model" --target cuda >gpu.ir && "$SEQC" ir gpu.ir --target cuda | cmp -s - gpu.ir &&
+    ok "a plan for cuda is input again" || not_ok "a plan for cuda is input again" "it differs"
+refuses "a plan for cuda as C" 1 "for another machine" "$SEQC" build gpu.ir -o p
+"$SEQC" ir "$ROOT/samples/fashion_mnist/model.py" --march x86-64-v3 >cpu.ir
+refuses "layouts of a processor for cuda" 1 "laid out for a processor" "$SEQC" ir cpu.ir --target cuda
 refuses "a precision mode that there is not" 2 "default|strict|fast|bf16" "$SEQC" build "$model" --math exact
 for math in default strict fast bf16; do
     "$SEQC" ir "$model" --math $math >math.ir && "$SEQC" opt math.ir | cmp -s - math.ir &&

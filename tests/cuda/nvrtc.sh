@@ -39,6 +39,9 @@ version=$("$SEQC" doctor | sed -n 's/^  NVRTC *\([0-9.]*\),.*/NVRTC \1/p')
 for name in iris regression regularization mc_dropout softmax_regression; do
     check "$name compiles without spills" usage $name "$S/$name/model.py"
 done
+for name in fashion_cnn cifar10 resnet; do
+    check "$name compiles without spills" usage $name "$S/$name/model.py"
+done
 check "residual_mlp compiles without spills" usage residual_mlp "$S/residual_mlp/uncertain.py"
 [ "${REWRITE:-}" ] && { echo "$version"; cat usage.txt; } >"$KEPT"
 if [ "$version" != "$(head -n 1 "$KEPT")" ]; then

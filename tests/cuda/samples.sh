@@ -123,6 +123,32 @@ optimizer = optim.Adam(model.parameters(), lr=0.002, weight_decay=1e-3)
 clip_grad_norm = 1.0
 END
 sample deep deep.py $small
+cat >images.py <<'END'
+import torch
+from torch import nn, optim
+
+torch.manual_seed(4)
+input_shape = 49
+batch_size = 24
+model = nn.Sequential(
+    nn.Unflatten(1, (1, 7, 7)),
+    nn.Conv2d(1, 8, 3, padding=1),
+    nn.BatchNorm2d(8),
+    nn.ReLU(),
+    nn.MaxPool2d(2),
+    nn.Conv2d(8, 12, 3, padding=1, groups=2),
+    nn.Upsample(scale_factor=2, mode="bilinear"),
+    nn.ReflectionPad2d(1),
+    nn.ConvTranspose2d(12, 6, 2, stride=2),
+    nn.GELU(),
+    nn.AvgPool2d(3, stride=2),
+    nn.Flatten(),
+    nn.Linear(6 * 7 * 7, 10),
+)
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+END
+sample images images.py $small
 }
 
 # Weights, whichever side made them, serve both; a run goes on to the bit.

@@ -38,7 +38,6 @@ static void read_options(char *line, FeOpts *o, const char **define)
         else if (strcmp(word, "--model") == 0) o->model = value;
         else if (strcmp(word, "--input") == 0) o->input = value;
         else if (strcmp(word, "--dropout") == 0) o->drawn_masks = !strcmp(value, "torch");
-        else if (strcmp(word, "--target") == 0) o->target = ir_gpu(value);
         else ck_abort_msg("unknown option %s", word);
     }
 }

@@ -93,6 +93,16 @@ static void algo_loose(Module *m)
     m->math = MATH_strict;
     train(m)->kernel[1].algo = ALGO_bf16x6;
 }
+static void simt(Module *m, Algo algo, int64_t rows, int64_t high)
+{
+    Kernel *k = &train(m)->kernel[1];
+    k->algo = algo;
+    k->tile[0] = k->tile[1] = rows;
+    k->micro[0] = k->micro[1] = high;
+}
+static void simt_tile(Module *m) { simt(m, ALGO_simt, 48, 2); }
+static void simt_shared(Module *m) { m->real = DT_f64, simt(m, ALGO_simt, 128, 8); }
+static void dots_tile(Module *m) { simt(m, ALGO_simt_dots, 8, 0); }
 static void tile_negative(Module *m) { train(m)->kernel[1].tile[0] = -1; }
 static void time_infinite(Module *m) { train(m)->kernel[1].us = INFINITY; }
 static void member_order(Module *m) { members(m, 0)[0] = members(m, 0)[1]; }
@@ -201,6 +211,9 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {no_algo, "graph train: k1: it has no algorithm"},
     {algo_loose, "graph train: k1: math strict does not take algorithm bf16x6"},
     {tile_negative, "graph train: k1: a tile is negative"},
+    {simt_tile, "graph train: k1: a tile of algorithm simt is 16 times 1 to 8 register tiles"},
+    {simt_shared, "graph train: k1: a tile's factors want more than 49152 bytes of shared memory"},
+    {dots_tile, "graph train: k1: a tile of algorithm simt_dots is of one row"},
     {time_infinite, "graph train: k1: its predicted time is no time"},
     {member_order, "graph train: k0: its members do not ascend"},
     {member_view, "graph train: k1: %3 (reshape) is a view, which no kernel computes"},
