@@ -8,8 +8,8 @@
 #include "codegen/patches.h"
 
 static const char pixels_text[] =
-    "/* pack[pixels][$width]: what taps of pixels from `first` on read of channels of a frame. Whole\n"
-    " * vectors are copied; what one writes beyond its line of taps the next writes over. */\n"
+    "/* pack[pixels][$width]: what taps of pixels from `first` on read of channels of a frame.\n"
+    " * Whole vectors are copied; what one writes beyond its line of taps the next writes over. */\n"
     "ONCE void pack_pixels_$id(int64_t channels, int64_t first, int64_t pixels,\n"
     "    const $R *restrict frame, $R *restrict pack)\n"
     "{\n"
@@ -74,8 +74,8 @@ static void multiply(Lanes *w)
     long long pixels = (long long)ir_frame_pixels(w->f), lanes = (long long)w->lanes;
     const char *row = text_add(e, text_mul(e, "image", extent(w->f->rows, 0)), w->row0);
     out_open(o, "for (int64_t r = 0; r < %s; r += %d)", w->rows, w->height);
-    out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */", w->rows,
-             w->height);
+    out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */",
+             w->rows, w->height);
     out_line(o, "const %s *const slopes = %s + p0;", real_type(w->k),
              text_add(e, slot_read(w->k, w->f->weight),
                       text_mul(e, text_add(e, row, "top"), extent(pixels, 0))));

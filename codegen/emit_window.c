@@ -15,6 +15,7 @@ typedef struct Win {
     Nest nest;                       /* over the result */
     int leading;
     bool flat;                       /* windows are walked without their rows: `at` is the place */
+    int64_t wide;                    /* windows of a line that are looked at; 0: just its own */
 } Win;
 
 static const char *last(const Nest *n) { return n->dim[n->rank - 1].var; }
@@ -104,6 +105,12 @@ static void tap_place(const Win *w, const Window *win, const Nest *windows, int 
 static const char *tap_element(const Win *w, const Window *win, int tap)
 {
     const char *at[2];
+    if (w->wide) {
+        const WindowAxis *a = &win->axis[1];
+        long long inside = (long long)(tap % a->taps * a->dilation);
+        return text(w->e, "lines[%d][%s]", (int)(tap / a->taps),
+                    text_shift(w->e, text_mul(w->e, last(&w->nest), extent(a->stride, 0)), inside));
+    }
     if (w->flat) {
         long long across = (long long)win->axis[1].taps, width = (long long)win->axis[1].places;
         const char *inside = text(w->e, "%lld", tap / across * width + tap % across);
@@ -118,6 +125,14 @@ static bool is_tap_stored(const Win *w)
 {
     Place p[4];
     return stores_of(w->k, w->k->root, p) > 0;
+}
+
+/* Max pooling whose largest value somebody takes here. */
+static bool is_taken(const Win *w)
+{
+    for (int i = 0; i < w->k->k->n_member; i++)
+        if (ir_is(w->k->g, w->k->k->member[i], OP_pool_take)) return true;
+    return false;
 }
 
 /* Names of what the root and, in max pooling, who takes what it found are worth here. */
@@ -148,7 +163,6 @@ static void write_out_index(const Win *w, const Window *win)
         out_line(o, "best = larger%d ? value%d : best;", i, i);
         if (stored) out_line(o, "found = larger%d ? %d : found;", i, i);
     }
-    name_found(w);
 }
 
 static const char *write_out_total(const Win *w, const Window *win)
@@ -172,7 +186,6 @@ static void write_index(const Win *w, const Window *win)
     out_line(o, "found = (int32_t)(%s);", tap_number(w, win));
     out_close(o, "");
     close_taps(w, win);
-    name_found(w);
 }
 
 /* Where the tap of the window at row and col stands: at_row, at_col. */
@@ -207,6 +220,7 @@ static const char *write_gathered(const Win *w)
     case OP_pool_index:
         if (is_plain(&win)) write_out_index(w, &win);
         else write_index(w, &win);
+        name_found(w);
         return NULL;
     case OP_pool_take:
         out_line(o, "const int64_t tap = %s;", tap_of(w, &w->nest));
@@ -447,6 +461,56 @@ static void write_line(Win *w)
     members_emit(w->k, w->o, &w->nest);
 }
 
+/* Max pooling's windows of a line, in whole vectors, where lines are no whole ones: gcc would leave
+ * the rest to shorter vectors, and that to single windows. */
+static int64_t in_vectors(const Win *w, Window *win)
+{
+    enum { MOST_COPIED = 4096 };
+    if (w->x->op != OP_pool_index) return 0;
+    *win = ir_window(w->k->g, w->x);
+    int64_t vector = w->e->o->target->vector_bytes / ir_dtype_bytes(w->e->m->real);
+    int64_t windows = win->axis[1].windows, wide = 1;
+    if (!is_plain(win) || windows < 4) return 0;
+    while (wide < windows && wide < vector) wide *= 2;
+    wide = (windows + wide - 1) / wide * wide;
+    bool few = wide * win->axis[1].stride * tap_count(win) <= MOST_COPIED;
+    return few && wide > windows ? wide : 0;
+}
+
+/* Windows are looked for in copies of the lines that they read, with zeros behind them; then comes
+ * the epilogue of those that there are. */
+static void gather_wide(Win *w, const Window *win)
+{
+    Emit *e = w->e;
+    Out *o = w->o;
+    const WindowAxis *a = win->axis;
+    const char *real = real_type(w->k);
+    long long down = win->rank > 1 ? (long long)a[0].taps : 1, wide = (long long)w->wide;
+    int64_t pitch = w->wide * a[1].stride + (a[1].taps - 1) * a[1].dilation;    /* vectors fit */
+    long long copied = (long long)(a[1].places < pitch ? a[1].places : pitch);
+    bool stored = is_tap_stored(w), taken = is_taken(w);
+    out_line(o, "%s lines[%lld][%lld] = { { 0 } };", real, down, (long long)pitch);
+    w->nest = lines_open(w->k, w->own, w->leading, line_names(w->own->rank));
+    const char *row = win->rank > 1 ? place_text(e, &a[0], row_of(&w->nest), "i") : "0";
+    out_line(o, "for (int i = 0; i < %lld; i++)", down);
+    out_line(o, "    memcpy(lines[i], &%s, %lld * sizeof lines[i][0]);", element(w, 0, row, "0"),
+             copied);
+    if (taken) out_line(o, "%s largest[%lld];", real, wide);
+    if (stored) out_line(o, "int32_t taps[%lld];", wide);
+    out_open(o, "for (int64_t col = 0; col < %lld; col++)", wide);
+    write_out_index(w, win);
+    if (taken) out_line(o, "largest[col] = best;");
+    if (stored) out_line(o, "taps[col] = found;");
+    out_close(o, "");
+    line_open(o, e, &w->nest, w->leading);
+    if (taken) out_line(o, "const %s best = largest[col];", real);
+    if (stored) out_line(o, "const int32_t found = taps[col];");
+    name_found(w);
+    members_emit(w->k, o, &w->nest);
+    line_close(o, &w->nest, w->leading);
+    out_close(o, "");
+}
+
 static void gather(Win *w)
 {
     Window win;
@@ -456,6 +520,10 @@ static void gather(Win *w)
         open_flat(w, &win);
         write_line(w);
         out_close(w->o, "");
+        return;
+    }
+    if ((w->wide = in_vectors(w, &win)) != 0) {
+        gather_wide(w, &win);
         return;
     }
     w->nest = lines_open(w->k, w->own, w->leading, line_names(w->own->rank));

@@ -42,14 +42,14 @@ static const char *write_tile(Emit *e, int height, int v, bool ahead)
     const char *name = text(e, "micro_%s_%dx%d%s", ir_dtype_name(e->m->real), height, v,
                             ahead ? "_ahead" : "");
     long long lanes = lanes_of(e);
-    out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns.%s", height, v * lanes,
-             height, v, v > 1 ? "s" : "", ahead ? "" : " */");
+    out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns.%s", height,
+             v * lanes, height, v, v > 1 ? "s" : "", ahead ? "" : " */");
     if (ahead)
         out_line(o, " * Asks for next[..][%lld][%lld], a line of each row; the first are next_step"
                  " apart. */", v * lanes, v * lanes);
     out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a, int64_t row_step,", name, real);
-    out_line(o, "    int64_t k_step, const %s *restrict b, int64_t b_step, %s *restrict sums%s", real,
-             real, ahead ? "," : ")");
+    out_line(o, "    int64_t k_step, const %s *restrict b, int64_t b_step, %s *restrict sums%s",
+             real, real, ahead ? "," : ")");
     if (ahead) out_line(o, "    const %s *next, int64_t next_step)", real);
     out_open(o, "%s", "");
     for (int i = 0; i < height; i++) {

@@ -42,9 +42,9 @@ int64_t ir_frame_block(const Frame *f);
 int64_t ir_frame_images(const Frame *f);
 int64_t ir_frame_row_bytes(const Frame *f, int64_t elem_bytes);
 bool ir_frame_in_place(const Frame *f);
-/* Or are lines of taps so long that they are copied whole, into lanes (codegen/emit_patches_lanes.c),
- * IR_PIXELS pixels at a time? A register tile is then rows by vectors of columns, and the frame in
- * the image's order: of one phase. */
+/* Or are lines of taps so long that they are copied whole, into lanes, IR_PIXELS pixels at a time
+ * (codegen/emit_patches_lanes.c)? A register tile is then rows by vectors of columns, and the frame
+ * in the image's order: of one phase. */
 enum { IR_PIXELS = 256 };
 bool ir_frame_long_taps(const Frame *f);
 Frame ir_frame_in_order(const Frame *f);
@@ -54,8 +54,8 @@ Frame ir_frame_in_order(const Frame *f);
 int64_t ir_strip(int64_t whole, int64_t tile, int64_t most);
 
 /* The worker's memory of a kernel of algorithm `patches`, each a multiple of 64 bytes: the frame;
- * packed patches; sums that are kept; weights turned round, or rows of d_y where these are packed. Of grouped: the frame
- * of a group; of a weight a row's sums, and the totals of all. */
+ * packed patches; sums that are kept; weights turned round, or rows of d_y where these are packed.
+ * Of grouped: the frame of a group; of a weight a row's sums, and the totals of all. */
 typedef struct ConvBytes { int64_t frame, pack, sums, weights; } ConvBytes;
 ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k);
 /* All of it, of algorithm patches or Winograd's; and what all tasks share: weights, or sums of

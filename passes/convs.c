@@ -76,9 +76,9 @@ static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t
     c->tile[1] = each * w.block;
 }
 
-/* A task is some lines of all images, whole blocks of tiles of the first piece of the taps; or, where
- * the sums of all points are too many for a cache, some points of all lines. Rows stay together, as
- * each task transforms the source for its own, but for large convolutions of too few points. */
+/* A task is some lines of all images, whole blocks of tiles of the first piece of the taps; or,
+ * where the sums of all points are too many for a cache, a line of points of all images. Rows stay
+ * together, as each task transforms the source for its own, unless tasks are too few. */
 static void tile_winograd_weight(const Frame *f, int64_t images, int64_t lanes,
                                  int64_t elem_bytes, const Target *t, Choice *c)
 {

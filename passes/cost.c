@@ -18,7 +18,7 @@
  *         cycle for each element that conv_weight turns round, 3 for one of the weights
  *   patches  m l' k / (0.9 v f) + 3 k l' / v a task's rows: for each vector that is packed of
  *         patches 3 cycles; l' in whole panels. conv_weight the same with k for l, and vectors
- *         that are packed of both operands, or, where they are long, for each pixel the lines of taps
+ *         that are packed of both operands; long lines of taps are packed for each pixel
  *   winograd  at each point a product of m, channels and tiles at the same share, 12.5 cycles for
  *         each vector of tiles and channel of the source (by each task that reads it), 10 of
  *         results, and half of one for each pair of channels, for its weights, unless they are kept
