@@ -46,7 +46,8 @@ int cmd_targets(const Cmd *c, CmdTarget list[CMD_MAX_TARGETS], int *n)
             return cmd_fail(c, EXIT_USAGE, "--march %.60s: the instruction sets of processors are "
                             "for --target c", march);
         list[(*n)++] = (CmdTarget){ir_gpu("cuda"), false};
-        return EXIT_OK;
+        int archs[CMD_MAX_ARCHS], n_archs;
+        return cmd_archs(c, archs, &n_archs);    /* what is wrong is said before all work */
     }
     if (c->text[OPT_arch])
         return cmd_fail(c, EXIT_USAGE, "--arch %.60s: NVIDIA's architectures are for --target cuda",

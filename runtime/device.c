@@ -91,7 +91,9 @@ static bool open_kernels(rt_err *e, rt_device *d)
     snprintf(what, sizeof what, "loading the kernels for %s_%d on %s",
              d->image->ptx ? "compute" : "sm", d->image->arch, rt_device_text(device, d));
     if (!rt_driver_did(e, d->driver.cuModuleLoadData(&d->module, d->image->bytes), what))
-        return false;
+        return e->code == RT_E_IO &&
+               rt_help(e, "a driver that is older than the CUDA toolkit that compiled them reads "
+                       "none: install a newer one, or build with an older toolkit");
     d->function = rt_alloc(e, d->cuda->n_kernels, (int64_t)sizeof *d->function, "the kernels");
     bool ok = d->function != NULL;
     for (int i = 0; ok && i < d->cuda->n_kernels; i++) {

@@ -180,8 +180,8 @@ static void memory_row(Row *row, const rt_prog *p, const rt_data *d)
     snprintf(row->left, MAX_LINE, "arena %s, parameters%s %s, data %s", arena,
              slots > 0 ? " and optimizer" : "", params, data);
     snprintf(row->right, MAX_LINE, "%d thread%s, %s%s%s%s", threads, threads == 1 ? "" : "s",
-             p->device ? p->device->name : m->isa, RT_GIVEN(&p->cli, march) ? " by --march" : "", p->blas[0] ? ", " : "",
-             p->blas);
+             p->device ? p->device->name : m->isa, RT_GIVEN(&p->cli, march) ? " by --march" : "",
+             p->blas[0] ? ", " : "", p->blas);
 }
 
 void rt_report_header(rt_prog *p, const rt_data *data, const rt_settings *s)

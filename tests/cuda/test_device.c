@@ -245,6 +245,16 @@ START_TEST(without_an_image)
 }
 END_TEST
 
+START_TEST(a_driver_too_old)
+{
+    set("STANDIN_FAIL", 11);             /* cuModuleLoadData */
+    set("STANDIN_STATUS", 209);
+    must_fail(toy_cuda(), "train --data data.csv", 3, "NVIDIA's driver, loading the kernels for "
+              "sm_90 on stand-in (sm_90, driver for CUDA 13.0): the kernels' image has no code for "
+              "this device (CUDA error 209)\nhelp: a driver that is older than the CUDA toolkit");
+}
+END_TEST
+
 /* 256 bytes of states and 20 of scalars; a batch of 8 takes 396. */
 START_TEST(too_little_memory)
 {
@@ -324,6 +334,22 @@ START_TEST(any_call_may_fail)
 }
 END_TEST
 
+/* The device's memory is given back whatever this process runs out of. */
+START_TEST(no_memory_here)
+{
+    const char *words = "train --data data.csv --epochs 1 --val-split 0.2 --threads 1 --out r";
+    int code = 5;
+    for (int n = 0; code == 5; n++) {
+        ck_assert_int_lt(n, 2000);
+        fail_alloc = n;
+        code = run(toy_cuda(), words);
+        ck_assert_msg(code == 0 || code == 5, "allocation %d: exit code %d\n%s", n, code, err_text);
+        if (code == 0) ck_assert_int_gt(n, 20);
+    }
+    fail_alloc = -1;
+}
+END_TEST
+
 int main(int argc, char **argv)
 {
     if (argc > 1) return rt_main((const rt_model *const[]){ toy_cuda(), NULL }, argc, argv);
@@ -344,8 +370,10 @@ int main(int argc, char **argv)
     tcase_add_test(t, without_a_device);
     tcase_add_loop_test(t, chooses_an_image, 0, (int)(sizeof choices / sizeof *choices));
     tcase_add_test(t, without_an_image);
+    tcase_add_test(t, a_driver_too_old);
     tcase_add_test(t, too_little_memory);
     tcase_add_loop_test(t, any_call_may_fail, 0, 2);
+    tcase_add_test(t, no_memory_here);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
