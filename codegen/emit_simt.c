@@ -11,6 +11,9 @@
  * pixels of all images; of a weight columns are channels times taps, and k the pixels. A block is
  * of one group.
  *
+ * Of a weight's gradient tiles are few and sums long: pixels are cut into parts (ir_simt_parts),
+ * whose sums a second kernel adds up, in order, before the epilogue.
+ *
  * simt_dots: few results of long sums. A warp has one; its lanes walk k, along which both factors
  * lie together, and join their sums.
  *
@@ -25,8 +28,9 @@ typedef struct Simt {
     Out *o;
     Product p;                             /* of a product */
     Conv c;                                /* of a convolution */
-    int64_t groups;
+    int64_t groups, parts;
     Extent m, l, depth;                    /* of a group */
+    const char *first, *last;              /* what the block has of k */
     const char *real, *bias;               /* bias: an element's text, or null */
     Nest nest;                             /* of the result */
 } Simt;
@@ -80,7 +84,7 @@ static void write_tile(Simt *s, const char *name)
     static const char *const words =
         "/* A step of both factors, twice. */\n"
         "typedef struct { $R a[2][$step][$rows], b[2][$step][$cols]; } Tile$name;\n"
-        "/* sums += products of a step, of $h rows from `top` on and $w columns from `left` on. */\n"
+        "/* sums += products of a step: $h rows from `top` on, $w columns from `left` on. */\n"
         "DEVICE void add_products_$name(const Tile$name *tile, int half, int top, int left,\n"
         "    $R sums[$h][$w])\n"
         "{\n"
@@ -116,12 +120,26 @@ static void place(Simt *s)
         }
         at = text(s->e, "task %% %s", down);
     }
+    if (s->parts > 1) {
+        long long each = (long long)(t->down / s->parts), step = IR_SIMT_STEP * s->parts;
+        const char *depth = extent_text(s->e, s->depth);
+        if (each == 1) out_line(s->o, "const int64_t part = %s;", at);
+        else out_line(s->o, "const int64_t part = %s / %lld;", text_atom(s->e, at), each);
+        at = each == 1 ? "0" : text(s->e, "%s %% %lld", text_atom(s->e, at), each);
+        out_line(s->o, "const int64_t share = (%s + %lld) / %lld * %d;", depth, step - 1, step,
+                 IR_SIMT_STEP);
+        out_line(s->o, "const int64_t first = part * share, last = smaller(first + share, %s);",
+                 depth);
+        reach(s->e, SNIP_smaller);
+        s->first = "first";
+        s->last = "last";
+    }
     if (s->groups > 1) {
-        long long each = (long long)(t->down / s->groups);
+        long long each = (long long)(t->down / s->parts / s->groups);
         out_line(s->o, "const int64_t group = %s%s;", text_atom(s->e, at),
                  each > 1 ? text(s->e, " / %lld", each) : "");
         at = each > 1 ? text(s->e, "%s %% %lld", text_atom(s->e, at), each) : "0";
-    } else if (t->down == 1) {
+    } else if (t->down == s->parts) {
         at = "0";
     }
     out_line(s->o, "const int64_t row0 = %s;", text_mul(s->e, at, extent(rows, 0)));
@@ -156,8 +174,8 @@ static void write_fetch(Simt *s, const Factor *f)
     open_fetched(s, f, &at, &deep);
     out_line(s->o, "const int64_t %s = %s0 + %s, k = k0 + %s;", f->line, f->line, at, deep);
     const char *element = f->element(s, f, &inside);
-    const char *there = text(e, "%s < %s && k < %s%s%s", f->line, extent_text(e, f->size),
-                             extent_text(e, s->depth), *inside ? " && " : "", inside);
+    const char *there = text(e, "%s < %s && k < %s%s%s", f->line, extent_text(e, f->size), s->last,
+                             *inside ? " && " : "", inside);
     out_line(s->o, "next_%c[i] = %s", f->name, there);
     out_line(s->o, "          ? %s : 0;", element);
     out_close(s->o, "");
@@ -183,12 +201,48 @@ static void write_sums(Simt *s, const Factor f[2], const char *name)
     out_line(o, "%s sums[%lld][%lld] = { { 0 } }, next_a[%lld], next_b[%lld];", s->real,
              (long long)micro[0], (long long)micro[1], fetched(s, &f[0]), fetched(s, &f[1]));
     out_line(o, "int half = 0;");
-    out_open(o, "for (int64_t k0 = 0; k0 < %s + %d; k0 += %d, half = 1 - half)",
-             extent_text(e, s->depth), IR_SIMT_STEP, IR_SIMT_STEP);
+    out_open(o, "for (int64_t k0 = %s; k0 < %s + %d; k0 += %d, half = 1 - half)", s->first, s->last,
+             IR_SIMT_STEP, IR_SIMT_STEP);
     for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
-    out_line(o, "if (k0 > 0) add_products_%s(shared, 1 - half, top, left, sums);", name);
+    out_line(o, "if (k0 > %s) add_products_%s(shared, 1 - half, top, left, sums);", s->first, name);
     for (int i = 0; i < 2; i++) write_put(s, &f[i]);
     out_line(o, "__syncthreads();");
+    out_close(o, "");
+}
+
+static const char *parts_of(Simt *s)
+{
+    return slot_shared(s->k, s->e->m->real, "parts", "sums, a result a part");
+}
+
+/* A part's sum, for the second kernel. */
+static void write_part(Simt *s)
+{
+    Extent rows = s->nest.dim[0].size, cols = s->nest.dim[1].size;
+    out_line(s->o, "%s[%s] = sums[i][j];", parts_of(s),
+             text_add(s->e, text_mul(s->e, text_add(s->e, text_mul(s->e, "part", rows), "channel"),
+                                     cols), "col"));
+}
+
+/* The second kernel: an element a thread. */
+static void write_finish(Simt *s)
+{
+    Kern *k = s->k;
+    Emit *e = s->e;
+    Out *o = k->finish = out_new(e->a);
+    const Shape *r = &ir_type(k->g, k->root)->shape;
+    Extent elems = extent_of(r, 0, r->rank);
+    for (uint32_t i = 0; i < k->g->n_node; i++) k->name[i] = NULL;
+    k->finish_tasks = (elems.k + k->threads - 1) / k->threads;
+    s->nest = (Nest){ 1, { { elems, "i" } } };
+    out_open(o, "%s", "");
+    out_line(o, "const int64_t i = task * %d + threadIdx.x;", k->threads);
+    out_open(o, "if (i < %s)", extent_text(e, elems));
+    out_line(o, "%s sum = 0;", s->real);
+    out_line(o, "for (int64_t part = 0; part < %lld; part++)", (long long)s->parts);
+    out_line(o, "    sum += %s[part * %s + i];", parts_of(s), extent_text(e, elems));
+    epilogue(s, o, "sum");
+    out_close(o, "");
     out_close(o, "");
 }
 
@@ -211,7 +265,8 @@ static void write_stores(Simt *s, void (*where)(Simt *s))
     out_line(o, "const int64_t row = row0 + top + i, col = col0 + left + j;");
     if (*inside) out_open(o, "if (%s)", inside);
     if (where) where(s);
-    epilogue(s, o, "sums[i][j]");
+    if (s->parts > 1) write_part(s);
+    else epilogue(s, o, "sums[i][j]");
     if (*inside) out_close(o, "");
     out_close(o, "");
     out_close(o, "");
@@ -224,13 +279,19 @@ static void write_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
     const char *name = text(s->e, "%lldx%lld", (long long)tile[0], (long long)tile[1]);
     k->note = text(s->e, "A block is a tile of %s results, a thread %lldx%lld of them.", name,
                    (long long)micro[0], (long long)micro[1]);
+    if (s->parts > 1)
+        k->note = text(s->e, "%s %lld parts of the pixels\n * have blocks of their own; then their "
+                       "sums are added in order.", k->note, (long long)s->parts);
     write_tile(s, name);
     k->shared_bytes = 2 * IR_SIMT_STEP * (tile[0] + tile[1] + 2 * IR_SIMT_PAD)
                     * ir_dtype_bytes(s->e->m->real);
     out_line(s->o, "SHARED(Tile%s, shared);", name);
+    s->first = "0";
+    s->last = extent_text(s->e, s->depth);
     place(s);
     write_sums(s, f, name);
     write_stores(s, where);
+    if (s->parts > 1) write_finish(s);
 }
 
 /* ---- simt ---- */
@@ -238,7 +299,7 @@ static void write_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
 static Simt product_of(Kern *k)
 {
     Simt s = { .k = k, .e = k->e, .o = k->out, .p = ir_product(k->g, k->root), .groups = 1,
-               .real = real_type(k) };
+               .parts = 1, .real = real_type(k) };
     s.m = extent(s.p.m.k, s.p.m.n);
     s.l = extent(s.p.l.k, s.p.l.n);
     s.depth = extent(s.p.k.k, s.p.k.n);
@@ -408,7 +469,7 @@ static const char *slope_element(Simt *s, const Factor *f, const char **inside)
                 text_add(e, text_mul(e, at, extent(pixels, 0)), "pixel"));
 }
 
-/* The channel of a result, and of one that is no weight image and pixel. */
+/* The channel of a result, and of one that is no weight image, unless there is one, and pixel. */
 static void write_where(Simt *s)
 {
     bool to_x = ir_is(s->k->g, s->k->root, OP_conv_transpose);
@@ -416,7 +477,9 @@ static void write_where(Simt *s)
                           : rows_of(s)->windows * cols_of(s)->windows;
     out_line(s->o, "const int64_t channel = %s;",
              of_group(s, to_x ? in_per(s) : out_per(s), "row"));
-    if (!ir_is(s->k->g, s->k->root, OP_conv_weight)) split(s, "col", pixels, "image", "pixel");
+    if (s->nest.rank == 2) return;
+    if (s->nest.dim[0].var[0] == '0') out_line(s->o, "const int64_t pixel = col;");
+    else split(s, "col", pixels, "image", "pixel");
 }
 
 static Nest conv_nest(const Simt *s)
@@ -425,7 +488,9 @@ static Nest conv_nest(const Simt *s)
     if (ir_is(s->k->g, s->k->root, OP_conv_weight))
         return (Nest){ 2, { { extent_of(r, 0, 1), "channel" },
                             { extent_of(r, 1, r->rank), "col" } } };
-    return (Nest){ 3, { { extent_of(r, 0, 1), "image" }, { extent_of(r, 1, 2), "channel" },
+    Extent images = extent_of(r, 0, 1);
+    return (Nest){ 3, { { images, extent_eq(images, extent(1, 0)) ? "0" : "image" },
+                        { extent_of(r, 1, 2), "channel" },
                         { extent_of(r, 2, r->rank), "pixel" } } };
 }
 
@@ -434,6 +499,7 @@ void emit_simt_conv(Kern *k)
     const Node *x = ir_node(k->g, k->root);
     Simt s = { .k = k, .e = k->e, .o = k->out, .c = ir_conv(k->g, x), .real = real_type(k) };
     s.groups = s.c.groups;
+    s.parts = ir_simt_parts(k->g, k->k);
     s.nest = conv_nest(&s);
     Extent images = extent_of(&s.c.x, 0, 1);
     const Shape *r = &x->type.shape;

@@ -185,7 +185,8 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
     if (e->l->blocks) {
         launch(e, o, t, u, &u->fn->main, text(e, "m%d", i), count);
         if (u->fn->finish.name)
-            launch(e, o, t, u, &u->fn->finish, text(e, "m%d_finish", i), "1");
+            launch(e, o, t, u, &u->fn->finish, text(e, "m%d_finish", i),
+                   text(e, "%lld", u->finish_tasks ? (long long)u->finish_tasks : 1));
         return;
     }
     if (u->prepare_tasks && !ir_keeps_shared(t->g, i)) run_first(e, o, t, u, i);

@@ -350,12 +350,12 @@ static Stage stage(Kern *k, const char *const *fixed, const Out *o, bool fills)
 
 /* The same for a kernel of several blocks, or of one: all that it is given lies in memory but n,
  * which comes last; what the body has beside that it finds out first. */
-static Stage block_stage(Kern *k, const Out *o, bool several, int threads)
+static Stage block_stage(Kern *k, const Out *o, bool several, bool fills, int threads)
 {
     Emit *e = k->e;
     if (!o) return (Stage){ 0 };
     const char *body = out_text(o), *begin = "";
-    Params p = memory_params(k, body, several);
+    Params p = memory_params(k, body, fills);
     if (out_mentions(body, "seed")) {
         add_param(&p, "const uint64_t *__restrict__ counters", "seed, step");
         begin = "    const uint64_t seed = counters[0], step = counters[1];\n";
@@ -389,10 +389,12 @@ static KernelFn *share(Kern *k)
     const char *const *fixed_finish = k->finish_tasks ? again : once;
     Emit *e = k->e;
     bool blocks = e->l->blocks;
-    Stage main = blocks ? block_stage(k, k->out, true, e->o->target->block_threads)
+    int all = e->o->target->block_threads;
+    Stage main = blocks ? block_stage(k, k->out, true, true, all)
                         : stage(k, fixed, k->out, !k->prepare);
     Stage prepare = stage(k, fixed, k->prepare, true);
-    Stage finish = blocks ? block_stage(k, k->finish, false, IR_WARP)
+    Stage finish = blocks ? block_stage(k, k->finish, k->finish_tasks > 0, false,
+                                        k->finish_tasks ? all : IR_WARP)
                           : stage(k, fixed_finish, k->finish, false);
     const char *base = base_name(k);
     for (int i = 0; i < e->n_fn; i++) {

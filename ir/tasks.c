@@ -132,6 +132,20 @@ static void simt_conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t 
     *cols = of_channels * (x->op == OP_conv_weight ? c.w.dim[1].k : ir_dim_at(c.x.dim[0], n));
 }
 
+int64_t ir_simt_parts(const Graph *g, const Kernel *k)
+{
+    enum { ENOUGH_BLOCKS = 128, LEAST_STEPS = 4 };
+    const Node *x = ir_node(g, ir_kernel_root(g, k));
+    if (k->algo != ALGO_simt_conv || x->op != OP_conv_weight || !k->tile[0] || !k->tile[1]) return 1;
+    int64_t rows, cols, depth = ir_dim_at(ir_type(g, x->in[1])->shape.dim[0], g->module->capacity);
+    for (int i = 2; i < ir_type(g, x->in[1])->shape.rank; i++)
+        depth *= ir_type(g, x->in[1])->shape.dim[i].k;
+    simt_conv_space(g, k, g->module->capacity, &rows, &cols);
+    int64_t parts = ENOUGH_BLOCKS / at_least(rows / k->tile[0] * ceil_div(cols, k->tile[1]), 1);
+    int64_t most = depth / (LEAST_STEPS * IR_SIMT_STEP);
+    return at_least(parts < most ? parts : most, 1);
+}
+
 /* Pixels, or lines of them, in whole tiles, so that no task has some of two images and not all of
  * them; each part of the channels has all rows, in whole tiles. */
 static void conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int64_t *cols)
@@ -172,7 +186,10 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1:
         conv_space(g, k, n, rows, cols);
         return;
-    case ALGO_simt_conv: simt_conv_space(g, k, n, rows, cols); return;
+    case ALGO_simt_conv:
+        simt_conv_space(g, k, n, rows, cols);
+        *rows *= ir_simt_parts(g, k);
+        return;
     case ALGO_grouped: {
         *rows = ir_attr_int(x, AT_groups);
         if (x->op != OP_conv_weight) *rows *= ir_dim_at(x->type.shape.dim[0], n);
@@ -281,7 +298,11 @@ int ir_kernel_slots(const Graph *g, const Kernel *k)
 
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
 {
-    if (k->algo == ALGO_simt_conv) return 0;
+    if (k->algo == ALGO_simt_conv) {
+        const Type *t = ir_type(g, ir_kernel_root(g, k));
+        int64_t parts = ir_simt_parts(g, k);
+        return parts > 1 ? ir_round64(parts * ir_stored_bytes(t, g->module->capacity)) : 0;
+    }
     if (ir_algo[k->algo].root == KIND_CONV) return ir_conv_scratch_bytes(g, k);
     int slots = ir_kernel_slots(g, k);
     if (!slots) return 0;

@@ -17,7 +17,8 @@
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
  *   simt_conv    rows: channels of results, those of a group in whole tiles; cols: their pixels; of
- *                conv_weight its columns, channels of x times taps
+ *                conv_weight its columns, channels of x times taps, and all rows once for each
+ *                part of the pixels
  *   direct       rows: lines of results, of a weight pairs of channels; cols: elements of one
  *   patches      rows: channels of results; cols: their pixels, those of one image in whole tiles;
  *                of conv_weight its columns, channels of x times taps
@@ -113,6 +114,10 @@ int64_t ir_worker_bytes(const Graph *g, const Kernel *k);
  * columns. */
 int ir_split_parts(Algo a);
 int64_t ir_split_bytes(const Graph *g, const Kernel *k);
+/* Into so many parts the sums of a simt_conv are cut, each a block's for each tile, where tiles
+ * alone would be few blocks: a weight's gradient, over the pixels of all images. Their sums lie
+ * in the scratch, a result a part, and are added in order. 1: they are not. */
+int64_t ir_simt_parts(const Graph *g, const Kernel *k);
 /* A gemm whose tiles are wide, or whose k has several blocks. */
 bool ir_keeps_sums(const Graph *g, const Kernel *k);
 int64_t ir_pack_bytes(const Graph *g, const Kernel *k);

@@ -47,8 +47,8 @@ static int64_t strip_rows(int64_t m, int64_t high, int64_t vectors)
     return best;
 }
 
-/* 14x2 or 28x1 of 28 accumulators, 10x2 or 20x1 of 20, 6x2 or 12x1 of 12. Few rows take more vectors,
- * so that latency stays hidden. */
+/* 14x2 or 28x1 of 28 accumulators, 10x2 or 20x1 of 20, 6x2 or 12x1 of 12. Few rows take more
+ * vectors, so that latency stays hidden. */
 static void tile_gemm(const Problem *p, const Target *t, Choice *c)
 {
     int64_t across = ceil_div(p->l, p->lanes), vectors = across < 2 ? 1 : 2;
@@ -116,16 +116,19 @@ static void tile_simt_dots(const Problem *p, const Target *t, Choice *c)
     c->tile[1] = t->block_threads / IR_WARP;
 }
 
-/* The largest register tile that has no more than the results, halved while blocks are few. */
-static void tile_results(const int64_t size[2], int64_t groups, int64_t elem_bytes, Choice *c)
+/* The largest register tile of so many sums that has no more than the results, halved while there
+ * are not enough blocks. */
+static void tile_results(const int64_t size[2], int64_t groups, int64_t elem_bytes, int64_t enough,
+                         int64_t sums, Choice *c)
 {
     int64_t most_results = elem_bytes > 4 ? IR_SIMT_MOST / 2 : IR_SIMT_MOST;
     for (int i = 0; i < 2; i++)
         for (c->micro[i] = 1; c->micro[i] < most_results
              && IR_SIMT_SIDE * c->micro[i] < size[i]; c->micro[i] *= 2) continue;
+    while (c->micro[0] * c->micro[1] > sums) c->micro[c->micro[1] > c->micro[0]] /= 2;
     while (c->micro[0] * c->micro[1] > 1
            && groups * ceil_div(size[0], IR_SIMT_SIDE * c->micro[0])
-              * ceil_div(size[1], IR_SIMT_SIDE * c->micro[1]) < ENOUGH_BLOCKS)
+              * ceil_div(size[1], IR_SIMT_SIDE * c->micro[1]) < enough)
         c->micro[c->micro[1] > c->micro[0]] /= 2;
     for (int i = 0; i < 2; i++) c->tile[i] = IR_SIMT_SIDE * c->micro[i];
 }
@@ -133,18 +136,23 @@ static void tile_results(const int64_t size[2], int64_t groups, int64_t elem_byt
 static void tile_simt(const Problem *p, const Target *t, Choice *c)
 {
     (void)t;
-    tile_results((const int64_t[]){ p->m, p->l }, 1, p->elem_bytes, c);
+    tile_results((const int64_t[]){ p->m, p->l }, 1, p->elem_bytes, ENOUGH_BLOCKS,
+                 IR_SIMT_MOST * IR_SIMT_MOST, c);
 }
 
 void pass_tile_simt_conv(const Graph *g, Val root, Choice *c)
 {
     Kernel one = { .algo = ALGO_simt_conv, .n_member = 1, .member = &root, .tile = { 1, 1 } };
     Tasks t = ir_tasks_of(g, &one, g->module->capacity);
+    int64_t parts = ir_simt_parts(g, &one);
     int64_t groups = ir_has(ir_node(g, root), AT_groups)
                    ? ir_attr_int(ir_node(g, root), AT_groups) : 1;
+    enum { MOST_SUMS = 32 };               /* places of patches want registers, too */
+    bool weight = ir_is(g, root, OP_conv_weight);      /* its sums are cut instead: ir_simt_parts */
     c->algo = ALGO_simt_conv;
-    tile_results((const int64_t[]){ t.rows / groups, t.cols }, groups,
-                 ir_dtype_bytes(ir_type(g, root)->dtype), c);
+    tile_results((const int64_t[]){ t.rows / parts / groups, t.cols }, groups,
+                 ir_dtype_bytes(ir_type(g, root)->dtype), weight ? 1 : ENOUGH_BLOCKS,
+                 MOST_SUMS, c);
 }
 
 /* Products are not convolutions, windows, maps, rows, reductions or moves. */
