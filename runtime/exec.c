@@ -149,7 +149,7 @@ bool rt_run(rt_err *e, rt_bound *b, int64_t n, const void *const *in, uint64_t s
 {
     rt_prog *p = b->prog;
     rt_ready *r = n == 1 && b->one.graph ? &b->one : &b->many;
-    if (b->graph->n_masks > 0)
+    if (b->mask)
         in = rt_masks_place(b, in);
     if (p->model->scalars)
         p->model->scalars(p->lr, (double)step, p->epoch_steps, p->scalars);

@@ -45,7 +45,7 @@ void rt_masks_close(rt_bound *b)
     b->in = NULL;
 }
 
-void rt_masks_draw(rt_bound *b, int64_t n)
+void rt_masks_fill(rt_bound *b, int64_t n)
 {
     for (int i = 0; i < b->graph->n_masks; i++) {
         double keep = b->graph->masks[i].keep;

@@ -155,8 +155,13 @@ int64_t rt_sample_elems(const int64_t *shape, int rank);
 bool rt_is_mask(const rt_graph *g, int input);
 bool rt_masks_open(rt_err *e, rt_bound *b);
 void rt_masks_close(rt_bound *b);
-/* Draws the graph's masks for a batch of n, as PyTorch's dropout draws them. */
-void rt_masks_draw(rt_bound *b, int64_t n);
+void rt_masks_fill(rt_bound *b, int64_t n);
+/* Draws the graph's masks for a batch of n, as PyTorch's dropout draws them; most graphs have none. */
+static inline void rt_masks_draw(rt_bound *b, int64_t n)
+{
+    if (b->mask)
+        rt_masks_fill(b, n);
+}
 /* Throws away what that draws. */
 void rt_masks_skip(const rt_bound *b, int64_t n);
 /* All inputs of the graph, out of `given`, those that are no masks. */
