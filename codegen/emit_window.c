@@ -3,26 +3,10 @@
  * A result that is made of places is computed where it stands, element by element: a task is some
  * lines of results. An adjoint adds elements up where they belong: a task is some planes, which it
  * gathers in its scratch, in the order of the elements. What stands where: ir/window.h. */
-#include "codegen/lines.h"
+#include "codegen/windows.h"
 #include <string.h>
 
-typedef struct Win {
-    Kern *k;
-    Emit *e;
-    Out *o;
-    const Node *x;
-    const Shape *in, *own;           /* shapes of operand and result */
-    Nest nest;                       /* over the result */
-    int leading;
-    bool flat;                       /* windows are walked without their rows: `at` is the place */
-    int64_t wide;                    /* windows of a line that are looked at; 0: just its own */
-} Win;
-
-static const char *last(const Nest *n) { return n->dim[n->rank - 1].var; }
-static const char *row_of(const Nest *n) { return n->rank == 4 ? n->dim[2].var : "0"; }
-
-/* The element of operand i at row and column of the result's sample and channel. */
-static const char *element(const Win *w, int i, const char *row, const char *col)
+const char *win_element(const Win *w, int i, const char *row, const char *col)
 {
     const Type *t = ir_type(w->k->g, w->x->in[i]);
     const char *at = row_at(w->e, "0", &t->shape, w->nest.dim[0].var, w->nest.dim[1].var, row);
@@ -56,8 +40,8 @@ static void open_tap(const Win *w, const WindowAxis *a, const char *window, cons
 
 static void open_taps(const Win *w, const Window *win, const Nest *windows)
 {
-    if (win->rank > 1) open_tap(w, &win->axis[0], row_of(windows), "i", "at_row");
-    open_tap(w, &win->axis[1], last(windows), "j", "at_col");
+    if (win->rank > 1) open_tap(w, &win->axis[0], win_row(windows), "i", "at_row");
+    open_tap(w, &win->axis[1], win_col(windows), "j", "at_col");
 }
 
 static void close_taps(const Win *w, const Window *win)
@@ -98,8 +82,8 @@ static void tap_place(const Win *w, const Window *win, const Nest *windows, int 
     const WindowAxis *a = win->axis;
     int across = (int)a[1].taps;
     at[0] = win->rank > 1
-          ? place_text(w->e, &a[0], row_of(windows), text(w->e, "%d", tap / across)) : "0";
-    at[1] = place_text(w->e, &a[1], last(windows), text(w->e, "%d", tap % across));
+          ? place_text(w->e, &a[0], win_row(windows), text(w->e, "%d", tap / across)) : "0";
+    at[1] = place_text(w->e, &a[1], win_col(windows), text(w->e, "%d", tap % across));
 }
 
 static const char *tap_element(const Win *w, const Window *win, int tap)
@@ -109,7 +93,7 @@ static const char *tap_element(const Win *w, const Window *win, int tap)
         const WindowAxis *a = &win->axis[1];
         long long inside = (long long)(tap % a->taps * a->dilation);
         return text(w->e, "lines[%d][%s]", (int)(tap / a->taps),
-                    text_shift(w->e, text_mul(w->e, last(&w->nest), extent(a->stride, 0)), inside));
+                    text_shift(w->e, text_mul(w->e, win_col(&w->nest), extent(a->stride, 0)), inside));
     }
     if (w->flat) {
         long long across = (long long)win->axis[1].taps, width = (long long)win->axis[1].places;
@@ -117,7 +101,7 @@ static const char *tap_element(const Win *w, const Window *win, int tap)
         return text(w->e, "%s[%s]", slot_read(w->k, w->x->in[0]), text_add(w->e, "at", inside));
     }
     tap_place(w, win, &w->nest, tap, at);
-    return element(w, 0, at[0], at[1]);
+    return win_element(w, 0, at[0], at[1]);
 }
 
 /* Somebody reads which tap was found: a derivative. */
@@ -180,7 +164,7 @@ static void write_index(const Win *w, const Window *win)
     out_line(o, "%s best = 0;", real_type(w->k));
     out_line(o, "int32_t found = -1;");
     open_taps(w, win, &w->nest);
-    out_line(o, "const %s value = %s;", real_type(w->k), element(w, 0, "at_row", "at_col"));
+    out_line(o, "const %s value = %s;", real_type(w->k), win_element(w, 0, "at_row", "at_col"));
     out_open(o, "if (found < 0 || value > best || value != value)");
     out_line(o, "best = value;");
     out_line(o, "found = (int32_t)(%s);", tap_number(w, win));
@@ -192,7 +176,7 @@ static void write_index(const Win *w, const Window *win)
 static void write_found(const Win *w, const Window *win, const Nest *windows)
 {
     const char *tap[2] = { "0", "tap" };
-    const char *window[2] = { row_of(windows), last(windows) };
+    const char *window[2] = { win_row(windows), win_col(windows) };
     if (win->rank > 1) {
         tap[0] = text(w->e, "tap / %lld", (long long)win->axis[1].taps);
         tap[1] = text(w->e, "tap %% %lld", (long long)win->axis[1].taps);
@@ -209,7 +193,7 @@ static void write_found(const Win *w, const Window *win, const Nest *windows)
 
 static const char *tap_of(const Win *w, const Nest *windows)
 {
-    return element(w, 1, row_of(windows), last(windows));
+    return win_element(w, 1, win_row(windows), win_col(windows));
 }
 
 static const char *write_gathered(const Win *w)
@@ -225,12 +209,12 @@ static const char *write_gathered(const Win *w)
     case OP_pool_take:
         out_line(o, "const int64_t tap = %s;", tap_of(w, &w->nest));
         write_found(w, &win, &w->nest);
-        return element(w, 0, "at_row", "at_col");
+        return win_element(w, 0, "at_row", "at_col");
     default:
         if (is_plain(&win)) return write_out_total(w, &win);
         out_line(o, "double total = 0;");
         open_taps(w, &win, &w->nest);
-        out_line(o, "total += %s;", element(w, 0, "at_row", "at_col"));
+        out_line(o, "total += %s;", win_element(w, 0, "at_row", "at_col"));
         close_taps(w, &win);
         return text(w->e, "(%s)total", real_type(w->k));
     }
@@ -269,7 +253,7 @@ static void write_disjoint(const Win *w, const Window *win, const Nest *windows,
             line_open(w->o, w->e, windows, rows.rank);
         if (i == 0 || (i % across == 0 && win->axis[1].windows > 1)) {    /* in a scope of its own */
             out_line(w->o, "const %s value = %s;", real_type(w->k),
-                     element(w, 0, row_of(windows), last(windows)));
+                     win_element(w, 0, win_row(windows), win_col(windows)));
             if (put) out_line(w->o, "const int32_t tap = %s;", tap_of(w, windows));
         }
         const char *to = text_add(w->e, text_mul(w->e, at[0], extent(width, 0)), at[1]);
@@ -283,7 +267,7 @@ static void write_disjoint(const Win *w, const Window *win, const Nest *windows,
 static void write_scattered(const Win *w, const Nest *windows, const char *sum)
 {
     Window win = ir_window(w->k->g, w->x);
-    const char *value = element(w, 0, row_of(windows), last(windows));
+    const char *value = win_element(w, 0, win_row(windows), win_col(windows));
     if (w->x->op == OP_pool_put) {
         out_line(w->o, "const int64_t tap = %s;", tap_of(w, windows));
         write_found(w, &win, windows);
@@ -294,126 +278,6 @@ static void write_scattered(const Win *w, const Nest *windows, const char *sum)
     open_taps(w, &win, windows);
     out_line(w->o, "%s += value;", sum);
     close_taps(w, &win);
-}
-
-/* ---- padding ---- */
-
-static const Snippet pad_snippet[PAD_COUNT] = {
-#define PAD(name, ...) [PAD_##name] = SNIP_pad_##name,
-#include "ir/pads.def"
-#undef PAD
-};
-
-/* at_row and at_col: where the value at row and col of the padded planes stands. */
-static void write_sources(const Win *w, const Shape *plain, const Nest *padded)
-{
-    Pad p = ir_pad_of(w->x);
-    reach(w->e, pad_snippet[p.mode]);
-    for (int i = 2 - p.rank; i < 2; i++) {
-        const char *at = i ? last(padded) : row_of(padded);
-        if (p.low[i] > 0) at = text(w->e, "%s - %lld", at, (long long)p.low[i]);
-        if (p.low[i] < 0) at = text(w->e, "%s + %lld", at, (long long)-p.low[i]);
-        out_line(w->o, "const int64_t %s = pad_%s(%s, %lld);", i ? "at_col" : "at_row",
-                 ir_pad[p.mode].name, at, (long long)plain->dim[plain->rank - 2 + i].k);
-    }
-}
-
-static const char *inside(const Win *w)
-{
-    Pad p = ir_pad_of(w->x);
-    if (p.mode != PAD_constant) return NULL;
-    return p.rank > 1 ? "at_row >= 0 && at_col >= 0" : "at_col >= 0";
-}
-
-static const char *write_padded(const Win *w)
-{
-    const Attr *value = ir_attr(w->x, AT_value);
-    write_sources(w, w->in, &w->nest);
-    const char *s = element(w, 0, "at_row", "at_col");
-    return inside(w) ? text(w->e, "%s ? %s : %s", inside(w), s,
-                            literal(w->k, value ? value->u.r : 0)) : s;
-}
-
-static void write_unpadded(const Win *w, const Nest *padded, const char *sum)
-{
-    write_sources(w, w->own, padded);
-    if (inside(w)) out_line(w->o, "if (%s)", inside(w));
-    out_line(w->o, "%s%s += %s;", inside(w) ? "    " : "", sum,
-             element(w, 0, row_of(padded), last(padded)));
-}
-
-/* ---- stretching ---- */
-
-/* Between which places of an axis element `at` of the stretched planes stands: rows at_row and
- * next_row, the latter with weight by_row; the nearest is one alone. */
-static void write_between(const Win *w, const Stretch *s, const char *axis, const char *at)
-{
-    const char *real = real_type(w->k);
-    long long places = (long long)s->places;
-    if (s->nearest && s->results % s->places == 0
-        && s->scale * (double)(s->results / s->places) == 1) {
-        out_line(w->o, "const int64_t at_%s = %s / %lld;", axis, at,
-                 (long long)(s->results / s->places));
-    } else if (s->nearest) {
-        reach(w->e, SNIP_nearest);
-        out_line(w->o, "const int64_t at_%s = nearest(%s, %lld, %s);", axis, at, places,
-                 dialect_literal(w->e->l, DT_f32, s->scale, w->e->a));
-    } else {
-        reach(w->e, SNIP_between);
-        reach(w->e, SNIP_smaller);
-        out_line(w->o, "const double place_%s = between(%s, %s, %s, %lld);", axis, at,
-                 dialect_literal(w->e->l, DT_f64, s->scale, w->e->a),
-                 dialect_literal(w->e->l, DT_f64, s->shift, w->e->a), places);
-        out_line(w->o, "const int64_t at_%s = (int64_t)place_%s;", axis, axis);
-        out_line(w->o, "const int64_t next_%s = smaller(at_%s + 1, %lld);", axis, axis, places - 1);
-        out_line(w->o, "const %s by_%s = (%s)(place_%s - (double)at_%s);", real, axis, real, axis,
-                 axis);
-    }
-}
-
-static void write_betweens(const Win *w, const Nest *wide)
-{
-    Stretch s[2];
-    ir_stretch(w->k->g, w->x, s);
-    if (w->own->rank == 4) write_between(w, &s[0], "row", row_of(wide));
-    write_between(w, &s[1], "col", last(wide));
-}
-
-static bool is_linear(const Win *w) { return !strcmp(ir_attr_str(w->x, AT_mode), "linear"); }
-
-static const char *write_stretched(const Win *w)
-{
-    Emit *e = w->e;
-    const char *one = literal(w->k, 1);
-    write_betweens(w, &w->nest);
-    if (!is_linear(w)) return element(w, 0, "at_row", "at_col");
-    for (int i = 0; i < (w->own->rank == 4 ? 2 : 1); i++)
-        out_line(w->o, "const %s %s = (%s - by_col) * %s + by_col * %s;", real_type(w->k),
-                 i ? "below" : "above", one, element(w, 0, i ? "next_row" : "at_row", "at_col"),
-                 element(w, 0, i ? "next_row" : "at_row", "next_col"));
-    return w->own->rank == 4 ? text(e, "(%s - by_row) * above + by_row * below", one) : "above";
-}
-
-static void write_unstretched(const Win *w, const Nest *wide, const char *sum)
-{
-    const char *value = element(w, 0, row_of(wide), last(wide)), *one = literal(w->k, 1);
-    write_betweens(w, wide);
-    if (!is_linear(w)) {
-        out_line(w->o, "%s += %s;", sum, value);
-        return;
-    }
-    const char *width = text(w->e, "%lld", (long long)w->own->dim[w->own->rank - 1].k);
-    out_line(w->o, "const %s value = %s;", real_type(w->k), value);
-    for (int i = 0; i < 4; i++) {
-        if (w->own->rank == 3 && i > 1) break;
-        const char *row = i > 1 ? "next_row" : "at_row", *col = i % 2 ? "next_col" : "at_col";
-        const char *by_col = i % 2 ? "by_col" : text(w->e, "(%s - by_col)", one);
-        const char *by_row = i > 1 ? "by_row" : text(w->e, "(%s - by_row)", one);
-        if (w->own->rank == 4)
-            out_line(w->o, "sums[%s * %s + %s] += %s * %s * value;", row, width, col, by_row,
-                     by_col);
-        else out_line(w->o, "sums[%s] += %s * value;", col, by_col);
-    }
 }
 
 /* ---- tasks ---- */
@@ -449,10 +313,10 @@ static void open_flat(Win *w, const Window *win)
              down * (long long)a[1].places, cols, (long long)a[1].stride);
 }
 
-static void write_line(Win *w)
+void win_line(Win *w)
 {
-    const char *value = w->x->op == OP_pad      ? write_padded(w)
-                      : w->x->op == OP_upsample ? write_stretched(w)
+    const char *value = w->x->op == OP_pad      ? win_padded(w)
+                      : w->x->op == OP_upsample ? win_stretched(w)
                                                 : write_gathered(w);
     if (value) {
         out_line(w->o, "const %s sum = %s;", real_type(w->k), value);
@@ -491,9 +355,9 @@ static void gather_wide(Win *w, const Window *win)
     bool stored = is_tap_stored(w), taken = is_taken(w);
     out_line(o, "%s lines[%lld][%lld] = { { 0 } };", real, down, (long long)pitch);
     w->nest = lines_open(w->k, w->own, w->leading, line_names(w->own->rank));
-    const char *row = win->rank > 1 ? place_text(e, &a[0], row_of(&w->nest), "i") : "0";
+    const char *row = win->rank > 1 ? place_text(e, &a[0], win_row(&w->nest), "i") : "0";
     out_line(o, "for (int i = 0; i < %lld; i++)", down);
-    out_line(o, "    memcpy(lines[i], &%s, %lld * sizeof lines[i][0]);", element(w, 0, row, "0"),
+    out_line(o, "    memcpy(lines[i], &%s, %lld * sizeof lines[i][0]);", win_element(w, 0, row, "0"),
              copied);
     if (taken) out_line(o, "%s largest[%lld];", real, wide);
     if (stored) out_line(o, "int32_t taps[%lld];", wide);
@@ -518,7 +382,7 @@ static void gather(Win *w)
     w->k->note = text(w->e, "A task is %lld lines of results.", (long long)w->k->tasks.tile_rows);
     if (is_flat(w, &win)) {
         open_flat(w, &win);
-        write_line(w);
+        win_line(w);
         out_close(w->o, "");
         return;
     }
@@ -528,7 +392,7 @@ static void gather(Win *w)
     }
     w->nest = lines_open(w->k, w->own, w->leading, line_names(w->own->rank));
     line_open(w->o, w->e, &w->nest, w->leading);
-    write_line(w);
+    win_line(w);
     line_close(w->o, &w->nest, w->leading);
     out_close(w->o, "");
 }
@@ -560,123 +424,16 @@ static void scatter(Win *w)
         write_disjoint(w, &win, &from, width);
     } else {
         line_open(o, w->e, &from, 2);
-        if (w->x->op == OP_pad_grad) write_unpadded(w, &from, sum);
-        else if (w->x->op == OP_upsample_grad) write_unstretched(w, &from, sum);
+        if (w->x->op == OP_pad_grad) win_unpadded(w, &from, sum);
+        else if (w->x->op == OP_upsample_grad) win_unstretched(w, &from, sum);
         else write_scattered(w, &from, sum);
         line_close(o, &from, 2);
     }
-    const char *at = last(&w->nest);
+    const char *at = win_col(&w->nest);
     if (w->own->rank == 4)
-        at = text_add(w->e, text_mul(w->e, row_of(&w->nest), extent(width, 0)), at);
+        at = text_add(w->e, text_mul(w->e, win_row(&w->nest), extent(width, 0)), at);
     line_epilogue(w->k, &w->nest, 2, text(w->e, "sums[%s]", at));
     out_close(o, "");
-}
-
-/* ---- in blocks: an element a thread ---- */
-
-static const char *const axis_name[] = { "row", "col" };
-
-/* Loops over the windows with a tap at the place, and says which: from_row and tap_row, say. */
-static void open_windows_at(const Win *w, const WindowAxis *a, const char *axis, const char *place)
-{
-    Out *o = w->o;
-    long long places = (long long)a->places, windows = (long long)a->windows;
-    if (a->adaptive) {
-        out_line(o, "const int64_t last_%s = ((%s + 1) * %lld - 1) / %lld;", axis, place, windows,
-                 places);
-        out_open(o, "for (int64_t from_%s = %s * %lld / %lld; from_%s <= last_%s; from_%s++)", axis,
-                 place, windows, places, axis, axis, axis);
-        if (w->x->op == OP_pool_put)
-            out_line(o, "const int64_t tap_%s = %s - from_%s * %lld / %lld;", axis, place, axis,
-                     places, windows);
-        return;
-    }
-    out_open(o, "for (int64_t tap_%s = 0; tap_%s < %lld; tap_%s++)", axis, axis,
-             (long long)a->taps, axis);
-    out_line(o, "const int64_t below_%s = %s + %lld - tap_%s * %lld;", axis, place,
-             (long long)a->low, axis, (long long)a->dilation);
-    out_line(o, "const int64_t from_%s = below_%s / %lld;", axis, axis, (long long)a->stride);
-    out_line(o, "if (below_%s < 0 || below_%s %% %lld != 0 || from_%s >= %lld)", axis, axis,
-             (long long)a->stride, axis, windows);
-    out_line(o, "    continue;");
-}
-
-/* Loops over elements of the padded axis that have the place's value. */
-static void open_padded_at(const Win *w, const Pad *p, int i, const char *place)
-{
-    const Shape *plain = w->own, *padded = w->in;
-    const char *axis = axis_name[i], *at = text(w->e, "from_%s", axis);
-    out_open(w->o, "for (int64_t from_%s = 0; from_%s < %lld; from_%s++)", axis, axis,
-             (long long)padded->dim[padded->rank - 2 + i].k, axis);
-    out_line(w->o, "if (pad_%s(%s, %lld) != %s)", ir_pad[p->mode].name,
-             text_shift(w->e, at, -p->low[i]), (long long)plain->dim[plain->rank - 2 + i].k, place);
-    out_line(w->o, "    continue;");
-}
-
-/* Loops over elements of the stretched axis that are made of the place, and with which weight. */
-static void open_stretched_at(const Win *w, const Stretch *s, int i, const char *place)
-{
-    const char *axis = axis_name[i], *real = real_type(w->k), *zero = literal(w->k, 0);
-    out_open(w->o, "for (int64_t from_%s = 0; from_%s < %lld; from_%s++)", axis, axis,
-             (long long)s->results, axis);
-    write_between(w, s, axis, text(w->e, "from_%s", axis));
-    if (s->nearest) {
-        out_line(w->o, "if (at_%s != %s)", axis, place);
-        out_line(w->o, "    continue;");
-        return;
-    }
-    out_line(w->o, "if (at_%s != %s && next_%s != %s)", axis, place, axis, place);
-    out_line(w->o, "    continue;");
-    out_line(w->o, "const %s share_%s = (at_%s == %s ? %s - by_%s : %s)", real, axis, axis, place,
-             literal(w->k, 1), axis, zero);
-    out_line(w->o, "    + (next_%s == %s ? by_%s : %s);", axis, place, axis, zero);
-}
-
-/* What an adjoint adds up at the place of the nest. */
-static void gather_scattered(const Win *w)
-{
-    Out *o = w->o;
-    int first = w->own->rank == 4 ? 0 : 1;
-    const char *place[] = { row_of(&w->nest), last(&w->nest) };
-    bool pools = w->x->op == OP_pool_put || w->x->op == OP_pool_spread;
-    bool padded = w->x->op == OP_pad_grad;
-    Window win = { 0 };
-    Stretch s[2];
-    Pad p;
-    if (pools) win = ir_window(w->k->g, w->x);
-    else if (padded) p = ir_pad_of(w->x), reach(w->e, pad_snippet[p.mode]);
-    else ir_stretch(w->k->g, w->x, s);
-    out_line(o, "%s sum = 0;", real_type(w->k));
-    for (int i = first; i < 2; i++) {
-        if (pools) open_windows_at(w, &win.axis[i], axis_name[i], place[i]);
-        else if (padded) open_padded_at(w, &p, i, place[i]);
-        else open_stretched_at(w, &s[i], i, place[i]);
-    }
-    const char *row = first ? "0" : "from_row", *value = element(w, 0, row, "from_col");
-    const char *tap = first ? "tap_col"
-                    : text(w->e, "tap_row * %lld + tap_col", (long long)win.axis[1].taps);
-    if (w->x->op == OP_pool_put)
-        out_line(o, "if (%s == %s)", element(w, 1, row, "from_col"), tap);
-    if (!pools && !padded && !s[1].nearest)
-        value = text(w->e, "%sshare_col * %s", first ? "" : "share_row * ", value);
-    out_line(o, w->x->op == OP_pool_put ? "    sum += %s;" : "sum += %s;", value);
-    for (int i = first; i < 2; i++) out_close(o, "");
-    w->k->name[w->k->root.i] = "sum";
-    members_emit(w->k, o, &w->nest);
-}
-
-static void in_blocks(Win *w)
-{
-    Kern *k = w->k;
-    Extent each = extent(k->tasks.cols, 0);
-    k->note = text(w->e, "A block is %lld elements.",
-                   (long long)(k->tasks.tile_rows * k->tasks.cols));
-    task_range(k, k->tasks.tile_rows, k->rows);
-    each_open(k, w->o, "element", text_mul(w->e, "begin", each), text_mul(w->e, "end", each));
-    w->nest = places_of(k, w->own, "element", line_names(w->own->rank));
-    if (ir_by_planes(w->x->op)) gather_scattered(w);
-    else write_line(w);
-    out_close(w->o, "");
 }
 
 void emit_window(Kern *k)
@@ -684,7 +441,7 @@ void emit_window(Kern *k)
     const Node *x = ir_node(k->g, k->root);
     Win w = { .k = k, .e = k->e, .o = k->out, .x = x, .own = &x->type.shape,
               .in = &ir_type(k->g, x->in[0])->shape };
-    if (k->e->l->blocks) in_blocks(&w);
+    if (k->e->l->blocks) win_in_blocks(&w);
     else if (ir_by_planes(x->op)) scatter(&w);
     else gather(&w);
 }
