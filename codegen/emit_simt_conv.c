@@ -1,0 +1,200 @@
+/* codegen/emit_simt_conv.c: simt_conv, convolutions and their gradients as the product of emit_simt.c.
+ *
+ * One factor's elements are looked up where windows have them (ir/window.h); no patch is ever
+ * stored. Rows are channels of results, columns the pixels of all images; of a weight columns are
+ * channels times taps, and k the pixels. A block is of one group. */
+#include "codegen/simt.h"
+
+static const WindowAxis *rows_of(const Simt *s) { return &s->c.window.axis[0]; }
+static const WindowAxis *cols_of(const Simt *s) { return &s->c.window.axis[1]; }
+static int64_t taps_of(const Simt *s) { return rows_of(s)->taps * cols_of(s)->taps; }
+
+/* Channels of x and of y that a group has. */
+static int64_t in_per(const Simt *s) { return s->c.w.dim[1].k; }
+static int64_t out_per(const Simt *s) { return s->c.w.dim[0].k / s->groups; }
+
+/* Writes the two numbers of which `at` is made: first * size + second. */
+static void split(Simt *s, const char *at, int64_t size, const char *first, const char *second)
+{
+    if (size == 1) out_line(s->o, "const int64_t %s = %s, %s = 0;", first, at, second);
+    else out_line(s->o, "const int64_t %s = %s / %lld, %s = %s %% %lld;", first, at,
+                  (long long)size, second, at, (long long)size);
+}
+
+/* A channel of all groups from one of this group. */
+static const char *of_group(const Simt *s, int64_t per, const char *channel)
+{
+    if (s->groups == 1) return channel;
+    return text_add(s->e, text_mul(s->e, "group", extent(per, 0)), channel);
+}
+
+/* The element of an image's channel at that row and column. */
+static const char *image_element(Simt *s, Val v, const Shape *shape, const char *channel,
+                                 const char *row, const char *col)
+{
+    Emit *e = s->e;
+    const char *at = text_add(e, text_mul(e, "image", extent_of(shape, 1, 2)), channel);
+    if (shape->rank == 4) at = text_add(e, text_mul(e, at, extent_of(shape, 2, 3)), row);
+    at = text_add(e, text_mul(e, at, extent_of(shape, shape->rank - 1, shape->rank)), col);
+    return text(e, "%s[%s]", slot_read(s->k, v), at);
+}
+
+/* Of "y" or "x", the place of a tap of a window on that axis; the condition that it is one. */
+static const char *write_place(Simt *s, const WindowAxis *a, char axis)
+{
+    Emit *e = s->e;
+    out_line(s->o, "const int64_t at_%c = window_%c%s + tap_%c%s - %lld;", axis, axis,
+             simt_times(e, a->stride), axis, simt_times(e, a->dilation), (long long)a->low);
+    return text(e, "at_%c >= 0 && at_%c < %lld", axis, axis, (long long)a->places);
+}
+
+/* The window of which a tap stands at a place. */
+static const char *write_window(Simt *s, const WindowAxis *a, char axis)
+{
+    Emit *e = s->e;
+    const char *whole = a->stride == 1 ? ""
+                      : text(e, "below_%c %% %lld == 0 && ", axis, (long long)a->stride);
+    out_line(s->o, "const int64_t below_%c = place_%c + %lld - tap_%c%s;", axis, axis,
+             (long long)a->low, axis, simt_times(e, a->dilation));
+    out_line(s->o, "const int64_t at_%c = below_%c%s;", axis, axis,
+             a->stride == 1 ? "" : text(e, " / %lld", (long long)a->stride));
+    return text(e, "below_%c >= 0 && %sat_%c < %lld", axis, whole, axis, (long long)a->windows);
+}
+
+/* image, and row and column with those names, of a pixel of all images. */
+static void write_pixel(Simt *s, const char *pixel, bool places, const char *word)
+{
+    const WindowAxis *r = rows_of(s), *c = cols_of(s);
+    int64_t rows = places ? r->places : r->windows, cols = places ? c->places : c->windows;
+    const char *x = text(s->e, "%s_x", word);
+    bool lines = s->c.window.rank > 1;
+    split(s, pixel, rows * cols, "image", lines ? "pixel" : x);
+    if (lines) split(s, "pixel", cols, text(s->e, "%s_y", word), x);
+}
+
+/* channel, and the row and column of the tap, of a number of both. */
+static void write_taps(Simt *s, const char *at)
+{
+    bool lines = s->c.window.rank > 1;
+    split(s, at, taps_of(s), "channel", lines ? "tap" : "tap_x");
+    if (lines) split(s, "tap", cols_of(s)->taps, "tap_y", "tap_x");
+}
+
+static const char *both(Simt *s, const char *of_rows, const char *of_cols)
+{
+    return s->c.window.rank > 1 ? text(s->e, "%s && %s", of_rows, of_cols) : of_cols;
+}
+
+/* conv: what tap k of channel k reads for a pixel; conv_weight: for pixel k what a tap reads. */
+static const char *patch_element(Simt *s, const Factor *f, const char **inside)
+{
+    bool weight = ir_is(s->k->g, s->k->root, OP_conv_weight);
+    write_pixel(s, weight ? "k" : f->line, false, "window");
+    write_taps(s, weight ? f->line : "k");
+    const char *of_rows = s->c.window.rank > 1 ? write_place(s, rows_of(s), 'y') : NULL;
+    *inside = both(s, of_rows, write_place(s, cols_of(s), 'x'));
+    return image_element(s, f->operand, &s->c.x, of_group(s, in_per(s), "channel"), "at_y", "at_x");
+}
+
+/* conv_transpose: the element of y whose window has tap k at a place. */
+static const char *spread_element(Simt *s, const Factor *f, const char **inside)
+{
+    write_pixel(s, f->line, true, "place");
+    write_taps(s, "k");
+    const char *of_rows = s->c.window.rank > 1 ? write_window(s, rows_of(s), 'y') : NULL;
+    *inside = both(s, of_rows, write_window(s, cols_of(s), 'x'));
+    return image_element(s, f->operand, &s->c.y, of_group(s, out_per(s), "channel"), "at_y",
+                         "at_x");
+}
+
+/* conv: weights of a channel of y. */
+static const char *weight_element(Simt *s, const Factor *f, const char **inside)
+{
+    Emit *e = s->e;
+    *inside = "";
+    return text(e, "%s[%s]", slot_read(s->k, f->operand),
+                text_add(e, text_mul(e, of_group(s, out_per(s), "row"), s->depth), "k"));
+}
+
+/* conv_transpose: weights of a channel of x, row, and of channel and tap k of y. */
+static const char *turned_element(Simt *s, const Factor *f, const char **inside)
+{
+    Emit *e = s->e;
+    *inside = "";
+    split(s, "k", taps_of(s), "channel", "tap");
+    const char *at = text_mul(e, of_group(s, out_per(s), "channel"), extent(in_per(s), 0));
+    at = text_mul(e, text_add(e, at, "row"), extent(taps_of(s), 0));
+    return text(e, "%s[%s]", slot_read(s->k, f->operand), text_add(e, at, "tap"));
+}
+
+/* conv_weight: y's derivative of a channel, row, at pixel k of all images. */
+static const char *slope_element(Simt *s, const Factor *f, const char **inside)
+{
+    Emit *e = s->e;
+    int64_t pixels = rows_of(s)->windows * cols_of(s)->windows;
+    *inside = "";
+    split(s, "k", pixels, "image", "pixel");
+    const char *at = text_add(e, text_mul(e, "image", extent_of(&s->c.y, 1, 2)),
+                              of_group(s, out_per(s), "row"));
+    return text(e, "%s[%s]", slot_read(s->k, f->operand),
+                text_add(e, text_mul(e, at, extent(pixels, 0)), "pixel"));
+}
+
+/* The channel of a result, and of one that is no weight image, unless there is one, and pixel. */
+static void write_where(Simt *s)
+{
+    bool to_x = ir_is(s->k->g, s->k->root, OP_conv_transpose);
+    int64_t pixels = to_x ? rows_of(s)->places * cols_of(s)->places
+                          : rows_of(s)->windows * cols_of(s)->windows;
+    out_line(s->o, "const int64_t channel = %s;",
+             of_group(s, to_x ? in_per(s) : out_per(s), "row"));
+    if (s->nest.rank == 2) return;
+    if (s->nest.dim[0].var[0] == '0') out_line(s->o, "const int64_t pixel = col;");
+    else split(s, "col", pixels, "image", "pixel");
+}
+
+static Nest conv_nest(const Simt *s)
+{
+    const Shape *r = &ir_type(s->k->g, s->k->root)->shape;
+    if (ir_is(s->k->g, s->k->root, OP_conv_weight))
+        return (Nest){ 2, { { extent_of(r, 0, 1), "channel" },
+                            { extent_of(r, 1, r->rank), "col" } } };
+    Extent images = extent_of(r, 0, 1);
+    return (Nest){ 3, { { images, extent_eq(images, extent(1, 0)) ? "0" : "image" },
+                        { extent_of(r, 1, 2), "channel" },
+                        { extent_of(r, 2, r->rank), "pixel" } } };
+}
+
+void emit_simt_conv(Kern *k)
+{
+    const Node *x = ir_node(k->g, k->root);
+    Simt s = { .k = k, .e = k->e, .o = k->out, .c = ir_conv(k->g, x), .real = real_type(k) };
+    s.groups = s.c.groups;
+    s.parts = ir_simt_parts(k->g, k->k);
+    s.nest = conv_nest(&s);
+    Extent images = extent_of(&s.c.x, 0, 1);
+    const Shape *r = &x->type.shape;
+    Extent pixels = extent_mul(images, extent_of(r, 2, r->rank));
+    Extent taps = extent(taps_of(&s), 0);
+    if (x->n_in > 2) s.bias = text(k->e, "%s[channel]", slot_read(k, x->in[2]));
+    const int64_t *tile = k->k->tile;
+    Factor a = { 'a', "row", tile[0], { 0, 0 }, true, weight_element, x->in[1] };
+    Factor b = { 'b', "col", tile[1], { 0, 0 }, false, patch_element, x->in[0] };
+    s.m = extent(out_per(&s), 0);
+    s.l = pixels;
+    s.depth = extent_mul(extent(in_per(&s), 0), taps);
+    if (x->op == OP_conv_transpose) {
+        a.element = turned_element;
+        b.element = spread_element;
+        s.m = extent(in_per(&s), 0);
+        s.depth = extent_mul(extent(out_per(&s), 0), taps);
+    } else if (x->op == OP_conv_weight) {
+        a.element = slope_element;
+        b.along = true;
+        s.l = s.depth;
+        s.depth = extent_mul(images, extent_of(&s.c.y, 2, s.c.y.rank));
+    }
+    a.size = s.m;
+    b.size = s.l;
+    simt_product(&s, (const Factor[]){ a, b }, write_where);
+}

@@ -1,0 +1,41 @@
+/* codegen/simt.h: a product in tiles, as emit_simt.c writes it, of factors that the caller describes.
+ * Private to it and emit_simt_conv.c. */
+#ifndef SEQC_SIMT_H
+#define SEQC_SIMT_H
+#include "codegen/emit.h"
+#include "ir/window.h"
+
+typedef struct Simt {
+    Kern *k;
+    Emit *e;
+    Out *o;
+    Product p;                             /* of a product */
+    Conv c;                                /* of a convolution */
+    int64_t groups, parts;
+    Extent m, l, depth;                    /* of a group */
+    const char *first, *last;              /* what the block has of k */
+    const char *real, *bias;               /* bias: an element's text, or null */
+    Nest nest;                             /* of the result */
+} Simt;
+
+/* A factor, of `lines` rows or columns of the tile. along: threads fetch neighbours in k, else
+ * neighbouring lines. */
+typedef struct Factor Factor;
+struct Factor {
+    char name;                             /* a or b */
+    const char *line;                      /* row or col */
+    int64_t lines;
+    Extent size;
+    bool along;
+    /* Writes what it needs to find its element of that line and of k, whose text it returns; and
+     * the condition under which there is one, or "". */
+    const char *(*element)(Simt *s, const Factor *f, const char **inside);
+    Val operand;
+};
+
+/* The kernel of rows f[0] and columns f[1]. where: writes what the nest's variables are, from row
+ * and col, or null. */
+void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s));
+/* " * x", or nothing for 1. */
+const char *simt_times(Emit *e, int64_t x);
+#endif
