@@ -44,6 +44,9 @@ typedef struct CompileOpts {
     bool verbose;                     /* print the command line */
 } CompileOpts;
 
+/* Does OpenBLAS lie where compilers look for it? */
+bool emit_finds_blas(const Target *t, Arena *a);
+
 /* May the program meet images? Its samples are some. */
 bool emit_uses_images(const Module *m);
 

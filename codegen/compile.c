@@ -134,6 +134,12 @@ static const char *library(Arena *a, const CompileOpts *o, const Target *t, cons
     return archive(a, o, t, arena_printf(a, "lib%s.so", name)) ? arena_printf(a, "-l%s", name) : NULL;
 }
 
+bool emit_finds_blas(const Target *t, Arena *a)
+{
+    const CompileOpts nowhere = { .runtime_dir = "" };
+    return library(a, &nowhere, t, "openblas") != NULL;
+}
+
 /* The decoders of images, before the runtime, which they call: it asks for them only where they are
  * there. */
 static void image_libraries(Args *x, const CompileOpts *o, const char *const lib[2])

@@ -146,9 +146,13 @@ static int compile(const Cmd *c, const Build *p)
     o.images = emit_uses_images(p->module[0]);
     char *message = NULL;
     if (!emit_compile(p->unit, p->n_unit, p->part, &o, &message, c->arena)) {
+        bool missing = o.blas && !emit_finds_blas(p->unit->target, c->arena);
         code = cmd_interrupted();
         return code ? code
-                    : cmd_fail(c, EXIT_IO, "%s", message ? message : "the C compiler failed");
+                    : cmd_fail(c, EXIT_IO, "%s%s", message ? message : "the C compiler failed",
+                               missing ? "\nhelp: OpenBLAS is in none of the usual folders: sudo "
+                                         "apt-get install libopenblas-pthread-dev, or leave "
+                                         "--blas openblas out" : "");
     }
     if (rename(p->part, p->output))
         return cmd_fail(c, EXIT_IO, "%s: %s", p->output, strerror(errno));

@@ -1,6 +1,7 @@
 /* frontend/cmd_load.c: what several commands do: read a model, settle how passes run, write output,
  * and say numbers to people. */
 #define _GNU_SOURCE   /* fopencookie, readlink, realpath */
+#include "codegen/codegen.h"
 #include "frontend/cmd.h"
 #include "passes/passes.h"
 #include "runtime/base.h"
@@ -119,8 +120,9 @@ int cmd_pass_ctx(const Cmd *c, PassCtx *p)
     CmdTarget list[CMD_MAX_TARGETS];
     int n, code = cmd_targets(c, list, &n);
     p->target = list[0].target;
+    if (code || p->blas != BLAS_AUTO) return code;
     /* What is installed here is for this machine. */
-    if (!code && p->blas == BLAS_AUTO && ir_target_foreign(p->target)) p->blas = BLAS_NONE;
+    if (ir_target_foreign(p->target) || !emit_finds_blas(p->target, c->arena)) p->blas = BLAS_NONE;
     return code;
 }
 

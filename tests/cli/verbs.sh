@@ -119,6 +119,16 @@ check "names left open" sh -c "printf 'model = nn.Linear(n_in, 2)\n' >open.py &&
 check "program needs only the C library" sh -c "! ldd ./p1 | grep -vE 'linux-vdso|libc\.so|libm\.so|libpthread|ld-linux|statically|not a dynamic'"
 check "IR text after an edit" sh -c "sed 's/^lr .*/lr 0.5/' whole.ir >edited.ir && '$SEQC' build edited.ir -o edited"
 
+# Without OpenBLAS a program is built without it, and who asks for it is told where it is.
+printf 'batch_size = 1024\nmodel = nn.Linear(2048, 2048)\n' >large.py
+check "products that OpenBLAS may compute" "$SEQC" build large.py --march x86-64 -o large
+if [ "$(echo 'int main(void){return 0;}' | ${CC:-cc} -x c - -lopenblas -o linked 2>&1)" ]; then
+    refuses "OpenBLAS that is not there" 3 "apt-get install libopenblas-pthread-dev" \
+        "$SEQC" build large.py --blas openblas -o large
+else
+    check "OpenBLAS by name" "$SEQC" build large.py --blas openblas -o large
+fi
+
 # An installed tree works where it is put.
 check "install" cmake --install "$(dirname "$SEQC")" --prefix "$SCRATCH/prefix"
 check "the installed seqc builds" env -u SEQC_HOME "$SCRATCH/prefix/bin/seqc" build "$model" -o p4
