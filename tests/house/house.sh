@@ -32,6 +32,13 @@ bad=$(git ls-files 2>/dev/null | grep -v '\.csv$' | xargs -r grep -nIE "$words" 
 bad=$(git ls-files 2>/dev/null | xargs -r grep -nIE '"(/home|/root|/Users)/' 2>/dev/null | head -n 5)
 [ -z "$bad" ] && ok "no one's own folders" || not_ok "no one's own folders" "$bad"
 
+# What a build leaves belongs to nobody's tree.
+bad=$(git ls-files 2>/dev/null | cut -d/ -f1 | sort -u | grep -vxE \
+    '\..*|CMakeLists.txt|CMakePresets.json|LICENSE|README.md|frontend|ir|passes|codegen|runtime|tests|samples')
+[ -z "$bad" ] && ok "no other folders" || not_ok "no other folders" "$(echo "$bad" | paste -sd' ')"
+bad=$(git ls-files 2>/dev/null | grep -E '\.(o|a|so|d)$' | head -n 5)
+[ -z "$bad" ] && ok "nothing that was compiled" || not_ok "nothing that was compiled" "$bad"
+
 # Every row of the command line's table has what it needs.
 bad=$(sed -n 's/^OPTION([a-z_]*, *"\([^"]*\)".*/\1/p' frontend/options.def | sort | uniq -d)
 [ -z "$bad" ] && ok "option names are unique" || not_ok "option names are unique" "$bad"
