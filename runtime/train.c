@@ -198,7 +198,10 @@ static bool log_step(rt_err *e, rt_train *t, double loss)
 
 bool rt_train_begin(rt_err *e, rt_train *t)
 {
-    rt_orders_next(&t->orders, &t->p->random, t->set.shuffle, t->order, t->data.train.n);
+    if (t->graph.mask)       /* they draw from the generator, too: no seed can be foreseen */
+        rt_random_epoch(&t->p->random, t->set.shuffle, t->order, t->data.train.n);
+    else
+        rt_orders_next(&t->orders, &t->p->random, t->set.shuffle, t->order, t->data.train.n);
     for (int64_t at = 0; at < t->point.at; at += t->set.batch)
         rt_masks_skip(&t->graph, t->set.batch);
     rt_rates_set(t->p, t->set.lr, &t->point);
