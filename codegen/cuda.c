@@ -43,7 +43,10 @@ void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)
     out_line(o, " * follows from shapes alone, and sums are added in a fixed order: the same bits");
     out_line(o, " * always. */");
     out_raw(o, language);
+    Out *steps = out_new(a);
+    steps_kernels(&e, steps);
     snippets_all(&e, o);
+    out_raw(o, out_text(steps));
     for (int i = 0; i < e.n_fn; i++) kernel_write(&e, o, e.fn[i]);
     fputs(out_text(o), out);
     arena_free(a);
@@ -58,10 +61,12 @@ void cuda_includes(Out *o)
 
 void cuda_tables(Emit *e, Out *o)
 {
-    int n = 0;
-    Out *names = out_new(e->a), *rows = out_new(e->a);
+    int n_steps;
+    Out *names = out_new(e->a), *rows = out_new(e->a), *steps = out_new(e->a);
     out_open(names, "enum");
     out_open(rows, "static const rt_kernel kernels[] =");
+    out_open(steps, "static const rt_steps step_kernels[] =");
+    int n = steps_tables(e, names, rows, steps, &n_steps);
     for (int i = 0; i < e->n_fn; i++) {
         const Stage *const stage[] = { &e->fn[i]->main, &e->fn[i]->finish };
         for (int k = 0; k < 2; k++) {
@@ -74,11 +79,16 @@ void cuda_tables(Emit *e, Out *o)
     }
     out_close(names, ";");
     out_close(rows, ";");
+    out_close(steps, ";");
     if (n) out_raw(o, out_text(names));
     if (n) out_line(o, "/* Threads of a block, bytes that they share. */");
     if (n) out_raw(o, out_text(rows));
+    if (n_steps) out_line(o, "/* Graphs, what begins and ends a step of theirs, elements of a block "
+                             "that gathers. */");
+    if (n_steps) out_raw(o, out_text(steps));
     out_line(o, "/* What they were compiled to is a file of its own. */");
     out_line(o, "extern const rt_cuda_image images[];");
-    out_line(o, "static const rt_cuda cuda = { %s, %d, images };", n ? "kernels" : "0", n);
+    out_line(o, "static const rt_cuda cuda = { %s, %d, images, %s, %d };", n ? "kernels" : "0", n,
+             n_steps ? "step_kernels" : "0", n_steps);
     out_line(o, "%s", "");
 }

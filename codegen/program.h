@@ -25,6 +25,11 @@ void snippets_all(Emit *e, Out *o);
 void cuda_tables(Emit *e, Out *o);
 void cuda_includes(Out *o);
 
+/* steps.c: the kernels around those of graphs that are steps, and the rows of the tables that name
+ * them; how many kernels, and how many steps. */
+void steps_kernels(Emit *e, Out *o);
+int steps_tables(Emit *e, Out *names, Out *rows, Out *steps, int *n_steps);
+
 void tables_includes(Emit *e, Out *o);
 /* The graph's inputs and results. */
 void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input);

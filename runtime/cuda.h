@@ -28,9 +28,29 @@ typedef struct rt_kernel {
     int shared_bytes;                /* dynamic shared memory of a block */
 } rt_kernel;
 
+/* A graph that takes a batch and its targets to numbers, and the kernels that stand before and after
+ * its own where the device takes one step after the other. What they share with the host lies in
+ * device memory; reals are the model's:
+ *
+ *   row      int64_t at, n; uint64_t step; real scalar[n_scalars], up to a multiple of 8 bytes
+ *   control  uint64_t seed, step; int64_t next; real scalar[n_scalars]
+ *   report   lines of doubles, the first element of each of the graph's results
+ *
+ *   begin(control, rows, order, x, span, table, y, x_to, y_to, n): takes row `next`, and samples
+ *     order[at], order[at + 1] … of x and y to the graph's inputs. order null: samples at, at + 1 …
+ *     table null: x are reals; else bytes b, which become table[k / span][b] at element k of a sample;
+ *     span is an int32_t. x null: the inputs are there
+ *   end(control, report, results…): line `next`, and next is the one after it */
+typedef struct rt_steps {
+    const char *graph;
+    int begin, end;                  /* kernels */
+    int block_elems;                 /* elements of inputs, and of targets, that a block gathers */
+} rt_steps;
+
 typedef struct rt_cuda {
     const rt_kernel *kernels; int n_kernels;
     const rt_cuda_image *images;          /* ended by a row without bytes */
+    const rt_steps *steps; int n_steps;
 } rt_cuda;
 
 enum { RT_MAX_MEMORY = 160 };        /* of a kernel */

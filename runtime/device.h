@@ -17,7 +17,7 @@ struct rt_ready;
 enum {
     RT_DEVICE_NAME = 96, RT_DEVICE_TEXT = 192,
     RT_REPLAYS = 4,              /* of a graph, for as many n */
-    RT_COUNTER_BYTES = 16        /* seed and step, before the scalars */
+    RT_COUNTER_BYTES = 24        /* seed, step, next row (cuda.h), before the scalars */
 };
 
 typedef struct rt_device {
@@ -32,7 +32,7 @@ typedef struct rt_device {
     char *state;                 /* the state block */
     int64_t state_of;            /* rt_prog.changes that it shows; -1: none */
     bool newer;                  /* a run changed it since rt_prog.state was the same */
-    char *control;               /* seed and step, then the scalars */
+    char *control;               /* counters, then the scalars */
     char *sent;                  /* the same on this side */
     int64_t bytes;               /* of all its memory that is in use here */
 } rt_device;

@@ -141,7 +141,7 @@ static bool send_all(rt_err *e, const rt_bound *b, const rt_graph *g, int64_t n,
 {
     rt_prog *p = b->prog;
     rt_device *d = p->device;
-    uint64_t counters[2] = { (uint64_t)p->seed, step };
+    uint64_t counters[RT_COUNTER_BYTES / 8] = { (uint64_t)p->seed, step };
     int64_t scalars = p->model->n_scalars * rt_dtype_bytes(p->model->real);
     memcpy(d->sent, counters, RT_COUNTER_BYTES);
     memcpy(d->sent + RT_COUNTER_BYTES, p->scalars, (size_t)scalars);

@@ -18,7 +18,7 @@ static const rt_cuda_image images[] = {
     { 80, false, ptx, sizeof ptx }, { 89, false, ptx, sizeof ptx }, { 90, false, ptx, sizeof ptx },
     { 80, true, ptx, sizeof ptx }, { 0, false, 0, 0 },
 };
-static const rt_cuda cuda = { kernels, N_KERNELS, images };
+static const rt_cuda cuda = { kernels, N_KERNELS, images, NULL, 0 };
 
 static void forward(const rt_call *c, const void *state, const void *y)
 {

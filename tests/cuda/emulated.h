@@ -1,6 +1,6 @@
 /* tests/cuda/emulated.h: the source of a planned module for CUDA that runs on the CPU, for
  * loaded.h: its kernels after the emulator, its graphs, and launches that run kernels in the
- * order of threads that `seqc_order` says. */
+ * order of threads that `seqc_order` says; `seqc_launch` launches one by its name. */
 #ifndef SEQC_TEST_EMULATED_H
 #define SEQC_TEST_EMULATED_H
 #include "codegen/codegen.h"
@@ -23,6 +23,16 @@ static const char *const emulated_launch =
     "    if (!k->name || k->n_args < count || k->n_args > count + 1) abort();\n"
     "    emu_launch(k, (unsigned)blocks, 1, kernels[kernel].threads,\n"
     "               kernels[kernel].shared_bytes, arg, seqc_order);\n"
+    "}\n"
+    "void seqc_launch(const char *kernel, int64_t blocks, const void *const *memory, int count,\n"
+    "                 int64_t n);\n"
+    "void seqc_launch(const char *kernel, int64_t blocks, const void *const *memory, int count,\n"
+    "                 int64_t n)\n"
+    "{\n"
+    "    const rt_call call = { .n = n };\n"
+    "    int i = 0;\n"
+    "    while (strcmp(kernels[i].name, kernel) != 0) i++;\n"
+    "    rt_launch(&call, i, blocks, memory, count);\n"
     "}\n";
 
 /* Writes base.cu and base.h, which are the caller's to remove, and the source to `f`. */
