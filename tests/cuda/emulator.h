@@ -9,12 +9,17 @@
  *
  * Stricter than CUDA where that finds mistakes: every thread of the block must come to every
  * barrier, to the same one in the text; a lane that a shuffle reads must be in its mask, else NaN
- * bits come back; integers alone are added atomically. A fiber's stack ends in a page that is not
- * there.
+ * bits come back; integers alone are added atomically; what a tensor core multiplies is rounded
+ * before. A copy into shared memory leaves NaN bits there until its thread has waited for it. A
+ * fiber's stack ends in a page that is not there.
  *
- * Source: CUDA C++ Programming Guide, sections on synchronization, warp shuffle and warp vote. */
+ * The functions of codegen/snippets_mma.c, which are PTX, are macros and functions here.
+ *
+ * Source: CUDA C++ Programming Guide, sections on synchronization, warp shuffle and warp vote; PTX
+ * ISA, sections on mma and cp.async. */
 #ifndef SEQC_EMULATOR_H
 #define SEQC_EMULATOR_H
+#include "tests/cuda/fragments.h"
 #include "tests/cuda/module.h"
 #include <math.h>
 #include <stdarg.h>
@@ -34,13 +39,14 @@
 #endif
 
 enum { EMU_THREADS = 1024, EMU_WARP = 32, EMU_PAGE = 4096 };
+enum { EMU_COPIES = 256 };               /* of a thread, under way at once */
 enum { EMU_GUARD_BYTES = 256, EMU_STACK_BYTES = 256 << 10 };   /* the sanitizers want large ones */
 enum { EMU_FORWARD, EMU_BACKWARD, EMU_SHUFFLED };   /* and every number from there on is an order */
 
 typedef struct emu_index { unsigned x, y, z; } emu_index;
 
 typedef enum emu_state {
-    EMU_RUNS, EMU_AT_BARRIER, EMU_AT_SHUFFLE, EMU_AT_VOTE, EMU_ENDED
+    EMU_RUNS, EMU_AT_BARRIER, EMU_AT_SHUFFLE, EMU_AT_VOTE, EMU_AT_TF32, EMU_AT_BF16, EMU_ENDED
 } emu_state;
 
 typedef struct emu_thread {
@@ -52,7 +58,12 @@ typedef struct emu_thread {
     unsigned mask;               /* lanes it waits for */
     int from;                    /* lane whose value it takes */
     uint64_t gives, gets;
+    emu_fragments fragments;     /* that it gives a tensor core */
+    int copies, group;           /* under way; the number of their group that is not ended */
 } emu_thread;
+
+/* into shared memory; from null: zeros */
+typedef struct emu_copy { char *to; const char *from; int bytes, group; } emu_copy;
 
 static struct {
     emu_thread thread[EMU_THREADS], *now;
@@ -68,6 +79,7 @@ static struct {
     char *shared;
     int shared_bytes;
     uint64_t random;
+    emu_copy copy[EMU_THREADS][EMU_COPIES];
 } emu;
 
 /* ---- what kernels see ---- */
@@ -102,6 +114,8 @@ static struct {
     _Static_assert((__typeof__(*emu_at))0.5f == 0, "atomic additions are of integers");      \
     *emu_at += (by);                                                                         \
     emu_was; })
+#define mma_tf32(sums, a, b) emu_mma(EMU_AT_TF32, sums, a, b, __LINE__)
+#define mma_bf16(sums, a, b) emu_mma(EMU_AT_BF16, sums, a, b, __LINE__)
 
 static inline float rsqrtf(float x) { return 1 / sqrtf(x); }
 static inline double rsqrt(double x) { return 1 / sqrt(x); }
@@ -124,7 +138,8 @@ static _Noreturn void emu_fail(const emu_thread *t, const char *format, ...)
 static const char *emu_place(char text[80], const emu_thread *t)
 {
     static const char *const what[] = { "runs on", "waits at the barrier", "waits in the shuffle",
-                                        "waits in the vote", "has ended" };
+                                        "waits in the vote", "waits in mma_tf32",
+                                        "waits in mma_bf16", "has ended" };
     if (t->state == EMU_RUNS || t->state == EMU_ENDED) snprintf(text, 80, "%s", what[t->state]);
     else snprintf(text, 80, "%s of line %d", what[t->state], t->line);
     return text;
@@ -240,6 +255,16 @@ static inline uint64_t emu_collect(emu_state state, unsigned mask, uint64_t give
     return emu.now->gets;
 }
 
+static inline void emu_mma(emu_state state, float *sums, const uint32_t *a, const uint32_t *b,
+                           int line)
+{
+    for (int i = 0; i < 4 && state == EMU_AT_TF32; i++)
+        if ((a[i] | (i < 2 ? b[i] : 0)) & 0x1fff)
+            emu_fail(emu.now, "mma_tf32 of line %d is given a number that was not rounded", line);
+    emu.now->fragments = (emu_fragments){ sums, a, b };
+    emu_wait(state, 0xffffffffu, 0, line);
+}
+
 /* Does b wait in the same call as a? */
 static bool emu_together(const emu_thread *a, const emu_thread *b)
 {
@@ -260,12 +285,17 @@ static bool emu_release_block(void)
 static bool emu_release_lanes(emu_thread *warp, int lanes, int lane)
 {
     const emu_thread first = warp[lane];
+    const emu_fragments *fragments[EMU_WARP];
+    bool multiplies = first.state == EMU_AT_TF32 || first.state == EMU_AT_BF16;
     unsigned votes = 0;
+    if (multiplies && lanes < EMU_WARP) return false;
     for (int i = 0; i < lanes; i++) {
+        fragments[i] = &warp[i].fragments;
         if (!(first.mask >> i & 1)) continue;
         if (!emu_together(&first, &warp[i])) return false;
         votes |= (unsigned)(warp[i].gives != 0) << i;
     }
+    if (multiplies) emu_multiply(fragments, first.state == EMU_AT_BF16);
     for (int i = 0; i < lanes; i++) {
         if (!(first.mask >> i & 1)) continue;
         bool there = warp[i].from < lanes && (first.mask >> warp[i].from & 1);
@@ -283,7 +313,7 @@ static bool emu_release(void)
         int lanes = emu.threads - w < EMU_WARP ? emu.threads - w : EMU_WARP;
         for (int i = 0; i < lanes; i++) {
             emu_state state = emu.thread[w + i].state;
-            if (state == EMU_AT_SHUFFLE || state == EMU_AT_VOTE)
+            if (state != EMU_RUNS && state != EMU_AT_BARRIER && state != EMU_ENDED)
                 any = emu_release_lanes(&emu.thread[w], lanes, i) || any;
         }
     }
@@ -307,6 +337,49 @@ static void emu_stuck(void)
     if (!other) emu_fail(waits, "deadlock: it %s", emu_place(here, waits));
     emu_fail(waits, "deadlock: it %s, and thread %d %s", emu_place(here, waits), other->number,
              emu_place(there, other));
+}
+
+/* ---- copies into shared memory ---- */
+
+static inline void emu_copy_start(void *to, const void *from, int bytes, bool inside)
+{
+    emu_thread *me = emu.now;
+    char *at = (char *)to;
+    if (at < emu.shared || at + bytes > emu.shared + emu.shared_bytes)
+        emu_fail(me, "copies to where no shared memory is");
+    if ((uintptr_t)to % (unsigned)bytes || (inside && (uintptr_t)from % (unsigned)bytes))
+        emu_fail(me, "copies %d bytes that are not aligned to as many", bytes);
+    if (me->copies == EMU_COPIES) emu_fail(me, "more than %d copies are under way", EMU_COPIES);
+    memset(at, 0xff, (size_t)bytes);
+    emu.copy[me->number][me->copies++] =
+        (emu_copy){ at, inside ? (const char *)from : NULL, bytes, me->group };
+}
+
+static inline void copy_4(float *to, const float *from, bool inside)
+{
+    emu_copy_start(to, from, 4, inside);
+}
+
+static inline void copy_16(float *to, const float *from, bool inside)
+{
+    emu_copy_start(to, from, 16, inside);
+}
+
+static inline void copies_end(void) { emu.now->group++; }
+
+/* All arrive but those of the group that ended last, and of what has not ended. */
+static inline void copies_wait(void)
+{
+    emu_thread *me = emu.now;
+    emu_copy *copy = emu.copy[me->number];
+    int left = 0;
+    for (int i = 0; i < me->copies; i++) {
+        const emu_copy *c = &copy[i];
+        if (c->group >= me->group - 1) copy[left++] = *c;
+        else if (c->from) memcpy(c->to, c->from, (size_t)c->bytes);
+        else memset(c->to, 0, (size_t)c->bytes);
+    }
+    me->copies = left;
 }
 
 /* ---- blocks and grids ---- */

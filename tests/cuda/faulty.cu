@@ -87,3 +87,71 @@ KERNEL(32) stale_shared(float *__restrict__ y)
     __syncthreads();
     y[threadIdx.x] = s->part[threadIdx.x];
 }
+
+/* As tensor_tf32, but the second and third register of A are each other's. */
+KERNEL(32) wrong_lane(const float *__restrict__ x, const float *__restrict__ w,
+                      float *__restrict__ y)
+{
+    const int t = (int)threadIdx.x % 4, g = (int)threadIdx.x / 4;
+    const uint32_t a[4] = { to_tf32(x[g * 8 + t]), to_tf32(x[g * 8 + t + 4]),
+                            to_tf32(x[(g + 8) * 8 + t]), to_tf32(x[(g + 8) * 8 + t + 4]) };
+    const uint32_t b[2] = { to_tf32(w[t * 8 + g]), to_tf32(w[(t + 4) * 8 + g]) };
+    float sums[4] = { 0 };
+    mma_tf32(sums, a, b);
+    for (int i = 0; i < 4; i++) y[(g + i / 2 * 8) * 8 + 2 * t + i % 2] = sums[i];
+}
+
+/* Reads what it has asked for, but not waited for. */
+KERNEL(32) no_wait(const float *__restrict__ x, float *__restrict__ y)
+{
+    SHARED(Small_shared, s);
+    copy_4(&s->part[threadIdx.x], x + threadIdx.x, true);
+    copies_end();
+    __syncthreads();
+    y[threadIdx.x] = s->part[threadIdx.x];
+}
+
+/* The same of the group that ended last, which a wait lets go on. */
+KERNEL(32) too_early(const float *__restrict__ x, float *__restrict__ y)
+{
+    SHARED(Small_shared, s);
+    copy_4(&s->part[threadIdx.x], x + threadIdx.x, true);
+    copies_end();
+    copies_wait();
+    __syncthreads();
+    y[threadIdx.x] = s->part[threadIdx.x];
+}
+
+/* Reads what other threads' copies bring, without a barrier. */
+KERNEL(32) others_copy(const float *__restrict__ x, float *__restrict__ y)
+{
+    SHARED(Small_shared, s);
+    copy_4(&s->part[threadIdx.x], x + threadIdx.x, true);
+    copies_end();
+    copies_end();
+    copies_wait();
+    y[threadIdx.x] = s->part[31 - threadIdx.x];
+}
+
+KERNEL(32) not_rounded(float *__restrict__ y)
+{
+    const uint32_t a[4] = { 0, 0, 0, 0x3dcccccd }, b[2] = { 0, 0 };
+    mma_tf32(y + 4 * threadIdx.x, a, b);
+}
+
+KERNEL(64) half_a_warp(float *__restrict__ y)
+{
+    const uint32_t zero[4] = { 0, 0, 0, 0 };
+    if (threadIdx.x < 48) mma_bf16(y, zero, zero);
+}
+
+KERNEL(32) askew(const float *__restrict__ x)
+{
+    SHARED(Small_shared, s);
+    if (threadIdx.x == 1) copy_16(&s->part[1], x, true);
+}
+
+KERNEL(32) copy_to_memory(float *__restrict__ y)
+{
+    copy_4(y, y + 1, true);
+}

@@ -8,6 +8,7 @@
 
 #include "tests/cuda/kernels.cu"
 #include "tests/cuda/faulty.cu"
+#include "tests/cuda/tensor.cu"
 #include "emulator_table.h"
 
 enum { ORDERS = 5, N = 300 };
@@ -144,6 +145,71 @@ START_TEST(shuffles)
 }
 END_TEST
 
+/* x rounded to so many bits of fraction: of halves the even one, or the one away from zero. */
+static double rounded(double x, int bits, bool even)
+{
+    double unit = x == 0 ? 1 : ldexp(1, ilogb(x) - bits);
+    return unit * (even ? nearbyint(x / unit) : round(x / unit));
+}
+
+/* The largest difference of y[16][8] from the sums over k of rounded factors. */
+static double far_from_product(const float *x, const float *w, const float *y, int depth)
+{
+    bool even = depth == 16;
+    int bits = even ? 7 : 10;
+    double most = 0;
+    for (int i = 0; i < 16; i++)
+        for (int j = 0; j < 8; j++) {
+            double sum = 0;
+            for (int k = 0; k < depth; k++)
+                sum += rounded(x[i * depth + k], bits, even) * rounded(w[k * 8 + j], bits, even);
+            most = fmax(most, fabs(y[i * 8 + j] - sum));
+        }
+    return most;
+}
+
+START_TEST(tensor_cores)
+{
+    static const char *const kernel[] = { "tensor_tf32", "tensor_bf16" };
+    float *x = numbers(16 * 16), *w = numbers(16 * 8 + 100) + 100;
+    x[0] = 1 + 0x1p-8f;                  /* halves of a unit in the last place */
+    x[1] = 1 + 3 * 0x1p-8f;
+    x[2] = -1 - 0x1p-11f;
+    x[3] = 1 + 3 * 0x1p-11f;
+    for (int k = 0; k < 2; k++) {
+        float *y = in_all_orders((Job){ kernel[k], 1, 1, 0, { x, w }, 2, NULL, 0 }, 16 * 8);
+        ck_assert_double_lt(far_from_product(x, w, y, k ? 16 : 8), 4e-6);
+        free(y);
+    }
+    free(x);
+    free(w - 100);
+}
+END_TEST
+
+START_TEST(roundings)
+{
+    ck_assert(emu_of_bits(to_tf32(1e-44f)) == 0 && isinf(emu_of_bits(to_tf32(-INFINITY))));
+    ck_assert(isnan(emu_of_bits(to_tf32(NAN))) && isinf(emu_of_bits(to_tf32(3.4028235e38f))));
+    ck_assert(to_tf32(-0.0f) == 0x80000000 && to_bf16(-0.0f, 1.0f) == 0x3f808000);
+    ck_assert(isnan(emu_half(to_bf16(1, NAN), 1)) && emu_half(to_bf16(1, NAN), 0) == 1);
+    ck_assert(isinf(emu_half(to_bf16(INFINITY, 0), 0)));
+}
+END_TEST
+
+START_TEST(copies)
+{
+    float *x = numbers(N);
+    int bytes = (int)sizeof(Copies_shared);
+    float *y = in_all_orders((Job){ "reverse", 1, 1, bytes, { x }, 1, NULL, 150 }, 192);
+    for (int i = 0; i < 192; i++) ck_assert(y[i] == (i < 150 ? x[149 - i] : 0));
+    free(y);
+    y = in_all_orders((Job){ "fours", 1, 1, bytes, { x }, 1, NULL, 0 }, 256);
+    ck_assert_mem_eq(x, y, 256 * sizeof *x);
+    free(y);
+    free(x);
+}
+END_TEST
+
 /* ---- planted mistakes ---- */
 
 /* What the process says that runs this job, and how it ends. */
@@ -175,6 +241,11 @@ static const struct { const char *kernel; int shared_bytes; const char *says; } 
                             "37 has ended" },
     { "not_in_mask", 0, ", thread 16: lane 16 calls a collective of the lanes 0000ffff, line 63" },
     { "beyond_shared", 128, ": something was written behind its 128 bytes of shared memory" },
+    { "not_rounded", 0, ", thread 0: mma_tf32 of line 139 is given a number that was not rounded" },
+    { "half_a_warp", 0, ", thread 32: deadlock: it waits in mma_bf16 of line 145, and thread 48 "
+                        "has ended" },
+    { "askew", 128, ", thread 1: copies 16 bytes that are not aligned to as many" },
+    { "copy_to_memory", 128, ", thread 0: copies to where no shared memory is" },
     { "beyond_shared", 64, ", thread 0: 128 bytes of shared memory are used, 64 were asked for" },
 };
 
@@ -211,6 +282,30 @@ START_TEST(a_missing_barrier)
     ck_assert_int_eq(orders_that_differ((Job){ "sum_by_memory", 3, 1, 512, { x }, 1, NULL, N }, 3),
                      0);
     ck_assert_int_gt(orders_that_differ((Job){ "no_barrier", 3, 1, 512, { x }, 1, NULL, N }, 3), 0);
+    free(x);
+}
+END_TEST
+
+START_TEST(a_wrong_lane)
+{
+    float *x = numbers(16 * 8), *w = numbers(8 * 8), y[16 * 8];
+    run(&(Job){ "wrong_lane", 1, 1, 0, { x, w }, 2, y, 0 }, EMU_FORWARD);
+    ck_assert_double_gt(far_from_product(x, w, y, 8), 0.1);
+    free(x);
+    free(w);
+}
+END_TEST
+
+START_TEST(a_missing_wait)
+{
+    float *x = numbers(32), y[32];
+    for (int order = 0; order < ORDERS; order++) {
+        run(&(Job){ "no_wait", 1, 1, 128, { x }, 1, y, 0 }, order);
+        for (int i = 0; i < 32; i++) ck_assert(isnan(y[i]));
+        run(&(Job){ "too_early", 1, 1, 128, { x }, 1, y, 0 }, order);
+        for (int i = 0; i < 32; i++) ck_assert(isnan(y[i]));
+    }
+    ck_assert_int_gt(orders_that_differ((Job){ "others_copy", 1, 1, 128, { x }, 1, NULL, 0 }, 32), 0);
     free(x);
 }
 END_TEST
@@ -271,10 +366,15 @@ int main(void)
     tcase_add_test(t, products);
     tcase_add_test(t, votes_and_atomics);
     tcase_add_test(t, shuffles);
+    tcase_add_test(t, tensor_cores);
+    tcase_add_test(t, roundings);
+    tcase_add_test(t, copies);
     suite_add_tcase(s, t);
     t = tcase_create("mistakes");
     tcase_add_loop_test(t, named_mistakes, 0, (int)(sizeof mistakes / sizeof *mistakes));
     tcase_add_test(t, a_missing_barrier);
+    tcase_add_test(t, a_wrong_lane);
+    tcase_add_test(t, a_missing_wait);
     tcase_add_test(t, another_blocks_results);
     tcase_add_test(t, a_write_out_of_bounds);
     tcase_add_test(t, an_unwritten_output);
