@@ -1,10 +1,12 @@
-/* codegen/emit_simt.c: products on a GPU's ordinary arithmetic, and the tile that convolutions share.
+/* codegen/emit_simt.c: products on a GPU, and the tile that convolutions share.
  *
- * simt: a block has a tile of the result, each of its 16 x 16 threads a register tile of it. Steps
+ * simt, on ordinary arithmetic: a block has a tile of the result, each of its 16 x 16 threads a register tile of it. Steps
  * of k come through shared memory, as [k][row] and [k][column]: while the threads add up the
  * products of one step, the next is on its way to registers, from where it goes to the other half
  * of the shared memory. So there is one barrier a step. Beyond the ends of a factor there are
  * zeros.
+ *
+ * mma_tf32, mma_bf16: the same tile with sums by emit_mma.c.
  *
  * Where tiles are few and sums long, a block may have a part of k (of a convolution's weight:
  * ir_simt_parts), whose sums a second kernel adds up, in order, before the epilogue.
@@ -12,7 +14,7 @@
  * simt_dots: few results of long sums. A warp has one; its lanes walk k, along which both factors
  * lie together, and join their sums.
  *
- * Not here: sums of matrix products split among blocks, tensor cores.
+ * Not here: sums of matrix products split among blocks.
  * Source: CUTLASS, Efficient GEMM in CUDA, NVIDIA. */
 #include "codegen/simt.h"
 
@@ -34,10 +36,11 @@ const char *simt_times(Emit *e, int64_t x)
     return x == 1 ? "" : text(e, " * %lld", (long long)x);
 }
 
-/* The tile's shared memory, and the products of a step. */
-static void write_tile(Simt *s, const char *name)
+/* The type of the tile's shared memory, and the products of a step. */
+static const char *write_type(Simt *s)
 {
     const int64_t *tile = s->k->k->tile, *micro = s->k->k->micro;
+    const char *name = text(s->e, "%lldx%lld", (long long)tile[0], (long long)tile[1]);
     const Hole holes[] = {
         { "R", s->real },
         { "name", name },
@@ -70,6 +73,9 @@ static void write_tile(Simt *s, const char *name)
     Out *o = out_new(s->e->a);
     out_template(o, words, holes, (int)(sizeof holes / sizeof *holes));
     add_micro(s->e, out_text(o));
+    s->k->shared_bytes = 2 * IR_SIMT_STEP * (tile[0] + tile[1] + 2 * IR_SIMT_PAD)
+                       * ir_dtype_bytes(s->e->m->real);
+    return text(s->e, "Tile%s", name);
 }
 
 /* row0 and col0: where the block's tile begins, in its group. */
@@ -157,20 +163,22 @@ static void write_put(Simt *s, const Factor *f)
 
 /* The loop over k: in turn t step t is fetched, step t - 1 added up, step t put where step t - 2
  * was. */
-static void write_sums(Simt *s, const Factor f[2], const char *name)
+static void write_sums(Simt *s, const Factor f[2])
 {
     Emit *e = s->e;
     Out *o = s->o;
-    const int64_t *micro = s->k->k->micro;
-    out_line(o, "const int top = (int)threadIdx.x / %d%s;", IR_SIMT_SIDE, simt_times(e, micro[0]));
-    out_line(o, "const int left = (int)threadIdx.x %% %d%s;", IR_SIMT_SIDE, simt_times(e, micro[1]));
+    const int64_t *tile = s->k->k->tile, *micro = s->k->k->micro;
+    int side = (int)ir_block_tile(s->k->k->algo).side;
+    out_line(o, "const int top = (int)threadIdx.x / %d%s;", side, simt_times(e, micro[0]));
+    out_line(o, "const int left = (int)threadIdx.x %% %d%s;", side, simt_times(e, micro[1]));
     out_line(o, "%s sums[%lld][%lld] = { { 0 } }, next_a[%lld], next_b[%lld];", s->real,
              (long long)micro[0], (long long)micro[1], fetched(s, &f[0]), fetched(s, &f[1]));
     out_line(o, "int half = 0;");
     out_open(o, "for (int64_t k0 = %s; k0 < %s + %d; k0 += %d, half = 1 - half)", s->first, s->last,
              IR_SIMT_STEP, IR_SIMT_STEP);
     for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
-    out_line(o, "if (k0 > %s) add_products_%s(shared, 1 - half, top, left, sums);", s->first, name);
+    out_line(o, "if (k0 > %s) add_products_%lldx%lld(shared, 1 - half, top, left, sums);", s->first,
+             (long long)tile[0], (long long)tile[1]);
     for (int i = 0; i < 2; i++) write_put(s, &f[i]);
     out_line(o, "__syncthreads();");
     out_close(o, "");
@@ -182,12 +190,12 @@ static const char *parts_of(Simt *s)
 }
 
 /* A part's sum, for the second kernel. */
-static void write_part(Simt *s)
+static void write_part(Simt *s, const char *sum)
 {
     Extent rows = s->nest.dim[0].size, cols = s->nest.dim[1].size;
-    out_line(s->o, "%s[%s] = sums[i][j];", parts_of(s),
+    out_line(s->o, "%s[%s] = %s;", parts_of(s),
              text_add(s->e, text_mul(s->e, text_add(s->e, text_mul(s->e, "part", rows), "channel"),
-                                     cols), "col"));
+                                     cols), "col"), sum);
 }
 
 /* The second kernel: an element a thread. */
@@ -217,45 +225,51 @@ static void write_stores(Simt *s, void (*where)(Simt *s))
 {
     Emit *e = s->e;
     Out *o = s->o;
-    const int64_t *tile = s->k->k->tile, *micro = s->k->k->micro;
+    const int64_t *tile = s->k->k->tile;
+    bool mma = ir_is_mma(s->k->k->algo);
+    const int64_t loops[] = { s->k->k->micro[0], s->k->k->micro[1], 4 };
     bool whole_rows = !s->m.n && s->m.k % tile[0] == 0;
     bool whole_cols = !s->l.n && s->l.k % tile[1] == 0;
     const char *inside = whole_rows ? "" : text(e, "row < %s", extent_text(e, s->m));
     if (!whole_cols)
         inside = text(e, "%s%scol < %s", inside, *inside ? " && " : "", extent_text(e, s->l));
-    for (int i = 0; i < 2; i++) {
+    for (int i = 0; i < 2 + mma; i++) {
         out_line(o, "#pragma unroll");
-        out_open(o, "for (int %c = 0; %c < %lld; %c++)", "ij"[i], "ij"[i], (long long)micro[i],
-                 "ij"[i]);
+        out_open(o, "for (int %c = 0; %c < %lld; %c++)", "ije"[i], "ije"[i], (long long)loops[i],
+                 "ije"[i]);
     }
-    out_line(o, "const int64_t row = row0 + top + i, col = col0 + left + j;");
+    const char *sum = mma ? "sums[i][j][e]" : "sums[i][j]";
+    if (mma) {
+        out_line(o, "const int64_t row = row0 + top + 16 * i + e / 2 * 8 + group;");
+        out_line(o, "const int64_t col = col0 + left + 8 * j + 2 * own + e %% 2;");
+    } else {
+        out_line(o, "const int64_t row = row0 + top + i, col = col0 + left + j;");
+    }
     if (*inside) out_open(o, "if (%s)", inside);
     if (where) where(s);
-    if (s->parts > 1) write_part(s);
-    else epilogue(s, o, "sums[i][j]");
+    if (s->parts > 1) write_part(s, sum);
+    else epilogue(s, o, sum);
     if (*inside) out_close(o, "");
-    out_close(o, "");
-    out_close(o, "");
+    for (int i = 0; i < 2 + mma; i++) out_close(o, "");
 }
 
 void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
 {
     Kern *k = s->k;
     const int64_t *tile = k->k->tile, *micro = k->k->micro;
-    const char *name = text(s->e, "%lldx%lld", (long long)tile[0], (long long)tile[1]);
-    k->note = text(s->e, "A block is a tile of %s results, a thread %lldx%lld of them.", name,
-                   (long long)micro[0], (long long)micro[1]);
+    bool mma = ir_is_mma(k->k->algo);
+    k->note = text(s->e, "A block is a tile of %lldx%lld results, a %s %lldx%lld %s.",
+                   (long long)tile[0], (long long)tile[1], mma ? "warp" : "thread",
+                   (long long)micro[0], (long long)micro[1], mma ? "fragments of 16x8" : "of them");
     if (s->parts > 1)
         k->note = text(s->e, "%s %lld parts of the pixels\n * have blocks of their own; then their "
                        "sums are added in order.", k->note, (long long)s->parts);
-    write_tile(s, name);
-    k->shared_bytes = 2 * IR_SIMT_STEP * (tile[0] + tile[1] + 2 * IR_SIMT_PAD)
-                    * ir_dtype_bytes(s->e->m->real);
-    out_line(s->o, "SHARED(Tile%s, shared);", name);
+    out_line(s->o, "SHARED(%s, shared);", mma ? mma_type(s, f) : write_type(s));
     s->first = "0";
     s->last = extent_text(s->e, s->depth);
     place(s);
-    write_sums(s, f, name);
+    if (mma) mma_sums(s, f);
+    else write_sums(s, f);
     write_stores(s, where);
     if (s->parts > 1) write_finish(s);
 }
@@ -291,12 +305,20 @@ static const char *matrix_element(Simt *s, const Factor *f, const char **inside)
 void emit_simt(Kern *k)
 {
     Simt s = product_of(k);
-    const Factor f[2] = {
-        { 'a', "row", k->k->tile[0], s.m, !s.p.ta, matrix_element, s.p.a },
-        { 'b', "col", k->k->tile[1], s.l, s.p.tb, matrix_element, s.p.b },
+    Factor f[2] = {
+        { .name = 'a', .line = "row", .size = s.m, .along = !s.p.ta, .operand = s.p.a },
+        { .name = 'b', .line = "col", .size = s.l, .along = s.p.tb, .operand = s.p.b },
     };
+    for (int i = 0; i < 2; i++) {
+        f[i].lines = k->k->tile[i];
+        f[i].fours = (f[i].along ? s.depth.k : f[i].size.k) % 4 == 0;
+        f[i].element = matrix_element;
+    }
     simt_product(&s, f, NULL);
 }
+
+void emit_mma_tf32(Kern *k) { emit_simt(k); }
+void emit_mma_bf16(Kern *k) { emit_simt(k); }
 
 /* ---- simt_dots ---- */
 

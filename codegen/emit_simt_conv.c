@@ -1,4 +1,5 @@
-/* codegen/emit_simt_conv.c: simt_conv, convolutions and their gradients as the product of emit_simt.c.
+/* codegen/emit_simt_conv.c: simt_conv, conv_mma_tf32 and conv_mma_bf16, convolutions and their gradients
+ * as the product of emit_simt.c.
  *
  * One factor's elements are looked up where windows have them (ir/window.h); no patch is ever
  * stored. Rows are channels of results, columns the pixels of all images; of a weight columns are
@@ -177,9 +178,10 @@ void emit_simt_conv(Kern *k)
     Extent pixels = extent_mul(images, extent_of(r, 2, r->rank));
     Extent taps = extent(taps_of(&s), 0);
     if (x->n_in > 2) s.bias = text(k->e, "%s[channel]", slot_read(k, x->in[2]));
-    const int64_t *tile = k->k->tile;
-    Factor a = { 'a', "row", tile[0], { 0, 0 }, true, weight_element, x->in[1] };
-    Factor b = { 'b', "col", tile[1], { 0, 0 }, false, patch_element, x->in[0] };
+    Factor a = { .name = 'a', .line = "row", .lines = k->k->tile[0], .along = true,
+                 .element = weight_element, .operand = x->in[1] };
+    Factor b = { .name = 'b', .line = "col", .lines = k->k->tile[1], .element = patch_element,
+                 .operand = x->in[0] };
     s.m = extent(out_per(&s), 0);
     s.l = pixels;
     s.depth = extent_mul(extent(in_per(&s), 0), taps);
@@ -196,5 +198,10 @@ void emit_simt_conv(Kern *k)
     }
     a.size = s.m;
     b.size = s.l;
+    if (x->op == OP_conv) a.fours = s.depth.k % 4 == 0;
+    if (x->op == OP_conv_weight) a.fours = extent_of(&s.c.y, 2, s.c.y.rank).k % 4 == 0;
     simt_product(&s, (const Factor[]){ a, b }, write_where);
 }
+
+void emit_conv_mma_tf32(Kern *k) { emit_simt_conv(k); }
+void emit_conv_mma_bf16(Kern *k) { emit_simt_conv(k); }

@@ -1,5 +1,5 @@
 /* codegen/simt.h: a product in tiles, as emit_simt.c writes it, of factors that the caller describes.
- * Private to it and emit_simt_conv.c. */
+ * Private to it, emit_simt_conv.c and emit_mma.c. */
 #ifndef SEQC_SIMT_H
 #define SEQC_SIMT_H
 #include "codegen/emit.h"
@@ -27,6 +27,8 @@ struct Factor {
     int64_t lines;
     Extent size;
     bool along;
+    bool fours;                            /* four that are fetched together lie so, from a multiple
+                                            * of 16 bytes on, and all are in the factor or none */
     /* Writes what it needs to find its element of that line and of k, whose text it returns; and
      * the condition under which there is one, or "". */
     const char *(*element)(Simt *s, const Factor *f, const char **inside);
@@ -36,6 +38,10 @@ struct Factor {
 /* The kernel of rows f[0] and columns f[1]. where: writes what the nest's variables are, from row
  * and col, or null. */
 void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s));
+/* On tensor cores: the type of its shared memory, and sums[i][j][e], of fragment i, j the e-th of
+ * the lane's four. */
+const char *mma_type(Simt *s, const Factor f[2]);
+void mma_sums(Simt *s, const Factor f[2]);
 /* " * x", or nothing for 1. */
 const char *simt_times(Emit *e, int64_t x);
 #endif

@@ -231,7 +231,8 @@ void snippets_write(Out *o, const bool *reached, const Hole *holes, int n_hole)
         const char *text = snippet_text[s]      ? snippet_text[s]
                          : snippet_math_text[s]  ? snippet_math_text[s]
                          : snippet_tiles_text[s] ? snippet_tiles_text[s]
-                                                 : snippet_warp_text[s];
+                         : snippet_warp_text[s]  ? snippet_warp_text[s]
+                                                 : snippet_mma_text[s];
         out_template(o, text, holes, n_hole);
         out_line(o, "%s", "");
     }

@@ -17,6 +17,7 @@ extern const char *const snippet_text[SNIP_COUNT];
 extern const char *const snippet_math_text[SNIP_COUNT];    /* null where it is in another */
 extern const char *const snippet_tiles_text[SNIP_COUNT];
 extern const char *const snippet_warp_text[SNIP_COUNT];
+extern const char *const snippet_mma_text[SNIP_COUNT];
 
 /* Marks a snippet and all that it needs in reached[SNIP_COUNT]. */
 void snippet_reach(bool *reached, Snippet s);

@@ -132,11 +132,26 @@ static void simt_conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t 
     *cols = of_channels * (x->op == OP_conv_weight ? c.w.dim[1].k : ir_dim_at(c.x.dim[0], n));
 }
 
+bool ir_is_mma(Algo a)
+{
+    return a == ALGO_mma_tf32 || a == ALGO_mma_bf16 || a == ALGO_conv_mma_tf32
+        || a == ALGO_conv_mma_bf16;
+}
+
+BlockTile ir_block_tile(Algo a)
+{
+    if (ir_is_mma(a)) return (BlockTile){ 32, 4 };
+    return a == ALGO_simt || a == ALGO_simt_conv ? (BlockTile){ 16, 8 } : (BlockTile){ 0, 0 };
+}
+
+/* A convolution as a product in tiles of a GPU's blocks? */
+static bool is_block_conv(Algo a) { return ir_block_tile(a).side && ir_algo[a].root == KIND_CONV; }
+
 int64_t ir_simt_parts(const Graph *g, const Kernel *k)
 {
     enum { ENOUGH_BLOCKS = 128, LEAST_STEPS = 4 };
     const Node *x = ir_node(g, ir_kernel_root(g, k));
-    if (k->algo != ALGO_simt_conv || x->op != OP_conv_weight || !k->tile[0] || !k->tile[1]) return 1;
+    if (!is_block_conv(k->algo) || x->op != OP_conv_weight || !k->tile[0] || !k->tile[1]) return 1;
     int64_t rows, cols, depth = ir_dim_at(ir_type(g, x->in[1])->shape.dim[0], g->module->capacity);
     for (int i = 2; i < ir_type(g, x->in[1])->shape.rank; i++)
         depth *= ir_type(g, x->in[1])->shape.dim[i].k;
@@ -176,7 +191,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     *cols = 1;
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1:
-    case ALGO_simt: case ALGO_simt_dots: {
+    case ALGO_simt: case ALGO_simt_dots: case ALGO_mma_tf32: case ALGO_mma_bf16: {
         Product p = ir_product(g, root);
         *rows = ir_dim_at(p.m, n);
         *cols = ir_dim_at(p.l, n);
@@ -186,7 +201,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1:
         conv_space(g, k, n, rows, cols);
         return;
-    case ALGO_simt_conv:
+    case ALGO_simt_conv: case ALGO_conv_mma_tf32: case ALGO_conv_mma_bf16:
         simt_conv_space(g, k, n, rows, cols);
         *rows *= ir_simt_parts(g, k);
         return;
@@ -239,6 +254,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     switch (k->algo) {
     case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
     case ALGO_simt: case ALGO_simt_dots: case ALGO_simt_conv: break;
+    case ALGO_mma_tf32: case ALGO_mma_bf16: case ALGO_conv_mma_tf32: case ALGO_conv_mma_bf16: break;
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast: break;
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1: break;
     case ALGO_direct: case ALGO_grouped: case ALGO_window:
@@ -298,7 +314,7 @@ int ir_kernel_slots(const Graph *g, const Kernel *k)
 
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
 {
-    if (k->algo == ALGO_simt_conv) {
+    if (is_block_conv(k->algo)) {
         const Type *t = ir_type(g, ir_kernel_root(g, k));
         int64_t parts = ir_simt_parts(g, k);
         return parts > 1 ? ir_round64(parts * ir_stored_bytes(t, g->module->capacity)) : 0;

@@ -11,12 +11,13 @@
 #include "ir/ir.h"
 
 /* What a kernel runs over:
- *   gemm, blas, simt, simt_dots
+ *   gemm, blas, simt, simt_dots, mma_tf32, mma_bf16
  *                rows and columns of the product [m,l]
  *   row          rows of the operand (ir/rows.h) and the elements of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
- *   simt_conv    rows: channels of results, those of a group in whole tiles; cols: their pixels; of
+ *   simt_conv, conv_mma_tf32, conv_mma_bf16
+ *                rows: channels of results, those of a group in whole tiles; cols: their pixels; of
  *                conv_weight its columns, channels of x times taps, and all rows once for each
  *                part of the pixels
  *   direct       rows: lines of results, of a weight pairs of channels; cols: elements of one
@@ -55,10 +56,8 @@ enum {
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
     IR_SPLIT_DEPTH = 128,            /* and bf16x6 splits so much: 32 rows of it stay in L1 */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
-    IR_SIMT_SIDE = 16,               /* a tile of simt is 16 x 16 threads' register tiles */
-    IR_SIMT_MOST = 8,                /* rows, and columns, of such a register tile */
-    IR_SIMT_STEP = 16,               /* so much of k is in shared memory at a time, twice */
-    IR_SIMT_PAD = 4,                 /* and each line of it so much longer than the tile */
+    IR_SIMT_STEP = 16,               /* so much of k comes into shared memory at a time */
+    IR_SIMT_PAD = 4,                 /* and each line of it is so much longer than simt's tile */
     IR_SHARED_BYTES = 49152,         /* a block has at least so much */
     IR_WARP = 32,                    /* threads that act together on a GPU */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
@@ -114,6 +113,12 @@ int64_t ir_worker_bytes(const Graph *g, const Kernel *k);
  * columns. */
 int ir_split_parts(Algo a);
 int64_t ir_split_bytes(const Graph *g, const Kernel *k);
+/* A tile that a block of a GPU's threads has of a product's result: rows and columns are micro times
+ * `side`, micro from 1 to `most`. simt: 16 x 16 threads' register tiles. On tensor cores warps stand
+ * in 2 rows of 4, and micro counts their fragments of 16 x 8 results. side 0: no such algorithm. */
+typedef struct BlockTile { int64_t side, most; } BlockTile;
+BlockTile ir_block_tile(Algo a);
+bool ir_is_mma(Algo a);              /* on tensor cores */
 /* Into so many parts the sums of a simt_conv are cut, each a block's for each tile, where tiles
  * alone would be few blocks: a weight's gradient, over the pixels of all images. Their sums lie
  * in the scratch, a result a part, and are added in order. 1: they are not. */

@@ -18,8 +18,12 @@ static const struct {
     [ALGO_bf16x6] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x3] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x1] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_mma_tf32] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_mma_bf16] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_simt] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_simt_dots] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_conv_mma_tf32] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_conv_mma_bf16] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_simt_conv] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_direct] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_patches] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
@@ -94,14 +98,17 @@ static bool verify_pooled(const Graph *g, const Kernel *k, char err[IR_ERR])
     return true;
 }
 
-/* A block's threads each have a register tile, and fetch the same number of elements. */
-static bool verify_simt(const Kernel *k, DType real, char err[IR_ERR])
+/* A block's threads each have a register tile, or its warps fragments. */
+static bool verify_block_tile(const Kernel *k, DType real, char err[IR_ERR])
 {
-    int64_t side = IR_SIMT_SIDE, shared = 2 * IR_SIMT_STEP * ir_dtype_bytes(real);
+    BlockTile b = ir_block_tile(k->algo);
+    int64_t shared = 2 * IR_SIMT_STEP * ir_dtype_bytes(real);
     for (int i = 0; i < 2; i++)
-        if (k->tile[i] != side * k->micro[i] || k->micro[i] < 1 || k->micro[i] > IR_SIMT_MOST)
-            return ir_fail(err, "a tile of algorithm simt is %d times 1 to %d register tiles",
-                           IR_SIMT_SIDE, IR_SIMT_MOST);
+        if (k->tile[i] != b.side * k->micro[i] || k->micro[i] < 1 || k->micro[i] > b.most)
+            return ir_fail(err, "a tile of algorithm %s is %d times 1 to %d register tiles",
+                           ir_algo[k->algo].name, (int)b.side, (int)b.most);
+    if (ir_is_mma(k->algo))
+        return real == DT_f32 || ir_fail(err, "tensor cores multiply no %s", ir_dtype_name(real));
     if (shared * (k->tile[0] + k->tile[1] + 2 * IR_SIMT_PAD) > IR_SHARED_BYTES)
         return ir_fail(err, "a tile's factors want more than %d bytes of shared memory",
                        IR_SHARED_BYTES);
@@ -149,8 +156,8 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (roots > 1 && form[k->algo].one)
         return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
                        ir_algo[k->algo].name);
-    if (k->algo == ALGO_simt || k->algo == ALGO_simt_conv)
-        return verify_simt(k, g->module->real, err);
+    if (ir_block_tile(k->algo).side)
+        return verify_block_tile(k, g->module->real, err);
     if (k->algo == ALGO_simt_dots && (k->tile[0] != 1 || k->tile[1] < 1))
         return ir_fail(err, "a tile of algorithm simt_dots is of one row");
     bool framed = ir_algo[k->algo].root == KIND_CONV && k->algo != ALGO_direct;

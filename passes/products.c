@@ -121,42 +121,74 @@ static void tile_simt_dots(const Problem *p, const Target *t, Choice *c)
 static void tile_results(const int64_t size[2], int64_t groups, int64_t elem_bytes, int64_t enough,
                          int64_t sums, Choice *c)
 {
-    int64_t most_results = elem_bytes > 4 ? IR_SIMT_MOST / 2 : IR_SIMT_MOST;
+    BlockTile b = ir_block_tile(c->algo);
+    int64_t most_results = elem_bytes > 4 ? b.most / 2 : b.most;
     for (int i = 0; i < 2; i++)
-        for (c->micro[i] = 1; c->micro[i] < most_results
-             && IR_SIMT_SIDE * c->micro[i] < size[i]; c->micro[i] *= 2) continue;
+        for (c->micro[i] = 1; c->micro[i] < most_results && b.side * c->micro[i] < size[i];
+             c->micro[i] *= 2) continue;
     while (c->micro[0] * c->micro[1] > sums) c->micro[c->micro[1] > c->micro[0]] /= 2;
     while (c->micro[0] * c->micro[1] > 1
-           && groups * ceil_div(size[0], IR_SIMT_SIDE * c->micro[0])
-              * ceil_div(size[1], IR_SIMT_SIDE * c->micro[1]) < enough)
+           && groups * ceil_div(size[0], b.side * c->micro[0])
+              * ceil_div(size[1], b.side * c->micro[1]) < enough)
         c->micro[c->micro[1] > c->micro[0]] /= 2;
-    for (int i = 0; i < 2; i++) c->tile[i] = IR_SIMT_SIDE * c->micro[i];
+    for (int i = 0; i < 2; i++) c->tile[i] = b.side * c->micro[i];
 }
 
 static void tile_simt(const Problem *p, const Target *t, Choice *c)
 {
+    BlockTile b = ir_block_tile(c->algo);
     (void)t;
-    tile_results((const int64_t[]){ p->m, p->l }, 1, p->elem_bytes, ENOUGH_BLOCKS,
-                 IR_SIMT_MOST * IR_SIMT_MOST, c);
+    tile_results((const int64_t[]){ p->m, p->l }, 1, p->elem_bytes, ENOUGH_BLOCKS, b.most * b.most,
+                 c);
+}
+
+/* Are tensor cores worth their while? Rows, columns and k of a fragment are 16, 8 and up to 16. */
+static bool suits_mma(int64_t m, int64_t l, int64_t k, int64_t elem_bytes)
+{
+    enum { LEAST = 16 };
+    return elem_bytes == 4 && m >= LEAST && l >= LEAST && k >= LEAST;
+}
+
+static void tile_mma(const Problem *p, const Target *t, Choice *c)
+{
+    if (suits_mma(p->m, p->l, p->k, p->elem_bytes)) tile_simt(p, t, c);
+}
+#define tile_mma_tf32 tile_mma
+#define tile_mma_bf16 tile_mma
+
+/* Results and k of a convolution's group, as a product. */
+typedef struct GroupSize { int64_t rows, cols, depth, groups; } GroupSize;
+
+static GroupSize group_size(const Graph *g, Val root)
+{
+    const Node *x = ir_node(g, root);
+    Kernel one = { .algo = ALGO_simt_conv, .n_member = 1, .member = &root, .tile = { 1, 1 } };
+    Tasks t = ir_tasks_of(g, &one, g->module->capacity);
+    GroupSize s = { .cols = t.cols,
+                    .groups = ir_has(x, AT_groups) ? ir_attr_int(x, AT_groups) : 1 };
+    s.rows = t.rows / ir_simt_parts(g, &one) / s.groups;
+    s.depth = (int64_t)(ir_flop(g, root) / 2 / (double)(s.rows * s.cols * s.groups));
+    return s;
 }
 
 void pass_tile_simt_conv(const Graph *g, Val root, Choice *c)
 {
-    Kernel one = { .algo = ALGO_simt_conv, .n_member = 1, .member = &root, .tile = { 1, 1 } };
-    Tasks t = ir_tasks_of(g, &one, g->module->capacity);
-    int64_t parts = ir_simt_parts(g, &one);
-    int64_t groups = ir_has(ir_node(g, root), AT_groups)
-                   ? ir_attr_int(ir_node(g, root), AT_groups) : 1;
+    static const Algo algo[] = { ALGO_conv_mma_bf16, ALGO_conv_mma_tf32, ALGO_simt_conv };
     enum { MOST_SUMS = 32 };               /* places of patches want registers, too */
+    GroupSize s = group_size(g, root);
+    int64_t elem_bytes = ir_dtype_bytes(ir_type(g, root)->dtype);
     bool weight = ir_is(g, root, OP_conv_weight);      /* its sums are cut instead: ir_simt_parts */
-    c->algo = ALGO_simt_conv;
-    tile_results((const int64_t[]){ t.rows / parts / groups, t.cols }, groups,
-                 ir_dtype_bytes(ir_type(g, root)->dtype), weight ? 1 : ENOUGH_BLOCKS,
-                 MOST_SUMS, c);
+    int i = suits_mma(s.rows, s.cols, s.depth, elem_bytes) ? 0 : 2;
+    while (!ir_admits(g->module->math, algo[i])) i++;
+    c->algo = algo[i];
+    tile_results((const int64_t[]){ s.rows, s.cols }, s.groups, elem_bytes,
+                 weight ? 1 : ENOUGH_BLOCKS, MOST_SUMS, c);
 }
 
 /* Products are not convolutions, windows, maps, rows, reductions or moves. */
 #define tile_simt_conv NULL
+#define tile_conv_mma_tf32 NULL
+#define tile_conv_mma_bf16 NULL
 #define tile_direct NULL
 #define tile_patches NULL
 #define tile_grouped NULL

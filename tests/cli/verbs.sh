@@ -39,7 +39,7 @@ refuses "an architecture for C" 2 "for --target cuda" "$SEQC" build "$model" --a
 refuses "a plan for cuda as C" 1 "for another machine" "$SEQC" build gpu.ir -o p
 "$SEQC" ir "$ROOT/samples/fashion_mnist/model.py" --march x86-64-v3 >cpu.ir
 refuses "layouts of a processor for cuda" 1 "laid out for a processor" "$SEQC" ir cpu.ir --target cuda
-refuses "a precision mode that there is not" 2 "default|strict|fast|bf16" "$SEQC" build "$model" --math exact
+refuses "a precision mode that there is not" 2 "default|strict|fast|tf32|bf16" "$SEQC" build "$model" --math exact
 for math in default strict fast bf16; do
     "$SEQC" ir "$model" --math $math >math.ir && "$SEQC" opt math.ir | cmp -s - math.ir &&
         "$SEQC" build math.ir -o math -q && ./math info | grep -qx "math          $math" &&

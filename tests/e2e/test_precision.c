@@ -6,7 +6,7 @@
  * gradients of which most are tiny. The largest error against float64 is compared with that of one
  * plain float32 sum (of each image, where images are summed over), or with the largest result. What
  * no float32 product would survive (infinities, NaN, numbers near the ends of the range) has to
- * come out as it does there. SHOW=1 prints what was measured,
+ * come out as it does there. Tensor cores are those of the emulator. SHOW=1 prints what was measured,
  * ONLY=winograd measures these alone. */
 #define _GNU_SOURCE
 #include "loaded.h"
@@ -53,7 +53,7 @@ static char *module_text(Algo algo, const Target *t)
     if (algo == ALGO_gemm)
         snprintf(choice, sizeof choice, "tile=[%d,%d] micro=[%d,2]", 10 * rows, 2 * lanes, rows);
     else
-        snprintf(choice, sizeof choice, "tile=[64,64]");
+        snprintf(choice, sizeof choice, "tile=[64,64]%s", ir_is_mma(algo) ? " micro=[2,2]" : "");
     FILE *f = open_memstream(&text, &size);
     fprintf(f, "seqc.ir 1\nbatch n <= 1\nreal f32\nmath bf16\nstage layout\n");
     for (int i = 0; i < N_GRAPHS; i++) {
@@ -117,6 +117,17 @@ static float number(Data data, Form form, bool second, int64_t inputs)
     return uniform() > 0 ? 0 : (float)fabs(normal());                /* what ReLU lets through */
 }
 
+/* Numbers for an algorithm: rounded to 11 bits or 8, the tiniest edge is zero. */
+static double *numbers(Arena *arena, Algo algo, Data data, Form form, bool second, int64_t n,
+                       int64_t inputs)
+{
+    double *x = arena_alloc(arena, (size_t)n, sizeof *x);
+    for (int64_t i = 0; i < n; i++) x[i] = number(data, form, second, inputs);
+    for (int64_t i = 0; i < n && ir_is_mma(algo); i++)
+        if (fabs(x[i]) < 1e-40) x[i] = 0;
+    return x;
+}
+
 /* The sums in double and in float, one after the other. The factors are floats. */
 static void reference(Shape3 s, const double *a, const double *b, double *exact, float *plain)
 {
@@ -178,6 +189,7 @@ static bool within(Algo algo, Shape3 s, Worst w)
         if (algo == ALGO_bf16x6 && s.k >= 64 && s.m * s.l >= 1000) return w.of_plain <= 1.5;
         return w.of_plain <= 4;
     case ERR_FAST: return w.of_largest <= 1e-4;
+    case ERR_TF32: return w.of_largest <= 1.25e-3;       /* 3 bits more than bfloat16 */
     default: return w.of_largest <= 1e-2;
     }
 }
@@ -207,14 +219,12 @@ static void check_product(Algo algo, int i, const Built *built, int n_built, rt_
     Form form = (Form)(i % N_FORMS);
     for (int data = 0; data < N_DATA; data++) {
         Arena *arena = arena_new();
-        double *a = arena_alloc(arena, (size_t)(s.m * s.k), sizeof *a);
-        double *b = arena_alloc(arena, (size_t)(s.k * s.l), sizeof *b);
         double *exact = arena_alloc(arena, (size_t)(s.m * s.l), sizeof *exact);
         float *plain = arena_alloc(arena, (size_t)(s.m * s.l), sizeof *plain);
         lcg = (uint32_t)(i * N_DATA + data + 1);
-        for (int64_t e = 0; e < s.m * s.k; e++) a[e] = number((Data)data, form, false, s.k);
-        for (int64_t e = 0; e < s.k * s.l; e++)
-            b[e] = number((Data)data, form, true, form == FORWARD ? s.k : s.l);
+        double *a = numbers(arena, algo, (Data)data, form, false, s.m * s.k, s.k);
+        double *b = numbers(arena, algo, (Data)data, form, true, s.k * s.l,
+                            form == FORWARD ? s.k : s.l);
         reference(s, a, b, exact, plain);
         EvalIn in = { .n = 1, .input = factor, .ctx = (const double *[]){ a, b }, .step = 1 };
         ReplayHow how = { 0xff, 2, pool };
@@ -255,7 +265,9 @@ static bool takes(Algo algo, int i)
     bool three = l->taps == 3 && l->stride == 1, five = l->taps == 5;
     bool by_piece = l->stride == 1 && results_of(l) >= 7;
     bool precise = three || (i % N_FORMS == D_WEIGHT ? by_piece : five);
-    return algo == ALGO_patches || ir_is_tile_conv(algo) || (algo == ALGO_winograd && precise)
+    if (ir_algo[algo].root != KIND_CONV) return false;
+    return algo == ALGO_patches || ir_is_tile_conv(algo) || ir_is_mma(algo)
+        || (algo == ALGO_winograd && precise)
         || (algo == ALGO_winograd_fast && (three || five));
 }
 
@@ -279,13 +291,14 @@ static char *convs_text(Algo algo)
         if (form == D_INPUT && algo == ALGO_patches) cols = 48;
         if (form == D_WEIGHT && !ir_is_winograd(algo)) cols = 2 * l->taps * l->taps;
         if (ir_is_tile_conv(algo)) rows = all < IR_SIDE ? all : IR_SIDE;
+        if (ir_is_mma(algo)) rows = 32, cols = 64;
         if (!takes(algo, i)) continue;
         fprintf(f, "\ngraph p%d\n%%0 = input \"x\" : %s\n%%1 = input \"target\" : %s\n"
                 "%%2 = %s %%0, %%1 {stride=[%d,%d] padding=[%d,%d,%d,%d] dilation=[1,1] groups=1 "
-                "algo=\"%s\" tile=[%d,%d] micro=[5,%d]} : %s\nreturn output=%%2\n", i,
+                "algo=\"%s\" tile=[%d,%d] micro=[%d,%d]} : %s\nreturn output=%%2\n", i,
                 form == D_INPUT ? y : x, form == D_WEIGHT ? y : w, op[form], l->stride, l->stride,
                 l->pad, l->pad, l->pad, l->pad, ir_algo[algo].name,
-                rows, cols,
+                rows, cols, ir_is_mma(algo) ? 1 : 5,
                 form == D_WEIGHT && algo == ALGO_patches ? 3 : 2,
                 form == FORWARD ? y : form == D_INPUT ? x : w);
     }
@@ -337,14 +350,12 @@ static void check_conv(Algo algo, int i, int graph, const Built *built, int n_bu
     bool edges = !l->pad && form != D_INPUT && !ir_is_winograd(algo);
     for (int data = 0; data < (edges ? N_DATA : EDGES); data++) {
         Arena *arena = arena_new();
-        double *a = arena_alloc(arena, (size_t)size_a, sizeof *a);
-        double *b = arena_alloc(arena, (size_t)size_b, sizeof *b);
         double *exact = arena_alloc(arena, (size_t)size, sizeof *exact);
         float *plain = arena_alloc(arena, (size_t)size, sizeof *plain);
         float *image = arena_alloc(arena, (size_t)size, sizeof *image);
         lcg = (uint32_t)(i * N_DATA + data + 1);
-        for (int64_t e = 0; e < size_a; e++) a[e] = number((Data)data, form, false, s.k);
-        for (int64_t e = 0; e < size_b; e++) b[e] = number((Data)data, form, true, s.k);
+        double *a = numbers(arena, algo, (Data)data, form, false, size_a, s.k);
+        double *b = numbers(arena, algo, (Data)data, form, true, size_b, s.k);
         for (int n = 0; n < l->n; n++) {
             memset(image, 0, (size_t)size * sizeof *image);
             visit(l, n, add_up, &(Sums){ form, a, b, exact, image });
@@ -373,33 +384,40 @@ static bool can_load(const Target *t)
         || (t->tile_per_cycle && rt_cpu_runs(ir_target("x86-64-v4")->features));
 }
 
+static Built build_for(const Target *target, Algo algo, bool convs, Arena *arena)
+{
+    Built b = { .target = target };
+    char *text = convs ? convs_text(algo) : module_text(algo, target);
+    b.module = planned(text, target);
+    free(text);
+    for (int i = 0; i < b.module->n_graph; i++)
+        ck_assert_msg(b.module->graph[i]->kernel[0].algo == algo, "%s: another one serves",
+                      ir_algo[algo].name);
+    b.code = loaded_open(ir_algo[algo].name, b.module, target, "-O1", arena);
+    return b;
+}
+
 START_TEST(test_class)
 {
     enum { MOST = 16 };
     Built built[MOST];
     int n = 0;
     Algo algo = (Algo)_i;
+    bool gpu = ir_algo[algo].machine == ON_GPU;
     bool convs = ir_algo[algo].root == KIND_CONV && algo != ALGO_direct
               && algo != ALGO_grouped;
     const char *only = getenv("ONLY");
     if (only && !strstr(ir_algo[algo].name, only)) return;
     if (!convs && (ir_algo[algo].root != KIND_PROD || (algo == ALGO_blas && !openblas()))) return;
-    if (ir_algo[algo].machine == ON_GPU) return;       /* sums in the order of plain ones */
+    if (gpu && !ir_is_mma(algo)) return;               /* sums in the order of plain ones */
     Arena *arena = arena_new();
     rt_pool *pool = rt_pool_open(2);
     ck_assert(pool != NULL);
-    for (int t = 0; t < ir_n_targets && n < MOST; t++) {
+    if (gpu) built[n++] = build_for(ir_gpu("cuda"), algo, convs, arena);
+    for (int t = 0; t < ir_n_targets && n < MOST && !gpu; t++) {
         bool twin = ir_targets[t].tile_per_cycle && !ir_split_parts(algo);   /* of AVX-512 */
         if (!can_load(&ir_targets[t]) || twin || (n && ir_split_parts(algo))) continue;
-        Built *b = &built[n++];
-        b->target = &ir_targets[t];
-        char *text = convs ? convs_text(algo) : module_text(algo, b->target);
-        b->module = planned(text, b->target);
-        free(text);
-        for (int i = 0; i < b->module->n_graph; i++)
-            ck_assert_msg(b->module->graph[i]->kernel[0].algo == algo, "%s: another one serves",
-                          ir_algo[algo].name);
-        b->code = loaded_open(ir_algo[algo].name, b->module, b->target, "-O1", arena);
+        built[n++] = build_for(&ir_targets[t], algo, convs, arena);
     }
     ck_assert_int_gt(n, 0);
     for (int i = 0; i < N_GRAPHS && !convs; i++) check_product(algo, i, built, n, pool);

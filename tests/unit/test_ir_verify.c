@@ -102,6 +102,8 @@ static void simt(Module *m, Algo algo, int64_t rows, int64_t high)
 }
 static void simt_tile(Module *m) { simt(m, ALGO_simt, 48, 2); }
 static void simt_shared(Module *m) { m->real = DT_f64, simt(m, ALGO_simt, 128, 8); }
+static void mma_tile(Module *m) { m->math = MATH_bf16, simt(m, ALGO_mma_bf16, 160, 5); }
+static void mma_type(Module *m) { m->real = DT_f64, m->math = MATH_tf32, simt(m, ALGO_mma_tf32, 32, 1); }
 static void dots_tile(Module *m) { simt(m, ALGO_simt_dots, 8, 0); }
 static void tile_negative(Module *m) { train(m)->kernel[1].tile[0] = -1; }
 static void time_infinite(Module *m) { train(m)->kernel[1].us = INFINITY; }
@@ -213,6 +215,8 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {tile_negative, "graph train: k1: a tile is negative"},
     {simt_tile, "graph train: k1: a tile of algorithm simt is 16 times 1 to 8 register tiles"},
     {simt_shared, "graph train: k1: a tile's factors want more than 49152 bytes of shared memory"},
+    {mma_tile, "graph train: k1: a tile of algorithm mma_bf16 is 32 times 1 to 4 register tiles"},
+    {mma_type, "graph train: k1: tensor cores multiply no f64"},
     {dots_tile, "graph train: k1: a tile of algorithm simt_dots is of one row"},
     {time_infinite, "graph train: k1: its predicted time is no time"},
     {member_order, "graph train: k0: its members do not ascend"},

@@ -1,0 +1,175 @@
+/* codegen/emit_mma.c: the sums of emit_simt.c's tile on tensor cores.
+ *
+ * A block's eight warps stand in 2 rows of 4, each with fragments of 16 x 8 results. Steps of k of
+ * both factors are copied into shared memory behind the threads' backs, two ahead of the one that
+ * is multiplied: of three places in turn one is read and two are filled, so that one barrier a turn
+ * is enough. A factor lies there as in memory, where the copies are of 16 bytes if it allows; lines
+ * are padded so that a warp's lanes read from 32 banks. Its numbers are rounded (to nearest) on
+ * their way to registers, and summed up in float32.
+ *
+ * Not here: wgmma and TMA of sm_90a, tcgen05 of sm_100a.
+ * Source: PTX ISA, sections on mma and cp.async; CUTLASS's multistage kernels. */
+#include "codegen/simt.h"
+
+enum { STAGES = 3, AHEAD = (STAGES - 1) * IR_SIMT_STEP, FOUR = 4 };
+enum { WARP_ROWS = 2, WARP_COLS = 4, HEIGHT = 16, WIDTH = 8 };       /* of a fragment of results */
+
+static bool is_bf16(const Simt *s)
+{
+    return s->k->k->algo == ALGO_mma_bf16 || s->k->k->algo == ALGO_conv_mma_bf16;
+}
+
+/* A lane reads its own elements of k from the line of its group; of bfloat16 two at a time. */
+static int64_t pad_of(const Simt *s, const Factor *f) { return is_bf16(s) == f->along ? 8 : 4; }
+
+static int64_t inner(const Simt *s, const Factor *f)
+{
+    return (f->along ? IR_SIMT_STEP : f->lines) + pad_of(s, f);
+}
+
+static int64_t outer(const Factor *f) { return f->along ? f->lines : IR_SIMT_STEP; }
+
+/* The type's name: as in BLAS, t for a factor that is stored transposed. */
+static const char *type_name(const Simt *s, const Factor f[2])
+{
+    return text(s->e, "%s_%lldx%lld_%c%c", is_bf16(s) ? "Bf16" : "Tf32", (long long)f[0].lines,
+                (long long)f[1].lines, f[0].along ? 'n' : 't', f[1].along ? 't' : 'n');
+}
+
+/* stages->a[stage][…][…] at a line and a place in k. */
+static const char *stored(const Simt *s, const Factor *f, const char *line, const char *k)
+{
+    return text(s->e, "stages->%c[stage][%s][%s]", f->name, f->along ? line : k,
+                f->along ? k : line);
+}
+
+/* One register of a fragment's factor: its one number, or its two. */
+static const char *rounded(const Simt *s, const Factor *f, const char *line, const char *half)
+{
+    if (!is_bf16(s))
+        return text(s->e, "to_tf32(%s)", stored(s, f, line, text(s->e, "k + own + %s * 4", half)));
+    const char *k = text(s->e, "k + 2 * own + %s * 8", half);
+    return text(s->e, "to_bf16(%s,\n                                  %s)", stored(s, f, line, k),
+                stored(s, f, line, text(s->e, "%s + 1", k)));
+}
+
+/* The places of three steps, and the products of one. */
+static void write_type(Simt *s, const Factor f[2])
+{
+    Emit *e = s->e;
+    const int64_t *micro = s->k->k->micro;
+    const Hole holes[] = {
+        { "name", type_name(s, f) },
+        { "of_a", f[0].along ? "[row][k]" : "[k][row]" },
+        { "of_b", f[1].along ? "[column][k]" : "[k][column]" },
+        { "stages", text(e, "%d", STAGES) },
+        { "a_outer", text(e, "%lld", (long long)outer(&f[0])) },
+        { "a_inner", text(e, "%lld", (long long)inner(s, &f[0])) },
+        { "b_outer", text(e, "%lld", (long long)outer(&f[1])) },
+        { "b_inner", text(e, "%lld", (long long)inner(s, &f[1])) },
+        { "h", text(e, "%lld", (long long)micro[0]) },
+        { "w", text(e, "%lld", (long long)micro[1]) },
+        { "step", text(e, "%d", IR_SIMT_STEP) },
+        { "deep", is_bf16(s) ? "16" : "8" },
+        { "kind", is_bf16(s) ? "bf16" : "tf32" },
+        { "a", rounded(s, &f[0], "top + 16 * i + r % 2 * 8 + group", "r / 2") },
+        { "b", rounded(s, &f[1], "left + 8 * j + group", "r") },
+    };
+    static const char *const words =
+        "/* Steps of both factors, a$of_a and b$of_b: one is read, others are on their way. */\n"
+        "typedef struct {\n"
+        "    float a[$stages][$a_outer][$a_inner], b[$stages][$b_outer][$b_inner];\n"
+        "} $name;\n"
+        "/* sums += products of a step: a warp's $h x $w fragments of 16 x 8 from row `top` and column\n"
+        " * `left` on. Which lane has what: PTX's m16n8k$deep. */\n"
+        "DEVICE void add_$name(const $name *stages, int stage, int top, int left,\n"
+        "    float sums[$h][$w][4])\n"
+        "{\n"
+        "    const int group = (int)threadIdx.x % 32 / 4, own = (int)threadIdx.x % 4;\n"
+        "    #pragma unroll\n"
+        "    for (int k = 0; k < $step; k += $deep) {\n"
+        "        uint32_t a[$h][4], b[$w][2];\n"
+        "        #pragma unroll\n"
+        "        for (int i = 0; i < $h; i++)\n"
+        "            #pragma unroll\n"
+        "            for (int r = 0; r < 4; r++)\n"
+        "                a[i][r] = $a;\n"
+        "        #pragma unroll\n"
+        "        for (int j = 0; j < $w; j++)\n"
+        "            #pragma unroll\n"
+        "            for (int r = 0; r < 2; r++)\n"
+        "                b[j][r] = $b;\n"
+        "        #pragma unroll\n"
+        "        for (int i = 0; i < $h; i++)\n"
+        "            #pragma unroll\n"
+        "            for (int j = 0; j < $w; j++) mma_$kind(sums[i][j], a[i], b[j]);\n"
+        "    }\n"
+        "}\n";
+    Out *o = out_new(e->a);
+    out_template(o, words, holes, (int)(sizeof holes / sizeof *holes));
+    reach(e, is_bf16(s) ? SNIP_mma_bf16 : SNIP_mma_tf32);
+    add_micro(e, out_text(o));
+}
+
+const char *mma_type(Simt *s, const Factor f[2])
+{
+    write_type(s, f);
+    s->k->shared_bytes = 0;
+    for (int i = 0; i < 2; i++)
+        s->k->shared_bytes += STAGES * outer(&f[i]) * inner(s, &f[i]) * (int64_t)sizeof(float);
+    return type_name(s, f);
+}
+
+/* Asks for a step of a factor: a thread for every 256th element, or four that lie together. */
+static void write_copy(Simt *s, const Factor *f)
+{
+    Emit *e = s->e;
+    const char *inside;
+    int64_t together = f->fours ? FOUR : 1, side = (f->along ? IR_SIMT_STEP : f->lines) / together;
+    int64_t copies = f->lines * IR_SIMT_STEP / together, each = copies / s->k->threads;
+    if (each) {
+        out_line(s->o, "#pragma unroll");
+        out_open(s->o, "for (int i = 0; i < %lld; i++)", (long long)each);
+        out_line(s->o, "const int e = (int)threadIdx.x + %d * i;", s->k->threads);
+    } else {
+        out_open(s->o, "if (threadIdx.x < %lld)", (long long)copies);
+        out_line(s->o, "const int e = (int)threadIdx.x;");
+    }
+    const char *whole = text(e, "e / %lld", (long long)side);
+    const char *rest = text(e, "e %% %lld%s", (long long)side, f->fours ? " * 4" : "");
+    out_line(s->o, "const int64_t %s = %s0 + %s, k = k0 + %s;", f->line, f->line,
+             f->along ? whole : rest, f->along ? rest : whole);
+    const char *element = f->element(s, f, &inside);
+    out_line(s->o, "copy_%d(&shared->%c[stage][%s][%s], &%s,", (int)(together * 4), f->name, whole,
+             rest, element);
+    out_line(s->o, "%*s%s < %s && k < %s%s%s);", f->fours ? 8 : 7, "", f->line,
+             extent_text(e, f->size), s->last, *inside ? " && " : "", inside);
+    out_close(s->o, "");
+}
+
+void mma_sums(Simt *s, const Factor f[2])
+{
+    Emit *e = s->e;
+    Out *o = s->o;
+    const int64_t *micro = s->k->k->micro;
+    out_line(o, "const int group = (int)threadIdx.x %% 32 / 4, own = (int)threadIdx.x %% 4;");
+    out_line(o, "const int top = (int)threadIdx.x / %d * %lld;", IR_WARP * WARP_COLS,
+             (long long)(HEIGHT * micro[0]));
+    out_line(o, "const int left = (int)threadIdx.x / %d %% %d * %lld;", IR_WARP, WARP_COLS,
+             (long long)(WIDTH * micro[1]));
+    out_line(o, "float sums[%lld][%lld][4] = { { { 0 } } };", (long long)micro[0],
+             (long long)micro[1]);
+    out_line(o, "int stage = 0;");
+    out_open(o, "for (int64_t k0 = %s; k0 < %s + %d; k0 += %d)", s->first, s->last, AHEAD,
+             IR_SIMT_STEP);
+    out_line(o, "copies_wait();");
+    out_line(o, "__syncthreads();");
+    out_open(o, "if (k0 < %s)", s->last);
+    for (int i = 0; i < 2; i++) write_copy(s, &f[i]);
+    out_close(o, "");
+    out_line(o, "copies_end();");
+    out_line(o, "stage = stage == %d ? 0 : stage + 1;     /* that of two steps ago */", STAGES - 1);
+    out_line(o, "if (k0 >= %s) add_%s(shared, stage, top, left, sums);",
+             text_add(e, s->first, text(e, "%d", AHEAD)), type_name(s, f));
+    out_close(o, "");
+}
