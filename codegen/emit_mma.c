@@ -11,8 +11,8 @@
  * Source: PTX ISA, sections on mma and cp.async; CUTLASS's multistage kernels. */
 #include "codegen/simt.h"
 
-enum { STAGES = 3, AHEAD = (STAGES - 1) * IR_SIMT_STEP, FOUR = 4 };
-enum { WARP_ROWS = 2, WARP_COLS = 4, HEIGHT = 16, WIDTH = 8 };       /* of a fragment of results */
+enum { STAGES = 3, AHEAD = (STAGES - 1) * IR_SIMT_STEP };
+enum { WARPS_ACROSS = 4, HEIGHT = 16, WIDTH = 8 };       /* of a tile; of a fragment of results */
 
 static bool is_bf16(const Simt *s)
 {
@@ -43,7 +43,7 @@ static const char *stored(const Simt *s, const Factor *f, const char *line, cons
                 f->along ? k : line);
 }
 
-/* One register of a fragment's factor: its one number, or its two. */
+/* A register of a fragment of a factor: its one number, or its two. half: of k. */
 static const char *rounded(const Simt *s, const Factor *f, const char *line, const char *half)
 {
     if (!is_bf16(s))
@@ -125,7 +125,7 @@ static void write_copy(Simt *s, const Factor *f)
 {
     Emit *e = s->e;
     const char *inside;
-    int64_t together = f->fours ? FOUR : 1, side = (f->along ? IR_SIMT_STEP : f->lines) / together;
+    int64_t together = f->fours ? 4 : 1, side = (f->along ? IR_SIMT_STEP : f->lines) / together;
     int64_t copies = f->lines * IR_SIMT_STEP / together, each = copies / s->k->threads;
     if (each) {
         out_line(s->o, "#pragma unroll");
@@ -153,9 +153,9 @@ void mma_sums(Simt *s, const Factor f[2])
     Out *o = s->o;
     const int64_t *micro = s->k->k->micro;
     out_line(o, "const int group = (int)threadIdx.x %% 32 / 4, own = (int)threadIdx.x %% 4;");
-    out_line(o, "const int top = (int)threadIdx.x / %d * %lld;", IR_WARP * WARP_COLS,
+    out_line(o, "const int top = (int)threadIdx.x / %d * %lld;", IR_WARP * WARPS_ACROSS,
              (long long)(HEIGHT * micro[0]));
-    out_line(o, "const int left = (int)threadIdx.x / %d %% %d * %lld;", IR_WARP, WARP_COLS,
+    out_line(o, "const int left = (int)threadIdx.x / %d %% %d * %lld;", IR_WARP, WARPS_ACROSS,
              (long long)(WIDTH * micro[1]));
     out_line(o, "float sums[%lld][%lld][4] = { { { 0 } } };", (long long)micro[0],
              (long long)micro[1]);

@@ -1,12 +1,12 @@
 /* codegen/emit_simt.c: products on a GPU, and the tile that convolutions share.
  *
- * simt, on ordinary arithmetic: a block has a tile of the result, each of its 16 x 16 threads a register tile of it. Steps
+ * simt: a block has a tile of the result, each of its 16 x 16 threads a register tile of it. Steps
  * of k come through shared memory, as [k][row] and [k][column]: while the threads add up the
  * products of one step, the next is on its way to registers, from where it goes to the other half
  * of the shared memory. So there is one barrier a step. Beyond the ends of a factor there are
  * zeros.
  *
- * mma_tf32, mma_bf16: the same tile with sums by emit_mma.c.
+ * mma_tf32, mma_bf16: the same around sums of tensor cores (emit_mma.c).
  *
  * Where tiles are few and sums long, a block may have a part of k (of a convolution's weight:
  * ir_simt_parts), whose sums a second kernel adds up, in order, before the epilogue.
