@@ -22,13 +22,13 @@ static const char *const language =
     "#include <stdint.h>\n"
     "#include <string.h>\n"
     "#endif\n"
-    "/* A kernel for blocks of so many threads, a function for kernels, and the memory that a\n"
-    " * block's threads share. */\n"
+    "/* A kernel for blocks of so many threads, a function that becomes part of kernels, one that\n"
+    " * kernels call, and the memory that a block's threads share. */\n"
     "#define KERNEL(threads) extern \"C\" __global__ void __launch_bounds__(threads, 1)\n"
     "#define DEVICE static __device__ __forceinline__\n"
-    "#define SHARED(type, name)                                \\\n"
-    "    extern __shared__ __align__(16) char block_memory[]; \\\n"
-    "    type *const name = (type *)block_memory\n"
+    "#define SUBROUTINE static __device__ __noinline__\n"
+    "extern __shared__ __align__(16) char block_memory[];\n"
+    "#define SHARED(type, name) type *const name = (type *)block_memory\n"
     "#endif\n"
     "\n";
 
@@ -68,6 +68,7 @@ void cuda_tables(Emit *e, Out *o)
     out_open(steps, "static const rt_steps step_kernels[] =");
     int n = steps_tables(e, names, rows, steps, &n_steps);
     for (int i = 0; i < e->n_fn; i++) {
+        if (e->fn[i]->inlined) continue;
         const Stage *const stage[] = { &e->fn[i]->main, &e->fn[i]->finish };
         for (int k = 0; k < 2; k++) {
             if (!stage[k]->name) continue;

@@ -9,6 +9,7 @@ const Dialect dialect_cuda = {
     .literal_suffix = { [DT_f32] = "f", [DT_f64] = "", [DT_i64] = "", [DT_i32] = "", [DT_u8] = "" },
     .infinity = "INFINITY", .nan = "NAN",
     .function = "DEVICE",
+    .inlined = "SUBROUTINE void",
     .restricted = "__restrict__",
     .each = "for (int64_t $i = $from + threadIdx.x; $i < $end; $i += $threads)",
     .row = "for (int64_t $i = $from + warp; $i < $end; $i += $warps)",

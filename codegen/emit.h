@@ -43,7 +43,7 @@ typedef struct KernelFn {
     const char *head;                 /* the comment above it */
     const char *users;                /* ", also in eval, infer" */
     const Graph *first, *last;        /* graphs that use it */
-    bool inlined;                     /* into graphs that are one function */
+    bool inlined;                     /* into graphs that are one function, or one block's */
 } KernelFn;
 
 enum { MAX_SLOTS = 160 };
@@ -140,6 +140,7 @@ typedef struct KernelUse {
     int64_t prepare_tasks, finish_tasks;
 } KernelUse;
 KernelUse kernel_emit(Emit *e, const Graph *g, int i);
+void kernel_add(Emit *e, KernelFn *f);                   /* to those of the file */
 const char *node_line(Emit *e, const Graph *g,
                       Val v); /* %5 = relu %4 : f32[n,128]   fashion.py:10 */
 const char *type_text(Emit *e, const Type *t);           /* [n][784] */
@@ -159,9 +160,9 @@ void along_open(Kern *k, Out *o, const char *var, const char *end);
 /* Before a loop that adds to these sums: their order is free, in float. */
 void free_order(Kern *k, Out *o, const char *sums);
 
-/* Names the lanes that walk a row together, in a task of so many rows. In C they are one thread,
- * and the functions here and below write no more than what it does. */
-void team_rows(Kern *k, Out *o, int64_t rows);
+/* Names the lanes that walk a row together: the block's threads, a warp's, or 1. In C they are one
+ * thread, and the functions here and below write no more than what it does. */
+void team_rows(Kern *k, Out *o, int lanes);
 /* name = what the lanes' `found` are together: their sum, the largest, or of "&best, place" the
  * first place of the largest. */
 typedef enum { JOIN_sum, JOIN_max, JOIN_first } Join;

@@ -60,7 +60,7 @@ static void emit_total(Kern *k, Val operand)
     k->note = text(e, "A %s sums %lld elements; then the %ss are added in order.", e->l->task, tile,
                    e->l->task);
     task_range(k, k->tasks.tile_rows, elems);
-    team_rows(k, o, 1);
+    team_rows(k, o, k->threads);
     out_line(o, "double total = 0;");
     Nest nest = { 1, { { elems, "i" } } };
     free_order(k, o, "total");
@@ -250,7 +250,7 @@ static void emit_row_results(Kern *k, Val operand, const Groups *g, Extent resul
 {
     Out *o = k->out;
     task_range(k, k->tasks.tile_cols, results);
-    team_rows(k, o, k->tasks.tile_cols);
+    team_rows(k, o, k->tasks.tile_cols == 1 ? k->threads : IR_WARP);
     row_open(k, o, "i");
     out_line(o, "double total = 0;");
     along_open(k, o, "r", extent_text(k->e, reduced_of(g)));

@@ -497,7 +497,7 @@ void emit_row(Kern *k)
         k->note = text(e, "%s Its sums go to `parts`; the %ss are added in order.", k->note,
                        e->l->task);
     task_range(k, k->tasks.tile_rows, r.row.dim[0].size);
-    team_rows(k, o, k->tasks.tile_rows);
+    team_rows(k, o, tile == 1 ? k->threads : tile < k->threads ? IR_WARP : 1);
     if (needs_scale(&r))
         out_line(o, "const %s scale = %s / (%s)%s;", real_type(k), literal(k, 1), real_type(k),
                  text_atom(e, rows));

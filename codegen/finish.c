@@ -38,7 +38,7 @@ void finish_emit(Kern *k)
     for (int i = 0; i < slots; i++)
         zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
     k->threads = IR_WARP;
-    team_rows(k, o, 1);
+    team_rows(k, o, IR_WARP);
     out_line(o, "%s;", zeros);
     along_open(k, o, "task", task_count(k));
     for (int i = 0; i < slots; i++) {

@@ -3,6 +3,12 @@
 #include "codegen/program.h"
 #include <string.h>
 
+const Names names_call = {
+    .in = "c->in", .out = "c->out", .state = "c->state", .arena = "c->arena", .kept = "c->kept",
+    .workers = "c->workers", .scalars = "c->scalars", .n = "c->n", .seed = "c->seed",
+    .step = "c->step"
+};
+
 static int input_index(const GraphText *t, const char *name)
 {
     for (int i = 0; i < t->n_input; i++)
@@ -24,25 +30,25 @@ static const char *memory(Emit *e, const GraphText *t, const Slot *s, const char
     switch (s->place.where) {
     case AT_SCALAR:
         *what = s->place.name;
-        return text(e, "(const %s *)c->scalars + %d", e->l->type[s->type.dtype],
+        return text(e, "(const %s *)%s + %d", e->l->type[s->type.dtype], t->at.scalars,
                     scalar_index(e->m, s->place.name));
     case AT_INPUT:
         *what = s->place.name;
-        return text(e, "c->in[%d]", input_index(t, s->place.name));
+        return text(e, "%s[%d]", t->at.in, input_index(t, s->place.name));
     case AT_STATE:
         *what = ir_state(e->m, s->place.state)->key;
-        return text(e, "c->state + %lld",
+        return text(e, "%s + %lld", t->at.state,
                     (long long)ir_state(e->m, s->place.state)->offset_bytes);
     case AT_OUT: {
         int out = 0;
         for (int i = 0; i < t->g->n_root; i++)
             if (t->g->root[i].kind == ROOT_RETURN && out++ == s->place.out)
                 *what = t->g->root[i].name;
-        return text(e, "c->out[%d]", s->place.out);
+        return text(e, "%s[%d]", t->at.out, s->place.out);
     }
     default:
         if (s->note) *what = s->note;
-        return text(e, "%s + %lld", s->place.where == AT_KEPT ? "c->kept" : t->arena,
+        return text(e, "%s + %lld", s->place.where == AT_KEPT ? t->at.kept : t->at.arena,
                     (long long)s->place.offset_bytes);
     }
 }
@@ -53,16 +59,17 @@ static const char *address(Emit *e, const GraphText *t, const Slot *s, const cha
     const char *type = e->l->type[s->type.dtype], *at = memory(e, t, s, what);
     bool offset = s->place.where != AT_INPUT && s->place.where != AT_OUT;
     if (s->place.where == AT_SCALAR) {
-        *what = "";
-        return text(e, "((const %s *)c->scalars)[%d]", type, scalar_index(e->m, s->place.name));
+        const char *name = *what;
+        *what = e->l->blocks ? name : "";
+        return text(e, e->l->blocks ? "(const %s *)%s + %d" : "((const %s *)%s)[%d]", type,
+                    t->at.scalars, scalar_index(e->m, s->place.name));
     }
     return text(e, offset ? "(%s%s *)(%s)" : "(%s%s *)%s",
                 s->written && s->place.where != AT_INPUT ? "" : "const ", type, at);
 }
 
-/* Arguments, one a line, with what each is; `end` follows the last. */
-static void arguments(Emit *e, Out *o, const char *const *arg, const char *const *what, int n,
-                      const char *end)
+void graph_list(Emit *e, Out *o, const char *const *arg, const char *const *what, int n,
+                const char *end)
 {
     int width = 0;
     for (int i = 0; i < n; i++)
@@ -80,9 +87,8 @@ static void arguments(Emit *e, Out *o, const char *const *arg, const char *const
     out_deeper(o, -1);
 }
 
-/* f(fixed…, memory…); with what each argument is. */
-static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
-                 const char *const (*fixed)[2])
+void graph_call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
+                const char *const (*fixed)[2])
 {
     const char *line = text(e, "%s(", stage->name), *arg[MAX_SLOTS], *what[MAX_SLOTS];
     bool any = false;
@@ -98,7 +104,7 @@ static void call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const 
         n++;
     }
     out_line(o, "%s%s", line, n ? any ? "," : "" : ");");
-    arguments(e, o, arg, what, n, ");");
+    graph_list(e, o, arg, what, n, ");");
 }
 
 /* The same as a launch of so many blocks: its parameters are memory, in a list of that name, and
@@ -118,7 +124,7 @@ static void launch(Emit *e, Out *o, const GraphText *t, const KernelUse *u, cons
         what[n++] = "seed, step";
     }
     out_line(o, "const void *const %s[] = {", list);
-    arguments(e, o, arg, what, n, ",");
+    graph_list(e, o, arg, what, n, ",");
     out_line(o, "};");
     out_line(o, "rt_launch(c, K_%s, %s, %s, %d);", stage->name, blocks, list, n);
 }
@@ -135,7 +141,7 @@ static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, con
     out_line(o, "const rt_call *const c = (const rt_call *)ctx;");
     if (!out_mentions(stage->body, "task")) out_line(o, "(void)task;");
     if (!out_mentions(stage->body, "scratch")) out_line(o, "(void)worker;");
-    call(e, o, t, u, stage, fixed);
+    graph_call(e, o, t, u, stage, fixed);
     out_close(o, "");
     out_line(o, "%s", "");
 }
@@ -153,12 +159,12 @@ static void wrappers(Emit *e, Out *o, const GraphText *t, const KernelUse *u, in
     if (u->finish_tasks) wrapper(e, o, t, u, text(e, "%s_finish", name), &u->fn->finish);
 }
 
-static const char *ceil_text(Emit *e, Extent size, int64_t full, int64_t tile)
+static const char *ceil_text(Emit *e, const GraphText *t, Extent size, int64_t full, int64_t tile)
 {
     if (tile >= full) return "1";
     if (!size.n) return text(e, "%lld", (long long)((full + tile - 1) / tile));
-    const char *s =
-        text_simple(extent_text(e, size)) ? "c->n" : text(e, "%lld * c->n", (long long)size.k);
+    const char *s = text_simple(extent_text(e, size))
+                  ? t->at.n : text(e, "%lld * %s", (long long)size.k, t->at.n);
     if (tile == 1) return s;
     return text(e, "(%s + %lld) / %lld", s, (long long)tile - 1, (long long)tile);
 }
@@ -170,18 +176,17 @@ static void run_first(Emit *e, Out *o, const GraphText *t, const KernelUse *u, i
              (long long)u->prepare_tasks);
 }
 
-/* How many tasks a batch of n makes. */
-static const char *count_text(Emit *e, const KernelUse *u)
+const char *graph_tasks(Emit *e, const GraphText *t, const KernelUse *u)
 {
-    const char *down = ceil_text(e, u->rows, u->tasks.rows, u->tasks.tile_rows);
-    const char *across = ceil_text(e, u->cols, u->tasks.cols, u->tasks.tile_cols);
+    const char *down = ceil_text(e, t, u->rows, u->tasks.rows, u->tasks.tile_rows);
+    const char *across = ceil_text(e, t, u->cols, u->tasks.cols, u->tasks.tile_cols);
     if (!strcmp(across, "1")) return down;
     return !strcmp(down, "1") ? across : text(e, "%s * %s", down, text_atom(e, across));
 }
 
 static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
 {
-    const char *count = count_text(e, u), *name = kernel_name(e, t, i);
+    const char *count = graph_tasks(e, t, u), *name = kernel_name(e, t, i);
     if (e->l->blocks) {
         launch(e, o, t, u, &u->fn->main, text(e, "m%d", i), count);
         if (u->fn->finish.name)
@@ -196,7 +201,7 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
     if (u->finish_tasks)
         out_line(o, "rt_parallel(c->pool, %s_finish, c, %lld);", name, (long long)u->finish_tasks);
     else if (u->fn->finish.name)
-        call(e, o, t, u, &u->fn->finish, fixed);
+        graph_call(e, o, t, u, &u->fn->finish, fixed);
 }
 
 /* A kernel of one task, on the thread that is here. */
@@ -206,8 +211,8 @@ static void run_one(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
                                      { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
     const char *const n[][2] = { { "n", "n" }, { NULL, NULL } };
     u->fn->inlined = true;
-    call(e, o, t, u, &u->fn->main, fixed);
-    if (u->fn->finish.name) call(e, o, t, u, &u->fn->finish, n);
+    graph_call(e, o, t, u, &u->fn->main, fixed);
+    if (u->fn->finish.name) graph_call(e, o, t, u, &u->fn->finish, n);
 }
 
 /* Is it no more work than some calls, and nothing for several threads? */
@@ -232,7 +237,7 @@ static void run_whole(Emit *e, Out *o, GraphText *t, const KernelUse *u)
     const char *name = t->g->name;
     long long full = (long long)e->m->capacity, bytes = (long long)t->g->arena_bytes;
     bool own = bytes > 0 && bytes <= OWN_BYTES;
-    t->arena = "arena";
+    t->at.arena = "arena";
     reach(e, SNIP_inlined);
     out_line(o, "static INLINED void all_of_%s(const rt_call *c, int64_t n, char *arena)", name);
     out_open(o, "%s", "");
@@ -289,7 +294,7 @@ GraphText graph_text(Emit *e, const Graph *g)
 {
     GraphText t = { .g = g,
                     .out = out_new(e->a),
-                    .arena = "c->arena",
+                    .at = names_call,
                     .input = arena_alloc(e->a, g->n_node, sizeof(Val)) };
     for (uint32_t i = 1; i < g->n_node; i++)
         if (g->node[i].op == OP_input) t.input[t.n_input++] = (Val){ i };
@@ -302,7 +307,8 @@ GraphText graph_text(Emit *e, const Graph *g)
     for (int i = 0; i < g->n_kernel && !blocks; i++)
         if (!small || ir_runs_once(g, i)) wrappers(e, o, &t, &u[i], i);
     if (g->kept_bytes) run_kept(e, o, &t, u);
-    if (small) run_whole(e, o, &t, u);
+    if (g->one_block) one_block(e, o, &t, u);
+    else if (small) run_whole(e, o, &t, u);
     else run_kernels(e, o, &t, u);
     return t;
 }

@@ -348,6 +348,21 @@ static Stage stage(Kern *k, const char *const *fixed, const Out *o, bool fills)
     return (Stage){ .params = params_text(k->e, first, &memory), .body = body };
 }
 
+/* Adds to a stage of blocks the memory that their threads share; begin: what its body begins with. */
+static Stage of_blocks(Kern *k, Stage s, const char *begin, int threads)
+{
+    Emit *e = k->e;
+    s.threads = threads;
+    if (out_mentions(s.body, "room")) {
+        s.shared_bytes = threads / IR_WARP * BLOCK_ROOM_BYTES;
+        begin = text(e, "    SHARED(Room, room);\n%s", begin);
+    } else if (out_mentions(s.body, "shared")) {
+        s.shared_bytes = k->shared_bytes;
+    }
+    s.body = text(e, "{\n%s%s", begin, s.body + strlen("{\n"));
+    return s;
+}
+
 /* The same for a kernel of several blocks, or of one: all that it is given lies in memory but n,
  * which comes last; what the body has beside that it finds out first. */
 static Stage block_stage(Kern *k, const Out *o, bool several, bool fills, int threads)
@@ -363,21 +378,36 @@ static Stage block_stage(Kern *k, const Out *o, bool several, bool fills, int th
     if (out_mentions(body, "n")) add_param(&p, "int64_t n", NULL);
     if (several && out_mentions(body, "task"))
         begin = text(e, "    const int64_t task = blockIdx.x;\n%s", begin);
-    Stage s = { .params = params_text(e, "", &p), .threads = threads };
-    if (out_mentions(body, "room")) {
-        s.shared_bytes = threads / IR_WARP * BLOCK_ROOM_BYTES;
-        begin = text(e, "    SHARED(Room, room);\n%s", begin);
-    } else if (out_mentions(body, "shared")) {
-        s.shared_bytes = k->shared_bytes;
-    }
-    s.body = text(e, "{\n%s%s", begin, body + strlen("{\n"));
-    return s;
+    return of_blocks(k, (Stage){ .params = params_text(e, "", &p), .body = body }, begin, threads);
+}
+
+/* What is computed once for many runs of the graph is launched by itself. */
+static bool in_one_block(const Kern *k)
+{
+    return k->e->l->blocks && k->g->one_block && !ir_runs_once(k->g, k->index);
+}
+
+/* A kernel, or what follows its tasks: a function in C, a kernel of blocks, or where one block runs
+ * the whole graph a function of its threads. */
+static Stage stage_of(Kern *k, const char *const *fixed, const Out *o, bool tasks, bool fills)
+{
+    const Target *t = k->e->o->target;
+    if (!k->e->l->blocks || !o) return stage(k, fixed, o, fills);
+    int threads = tasks ? t->block_threads : IR_WARP;
+    if (!in_one_block(k)) return block_stage(k, o, tasks, fills, threads);
+    return of_blocks(k, stage(k, fixed, o, fills), "", threads);
 }
 
 static bool same_stage(const Stage *a, const Stage *b)
 {
     if (!a->body || !b->body) return a->body == b->body;
     return !strcmp(a->body, b->body) && !strcmp(a->params, b->params);
+}
+
+void kernel_add(Emit *e, KernelFn *f)
+{
+    e->fn = arena_grow(e->a, e->fn, (size_t)e->n_fn, (size_t)e->n_fn + 1, sizeof *e->fn);
+    e->fn[e->n_fn++] = f;
 }
 
 static KernelFn *share(Kern *k)
@@ -388,17 +418,14 @@ static KernelFn *share(Kern *k)
     static const char *const again[] = { "int64_t task", "int64_t n", NULL };
     const char *const *fixed_finish = k->finish_tasks ? again : once;
     Emit *e = k->e;
-    bool blocks = e->l->blocks;
-    int all = e->o->target->block_threads;
-    Stage main = blocks ? block_stage(k, k->out, true, true, all)
-                        : stage(k, fixed, k->out, !k->prepare);
+    bool one_block = in_one_block(k);
+    Stage main = stage_of(k, fixed, k->out, true, !k->prepare);
     Stage prepare = stage(k, fixed, k->prepare, true);
-    Stage finish = blocks ? block_stage(k, k->finish, k->finish_tasks > 0, false,
-                                        k->finish_tasks ? all : IR_WARP)
-                          : stage(k, fixed_finish, k->finish, false);
+    Stage finish = stage_of(k, fixed_finish, k->finish, k->finish_tasks > 0, false);
     const char *base = base_name(k);
     for (int i = 0; i < e->n_fn; i++) {
         KernelFn *f = e->fn[i];
+        if (e->l->blocks && f->inlined != one_block) continue;
         if (!same_stage(&f->main, &main) || !same_stage(&f->prepare, &prepare)
             || !same_stage(&f->finish, &finish)) continue;
         if (f->last != k->g) f->users = text(e, "%s, %s", f->users, k->g->name);
@@ -410,10 +437,9 @@ static KernelFn *share(Kern *k)
     main.name = text(e, "%s_%s", id, base);
     if (prepare.body) prepare.name = text(e, "%s_prepare", id);
     if (finish.body) finish.name = text(e, "%s_finish", id);
-    *f = (KernelFn){ .main = main, .prepare = prepare, .finish = finish,
-                     .head = head_text(k, id), .users = "", .first = k->g, .last = k->g };
-    e->fn = arena_grow(e->a, e->fn, (size_t)e->n_fn, (size_t)e->n_fn + 1, sizeof *e->fn);
-    e->fn[e->n_fn++] = f;
+    *f = (KernelFn){ .main = main, .prepare = prepare, .finish = finish, .head = head_text(k, id),
+                     .users = "", .first = k->g, .last = k->g, .inlined = one_block };
+    kernel_add(e, f);
     return f;
 }
 

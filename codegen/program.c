@@ -17,7 +17,7 @@ void kernel_write(Emit *e, Out *o, const KernelFn *f)
     for (int i = 0; i < 3; i++) {
         const Stage *s = stage[i];
         if (!s->name) continue;
-        if (e->l->blocks) kernel = text(e, "KERNEL(%d)", s->threads);
+        if (e->l->blocks && !f->inlined) kernel = text(e, "KERNEL(%d)", s->threads);
         out_raw(o, text(e, "%s %s(%s\n%s\n", kernel, s->name, s->params, s->body));
     }
 }

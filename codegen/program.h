@@ -3,15 +3,33 @@
 #define SEQC_CODEGEN_PROGRAM_H
 #include "codegen/emit.h"
 
+/* What a graph's function calls the things that it is given, as C. */
+typedef struct Names {
+    const char *in, *out;             /* arrays of them */
+    const char *state, *arena, *kept, *workers, *scalars, *n, *seed, *step;
+} Names;
+extern const Names names_call;        /* by an rt_call */
+
 /* A graph: its functions, and what they refer to. */
 typedef struct GraphText {
     const Graph *g;
     Out *out;
     Val *input; int n_input;
-    const char *arena;                /* where it is, as C */
+    Names at;
 } GraphText;
 /* graph.c: emits its kernels and writes how they are called. */
 GraphText graph_text(Emit *e, const Graph *g);
+/* Arguments or elements of a list, one a line, with what each is; `end` follows the last. */
+void graph_list(Emit *e, Out *o, const char *const *item, const char *const *what, int n,
+                const char *end);
+/* A call of a kernel's stage, with the values of what it may have beside memory: {name, value} …,
+ * {0}. */
+void graph_call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
+                const char *const (*fixed)[2]);
+/* How many tasks a kernel has. */
+const char *graph_tasks(Emit *e, const GraphText *t, const KernelUse *u);
+/* one_block.c: a kernel that runs all kernels of a graph, and its launch. */
+void one_block(Emit *e, Out *o, const GraphText *t, const KernelUse *u);
 
 /* The kernel with its head comment. */
 void kernel_write(Emit *e, Out *o, const KernelFn *f);

@@ -4,10 +4,14 @@
  * share out elements that are independent of each other; a row is a warp's, or the whole
  * block's, whose lanes share out what is along it and join what they found, by a fixed tree, so
  * that each has the whole row's. What depends on that alone each lane computes for itself; lane
- * 0 stores it. Emitters say which of these a loop is; the loops' texts are the dialect's. */
+ * 0 stores it. A short row is a thread's, as in C. Emitters say which of these a loop is; the
+ * loops' texts are the dialect's. */
 #include "codegen/emit.h"
 
 static const char *number(Emit *e, int64_t x) { return text(e, "%lld", (long long)x); }
+
+/* Does one thread walk a row? */
+static bool is_alone(const Kern *k) { return !k->e->l->blocks || k->lanes == 1; }
 
 /* The dialect's loop over `var`, open. */
 static void open_loop(Kern *k, Out *o, const char *loop, const char *var, const char *from,
@@ -51,13 +55,15 @@ Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *nam
 
 void row_open(Kern *k, Out *o, const char *var)
 {
-    bool alone = k->lanes == k->threads;
-    open_loop(k, o, alone ? dialect_c.row : k->e->l->row, var, "begin", "end");
+    const char *loop = k->e->l->row;
+    if (k->lanes == k->threads) loop = dialect_c.row;
+    else if (is_alone(k)) loop = k->e->l->each;
+    open_loop(k, o, loop, var, "begin", "end");
 }
 
 void along_open(Kern *k, Out *o, const char *var, const char *end)
 {
-    open_loop(k, o, k->e->l->along, var, "0", end);
+    open_loop(k, o, is_alone(k) ? dialect_c.along : k->e->l->along, var, "0", end);
 }
 
 void free_order(Kern *k, Out *o, const char *sums)
@@ -68,10 +74,11 @@ void free_order(Kern *k, Out *o, const char *sums)
 
 /* ---- rows of several lanes ---- */
 
-void team_rows(Kern *k, Out *o, int64_t rows)
+void team_rows(Kern *k, Out *o, int lanes)
 {
     if (!k->e->l->blocks) return;
-    k->lanes = rows == 1 ? k->threads : IR_WARP;
+    k->lanes = lanes;
+    if (is_alone(k)) return;
     if (k->lanes < k->threads)
         out_line(o, "const int lane = (int)threadIdx.x %% %d, warp = (int)threadIdx.x / %d;",
                  IR_WARP, IR_WARP);
@@ -99,28 +106,28 @@ static const char *joined(Kern *k, Join what, DType d, const char *found, bool b
 
 void team_join(Kern *k, Out *o, Join what, DType d, const char *name, const char *found)
 {
-    if (!k->e->l->blocks) return;
+    if (is_alone(k)) return;
     out_line(o, "%s = %s;", name, joined(k, what, d, found, k->lanes > IR_WARP));
 }
 
 void team_wait(Kern *k, Out *o)
 {
-    if (!k->e->l->blocks) return;
+    if (is_alone(k)) return;
     out_line(o, k->lanes > IR_WARP ? "__syncthreads();" : "__syncwarp();");
 }
 
 void team_store(Kern *k, Out *o, const Out *stores)
 {
     if (!*out_text(stores)) return;
-    if (k->e->l->blocks) out_open(o, "if (lane == 0)");
+    if (!is_alone(k)) out_open(o, "if (lane == 0)");
     out_raw(o, out_text(stores));
-    if (k->e->l->blocks) out_close(o, "");
+    if (!is_alone(k)) out_close(o, "");
 }
 
 Out *team_stores(Kern *k, Out *o)
 {
     Out *stores = out_beside(k->e->a, o);
-    out_deeper(stores, k->e->l->blocks);
+    out_deeper(stores, !is_alone(k));
     return stores;
 }
 
@@ -131,7 +138,7 @@ void team_parts(Kern *k, Out *o, int slots)
     const char *parts = slot_parts(k, DT_f64);
     bool blocks = k->e->l->blocks, several = k->lanes < k->threads;
     for (int i = 0; i < slots && several; i++) {       /* a warp's rows are counted by one lane */
-        const char *found = text(k->e, "lane == 0 ? total%d : 0", i);
+        const char *found = text(k->e, is_alone(k) ? "total%d" : "lane == 0 ? total%d : 0", i);
         out_line(o, "total%d = %s;", i, joined(k, JOIN_sum, DT_f64, found, true));
     }
     if (blocks) out_open(o, "if (threadIdx.x == 0)");

@@ -159,7 +159,18 @@ static int compile(const Cmd *c, const Build *p)
     return EXIT_OK;
 }
 
-static void say_done(const Cmd *c, const Build *p, double seconds)
+/* How a GPU takes a training step. */
+static const char *step_text(const Cmd *c, const Build *p, const PassCtx *ctx)
+{
+    const Graph *g = ir_graph_find(p->module[0], "train");
+    if (!g || !p->target[0].target->block_threads)
+        return "";
+    const char *why = pass_blocks_why(g, ctx);
+    return g->one_block ? arena_printf(c->arena, ", a step by one block (%s)", why)
+                        : arena_printf(c->arena, ", a step in launches (%s)", why ? why : "as read");
+}
+
+static void say_done(const Cmd *c, const Build *p, const PassCtx *ctx, double seconds)
 {
     struct stat st;
     const Module *m = p->module[0];
@@ -177,7 +188,7 @@ static void say_done(const Cmd *c, const Build *p, double seconds)
                                       : "predicts (no loss or optimizer)");
     for (int i = 0; i < p->n; i++)
         printf(", %s", p->target[i].target->name);
-    printf("%s  %.2f s\n", uses_blas(p) ? ", OpenBLAS" : "", seconds);
+    printf("%s%s  %.2f s\n", uses_blas(p) ? ", OpenBLAS" : "", step_text(c, p, ctx), seconds);
 }
 
 /* What must not stay beside the program, whatever happens: where memory runs out, the arena ends
@@ -261,7 +272,7 @@ int cmd_build(const Cmd *c)
     if (!code)
         code = make_program(c, &p);
     if (!code && !c->text[OPT_quiet])
-        say_done(c, &p, now() - start);
+        say_done(c, &p, &ctx, now() - start);
     for (int i = 0; i < p.n; i++)
         ir_module_free(p.module[i]);
     ir_module_free(m);

@@ -113,6 +113,7 @@ static void show_pass(void *ctx, const char *pass, const Module *m, double secon
 int cmd_pass_ctx(const Cmd *c, PassCtx *p)
 {
     *p = (PassCtx){.blas = (Blas)c->number[OPT_blas],
+                   .tier = (Tier)c->number[OPT_tier],
                    .no_fuse = c->text[OPT_no_fuse] != NULL,
                    .no_reuse = c->text[OPT_no_reuse] != NULL,
                    .verify = c->text[OPT_verify] != NULL,

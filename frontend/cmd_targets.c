@@ -49,6 +49,9 @@ int cmd_targets(const Cmd *c, CmdTarget list[CMD_MAX_TARGETS], int *n)
         int archs[CMD_MAX_ARCHS], n_archs;
         return cmd_archs(c, archs, &n_archs);    /* what is wrong is said before all work */
     }
+    if (c->text[OPT_tier])
+        return cmd_fail(c, EXIT_USAGE, "--tier %.60s: blocks of threads are for --target cuda",
+                        c->text[OPT_tier]);
     if (c->text[OPT_arch])
         return cmd_fail(c, EXIT_USAGE, "--arch %.60s: NVIDIA's architectures are for --target cuda",
                         c->text[OPT_arch]);

@@ -181,6 +181,9 @@ bool ir_target_check(const Module *m, const Target *t, char err[IR_ERR])
                            "tidy or an earlier one", m->state[s].key, t->name);
     for (int i = 0; i < m->n_graph; i++) {
         const Graph *g = m->graph[i];
+        if (g->one_block && !gpu)
+            return ir_fail(err, "the kernels of %s are one block's, which is for another machine than "
+                           "%s; text of the stage tidy or an earlier one serves any", g->name, t->name);
         for (uint32_t v = 1; v < g->n_node && gpu; v++)
             if (g->node[v].type.layout.kind != LAYOUT_plain)
                 return ir_fail(err, "%%%d (%s) is laid out for a processor; %s takes text of the "

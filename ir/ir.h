@@ -213,6 +213,7 @@ typedef struct Graph {
     Val *state;    uint32_t cap_state;
     Root *root;    int n_root, cap_root;
     bool has_kernels, has_plan;
+    bool one_block;                  /* on a GPU: one block runs all kernels, in one launch */
     Kernel *kernel; int n_kernel;
     Buffer *buffer; int n_buffer;
     int64_t arena_bytes, bound_bytes, worker_bytes, kept_bytes;
@@ -506,6 +507,8 @@ typedef struct Target {
     int tile_per_cycle;              /* bfloat16 multiply-adds on matrix tiles; 0: it has none */
     const char *features;            /* names for the start check, blank-separated */
     int block_threads;               /* a GPU: of a block, which has a task together; else 0 */
+    double block_flop;               /* a training step with no more is one block's … */
+    int64_t block_bytes;             /* … where this shared memory holds all that it touches */
 } Target;
 extern const Target ir_targets[];                        /* processors */
 extern const int ir_n_targets;

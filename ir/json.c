@@ -297,6 +297,10 @@ static void graph(Json *j, const Graph *g)
             node(j, g, number, i);
     close(j, "]");
     roots(j, g, number);
+    if (g->one_block) {
+        key(j, "one_block");
+        ir_str_add(&j->t, "true", 4);
+    }
     if (g->has_kernels)
         kernels(j, g, number);
     if (g->has_plan)

@@ -51,15 +51,15 @@ bool ir_serves(const Target *t, Algo algo)
 
 const Target ir_targets[] = {
 #define TARGET(id, march, name, machine, vector, sums, l1, l2, fma, tile, features) \
-    {#id, march, name, machine, vector, sums, l1, l2, fma, tile, features, 0},
+    {#id, march, name, machine, vector, sums, l1, l2, fma, tile, features, 0, 0, 0},
 #include "ir/targets.def"
 };
 const int ir_n_targets = (int)(sizeof ir_targets / sizeof ir_targets[0]);
 
 static const Target gpus[] = {
-#define GPU(word, people, threads) \
+#define GPU(word, people, threads, flop, bytes) \
     {.id = #word, .march = "", .name = people, .machine = "", .features = "", \
-     .block_threads = threads},
+     .block_threads = threads, .block_flop = flop, .block_bytes = bytes},
 #include "ir/targets.def"
 };
 

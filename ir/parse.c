@@ -6,8 +6,9 @@
  *
  *   module   = "seqc.ir 1" {file | batch | real | math | stage} {state} [program] {graph}
  *              ["buffers states" …]
- *   graph    = "graph" NAME {node} {root} ["kernels" NAME {kernel}] ["buffers" NAME …
- * {buffer}] node     = %N "=" op ["name"] [operand {"," operand}] [{ attributes }] ":" type [place]
+ *   graph    = "graph" NAME {node} {root} ["kernels" NAME ["in one block"] {kernel}]
+ *              ["buffers" NAME … {buffer}]
+ *   node     = %N "=" op ["name"] [operand {"," operand}] [{ attributes }] ":" type [place]
  *   operand  = %N | "state key"          place = "@" file ":" line ":" col
  *   root     = ("return" NAME | "grad" "key" | "update" "key") "=" operand {[","] …}
  * Numbers of nodes are any, each once; the printer counts from 0. Comments go from # to the end. */
@@ -283,6 +284,7 @@ static Section parse_line(Parser *p, Section in)
         return IN_ROOTS;
     } else if (ir_lex_is(w, "kernels") && (in == IN_GRAPH || in == IN_ROOTS)) {
         parse_section_name(p, "kernels");
+        ir_parse_kernels_head(p);
         return IN_KERNELS;
     } else if (ir_lex_is(w, "buffers") && in < IN_STATE_BUFFERS) {
         return parse_buffers(p, in, w);

@@ -25,6 +25,7 @@ void ir_parse_kernel_line(Parser *p, Word word);
 void ir_parse_buffers_head(Parser *p); /* after the graph's name */
 void ir_parse_buffer_line(Parser *p);
 /* Moves what the lines said into the graph. */
+void ir_parse_kernels_head(Parser *p);               /* after the graph's name */
 void ir_parse_kernels_done(Parser *p);
 void ir_parse_buffers_done(Parser *p);
 #endif

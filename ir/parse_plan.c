@@ -3,6 +3,16 @@
 #include "ir/parse.h"
 #include <string.h>
 
+void ir_parse_kernels_head(Parser *p)
+{
+    Lex *l = &p->l;
+    if (l->failed || !ir_lex_accept_word(l, "in"))
+        return;
+    ir_lex_need_word(l, "one");
+    ir_lex_need_word(l, "block");
+    p->g->one_block = !l->failed;
+}
+
 void ir_parse_kernels_done(Parser *p)
 {
     p->g->has_kernels = true;

@@ -390,6 +390,13 @@ static void print_kernels(Str *t, const Graph *g, const int *number)
     }
     ir_str_add(t, "kernels ", 8);
     ir_str_name(t, g->name);
+    if (g->one_block) {
+        char all[32];
+        double flop = 0;
+        for (int k = 0; k < g->n_kernel; k++)
+            flop += ir_kernel_flop(g, k);
+        ir_str_fmt(t, " in one block  # %s", ir_count_text(flop, "FLOP", all));
+    }
     ir_str_add(t, "\n", 1);
     rows_print(t, g->module, &rows);
 }

@@ -269,7 +269,7 @@ static double draw_graph(Str *t, const Graph *g, Arena *a, double y, double *wid
     escaped(t, g->name);
     ir_str_fmt(t, "</text>\n<text class=\"s\" x=\"%d\" y=\"%.1f\">", MARGIN, y + 40);
     if (g->has_kernels)
-        ir_str_fmt(t, "%d kernels", g->n_kernel);
+        ir_str_fmt(t, "%d kernels%s", g->n_kernel, g->one_block ? " in one block" : "");
     if (g->has_plan)
         ir_str_fmt(t, ", arena %s", ir_count_text((double)g->arena_bytes, "B", arena));
     ir_str_add(t, "</text>\n", 8);

@@ -141,8 +141,8 @@ static void print_kernels(const Graph *g, FILE *out, Arena *a)
             x->us > 0 ? arena_printf(a, "%.3g us", x->us) : "",
             arena_printf(a, "%s%s", ir_algo[x->algo].name, tile));
     }
-    fprintf(out, "\n  %d kernels, %s, %s read and written", g->n_kernel, size(a, flop, "FLOP"),
-            size(a, bytes, "B"));
+    fprintf(out, "\n  %d kernels%s, %s, %s read and written", g->n_kernel,
+            g->one_block ? " in one block" : "", size(a, flop, "FLOP"), size(a, bytes, "B"));
     fprintf(out, us > 0 ? ", %.3g us predicted on one thread\n" : "\n", us);
     print(&t, out);
 }

@@ -28,7 +28,11 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c);
 double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c);
 
 /* blocks.c: cuts each kernel of a graph into blocks of a GPU's threads. */
-void pass_blocks(Graph *g, const Target *t);
+void pass_blocks(Graph *g, const PassCtx *ctx);
+/* products.c: an algorithm's register tile, of at most so many sums, that cuts [size[0], size[1]]
+ * results into at least `enough` blocks, if that can be. */
+void pass_tile_results(Algo algo, const int64_t size[2], int64_t groups, int64_t elem_bytes,
+                       int64_t enough, int64_t sums, int64_t tile[2], int64_t micro[2]);
 
 /* Fills in what each kernel of a graph will take. */
 void pass_predict(Graph *g, const Target *t);

@@ -260,7 +260,7 @@ static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *
     if (!ctx->no_fuse) pass_groups_grow(&f);
     if (!order_groups(&f, order, &n_order)) ir_die(to->module, "fuse: kernels in a circle");
     write_kernels(&f, to, choice, order, n_order);
-    if (pass_target(ctx)->block_threads) pass_blocks(to, pass_target(ctx));
+    if (pass_target(ctx)->block_threads) pass_blocks(to, ctx);
     else pass_predict(to, pass_target(ctx));
 }
 

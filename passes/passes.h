@@ -7,6 +7,8 @@
 #include "ir/ir.h"
 
 typedef enum { BLAS_AUTO, BLAS_OPENBLAS, BLAS_NONE } Blas;
+/* How a GPU runs a graph: a launch a kernel, or one block all of them; auto: what is faster. */
+typedef enum { TIER_AUTO, TIER_BLOCK, TIER_GRAPH } Tier;
 
 /* A way to compute a product or a convolution, and the seconds that it takes on one thread. */
 typedef struct Choice { Algo algo; int64_t tile[2], micro[2]; double seconds; } Choice;
@@ -26,6 +28,7 @@ typedef struct Candidates {
 typedef struct PassCtx {
     const Target *target;
     Blas blas;
+    Tier tier;
     /* Puts what this machine takes in place of the predictions and sets `measured`, or leaves them.
      * null: predictions decide. */
     void (*measure)(void *tuning, Candidates *c);
@@ -54,6 +57,9 @@ Module *pass_run(const Module *m, const PassCtx *c, const char *stop);
 /* Runs the named passes in that order. False and a message if the module lacks what one needs. */
 Module *pass_run_list(const Module *m, const PassCtx *c, const char *const *names, int n,
                       char err[IR_ERR]);
+
+/* Why one block runs a graph for a GPU, or does not. */
+const char *pass_blocks_why(const Graph *g, const PassCtx *c);
 
 /* The plan for people: peak, lower bound, the step and tensors at the peak, a map. */
 void pass_print_plan(const Graph *g, FILE *out);

@@ -69,6 +69,7 @@ static void plan_graph(Graph *to, const Graph *from, const PassCtx *ctx)
         if (bytes > worker) worker = bytes;
     }
     ir_set_kernels(to, k, from->n_kernel);
+    to->one_block = from->one_block;
     Memory m = pass_memory(to, k, from->n_kernel, ctx, a);
     Range *r = pass_ranges(&m, a);
     int64_t bound, peak = pass_offsets(r, m.n_chain, &bound, a);

@@ -116,30 +116,29 @@ static void tile_simt_dots(const Problem *p, const Target *t, Choice *c)
     c->tile[1] = t->block_threads / IR_WARP;
 }
 
-/* The largest register tile of so many sums that has no more than the results, halved while there
- * are not enough blocks. */
-static void tile_results(const int64_t size[2], int64_t groups, int64_t elem_bytes, int64_t enough,
-                         int64_t sums, Choice *c)
+/* The largest one that has no more than the results, halved while there are not enough blocks. */
+void pass_tile_results(Algo algo, const int64_t size[2], int64_t groups, int64_t elem_bytes,
+                       int64_t enough, int64_t sums, int64_t tile[2], int64_t micro[2])
 {
-    BlockTile b = ir_block_tile(c->algo);
+    BlockTile b = ir_block_tile(algo);
     int64_t most_results = elem_bytes > 4 ? b.most / 2 : b.most;
     for (int i = 0; i < 2; i++)
-        for (c->micro[i] = 1; c->micro[i] < most_results && b.side * c->micro[i] < size[i];
-             c->micro[i] *= 2) continue;
-    while (c->micro[0] * c->micro[1] > sums) c->micro[c->micro[1] > c->micro[0]] /= 2;
-    while (c->micro[0] * c->micro[1] > 1
-           && groups * ceil_div(size[0], b.side * c->micro[0])
-              * ceil_div(size[1], b.side * c->micro[1]) < enough)
-        c->micro[c->micro[1] > c->micro[0]] /= 2;
-    for (int i = 0; i < 2; i++) c->tile[i] = b.side * c->micro[i];
+        for (micro[i] = 1; micro[i] < most_results && b.side * micro[i] < size[i]; micro[i] *= 2)
+            continue;
+    while (micro[0] * micro[1] > sums) micro[micro[1] > micro[0]] /= 2;
+    while (micro[0] * micro[1] > 1
+           && groups * ceil_div(size[0], b.side * micro[0]) * ceil_div(size[1], b.side * micro[1])
+              < enough)
+        micro[micro[1] > micro[0]] /= 2;
+    for (int i = 0; i < 2; i++) tile[i] = b.side * micro[i];
 }
 
 static void tile_simt(const Problem *p, const Target *t, Choice *c)
 {
     BlockTile b = ir_block_tile(c->algo);
     (void)t;
-    tile_results((const int64_t[]){ p->m, p->l }, 1, p->elem_bytes, ENOUGH_BLOCKS, b.most * b.most,
-                 c);
+    pass_tile_results(c->algo, (const int64_t[]){ p->m, p->l }, 1, p->elem_bytes, ENOUGH_BLOCKS,
+                      b.most * b.most, c->tile, c->micro);
 }
 
 /* Are tensor cores worth their while? Rows, columns and k of a fragment are 16, 8 and up to 16. */
@@ -181,8 +180,8 @@ void pass_tile_simt_conv(const Graph *g, Val root, Choice *c)
     int i = suits_mma(s.rows, s.cols, s.depth, elem_bytes) ? 0 : 2;
     while (!ir_admits(g->module->math, algo[i])) i++;
     c->algo = algo[i];
-    tile_results((const int64_t[]){ s.rows, s.cols }, s.groups, elem_bytes,
-                 weight ? 1 : ENOUGH_BLOCKS, MOST_SUMS, c);
+    pass_tile_results(c->algo, (const int64_t[]){ s.rows, s.cols }, s.groups, elem_bytes,
+                      weight ? 1 : ENOUGH_BLOCKS, MOST_SUMS, c->tile, c->micro);
 }
 
 /* Products are not convolutions, windows, maps, rows, reductions or moves. */

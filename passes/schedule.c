@@ -232,6 +232,7 @@ static void schedule_graph(Graph *to, const Graph *from, const PassCtx *ctx)
         best[i].member = member;
     }
     ir_set_kernels(to, best, from->n_kernel);
+    to->one_block = from->one_block;
     arena_free(a);
 }
 

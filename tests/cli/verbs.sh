@@ -34,8 +34,16 @@ refuses "an architecture" 2 "unknown architecture 'sm_x'" "$SEQC" build "$model"
 refuses "an architecture twice" 2 "--arch names sm_90 twice" "$SEQC" build "$model" --target cuda --arch sm_90,sm_90
 refuses "an instruction set" 2 "for --target c" "$SEQC" build "$model" --target cuda --march native
 refuses "an architecture for C" 2 "for --target cuda" "$SEQC" build "$model" --arch sm_90
+refuses "a tier for C" 2 "for --target cuda" "$SEQC" build "$model" --tier block
+refuses "a tier that there is not" 2 "auto|block|graph" "$SEQC" ir "$model" --target cuda --tier grid
 "$SEQC" ir "$model" --target cuda >gpu.ir && "$SEQC" ir gpu.ir --target cuda | cmp -s - gpu.ir &&
     ok "a plan for cuda is input again" || not_ok "a plan for cuda is input again" "it differs"
+"$SEQC" ir "$ROOT/samples/iris/model.py" --target cuda >block.ir
+check "a small step is one block's" grep -q '^kernels train in one block' block.ir
+check "which is input again" sh -c "'$SEQC' ir block.ir --target cuda | cmp -s - block.ir"
+check "but not if launches are asked for" sh -c "! '$SEQC' ir '$ROOT/samples/iris/model.py' --target cuda --tier graph |
+    grep -q 'in one block'"
+refuses "a step of one block as C" 1 "for another machine" "$SEQC" build block.ir -o p
 refuses "a plan for cuda as C" 1 "for another machine" "$SEQC" build gpu.ir -o p
 "$SEQC" ir "$ROOT/samples/fashion_mnist/model.py" --march x86-64-v3 >cpu.ir
 refuses "layouts of a processor for cuda" 1 "laid out for a processor" "$SEQC" ir cpu.ir --target cuda

@@ -86,6 +86,7 @@ static struct {
 
 #define KERNEL(threads) static void
 #define DEVICE static inline
+#define SUBROUTINE static
 #define SHARED(type, name) type *const name = (type *)emu_shared(sizeof(type))
 #define threadIdx (emu.now->index)
 #define blockIdx (emu.block)

@@ -20,11 +20,13 @@ usage() {
         --keep "$name.src" -o "$name" >/dev/null 2>"$name.log" || { tail -n 5 "$name.log"; return 1; }
     source=$(echo "$name".src/*.cu)
     kernels=$(grep -c '^KERNEL(' "$source")
-    spills=$(awk '/bytes spill stores/ {
+    functions=$(grep -c '^SUBROUTINE ' "$source")
+    spills=$(awk '/Function properties for/ { name = $1 " " $NF }
+        /bytes spill stores/ {
         for (i = 1; i < NF; i++) if ($(i + 1) == "bytes" && $(i + 2) == "spill" && $i > 0) n++
-        seen++ } END { print seen + 0, n + 0 }' "$name.log")
-    if [ "$spills" != "$((6 * kernels)) 0" ]; then
-        echo "$kernels kernels for 6 architectures; seen, and spills: $spills"
+        if (!seen[name]++) names++ } END { print names + 0, n + 0 }' "$name.log")
+    if [ "$spills" != "$((6 * (kernels + functions))) 0" ]; then
+        echo "$kernels kernels and $functions functions for 6 architectures; seen, and spills: $spills"
         return 1
     fi
     registers=$(sed -n 's/.*Used \([0-9]*\) registers.*/\1/p' "$name.log" | sort -n | tail -n 1)

@@ -27,7 +27,7 @@ fi
 # The program NAME.cuda of MODEL, and NAME.so of its kernels.
 build() {
     name=$1 model=$2
-    "$SEQC" build "$model" --target cuda --arch $arch --keep "$name.src" -o "$name.cuda" -q \
+    "$SEQC" build "$model" --target cuda --arch $arch --tier "${TIER:-auto}" --keep "$name.src" -o "$name.cuda" -q \
         >"$name.log" 2>&1
     code=$?
     source=$(echo "$name".src/*.cu)
@@ -151,6 +151,15 @@ END
 sample images images.py $small
 }
 
+# A step by one block, as small models have it, gives the bits of launches.
+TIER=graph
+check "iris builds in launches" build launches "$S/iris/model.py"
+TIER=auto
+# shellcheck disable=SC2086
+check "and trains" on_device launches 0 train $iris --log-steps --quiet --out launches.0
+check "with the bits of one block" cmp launches.0/steps.csv iris.0/steps.csv
+check "which there is" grep -q '^KERNEL.*train_in_one_block' iris.src/model.cu
+
 # Weights, whichever side made them, serve both; a run goes on to the bit.
 in=$S/iris/iris.csv
 check "C reads CUDA's weights" ./iris.c predict --input "$in" --weights iris.0/last.safetensors -o c.csv
@@ -174,7 +183,7 @@ check "info names the device" grep -q '^device  *stand-in (sm_90, driver for CUD
 
 # A barrier that is left out of a product's kernel is found.
 mkdir -p fault.src
-awk '/^KERNEL.*linear/ { in_linear = 1 } in_linear && /__syncthreads\(\);/ && !done { done = 1; next } 1' \
+awk '/^(KERNEL|SUBROUTINE).*linear/ { in_linear = 1 } in_linear && /__syncthreads\(\);/ && !done { done = 1; next } 1' \
     iris.src/*.cu >fault.src/fault.cu
 ln -sf iris.cuda fault.cuda
 check "kernels without a barrier compile" kernels fault fault.src/fault.cu

@@ -1,6 +1,7 @@
 /* tests/cuda/test_kernels.c: generated kernels for CUDA in the emulator against the interpreter:
  * the graphs of tests/e2e/kernels_cases.def whose ops they compute, fused and with every node
- * its own kernel, in float and double, in five orders of threads. */
+ * its own kernel, in float and double, in five orders of threads; and by one block, which gives
+ * the same bits. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/e2e/cases.h"
 #include "tests/e2e/kernels_run.h"
@@ -60,7 +61,8 @@ static void run(const char *what, char *text, const char *real, Variant v)
 {
     const char *only = getenv("ONLY");
     char name[160];
-    snprintf(name, sizeof name, "cuda, %s %s%s", what, real, v.no_fuse ? ", not fused" : "");
+    snprintf(name, sizeof name, "cuda, %s %s%s", what, real,
+             v.no_fuse ? ", not fused" : v.one_block ? ", one block" : "");
     v.cuda = true;
     if ((!only || strstr(name, only)) && !is_large(text)) check_text(name, text, v);
     free(text);
@@ -84,6 +86,7 @@ START_TEST(test_fused) { one(_i, "f32", (Variant){ .quick = false }); } END_TEST
 START_TEST(test_unfused) { one(_i, "f32", (Variant){ .no_fuse = true, .quick = true }); } END_TEST
 START_TEST(test_tf32) { in(_i, MATH_tf32); } END_TEST
 START_TEST(test_bf16) { in(_i, MATH_bf16); } END_TEST
+START_TEST(test_one_block) { one(_i, "f32", (Variant){ .one_block = true }); } END_TEST
 START_TEST(test_double) { one(_i, "f64", (Variant){ .quick = true }); } END_TEST
 
 START_TEST(test_elementwise)
@@ -102,6 +105,7 @@ int main(void)
     tcase_add_loop_test(t, test_double, 0, N_CASES);
     tcase_add_loop_test(t, test_tf32, 0, N_CASES);
     tcase_add_loop_test(t, test_bf16, 0, N_CASES);
+    tcase_add_loop_test(t, test_one_block, 0, N_CASES);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);

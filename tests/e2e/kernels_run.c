@@ -63,8 +63,13 @@ static void same_bits(const char *name, const char *what, const Graph *g, int64_
                       "%s, n = %lld: %s changes bits", name, (long long)n, what);
 }
 
-static void check_graph(const char *name, const Graph *g, const Replay *r)
+/* A program, and perhaps another one of the same graphs that gives the same bits. */
+typedef struct Programs { Module *m, *other; Replay *r, *r_other; } Programs;
+
+static void check_graph(const char *name, const Programs *p, int graph)
 {
+    const Graph *g = p->m->graph[graph];
+    const Replay *r = p->r;
     enum { ORDERS = 5 };
     bool emulated = emit_symbol(r, "seqc_order") != NULL;
     int64_t capacity = g->module->capacity, sizes[3] = { 1, capacity / 2 + 1, capacity };
@@ -82,6 +87,9 @@ static void check_graph(const char *name, const Graph *g, const Replay *r)
                                            : "a third thread",
                       g, n, one, run(r, g, &in, threads, POISON, a));
         same_bits(name, "what memory held before", g, n, one, run(r, g, &in, 1, 0, a));
+        if (p->other)
+            same_bits(name, "launching kernels one by one", g, n, one,
+                      run(p->r_other, p->other->graph[graph], &in, 1, POISON, a));
         arena_free(a);
     }
 }
@@ -115,15 +123,14 @@ static void prefer(void *algo, Candidates *c)
         if (c->choice[i].algo == *(const Algo *)algo) c->choice[i].seconds = 0;
 }
 
-void check_text(const char *name, const char *text, Variant v)
+/* From layout on to the end. */
+static Module *planned(const char *name, const Module *m, Variant v)
 {
     static const char *const steps[] = { "layout", "fuse", "schedule", "plan" };
-    ParseErr parse;
     char err[IR_ERR];
-    Module *m = ir_parse(text, strlen(text), &parse);
-    ck_assert_msg(m != NULL, "%s: %s", name, parse.text);
     PassCtx c = { .target = v.cuda ? ir_gpu("cuda") : ir_target(v.march),
                   .blas = v.blas ? BLAS_OPENBLAS : BLAS_NONE,
+                  .tier = v.one_block ? TIER_BLOCK : TIER_GRAPH,
                   .measure = v.algo ? prefer : NULL,
                   .tuning = &v.algo,
                   .no_fuse = v.no_fuse };
@@ -131,17 +138,39 @@ void check_text(const char *name, const char *text, Variant v)
     Module *p = pass_run_list(m, &c, steps, 4, err);
     ck_assert_msg(p != NULL, "%s: %s", name, err);
     ck_assert_msg(ir_verify(p, err), "%s: %s", name, err);
-    bool served = !v.algo;
-    for (int i = 0; i < p->n_graph; i++)
-        for (int k = 0; k < p->graph[i]->n_kernel; k++)
-            served = served || p->graph[i]->kernel[k].algo == v.algo;
-    ck_assert_msg(served, "%s: nothing is by %s", name, ir_algo[v.algo].name);
+    return p;
+}
+
+static Replay *opened(const char *name, const Module *p, Variant v, Arena *a)
+{
+    const Target *t = v.cuda ? ir_gpu("cuda") : ir_target(v.march);
+    return loaded_open(name, p, t, v.quick ? "-O0" : "-O1", a);
+}
+
+void check_text(const char *name, const char *text, Variant v)
+{
+    ParseErr parse;
+    Module *m = ir_parse(text, strlen(text), &parse);
+    ck_assert_msg(m != NULL, "%s: %s", name, parse.text);
     Arena *a = arena_new();
-    Replay *r = loaded_open(name, p, c.target, v.quick ? "-O0" : "-O1", a);
-    check_scalars(name, p, r);
-    for (int i = 0; i < p->n_graph; i++) check_graph(name, p->graph[i], r);
-    emit_close(r);
+    Programs p = { .m = planned(name, m, v) };
+    p.r = opened(name, p.m, v, a);
+    bool served = !v.algo;
+    for (int i = 0; i < p.m->n_graph; i++)
+        for (int k = 0; k < p.m->graph[i]->n_kernel; k++)
+            served = served || p.m->graph[i]->kernel[k].algo == v.algo;
+    ck_assert_msg(served, "%s: nothing is by %s", name, ir_algo[v.algo].name);
+    if (v.one_block) {
+        v.one_block = false;
+        p.other = planned(name, m, v);
+        p.r_other = opened(name, p.other, v, a);
+    }
+    check_scalars(name, p.m, p.r);
+    for (int i = 0; i < p.m->n_graph; i++) check_graph(name, &p, i);
+    emit_close(p.r);
+    if (p.other) emit_close(p.r_other);
     arena_free(a);
-    ir_module_free(p);
+    ir_module_free(p.m);
+    ir_module_free(p.other);
     ir_module_free(m);
 }

@@ -9,6 +9,7 @@ typedef struct Variant {
     Algo algo;               /* serves wherever it can, and somewhere; ALGO_NONE: any */
     bool quick;              /* compiled at -O0 in place of -O1 */
     bool cuda;               /* for CUDA, in the emulator, and not for `march` */
+    bool one_block;          /* then: one block runs a graph, to the bits of launches */
     const char *march;
 } Variant;
 

@@ -132,6 +132,7 @@ START_TEST(golden)
     char *text = read_all(path);
     Module *m = parse(text, path);
     PassCtx c = context("x86-64-v4");
+    if (strstr(text, "# cuda")) c.target = ir_gpu("cuda");
     c.no_fuse = strstr(text, "# no_fuse") != NULL;
     c.no_reuse = strstr(text, "# no_reuse") != NULL;
     c.blas = strstr(text, "# blas") ? BLAS_AUTO : BLAS_NONE;
