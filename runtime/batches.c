@@ -78,7 +78,7 @@ typedef struct Gather {
     const rt_pick *pick;
     rt_studio *studios;          /* by worker */
     int64_t rows, x_bytes, y_bytes;   /* of a task; bytes of one sample */
-    const rt_batches *to;
+    char *x, *y;
     Failure *failure;
 } Gather;
 
@@ -90,8 +90,8 @@ static void gather_task(const void *ctx, int64_t i, int worker)
                      left < g->rows ? left : g->rows,
                      g->pick->images ? g->pick->images + at * g->set->x_elems : NULL };
     rt_err e = { .code = RT_E_OK };
-    if (rt_data_gather(&e, g->set, &g->studios[worker], &part, g->to->x + at * g->x_bytes,
-                       g->to->y + at * g->y_bytes))
+    if (rt_data_gather(&e, g->set, &g->studios[worker], &part, g->x + at * g->x_bytes,
+                       g->y + at * g->y_bytes))
         return;
     pthread_mutex_lock(&g->failure->lock);
     if (g->failure->task < 0 || i < g->failure->task) {
@@ -101,28 +101,29 @@ static void gather_task(const void *ctx, int64_t i, int worker)
     pthread_mutex_unlock(&g->failure->lock);
 }
 
-static bool gather(rt_err *e, const rt_batches *b, const rt_prog *p, const rt_pick *pick)
+static rt_pick pick_of(const rt_batches *b, int64_t at, int64_t n)
+{
+    return (rt_pick){ .index = b->order ? b->order + at : NULL, .first = at, .n = n };
+}
+
+bool rt_batches_put(rt_err *e, const rt_batches *b, const rt_prog *p, int64_t at, int64_t n, char *x,
+                    char *y)
 {
     const rt_set *set = b->set;
     int64_t rows = set->changes ? 1 : GATHER_ROWS;
-    rt_pick made = *pick;
-    if (p->ahead && set->path && !rt_ahead_take(e, p->ahead, set, pick, &made.images))
+    rt_pick pick = pick_of(b, at, n), made = pick;
+    if (p->ahead && set->path && !rt_ahead_take(e, p->ahead, set, &pick, &made.images))
         return false;
-    if (pick->n <= rows)
-        return rt_data_gather(e, set, p->studios, &made, b->x, b->y);
+    if (n <= rows)
+        return rt_data_gather(e, set, p->studios, &made, x, y);
     Failure failure = { .lock = PTHREAD_MUTEX_INITIALIZER, .task = -1, .e = e };
-    Gather g = { set, &made, p->studios, rows, x_bytes(set), y_bytes(set), b, &failure };
-    rt_parallel(p->pool, gather_task, &g, (pick->n + rows - 1) / rows);
+    Gather g = { set, &made, p->studios, rows, x_bytes(set), y_bytes(set), x, y, &failure };
+    rt_parallel(p->pool, gather_task, &g, (n + rows - 1) / rows);
     pthread_mutex_destroy(&failure.lock);
     return failure.task < 0;
 }
 
 /* ---- the next one ---- */
-
-static rt_pick pick_of(const rt_batches *b, int64_t at, int64_t n)
-{
-    return (rt_pick){ .index = b->order ? b->order + at : NULL, .first = at, .n = n };
-}
 
 /* The batches from `at` on, as many as come together. */
 static bool gather_several(rt_err *e, rt_batches *b, const rt_prog *p, int64_t at)
@@ -146,8 +147,7 @@ bool rt_batches_take(rt_err *e, rt_batches *b, const rt_prog *p, int64_t at, int
 {
     int64_t place = 0;
     if (b->together <= 1) {
-        rt_pick pick = pick_of(b, at, n);
-        if (!gather(e, b, p, &pick))
+        if (!rt_batches_put(e, b, p, at, n, b->x, b->y))
             return false;
     } else {
         if ((at < b->first || at >= b->end) && !gather_several(e, b, p, at))

@@ -1,13 +1,14 @@
 /* runtime/bench.c: the verb `bench`: times of a training step and of an inference on made-up data,
  * and what share that is of what the machine can do. The median counts; the spread is that of the
  * middle four fifths. Training runs with learning rate 0, so that no number grows while the clock
- * runs; the work is the same. */
+ * runs; the work is the same. A device takes its steps one after the other, as in training. */
 #include "runtime/program.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { WARM = 3, MAX_INPUTS = 4 };
+enum { WARM = 3, MAX_INPUTS = 4, MOST_STEPS = 1024 };
 #define LEAST_SECONDS 5e-5   /* shorter runs are timed in groups of about this length */
+#define DEVICE_SECONDS 2e-2  /* of a device's steps, of which the last is waited for */
 #define LARGE_BYTES 8e6      /* a step that moves less finds it in caches */
 
 typedef struct Bench {
@@ -55,16 +56,45 @@ static void *make_input(rt_err *e, const rt_prog *p, const rt_value *v)
     return out;
 }
 
-/* The seconds of one run among `group`. */
-static bool time_group(rt_err *e, rt_bound *b, int64_t n, const void *const *in, int64_t group,
-                       double *seconds)
+/* What is timed: runs of a graph on n samples, or where there is a queue its steps. */
+typedef struct Timed {
+    rt_bound bound;
+    int64_t n;
+    void *in[MAX_INPUTS];
+    const rt_value *value[MAX_INPUTS];   /* of in */
+    rt_set set;
+    rt_queue queue;
+} Timed;
+
+static bool run_group(rt_err *e, Timed *t, int64_t group)
 {
-    double start = rt_now();
     for (int64_t i = 0; i < group; i++) {
-        rt_masks_draw(b, n);
-        if (!rt_run(e, b, n, in, (uint64_t)i + 1))
+        rt_masks_draw(&t->bound, t->n);
+        if (!rt_run(e, &t->bound, t->n, (const void *const *)t->in, (uint64_t)i + 1))
             return false;
     }
+    return true;
+}
+
+static bool step_group(rt_err *e, Timed *t, int64_t group)
+{
+    rt_report done;
+    int64_t added = 0;
+    do {
+        for (int64_t room = rt_queue_room(&t->queue); room > 0 && added < group; room--)
+            rt_queue_add(&t->queue, 0, t->n, ++added);
+        if (!rt_queue_turn(e, &t->queue, &done))
+            return false;
+    } while (done.count > 0 || rt_queue_busy(&t->queue));
+    return true;
+}
+
+/* The seconds of one run among `group`. */
+static bool time_group(rt_err *e, Timed *t, int64_t group, double *seconds)
+{
+    double start = rt_now();
+    if (!(t->queue.device ? step_group(e, t, group) : run_group(e, t, group)))
+        return false;
     *seconds = (rt_now() - start) / (double)group;
     return true;
 }
@@ -97,18 +127,18 @@ static void report(const Bench *b, const rt_graph *graph, const char *what, int6
 }
 
 /* Fills b->seconds in order of size. */
-static bool time_graph(rt_err *e, Bench *b, rt_bound *bound, const char *what, int64_t n,
-                       const void *const *in)
+static bool time_graph(rt_err *e, Bench *b, Timed *t, const char *what)
 {
-    double once = 1e9, start = rt_now(), seconds;
+    bool queue = t->queue.device != NULL;
+    double once = 1e9, start = rt_now(), seconds, least = queue ? DEVICE_SECONDS : LEAST_SECONDS;
     for (int i = 0; i < WARM; i++) {
-        if (!time_group(e, bound, n, in, 1, &seconds))
+        if (!time_group(e, t, queue ? MOST_STEPS / 32 : 1, &seconds))
             return false;
         once = seconds < once ? seconds : once;
     }
-    int64_t group = once < LEAST_SECONDS ? (int64_t)(LEAST_SECONDS / (once + 1e-9)) + 1 : 1;
+    int64_t group = once < least ? (int64_t)(least / (once + 1e-9)) + 1 : 1;
     for (int64_t i = 0; i < b->steps && rt_signal() == 0; i++) {
-        if (!time_group(e, bound, n, in, group, &b->seconds[i]))
+        if (!time_group(e, t, group, &b->seconds[i]))
             return false;
         rt_report_progress(&b->p->ui, &(rt_progress){ .what = what, .done = i + 1,
                                                       .total = b->steps, .start = start });
@@ -117,20 +147,40 @@ static bool time_graph(rt_err *e, Bench *b, rt_bound *bound, const char *what, i
     return true;
 }
 
+/* Steps of a device: of a set that is the same batch again and again. */
+static bool open_steps(rt_err *e, Timed *t)
+{
+    const rt_prog *p = t->bound.prog;
+    const rt_value *x = t->value[0], *y = t->value[1];
+    t->set = (rt_set){
+        .n = t->n * MOST_STEPS, .rows = t->n, .x = t->in[0], .y = t->in[1],
+        .x_elems = rt_value_elems(x, 1), .y_elems = rt_value_elems(y, 1), .real = p->model->real,
+        .y_kind = y->dtype == RT_I64 ? RT_Y_INDEX : RT_Y_REAL,
+    };
+    return rt_queue_open(e, &t->queue, &t->bound, &t->set, false, t->n) &&
+           rt_queue_begin(e, &t->queue, &t->set, NULL, 0, t->n);
+}
+
 static bool bench_graph(rt_err *e, Bench *b, const rt_graph *graph, const char *what, int64_t n)
 {
-    rt_bound bound = { 0 };
-    void *in[MAX_INPUTS] = { 0 };
-    bool ok = rt_bind(e, &bound, b->p, graph);
-    for (int i = 0, given = 0; ok && i < graph->n_inputs && given < MAX_INPUTS; i++)
-        if (!rt_is_mask(graph, i))
-            ok = (in[given++] = make_input(e, b->p, &graph->inputs[i])) != NULL;
-    ok = ok && time_graph(e, b, &bound, what, n, (const void *const *)in);
+    Timed t = { .n = n };
+    bool ok = rt_bind(e, &t.bound, b->p, graph);
+    for (int i = 0, given = 0; ok && i < graph->n_inputs && given < MAX_INPUTS; i++) {
+        if (rt_is_mask(graph, i))
+            continue;
+        t.value[given] = &graph->inputs[i];
+        t.in[given] = make_input(e, b->p, t.value[given]);
+        ok = t.in[given++] != NULL;
+    }
+    if (ok && b->p->device && graph->updates)
+        ok = open_steps(e, &t);
+    ok = ok && time_graph(e, b, &t, what);
     if (ok && rt_signal() == 0)
         report(b, graph, what, n);
+    rt_queue_close(&t.queue);
     for (int i = 0; i < MAX_INPUTS; i++)
-        rt_free(in[i]);
-    rt_unbind(&bound);
+        rt_free(t.in[i]);
+    rt_unbind(&t.bound);
     return ok;
 }
 

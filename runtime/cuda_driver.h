@@ -11,6 +11,7 @@ enum {
     RT_CU_SHARED_BYTES = 97,                 /* attribute: most shared memory of a block */
     RT_CU_DYNAMIC_BYTES = 8,                 /* of a function: the most that a launch may ask for */
     RT_CU_USUAL_SHARED_BYTES = 48 << 10,     /* what a launch may ask for without that */
+    RT_CU_NO_TIMES = 2,                      /* an event that says that, and not when */
     RT_CU_OWN_ORDER = 1,                     /* a stream that does not wait for the default one */
     RT_CU_THREADS_OWN = 1                    /* a recording that other threads do not disturb */
 };

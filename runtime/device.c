@@ -137,6 +137,32 @@ void rt_device_free(rt_device *d, char *memory, int64_t bytes)
     d->bytes -= bytes;
 }
 
+void *rt_device_lock(rt_err *e, const rt_device *d, int64_t bytes, const char *what)
+{
+    char text[RT_DEVICE_TEXT];
+    void *memory = NULL;
+    snprintf(text, sizeof text, "asked for page-locked memory for %.120s", what);
+    int status = d->driver.cuMemHostAlloc(&memory, (size_t)(bytes > 0 ? bytes : 1), 0);
+    return rt_driver_did(e, status, text) ? memory : NULL;
+}
+
+void rt_device_unlock(const rt_device *d, void *memory)
+{
+    if (memory)
+        d->driver.cuMemFreeHost(memory);
+}
+
+bool rt_device_event(rt_err *e, const rt_device *d, void **event)
+{
+    return rt_driver_did(e, d->driver.cuEventCreate(event, RT_CU_NO_TIMES), "asked for an event");
+}
+
+void rt_device_event_free(const rt_device *d, void *event)
+{
+    if (event)
+        d->driver.cuEventDestroy(event);
+}
+
 /* ---- the whole ---- */
 
 static int64_t control_bytes(const rt_model *m)

@@ -4,7 +4,7 @@
  *
  * The states live on the device; rt_prog.state is where they come from and, after rt_states_fetch,
  * what they have become. One run sends its inputs, learning rates and counters, replays the graph
- * and waits for its results. */
+ * and waits for its results; steps of a pass go on without that (steps.h). */
 #ifndef SEQC_RT_DEVICE_H
 #define SEQC_RT_DEVICE_H
 #include "runtime/cuda.h"
@@ -17,8 +17,13 @@ struct rt_ready;
 enum {
     RT_DEVICE_NAME = 96, RT_DEVICE_TEXT = 192,
     RT_REPLAYS = 4,              /* of a graph, for as many n */
-    RT_COUNTER_BYTES = 24        /* seed, step, next row (cuda.h), before the scalars */
+    RT_COPIES = 6,               /* inputs and targets of three sets */
+    RT_COUNTER_BYTES = 24,       /* seed, step, next row (cuda.h), before the scalars */
+    RT_ROW_BYTES = 24            /* what a row tells, before the scalars */
 };
+
+/* What lies here and there, for as long as anybody uses it. */
+typedef struct rt_copy { const void *from; char *there; int64_t bytes; int users; } rt_copy;
 
 typedef struct rt_device {
     rt_driver driver;
@@ -34,11 +39,20 @@ typedef struct rt_device {
     bool newer;                  /* a run changed it since rt_prog.state was the same */
     char *control;               /* counters, then the scalars */
     char *sent;                  /* the same on this side */
+    rt_copy copy[RT_COPIES];     /* from null: not used */
     int64_t bytes;               /* of all its memory that is in use here */
 } rt_device;
 
-/* A graph's launches, recorded for one n and one place of the arena. */
-typedef struct rt_replay { int64_t n; const char *arena; void *exec; } rt_replay;
+/* A graph's launches, so many times one after the other, each time between others. */
+typedef struct rt_launches {
+    int64_t n, times;
+    char *const *in;             /* where the graph's inputs are */
+    void (*begin)(const rt_call *call, const void *of), (*end)(const rt_call *call, const void *of);
+    const void *of;              /* begin and end null: it stands alone */
+} rt_launches;
+
+/* Their recording, for one place of the arena. */
+typedef struct rt_replay { rt_launches what; const char *arena; void *exec; } rt_replay;
 
 /* Finds the driver, the device and the image for it, without a context: what `info` shows. */
 bool rt_device_find(rt_err *e, rt_device *d, const rt_cuda *cuda);
@@ -51,6 +65,17 @@ void rt_device_close(struct rt_prog *p);    /* null is fine */
 /* Memory of the device; its contents are undefined. RT_E_MEMORY with what is wanted and free. */
 char *rt_device_alloc(rt_err *e, rt_device *d, int64_t bytes, const char *what);
 void rt_device_free(rt_device *d, char *memory, int64_t bytes);     /* null is fine */
+/* Memory of this process that the device reaches: copies from and to it wait for nobody. */
+void *rt_device_lock(rt_err *e, const rt_device *d, int64_t bytes, const char *what);
+void rt_device_unlock(const rt_device *d, void *memory);            /* null is fine */
+bool rt_device_event(rt_err *e, const rt_device *d, void **event);
+void rt_device_event_free(const rt_device *d, void *event);         /* null is fine */
+
+/* Copies that are done in the order of the stream's work; `what` is for messages. */
+bool rt_device_send(rt_err *e, const rt_device *d, void *stream, char *to, const void *from,
+                    int64_t bytes, const char *what);
+bool rt_device_receive(rt_err *e, const rt_device *d, void *to, const char *from, int64_t bytes,
+                       const char *what);
 
 /* Room for a bound graph's inputs and results. */
 bool rt_device_bind(rt_err *e, struct rt_bound *b);
@@ -60,6 +85,12 @@ void rt_device_too_small(rt_err *e, const struct rt_bound *b);
 /* rt_run, on the device. */
 bool rt_device_run(rt_err *e, struct rt_bound *b, struct rt_ready *r, int64_t n,
                    const void *const *in, uint64_t step);
+/* Bytes of one of the graph's inputs at capacity. */
+int64_t rt_device_input_bytes(const struct rt_bound *b, int input);
+/* Starts the launches of the graph that is bound: the states are there and nobody waits. */
+bool rt_device_replay(rt_err *e, struct rt_bound *b, struct rt_ready *r, const rt_launches *what);
+/* The states that were there have been changed by a run. */
+void rt_device_changed(struct rt_prog *p);
 /* Copies the states to rt_prog.state, where a run has changed them. */
 bool rt_device_fetch(rt_err *e, struct rt_prog *p);
 

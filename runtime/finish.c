@@ -133,7 +133,7 @@ static bool report_test(rt_err *e, rt_train *t)
     if (t->data.test.n == 0)
         return true;
     rt_score test;
-    if (!rt_judge_run(e, &t->test, t->set.batch, "test", &test))
+    if (!rt_judge_run(e, &t->test, "test", &test))
         return false;
     if (rt_signal() != 0)
         return true;
@@ -169,19 +169,21 @@ bool rt_train_done(rt_err *e, rt_train *t, bool early)
 
 bool rt_train_dry(rt_err *e, rt_train *t)
 {
-    rt_tally tally = { 0 };
     char count[RT_TEXT], size[RT_TEXT];
     int64_t rows = t->data.train.n, batch = t->set.batch, first = rows < batch ? rows : batch;
     int64_t steps = t->p->model->drop_last ? rows / batch : (rows + batch - 1) / batch;
-    if (!rt_train_begin(e, t) || !rt_train_step(e, t, 0, first, &tally))
+    t->point.at = 0;
+    t->point.tally = (rt_tally){ 0 };
+    if (!rt_train_pass(e, t, first, rt_now()))
         return false;
-    rt_score score = rt_tally_score(&tally, t->p->model, t->data.train.y_elems, 0);
+    rt_ui_clear(&t->p->ui);
+    rt_score score = rt_tally_score(&t->point.tally, t->p->model, t->data.train.y_elems, 0);
     printf("one training step of %s samples: loss %.6g\n", rt_count_text(count, first), score.loss);
     if (t->data.val.n > 0) {
         rt_set one = t->data.val;
         one.n = one.n < batch ? one.n : batch;
         t->val.set = &one;
-        bool ok = rt_judge_run(e, &t->val, batch, "validation", &score);
+        bool ok = rt_judge_run(e, &t->val, "validation", &score);
         t->val.set = &t->data.val;
         if (!ok)
             return false;

@@ -1,5 +1,6 @@
 /* runtime/info.c: the verb `info`: what this program is, without running any of it. */
 #include "runtime/program.h"
+#include "runtime/steps.h"
 #include <inttypes.h>
 #include <string.h>
 
@@ -164,6 +165,16 @@ static void say_isa(const rt_prog *p)
            rt_cpu_runs(m->features) ? "" : ", which this processor lacks");
 }
 
+/* How it trains. */
+static void say_steps(const rt_model *m)
+{
+    const rt_graph *g = rt_find_graph(m, "train");
+    g = g ? g : rt_find_graph(m, "train_prob");
+    if (g)
+        printf("%-14sup to %" PRId64 " a launch; data on the device where they fit and stay as they "
+               "are\n", "steps", rt_steps_together(g));
+}
+
 /* What the program finds here to run on, or why it finds nothing. */
 static void say_device(const rt_cuda *cuda)
 {
@@ -199,7 +210,9 @@ bool rt_verb_info(rt_err *e, rt_prog *p)
                m->drop_last ? ", last smaller batch dropped" : "");
     say_isa(p);
     say("math", m->math);
-    if (m->cuda)
+    if (m->cuda) {
         say_device(m->cuda);
+        say_steps(m);
+    }
     return layer_table(e, p) && (m->n_states == 0 || state_table(e, p)) && graph_table(e, p);
 }

@@ -1,7 +1,7 @@
 /* runtime/launches.c: graphs on the device. A graph's function launches its kernels into a stream
- * that records them; the recording is kept, by n, and replayed: one call for a whole step. What
- * changes between runs lies in memory that is written before each: inputs, states that were read
- * from a file, counters and scalars. */
+ * that records them; the recording is kept, by n, and replayed: one call for a whole step, or for
+ * several. What changes between runs lies in memory that is written before each: inputs, states
+ * that were read from a file, counters and scalars. */
 #include "runtime/program.h"
 #include <inttypes.h>
 #include <string.h>
@@ -112,19 +112,23 @@ void rt_device_too_small(rt_err *e, const rt_bound *b)
         rt_help(e, "'%s' needs %s in all, most of it for parameters: no batch fits", g->name, all);
 }
 
+int64_t rt_device_input_bytes(const rt_bound *b, int input)
+{
+    return value_bytes(value_of(b->graph, input), b->prog->model->capacity);
+}
+
 /* ---- to the device and back ---- */
 
-static bool send(rt_err *e, const rt_device *d, char *to, const void *from, int64_t bytes,
-                 const char *what)
+bool rt_device_send(rt_err *e, const rt_device *d, void *stream, char *to, const void *from,
+                    int64_t bytes, const char *what)
 {
     uint64_t address = (uintptr_t)to;
     return bytes == 0 ||
-           rt_driver_did(e, d->driver.cuMemcpyHtoDAsync(address, from, (size_t)bytes, d->stream),
-                         what);
+           rt_driver_did(e, d->driver.cuMemcpyHtoDAsync(address, from, (size_t)bytes, stream), what);
 }
 
-static bool receive(rt_err *e, const rt_device *d, void *to, const char *from, int64_t bytes,
-                    const char *what)
+bool rt_device_receive(rt_err *e, const rt_device *d, void *to, const char *from, int64_t bytes,
+                       const char *what)
 {
     uint64_t address = (uintptr_t)from;
     return bytes == 0 ||
@@ -145,13 +149,11 @@ static bool send_all(rt_err *e, const rt_bound *b, const rt_graph *g, int64_t n,
     int64_t scalars = p->model->n_scalars * rt_dtype_bytes(p->model->real);
     memcpy(d->sent, counters, RT_COUNTER_BYTES);
     memcpy(d->sent + RT_COUNTER_BYTES, p->scalars, (size_t)scalars);
-    bool ok = send(e, d, d->control, d->sent, RT_COUNTER_BYTES + scalars, "sending scalars");
+    bool ok = rt_device_send(e, d, d->stream, d->control, d->sent, RT_COUNTER_BYTES + scalars,
+                             "sending scalars");
     for (int i = 0; ok && i < g->n_inputs; i++)
-        ok = send(e, d, b->placed[i], in[i], value_bytes(&g->inputs[i], n), "sending a batch");
-    if (ok && d->state_of != p->changes) {
-        ok = send(e, d, d->state, p->state, p->model->state_bytes, "sending the parameters");
-        d->state_of = ok ? p->changes : -1;
-    }
+        ok = rt_device_send(e, d, d->stream, b->placed[i], in[i], value_bytes(&g->inputs[i], n),
+                            "sending a batch");
     return ok;
 }
 
@@ -159,9 +161,20 @@ static bool receive_all(rt_err *e, const rt_bound *b, const rt_graph *g, int64_t
 {
     bool ok = true;
     for (int i = 0; ok && i < g->n_results; i++)
-        ok = receive(e, b->prog->device, b->result[i], b->placed[g->n_inputs + i],
-                     value_bytes(&g->results[i], n), "receiving results");
+        ok = rt_device_receive(e, b->prog->device, b->result[i], b->placed[g->n_inputs + i],
+                               value_bytes(&g->results[i], n), "receiving results");
     return ok && wait(e, b->prog->device, "running a graph");
+}
+
+static bool send_states(rt_err *e, rt_prog *p)
+{
+    rt_device *d = p->device;
+    if (d->state_of == p->changes)
+        return true;
+    bool ok = rt_device_send(e, d, d->stream, d->state, p->state, p->model->state_bytes,
+                             "sending the parameters");
+    d->state_of = ok ? p->changes : -1;
+    return ok;
 }
 
 bool rt_device_fetch(rt_err *e, rt_prog *p)
@@ -169,9 +182,16 @@ bool rt_device_fetch(rt_err *e, rt_prog *p)
     rt_device *d = p->device;
     if (!d->newer)
         return true;
-    d->newer = !receive(e, d, p->state, d->state, p->model->state_bytes, "receiving the parameters")
-            || !wait(e, d, "receiving the parameters");
+    d->newer = !rt_device_receive(e, d, p->state, d->state, p->model->state_bytes,
+                                  "receiving the parameters") ||
+               !wait(e, d, "receiving the parameters");
     return !d->newer;
+}
+
+void rt_device_changed(rt_prog *p)
+{
+    p->device->state_of = ++p->changes;
+    p->device->newer = true;
 }
 
 /* ---- recording and replaying ---- */
@@ -179,28 +199,41 @@ bool rt_device_fetch(rt_err *e, rt_prog *p)
 static bool record(rt_err *e, const rt_graph *g, const Launching *l, rt_replay *to)
 {
     rt_device *d = l->device;
+    const rt_launches *what = &to->what;
     void *graph = NULL;
     if (!rt_driver_did(e, d->driver.cuStreamBeginCapture(d->stream, RT_CU_THREADS_OWN),
                        "recording a graph"))
         return false;
-    g->run(&l->call);
+    for (int64_t i = 0; i < what->times; i++) {
+        if (what->begin)
+            what->begin(&l->call, what->of);
+        g->run(&l->call);
+        if (what->end)
+            what->end(&l->call, what->of);
+    }
     int status = d->driver.cuStreamEndCapture(d->stream, &graph);
     bool ok = !*l->failed && rt_driver_did(e, status, "recording a graph") &&
               rt_driver_did(e, d->driver.cuGraphInstantiate(&to->exec, graph, 0),
                             "preparing a graph");
     if (graph)
         d->driver.cuGraphDestroy(graph);
-    *to = (rt_replay){ .n = l->call.n, .arena = l->call.arena, .exec = ok ? to->exec : NULL };
+    if (!ok)
+        to->exec = NULL;
     return ok;
 }
 
-/* The recording for this n, which is made where there is none or the arena has moved. */
-static void *replay_of(rt_err *e, rt_ready *r, const Launching *l)
+static bool alike(const rt_launches *a, const rt_launches *b)
+{
+    return a->n == b->n && a->times == b->times && a->in == b->in && a->of == b->of;
+}
+
+/* Their recording, which is made where there is none or the arena has moved. */
+static void *replay_of(rt_err *e, rt_ready *r, const Launching *l, const rt_launches *what)
 {
     rt_replay *to = &r->replay[r->next_replay];
     for (int i = 0; i < RT_REPLAYS; i++) {
         rt_replay *old = &r->replay[i];
-        if (!old->exec || old->n != l->call.n)
+        if (!old->exec || !alike(&old->what, what))
             continue;
         if (old->arena == l->call.arena)
             return old->exec;
@@ -208,44 +241,44 @@ static void *replay_of(rt_err *e, rt_ready *r, const Launching *l)
     }
     if (to->exec)
         l->device->driver.cuGraphExecDestroy(to->exec);
-    *to = (rt_replay){ 0 };
+    *to = (rt_replay){ .what = *what, .arena = l->call.arena };
     r->next_replay = (r->next_replay + 1) % RT_REPLAYS;
     return record(e, r->graph, l, to) ? to->exec : NULL;
 }
 
-static bool launch(rt_err *e, rt_prog *p, rt_ready *r, const Launching *l)
-{
-    if (r->graph->keep && r->kept_of != p->changes) {
-        r->graph->keep(&l->call);
-        if (*l->failed)
-            return false;
-        r->kept_of = p->changes;
-    }
-    void *exec = replay_of(e, r, l);
-    return exec && rt_driver_did(e, p->device->driver.cuGraphLaunch(exec, p->device->stream),
-                                 "starting a graph");
-}
-
-bool rt_device_run(rt_err *e, rt_bound *b, rt_ready *r, int64_t n, const void *const *in,
-                   uint64_t step)
+bool rt_device_replay(rt_err *e, rt_bound *b, rt_ready *r, const rt_launches *what)
 {
     rt_prog *p = b->prog;
     rt_device *d = p->device;
     bool failed = false;
     const char *counters = d->control;
-    Launching l = { .call = { .n = n, .in = (const void *const *)b->placed,
+    Launching l = { .call = { .n = what->n, .in = (const void *const *)what->in,
                               .out = (void *const *)(b->placed + b->graph->n_inputs),
                               .state = d->state, .kept = r->kept, .arena = p->arena,
                               .scalars = counters + RT_COUNTER_BYTES,
                               .counters = (const uint64_t *)(const void *)counters },
                     .device = d, .e = e, .failed = &failed };
-    bool ok = send_all(e, b, r->graph, n, in, step) && launch(e, p, r, &l) &&
+    if (!send_states(e, p))
+        return false;
+    if (r->graph->keep && r->kept_of != p->changes) {
+        r->graph->keep(&l.call);
+        if (failed)
+            return false;
+        r->kept_of = p->changes;
+    }
+    void *exec = replay_of(e, r, &l, what);
+    return exec && rt_driver_did(e, d->driver.cuGraphLaunch(exec, d->stream), "starting a graph");
+}
+
+bool rt_device_run(rt_err *e, rt_bound *b, rt_ready *r, int64_t n, const void *const *in,
+                   uint64_t step)
+{
+    const rt_launches what = { .n = n, .times = 1, .in = b->placed };
+    bool ok = send_all(e, b, r->graph, n, in, step) && rt_device_replay(e, b, r, &what) &&
               receive_all(e, b, r->graph, n);
     if (!ok)         /* what was under way must not write to memory that its owner gives back */
-        d->driver.cuStreamSynchronize(d->stream);
-    if (ok && r->graph->updates) {
-        d->state_of = ++p->changes;
-        d->newer = true;
-    }
+        b->prog->device->driver.cuStreamSynchronize(b->prog->device->stream);
+    if (ok && r->graph->updates)
+        rt_device_changed(b->prog);
     return ok;
 }

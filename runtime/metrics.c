@@ -46,10 +46,6 @@ char *rt_metric_text(char text[RT_TEXT], rt_metric metric, double value, bool ex
 
 double rt_result_real(const rt_bound *b, int i)
 {
-    if (i >= 0 && b->graph->results[i].dtype == RT_F32)
-        return (double)*(const float *)b->result[i];
-    if (i < 0)
-        return 0;
     const void *at = b->result[i];
     switch (b->graph->results[i].dtype) {
     case RT_F32: return (double)*(const float *)at;
@@ -61,16 +57,22 @@ double rt_result_real(const rt_bound *b, int i)
     return 0;
 }
 
-void rt_tally_add(rt_tally *t, const rt_bound *b, double loss, int64_t n)
+double rt_loss_of(const rt_bound *b, const double *result)
+{
+    return b->loss < 0 ? 0 : result[b->loss];
+}
+
+void rt_tally_add(rt_tally *t, const rt_bound *b, const double *result, int64_t n)
 {
     const rt_model *m = b->prog->model;
     if (b->counted >= 0)
-        n = (int64_t)rt_result_real(b, b->counted);
+        n = (int64_t)result[b->counted];
     if (n == 0)    /* every label is ignored, and their mean is no number */
         return;
+    double loss = rt_loss_of(b, result);
     t->loss += m->loss_is_sum ? loss : loss * (double)n;
     for (int i = 0, count = rt_metric_count(m); i < count; i++)
-        t->sum[i] += b->metric[i] < 0 ? NAN : rt_result_real(b, b->metric[i]);
+        t->sum[i] += b->metric[i] < 0 ? NAN : result[b->metric[i]];
     t->n += n;
 }
 
@@ -112,43 +114,51 @@ const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, con
 
 /* ---- scoring a set ---- */
 
-bool rt_judge_open(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set)
+bool rt_judge_bind(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set, int64_t batch)
 {
-    *j = (rt_judge){ .set = set };
+    *j = (rt_judge){ .set = set, .batch = batch };
     if (set->n == 0)
         return true;
     const rt_graph *graph = rt_graph_for(e, p->model, "eval", set);
-    if (!graph || !rt_bind(e, &j->graph, p, graph))
-        return false;
     j->squares = rt_set_squares(p->model, set);
-    return rt_batches_open(e, &j->batches, p->model, set);
+    return graph && rt_bind(e, &j->graph, p, graph);
+}
+
+bool rt_judge_open(rt_err *e, rt_judge *j)
+{
+    return j->set->n == 0 || rt_queue_open(e, &j->queue, &j->graph, j->set, false, j->batch);
 }
 
 void rt_judge_close(rt_judge *j)
 {
+    rt_queue_close(&j->queue);
     rt_unbind(&j->graph);
-    rt_batches_close(&j->batches);
 }
 
-bool rt_judge_run(rt_err *e, rt_judge *j, int64_t batch, const char *what, rt_score *score)
+bool rt_judge_run(rt_err *e, rt_judge *j, const char *what, rt_score *score)
 {
     rt_prog *p = j->graph.prog;
     rt_tally tally = { 0 };
+    rt_report done;
     double start = rt_now();
-    if (!rt_batches_begin(e, &j->batches, p, j->set, NULL, 0, batch))
+    int64_t at = 0, seen = 0, results = j->graph.graph->n_results;
+    if (!rt_queue_begin(e, &j->queue, j->set, NULL, 0, j->batch))
         return false;
-    for (int64_t at = 0; at < j->set->n && rt_signal() == 0; at += batch) {
-        int64_t n = j->set->n - at < batch ? j->set->n - at : batch;
-        const void *in[2];
-        if (!rt_batches_take(e, &j->batches, p, at, n, in))
+    do {
+        int64_t room = rt_signal() == 0 ? rt_queue_room(&j->queue) : 0;
+        for (; room > 0 && at < j->set->n; room--, at += j->batch) {
+            int64_t left = j->set->n - at;
+            rt_queue_add(&j->queue, at, left < j->batch ? left : j->batch, 1);
+        }
+        if (!rt_queue_turn(e, &j->queue, &done))
             return false;
-        rt_masks_draw(&j->graph, n);
-        if (!rt_run(e, &j->graph, n, in, 1))
-            return false;
-        rt_tally_add(&tally, &j->graph, rt_result_real(&j->graph, j->graph.loss), n);
-        rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = at + n,
+        for (int64_t i = 0; i < done.count; i++) {
+            rt_tally_add(&tally, &j->graph, done.result + i * results, done.step[i].n);
+            seen += done.step[i].n;
+        }
+        rt_report_progress(&p->ui, &(rt_progress){ .what = what, .done = seen,
                                                    .total = j->set->n, .start = start });
-    }
+    } while (done.count > 0 || rt_queue_busy(&j->queue));
     *score = rt_tally_score(&tally, p->model, j->set->y_elems, j->squares);
     return true;
 }

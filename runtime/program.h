@@ -9,6 +9,7 @@
 #include "runtime/device.h"
 #include "runtime/point.h"
 #include "runtime/pool.h"
+#include "runtime/queue.h"
 #include "runtime/random.h"
 #include "runtime/report.h"
 #include "runtime/rt.h"
@@ -175,37 +176,16 @@ void rt_rates_set(rt_prog *p, double lr, const rt_point *point);
 /* Judges the loss of the epoch that `point` has just ended, where the model says what follows. */
 void rt_plateau_step(const rt_model *m, rt_point *point);
 
-/* ---- batches.c ---- */
-
-/* A pass over a set, batch after batch: where their inputs and targets lie. */
-typedef struct rt_batches {
-    const rt_set *set;
-    const int64_t *order;        /* [set->n] positions in it; null: as they are */
-    int64_t batch;               /* samples; the pass's last batch may have fewer */
-    char *x, *y;                 /* room for `capacity` samples, or for several small batches */
-    int64_t x_step, y_step;      /* bytes from one of those to the next */
-    int64_t together;            /* batches that are gathered at once */
-    int64_t first, end;          /* the positions that x and y hold, where there are several */
-} rt_batches;
-bool rt_batches_open(rt_err *e, rt_batches *b, const rt_model *m, const rt_set *set);
-void rt_batches_close(rt_batches *b);
-/* A pass over the set (the one of rt_batches_open, or a part of it) begins at position `at`. Images
- * of files are read ahead. Set and order must stay as they are until the next pass. */
-bool rt_batches_begin(rt_err *e, rt_batches *b, rt_prog *p, const rt_set *set,
-                      const int64_t *order, int64_t at, int64_t batch);
-/* The inputs and targets of positions at .. at + n - 1: of the batch behind the last one. They are
- * valid until the next call. */
-bool rt_batches_take(rt_err *e, rt_batches *b, const rt_prog *p, int64_t at, int64_t n,
-                     const void *in[2]);
-
 /* ---- metrics.c ---- */
 
 int rt_metric_count(const rt_model *m);
-/* The first element of result i as a number; 0 where i is -1. */
+/* The first element of result i as a number. */
 double rt_result_real(const rt_bound *b, int i);
+/* The loss among the results of a step, by the graph's results; 0 where it has none. */
+double rt_loss_of(const rt_bound *b, const double *result);
 /* Adds the loss and what else graph `b` returned for a batch of n; a metric that it does not return
  * becomes NaN. */
-void rt_tally_add(rt_tally *t, const rt_bound *b, double loss, int64_t n);
+void rt_tally_add(rt_tally *t, const rt_bound *b, const double *result, int64_t n);
 /* `squares` is rt_data_target_squares of the set, or 0 where no metric is R². */
 rt_score rt_tally_score(const rt_tally *t, const rt_model *m, int64_t y_elems, double squares);
 double rt_set_squares(const rt_model *m, const rt_set *set);
@@ -221,15 +201,18 @@ const rt_graph *rt_graph_for(rt_err *e, const rt_model *m, const char *name, con
 /* What it takes to score a set without training on it. An empty set scores nothing. */
 typedef struct rt_judge {
     rt_bound graph;
-    rt_batches batches;
+    rt_queue queue;
     const rt_set *set;
+    int64_t batch;
     double squares;
 } rt_judge;
-bool rt_judge_open(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set);
+/* In two parts: a device has its graphs first, then the sets that still fit. */
+bool rt_judge_bind(rt_err *e, rt_judge *j, rt_prog *p, const rt_set *set, int64_t batch);
+bool rt_judge_open(rt_err *e, rt_judge *j);
 void rt_judge_close(rt_judge *j);
 /* One pass in order, `batch` samples at a time; stops early, with a score of what it saw, after a
  * signal. `what` names the pass in the live line. */
-bool rt_judge_run(rt_err *e, rt_judge *j, int64_t batch, const char *what, rt_score *score);
+bool rt_judge_run(rt_err *e, rt_judge *j, const char *what, rt_score *score);
 
 /* ---- signals (program.c) ---- */
 

@@ -4,6 +4,7 @@
 #define _XOPEN_SOURCE 700   /* isatty */
 #include "runtime/report.h"
 #include "runtime/program.h"
+#include "runtime/steps.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -184,18 +185,21 @@ static void memory_row(Row *row, const rt_prog *p, const rt_data *d)
              p->blas[0] ? ", " : "", p->blas);
 }
 
-void rt_report_header(rt_prog *p, const rt_data *data, const rt_settings *s)
+void rt_report_header(rt_prog *p, const rt_data *data, const rt_settings *s, const rt_queue *steps)
 {
     if (p->ui.quiet)
         return;
     char title[RT_TEXT * 2];
     snprintf(title, sizeof title, "seqc %.50s", p->model->name);
-    Row row[3] = { { .label = title }, { .label = "data" }, { .label = "memory" } };
+    Row row[] = { { .label = title }, { .label = "data" }, { .label = "memory" }, { .label = "steps" } };
+    int rows = steps->device ? 4 : 3;
     model_row(&row[0], p, s);
     data_row(&row[1], p, data, s);
     memory_row(&row[2], p, data);
+    if (steps->device)
+        rt_stepping_text(row[3].left, steps);
     int label = LABEL, left = 0, right = 0;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < rows; i++) {
         int a = (int)strlen(row[i].label) + 2, b = (int)strlen(row[i].left);
         int c = (int)strlen(row[i].right);
         label = a > label ? a : label;
@@ -203,9 +207,11 @@ void rt_report_header(rt_prog *p, const rt_data *data, const rt_settings *s)
         right = c > right ? c : right;
     }
     bool fits = !isatty(STDOUT_FILENO) || label + left + 3 + right <= columns(STDOUT_FILENO);
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < rows; i++) {
         printf("%s%-*s%s", paint(&p->ui, dim), label, row[i].label, paint(&p->ui, plain));
-        if (fits)
+        if (!row[i].right[0])
+            printf("%s\n", row[i].left);
+        else if (fits)
             printf("%-*s   %s\n", left, row[i].left, row[i].right);
         else
             printf("%s\n%*s%s\n", row[i].left, label, "", row[i].right);

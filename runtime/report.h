@@ -9,6 +9,7 @@
 struct rt_prog;
 struct rt_score;
 struct rt_data;
+struct rt_queue;
 struct rt_set;
 
 /* How to talk: decided once from the options, the streams and the environment. */
@@ -37,8 +38,9 @@ typedef struct rt_settings {
     double lr;
     bool shuffle;
 } rt_settings;
-/* Three lines: model, data, memory. */
-void rt_report_header(struct rt_prog *p, const struct rt_data *data, const rt_settings *s);
+/* Three lines, model, data, memory; of a model for CUDA a fourth, its steps. */
+void rt_report_header(struct rt_prog *p, const struct rt_data *data, const rt_settings *s,
+                      const struct rt_queue *steps);
 
 /* The live line: `done` of `total` samples of epoch `epoch` of `epochs`, since `start` (rt_now).
  * Draws at most ten times a second. Epoch 0: a pass without training, named by `what`. */

@@ -132,9 +132,10 @@ static bool open_run(rt_err *e, rt_train *t)
         return false;
     const rt_graph *graph = rt_graph_for(e, p->model, "train", &t->data.train);
     if (!graph || !rt_bind(e, &t->graph, p, graph) ||
-        !rt_batches_open(e, &t->batches, p->model, &t->data.train) ||
-        !rt_judge_open(e, &t->val, p, &t->data.val) ||
-        !rt_judge_open(e, &t->test, p, &t->data.test))
+        !rt_judge_bind(e, &t->val, p, &t->data.val, t->set.batch) ||
+        !rt_judge_bind(e, &t->test, p, &t->data.test, t->set.batch) ||
+        !rt_queue_open(e, &t->queue, &t->graph, &t->data.train, true, t->set.batch) ||
+        !rt_judge_open(e, &t->val) || !rt_judge_open(e, &t->test))
         return false;
     if (!t->resumed)
         t->point = first_point(t);
@@ -166,7 +167,7 @@ static void close_train(rt_train *t)
     rt_rundir_close(&t->run);
     rt_judge_close(&t->val);
     rt_judge_close(&t->test);
-    rt_batches_close(&t->batches);
+    rt_queue_close(&t->queue);
     rt_unbind(&t->graph);
     rt_free(t->order);
     rt_free(t->resumed);
@@ -182,21 +183,22 @@ static bool must_stop(const rt_train *t)
 }
 
 /* A row of steps.csv, written now and then. */
-static bool log_step(rt_err *e, rt_train *t, double loss)
+static bool log_step(rt_err *e, rt_train *t, const rt_step *step, double loss)
 {
     rt_log *log = &t->run.steps;
     if (!log->open)
         return true;
-    if (!rt_buf_printf(e, &log->text, "%" PRId64 ",%" PRId64 ",", t->point.step,
+    if (!rt_buf_printf(e, &log->text, "%" PRId64 ",%" PRId64 ",", step->number,
                        t->point.epoch + 1) ||
         !rt_buf_real(e, &log->text, loss, 9) || !rt_buf_add(e, &log->text, ",", 1) ||
-        !rt_buf_real(e, &log->text, t->p->lr[0], 9) || !rt_buf_add(e, &log->text, "\n", 1))
+        !rt_buf_real(e, &log->text, step->lr, 9) || !rt_buf_add(e, &log->text, "\n", 1))
         return false;
     return log->text.length < LOG_BYTES ||
            rt_train_survives(e, t, RT_LOGS, rt_log_flush(e, log));
 }
 
-bool rt_train_begin(rt_err *e, rt_train *t)
+/* Draws an epoch's order and sets its rates. */
+static bool begin_pass(rt_err *e, rt_train *t)
 {
     if (t->graph.mask)       /* they draw from the generator, too: no seed can be foreseen */
         rt_random_epoch(&t->p->random, t->set.shuffle, t->order, t->data.train.n);
@@ -206,50 +208,63 @@ bool rt_train_begin(rt_err *e, rt_train *t)
         rt_masks_skip(&t->graph, t->set.batch);
     rt_rates_set(t->p, t->set.lr, &t->point);
     t->data.train.epoch = (uint64_t)t->point.epoch;
-    return rt_batches_begin(e, &t->batches, t->p, &t->data.train, t->order, t->point.at,
-                            t->set.batch);
+    return rt_queue_begin(e, &t->queue, &t->data.train, t->order, t->point.at, t->set.batch);
 }
 
-bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally)
+/* Adds as many steps as there is room for; `ahead` is the point behind them. */
+static void add_steps(rt_train *t, rt_point *ahead, int64_t end)
 {
-    const void *in[2];
-    if (!rt_batches_take(e, &t->batches, t->p, at, n, in))
-        return false;
-    if (t->p->model->schedule_steps)
-        rt_rates_set(t->p, t->set.lr, &t->point);
-    t->point.step++;
-    rt_masks_draw(&t->graph, n);
-    if (!rt_run(e, &t->graph, n, in, (uint64_t)t->point.step))
-        return false;
-    double loss = rt_result_real(&t->graph, t->graph.loss);
-    if (!log_step(e, t, loss))
-        return false;
-    if (!isfinite(loss) || rt_states_look(t->p, &t->look))
-        return rt_train_numeric(e, t, loss);
-    rt_tally_add(tally, &t->graph, loss, n);
+    const rt_model *m = t->p->model;
+    int64_t batch = t->set.batch;
+    for (int64_t room = rt_queue_room(&t->queue); room > 0 && ahead->at < end; room--) {
+        int64_t left = t->data.train.n - ahead->at, n = left < batch ? left : batch;
+        if (n < batch && m->drop_last)
+            return;
+        if (m->schedule_steps)
+            rt_rates_set(t->p, t->set.lr, ahead);
+        rt_queue_add(&t->queue, ahead->at, n, ++ahead->step);
+        ahead->at += n;
+    }
+}
+
+/* What came of steps: the point is behind them. */
+static bool take_steps(rt_err *e, rt_train *t, const rt_report *done)
+{
+    rt_point *point = &t->point;
+    for (int64_t i = 0; i < done->count; i++) {
+        const rt_step *step = &done->step[i];
+        const double *result = done->result + i * t->graph.graph->n_results;
+        double loss = rt_loss_of(&t->graph, result);
+        point->step = step->number;
+        if (!log_step(e, t, step, loss))
+            return false;
+        if (!isfinite(loss) || rt_states_look(t->p, &t->look))
+            return rt_train_numeric(e, t, loss);
+        rt_tally_add(&point->tally, &t->graph, result, step->n);
+        point->at += step->n;
+    }
     return true;
 }
 
-/* The steps of an epoch, from where the point stands up to a reason to stop. */
-static bool train_pass(rt_err *e, rt_train *t, double start)
+bool rt_train_pass(rt_err *e, rt_train *t, int64_t end, double start)
 {
-    int64_t total = t->data.train.n, batch = t->set.batch, first = t->point.at;
-    rt_point *point = &t->point;
-    if (!rt_train_begin(e, t))
+    const rt_point *point = &t->point;
+    rt_point ahead = *point;
+    rt_report done;
+    int64_t first = point->at;
+    if (!begin_pass(e, t))
         return false;
-    while (point->at < total && !must_stop(t)) {
-        int64_t n = total - point->at < batch ? total - point->at : batch;
-        if (n < batch && t->p->model->drop_last)
-            break;
-        if (!rt_train_step(e, t, point->at, n, &point->tally))
+    do {
+        if (!must_stop(t))
+            add_steps(t, &ahead, end);
+        if (!rt_queue_turn(e, &t->queue, &done) || !take_steps(e, t, &done))
             return false;
-        point->at += n;
-        if (t->p->ui.live)
+        if (t->p->ui.live && done.count > 0)
             rt_report_progress(&t->p->ui, &(rt_progress){
-                .epoch = point->epoch + 1, .epochs = t->set.epochs, .done = point->at - first,
-                .total = total - first, .loss = point->tally.loss / (double)point->tally.n,
-                .start = start });
-    }
+                .epoch = point->epoch + 1, .epochs = t->set.epochs,
+                .done = point->at - first, .total = end - first,
+                .loss = point->tally.loss / (double)point->tally.n, .start = start });
+    } while (done.count > 0 || rt_queue_busy(&t->queue));
     return true;
 }
 
@@ -312,7 +327,7 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
     double trained = has_val ? rt_now() - clock->epoch : 0;
     rt_score train = rt_tally_score(&point->tally, t->p->model, t->data.train.y_elems, t->squares);
     rt_score val = { 0 };
-    if (has_val && !rt_judge_run(e, &t->val, t->set.batch, "validation", &val))
+    if (has_val && !rt_judge_run(e, &t->val, "validation", &val))
         return false;
     if (rt_signal() != 0)
         return true;
@@ -357,7 +372,7 @@ static bool run_epochs(rt_err *e, rt_train *t)
     while (t->point.epoch < t->set.epochs && !out_of_patience(t) && !must_stop(t)) {
         clock.epoch = rt_now();
         clock.epoch_at = t->point.at;
-        if (!train_pass(e, t, clock.epoch))
+        if (!rt_train_pass(e, t, t->data.train.n, clock.epoch))
             return false;
         if (!pass_is_over(t) || rt_signal() != 0)
             break;
@@ -380,7 +395,7 @@ static bool save_untrained(rt_err *e, rt_train *t)
 static bool train(rt_err *e, rt_train *t)
 {
     char count[RT_TEXT];
-    rt_report_header(t->p, &t->data, &t->set);
+    rt_report_header(t->p, &t->data, &t->set, &t->queue);
     if (t->resumed && !t->p->ui.quiet)
         printf("goes on after step %s, %" PRId64 " epoch%s done   %s\n",
                rt_count_text(count, t->point.step), t->point.epoch,

@@ -18,7 +18,7 @@ typedef struct rt_train {
     rt_data data;
     rt_rundir run;
     rt_bound graph;
-    rt_batches batches;
+    rt_queue queue;
     rt_judge val, test;
     rt_keeper keeper;
     rt_goal goal;
@@ -60,9 +60,8 @@ bool rt_train_done(rt_err *e, rt_train *t, bool early);
 /* --dry-run: one step, one batch of validation, and what a run would do. */
 bool rt_train_dry(rt_err *e, rt_train *t);
 
-/* train.c: draws an epoch's order and sets its rates. */
-bool rt_train_begin(rt_err *e, rt_train *t);
-/* One step on samples [at, at + n) of the order; false after a failure. */
-bool rt_train_step(rt_err *e, rt_train *t, int64_t at, int64_t n, rt_tally *tally);
+/* train.c: the steps of an epoch, from where the point stands up to sample `end` or a reason to
+ * stop. */
+bool rt_train_pass(rt_err *e, rt_train *t, int64_t end, double start);
 
 #endif

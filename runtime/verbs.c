@@ -25,12 +25,13 @@ bool rt_verb_eval(rt_err *e, rt_prog *p)
         .seed = (uint64_t)p->seed,
         .prep = &p->prep,
     };
-    bool ok = rt_data_load(e, &data, p->model, &o) && rt_judge_open(e, &judge, p, &data.test);
+    bool ok = rt_data_load(e, &data, p->model, &o) &&
+              rt_judge_bind(e, &judge, p, &data.test, rt_batch_size(p)) && rt_judge_open(e, &judge);
     if (ok) {
         char count[RT_TEXT], time[RT_TEXT];
         double start = rt_now();
         rt_score score;
-        ok = rt_judge_run(e, &judge, rt_batch_size(p), "eval", &score);
+        ok = rt_judge_run(e, &judge, "eval", &score);
         if (ok && rt_signal() == 0) {
             rt_report_score(p, "", &score);
             printf("   %s, %s samples, %s\n", data.test.name ? data.test.name : "data",

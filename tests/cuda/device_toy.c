@@ -7,7 +7,8 @@ enum { C = 3, CAP = 8, LOGITS = CAP * C * 4 };   /* bytes of a batch's logits, r
 
 #define KERNELS(KERNEL)                                                                      \
     KERNEL(toy_forward, 0) KERNEL(toy_add_one, 0) KERNEL(toy_copy, 0) KERNEL(toy_loss, 0)    \
-    KERNEL(toy_update, 0) KERNEL(toy_gradients, 0) KERNEL(toy_echo, 0) KERNEL(toy_large, 100000)
+    KERNEL(toy_update, 0) KERNEL(toy_gradients, 0) KERNEL(toy_echo, 0) KERNEL(toy_large, 100000) \
+    KERNEL(toy_begin, 0) KERNEL(toy_end, 0)
 #define NUMBER(name, shared_bytes) K_##name,
 #define ROW(name, shared_bytes) { #name, 32, shared_bytes },
 enum { KERNELS(NUMBER) N_KERNELS };
@@ -18,7 +19,10 @@ static const rt_cuda_image images[] = {
     { 80, false, ptx, sizeof ptx }, { 89, false, ptx, sizeof ptx }, { 90, false, ptx, sizeof ptx },
     { 80, true, ptx, sizeof ptx }, { 0, false, 0, 0 },
 };
-static const rt_cuda cuda = { kernels, N_KERNELS, images, NULL, 0 };
+static const rt_steps step_kernels[] = {
+    { "train", K_toy_begin, K_toy_end, 32 }, { "eval", K_toy_begin, K_toy_end, 32 },
+};
+static const rt_cuda cuda = { kernels, N_KERNELS, images, step_kernels, 2 };
 
 static void forward(const rt_call *c, const void *state, const void *y)
 {

@@ -24,11 +24,13 @@ fi
 "$SEQC" doctor | grep -q '^  NVRTC *[0-9]' && nvrtc=yes || nvrtc=''
 [ "$nvrtc" ] || skip "images by NVRTC" "there is none: programs get an image that only the stand-in takes"
 
-# The program NAME.cuda of MODEL, and NAME.so of its kernels.
+# The program NAME.cuda of MODEL, and NAME.so of its kernels; options: seqc's.
+options=''
 build() {
     name=$1 model=$2
-    "$SEQC" build "$model" --target cuda --arch $arch --tier "${TIER:-auto}" --keep "$name.src" -o "$name.cuda" -q \
-        >"$name.log" 2>&1
+    # shellcheck disable=SC2086  # a list of words
+    "$SEQC" build "$model" --target cuda --arch $arch --tier "${TIER:-auto}" --keep "$name.src" \
+        -o "$name.cuda" -q $options >"$name.log" 2>&1
     code=$?
     source=$(echo "$name".src/*.cu)
     source=${source%.cu}
@@ -79,7 +81,8 @@ sample() {
     name=$1 model=$2
     shift 2
     check "$name builds for CUDA" build "$name" "$model" || return
-    "$SEQC" build "$model" --math strict --blas none -o "$name.c" -q
+    # shellcheck disable=SC2086
+    "$SEQC" build "$model" --math strict --blas none -o "$name.c" -q $options
     check "$name trains in C" "./$name.c" train "$@" --log-steps --quiet --out "$name.in_c"
     for order in 0 1 2 3 4; do
         check "$name trains, order $order" on_device "$name" $order train "$@" --log-steps --quiet \
@@ -149,6 +152,44 @@ criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 END
 sample images images.py $small
+
+# Bytes on the device, with a table that normalises; the same turned at random here, and sent.
+mkdir -p idx
+{ printf '\0\0\010\003\0\0\0\170\0\0\0\034\0\0\0\034'; head -c 94080 "$S/fashion_mnist/small.csv"; } \
+    >idx/train-images-idx3-ubyte
+{ printf '\0\0\010\001\0\0\0\170'; for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
+    printf '\0\001\002\003\004\005\006\007\010\011'; done; } >idx/train-labels-idx1-ubyte
+cat >bytes.py <<'END'
+import torch
+from torch import nn, optim
+
+torch.manual_seed(5)
+batch_size = 25
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 24), nn.ReLU(), nn.Dropout(0.3), nn.Linear(24, 10))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.Adam(model.parameters(), lr=0.002)
+scheduler = optim.lr_scheduler.OneCycleLR(optimizer, max_lr=0.01, total_steps=15)
+input_shape = (28, 28)
+END
+sample bytes bytes.py --data idx --normalize zscore --epochs 3
+options='--dropout torch'
+sample masks bytes.py --data idx --normalize zscore --epochs 3
+options=''
+cat >turned.py <<'END'
+import torch
+from torch import nn, optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+torch.manual_seed(6)
+data = datasets.MNIST("idx", transform=transforms.Compose(
+    [transforms.RandomHorizontalFlip(), transforms.ToTensor()]))
+loader = DataLoader(data, batch_size=25, shuffle=True)
+model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16, 10))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.05)
+END
+sample turned turned.py --epochs 3
 }
 
 # A step by one block, as small models have it, gives the bits of launches.
@@ -159,6 +200,12 @@ TIER=auto
 check "and trains" on_device launches 0 train $iris --log-steps --quiet --out launches.0
 check "with the bits of one block" cmp launches.0/steps.csv iris.0/steps.csv
 check "which there is" grep -q '^KERNEL.*train_in_one_block' iris.src/model.cu
+
+# Where the data lie is said.
+lies() { on_device "$1" 0 train $2 --epochs 0 --out "$1.lies" >lies.txt && grep -q "^steps .*$3\$" lies.txt; }
+check "bytes lie on the device" lies bytes "--data idx" "steps a launch, data on the device"
+check "what is turned is sent" lies turned "" "a step a launch, batches sent ahead: images change"
+check "masks are sent" lies masks "--data idx" "a step a launch, batches sent ahead: masks are drawn here"
 
 # Weights, whichever side made them, serve both; a run goes on to the bit.
 in=$S/iris/iris.csv

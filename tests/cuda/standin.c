@@ -2,18 +2,21 @@
  * calls, with kernels that the emulator runs. The host side of a program runs on it unchanged.
  *
  * It is as strict as it can be. Memory begins as NaNs and is guarded; copies must lie within one
- * allocation; launches and copies to the host do nothing before somebody waits for the stream; what
- * a recording forbids is refused; what is not given back at the process' end is listed, and the exit
- * code is then 86.
+ * allocation; nothing in a stream is done before somebody waits for it, a copy out of page-locked
+ * memory reads what lies there then; what a recording forbids is refused; what is not given back at
+ * the process' end is listed, and the exit code is then 86.
  *
  * By environment: STANDIN_KERNELS, the shared object of the kernels, in place of any image;
- * STANDIN_ORDER, the emulator's order of threads; STANDIN_ARCH (90), STANDIN_DEVICES (1),
- * STANDIN_BYTES, of its memory (1 GiB); STANDIN_FAIL, the call that fails, from 1, and
- * STANDIN_STATUS (999), how; STANDIN_LOG, a file that gets the number of calls of each kind and which one failed. */
+ * STANDIN_ORDER, the emulator's order of threads; STANDIN_EAGER, streams but the first one do all at
+ * once; STANDIN_ARCH (90), STANDIN_DEVICES (1), STANDIN_BYTES, of its memory (1 GiB); STANDIN_FAIL, the
+ * call that fails, from 1, and STANDIN_STATUS (999), how; STANDIN_SIGNAL, the call at which the
+ * process gets a SIGTERM; STANDIN_LOG, a file that gets the number of calls of each kind and which
+ * one failed. */
 #define _GNU_SOURCE   /* dlopen, unlimited by a standard */
 #include "tests/cuda/guarded.h"
 #include "tests/cuda/module.h"
 #include <dlfcn.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,7 +35,7 @@ static const struct { const char *symbol; } known[] = {
 enum { N_KNOWN = sizeof known / sizeof *known };
 static int calls[N_KNOWN], all_calls;
 static const char *failed = "none";
-static int live_streams, live_modules, live_graphs, live_contexts;
+static int live_streams, live_modules, live_graphs, live_contexts, live_events;
 static bool started;
 
 static long setting(const char *name, long otherwise)
@@ -45,7 +48,8 @@ static int enter(const char *symbol)
 {
     for (int i = 0; i < N_KNOWN; i++)
         calls[i] += strcmp(known[i].symbol, symbol) == 0;
-    if (++all_calls == setting("STANDIN_FAIL", 0)) {
+    if (++all_calls == setting("STANDIN_SIGNAL", 0)) raise(SIGTERM);
+    if (all_calls == setting("STANDIN_FAIL", 0)) {
         failed = symbol;
         return (int)setting("STANDIN_STATUS", 999);
     }
@@ -66,19 +70,21 @@ static _Noreturn void wrong(const char *what)
 
 /* ---- memory ---- */
 
-static guarded block[MOST_BLOCKS];
+static guarded block[MOST_BLOCKS], locked[MOST_BLOCKS];    /* the device's; page-locked here */
 static size_t used_bytes;
 
-static guarded *block_of(uint64_t address, size_t bytes)
+static guarded *find(guarded *list, uint64_t address, size_t bytes)
 {
     for (int i = 0; i < MOST_BLOCKS; i++) {
-        uint64_t start = (uintptr_t)block[i].bytes;
-        if (block[i].pages && address >= start && address - start <= block[i].n_bytes &&
-            bytes <= block[i].n_bytes - (address - start))
-            return &block[i];
+        uint64_t start = (uintptr_t)list[i].bytes;
+        if (list[i].pages && address >= start && address - start <= list[i].n_bytes &&
+            bytes <= list[i].n_bytes - (address - start))
+            return &list[i];
     }
     return NULL;
 }
+
+static guarded *block_of(uint64_t address, size_t bytes) { return find(block, address, bytes); }
 
 static void check_guards(const char *after)
 {
@@ -93,18 +99,25 @@ static void check_guards(const char *after)
 
 /* ---- streams: work that waits, and recordings of it ---- */
 
+typedef struct Stream Stream;
+/* How often it was recorded, and how often that was reached. */
+typedef struct Event { Stream *stream; long recorded, reached; } Event;
+typedef enum Kind { KERNEL_WORK, TO_HOST, TO_DEVICE, RECORD, WAIT } Kind;
 typedef struct Work {
-    const emu_kernel *kernel;            /* null: a copy to the host */
+    Kind kind;
+    const emu_kernel *kernel;
     unsigned blocks, blocks_y;
     int threads, shared_bytes;
     uint64_t arg[MOST_ARGS];
-    void *to;
-    uint64_t from;
+    void *here, *kept;                   /* of a copy; kept: what is sent, if it may change */
+    uint64_t there;
     size_t bytes;
+    Event *event;
+    long count;                          /* of its recordings */
     struct Work *next;
 } Work;
 typedef struct List { Work *first, **end; } List;
-typedef struct Stream { List waiting, recorded; bool recording; struct Stream *next; } Stream;
+struct Stream { List waiting, recorded; bool recording, eager; Stream *next; };
 
 static Stream *streams;
 
@@ -112,6 +125,7 @@ static void clear(List *l)
 {
     for (Work *w = l->first, *next; w; w = next) {
         next = w->next;
+        free(w->kept);
         free(w);
     }
     *l = (List){ 0 };
@@ -128,15 +142,50 @@ static void add(List *l, const Work *w)
     l->end = &copy->next;
 }
 
+/* The device failed: what waited is never done. */
+static void lose(Stream *s)
+{
+    for (Work *w = s->waiting.first; w; w = w->next)
+        if (w->kind == RECORD) w->event->reached = w->count;
+    clear(&s->waiting);
+}
+
 static void run_kernel(const Work *w);
+static void run_first(Stream *s);
+
+/* Until an event was reached so often. */
+static void reach(Event *e, long count)
+{
+    while (e->reached < count) {
+        if (!e->stream->waiting.first) wrong("an event that never comes is waited for");
+        run_first(e->stream);
+    }
+}
+
+static void run_first(Stream *s)
+{
+    Work *w = s->waiting.first;
+    s->waiting.first = w->next;
+    switch (w->kind) {
+    case KERNEL_WORK: run_kernel(w); break;
+    case TO_HOST: memcpy(w->here, (const void *)(uintptr_t)w->there, w->bytes); break;
+    case TO_DEVICE: memcpy((void *)(uintptr_t)w->there, w->kept ? w->kept : w->here, w->bytes); break;
+    case RECORD: w->event->reached = w->count; break;
+    case WAIT: reach(w->event, w->count); break;
+    }
+    free(w->kept);
+    free(w);
+}
 
 static void finish(Stream *s)
 {
-    for (Work *w = s->waiting.first; w; w = w->next) {
-        if (w->kernel) run_kernel(w);
-        else memcpy(w->to, (const void *)(uintptr_t)w->from, w->bytes);
-    }
-    clear(&s->waiting);
+    while (s->waiting.first) run_first(s);
+}
+
+/* Something was added. */
+static void added(Stream *s)
+{
+    if (s->eager) finish(s);
 }
 
 static void finish_all(void)
@@ -306,6 +355,42 @@ int cuMemAlloc_v2(uint64_t *address, size_t bytes)
     return NO_MEMORY;
 }
 
+int cuMemHostAlloc(void **memory, size_t bytes, unsigned flags)
+{
+    ENTER;
+    if (bytes == 0 || flags) return BAD_VALUE;
+    if (any_recording()) return FORBIDDEN_IN_RECORDING;
+    for (int i = 0; i < MOST_BLOCKS; i++)
+        if (!locked[i].pages) {
+            locked[i] = guarded_alloc(bytes);
+            *memory = locked[i].bytes;
+            return locked[i].pages ? OK : NO_MEMORY;
+        }
+    return NO_MEMORY;
+}
+
+static bool is_needed(const guarded *g)
+{
+    for (Stream *s = streams; s; s = s->next)
+        for (Work *w = s->waiting.first; w; w = w->next)
+            if ((w->kind == TO_HOST || (w->kind == TO_DEVICE && !w->kept)) &&
+                (unsigned char *)w->here >= g->bytes &&
+                (unsigned char *)w->here < g->bytes + g->n_bytes)
+                return true;
+    return false;
+}
+
+int cuMemFreeHost(void *memory)
+{
+    int status = enter(__func__);
+    guarded *g = find(locked, (uintptr_t)memory, 0);
+    if (!g || g->bytes != memory) return BAD_VALUE;
+    if (is_needed(g)) wrong("page-locked memory is given back while a copy needs it");
+    if (!guarded_intact(g)) wrong("something was written beside page-locked memory");
+    guarded_free(g);
+    return status;
+}
+
 int cuMemFree_v2(uint64_t address)
 {
     int status = enter(__func__);
@@ -324,28 +409,35 @@ static Stream *stream_of(void *stream)
     return NULL;
 }
 
-int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *stream)
+/* What is sent out of other memory is taken at once. */
+static int add_copy(Kind kind, uint64_t there, void *here, size_t bytes, void *stream)
 {
-    ENTER;
     Stream *s = stream_of(stream);
     if (!s) return BAD_HANDLE;
     if (s->recording) return FORBIDDEN_IN_RECORDING;
-    if (!block_of(to, bytes)) return BAD_VALUE;
-    finish(s);                           /* it comes after what waits */
-    memcpy((void *)(uintptr_t)to, from, bytes);
+    if (!block_of(there, bytes)) return BAD_VALUE;
+    Work w = { .kind = kind, .there = there, .here = here, .bytes = bytes };
+    if (kind == TO_DEVICE && !find(locked, (uintptr_t)here, bytes)) {
+        w.kept = malloc(bytes + 1);
+        if (!w.kept) return NO_MEMORY;
+        memcpy(w.kept, here, bytes);
+    }
+    add(&s->waiting, &w);
+    if (kind == TO_HOST) memset(here, 0xff, bytes);
+    added(s);
     return OK;
+}
+
+int cuMemcpyHtoDAsync_v2(uint64_t to, const void *from, size_t bytes, void *stream)
+{
+    ENTER;
+    return add_copy(TO_DEVICE, to, (void *)(uintptr_t)from, bytes, stream);
 }
 
 int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream)
 {
     ENTER;
-    Stream *s = stream_of(stream);
-    if (!s) return BAD_HANDLE;
-    if (s->recording) return FORBIDDEN_IN_RECORDING;
-    if (!block_of(from, bytes)) return BAD_VALUE;
-    add(&s->waiting, &(Work){ .to = to, .from = from, .bytes = bytes });
-    memset(to, 0xff, bytes);
-    return OK;
+    return add_copy(TO_HOST, from, to, bytes, stream);
 }
 
 int cuStreamCreate(void **stream, unsigned flags)
@@ -354,6 +446,7 @@ int cuStreamCreate(void **stream, unsigned flags)
     if (flags > 1) return BAD_VALUE;
     Stream *s = calloc(1, sizeof *s);
     if (!s) return NO_MEMORY;
+    s->eager = streams && setting("STANDIN_EAGER", 0);
     s->next = streams;
     streams = s;
     live_streams++;
@@ -383,8 +476,70 @@ int cuStreamSynchronize(void *stream)
     Stream *s = stream_of(stream);
     if (!s) return BAD_HANDLE;
     if (s->recording) return FORBIDDEN_IN_RECORDING;
-    if (status) clear(&s->waiting);
+    if (status) lose(s);
     finish(s);
+    return status;
+}
+
+/* ---- events ---- */
+
+int cuEventCreate(void **event, unsigned flags)
+{
+    ENTER;
+    if (flags > 3) return BAD_VALUE;
+    *event = calloc(1, sizeof(Event));
+    live_events += *event != NULL;
+    return *event ? OK : NO_MEMORY;
+}
+
+/* Streams may still come to it. */
+int cuEventDestroy_v2(void *event)
+{
+    int status = enter(__func__);
+    for (Stream *s = streams; s; s = s->next)
+        for (Work *w = s->waiting.first; w; w = w->next)
+            if (w->event == event) {
+                finish_all();
+                break;
+            }
+    free(event);
+    live_events--;
+    return status;
+}
+
+static int add_event(Kind kind, Event *e, void *stream)
+{
+    Stream *s = stream_of(stream);
+    if (!s) return BAD_HANDLE;
+    if (s->recording) return FORBIDDEN_IN_RECORDING;
+    if (kind == RECORD) {
+        e->stream = s;
+        e->recorded++;
+    }
+    add(&s->waiting, &(Work){ .kind = kind, .event = e, .count = e->recorded });
+    added(s);
+    return OK;
+}
+
+int cuEventRecord(void *event, void *stream)
+{
+    ENTER;
+    return add_event(RECORD, event, stream);
+}
+
+int cuStreamWaitEvent(void *stream, void *event, unsigned flags)
+{
+    ENTER;
+    return flags ? BAD_VALUE : add_event(WAIT, event, stream);
+}
+
+/* As cuStreamSynchronize, as far as it goes. */
+int cuEventSynchronize(void *event)
+{
+    int status = enter(__func__);
+    Event *e = event;
+    if (status && e->stream) lose(e->stream);
+    reach(e, e->recorded);
     return status;
 }
 
@@ -445,6 +600,7 @@ int cuGraphLaunch(void *exec, void *stream)
     if (!s) return BAD_HANDLE;
     if (s->recording) return FORBIDDEN_IN_RECORDING;
     for (const Work *w = ((List *)exec)->first; w; w = w->next) add(&s->waiting, w);
+    added(s);
     return OK;
 }
 
@@ -463,6 +619,7 @@ int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned gr
                .shared_bytes = (int)shared_bytes };
     for (int i = 0; i < k->n_args; i++) memcpy(&w.arg[i], parameters[i], k->arg_bytes[i]);
     add(s->recording ? &s->recorded : &s->waiting, &w);
+    added(s);
     return OK;
 }
 
@@ -478,10 +635,12 @@ __attribute__((destructor)) static void count_what_is_left(void)
         fclose(log);
     }
     int blocks = 0;
-    for (int i = 0; i < MOST_BLOCKS; i++) blocks += block[i].pages != NULL;
-    if (!blocks && !live_streams && !live_modules && !live_graphs && !live_contexts) return;
+    for (int i = 0; i < MOST_BLOCKS; i++)
+        blocks += (block[i].pages != NULL) + (locked[i].pages != NULL);
+    if (!blocks && !live_streams && !live_modules && !live_graphs && !live_contexts && !live_events)
+        return;
     fprintf(stderr, "stand-in: not given back: %d pieces of memory, %d streams, %d modules, "
-            "%d graphs, %d contexts\n", blocks, live_streams, live_modules, live_graphs,
-            live_contexts);
+            "%d graphs, %d contexts, %d events\n", blocks, live_streams, live_modules, live_graphs,
+            live_contexts, live_events);
     _exit(NOT_GIVEN_BACK);
 }

@@ -10,12 +10,37 @@
 enum { ORDERS = 5 };
 #define TRAIN "train --data data.csv --epochs 3 --log-steps --val-split 0.25 --out "
 
+#define SENT "batches sent ahead: the set takes "
+
 /* The driver's setting for processes that start from here on. */
 static void set(const char *name, int value)
 {
     char text[16];
     snprintf(text, sizeof text, "%d", value);
     setenv(name, text, 1);
+}
+
+/* A device that has memory for a run but not for its data. */
+static void crowd(const char *words, int step)
+{
+    int code = 5;
+    for (int bytes = step; code == 5; bytes += step) {
+        set("STANDIN_BYTES", bytes);
+        code = run(toy_cuda(), words);
+    }
+    ck_assert_msg(code == 0, "exit code %d\n%s", code, err_text);
+    contains(out_text, SENT);
+}
+
+/* How often a call was made, by the log of the driver. */
+static int logged(const char *call)
+{
+    char text[4096], key[64];
+    read_text("log", text, sizeof text);
+    snprintf(key, sizeof key, "\n%s ", call);
+    const char *at = strstr(text, key);
+    ck_assert_msg(at != NULL, "no %s in:\n%s", call, text);
+    return atoi(at + strlen(key));
 }
 
 /* ---- the same as in C ---- */
@@ -48,6 +73,161 @@ START_TEST(weights_change_sides)
     must_run(toy_cuda(), "eval --data data.csv --weights r/last.safetensors");
     contains(out_text, text);
     free(text);
+}
+END_TEST
+
+/* Steps of a run, its weights and what it says of its last epoch are those of another. */
+static void same_run(const char *a, const char *b)
+{
+    static const char *const key[] = { "0.weight", "0.weight#momentum", "0.bias" };
+    char left[64], right[64];
+    snprintf(left, sizeof left, "%s/steps.csv", a);
+    snprintf(right, sizeof right, "%s/steps.csv", b);
+    same_bytes(left, right);
+    snprintf(left, sizeof left, "%s/last.safetensors", a);
+    snprintf(right, sizeof right, "%s/last.safetensors", b);
+    for (int i = 0; i < 3; i++) {
+        int elems = i < 2 ? C * F : C;
+        float want[C * F];
+        memcpy(want, tensor(left, key[i], elems), sizeof *want * (size_t)elems);
+        ck_assert_mem_eq(want, tensor(right, key[i], elems), sizeof *want * (size_t)elems);
+    }
+}
+
+/* Where there is no memory for the data, batches are sent; streams may run ahead of each other. */
+START_TEST(sends_what_does_not_fit)
+{
+    must_run(&toy_classes, TRAIN "c");
+    crowd(TRAIN "crowd", 100);
+    set("STANDIN_EAGER", _i);
+    must_run(toy_cuda(), TRAIN "cuda");
+    contains(out_text, "a step a launch, " SENT);
+    same_run("c", "cuda");
+}
+END_TEST
+
+/* Less memory than a run takes is said; with whatever is enough it is the same run. */
+START_TEST(fits_or_says)
+{
+    int sent = 0, there = 0;
+    must_run(&toy_classes, TRAIN "c");
+    for (int bytes = 1000; there == 0; bytes += 100) {
+        ck_assert_int_lt(bytes, 6000);
+        set("STANDIN_BYTES", bytes);
+        int code = run(toy_cuda(), TRAIN "cuda");
+        ck_assert_msg(code == 5 || code == 0, "exit code %d\n%s", code, err_text);
+        if (code == 5) contains(err_text, "no memory on stand-in for ");
+        if (code == 5) continue;
+        sent += strstr(out_text, SENT) != NULL;
+        there += strstr(out_text, "a launch, data on the device") != NULL;
+        same_run("c", "cuda");
+        ck_assert_int_eq(system("rm -r cuda"), 0);
+    }
+    ck_assert_int_gt(sent, 0);
+}
+END_TEST
+
+/* More rows than there are steps in a report. */
+static void many_rows(int rows)
+{
+    FILE *csv = fopen("many.csv", "w");
+    uint64_t state = 5;
+    fprintf(csv, "a,b,c,d,kind\n");
+    for (int i = 0; i < rows; i++) {
+        for (int f = 0; f < F; f++) fprintf(csv, "%.6g,", floor(unit(&state) * 4096) / 1024 - 2);
+        fprintf(csv, "%d\n", i % 7 % C);
+    }
+    ck_assert(fclose(csv) == 0);
+}
+#define MANY "train --data many.csv --epochs 2 --batch 2 --log-steps --quiet --out "
+
+/* 1,101 steps, of which the last is of one sample, in reports; nobody waits for each. */
+START_TEST(reports_many_steps)
+{
+    many_rows(2201);
+    must_run(&toy_classes, MANY "c");
+    setenv("STANDIN_LOG", "log", 1);
+    must_run(toy_cuda(), MANY "cuda");
+    same_run("c", "cuda");
+    ck_assert_int_lt(logged("cuEventSynchronize") + logged("cuStreamSynchronize"), 500);
+    ck_assert_int_lt(logged("cuGraphLaunch"), 1101);
+    ck_assert_int_eq(logged("cuStreamBeginCapture_v2"), 3);
+}
+END_TEST
+
+/* A stop waits for what is under way, and what it leaves goes on to the bit. */
+START_TEST(stops_and_goes_on)
+{
+    int step = 0;
+    many_rows(601);
+    must_run(&toy_classes, MANY "c");
+    if (_i) crowd("train --data many.csv --epochs 1 --batch 2 --out crowd", 2000);
+    for (int call = 160; step % 301 == 0; call += 20) {
+        ck_assert_int_lt(call, 5000);
+        set("STANDIN_SIGNAL", call);
+        if (system("rm -rf cuda") != 0 || run(toy_cuda(), MANY "cuda") != 143) continue;
+        contains(out_text, "stopped by SIGTERM after step ");
+        step = atoi(strstr(out_text, "after step ") + strlen("after step "));
+        ck_assert_int_eq(lines_of("cuda/steps.csv"), step + 1);
+    }
+    unsetenv("STANDIN_SIGNAL");
+    must_run(toy_cuda(), MANY "cuda --resume auto");
+    same_run("c", "cuda");
+}
+END_TEST
+
+/* The step that a loss is of, when the steps behind it have been done too. */
+START_TEST(names_the_first_bad_step)
+{
+    char want[128];
+    many_rows(601);
+    ck_assert_int_eq(run(&toy_classes, MANY "c --lr 1e38"), 4);
+    const char *step = strstr(err_text, " at step ");
+    ck_assert_msg(step != NULL, "%s", err_text);
+    snprintf(want, sizeof want, "%.*s", (int)strcspn(step, ";,"), step);
+    must_fail(toy_cuda(), MANY "cuda --lr 1e38", 4, want);
+    ck_assert_int_eq(lines_of("c/steps.csv"), lines_of("cuda/steps.csv"));
+}
+END_TEST
+
+/* Images as they lie in files, as bytes that a table makes numbers. */
+static void images(int rows)
+{
+    const unsigned char head[] = { 0, 0, 8, 3, 0, 0, 0, (unsigned char)rows, 0, 0, 0, 2, 0, 0, 0, 2 };
+    const unsigned char labels[] = { 0, 0, 8, 1, 0, 0, 0, (unsigned char)rows };
+    static const char *const name[] = { "images/train", "images/t10k" };
+    ck_assert_int_eq(system("mkdir images"), 0);
+    for (int part = 0; part < 2; part++) {
+        char path[64];
+        snprintf(path, sizeof path, "%s-images-idx3-ubyte", name[part]);
+        FILE *x = fopen(path, "wb");
+        snprintf(path, sizeof path, "%s-labels-idx1-ubyte", name[part]);
+        FILE *y = fopen(path, "wb");
+        fwrite(head, 1, sizeof head, x);
+        fwrite(labels, 1, sizeof labels, y);
+        for (int i = 0; i < rows * 4; i++) fputc(i * 37 * (part + 1) % 256, x);
+        for (int i = 0; i < rows; i++) fputc(i % C, y);
+        ck_assert(fclose(x) == 0 && fclose(y) == 0);
+    }
+}
+
+START_TEST(bytes_become_numbers)
+{
+    static const char *const options[] = { "", " --normalize zscore --val-split 0.3",
+                                           " --normalize minmax --overfit-batches 2" };
+    char words[256], text[sizeof out_text];
+    images(57);
+    for (int i = 0; i < 2; i++) {
+        snprintf(words, sizeof words, "train --data images --epochs 3 --log-steps%s --out %s",
+                 options[_i], i ? "cuda" : "c");
+        must_run(i ? toy_cuda() : &toy_classes, words);
+        const char *test = strstr(out_text, "test, last weights: ");
+        ck_assert(test != NULL);
+        if (i) ck_assert_str_eq(test, text);
+        snprintf(text, sizeof text, "%s", test);
+    }
+    contains(out_text, "data on the device");
+    same_run("c", "cuda");
 }
 END_TEST
 
@@ -114,16 +294,6 @@ START_TEST(benches)
 END_TEST
 
 /* ---- what changes between runs reaches a recorded graph ---- */
-
-static int logged(const char *call)
-{
-    char text[4096], key[64];
-    read_text("log", text, sizeof text);
-    snprintf(key, sizeof key, "\n%s ", call);
-    const char *at = strstr(text, key);
-    ck_assert_msg(at != NULL, "no %s in:\n%s", call, text);
-    return atoi(at + strlen(key));
-}
 
 static void expect_echo(rt_bound *b, int64_t n, uint64_t step, double lr)
 {
@@ -234,6 +404,7 @@ START_TEST(chooses_an_image)
     contains(out_text, line);
     snprintf(line, sizeof line, "image         %s, 24 bytes\n", choices[_i].image);
     contains(out_text, line);
+    contains(out_text, "\nsteps         up to 16 a launch; data on the device where they fit");
 }
 END_TEST
 
@@ -302,25 +473,29 @@ static bool unchanged(const char *a, const char *b)
 }
 
 /* In a run that goes on for an epoch every call fails once, with an error of the device or for want
- * of memory. What it leaves is good: going on from there gives what a run without failures gave. */
+ * of memory; the data are there, or are sent. What it leaves is good: going on from there gives what a run without failures gave. */
 START_TEST(any_call_may_fail)
 {
     const char *const goes_on = "train --data data.csv --epochs 3 --resume auto --out r --quiet";
     float want[C * F];
+    bool full = _i % 2 == 1;
     int k, failures = 0;
+    if (_i / 2) crowd("train --data data.csv --epochs 1 --out crowd", 100);
     must_run(toy_cuda(), "train --data data.csv --epochs 3 --out whole");
+    contains(out_text, _i / 2 ? SENT : "data on the device");
     must_run(toy_cuda(), "train --data data.csv --epochs 2 --out base");
     memcpy(want, tensor("whole/last.safetensors", "0.weight", C * F), sizeof want);
     setenv("STANDIN_LOG", "log", 1);
-    set("STANDIN_STATUS", _i ? 2 : 999);
+    set("STANDIN_STATUS", full ? 2 : 999);
     for (k = 1;; k++) {
         ck_assert_int_eq(system("rm -rf r && cp -r base r"), 0);
         set("STANDIN_FAIL", k);
         int code = run(toy_cuda(), goes_on);
         const char *call = failed_call();
         if (strcmp(call, "none") == 0) break;
-        ck_assert_msg(code == (gives_back(call) ? 0 : _i ? 5 : 3), "call %d, %s: exit code %d\n%s",
-                      k, call, code, err_text);
+        bool sent = full && code == 0 && (strstr(call, "Alloc") || strstr(call, "HtoD"));
+        ck_assert_msg(code == (gives_back(call) || sent ? 0 : full ? 5 : 3),
+                      "call %d, %s: exit code %d\n%s", k, call, code, err_text);
         ck_assert_msg((code == 0) == (err_text[0] == '\0'), "%s", err_text);
         failures += code != 0;
         unsetenv("STANDIN_FAIL");
@@ -329,7 +504,7 @@ START_TEST(any_call_may_fail)
         must_run(toy_cuda(), goes_on);
         ck_assert_mem_eq(want, tensor("r/last.safetensors", "0.weight", C * F), sizeof want);
     }
-    ck_assert_int_gt(failures, 40);
+    ck_assert_int_gt(failures, 60);
     ck_assert_int_gt(k, failures + 10);
 }
 END_TEST
@@ -357,6 +532,12 @@ int main(int argc, char **argv)
     TCase *t = tcase_create("programs");
     tcase_add_checked_fixture(t, folder_open, folder_close);
     tcase_add_test(t, trains_as_in_c);
+    tcase_add_loop_test(t, sends_what_does_not_fit, 0, 2);
+    tcase_add_test(t, fits_or_says);
+    tcase_add_test(t, reports_many_steps);
+    tcase_add_loop_test(t, stops_and_goes_on, 0, 2);
+    tcase_add_test(t, names_the_first_bad_step);
+    tcase_add_loop_test(t, bytes_become_numbers, 0, 3);
     tcase_add_test(t, weights_change_sides);
     tcase_add_test(t, predicts_as_in_c);
     tcase_add_test(t, gradients_as_in_c);
@@ -372,7 +553,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, without_an_image);
     tcase_add_test(t, a_driver_too_old);
     tcase_add_test(t, too_little_memory);
-    tcase_add_loop_test(t, any_call_may_fail, 0, 2);
+    tcase_add_loop_test(t, any_call_may_fail, 0, 4);
     tcase_add_test(t, no_memory_here);
     suite_add_tcase(s, t);
     return run_suite(s);

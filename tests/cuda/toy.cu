@@ -83,6 +83,34 @@ KERNEL(32) toy_gradients(const float *__restrict__ x, const float *__restrict__ 
     }
 }
 
+typedef struct Row { int64_t at, n; uint64_t step; float lr; } Row;
+typedef struct Control { uint64_t seed, step; int64_t next; float lr; } Control;
+
+/* As generated kernels begin and end a step, by a thread an element. */
+KERNEL(32) toy_begin(Control *control, const Row *rows, const int64_t *order, const void *x,
+    const int32_t *span, const float *table, const int64_t *y, float *x_to, int64_t *y_to, int64_t n)
+{
+    const Row *row = rows + control->next;
+    int64_t i = (int64_t)blockIdx.x * 32 + threadIdx.x;
+    if (i == 0) {
+        control->step = row->step;
+        control->lr = row->lr;
+    }
+    if (!x || i >= 4 * n) return;
+    int64_t at = order ? order[row->at + i / 4] : row->at + i / 4;
+    x_to[i] = table ? table[i % 4 / *span * 256 + ((const uint8_t *)x)[4 * at + i % 4]]
+                    : ((const float *)x)[4 * at + i % 4];
+    if (i % 4 == 0) y_to[i / 4] = y[at];
+}
+
+KERNEL(32) toy_end(Control *control, double *report, const float *loss, const int64_t *correct)
+{
+    if (threadIdx.x > 0) return;
+    report[2 * control->next] = (double)*loss;
+    report[2 * control->next + 1] = (double)*correct;
+    control->next++;
+}
+
 /* What a run was told: seed, step, learning rate, n. */
 KERNEL(32) toy_echo(const uint64_t *__restrict__ counters, const float *__restrict__ lr,
                     double *__restrict__ told, int64_t n)
