@@ -187,6 +187,8 @@ void members_emit(Kern *k, Out *o, const Nest *nest);
 void tile_place(Kern *k);
 /* The epilogue of a product on a task's tile of sums, [rows][width], from row0 and col0 on. */
 void tile_epilogue(Kern *k, const char *tile, int64_t width);
+/* States in panels that maps read, each once, and their bytes: what streams through a gradient. */
+int panel_streams(Kern *k, Val out[MAX_SLOTS], int64_t *bytes);
 /* The places where this kernel stores v. */
 int stores_of(const Kern *k, Val v, Place out[4]);
 void store_emit(Kern *k, Out *o, Val v, const Nest *nest);
@@ -197,7 +199,7 @@ bool value_in(const Kern *k, Val v);                     /* computed by this ker
 /* sums[height][lanes] = sum over k of a(row, k) b(k, lane) for so many vectors of lanes; a's rows
  * and k's are row_step and k_step apart, b's k's b_step. The name of the function. */
 const char *micro_tile(Emit *e, int height, int vectors);
-/* The same, asking for rows of a panel that are read next, a line of memory of each. */
+/* The same, asking for lines of memory that are read next, from `next` on, next_step apart. */
 const char *micro_tile_ahead(Emit *e, int height, int vectors);
 /* sums[height][cols]: products of rows of a and rows of b. */
 const char *micro_dots(Emit *e, int height, int cols);

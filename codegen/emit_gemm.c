@@ -108,7 +108,7 @@ static bool rows_in_place(const Gemm *g, int64_t n_strips)
 static bool asks_ahead(const Gemm *g, int64_t n_strips)
 {
     int64_t line = g->lanes * ir_dtype_bytes(g->e->m->real) / n_strips;
-    return g->blocked && line == LINE_BYTES && layout_of(g, g->p.b)->width == g->lanes
+    return g->blocked && line == LINE_BYTES && g->access == B_PANELS
         && ir_stored_bytes(ir_type(g->k->g, g->p.b), 1) > g->e->o->target->l2_bytes;
 }
 
@@ -140,7 +140,7 @@ static void shape(Gemm *g)
     g->height = (int)height;
     if (g->access != B_DOTS)
         g->access = ir_in_panels(k->g, &g->p) ? B_PANELS : rows_in_place(g, n) ? B_ROWS : B_PACKED;
-    g->ahead = !plain(g, g->p.b) && asks_ahead(g, n);
+    g->ahead = asks_ahead(g, n);
     g->few = g->access == B_PACKED && g->p.tb && !g->p.ta && g->m.n && g->height >= 4
           && plain(g, g->p.b);
     g->fewest = g->m.n ? 1 : g->m.k - (k->tasks.down - 1) * g->tile_rows;
@@ -290,25 +290,11 @@ static void name_next(Gemm *g)
 {
     Emit *e = g->e;
     Out *o = g->o;
-    Extent lanes = extent(g->lanes, 0);
-    bool panels = g->access == B_PANELS;
-    const char *more = "";
-    if (panels)
-        more = text(e, " || %s < %s", text_shift(e, g->panel, g->lanes), extent_text(e, g->l));
-    out_line(o, "const int64_t k1 = k0 + depth < %s%s ? k0 + depth : k0;", extent_text(e, g->depth),
-             more);
-    const char *from = panels ? at(g, g->p.b, g->panel, text_mul(e, "k1", lanes))
-                              : at(g, g->p.b, "k1", text_mul(e, g->panel, lanes));
-    out_line(o, "const %s *const next = %s + r / %d * %d;", g->real, from, g->height,
+    out_line(o, "const int64_t k1 = k0 + depth < %s || %s < %s ? k0 + depth : k0;",
+             extent_text(e, g->depth), text_shift(e, g->panel, g->lanes), extent_text(e, g->l));
+    out_line(o, "const %s *const next = %s + r / %d * %d;", g->real,
+             at(g, g->p.b, g->panel, text_mul(e, "k1", extent(g->lanes, 0))), g->height,
              LINE_BYTES / (int)ir_dtype_bytes(e->m->real));
-}
-
-/* How far groups of rows that `next` goes through are apart. */
-static const char *next_step(const Gemm *g)
-{
-    Extent lanes = extent(g->lanes, 0);
-    return extent_text(g->e, extent_mul(g->access == B_PANELS ? lanes : columns_of(g, g->p.b),
-                                        lanes));
 }
 
 /* Calls of the register tiles: the full height, then 4 rows or 1 where a tile may have fewer. */
@@ -341,7 +327,7 @@ static void strip(Gemm *g, const char *width)
         bool last = !several || i == 2;
         const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
         out_line(o, "%s%s%s(depth, %s, %s, %s, %s, strip%s);", first ? "" : "else ", when, tile, a,
-                 steps, g->b, g->b_step, ahead ? text(e, ", next, %s", next_step(g)) : "");
+                 steps, g->b, g->b_step, ahead ? text(e, ", next, %lld", (long long)g->lanes) : "");
         first = false;
     }
 }
@@ -378,34 +364,13 @@ static void epilogue(Gemm *g, const char *acc, const char *width)
     names_restore(k, before);
 }
 
-/* States in panels that the epilogue reads, each once. */
-static int streams(const Gemm *g, Val out[MAX_SLOTS], int64_t *bytes)
-{
-    const Graph *graph = g->k->g;
-    int n = 0;
-    *bytes = 0;
-    for (int i = 0; i < g->k->k->n_member; i++) {
-        const Node *x = ir_node(graph, g->k->k->member[i]);
-        if (ir_op[x->op].kind != KIND_MAP) continue;
-        for (int j = 0; j < x->n_in; j++) {
-            bool taken = !ir_is(graph, x->in[j], OP_state) || n == MAX_SLOTS;
-            taken = taken || layout_of(g, x->in[j])->kind != LAYOUT_panel;
-            for (int m = 0; m < n && !taken; m++) taken = ir_val_eq(out[m], x->in[j]);
-            if (taken) continue;
-            out[n++] = x->in[j];
-            *bytes += ir_stored_bytes(ir_type(graph, x->in[j]), 1);
-        }
-    }
-    return n;
-}
-
 /* Asks for the strip's part of what streams through. */
 static void fetch(Gemm *g)
 {
     Emit *e = g->e;
     Val stream[MAX_SLOTS];
     int64_t bytes;
-    int n = streams(g, stream, &bytes);
+    int n = panel_streams(g->k, stream, &bytes);
     if (!g->p.transposed || g->sums || bytes < e->o->target->l2_bytes) return;
     reach(e, SNIP_fetch);
     Extent lanes = extent(g->lanes, 0), whole = extent_mul(g->m, lanes);

@@ -11,6 +11,8 @@
  * Not here: strides, dilation, other taps (emit_patches.c). */
 #include "codegen/winograd.h"
 
+enum { LINE_BYTES = 64 };
+
 static const char source_text[] =
     "/* parts[$points]$in_panels[$channels][$lanes] = B' x B of channels of images [$h][$w],\n"
     " * of `bands` lines of tiles from the one `band` on; points are $source_step apart.\n"
@@ -356,6 +358,27 @@ static void write_weights(Wino *w)
     k->out = w->o;
 }
 
+/* Weights of which a core's cache keeps too few from one task to the next. */
+static bool asks_ahead(const Wino *w)
+{
+    return w->w.points * w->w.weight_step * w->elem > w->e->o->target->l2_bytes / 2;
+}
+
+/* Names the strip's weights, and those of the next strip of the group or of the next point. */
+static void name_weights(Wino *w, const char *points)
+{
+    const Winograd *g = &w->w;
+    long long strip = (long long)(w->height * g->channels), step = (long long)g->weight_step;
+    const char *real = real_type(w->k), *row0 = w->row0;
+    Extent width = extent(g->channels, 0);
+    out_line(w->o, "const %s *const a = %s + point * %lld + %s;", real, points, step,
+             text_mul(w->e, text_add(w->e, row0, "top"), width));
+    if (!asks_ahead(w)) return;
+    out_line(w->o, "const %s *const next = r + %d < end_row ? a + %lld", real, w->height, strip);
+    out_line(w->o, "    : %s + (point + 1) %% %lld * %lld + %s;", points, (long long)g->points,
+             step, text_mul(w->e, text_add(w->e, row0, "group"), width));
+}
+
 /* The rows from `group` on at each point, panel by panel: products[point][panel][row][lanes]. */
 static void multiply(Wino *w)
 {
@@ -363,6 +386,8 @@ static void multiply(Wino *w)
     Out *o = w->o;
     const Winograd *g = &w->w;
     long long lanes = (long long)g->lanes, width = (long long)g->channels;
+    int line = LINE_BYTES / (int)w->elem;
+    bool ahead = asks_ahead(w);
     const char *from = text(e, "source + point * %lld", (long long)g->source_step);
     const char *to = text(e, "products + point * %lld", (long long)g->result_step);
     const char *shared = slot_shared(w->k, e->m->real, "points", "weights, transformed");
@@ -370,15 +395,17 @@ static void multiply(Wino *w)
     out_open(o, "for (int64_t r = group; r < end_row; r += %d)", w->height);
     out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */",
              w->rows, w->height);
+    name_weights(w, shared);
     if (g->panels > 1) {
         out_open(o, "for (int64_t panel = 0; panel < panels; panel++)");
         from = text(e, "%s + panel * %lld", from, (long long)w->f.channels * lanes);
         to = text(e, "%s + panel * %lld", to, (long long)g->group * lanes);
     }
-    out_line(o, "%s(%lld, %s + point * %lld + (%s) * %lld, %lld, 1,",
-             micro_tile(e, w->height, w->vectors), (long long)w->f.channels, shared,
-             (long long)g->weight_step, text_add(e, w->row0, "top"), width, width);
-    out_line(o, "    %s, %lld, %s + (top - group) * %lld);", from, lanes, to, lanes);
+    out_line(o, "%s(%lld, a, %lld, 1,",
+             ahead ? micro_tile_ahead(e, w->height, w->vectors)
+                   : micro_tile(e, w->height, w->vectors), (long long)w->f.channels, width);
+    out_line(o, "    %s, %lld, %s + (top - group) * %lld%s);", from, lanes, to, lanes,
+             ahead ? text(e, ", next, %d", line) : "");
     if (g->panels > 1) out_close(o, "");
     out_close(o, "");
     out_close(o, "");

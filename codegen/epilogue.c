@@ -188,6 +188,27 @@ void members_emit(Kern *k, Out *o, const Nest *nest)
     }
 }
 
+int panel_streams(Kern *k, Val out[MAX_SLOTS], int64_t *bytes)
+{
+    const Graph *g = k->g;
+    int n = 0;
+    *bytes = 0;
+    for (int i = 0; i < k->k->n_member; i++) {
+        const Node *x = ir_node(g, k->k->member[i]);
+        if (ir_op[x->op].kind != KIND_MAP) continue;
+        for (int j = 0; j < x->n_in; j++) {
+            const Type *t = ir_type(g, x->in[j]);
+            bool taken = !ir_is(g, x->in[j], OP_state) || n == MAX_SLOTS;
+            taken = taken || t->layout.kind != LAYOUT_panel;
+            for (int m = 0; m < n && !taken; m++) taken = ir_val_eq(out[m], x->in[j]);
+            if (taken) continue;
+            out[n++] = x->in[j];
+            *bytes += ir_stored_bytes(t, 1);
+        }
+    }
+    return n;
+}
+
 void tile_place(Kern *k)
 {
     Product p = ir_product(k->g, k->root);

@@ -2,8 +2,8 @@
  * Each is written once a program, compiled once, and called by all kernels of its shape.
  *
  * micro_HxV: H rows of a, one element at a time, times V vectors of columns of b; micro_HxV_ahead
- * also asks for memory that is read next. dots_HxC: H rows of a times C rows of b, both contiguous
- * in k, vectors along k. */
+ * also asks for memory that is read next, a line a step. dots_HxC: H rows of a times C rows of b,
+ * both contiguous in k, vectors along k. */
 #include "codegen/emit.h"
 #include <string.h>
 
@@ -22,19 +22,6 @@ static long long lanes_of(const Emit *e)
     return e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
 }
 
-/* The loop over k; where it asks for memory, in groups of as many steps as a panel has columns. */
-static void open_steps(Out *o, long long width, bool ahead)
-{
-    const char *step = "a += k_step, b += b_step";
-    if (!ahead) {
-        out_open(o, "for (int64_t k = 0; k < depth; k++, %s)", step);
-        return;
-    }
-    out_line(o, "for (int64_t first = 0; first < depth; first += %lld, next += next_step)", width);
-    out_open(o, "for (int64_t k = 0; k < smaller(%lld, depth - first); k++, %s)", width, step);
-    out_line(o, "__builtin_prefetch(next + k * %lld);", width);
-}
-
 static const char *write_tile(Emit *e, int height, int v, bool ahead)
 {
     Out *o = out_new(e->a);
@@ -45,8 +32,7 @@ static const char *write_tile(Emit *e, int height, int v, bool ahead)
     out_line(o, "/* sums[%d][%lld]: %d rows of a times %d vector%s of columns.%s", height,
              v * lanes, height, v, v > 1 ? "s" : "", ahead ? "" : " */");
     if (ahead)
-        out_line(o, " * Asks for next[..][%lld][%lld], a line of each row; the first are next_step"
-                 " apart. */", v * lanes, v * lanes);
+        out_line(o, " * Asks for `depth` lines of memory, from `next` on, next_step apart. */");
     out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a, int64_t row_step,", name, real);
     out_line(o, "    int64_t k_step, const %s *restrict b, int64_t b_step, %s *restrict sums%s",
              real, real, ahead ? "," : ")");
@@ -57,7 +43,9 @@ static const char *write_tile(Emit *e, int height, int v, bool ahead)
         for (int j = 0; j < v; j++) s = text(e, "%s%s c%d_%d = { 0 }", s, j ? "," : "vec", i, j);
         out_line(o, "%s;", s);
     }
-    open_steps(o, v * lanes, ahead);
+    out_open(o, "for (int64_t k = 0; k < depth; k++, a += k_step, b += b_step%s)",
+             ahead ? ", next += next_step" : "");
+    if (ahead) out_line(o, "__builtin_prefetch(next);");
     for (int j = 0; j < v; j++)
         out_line(o, "const vec b%d = *(const vec *)(b + %lld);", j, j * lanes);
     for (int i = 0; i < height; i++) {

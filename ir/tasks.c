@@ -27,6 +27,58 @@ Product ir_product(const Graph *g, Val root)
     return x->type.layout.kind == LAYOUT_panel ? ir_transposed(p) : p;
 }
 
+static bool has_member(const Val *member, int n, Val v)
+{
+    for (int i = 0; i < n; i++)
+        if (ir_val_eq(member[i], v)) return true;
+    return false;
+}
+
+/* Do the members compute what replaces the state? */
+static bool replace(const Graph *g, const Val *member, int n, State s)
+{
+    for (int i = 0; i < g->n_root; i++)
+        if (g->root[i].kind == ROOT_UPDATE && g->root[i].state.i == s.i)
+            return has_member(member, n, ir_view_base(g, g->root[i].val));
+    return false;
+}
+
+bool ir_back(const Graph *g, const Val *member, int n, Back *back)
+{
+    int products = 0;
+    *back = (Back){ 0 };
+    for (int i = 0; i < n; i++) {
+        const Node *x = ir_node(g, member[i]);
+        if (ir_op[x->op].kind != KIND_PROD) continue;
+        products++;
+        if (x->type.layout.kind == LAYOUT_panel) back->d_w = member[i];
+        else back->d_x = member[i];
+    }
+    if (products != 2 || !back->d_w.i || !back->d_x.i) return false;
+    const Node *d_x = ir_node(g, back->d_x), *d_w = ir_node(g, back->d_w);
+    Val d_y = d_x->in[0], w = d_x->in[1], x = d_w->in[1];
+    const Type *t = ir_type(g, w);
+    return d_x->op == OP_matmul && !ir_has(d_x, AT_ta) && !ir_has(d_x, AT_tb)
+        && d_w->op == OP_matmul && ir_has(d_w, AT_ta) && !ir_has(d_w, AT_tb)
+        && ir_val_eq(d_w->in[0], d_y) && ir_is(g, w, OP_state) && ir_type_eq(t, &d_w->type)
+        && ir_type(g, d_y)->layout.kind == LAYOUT_plain && ir_has_n(&ir_type(g, d_y)->shape)
+        && ir_type(g, x)->layout.kind == LAYOUT_plain
+        && ir_dim_at(d_x->type.shape.dim[0], g->module->capacity) <= IR_BACK_SAMPLES
+        && !has_member(member, n, ir_view_base(g, d_y))
+        && !has_member(member, n, ir_view_base(g, x))
+        && replace(g, member, n, ir_node(g, w)->state);
+}
+
+BackBytes ir_back_bytes(const Graph *g, const Kernel *k)
+{
+    const Type *d_w = ir_type(g, ir_kernel_root(g, k));
+    int64_t elem = ir_dtype_bytes(d_w->dtype), width = d_w->layout.width;
+    int64_t n = ir_dim_at(ir_product(g, ir_kernel_root(g, k)).k, g->module->capacity);
+    int64_t lanes_bytes = ir_round64(n * elem);
+    return (BackBytes){ .sums = k->tile[0] * lanes_bytes, .turned = width * lanes_bytes,
+                        .slopes = ir_round64(n * width * elem) };
+}
+
 /* (A B)' = B' A' */
 Product ir_transposed(Product p)
 {
@@ -70,6 +122,8 @@ bool ir_rows_in_place(int64_t strips, int64_t depth, int64_t row_bytes, int64_t 
 
 Val ir_kernel_root(const Graph *g, const Kernel *k)
 {
+    Back back;
+    if (k->algo == ALGO_gemm_back && ir_back(g, k->member, k->n_member, &back)) return back.d_w;
     for (int i = 0; i < k->n_member; i++) {
         OpKind kind = ir_op[ir_node(g, k->member[i])->op].kind;
         if (kind == KIND_PROD || kind == KIND_CONV || kind == KIND_WINDOW || kind == KIND_ROW
@@ -190,7 +244,8 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     const Node *x = ir_node(g, root);
     *cols = 1;
     switch (k->algo) {
-    case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1:
+    case ALGO_gemm: case ALGO_gemm_back: case ALGO_blas:
+    case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1:
     case ALGO_simt: case ALGO_simt_dots: case ALGO_mma_tf32: case ALGO_mma_bf16: {
         Product p = ir_product(g, root);
         *rows = ir_dim_at(p.m, n);
@@ -252,7 +307,8 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     t.tile_rows = k->tile[0];
     t.tile_cols = k->tile[1];
     switch (k->algo) {
-    case ALGO_gemm: case ALGO_blas: case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
+    case ALGO_gemm: case ALGO_gemm_back: case ALGO_blas: break;
+    case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
     case ALGO_simt: case ALGO_simt_dots: case ALGO_simt_conv: break;
     case ALGO_mma_tf32: case ALGO_mma_bf16: case ALGO_conv_mma_tf32: case ALGO_conv_mma_bf16: break;
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast: break;
@@ -385,6 +441,10 @@ int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
         int64_t panels = ceil_div(k->tile[1], 32), block = 32 * IR_SPLIT_DEPTH * 4;
         int64_t sums = ceil_div(k->tile[0], 32) * panels * 32 * 32 * 4;
         return ir_round64((1 + panels) * ir_split_bytes(g, k) + block + sums + panels * 4);
+    }
+    if (k->algo == ALGO_gemm_back) {
+        BackBytes b = ir_back_bytes(g, k);
+        return b.sums + b.turned + b.slopes;
     }
     if (k->algo != ALGO_gemm && k->algo != ALGO_blas) return 0;
     int64_t elem = ir_dtype_bytes(ir_node(g, ir_kernel_root(g, k))->type.dtype);

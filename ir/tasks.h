@@ -13,6 +13,7 @@
 /* What a kernel runs over:
  *   gemm, blas, simt, simt_dots, mma_tf32, mma_bf16
  *                rows and columns of the product [m,l]
+ *   gemm_back    the same of d_w, as the transpose that it is computed as; a tile has all columns
  *   row          rows of the operand (ir/rows.h) and the elements of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
  *                else each task has all rows of some results
@@ -55,6 +56,7 @@ enum {
     IR_RESULT_STEP = 16,             /* its results are a multiple of this: whole cache lines */
     IR_K_BLOCK = 1024,               /* a gemm packs at most this much of k at a time */
     IR_SPLIT_DEPTH = 128,            /* and bf16x6 splits so much: 32 rows of it stay in L1 */
+    IR_BACK_SAMPLES = 32,            /* the most that a gemm_back takes */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
     IR_SIMT_STEP = 16,               /* so much of k comes into shared memory at a time */
     IR_SIMT_PAD = 4,                 /* and each line of it is so much longer than simt's tile */
@@ -77,6 +79,15 @@ typedef struct Product {
 } Product;
 Product ir_product(const Graph *g, Val root);
 Product ir_transposed(Product p);
+/* The products of a linear layer's derivative in one kernel: d_x = d_y w, and d_w = d_y' x, in the
+ * panels of w, which its epilogue replaces. */
+typedef struct Back { Val d_x, d_w; } Back;
+/* False if the members are no such kernel's. */
+bool ir_back(const Graph *g, const Val *member, int n, Back *back);
+/* Its worker's memory, each a multiple of 64 bytes: of a task's sums d_x [rows][n]; of a panel's
+ * columns of d_y, turned round [columns][n], and as they are [n][columns]. */
+typedef struct BackBytes { int64_t sums, turned, slopes; } BackBytes;
+BackBytes ir_back_bytes(const Graph *g, const Kernel *k);
 /* Does B lie in panels whose rows are the product's columns, so that no task has to pack it? */
 bool ir_in_panels(const Graph *g, const Product *p);
 /* So few columns of so long sums that vectors are better filled along k than with columns, although

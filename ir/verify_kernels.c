@@ -14,6 +14,7 @@ static const struct {
     bool one;
 } form[ALGO_COUNT] = {
     [ALGO_gemm] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_gemm_back] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), false},
     [ALGO_blas] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x6] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x3] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
@@ -115,6 +116,21 @@ static bool verify_block_tile(const Kernel *k, DType real, char err[IR_ERR])
     return true;
 }
 
+/* Strips of rows, the last of which may overlap the one before it, in tiles of all columns. */
+static bool verify_back(const Graph *g, const Kernel *k, char err[IR_ERR])
+{
+    Back back;
+    if (!ir_back(g, k->member, k->n_member, &back))
+        return ir_fail(err, "its products are no linear layer's two gradients, with the update of "
+                       "weights in panels and at most %d samples", IR_BACK_SAMPLES);
+    Product p = ir_product(g, back.d_w);
+    int64_t rows = p.m.k, tile = k->tile[0], strip = k->micro[0], rest = tile ? rows % tile : 0;
+    return (strip > 0 && strip <= tile && strip <= rows && (!rest || rest >= strip)
+            && k->tile[1] >= p.l.k)
+        || ir_fail(err, "a tile of algorithm gemm_back has all columns, and no fewer rows than its "
+                   "strips");
+}
+
 static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
 {
     int roots = 0;
@@ -156,6 +172,8 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (roots > 1 && form[k->algo].one)
         return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
                        ir_algo[k->algo].name);
+    if (k->algo == ALGO_gemm_back)
+        return verify_back(g, k, err);
     if (ir_block_tile(k->algo).side)
         return verify_block_tile(k, g->module->real, err);
     if (k->algo == ALGO_simt_dots && (k->tile[0] != 1 || k->tile[1] < 1))

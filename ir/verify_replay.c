@@ -128,7 +128,7 @@ static bool each_row(const Graph *g, const Kernel *k, const Shape *read, const S
 }
 
 /* Kernel k may write v where it reads `old`: every reader in it takes the element that it writes,
- * or, in a row program, the row. */
+ * or the block of it, or, in a row program, the row. */
 static bool element_by_element(const Replay *r, int k, Val old, Val v)
 {
     const Graph *g = r->g;
@@ -146,11 +146,14 @@ static bool element_by_element(const Replay *r, int k, Val old, Val v)
             OpKind kind = ir_op[x->op].kind;
             bool element = kind == KIND_MAP && same_elems(read, &x->type.shape)
                         && same_elems(read, &to->shape);
+            /* A block of weights, before any of it is replaced. */
+            bool block = kernel->algo == ALGO_gemm_back && kind == KIND_PROD
+                      && g->node[old.i].op == OP_state;
             bool row_value = kernel->algo == ALGO_row && kind == KIND_MAP
                           && each_row(g, kernel, read, &x->type.shape, &to->shape);
             bool row = kernel->algo == ALGO_row && (kind == KIND_ROW || kind == KIND_REDUCE)
                     && same_rows(read, &to->shape);
-            if (!element && !row && !row_value)
+            if (!element && !block && !row && !row_value)
                 return false;
         }
     }

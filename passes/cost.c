@@ -7,6 +7,7 @@
  *         read where they lie), t the tasks that pack the same columns, and A = the first
  *         operand once for each panel at 8 bytes a cycle where it exceeds half of L2, as far as
  *         computing does not hide it; few columns of long sums (ir_narrow) m l (k / (v f e) + 6)
+ *   gemm_back  the same twice, once with whole vectors of samples
  *   blas  m l k / (4 0.9 m/(m+32) l/(l+32)) + 2000 t: near the peak of SSE on large products, a
  *         third of it at 16 rows. OpenBLAS is counted with the kernels that it certainly has: on a
  *         CPU that is newer than itself it falls back to those of SSE3 (0.3.21 on a server of 2023:
@@ -274,6 +275,15 @@ static double product_cycles(const Graph *g, const Kernel *k, Val root, const Ta
     return pass_cost(&p, t, &c) * clock_hz;
 }
 
+/* gemm_back's other product, whose strips are a vector or two wide. */
+static double other_cycles(const Graph *g, const Kernel *k, Val root, const Target *t)
+{
+    Back back;
+    if (k->algo != ALGO_gemm_back || !ir_back(g, k->member, k->n_member, &back)) return 0;
+    Problem p = pass_problem(g, root, ir_type(g, root)->layout, ir_type(g, root)->layout, t);
+    return (double)(p.m * p.l * round_up(p.k, p.lanes)) / (peak_per_cycle(&p, t) * 0.85);
+}
+
 /* Members that a row program has a loop for. */
 static int reducing(const Graph *g, const Kernel *k)
 {
@@ -293,8 +303,9 @@ static double kernel_seconds(const Graph *g, int i, int64_t bytes, const Target 
     double moving = bytes_cycles((double)bytes, t);
     double computing = ir_kernel_flop(g, i) / (double)lanes, after = 0;
     if (ir_op[ir_node(g, root)->op].kind == KIND_PROD) {
-        after = computing - ir_flop(g, root) / (double)lanes;
-        computing = product_cycles(g, k, root, t);
+        int products = k->algo == ALGO_gemm_back ? 2 : 1;
+        after = computing - products * ir_flop(g, root) / (double)lanes;
+        computing = product_cycles(g, k, root, t) + other_cycles(g, k, root, t);
     } else if (ir_algo[k->algo].root == KIND_CONV) {
         Choice c = { .algo = k->algo, .tile = { k->tile[0], k->tile[1] },
                      .micro = { k->micro[0], k->micro[1] } };

@@ -1,11 +1,12 @@
 /* passes/forms.c: what a kernel may be made of.
  *
  * Forms by their root: a product, a convolution, a window, or a convolution and what pools it, with
- * a MAP epilogue; a row program, of
+ * a MAP epilogue; a linear layer's two gradients, each with its own; a row program, of
  * rows or of channels (ir/rows.h); a reduction with a MAP prologue and epilogue; maps of one element
  * count; a single node of any kind. fuse only proposes groups, this file is the one place that says
  * which of them code can be generated for. It does not know orders: cycles are fuse's concern. */
 #include "ir/rows.h"
+#include "ir/tasks.h"
 #include "passes/kernels.h"
 #include <string.h>
 
@@ -228,6 +229,23 @@ static bool form_product(const Group *k, Val root)
     return true;
 }
 
+/* Both gradients of a linear layer: maps of either, and the update of the weights, of which d_x
+ * reads a block before any of it is replaced. */
+static bool form_back(const Group *k)
+{
+    Back b;
+    if (!ir_back(k->g, k->member, k->n, &b) || !state_safe(k, b.d_w, NULL)) return false;
+    for (int i = 0; i < k->n; i++) {
+        Val v = k->member[i];
+        if (v.i == b.d_x.i || v.i == b.d_w.i) continue;
+        Val root = ir_shape_eq(shape_of(k->g, v), shape_of(k->g, b.d_w)) ? b.d_w : b.d_x;
+        const Shape *frame = shape_of(k->g, root);
+        if (v.i < root.i || !map_over(k, v, frame, by_product) || !state_safe(k, v, frame))
+            return false;
+    }
+    return true;
+}
+
 static bool form_reduce(const Group *k, Val root)
 {
     const Shape *over = shape_of(k->g, ir_node(k->g, root)->in[0]), *out = shape_of(k->g, root);
@@ -361,6 +379,7 @@ bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *al
     int moves = count_kind(&k, KIND_MOVE, &root);
     if (moves) return *algo = ALGO_move, n == 1;
     int products = count_kind(&k, KIND_PROD, &root);
+    if (products == 2) return *algo = ALGO_gemm_back, form_back(&k);
     if (products)
         return *algo = ALGO_gemm, n == 1 || (products == 1 && form_product(&k, root));
     if (count_kind(&k, KIND_CONV, &root))

@@ -231,10 +231,12 @@ static void write_kernels(const Groups *f, Graph *g, const Choice *choice, const
         for (int j = 0; j < x->n; j++) {
             OpKind kind = ir_op[ir_node(g, x->member[j])->op].kind;
             if (kind != KIND_PROD && kind != KIND_CONV) continue;
-            const Choice *c = &choice[x->member[j].i];
-            to->algo = c->algo;
-            memcpy(to->tile, c->tile, sizeof to->tile);
-            memcpy(to->micro, c->micro, sizeof to->micro);
+            Choice c = choice[x->member[j].i];
+            if (to->algo == ALGO_gemm_back)
+                pass_tile_back(g, ir_kernel_root(g, to), f->target, &c);
+            to->algo = c.algo;
+            memcpy(to->tile, c.tile, sizeof to->tile);
+            memcpy(to->micro, c.micro, sizeof to->micro);
             break;
         }
     }
@@ -249,12 +251,12 @@ static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *
     Choice *choice = arena_alloc(scratch, (size_t)from->n_node * 2 + 1, sizeof *choice);
     copy_plain(to, from, ctx, choice, scratch);
     copy_roots(to, false, scratch);
-    Groups f = pass_groups(to, choice, scratch);
+    Groups f = pass_groups(to, choice, pass_target(ctx), scratch);
     uint32_t *order = arena_alloc(scratch, (size_t)to->n_node * 2 + 64, sizeof *order);
     int n_order;
     if (!order_groups(&f, order, &n_order)) {
         copy_roots(to, true, scratch);
-        f = pass_groups(to, choice, scratch);
+        f = pass_groups(to, choice, pass_target(ctx), scratch);
         order = arena_alloc(scratch, to->n_node, sizeof *order);
     }
     if (!ctx->no_fuse) pass_groups_grow(&f);

@@ -6,6 +6,7 @@
 #include "ir/frame.h"
 #include "ir/rows.h"
 #include "passes/groups.h"
+#include "passes/rules.h"
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,11 +48,11 @@ static void find_readers(Groups *f)
     for (uint32_t v = 0; v <= n; v++) f->reader_at[v] = f->reader_at[v + 1];
 }
 
-Groups pass_groups(const Graph *g, const Choice *choice, Arena *scratch)
+Groups pass_groups(const Graph *g, const Choice *choice, const Target *t, Arena *scratch)
 {
     size_t n = g->n_node;
-    Groups f = { .g = g, .choice = choice, .flow = pass_flow(g, scratch), .scratch = scratch,
-               .group = arena_alloc(scratch, n, sizeof(Group)),
+    Groups f = { .g = g, .choice = choice, .target = t, .flow = pass_flow(g, scratch),
+               .scratch = scratch, .group = arena_alloc(scratch, n, sizeof(Group)),
                .of = arena_alloc(scratch, n, sizeof(uint32_t)) };
     for (int i = 0; i < 2; i++) {
         f.stack[i] = arena_alloc(scratch, n, sizeof(uint32_t));
@@ -205,6 +206,19 @@ static void take_readers(Groups *f, uint32_t group)
             }
         }
     }
+}
+
+/* The group of a weight's update takes the layer's other gradient, if weights come from memory. */
+static void take_other_gradient(Groups *f, uint32_t group)
+{
+    const Graph *g = f->g;
+    const Node *d_w = &g->node[group];
+    Choice c;
+    if (d_w->type.layout.kind != LAYOUT_panel || !pass_tile_back(g, (Val){ group }, f->target, &c))
+        return;
+    for (uint32_t v = 1; v < g->n_node; v++)
+        if (f->of[v] && f->of[v] != group && g->node[v].op == OP_matmul
+            && ir_val_eq(g->node[v].in[0], d_w->in[0]) && join(f, group, f->of[v])) return;
 }
 
 /* Max pooling: the kernel that finds the largest elements' taps has the elements. */
@@ -496,6 +510,8 @@ void pass_groups_grow(Groups *f)
     f->normalising = false;
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && kind_of(f, v) == KIND_PROD) take_readers(f, v);
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] == v && kind_of(f, v) == KIND_PROD) take_other_gradient(f, v);
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && (kind_of(f, v) == KIND_CONV || kind_of(f, v) == KIND_WINDOW)) {
             take_pool(f, v);

@@ -13,6 +13,7 @@ typedef struct Groups {
     uint32_t *of;                    /* [n_node] group of a node; 0: none */
     Arena *scratch;
     const Choice *choice;            /* [n_node] of products and convolutions */
+    const Target *target;
     /* Of groups.c alone. */
     uint32_t *before, *before_at;    /* the flow's edges the other way round */
     uint32_t *reader, *reader_at;    /* nodes of kernels that read a base, leaves' too */
@@ -22,7 +23,7 @@ typedef struct Groups {
 } Groups;
 
 /* Every node of a kernel alone. In the arena. */
-Groups pass_groups(const Graph *g, const Choice *choice, Arena *scratch);
+Groups pass_groups(const Graph *g, const Choice *choice, const Target *t, Arena *scratch);
 /* Groups take neighbours for as long as a kernel can have that form and no path leads out of a
  * group and back. */
 void pass_groups_grow(Groups *f);

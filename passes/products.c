@@ -70,6 +70,26 @@ static void tile_gemm(const Problem *p, const Target *t, Choice *c)
     tile_wide(p, t, c);
 }
 
+/* Tiles of a few strips, so that a panel's block is some pages of memory, and the last tile has a
+ * strip, too. It pays where weights come from memory and few samples fill the registers. */
+bool pass_tile_back(const Graph *g, Val d_w, const Target *t, Choice *c)
+{
+    enum { FEWEST = 4, MOST = 8, MOST_VECTORS = 2 };       /* strips of a tile; samples */
+    const Type *w = ir_type(g, d_w);
+    Problem p = pass_problem(g, d_w, ir_type(g, ir_node(g, d_w)->in[1])->layout, w->layout, t);
+    int64_t vectors = ceil_div(p.panel, p.lanes), high = t->accumulators / most(vectors, 1);
+    if (ir_stored_bytes(w, 1) <= t->l2_bytes || ceil_div(p.k, p.lanes) > MOST_VECTORS) return false;
+    *c = (Choice){ .algo = ALGO_gemm_back, .micro = { high, vectors },
+                   .tile = { 0, round_up(p.l, p.panel) } };
+    for (; c->micro[0] > high / 2; c->micro[0]--)
+        for (int strips = FEWEST; strips <= MOST; strips++) {
+            c->tile[0] = strips * c->micro[0];
+            int64_t rest = p.m % c->tile[0];
+            if (c->tile[0] <= p.m && (!rest || rest >= c->micro[0])) return true;
+        }
+    return false;
+}
+
 /* Squarish tiles in whole steps, halved while there are few of them and each is still worth a
  * call. */
 static void tile_square(const Problem *p, int64_t step, Choice *c)
@@ -184,7 +204,8 @@ void pass_tile_simt_conv(const Graph *g, Val root, Choice *c)
                       weight ? 1 : ENOUGH_BLOCKS, MOST_SUMS, c->tile, c->micro);
 }
 
-/* Products are not convolutions, windows, maps, rows, reductions or moves. */
+/* One product is not two, and no convolution, window, map, row, reduction or move. */
+#define tile_gemm_back NULL
 #define tile_simt_conv NULL
 #define tile_conv_mma_tf32 NULL
 #define tile_conv_mma_bf16 NULL

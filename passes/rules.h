@@ -26,6 +26,9 @@ Module *pass_begin(const Module *m, const char *stage);
 
 /* What may compute a product whose second operand and result have these layouts. */
 Candidates pass_products(const Graph *g, Val root, Layout b, Layout result, const PassCtx *ctx);
+/* Tiles of both gradients of a linear layer in one kernel; false: they are better apart, or no
+ * strips fit. */
+bool pass_tile_back(const Graph *g, Val d_w, const Target *t, Choice *c);
 /* A convolution's register tile and tile on a GPU. */
 void pass_tile_simt_conv(const Graph *g, Val root, Choice *c);
 /* The same of a convolution. */

@@ -105,6 +105,7 @@ static void simt_shared(Module *m) { m->real = DT_f64, simt(m, ALGO_simt, 128, 8
 static void mma_tile(Module *m) { m->math = MATH_bf16, simt(m, ALGO_mma_bf16, 160, 5); }
 static void mma_type(Module *m) { m->real = DT_f64, m->math = MATH_tf32, simt(m, ALGO_mma_tf32, 32, 1); }
 static void dots_tile(Module *m) { simt(m, ALGO_simt_dots, 8, 0); }
+static void no_back(Module *m) { train(m)->kernel[1].algo = ALGO_gemm_back; }
 static void tile_negative(Module *m) { train(m)->kernel[1].tile[0] = -1; }
 static void time_infinite(Module *m) { train(m)->kernel[1].us = INFINITY; }
 static void member_order(Module *m) { members(m, 0)[0] = members(m, 0)[1]; }
@@ -218,6 +219,8 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {mma_tile, "graph train: k1: a tile of algorithm mma_bf16 is 32 times 1 to 4 register tiles"},
     {mma_type, "graph train: k1: tensor cores multiply no f64"},
     {dots_tile, "graph train: k1: a tile of algorithm simt_dots is of one row"},
+    {no_back, "graph train: k1: its products are no linear layer's two gradients, with the update "
+              "of weights in panels and at most 32 samples"},
     {time_infinite, "graph train: k1: its predicted time is no time"},
     {member_order, "graph train: k0: its members do not ascend"},
     {member_view, "graph train: k1: %3 (reshape) is a view, which no kernel computes"},
@@ -369,6 +372,59 @@ START_TEST(in_place_of_a_products_operand)
     ck_assert(ir_verify_sweep(train(m), err));
     ck_assert(!ir_verify_replay(train(m), err));
     ck_assert_str_eq(err, "replay: k1 writes %2 in place of %1, but does not read it element by element");
+    ir_module_free(m);
+}
+END_TEST
+
+/* ---- both gradients of a layer in one kernel ---- */
+
+static const char layer[] =
+    "seqc.ir 1\nbatch n <= 16\nreal f32\nstage fuse\n"
+    "state \"w\" : f32[20,30]{panel8} param\n"
+    "graph train\n"
+    "%0 = input \"x\" : f32[n,30]\n"
+    "%1 = linear %0, \"w\" : f32[n,20]\n"
+    "%2 = relu %1 : f32[n,20]\n"
+    "%3 = matmul %2, %0 {ta} : f32[20,30]{panel8}\n"
+    "%4 = map \"w\", %3 {f=\"a - b\"} : f32[20,30]{panel8}\n"
+    "%5 = matmul %2, \"w\" : f32[n,30]\n"
+    "return y=%1 d_x=%5\nupdate \"w\"=%4\n"
+    "kernels train\nk0 a { %1 %2 } gemm\n"
+    "k1 b { %3 %4 %5 } gemm_back tile 12x24 micro 4x1\n";
+
+static Kernel *both(Module *m) { return &train(m)->kernel[1]; }
+static void unspoilt(Module *m) { (void)m; }
+static void many_samples(Module *m) { m->capacity = 33; }
+static void another_slope(Module *m) { operands(m, 5)[0] = val(m, 1); }
+static void never_replaced(Module *m) { train(m)->n_root = 2; }
+static void one_gradient(Module *m) { both(m)->n_member = 2; }
+static void some_columns(Module *m) { both(m)->tile[1] = 16; }
+static void no_strips(Module *m) { both(m)->micro[0] = 0; }
+static void short_tile(Module *m) { both(m)->tile[0] = 14; }     /* and one of 2 rows */
+
+static const char no_pair[] = "graph train: k1: its products are no linear layer's two gradients, with "
+                              "the update of weights in panels and at most 32 samples";
+static const char no_tile[] = "graph train: k1: a tile of algorithm gemm_back has all columns, and no "
+                              "fewer rows than its strips";
+static const struct {
+    void (*spoil)(Module *);
+    const char *says;
+} back[] = {
+    {unspoilt, NULL}, {many_samples, no_pair}, {another_slope, no_pair},
+    {never_replaced, no_pair}, {one_gradient, no_pair}, {some_columns, no_tile},
+    {no_strips, no_tile}, {short_tile, no_tile},
+};
+
+START_TEST(both_gradients)
+{
+    ParseErr at;
+    char err[IR_ERR] = "it holds";
+    Module *m = ir_parse(layer, strlen(layer), &at);
+    ck_assert_msg(m != NULL, "%s", at.text);
+    back[_i].spoil(m);
+    bool holds = ir_verify(m, err);
+    ck_assert_msg(holds == !back[_i].says, "%s", err);
+    if (!holds) ck_assert_str_eq(err, back[_i].says);
     ir_module_free(m);
 }
 END_TEST
@@ -662,6 +718,7 @@ int main(void)
     tcase_add_test(t, overlap_with_a_later_operand);
     tcase_add_test(t, in_place_of_a_products_operand);
     tcase_add_loop_test(t, what_is_kept, 0, N_KEPT);
+    tcase_add_loop_test(t, both_gradients, 0, (int)(sizeof back / sizeof *back));
     tcase_add_test(t, in_place_of_something_else);
     tcase_add_test(t, values_that_are_gone);
     tcase_add_loop_test(t, states_are_read_before_they_change, 0, 3);
