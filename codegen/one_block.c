@@ -1,8 +1,25 @@
 /* codegen/one_block.c: a graph whose kernels are one block's, in one launch (passes/blocks.c says
  * which). Kernels are functions of the block's threads, task after task; threads wait between two
- * that need each other's memory, and nowhere else. The arena lies in shared memory where it fits,
- * after what kernels share there. Sums are those of the same kernels launched one by one, in the same
- * order: the same bits. */
+ * that need each other's memory, and nowhere else. Sums are those of the same kernels launched one
+ * by one, in the same order: the same bits.
+ *
+ * A graph is a function, of two kernels: one runs it once, the other step after step (steps.c),
+ * where it is such a graph. In shared memory, after what kernels share there, lie the arena and, for
+ * many steps, results, inputs and states, as far as there is room.
+ *
+ * Where the time goes, reckoned (not measured) for 16-64-10 at batch 32 with momentum by the numbers
+ * of an H200: 128 multiply-adds and 128 bytes of shared memory a cycle, 1.8 GHz, 30 cycles for an
+ * answer of shared memory, 270 of the second cache.
+ *
+ *     products: 127,000 multiply-adds alone would be 1000 cycles; their factors' reads     3100
+ *     the factors' way to the tiles                                                        1000
+ *     35 barriers, of 40 cycles with what threads wait for each other                      1400
+ *     the loss: a row a thread, 10 exponentials in turn, twice; its sums in double         1800
+ *     the biases' gradients and updates                                                     900
+ *     the next batch: row, order and sample, one load after the other                       900
+ *
+ * That is 9100 cycles, 5 us; launches of 12 kernels are 1.5 to 2 us each. So a thread has several
+ * results of a product, and short rows alone. */
 #include "codegen/program.h"
 #include <string.h>
 
@@ -74,8 +91,8 @@ static void wait(Out *o, Open *open)
 
 /* ---- kernels in order ---- */
 
-/* Calls a stage for each of its tasks, or once, where `tasks` is null. What threads share is free for
- * the next call when all have left the last. */
+/* Calls a stage for each of its tasks, or once, where `tasks` is null. What threads share is free
+ * for the next call when all have left the last. */
 static void write_stage(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *s,
                         const char *tasks, Open *open)
 {
@@ -131,7 +148,7 @@ static int64_t shared_bytes(const GraphText *t, const KernelUse *u)
     return ir_round64(most);
 }
 
-/* ---- the kernel ---- */
+/* ---- the function ---- */
 
 /* Does a kernel copy what it reads into shared memory, out of memory that is not? */
 static bool copies(const Graph *g)
@@ -150,96 +167,276 @@ static bool uses(const GraphText *t, const KernelUse *u, Where there)
     return false;
 }
 
-/* Its parameters: declaration, what a launch gives for it, what it is. */
-typedef struct List { const char **decl, **arg, **what; int n; } List;
+/* A parameter of the function: its declaration, which ends in its name; what it is; what a launch
+ * gives for it. */
+typedef struct Param { const char *decl, *what, *given; Where where; } Param;
 
-static void add(List *l, const char *decl, const char *arg, const char *what)
+typedef struct Whole {
+    Emit *e;
+    const GraphText *t;
+    const KernelUse *u;
+    const Stage *function;
+    Param *param; int n_param;
+    bool counted;                     /* it wants seed and step, too */
+    int64_t shared_bytes;             /* what kernels share */
+    bool moved;                       /* states come into shared memory, and go back */
+} Whole;
+
+static const char *name_of(const Param *p)
 {
-    l->decl[l->n] = decl;
-    l->arg[l->n] = arg;
-    l->what[l->n++] = what;
+    const char *name = strrchr(p->decl, ' ') + 1;
+    return *name == '*' ? name + 1 : name;
 }
 
-/* Parameters in_0, in_1 … or out_0 …, which the body has as an array of this name. */
-static void add_values(Emit *e, Out *body, List *l, const char *type, const char *array,
+static void add(Whole *w, const char *decl, const char *what, const char *given, Where there)
+{
+    w->param[w->n_param++] = (Param){ decl, what, given, there };
+}
+
+/* Inputs in_0, in_1 … or results out_0 …, which the body has as an array of that name. */
+static void add_values(Whole *w, Out *body, const char *type, const char *array, Where there,
                        const char *const *name, int n)
 {
+    Emit *e = w->e;
     const char *s = "";
     for (int i = 0; i < n; i++) {
-        add(l, text(e, "%s *%s_%d", type, array, i), text(e, "c->%s[%d]", array, i), name[i]);
+        add(w, text(e, "%s *%s_%d", type, array, i), name[i], text(e, "c->%s[%d]", array, i), there);
         s = text(e, "%s%s%s_%d", s, i ? ", " : "", array, i);
     }
     out_line(body, "%s *const %s[] = { %s };", type, array, s);
 }
 
-static List parameters(Emit *e, Out *body, const GraphText *t, const KernelUse *u, bool arena)
+static void find_parameters(Whole *w, Out *body)
 {
-    const Graph *g = t->g;
-    size_t most = (size_t)(t->n_input + g->n_root + 5);
-    List l = { arena_alloc(e->a, most, sizeof *l.decl), arena_alloc(e->a, most, sizeof *l.arg),
-               arena_alloc(e->a, most, sizeof *l.what), 0 };
+    Emit *e = w->e;
+    const Graph *g = w->t->g;
+    size_t most = (size_t)(w->t->n_input + g->n_root + 4);
     const char **input = arena_alloc(e->a, most, sizeof *input);
     const char **result = arena_alloc(e->a, most, sizeof *result);
     int results = 0;
-    for (int i = 0; i < t->n_input; i++) input[i] = ir_node(g, t->input[i])->name;
+    w->param = arena_alloc(e->a, most, sizeof *w->param);
+    for (int i = 0; i < w->t->n_input; i++) input[i] = ir_node(g, w->t->input[i])->name;
     for (int i = 0; i < g->n_root; i++)
         if (g->root[i].kind == ROOT_RETURN) result[results++] = g->root[i].name;
-    if (uses(t, u, AT_INPUT)) add_values(e, body, &l, "const void", "in", input, t->n_input);
-    if (uses(t, u, AT_OUT)) add_values(e, body, &l, "void", "out", result, results);
-    if (uses(t, u, AT_STATE)) add(&l, "char *state", "c->state", "parameters, optimizer's slots");
-    if (uses(t, u, AT_KEPT)) add(&l, "char *kept", "c->kept", "what is made of weights");
-    if (arena) add(&l, "char *arena", "c->arena", "what kernels leave for each other");
-    if (uses(t, u, AT_SCALAR))
-        add(&l, "const void *scalars", "c->scalars", "learning rates and the like");
-    return l;
+    static const Param others[] = {
+        { "char *state", "parameters, optimizer's slots", "c->state", AT_STATE },
+        { "char *kept", "what is made of weights", "c->kept", AT_KEPT },
+        { "char *arena", "what kernels leave for each other", "c->arena", AT_ARENA },
+        { "const void *scalars", "learning rates and the like", "c->scalars", AT_SCALAR },
+    };
+    if (uses(w->t, w->u, AT_INPUT))
+        add_values(w, body, "const void", "in", AT_INPUT, input, w->t->n_input);
+    if (uses(w->t, w->u, AT_OUT)) add_values(w, body, "void", "out", AT_OUT, result, results);
+    for (int i = 0; i < 4; i++)
+        if (uses(w->t, w->u, others[i].where)) w->param[w->n_param++] = others[i];
 }
 
-static const char *parameter_text(Emit *e, const List *l)
+/* Parameters, one a line, before n; without what the kernel has in shared memory. */
+static const char *parameter_text(const Whole *w, bool arena, const char *others)
 {
-    Out *o = out_new(e->a);
-    graph_list(e, o, l->decl, l->what, l->n, ",");
-    return text(e, "\n%s    int64_t n)", out_text(o));
+    Out *o = out_new(w->e->a);
+    const char **decl = arena_alloc(w->e->a, (size_t)w->n_param, sizeof *decl);
+    const char **what = arena_alloc(w->e->a, (size_t)w->n_param, sizeof *what);
+    int n = 0;
+    for (int i = 0; i < w->n_param; i++) {
+        if (w->param[i].where == AT_ARENA && !arena) continue;
+        decl[n] = w->param[i].decl;
+        what[n++] = w->param[i].what;
+    }
+    graph_list(w->e, o, decl, what, n, ",");
+    return text(w->e, "\n%s    %sint64_t n)", out_text(o), others);
 }
 
-static void write_launch(Emit *e, Out *o, const GraphText *t, const char *kernel, const List *l)
+static KernelFn *add_kernel(Whole *w, Stage main, const char *head, bool inlined)
 {
-    out_line(o, "static void run_%s(const rt_call *c)", t->g->name);
+    KernelFn *f = arena_alloc(w->e->a, 1, sizeof *f);
+    main.threads = w->e->o->target->block_threads;
+    *f = (KernelFn){ .main = main, .users = "", .first = w->t->g, .last = w->t->g, .head = head,
+                     .inlined = inlined };
+    kernel_add(w->e, f);
+    return f;
+}
+
+/* Kernels in order, of memory wherever it lies. */
+static void write_function(Whole *w)
+{
+    Emit *e = w->e;
+    GraphText inside = *w->t;
+    inside.at = (Names){ .in = "in", .out = "out", .state = "state", .arena = "arena", .kept = "kept",
+                         .scalars = "scalars", .n = "n", .seed = "seed", .step = "step" };
+    Out *body = out_new(e->a);
+    out_open(body, "%s", "");
+    find_parameters(w, body);
+    Out *calls = out_beside(e->a, body);
+    write_kernels(e, calls, &inside, w->u);
+    w->counted = out_mentions(out_text(calls), "seed") || out_mentions(out_text(calls), "step");
+    out_raw(body, out_text(calls));
+    out_close(body, "");
+    const char *counters = w->counted ? "uint64_t seed, uint64_t step, " : "";
+    Stage main = { .name = text(e, "%s_of_block", w->t->g->name),
+                   .params = parameter_text(w, true, counters), .body = out_text(body) };
+    const char *head = text(e, "/* All kernels of %s, by one block. Its threads wait where one needs "
+                            "what\n * another left.", w->t->g->name);
+    w->function = &add_kernel(w, main, head, true)->main;
+}
+
+/* Calls it: arguments by their names, but for the last ones. */
+static void write_call(const Whole *w, Out *o, const char *scalars, const char *counters,
+                       const char *n)
+{
+    const char *s = "";
+    for (int i = 0; i < w->n_param; i++)
+        s = text(w->e, "%s%s, ", s,
+                 w->param[i].where == AT_SCALAR ? scalars : name_of(&w->param[i]));
+    out_line(o, "%s(%s%s%s);", w->function->name, s, w->counted ? counters : "", n);
+}
+
+/* ---- one step ---- */
+
+static void write_launch(const Whole *w, Out *o, const char *kernel, bool arena)
+{
+    Emit *e = w->e;
+    const char **given = arena_alloc(e->a, (size_t)w->n_param + 1, sizeof *given);
+    const char **what = arena_alloc(e->a, (size_t)w->n_param + 1, sizeof *what);
+    int n = 0;
+    for (int i = 0; i < w->n_param; i++) {
+        if (w->param[i].where == AT_ARENA && !arena) continue;
+        given[n] = w->param[i].given;
+        what[n++] = w->param[i].what;
+    }
+    if (w->counted) {
+        given[n] = "c->counters";
+        what[n++] = "seed, step";
+    }
+    out_line(o, "static void run_%s(const rt_call *c)", w->t->g->name);
     out_open(o, "%s", "");
     out_line(o, "const void *const memory[] = {");
-    graph_list(e, o, l->arg, l->what, l->n, ",");
+    graph_list(e, o, given, what, n, ",");
     out_line(o, "};");
-    out_line(o, "rt_launch(c, K_%s, 1, memory, %d);", kernel, l->n);
+    out_line(o, "rt_launch(c, K_%s, 1, memory, %d);", kernel, n);
     out_close(o, "");
+}
+
+/* A kernel that runs the graph once. */
+static void write_once(Whole *w, Out *o)
+{
+    Emit *e = w->e;
+    const Graph *g = w->t->g;
+    bool arena = uses(w->t, w->u, AT_ARENA);
+    bool here = arena && !copies(g)
+             && w->shared_bytes + g->arena_bytes <= e->o->target->block_bytes;
+    Out *body = out_new(e->a);
+    out_open(body, "%s", "");
+    if (here) out_line(body, "SHARED(char, block);");
+    if (here) out_line(body, "char *const arena = block + %lld;", (long long)w->shared_bytes);
+    write_call(w, body, "scalars", "counters[0], counters[1], ", "n");
+    out_close(body, "");
+    const char *counters = w->counted ? "const uint64_t *counters,  /* seed, step */\n    " : "";
+    Stage main = { .name = text(e, "%s_in_one_block", g->name), .body = out_text(body),
+                   .params = parameter_text(w, arena && !here, counters),
+                   .shared_bytes = w->shared_bytes + (here ? g->arena_bytes : 0) };
+    add_kernel(w, main, text(e, "/* Runs %s once.", g->name), false);
+    write_launch(w, o, main.name, arena && !here);
+}
+
+/* ---- many steps ---- */
+
+/* The next bytes of the block's shared memory, or -1 where there are not so many. */
+static int64_t place(const Whole *w, int64_t *used, int64_t bytes)
+{
+    int64_t at = *used, end;
+    if (__builtin_add_overflow(at, bytes, &end) || end > w->e->o->target->block_bytes - 63) return -1;
+    *used = ir_round64(end);
+    return at;
+}
+
+/* Declares a local pointer into shared memory, or where that is full the parameter's. */
+static void write_local(Whole *w, Out *o, const char *type, const char *name, int64_t bytes,
+                        const char *there, int64_t *used)
+{
+    int64_t at = place(w, used, bytes);
+    bool plain = !strcmp(type, "char");
+    if (at < 0) out_line(o, "%s *const %s = %s;", type, name, there);
+    else if (plain) out_line(o, "char *const %s = block + %lld;", name, (long long)at);
+    else out_line(o, "%s *const %s = (%s *)(block + %lld);", type, name, type, (long long)at);
+    if (at >= 0) out_line(o, "(void)%s;", there);
+}
+
+/* States come into shared memory at first, and go back at last. */
+static void write_states(const Whole *w, Out *o, const char *to, const char *from)
+{
+    out_line(o, "for (int64_t k = threadIdx.x; k < %lld; k += %d)",
+             (long long)w->e->m->state_bytes / 8, w->e->o->target->block_threads);
+    out_line(o, "    ((uint64_t *)%s)[k] = ((const uint64_t *)%s)[k];", to, from);
+}
+
+/* Where a step's values lie: results at first, which are small, then what is read most. */
+static bool write_places(Whole *w, Out *o)
+{
+    Emit *e = w->e;
+    const Graph *g = w->t->g;
+    int64_t used = w->shared_bytes;
+    int results = 0;
+    for (int i = 0; i < g->n_root; i++) {
+        if (g->root[i].kind != ROOT_RETURN) continue;
+        const Type *t = ir_type(g, g->root[i].val);
+        int64_t at = place(w, &used, ir_stored_bytes(t, g->module->capacity));
+        const char *type = e->l->type[t->dtype];
+        if (at < 0) return false;
+        out_line(o, "%s *const out_%d = (%s *)(block + %lld);", type, results++, type, (long long)at);
+    }
+    if (uses(w->t, w->u, AT_ARENA))
+        write_local(w, o, "char", "arena", g->arena_bytes, "arena_there", &used);
+    else out_line(o, "(void)arena_there;");
+    for (int i = 0; i < w->t->n_input; i++) {
+        const Node *x = ir_node(g, w->t->input[i]);
+        write_local(w, o, e->l->type[x->type.dtype], text(e, "in_%d", i),
+                    ir_stored_bytes(&x->type, g->module->capacity),
+                    !strcmp(x->name, "x") ? "x_to" : "y_to", &used);
+    }
+    int64_t at = place(w, &used, g->module->state_bytes);
+    w->moved = at >= 0;
+    if (at < 0) out_line(o, "char *const state = states;");
+    else out_line(o, "char *const state = block + %lld;", (long long)at);
+    w->shared_bytes = used;
+    return true;
+}
+
+/* A kernel that runs it for each of n rows, with batches out of the set. */
+static void write_steps(Whole *w)
+{
+    Emit *e = w->e;
+    const Graph *g = w->t->g;
+    bool whole = uses(w->t, w->u, AT_INPUT) && uses(w->t, w->u, AT_OUT) && uses(w->t, w->u, AT_STATE);
+    if (!whole || !steps_are(g) || w->t->n_input != 2 || copies(g) || g->kept_bytes) return;
+    int64_t shared = w->shared_bytes;
+    Out *o = out_new(e->a);
+    out_open(o, "%s", "");
+    out_line(o, "SHARED(char, block);");
+    if (!write_places(w, o)) return;
+    if (w->moved) write_states(w, o, "state", "states");
+    out_line(o, "const int64_t first = control->next;");
+    out_open(o, "for (int64_t i = first; i < first + n; i++)");
+    out_line(o, "const Row *const row = rows + i;");
+    steps_gather(e, o, g, w->t->input);
+    out_line(o, "__syncthreads();");
+    write_call(w, o, "row->scalar", "control->seed, row->step, ", "row->n");
+    out_line(o, "__syncthreads();");
+    steps_report(e, o, g);
+    out_close(o, "");
+    if (w->moved) write_states(w, o, "states", "state");
+    out_line(o, "if (threadIdx.x == 0) control->next = first + n;");
+    out_close(o, "");
+    Stage main = { .name = steps_name(e, g), .params = steps_parameters(e, g), .body = out_text(o),
+                   .shared_bytes = w->shared_bytes };
+    add_kernel(w, main, text(e, "/* Runs %s for each of n rows, from row `next` on.", g->name), false);
+    w->shared_bytes = shared;
 }
 
 void one_block(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
 {
-    const Graph *g = t->g;
-    int64_t shared = shared_bytes(t, u);
-    bool arena = uses(t, u, AT_ARENA);
-    bool here = arena && !copies(g) && shared + g->arena_bytes <= e->o->target->block_bytes;
-    GraphText inside = *t;
-    inside.at = (Names){ .in = "in", .out = "out", .state = "state", .arena = "arena", .kept = "kept",
-                         .scalars = "scalars", .n = "n", .seed = "counters[0]",
-                         .step = "counters[1]" };
-    Out *body = out_new(e->a);
-    out_open(body, "%s", "");
-    Out *calls = out_beside(e->a, body);
-    List l = parameters(e, body, t, u, arena && !here);
-    if (here) out_line(body, "SHARED(char, block);");
-    if (here) out_line(body, "char *const arena = block + %lld;", (long long)shared);
-    write_kernels(e, calls, &inside, u);
-    if (out_mentions(out_text(calls), "counters"))
-        add(&l, "const uint64_t *counters", "c->counters", "seed, step");
-    out_raw(body, out_text(calls));
-    out_close(body, "");
-    Stage main = { .name = text(e, "%s_in_one_block", g->name), .params = parameter_text(e, &l),
-                   .body = out_text(body), .threads = e->o->target->block_threads,
-                   .shared_bytes = shared + (here ? g->arena_bytes : 0) };
-    KernelFn *f = arena_alloc(e->a, 1, sizeof *f);
-    *f = (KernelFn){ .main = main, .users = "", .first = g, .last = g,
-                     .head = text(e, "/* All kernels of %s, by one block. Its threads wait where one "
-                                  "needs what\n * another left.", g->name) };
-    kernel_add(e, f);
-    write_launch(e, o, t, main.name, &l);
+    Whole w = { .e = e, .t = t, .u = u, .shared_bytes = shared_bytes(t, u) };
+    write_function(&w);
+    write_once(&w, o);
+    write_steps(&w);
 }

@@ -47,6 +47,14 @@ void cuda_includes(Out *o);
  * them; how many kernels, and how many steps. */
 void steps_kernels(Emit *e, Out *o);
 int steps_tables(Emit *e, Out *names, Out *rows, Out *steps, int *n_steps);
+/* Does it take a batch of samples with targets to numbers? */
+bool steps_are(const Graph *g);
+/* A kernel that takes many steps of such a graph: its name and parameters. In it row i of `rows` is
+ * `row`; the batch is gathered to in_0 and in_1, by the graph's inputs; out_0 … become a line. */
+const char *steps_name(Emit *e, const Graph *g);
+const char *steps_parameters(Emit *e, const Graph *g);
+void steps_gather(Emit *e, Out *o, const Graph *g, const Val input[2]);
+void steps_report(Emit *e, Out *o, const Graph *g);
 
 void tables_includes(Emit *e, Out *o);
 /* The graph's inputs and results. */

@@ -29,7 +29,7 @@ static bool is_batched(const Type *t)
 }
 
 /* Does it take a batch of samples with targets to numbers? */
-static bool is_step(const Graph *g)
+bool steps_are(const Graph *g)
 {
     static const char *const names[] = { "train", "train_prob", "eval", "eval_prob" };
     bool named = false;
@@ -64,7 +64,7 @@ static bool is_repeated(Emit *e, int graph, const char *(*name)(Emit *, const Gr
 {
     const Module *m = e->m;
     for (int i = 0; i < graph; i++)
-        if (is_step(m->graph[i]) && !strcmp(name(e, m->graph[i]), name(e, m->graph[graph])))
+        if (steps_are(m->graph[i]) && !strcmp(name(e, m->graph[i]), name(e, m->graph[graph])))
             return true;
     return false;
 }
@@ -229,7 +229,7 @@ void steps_kernels(Emit *e, Out *o)
     for (int i = 0; i < e->m->n_graph; i++) {
         const Graph *g = e->m->graph[i];
         Hole sizes[N_SIZES];
-        if (!is_step(g)) continue;
+        if (!steps_are(g)) continue;
         size_holes(e, g, sizes);
         reach(e, SNIP_smaller);
         if (!any) write_rows(e, o, sizes);
@@ -239,7 +239,66 @@ void steps_kernels(Emit *e, Out *o)
     }
 }
 
+/* ---- many steps in one launch ---- */
+
+const char *steps_name(Emit *e, const Graph *g) { return text(e, "%s_steps", g->name); }
+
+const char *steps_parameters(Emit *e, const Graph *g)
+{
+    static const char *const words =
+        "Control *control, const Row *rows, double *report, const int64_t *order,\n"
+        "    const void *x, const int32_t *span, const $R *table, const $T *y, $R *x_to, $T *y_to,\n"
+        "    char *states, char *arena_there, int64_t n)";
+    Hole sizes[N_SIZES];
+    Out *o = out_new(e->a);
+    size_holes(e, g, sizes);
+    out_template(o, words, sizes, N_SIZES);
+    return out_text(o);
+}
+
+/* In so many parts as there may be. */
+static void write_gather(Out *o, const char *call, int64_t elems, int64_t capacity)
+{
+    if (elems * capacity > GATHER_TILE)
+        out_line(o, "for (int64_t part = 0; part < (%lld * row->n + %d) / %d; part++)",
+                 (long long)elems, GATHER_TILE - 1, GATHER_TILE);
+    out_deeper(o, elems * capacity > GATHER_TILE);
+    out_line(o, "%s", call);
+    out_deeper(o, -(elems * capacity > GATHER_TILE));
+}
+
+void steps_gather(Emit *e, Out *o, const Graph *g, const Val input[2])
+{
+    const Type *x = input_type(g, "x"), *y = input_type(g, "target");
+    int at_x = strcmp(ir_node(g, input[0])->name, "x") != 0;
+    const char *part = sample_elems(x) * e->m->capacity > GATHER_TILE ? "part" : "0";
+    write_gather(o, text(e, "gather_x(%s, order, row->at, x, span, table, in_%d, row->n);", part, at_x),
+                 sample_elems(x), e->m->capacity);
+    part = sample_elems(y) * e->m->capacity > GATHER_TILE ? "part" : "0";
+    write_gather(o, text(e, "gather_%s(%s, order, row->at, y, in_%d, row->n);",
+                         ir_dtype_name(y->dtype), part, 1 - at_x),
+                 sample_elems(y), e->m->capacity);
+}
+
+void steps_report(Emit *e, Out *o, const Graph *g)
+{
+    const char *results = "";
+    int n = 0;
+    for (int i = 0; i < g->n_root; i++)
+        if (g->root[i].kind == ROOT_RETURN) results = text(e, "%s, out_%d", results, n++);
+    out_line(o, "if (threadIdx.x == 0) report_%s(report + i * %d%s);", results_name(e, g), n, results);
+}
+
 /* ---- what the runtime is told ---- */
+
+/* The kernel of many steps, if there is one. */
+static const char *whole_name(Emit *e, const Graph *g)
+{
+    const char *name = steps_name(e, g);
+    for (int i = 0; i < e->n_fn; i++)
+        if (!strcmp(e->fn[i]->main.name, name)) return text(e, "K_%s", name);
+    return "-1";
+}
 
 /* A row of the kernels' tables, unless an earlier graph has it. */
 static int kernel_row(Emit *e, Out *names, Out *rows, int graph,
@@ -258,11 +317,11 @@ int steps_tables(Emit *e, Out *names, Out *rows, Out *steps, int *n_steps)
     *n_steps = 0;
     for (int i = 0; i < e->m->n_graph; i++) {
         const Graph *g = e->m->graph[i];
-        if (!is_step(g)) continue;
+        if (!steps_are(g)) continue;
         kernels += kernel_row(e, names, rows, i, begin_name, e->o->target->block_threads);
         kernels += kernel_row(e, names, rows, i, end_name, IR_WARP);
-        out_line(steps, "{ \"%s\", K_%s, K_%s, %d },", g->name, begin_name(e, g), end_name(e, g),
-                 GATHER_TILE);
+        out_line(steps, "{ \"%s\", K_%s, K_%s, %d, %s },", g->name, begin_name(e, g),
+                 end_name(e, g), GATHER_TILE, whole_name(e, g));
         ++*n_steps;
     }
     return kernels;

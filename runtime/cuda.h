@@ -40,11 +40,14 @@ typedef struct rt_kernel {
  *     order[at], order[at + 1] … of x and y to the graph's inputs. order null: samples at, at + 1 …
  *     table null: x are reals; else bytes b, which become table[k / span][b] at element k of a sample;
  *     span is an int32_t. x null: the inputs are there
- *   end(control, report, results…): line `next`, and next is the one after it */
+ *   end(control, report, results…): line `next`, and next is the one after it
+ *   whole(control, rows, report, order, x, span, table, y, x_to, y_to, state, arena), one block: n
+ *     steps, from row `next` on, begun and ended likewise; x is not null */
 typedef struct rt_steps {
     const char *graph;
     int begin, end;                  /* kernels */
     int block_elems;                 /* elements of inputs, and of targets, that a block gathers */
+    int whole;                       /* a kernel; -1: there is none */
 } rt_steps;
 
 typedef struct rt_cuda {
