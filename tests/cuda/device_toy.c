@@ -20,7 +20,7 @@ static const rt_cuda_image images[] = {
     { 80, true, ptx, sizeof ptx }, { 0, false, 0, 0 },
 };
 static const rt_steps step_kernels[] = {
-    { "train", K_toy_begin, K_toy_end, 32 }, { "eval", K_toy_begin, K_toy_end, 32 },
+    { "train", K_toy_begin, K_toy_end, 32, -1 }, { "eval", K_toy_begin, K_toy_end, 32, -1 },
 };
 static const rt_cuda cuda = { kernels, N_KERNELS, images, step_kernels, 2 };
 
