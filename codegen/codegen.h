@@ -70,6 +70,10 @@ const char *emit_nvrtc(Arena *a);
 bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_c, char **message,
                  Arena *a);
 
+/* Writes a CMakeLists.txt that makes the program of NAME.c and NAME.cu by nvcc. The name: letters,
+ * digits, '-', '_' and '.'. */
+void emit_nvcc(const Module *m, const char *name, const int *arch, int n_arch, FILE *out);
+
 /* ---- generated code in this process, beside the interpreter ---- */
 
 /* What emit_program writes, and after it what stands in for the runtime: tasks run one after the

@@ -233,8 +233,9 @@ static bool write_file(const char *path, const Compiling *c, int n, char **messa
 static const char *const no_nvrtc =
     "NVRTC, NVIDIA's compiler at run time, is not here: no libnvrtc.so.13 or libnvrtc.so.12 was "
     "found by its name, nor in the lib64 of $CUDA_HOME, $CUDA_PATH or /usr/local/cuda\n"
-    "help: install the CUDA toolkit, of which NVIDIA's package cuda-nvrtc-13-0 is enough, or keep "
-    "the sources for a machine that has it: --keep DIR";
+    "help: install the CUDA toolkit, of which NVIDIA's package cuda-nvrtc-13-0 is enough; or let nvcc "
+    "make the program, on any machine that has it, of the project that --keep DIR leaves: cmake -S "
+    "DIR -B DIR/build -DSEQC_HOME=FOLDER && cmake --build DIR/build";
 
 bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_c, char **message,
                  Arena *a)

@@ -91,6 +91,24 @@ static void print_kernels(FILE *out, const void *ctx)
     emit_kernels(s->module, s->options, out);
 }
 
+typedef struct { const Module *module; const char *name; const ImageOpts *images; } Project;
+
+static void print_project(FILE *out, const void *ctx)
+{
+    const Project *p = ctx;
+    emit_nvcc(p->module, p->name, p->images->arch, p->images->n_arch, out);
+}
+
+/* Beside sources that are kept, what makes the program of them where there is nvcc. */
+static int write_project(const Cmd *c, const Build *p, const Module *m, const ImageOpts *images)
+{
+    if (!c->text[OPT_keep])
+        return EXIT_OK;
+    const char *name = cmd_folder_file(c, p->dir, "");
+    return cmd_write(c, arena_printf(c->arena, "%s/CMakeLists.txt", p->dir), print_project,
+                     &(Project){m, name + strlen(p->dir) + 1, images});
+}
+
 /* NAME.cu, and what its kernels become: NAME_images.c. */
 static int write_kernels(const Cmd *c, Build *p, Source s)
 {
@@ -104,6 +122,8 @@ static int write_kernels(const Cmd *c, Build *p, Source s)
     int code = cmd_archs(c, arch, &o.n_arch);
     if (!code)
         code = cmd_write(c, kernels, print_kernels, &s);
+    if (!code)
+        code = write_project(c, p, s.module, &o);
     if (code || emit_images(kernels, &o, images, &message, c->arena))
         return code;
     return cmd_interrupted() ? cmd_interrupted() : cmd_fail(c, EXIT_IO, "%s", message);
