@@ -1,7 +1,8 @@
 #!/bin/sh
 # tests/cuda/samples.sh: models as programs for CUDA, with no device: NVIDIA's driver is the stand-in,
 # the kernels run in the emulator. Their losses are those of the same models as programs in C, and
-# their bits do not depend on the order of threads and blocks. Contraction is off on both sides.
+# their bits do not depend on the order of threads and blocks. Contraction is off on both sides. With
+# tensor cores losses are as near as their numbers are.
 #
 # DEVICE=real runs them on this machine's device instead: five runs give the same bits, and losses
 # agree to 1e-4, as NVIDIA's compiler contracts.
@@ -10,7 +11,7 @@ cd "$SCRATCH" || exit 1
 S=$ROOT/samples T=$ROOT/tests/cuda DRIVER=$(dirname "$SEQC")/tests/cuda/driver
 HOME_OF_RT=$("$SEQC" doctor | sed -n 's/^runtime  *//p')
 export SEQC_CFLAGS=-ffp-contract=off
-arch=sm_90 near=1e-5           # the stand-in looks at no image
+arch=sm_90 math=default near=1e-5          # the stand-in looks at no image
 if [ "${DEVICE:-}" = real ]; then
     DRIVER='' arch=sm_80,sm_90,sm_100,sm_120 near=1e-4
     if "$SEQC" doctor | grep -q '^  driver *not found'; then
@@ -29,8 +30,8 @@ options=''
 build() {
     name=$1 model=$2
     # shellcheck disable=SC2086  # a list of words
-    "$SEQC" build "$model" --target cuda --arch $arch --tier "${TIER:-auto}" --keep "$name.src" \
-        -o "$name.cuda" -q $options >"$name.log" 2>&1
+    "$SEQC" build "$model" --target cuda --math $math --arch $arch --tier "${TIER:-auto}" \
+        --keep "$name.src" -o "$name.cuda" -q $options >"$name.log" 2>&1
     code=$?
     source=$(echo "$name".src/*.cu)
     source=${source%.cu}
@@ -190,6 +191,36 @@ criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.05)
 END
 sample turned turned.py --epochs 3
+cat >wide.py <<'END'
+import torch
+from torch import nn, optim
+
+torch.manual_seed(5)
+input_shape = 49
+batch_size = 24
+model = nn.Sequential(
+    nn.Unflatten(1, (1, 7, 7)),
+    nn.Conv2d(1, 16, 3, padding=1),
+    nn.ReLU(),
+    nn.Conv2d(16, 36, 3, stride=2),
+    nn.BatchNorm2d(36),
+    nn.ReLU(),
+    nn.Flatten(),
+    nn.Linear(36 * 3 * 3, 24),
+    nn.ReLU(),
+    nn.Linear(24, 10),
+)
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
+END
+exact=$near
+math=tf32 near=2e-3
+sample deep_tf32 deep.py $small
+sample wide_tf32 wide.py $small
+math=bf16 near=2e-2
+sample deep_bf16 deep.py $small
+sample wide_bf16 wide.py $small
+math=default near=$exact
 }
 
 # A step by one block, as small models have it, gives the bits of launches.
@@ -228,16 +259,31 @@ check "are two" cmp half.bytes whole.bytes
 on_device iris 0 info >info.txt
 check "info names the device" grep -q '^device  *stand-in (sm_90, driver for CUDA 13.0)$' info.txt
 
-# A barrier that is left out of a product's kernel is found.
-mkdir -p fault.src
-awk '/^(KERNEL|SUBROUTINE).*linear/ { in_linear = 1 } in_linear && /__syncthreads\(\);/ && !done { done = 1; next } 1' \
-    iris.src/*.cu >fault.src/fault.cu
-ln -sf iris.cuda fault.cuda
-check "kernels without a barrier compile" kernels fault fault.src/fault.cu
-found=''
-for order in 0 1 2 3 4; do
-    # shellcheck disable=SC2086
-    on_device fault $order train $iris --log-steps --quiet --out fault.$order >fault.log 2>&1 &&
-        cmp -s fault.$order/steps.csv iris.0/steps.csv || found=yes
-done
-[ "$found" ] && ok "a barrier left out is found" || not_ok "a barrier left out is found" "five orders give the same"
+# planted WHAT NAME NEAR AWK TRAIN-OPTIONS…: with the sample's kernels edited, runs do not end, losses are
+# not those of C, or depend on the order.
+planted() {
+    what=$1 sample=$2 near=$3 edit=$4
+    shift 4
+    mkdir -p fault.src
+    awk "$edit" "$sample".src/*.cu >fault.src/fault.cu
+    cmp -s "$sample".src/*.cu fault.src/fault.cu && { not_ok "$what" "nothing is edited"; return; }
+    ln -sf "$sample.cuda" fault.cuda
+    check "kernels with $what compile" kernels fault fault.src/fault.cu
+    found=''
+    for order in 0 1 2 3 4; do
+        on_device fault $order train "$@" --log-steps --quiet --out fault.$order >fault.log 2>&1 &&
+            near "$sample.in_c/steps.csv" fault.$order/steps.csv >/dev/null &&
+            cmp -s fault.$order/steps.csv fault.0/steps.csv || found=yes
+    done
+    [ "$found" ] && ok "$what is found" || not_ok "$what is found" "five orders give the same"
+}
+# shellcheck disable=SC2086
+{
+planted "a barrier left out of a product" iris 1e-5 \
+    '/^(KERNEL|SUBROUTINE).*linear/ { on = 1 } on && /__syncthreads\(\);/ && !done { done = 1; next } 1' $iris
+planted "a barrier left out before tensor cores" deep_tf32 2e-3 \
+    '/^(KERNEL|SUBROUTINE).*linear/ { on = 1 } on && /__syncthreads\(\);/ && !done { done = 1; next } 1' $small
+planted "a wait left out before tensor cores" deep_tf32 2e-3 '/^ *copies_wait\(\);/ { next } 1' $small
+planted "a wrong lane" deep_tf32 2e-3 '{ sub(/own \+ r \/ 2 \* 4/, "own + r % 2 * 4") } 1' $small
+planted "a wrong half of a pair" deep_bf16 2e-2 '{ sub(/2 \* own \+ r \* 8 \+ 1/, "2 * own + r * 8") } 1' $small
+}
