@@ -1,8 +1,8 @@
 #!/bin/sh
 # tests/cuda/nvrtc.sh: NVIDIA's compiler takes every kernel of the samples that CUDA serves, for every
-# architecture, without a register that spills into memory. What the kernels take at most, and how
-# many launches a training step has, stands in usage.txt, by one version of the compiler; a change for
-# the better rewrites it:
+# architecture, without a register that spills into memory; their PTX has the instructions that are
+# meant, and nothing in local memory. What the kernels take at most, and how many launches a training
+# step has, stands in usage.txt, by one version of the compiler; a change for the better rewrites it:
 #
 #   REWRITE=yes sh tests/cuda/nvrtc.sh
 . tests/lib.sh
@@ -13,11 +13,12 @@ if ! "$SEQC" doctor | grep -q '^  NVRTC *[0-9]'; then
     exit 0
 fi
 
-# "NAME kernels N registers N shared N launches N": the largest over kernels and architectures.
+# usage NAME MODEL MATH: "NAME kernels N registers N shared N launches N", the largest over kernels and
+# architectures.
 usage() {
-    name=$1 model=$2
+    name=$1 model=$2 math=$3
     "$SEQC" build "$model" --target cuda --arch sm_80,sm_86,sm_89,sm_90,sm_100,sm_120 --verbose \
-        --keep "$name.src" -o "$name" >/dev/null 2>"$name.log" || { tail -n 5 "$name.log"; return 1; }
+        --math "$math" --keep "$name.src" -o "$name" >/dev/null 2>"$name.log" || { tail -n 5 "$name.log"; return 1; }
     source=$(echo "$name".src/*.cu)
     kernels=$(grep -c '^KERNEL(' "$source")
     functions=$(grep -c '^SUBROUTINE ' "$source")
@@ -36,15 +37,50 @@ usage() {
     echo "$name kernels $kernels registers $registers shared $shared launches $launches" >>usage.txt
 }
 
+# The PTX that a program holds for architectures to come, up to the zero that ends it.
+end=$(printf '\001')
+ptx() { tr '\000' '\001' <"$1" | LC_ALL=C sed -n "/^\.version/,/^$end/p" | sed '$d'; }
+
+# asynchronous NAME INSTRUCTION: kernels whose source says so, and they alone, multiply by it, and get
+# there what they copied to shared memory and waited for: but for one group, so that it goes on.
+asynchronous() {
+    awk '/^KERNEL\(/ { sub(/^KERNEL\([0-9]*\) /, ""); sub(/\(.*/, ""); name = $0 }
+        /SHARED\((Tf32|Bf16)_/ { print name }' "$1".src/*.cu | sort >"$1.meant"
+    ptx "$1" | LC_ALL=C awk -v instruction="$2" '
+        /^\.visible \.entry/ { name = $3; sub(/\(.*/, "", name) }
+        index($0, instruction) { multiplies[name]++ }
+        /cp\.async\.c[ag]\.shared\.global/ { copies[name]++ }
+        /cp\.async\.commit_group/ { ends[name]++ }
+        /cp\.async\.wait_group 1;/ { waits[name]++ }
+        END { for (name in copies) if (multiplies[name] && ends[name] && waits[name]) print name }' |
+        sort >"$1.seen"
+    diff "$1.meant" "$1.seen" && [ -s "$1.seen" ] &&
+        [ "$(ptx "$1" | grep -ac mma.sync)" = "$(ptx "$1" | grep -acF "$2")" ]
+}
+
+has() { ptx "$1" | grep -aq "$2"; }
+has_not() { ! has "$1" "$2"; }
+
 version=$("$SEQC" doctor | sed -n 's/^  NVRTC *\([0-9.]*\),.*/NVRTC \1/p')
 : >usage.txt
 for name in iris regression regularization mc_dropout softmax_regression; do
-    check "$name compiles without spills" usage $name "$S/$name/model.py"
+    check "$name compiles without spills" usage $name "$S/$name/model.py" default
 done
 for name in fashion_cnn cifar10 resnet; do
-    check "$name compiles without spills" usage $name "$S/$name/model.py"
+    check "$name compiles without spills" usage $name "$S/$name/model.py" default
 done
-check "residual_mlp compiles without spills" usage residual_mlp "$S/residual_mlp/uncertain.py"
+check "residual_mlp compiles without spills" usage residual_mlp "$S/residual_mlp/uncertain.py" default
+check "cifar10 for tf32 compiles without spills" usage cifar10_tf32 "$S/cifar10/model.py" tf32
+check "cifar10 for bfloat16 compiles without spills" usage cifar10_bf16 "$S/cifar10/model.py" bf16
+check "tensor cores multiply tf32" asynchronous cifar10_tf32 \
+    mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
+check "tensor cores multiply bfloat16" asynchronous cifar10_bf16 \
+    mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+check "nothing is rounded for them by default" has_not cifar10 'mma\.sync\|cvt\.rna\.tf32\|bf16'
+check "two of its numbers are read at once" has cifar10_bf16 'ld\.shared\.v2\.f32'
+for name in cifar10 cifar10_tf32 cifar10_bf16; do
+    check "$name has no local memory" has_not $name '\.local'
+done
 [ "${REWRITE:-}" ] && { echo "$version"; cat usage.txt; } >"$KEPT"
 if [ "$version" != "$(head -n 1 "$KEPT")" ]; then
     skip "what kernels take" "usage.txt is of $(head -n 1 "$KEPT"), and this is $version"
