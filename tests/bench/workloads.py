@@ -26,3 +26,24 @@ WORKLOADS = {
     "w8": Workload("w8", "infer", 1, (6,), 0, 1000),
 }
 IMAGES = "/usr/share/datasets/fashion-mnist"
+
+# What tests/bench/gpu times: training by steps of a batch each, over a data set that holds so many
+# of them; a turn is `epochs` of it. In float32, and rounded for tensor cores where `math` says so;
+# `least` is the ratio to a step captured by hand that is wanted on an H200, to max-autotune of wide.
+GpuWorkload = namedtuple("GpuWorkload", "model batch input classes steps epochs math least")
+
+GPU_WORKLOADS = {
+    "tiny": GpuWorkload("tiny", 32, (16,), 10, 64, 100, "default", 5),
+    "mlp": GpuWorkload("mlp", 128, (784,), 10, 64, 50, "default", 2),
+    "w2": GpuWorkload("w2", 256, (784,), 10, 64, 50, "default", None),
+    "w2_linear": GpuWorkload("w2_linear", 256, (784,), 10, 64, 50, "default", None),
+    "w3": GpuWorkload("w3", 32, (3072,), 10, 64, 20, "default", None),
+    "w4": GpuWorkload("w4", 128, (3, 32, 32), 10, 32, 5, "default", 1.3),
+    "w4_tf32": GpuWorkload("w4", 128, (3, 32, 32), 10, 32, 5, "tf32", 1.3),
+    "w4_bf16": GpuWorkload("w4", 128, (3, 32, 32), 10, 32, 5, "bf16", 1.3),
+    "w5": GpuWorkload("w5", 16, (3, 224, 224), 1000, 4, 5, "default", None),
+    "w7": GpuWorkload("w7", 32, (3, 32, 32), 10, 32, 5, "default", None),
+    "wide": GpuWorkload("wide", 4096, (4096,), 10, 2, 5, "default", None),
+    "wide_tf32": GpuWorkload("wide", 4096, (4096,), 10, 2, 5, "tf32", None),
+    "wide_bf16": GpuWorkload("wide", 4096, (4096,), 10, 2, 5, "bf16", 0.85),
+}
