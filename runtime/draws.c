@@ -4,7 +4,7 @@
  * They follow torch.nn.init step by step and within a few roundings; an orthogonal matrix is the Q
  * of a QR factorisation whose R has a positive diagonal, of which there is only one. */
 #define _XOPEN_SOURCE 700
-#include "runtime/program.h"
+#include "runtime/states.h"
 #include <math.h>
 #include <string.h>
 

@@ -13,6 +13,7 @@
 #include "runtime/random.h"
 #include "runtime/report.h"
 #include "runtime/rt.h"
+#include "runtime/states.h"
 
 /* One run of the program. Everything it points to is its own, but model and argv. */
 typedef struct rt_prog {
@@ -48,17 +49,6 @@ typedef struct rt_prog {
 /* Allocates the state block and draws the initial weights; optimizer's slots get no memory where the
  * verb has no use for them. */
 bool rt_states_open(rt_err *e, rt_prog *p);
-/* draws.c: a draw, other than of a constant, into x, which holds what the draws before it left, in
- * PyTorch's order. */
-bool rt_draw_values(rt_err *e, rt_random *r, const rt_draw *draw, float *x, int64_t elems,
-                    int64_t rows);
-/* Elements [first, first + count) of a state in PyTorch's order, out of the block or into it, in the
- * state's dtype. */
-void rt_state_get(const rt_state *s, const char *block, int64_t first, int64_t count, void *to);
-void rt_state_put(const rt_state *s, char *block, int64_t first, int64_t count, const void *from);
-/* Where it lies in the block in PyTorch's order, as in a file; null where its order is another. */
-const void *rt_state_plain(const rt_state *s, const char *block);
-int64_t rt_state_elems(const rt_state *s);
 /* Bytes of all states of a role, padding included. */
 int64_t rt_role_bytes(const rt_model *m, rt_role role);
 int64_t rt_param_count(const rt_model *m);     /* trained and frozen ones */
