@@ -186,7 +186,7 @@ static void write_weight(Direct *d)
     out_line(o, "double total = totals[tap];");
     if (e->m->real == DT_f32) out_line(o, "#pragma omp simd reduction(+:total)");
     out_line(o, "for (int64_t col = 0; col < %lld; col++)", width);
-    out_line(o, "    total += sums[tap * %lld + col];", width);
+    out_line(o, "    total += %s;", text_double(e, text(e, "sums[tap * %lld + col]", width)));
     out_line(o, "totals[tap] = total;");
     out_close(o, "");
     out_close(o, "");

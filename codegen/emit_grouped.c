@@ -117,7 +117,7 @@ static void write_products(const Grouped *d, long long terms)
     out_line(o, "double total = totals[r * %lld + i];", terms);
     if (d->e->m->real == DT_f32) out_line(o, "#pragma omp simd reduction(+:total)");
     out_line(o, "for (int64_t col = 0; col < %lld; col++)", width);
-    out_line(o, "    total += sums[i * %lld + col];", width);
+    out_line(o, "    total += %s;", text_double(d->e, text(d->e, "sums[i * %lld + col]", width)));
     out_line(o, "totals[r * %lld + i] = total;", terms);
     out_close(o, "");
 }

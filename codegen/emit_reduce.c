@@ -65,7 +65,7 @@ static void emit_total(Kern *k, Val operand)
     Nest nest = { 1, { { elems, "i" } } };
     free_order(k, o, "total");
     each_open(k, o, "i", "begin", "end");
-    out_line(o, "total += %s;", value_emit(k, o, operand, &nest));
+    out_line(o, "total += %s;", text_double(e, value_emit(k, o, operand, &nest)));
     members_emit(k, o, &nest);
     out_close(o, "");
     team_join(k, o, JOIN_sum, DT_f64, "total", "total");
@@ -137,7 +137,7 @@ static void emit_rows(Kern *k, Val operand, const Groups *g, Extent results)
     const char **before = names_save(k);
     open_reduced(k, g);
     Nest nest = operand_nest(e, g, at);
-    out_line(o, "total += %s;", value_emit(k, o, operand, &nest));
+    out_line(o, "total += %s;", text_double(e, value_emit(k, o, operand, &nest)));
     members_emit(k, o, &nest);
     close_reduced(o, g);
     names_restore(k, before);
@@ -168,7 +168,7 @@ static void write_block(Kern *k, Val operand, const Groups *g, Extent results, c
     }
     Nest nest = operand_nest(e, g, at);
     out_open(o, "for (int64_t j = 0; j < %s; j++)", width);
-    out_line(o, "total[j] += %s;", value_emit(k, o, operand, &nest));
+    out_line(o, "total[j] += %s;", text_double(e, value_emit(k, o, operand, &nest)));
     members_emit(k, o, &nest);
     out_close(o, "");
     close_reduced(o, g);
@@ -230,7 +230,7 @@ static void write_addition(Kern *k, Val operand, const Groups *g)
 {
     const char **before = names_save(k);
     Nest nest = block_nest(k->e, g, "i");
-    out_line(k->out, "total += %s;", value_emit(k, k->out, operand, &nest));
+    out_line(k->out, "total += %s;", text_double(k->e, value_emit(k, k->out, operand, &nest)));
     members_emit(k, k->out, &nest);
     names_restore(k, before);
 }

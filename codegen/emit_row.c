@@ -316,7 +316,7 @@ static const char *row_value(void *ctx, const Node *x, const Nest *nest)
 
 static void add_slot(Row *r, const char *s)
 {
-    out_line(r->o, "total%d += %s;", r->slot++, s);
+    out_line(r->o, "total%d += %s;", r->slot++, text_double(r->e, s));
 }
 
 /* The reductions over elements from member `at` on that need no ROW or REDUCE member after it: one
@@ -373,7 +373,7 @@ static void emit_reductions(Row *r, int at)
     const char **before = open_sums(r, sums, list, n);
     for (int i = 0; i < n; i++) {
         const Node *x = ir_node(k->g, list[i]);
-        out_line(r->o, "%s += %s;", sum[i], element(r, x->in[0]));
+        out_line(r->o, "%s += %s;", sum[i], text_double(r->e, element(r, x->in[0])));
     }
     close_loop(r, before);
     for (int i = 0; i < n; i++) team_join(k, r->o, JOIN_sum, DT_f64, sum[i], sum[i]);

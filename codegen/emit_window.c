@@ -214,7 +214,7 @@ static const char *write_gathered(const Win *w)
         if (is_plain(&win)) return write_out_total(w, &win);
         out_line(o, "double total = 0;");
         open_taps(w, &win, &w->nest);
-        out_line(o, "total += %s;", win_element(w, 0, "at_row", "at_col"));
+        out_line(o, "total += %s;", text_double(w->e, win_element(w, 0, "at_row", "at_col")));
         close_taps(w, &win);
         return text(w->e, "(%s)total", real_type(w->k));
     }

@@ -53,6 +53,11 @@ static bool enclosed(const char *s)
     return false;
 }
 
+const char *text_double(Emit *e, const char *s)
+{
+    return e->m->real == DT_f64 ? s : text(e, "(double)%s", text_atom(e, s));
+}
+
 const char *text_atom(Emit *e, const char *s)
 {
     return text_simple(s) || enclosed(s) ? s : text(e, "(%s)", s);
