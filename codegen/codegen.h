@@ -10,6 +10,7 @@ typedef struct EmitOpts {
     const Target *target;
     const char *version;              /* seqc's, for the head of the file */
     const char *source;               /* base name of the model file */
+    const char *name;                 /* of the file; null: the model's */
     bool variant;                     /* of a program for several targets: without main */
 } EmitOpts;
 
@@ -21,6 +22,44 @@ void emit_kernels(const Module *m, const EmitOpts *o, FILE *out);
 /* Writes the file with main for the variants of m, one a target, best first. */
 void emit_main(const Module *m, const EmitOpts *variant, int n, FILE *out);
 bool emit_uses_blas(const Module *m);
+
+/* ---- a library for other people's projects: `seqc emit` ---- */
+
+typedef struct LibraryOpts {
+    const Target *target;
+    const char *version, *source;     /* as EmitOpts */
+    const char *name;                 /* a C identifier; all that others see begins with it */
+    bool native;                      /* compiled with -march=native instead of the target's */
+    enum {
+        WEIGHTS_CONST,                /* numbers in a C file */
+        WEIGHTS_INCBIN,               /* bytes that the assembler includes */
+        WEIGHTS_BIN                   /* bytes of a file, for NAME_load */
+    } weights;
+} LibraryOpts;
+
+/* NAME.h and NAME.c: the module's graph `infer` for full batches, on the caller's thread and in the
+ * caller's memory. The same module gives the same bytes. */
+void emit_library_header(const Module *m, const LibraryOpts *o, FILE *out);
+void emit_library_source(const Module *m, const LibraryOpts *o, FILE *out);
+/* NAME_params: its bytes, made of the block of all states as a program has it, and of what the graph
+ * keeps (emit_keep); then as a C file of numbers, or as one that lets the assembler include them. */
+int64_t emit_library_bytes(const Module *m, const LibraryOpts *o);
+void emit_library_params(const Module *m, const LibraryOpts *o, const char *states,
+                         const char *kept, char *params);
+void emit_library_weights(const Module *m, const LibraryOpts *o, const char *params, FILE *out);
+void emit_library_include(const Module *m, const LibraryOpts *o, FILE *out);
+/* What goes around it: CMakeLists.txt, NAME.pc.in, example.c, README.md. */
+typedef enum {
+#define LIBRARY_FILE(id, path, text) LIBRARY_FILE_##id,
+#include "codegen/library_files.def"
+    LIBRARY_FILES
+} LibraryFile;
+extern const char *const emit_library_path[LIBRARY_FILES];   /* $n is the name */
+void emit_library_file(const Module *m, const LibraryOpts *o, LibraryFile file, FILE *out);
+const char *emit_upper(const char *name, Arena *a);
+/* What its C file has to be compiled with, "-O3 -march=native …". In the arena. */
+const char *emit_library_flags(const Module *m, const LibraryOpts *o, Arena *a);
+
 /* Is no tensor longer than four of the target's vectors? */
 bool emit_is_short(const Module *m, const Target *t);
 
@@ -97,6 +136,8 @@ typedef struct ReplayHow {
  * row-major order. */
 double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const ReplayHow *how,
                   Arena *a);
+/* Fills kept (graph->kept_bytes) from a block of states, as the graph does before its first run. */
+void emit_keep(const Replay *r, const Graph *g, char *state, char *kept);
 /* The shortest of at least three runs, and of as many as fill that time, on one thread at capacity.
  * The graph has no scalars. */
 double emit_seconds(const Replay *r, const Graph *g, double least_seconds);

@@ -104,18 +104,32 @@ static const char *archive(Arena *a, const CompileOpts *o, const Target *t, cons
     return NULL;
 }
 
+/* What kernels are written for, the language left out. */
+static void kernel_flags(Args *x, const Target *t, bool native, bool half_vectors)
+{
+    static const char *const flags[] = { "-O3", "-fno-math-errno", "-fno-trapping-math",
+                                         "-ffp-contract=fast", "-fopenmp-simd", NULL };
+    for (int i = 0; flags[i]; i++) arg(x, flags[i]);
+    if (native) arg(x, "-march=native");
+    else if (*t->march) arg(x, arena_printf(x->a, "-march=%s", t->march));
+    /* Both compilers would halve vectors of 512 bits; clang even those of the register tiles. */
+    if (t->vector_bytes == 64)
+        arg(x, half_vectors ? "-mprefer-vector-width=256" : "-mprefer-vector-width=512");
+}
+
+const char *emit_library_flags(const Module *m, const LibraryOpts *o, Arena *a)
+{
+    Args x = { .a = a };
+    const char *all = "";
+    kernel_flags(&x, o->target, o->native, emit_is_short(m, o->target));
+    for (int i = 0; i < x.n; i++) all = arena_printf(a, "%s%s ", all, x.v[i]);
+    return arena_printf(a, "%s-D%s_SIMD", all, emit_upper(o->name, a));
+}
+
 static void compiling(Args *x, const CompileUnit *u, const CompileOpts *o)
 {
-    static const char *const flags[] = {
-        "-std=c11",      "-O3", "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
-        "-fopenmp-simd", NULL
-    };
-    for (int i = 0; flags[i]; i++) arg(x, flags[i]);
-    if (u->native) arg(x, "-march=native");
-    else if (*u->target->march) arg(x, arena_printf(x->a, "-march=%s", u->target->march));
-    /* Both compilers would halve vectors of 512 bits; clang even those of the register tiles. */
-    if (u->target->vector_bytes == 64)
-        arg(x, u->half_vectors ? "-mprefer-vector-width=256" : "-mprefer-vector-width=512");
+    arg(x, "-std=c11");
+    kernel_flags(x, u->target, u->native, u->half_vectors);
     for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
     arg(x, arena_printf(x->a, "-I%s/include", o->runtime_dir));
 }

@@ -16,6 +16,14 @@ static int input_index(const GraphText *t, const char *name)
     ir_die(t->g->module, "graph %s has no input %s", t->g->name, name);
 }
 
+/* What a file without arrays of them calls an input or a result. */
+static const char *own_name(const GraphText *t, const char *name)
+{
+    for (const char *const (*own)[2] = t->at.own; (*own)[0]; own++)
+        if (!strcmp((*own)[0], name)) return (*own)[1];
+    ir_die(t->g->module, "graph %s: nothing is called %s", t->g->name, name);
+}
+
 static int scalar_index(const Module *m, const char *name)
 {
     for (int i = 0; i < m->prog.n_scalar; i++)
@@ -34,9 +42,11 @@ static const char *memory(Emit *e, const GraphText *t, const Slot *s, const char
                     scalar_index(e->m, s->place.name));
     case AT_INPUT:
         *what = s->place.name;
+        if (t->at.own) return own_name(t, s->place.name);
         return text(e, "%s[%d]", t->at.in, input_index(t, s->place.name));
     case AT_STATE:
         *what = ir_state(e->m, s->place.state)->key;
+        if (t->at.own) return text(e, "%s->%s", t->at.state, state_name(e, s->place.state));
         return text(e, "%s + %lld", t->at.state,
                     (long long)ir_state(e->m, s->place.state)->offset_bytes);
     case AT_OUT: {
@@ -44,6 +54,7 @@ static const char *memory(Emit *e, const GraphText *t, const Slot *s, const char
         for (int i = 0; i < t->g->n_root; i++)
             if (t->g->root[i].kind == ROOT_RETURN && out++ == s->place.out)
                 *what = t->g->root[i].name;
+        if (t->at.own) return own_name(t, *what);
         return text(e, "%s[%d]", t->at.out, s->place.out);
     }
     default:
@@ -58,6 +69,10 @@ static const char *address(Emit *e, const GraphText *t, const Slot *s, const cha
 {
     const char *type = e->l->type[s->type.dtype], *at = memory(e, t, s, what);
     bool offset = s->place.where != AT_INPUT && s->place.where != AT_OUT;
+    if (t->at.own && (!offset || s->place.where == AT_STATE)) {
+        *what = "";                    /* its name says it, and it has its type */
+        return at;
+    }
     if (s->place.where == AT_SCALAR) {
         const char *name = *what;
         *what = e->l->blocks ? name : "";
@@ -288,6 +303,37 @@ static void run_kept(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
     }
     out_close(o, "");
     out_line(o, "%s", "");
+}
+
+/* ---- without a pool ---- */
+
+/* A stage's tasks, one after the other, or the one that there is. */
+static void loop_tasks(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *s,
+                       int64_t tasks)
+{
+    const char *const fixed[][2] = { { "task", tasks == 1 ? "0" : "task" }, { "n", t->at.n },
+                                     { "scratch", t->at.workers }, { "seed", t->at.seed },
+                                     { "step", t->at.step }, { NULL, NULL } };
+    if (tasks != 1) {
+        out_line(o, "for (int64_t task = 0; task < %lld; task++)", (long long)tasks);
+        out_deeper(o, 1);
+    }
+    graph_call(e, o, t, u, s, fixed);
+    if (tasks != 1) out_deeper(o, -1);
+}
+
+void graph_calls(Emit *e, const Graph *g, const Names *at, Out *o)
+{
+    GraphText t = { .g = g, .at = *at };
+    for (int i = 0; i < g->n_kernel; i++) {
+        if (ir_runs_once(g, i)) continue;
+        KernelUse u = kernel_emit(e, g, i);
+        if (ir_keeps_shared(g, i)) u.fn->prepare = (Stage){ 0 };
+        if (u.fn->prepare.name) loop_tasks(e, o, &t, &u, &u.fn->prepare, u.prepare_tasks);
+        loop_tasks(e, o, &t, &u, &u.fn->main, u.tasks.count);
+        if (u.fn->finish.name)
+            loop_tasks(e, o, &t, &u, &u.fn->finish, u.finish_tasks ? u.finish_tasks : 1);
+    }
 }
 
 GraphText graph_text(Emit *e, const Graph *g)

@@ -5,6 +5,7 @@
  * It does not judge what comes out: that is ir/trial.h's. For `--tune` it says how long it takes. */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
+#include "codegen/stored.h"
 #include <dlfcn.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,7 +38,7 @@ static const char *const stand_in =
     "    rt_call c = { n, in, out, state, kept, arena, workers, scalars, seed, step,\n"
     "                  (rt_pool *)pool, counters };\n"
     "    if (changed && g->keep) g->keep(&c);\n"
-    "    g->run(&c);\n"
+    "    if (out) g->run(&c);\n"
     "}\n";
 
 void emit_replay(const Module *m, const EmitOpts *o, FILE *out)
@@ -46,7 +47,7 @@ void emit_replay(const Module *m, const EmitOpts *o, FILE *out)
     fputs(stand_in, out);
 }
 
-/* changed: the states are other ones than in the call before. */
+/* changed: the states are other ones than in the call before. out null: it keeps, and does not run. */
 typedef void GraphFn(int graph, bool changed, int64_t n, const void *const *in, void *const *out,
                      char *state, char *kept, char *arena, char *workers, const void *scalars,
                      uint64_t seed, uint64_t step, void *pool);
@@ -74,42 +75,7 @@ void emit_close(Replay *r)
     if (r) dlclose(r->object);
 }
 
-/* ---- numbers as they are stored ---- */
-
-static void put(DType d, void *p, int64_t i, double x)
-{
-    switch (d) {
-    case DT_f32: ((float *)p)[i] = (float)x; break;
-    case DT_f64: ((double *)p)[i] = x; break;
-    case DT_i64: ((int64_t *)p)[i] = (int64_t)x; break;
-    case DT_i32: ((int32_t *)p)[i] = (int32_t)x; break;
-    default: ((uint8_t *)p)[i] = (uint8_t)x;
-    }
-}
-
-static double get(DType d, const void *p, int64_t i)
-{
-    switch (d) {
-    case DT_f32: return (double)((const float *)p)[i];
-    case DT_f64: return ((const double *)p)[i];
-    case DT_i64: return (double)((const int64_t *)p)[i];
-    case DT_i32: return (double)((const int32_t *)p)[i];
-    default: return (double)((const uint8_t *)p)[i];
-    }
-}
-
-/* Where element i of a state lies. */
-static int64_t stored_at(const Type *t, const StoredAxis axis[IR_MAX_RANK], int64_t i)
-{
-    int64_t at = 0;
-    if (t->layout.kind == LAYOUT_plain) return i;
-    for (int k = t->shape.rank; k-- > 0;) {
-        int64_t x = i % axis[k].size;
-        i /= axis[k].size;
-        at += x / axis[k].block * axis[k].outer + x % axis[k].block * axis[k].inner;
-    }
-    return at;
-}
+/* ---- memory ---- */
 
 /* Aligned, in the arena, with room for a vector after the end. */
 static void *room(Arena *a, int64_t bytes, unsigned char fill)
@@ -132,7 +98,8 @@ static char *make_states(const Module *m, const EvalIn *in, Arena *a)
         ir_stored_axes(&x->type, 1, axis);
         const double *value = in->state(in->ctx, (State){ s });
         for (int64_t i = 0, n = ir_elems_at(&x->type.shape, 1); i < n; i++)
-            put(x->type.dtype, block + x->offset_bytes, stored_at(&x->type, axis, i), value[i]);
+            stored_put(x->type.dtype, block + x->offset_bytes, stored_at(&x->type, axis, i),
+                       value[i]);
     }
     return block;
 }
@@ -141,7 +108,7 @@ static void *make_scalars(const Module *m, const EvalIn *in, Arena *a)
 {
     char *block = room(a, m->prog.n_scalar * (int64_t)sizeof(double), 0);
     for (int i = 0; i < m->prog.n_scalar; i++)
-        put(m->real, block, i, in->scalar(in->ctx, m->prog.scalar[i].name));
+        stored_put(m->real, block, i, in->scalar(in->ctx, m->prog.scalar[i].name));
     return block;
 }
 
@@ -155,7 +122,7 @@ static const void **make_inputs(const Graph *g, const EvalIn *in, Arena *a)
         int64_t n = ir_elems_at(&x->type.shape, in->n);
         void *raw = room(a, n * ir_dtype_bytes(x->type.dtype), 0);
         const double *value = in->input(in->ctx, x->name);
-        for (int64_t e = 0; e < n; e++) put(x->type.dtype, raw, e, value[e]);
+        for (int64_t e = 0; e < n; e++) stored_put(x->type.dtype, raw, e, value[e]);
         list[count++] = raw;
     }
     return list;
@@ -169,7 +136,7 @@ static double *read_state(const Module *m, State s, const char *block, Arena *a)
     StoredAxis axis[IR_MAX_RANK];
     ir_stored_axes(&x->type, 1, axis);
     for (int64_t i = 0; i < n; i++)
-        value[i] = get(x->type.dtype, block + x->offset_bytes, stored_at(&x->type, axis, i));
+        value[i] = stored_get(x->type.dtype, block + x->offset_bytes, stored_at(&x->type, axis, i));
     return value;
 }
 
@@ -221,11 +188,20 @@ double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const Repla
         const Type *t = ir_type(g, root->val);
         int64_t n = ir_elems_at(&t->shape, in->n);
         value[i] = arena_alloc(a, (size_t)n + 1, sizeof(double));
-        for (int64_t e = 0; e < n; e++) value[i][e] = get(t->dtype, x.out[n_out], e);
+        for (int64_t e = 0; e < n; e++) value[i][e] = stored_get(t->dtype, x.out[n_out], e);
         n_out++;
     }
     arena_free(scratch);
     return value;
+}
+
+void emit_keep(const Replay *r, const Graph *g, char *state, char *kept)
+{
+    Arena *a = arena_new();
+    Memory x = make_memory(r->m, g, &(ReplayHow){ 0, 1, NULL }, a);
+    r->graph(index_of(r->m, g), true, r->m->capacity, NULL, NULL, state, kept, x.arena, x.workers,
+             NULL, 0, 1, NULL);
+    arena_free(a);
 }
 
 /* ---- the time of a run ---- */

@@ -119,7 +119,8 @@ void out_template(Out *o, const char *text, const Hole *holes, int n)
         } else if (*text == '$') {
             const char *name = ++text;
             while (word_char(*text)) text++;
-            out_raw(o, hole_text(name, (size_t)(text - name), holes, n));
+            if (text == name) put(o, "$", 1);            /* other languages have it, too */
+            else out_raw(o, hole_text(name, (size_t)(text - name), holes, n));
         }
     }
 }

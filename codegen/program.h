@@ -5,7 +5,9 @@
 
 /* What a graph's function calls the things that it is given, as C. */
 typedef struct Names {
-    const char *in, *out;             /* arrays of them */
+    const char *const (*own)[2];      /* inputs and results that have names: {IR's, C's} …, {0};
+                                         states are members of a struct then */
+    const char *in, *out;             /* else: arrays of them, and bytes */
     const char *state, *arena, *kept, *workers, *scalars, *n, *seed, *step;
 } Names;
 extern const Names names_call;        /* by an rt_call */
@@ -19,6 +21,10 @@ typedef struct GraphText {
 } GraphText;
 /* graph.c: emits its kernels and writes how they are called. */
 GraphText graph_text(Emit *e, const Graph *g);
+/* The same for one thread, in the function that is open: a call a kernel, for a full batch. */
+void graph_calls(Emit *e, const Graph *g, const Names *at, Out *o);
+/* library.c: the member of a struct that a state is. */
+const char *state_name(Emit *e, State s);
 /* Arguments or elements of a list, one a line, with what each is; `end` follows the last. */
 void graph_list(Emit *e, Out *o, const char *const *item, const char *const *what, int n,
                 const char *end);

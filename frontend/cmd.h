@@ -9,6 +9,7 @@ struct PassCtx;      /* passes/passes.h */
 struct CompileOpts;  /* codegen/codegen.h */
 struct rt_err;       /* runtime/base.h */
 struct rt_buf;
+struct rt_tensors;
 
 /* Exit codes. 130 and 143 follow a signal. */
 enum { EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE = 2, EXIT_IO = 3, EXIT_MEMORY = 5 };
@@ -57,6 +58,7 @@ typedef struct {
 
 /* Words of --mode, --format and the like, in the table's order. */
 enum { TARGET_C, TARGET_CUDA };
+enum { AS_AUTO, AS_CONST, AS_INCBIN, AS_BIN };
 enum { MODE_ALL, MODE_TRAIN, MODE_INFER, MODE_EVAL, MODE_GRAD };
 enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_DOT, FORMAT_SVG, FORMAT_TABLE };
 
@@ -100,6 +102,15 @@ const char *cmd_executable(Arena *a);
 const char *cmd_commas(Arena *a, int64_t x);
 const char *cmd_big(Arena *a, double x);
 const char *cmd_bytes(Arena *a, int64_t bytes);
+
+/* ---- cmd_weights.c ---- */
+
+/* Reads --weights: parameters and buffers of the module must all be there, in their shapes. 0 or an
+ * exit code; the list is the caller's to free. */
+int cmd_weights_read(const Cmd *c, const Module *m, struct rt_tensors *weights);
+/* The block of a planned module's states, m->state_bytes: of --weights, else drawn. 0 or an exit
+ * code; the caller frees it by rt_free. */
+int cmd_states(const Cmd *c, const Module *m, char **block);
 
 /* ---- cmd_targets.c ---- */
 

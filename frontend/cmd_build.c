@@ -136,7 +136,8 @@ static int write_sources(const Cmd *c, Build *p)
     EmitOpts options[CMD_MAX_TARGETS];
     for (int i = 0; i < p->n; i++) {
         CmdTarget t = p->target[i];
-        options[i] = (EmitOpts){t.target, SEQC_VERSION, slash ? slash + 1 : c->file, p->n > 1};
+        options[i] = (EmitOpts){.target = t.target, .version = SEQC_VERSION,
+                                .source = slash ? slash + 1 : c->file, .variant = p->n > 1};
         const char *end = p->n > 1 ? arena_printf(c->arena, "-%s.c", cmd_march(t.target)) : ".c";
         int code = write_unit(c, p, end, t, print_program, (Source){p->module[i], &options[i], 1});
         if (!code && t.target->block_threads)

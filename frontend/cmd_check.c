@@ -68,27 +68,6 @@ Trial check_trial(const Graph *g, int64_t n, const Given *given, Arena *a)
                     .ctx = (void *)(uintptr_t)given, .arena = a };
 }
 
-/* Parameters and buffers of the module must all be in the file, in their shapes. */
-static int read_weights(const Cmd *c, const Module *m, rt_tensors *weights)
-{
-    rt_err e = { 0 };
-    const char *path = c->text[OPT_weights];
-    if (!rt_safetensors_read(&e, path, weights)) return cmd_fail_rt(c, &e);
-    for (uint32_t i = 1; i < m->n_state; i++) {
-        const StateInfo *s = &m->state[i];
-        if (s->role == ROLE_OPTIMIZER) continue;
-        const rt_tensor *t = rt_tensors_find(weights, s->key);
-        bool fits = t && t->rank == s->type.shape.rank;
-        for (int k = 0; fits && k < t->rank; k++)
-            fits = t->shape[k] == ir_dim_at(s->type.shape.dim[k], 1);
-        if (!t) return cmd_fail(c, EXIT_REFUSED, "%s: it has no tensor \"%s\"", path, s->key);
-        if (!fits)
-            return cmd_fail(c, EXIT_REFUSED, "%s: \"%s\" has another shape than the model's %s",
-                            path, s->key, ir_type_string(&s->type, c->arena));
-    }
-    return EXIT_OK;
-}
-
 static double **interpret(const Graph *g, int64_t n, const Given *given)
 {
     Arena *scratch = arena_new();
@@ -334,7 +313,7 @@ int cmd_check(const Cmd *c)
     k.ctx = &ctx;
     if (!code) code = cmd_load(c, &k.start);
     if (!code && c->text[OPT_weights]) {
-        code = read_weights(c, k.start, &weights);
+        code = cmd_weights_read(c, k.start, &weights);
         k.given.weights = &weights;
     }
     if (code) return code;

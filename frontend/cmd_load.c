@@ -53,10 +53,11 @@ static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
 static int load_model(const Cmd *c, const rt_buf *text, Module **out)
 {
     FeOpts o = {.define = c->define, .n_define = c->n_define, .input = c->text[OPT_input],
-                .batch = c->number[OPT_batch], .model = c->text[OPT_model],
+                .batch = c->command == CMD_emit && !c->text[OPT_batch] ? 1 : c->number[OPT_batch],
+                .model = c->text[OPT_model],
                 .loss = c->text[OPT_loss], .optimizer = c->text[OPT_optimizer],
                 .real = c->command == CMD_check || c->number[OPT_dtype] == 1 ? DT_f64 : DT_f32,
-                .drawn_masks = c->number[OPT_dropout] == 1,
+                .drawn_masks = c->number[OPT_dropout] == 1, .inference = c->command == CMD_emit,
                 .verbose = c->text[OPT_verbose] != NULL};
     FeDiags *d = fe_diags_new();
     *out = fe_compile(c->file, text->data, (size_t)text->length, &o, d);

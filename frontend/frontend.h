@@ -21,6 +21,7 @@ typedef struct FeOpts {
     const char *model, *loss, *optimizer;       /* NAME and EXPR of the options; or null */
     DType real;                                 /* DT_f32 or DT_f64 */
     bool drawn_masks;                           /* of dropout, by PyTorch's generator, in order */
+    bool inference;                             /* wanted alone: what cannot be trained is no error */
     bool verbose;                               /* print(...) is shown on stderr */
 } FeOpts;
 

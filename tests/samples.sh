@@ -136,3 +136,13 @@ else
     skip "resnet" "no images at $DATA"
 fi
 exit 0
+
+check "embedding: the network is trained" ./iris train --data "$S/iris/iris.csv" --val-split 0.2 --epochs 200 --out plain.run
+rm -rf flowers && cp -r "$S/embedding" flowers
+check "embedding: the library" "$SEQC" emit "$S/iris/model.py" --name iris --weights plain.run/best.safetensors -o flowers/iris
+check "embedding: the program" sh -c "cmake -S flowers -B flowers/build && cmake --build flowers/build"
+tail -n +2 "$S/iris/iris.csv" | cut -d, -f1-4 | tr , ' ' | flowers/build/flowers >flowers.txt
+right=$(tail -n +2 "$S/iris/iris.csv" | cut -d, -f5 | paste -d' ' flowers.txt - | awk '{ n += $1 == $NF } END { print n }')
+above "$right" 139 && ok "embedding: it knows irises" || not_ok "embedding: it knows irises" "$right of 150"
+check "embedding: for a small processor" sh -c "'$SEQC' emit '$S/iris/model.py' --embed --name iris --weights plain.run/best.safetensors -o tiny &&
+    cc -std=c99 -Os -ffreestanding -c tiny/iris.c tiny/iris_weights.c && ! nm -u iris.o | grep -v -e memcpy -e memset"

@@ -28,7 +28,7 @@ static Replay *loaded_open(const char *name, const Module *planned, const Target
     const char *source = arena_printf(a, "%s.c", base), *object = arena_printf(a, "%s.so", base);
     FILE *f = fopen(source, "w");
     ck_assert(f != NULL);
-    EmitOpts options = { target, "test", "test.py", false };
+    EmitOpts options = { .target = target, .version = "test", .source = "test.py" };
     if (cuda) emulated_write(f, base, planned, &options, a);
     else emit_replay(planned, &options, f);
     ck_assert(fclose(f) == 0);

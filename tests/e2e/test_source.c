@@ -33,8 +33,10 @@ static char *source_of(const char *text, const char *stages, Kind kind)
     Module *p = pass_run_list(m, &c, all, 4, err);
     ck_assert_msg(p != NULL, "%s: %s", stages, err);
     FILE *f = open_memstream(&out, &len);
-    EmitOpts o[] = { { c.target, "test", "model.py", kind == VARIANT },
-                     { ir_target("generic"), "test", "model.py", true } };
+    EmitOpts o[] = { { .target = c.target, .version = "test", .source = "model.py",
+                       .variant = kind == VARIANT },
+                     { .target = ir_target("generic"), .version = "test", .source = "model.py",
+                       .variant = true } };
     if (kind == MAIN) emit_main(p, o, 2, f);
     else emit_program(p, o, f);
     fclose(f);

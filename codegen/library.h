@@ -1,0 +1,37 @@
+/* codegen/library.h: what the files of `seqc emit` share: the names and sizes of a library. */
+#ifndef SEQC_CODEGEN_LIBRARY_H
+#define SEQC_CODEGEN_LIBRARY_H
+#include "codegen/program.h"
+#include "codegen/stored.h"
+
+/* A library as it is written. */
+typedef struct Library {
+    Emit e;
+    const LibraryOpts *o;
+    const Graph *infer;
+    uint32_t *state; int n_state;     /* those that it reads, and where they lie in the params */
+    int64_t *offset_bytes;            /* [n_state + 1]: then, where they end */
+    const char *upper;                /* "NET", before macros */
+    const char *elems;                /* of the type of inputs and results: "float" */
+} Library;
+
+/* The first bytes of a library's weights, before the states; what tells a file of them, and a sum
+ * (FNV-1a, by words of 64 bits). */
+enum { LIBRARY_ABI = 1, LIBRARY_HEAD_BYTES = 64, LIBRARY_MAGIC = 0x63716573 };
+#define LIBRARY_SUM UINT64_C(0xcbf29ce484222325)
+#define LIBRARY_PRIME UINT64_C(0x100000001b3)
+
+Library library_of(const Module *m, const LibraryOpts *o, Arena *a);
+/* Bytes of params, of the workspace. */
+int64_t library_params_bytes(const Library *l);
+int64_t library_workspace_bytes(const Library *l);
+/* "[1][784]", for a full batch. */
+const char *library_dims(Library *l, const Shape *s);
+/* Elements that the i-th of its states has room for, padding included. */
+int64_t library_room(const Library *l, int i);
+/* A template: $n becomes the library's name, $N what its macros begin with. */
+void library_text(Library *l, Out *o, const char *template, const Hole *more, int n);
+/* What tells apart weights of models that differ in a key, a shape or how they are stored. */
+uint64_t library_model(const Library *l);
+
+#endif

@@ -1,0 +1,130 @@
+/* codegen/library_weights.c: the weights of a library: NAME_params as bytes, and as a C file that
+ * has them as numbers or has the assembler include them, since C compilers take a second for each
+ * megabyte of numbers. */
+#include "codegen/library.h"
+#include <string.h>
+
+/* The beginning of NAME_params. */
+typedef struct Head {
+    uint32_t magic, abi;
+    uint64_t model, bytes, sum, unused[4];
+} Head;
+_Static_assert(sizeof(Head) == LIBRARY_HEAD_BYTES, "the head of params");
+
+int64_t emit_library_bytes(const Module *m, const LibraryOpts *o)
+{
+    Arena *a = arena_new();
+    Library l = library_of(m, o, a);
+    int64_t bytes = library_params_bytes(&l);
+    arena_free(a);
+    return bytes;
+}
+
+void emit_library_params(const Module *m, const LibraryOpts *o, const char *states,
+                         const char *kept, char *params)
+{
+    Arena *a = arena_new();
+    Library l = library_of(m, o, a);
+    int64_t bytes = library_params_bytes(&l);
+    memset(params, 0, (size_t)bytes);
+    for (int i = 0; i < l.n_state; i++) {
+        const StateInfo *s = &m->state[l.state[i]];
+        memcpy(params + l.offset_bytes[i], states + s->offset_bytes,
+               (size_t)ir_stored_bytes(&s->type, 1));
+    }
+    if (l.infer->kept_bytes)
+        memcpy(params + l.offset_bytes[l.n_state], kept, (size_t)l.infer->kept_bytes);
+    Head head = { .magic = LIBRARY_MAGIC, .abi = LIBRARY_ABI, .model = library_model(&l),
+                  .bytes = (uint64_t)bytes, .sum = LIBRARY_SUM };
+    for (int64_t i = LIBRARY_HEAD_BYTES; i < bytes; i += (int64_t)sizeof(uint64_t)) {
+        uint64_t word;
+        memcpy(&word, params + i, sizeof word);
+        head.sum = (head.sum ^ word) * LIBRARY_PRIME;
+    }
+    memcpy(params, &head, sizeof head);
+    arena_free(a);
+}
+
+/* ---- as numbers ---- */
+
+static const char *word_text(Emit *e, uint64_t x)
+{
+    return text(e, "UINT64_C(0x%016llx)", (unsigned long long)x);
+}
+
+/* Elements of one type, as many to a line as are read easily. */
+static void numbers(Library *l, Out *o, DType d, const char *bytes, int64_t n)
+{
+    enum { PER_LINE = 8 };
+    Arena *scratch = arena_new();
+    out_line(o, "{");
+    out_deeper(o, 1);
+    for (int64_t i = 0; i < n; i += PER_LINE) {
+        const char *line = "";
+        for (int64_t k = i; k < i + PER_LINE && k < n; k++)
+            line = arena_printf(scratch, "%s%s%s,", line, k > i ? " " : "",
+                                dialect_literal(l->e.l, d, stored_get(d, bytes, k), scratch));
+        out_line(o, "%s", line);
+    }
+    out_close(o, ",");
+    arena_free(scratch);
+}
+
+void emit_library_weights(const Module *m, const LibraryOpts *opts, const char *params, FILE *out)
+{
+    Arena *a = arena_new();
+    Library l = library_of(m, opts, a);
+    Out *o = out_new(a);
+    const Head *h = (const Head *)(const void *)params;
+    library_text(&l, o, "/* $n_weights.c: the weights of $n.c. */\n"
+                        "#include \"$n.h\"\n"
+                        "#include <math.h>\n"
+                        "\n", NULL, 0);
+    out_open(o, "const %s_params %s_weights %s_ALIGNED =", opts->name, opts->name, l.upper);
+    out_line(o, "%s_MAGIC, %s_ABI, %s_MODEL,", l.upper, l.upper, l.upper);
+    out_line(o, "%s_PARAMS_BYTES, %s, { 0 },", l.upper, word_text(&l.e, h->sum));
+    for (int i = 0; i < l.n_state; i++) {
+        const StateInfo *s = &m->state[l.state[i]];
+        out_line(o, "/* %s: %s */", out_comment(a, s->key), type_text(&l.e, &s->type));
+        numbers(&l, o, s->type.dtype, params + l.offset_bytes[i],
+                ir_stored_bytes(&s->type, 1) / ir_dtype_bytes(s->type.dtype));
+    }
+    if (l.infer->kept_bytes)
+        numbers(&l, o, DT_u8, params + l.offset_bytes[l.n_state], l.infer->kept_bytes);
+    out_close(o, ";");
+    fputs(out_text(o), out);
+    arena_free(a);
+}
+
+/* ---- as a file ---- */
+
+static const char *const include_text =
+    "/* $n_weights.c: the weights of $n.c, which the assembler takes from $n_weights.bin, where\n"
+    " * it finds it or $N_WEIGHTS says that it is. */\n"
+    "#ifndef $N_WEIGHTS\n"
+    "#define $N_WEIGHTS \"$n_weights.bin\"\n"
+    "#endif\n"
+    "#ifdef __APPLE__\n"
+    "#define SECTION \".section __TEXT,__const\\n\"\n"
+    "#define SYMBOL \"_$n_weights\"\n"
+    "#else\n"
+    "#define SECTION \".section .rodata\\n\"\n"
+    "#define SYMBOL \"$n_weights\"\n"
+    "#endif\n"
+    "__asm__(SECTION\n"
+    "        \".balign 64\\n\"\n"
+    "        \".globl \" SYMBOL \"\\n\"\n"
+    "        SYMBOL \":\\n\"\n"
+    "        \".incbin \\\"\" $N_WEIGHTS \"\\\"\\n\"\n"
+    "        \".previous\\n\");\n"
+    "extern int $n_weights_are_elsewhere;    /* C wants a declaration in a file */\n";
+
+void emit_library_include(const Module *m, const LibraryOpts *opts, FILE *out)
+{
+    Arena *a = arena_new();
+    Library l = library_of(m, opts, a);
+    Out *o = out_new(a);
+    library_text(&l, o, include_text, NULL, 0);
+    fputs(out_text(o), out);
+    arena_free(a);
+}

@@ -1,0 +1,228 @@
+/* frontend/cmd_emit.c: `seqc emit`: a model's inference as a C library in a folder, with its
+ * weights and what a project needs to take it in.
+ *
+ * The pipeline runs over all graphs, as for a program: so the library's kernels are those of a
+ * program of the same target and batch. Everything is made before anything is written. */
+#define _XOPEN_SOURCE 700
+#include "codegen/codegen.h"
+#include "frontend/cmd.h"
+#include "passes/passes.h"
+#include "runtime/base.h"
+#include <ctype.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { MOST_NUMBERS_BYTES = 256 << 10 };     /* of weights that a C compiler reads in no time */
+
+typedef struct Emission {
+    const Cmd *c;
+    Module *m;                       /* planned */
+    LibraryOpts opts;
+    const char *dir;
+    char *params;                    /* bytes of them */
+    int64_t bytes;
+    LibraryFile file;                /* that is being written */
+} Emission;
+
+/* ---- what it is called, where it goes ---- */
+
+static int choose_name(Emission *e)
+{
+    const Cmd *c = e->c;
+    const char *name = c->text[OPT_name] ? c->text[OPT_name] : cmd_stem(c);
+    bool good = isalpha((unsigned char)*name);
+    for (const char *p = name; *p && good; p++)
+        good = (unsigned char)*p < 0x80 && (isalnum((unsigned char)*p) || *p == '_');
+    if (!good || strlen(name) > 40)
+        return cmd_fail(c, EXIT_USAGE, "\"%.60s\" is no name for a C library: it wants a letter, "
+                        "then letters, digits and _, 40 at most\nhelp: say one with --name", name);
+    e->opts.name = name;
+    e->dir = c->text[OPT_output] ? c->text[OPT_output] : name;
+    struct stat st;
+    if (stat(e->dir, &st) == 0 && !S_ISDIR(st.st_mode))
+        return cmd_fail(c, EXIT_USAGE, "%s is a file\nhelp: say with -o which folder the library "
+                        "goes to", e->dir);
+    return EXIT_OK;
+}
+
+/* ---- the module ---- */
+
+static int plan(Emission *e, PassCtx *ctx)
+{
+    char why[IR_ERR];
+    Module *start = NULL;
+    int code = cmd_load(e->c, &start);
+    if (code) return code;
+    ctx->target = e->opts.target;
+    ctx->blas = BLAS_NONE;
+    e->m = pass_run(start, ctx, NULL);
+    ir_module_free(start);
+    if (!ir_program_check(e->m, why) || !ir_target_check(e->m, ctx->target, why))
+        return cmd_fail(e->c, EXIT_REFUSED, "%s: %s", e->c->file, why);
+    return EXIT_OK;
+}
+
+/* ---- weights ---- */
+
+static void print_replay(FILE *out, const void *ctx)
+{
+    const Emission *e = ctx;
+    const EmitOpts o = { .target = e->opts.target, .version = e->opts.version,
+                         .source = e->opts.source };
+    emit_replay(e->m, &o, out);
+}
+
+/* What kernels make of weights alone is made here, by the same code: it is part of the library. */
+static int prepare(const Emission *e, char *states, char *kept)
+{
+    const Cmd *c = e->c;
+    const Graph *infer = ir_graph_find(e->m, "infer");
+    CompileOpts o;
+    const char *dir;
+    char *message = NULL;
+    int code = cmd_compile_opts(c, &o);
+    if (!code) code = cmd_folder(c, &dir);
+    if (code) return code;
+    o.shared = true;
+    const char *source = cmd_folder_file(c, dir, "-prepare.c");
+    const char *object = cmd_folder_file(c, dir, "-prepare.so");
+    const CompileUnit unit = { source, NULL, e->opts.target, e->opts.native,
+                               emit_is_short(e->m, e->opts.target) };
+    code = cmd_write(c, source, print_replay, e);
+    if (code) return code;
+    bool ok = emit_compile(&unit, 1, object, &o, &message, c->arena);
+    Replay *r = ok ? emit_open(e->m, object, &message, c->arena) : NULL;
+    if (r) emit_keep(r, infer, states, kept);
+    emit_close(r);
+    cmd_folder_remove();
+    return r ? EXIT_OK
+             : cmd_fail(c, EXIT_IO, "%s\nhelp: weights are prepared by compiling and running the "
+                        "kernels here; --march generic runs anywhere", message);
+}
+
+static int make_params(Emission *e)
+{
+    const Graph *infer = ir_graph_find(e->m, "infer");
+    rt_err err = { 0 };
+    char *states = NULL;
+    int code = cmd_states(e->c, e->m, &states);
+    if (code) return code;
+    e->bytes = emit_library_bytes(e->m, &e->opts);
+    char *kept = rt_alloc(&err, infer->kept_bytes, 1, "prepared weights");
+    e->params = kept ? rt_alloc(&err, e->bytes, 1, "the library's weights") : NULL;
+    if (!e->params) code = cmd_fail_rt(e->c, &err);
+    if (!code && infer->kept_bytes) code = prepare(e, states, kept);
+    if (!code) emit_library_params(e->m, &e->opts, states, kept, e->params);
+    rt_free(kept);
+    rt_free(states);
+    return code;
+}
+
+static int choose_form(Emission *e)
+{
+    int64_t as = e->c->number[OPT_weights_as];
+    if (!as) as = e->bytes <= MOST_NUMBERS_BYTES || e->c->text[OPT_embed] ? AS_CONST : AS_INCBIN;
+    e->opts.weights = as == AS_CONST ? WEIGHTS_CONST : as == AS_BIN ? WEIGHTS_BIN : WEIGHTS_INCBIN;
+    if (e->opts.weights == WEIGHTS_CONST && e->bytes > 16 * (int64_t)MOST_NUMBERS_BYTES)
+        cmd_warn(e->c, "%s of weights as numbers take the C compiler long\nhelp: --weights-as "
+                 "incbin lets the assembler include them", cmd_bytes(e->c->arena, e->bytes));
+    return EXIT_OK;
+}
+
+/* ---- files ---- */
+
+static void print_header(FILE *out, const void *ctx)
+{
+    const Emission *e = ctx;
+    emit_library_header(e->m, &e->opts, out);
+}
+
+static void print_source(FILE *out, const void *ctx)
+{
+    const Emission *e = ctx;
+    emit_library_source(e->m, &e->opts, out);
+}
+
+static void print_weights(FILE *out, const void *ctx)
+{
+    const Emission *e = ctx;
+    if (e->opts.weights == WEIGHTS_CONST) emit_library_weights(e->m, &e->opts, e->params, out);
+    else emit_library_include(e->m, &e->opts, out);
+}
+
+static void print_bytes(FILE *out, const void *ctx)
+{
+    const Emission *e = ctx;
+    fwrite(e->params, 1, (size_t)e->bytes, out);
+}
+
+static void print_file(FILE *out, const void *ctx)
+{
+    const Emission *e = ctx;
+    emit_library_file(e->m, &e->opts, e->file, out);
+}
+
+static int write_file(const Emission *e, const char *name, CmdPrint *print)
+{
+    return cmd_write(e->c, arena_printf(e->c->arena, "%s/%s", e->dir, name), print, e);
+}
+
+static int write_all(Emission *e)
+{
+    Arena *a = e->c->arena;
+    const char *name = e->opts.name;
+    if (mkdir(e->dir, 0777) && errno != EEXIST)
+        return cmd_fail(e->c, EXIT_IO, "%s: %s", e->dir, strerror(errno));
+    int code = write_file(e, arena_printf(a, "%s.h", name), print_header);
+    if (!code) code = write_file(e, arena_printf(a, "%s.c", name), print_source);
+    if (!code && e->opts.weights != WEIGHTS_BIN)
+        code = write_file(e, arena_printf(a, "%s_weights.c", name), print_weights);
+    if (!code && e->opts.weights != WEIGHTS_CONST)
+        code = write_file(e, arena_printf(a, "%s_weights.bin", name), print_bytes);
+    for (int i = 0; !code && i < LIBRARY_FILES; i++) {
+        const char *path = emit_library_path[i];
+        e->file = (LibraryFile)i;
+        if (path[0] == '$') path = arena_printf(a, "%s%s", name, path + 2);
+        code = write_file(e, path, print_file);
+    }
+    return code;
+}
+
+static void say_done(const Emission *e)
+{
+    const Graph *g = ir_graph_find(e->m, "infer");
+    Arena *a = e->c->arena;
+    if (!e->c->text[OPT_weights])
+        fprintf(stderr, "seqc: note: the weights are initial ones, as training would draw them; "
+                "--weights FILE takes trained ones\n");
+    printf("emitted %s  %s, %lld sample%s a call, weights %s, workspace %s\n", e->dir,
+           e->opts.target->name, (long long)e->m->capacity, e->m->capacity == 1 ? "" : "s",
+           cmd_bytes(a, e->bytes), cmd_bytes(a, g->arena_bytes + g->worker_bytes));
+}
+
+int cmd_emit(const Cmd *c)
+{
+    PassCtx ctx;
+    CmdTarget target[CMD_MAX_TARGETS];
+    int n;
+    const char *slash = strrchr(c->file, '/');
+    Emission e = { .c = c };
+    int code = cmd_pass_ctx(c, &ctx);
+    if (!code) code = cmd_targets(c, target, &n);
+    if (code) return code;
+    if (c->text[OPT_embed] && !c->text[OPT_march])
+        target[0] = (CmdTarget){ ir_target("generic"), false };
+    e.opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
+                            .version = SEQC_VERSION, .source = slash ? slash + 1 : c->file };
+    cmd_catch_signals();
+    code = choose_name(&e);
+    if (!code) code = plan(&e, &ctx);
+    if (!code) code = make_params(&e);
+    if (!code) code = choose_form(&e);
+    if (!code) code = write_all(&e);
+    if (!code && !c->text[OPT_quiet]) say_done(&e);
+    rt_free(e.params);
+    if (e.m) ir_module_free(e.m);
+    return code;
+}

@@ -1,0 +1,141 @@
+#!/bin/sh
+# tests/cli/emit.sh: `seqc emit` as people use it: a folder that compiles by hand, by CMake inside a project and
+# installed, by pkg-config; weights in each form and damaged; two threads at once; sizes; wrong input.
+. tests/lib.sh
+cd "$SCRATCH" || exit 1
+
+cat >mlp.py <<'EOF'
+import torch
+from torch import nn
+torch.manual_seed(3)
+model = nn.Sequential(nn.Linear(784, 128), nn.ReLU(), nn.Linear(128, 10))
+EOF
+seq 784 | awk '{ print ($1 * 37 % 101) / 101 }' >input.txt
+emit() { "$SEQC" emit mlp.py -q "$@" 2>/dev/null; }
+
+check "a library" "$SEQC" emit mlp.py --name net -o net
+check "its weights are said to be initial ones" sh -c "'$SEQC' emit mlp.py -o net --name net 2>&1 | grep -q 'initial'"
+check "the same bytes again" sh -c "'$SEQC' emit mlp.py --name net -q -o net2 2>/dev/null && diff -r net net2"
+for file in net.h net.c net_weights.c CMakeLists.txt net.pc.in example.c README.md; do
+    [ -s net/$file ] || not_ok "files of a library" "no $file"
+done
+
+# ---- by hand, and what it takes ----
+check "for any compiler" sh -c "emit() { '$SEQC' emit mlp.py -q \"\$@\" 2>/dev/null; }; emit --embed --name tiny -o tiny"
+(cd tiny && ${CC:-cc} -std=c99 -O2 -c tiny.c && ${CC:-cc} -std=c99 -c tiny_weights.c &&
+    ${CC:-cc} -std=c99 -O2 example.c tiny.o tiny_weights.o -lm -o example && ./example <../input.txt >../tiny.txt) >log 2>&1 &&
+    [ "$(wc -l <tiny.txt)" = 10 ] && ok "compiled by hand" || { not_ok "compiled by hand" "see below"; cat log; }
+size tiny/tiny.o | awk 'NR == 2 { exit !($1 <= 6144 && $2 == 0 && $3 == 0) }' &&
+    ok "784-128-10 takes no more than 6 KB of code, and no data" || not_ok "784-128-10 takes no more than 6 KB of code, and no data" "$(size tiny/tiny.o | tail -n 1)"
+bytes=$(sed -n 's/^#define TINY_WORKSPACE_BYTES \([0-9]*\).*/\1/p' tiny/tiny.h)
+[ "$bytes" -le 600 ] && ok "and 600 bytes of workspace" || not_ok "and 600 bytes of workspace" "$bytes"
+refuses "an example without input" 1 "784 numbers are read" tiny/example
+(cd tiny && ${CC:-cc} -std=c99 -O2 -ffreestanding -fno-math-errno -c tiny.c -o bare.o && nm -u bare.o | grep -v -e memcpy -e memset) >log 2>&1 &&
+    not_ok "no function of a C library" "$(cat log)" || ok "no function of a C library"
+
+# ---- CMake: in a project, and installed ----
+printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(user C CXX)' 'add_subdirectory(../net net)' \
+    'add_executable(user main.cpp)' 'target_link_libraries(user net::net)' >inside.txt
+sed 's/add_subdirectory.*/find_package(net REQUIRED)/' inside.txt >installed.txt
+mkdir -p inside installed
+cat >inside/main.cpp <<'EOF'
+#include "net.h"
+#include <cstdio>
+static float in[NET_IN_ELEMS], out[NET_OUT_ELEMS];
+static char workspace[NET_WORKSPACE_BYTES] NET_ALIGNED;
+int main()
+{
+    for (int i = 0; i < NET_IN_ELEMS; i++)
+        if (std::scanf("%f", &in[i]) != 1) return 1;
+    net_forward(&net_weights, in, out, workspace);
+    for (int i = 0; i < NET_OUT_ELEMS; i++) std::printf("%.9g\n", (double)out[i]);
+    return net_layers[0].parameters == 784 * 128 + 128 ? 0 : 2;
+}
+EOF
+cp inside/main.cpp installed/main.cpp
+cp inside.txt inside/CMakeLists.txt
+cp installed.txt installed/CMakeLists.txt
+check "CMake: alone" sh -c 'cmake -S net -B net-build -DCMAKE_INSTALL_PREFIX="$PWD/prefix" && cmake --build net-build && cmake --install net-build && net-build/example <input.txt >net.txt'
+check "CMake: add_subdirectory, from C++" sh -c 'cmake -S inside -B inside-build && cmake --build inside-build && inside-build/user <input.txt | cmp - net.txt'
+check "CMake: find_package" sh -c 'cmake -S installed -B installed-build -DCMAKE_PREFIX_PATH="$PWD/prefix" && cmake --build installed-build && installed-build/user <input.txt | cmp - net.txt'
+if command -v pkg-config >/dev/null; then
+    check "pkg-config" sh -c 'PKG_CONFIG_PATH=$(dirname "$(find "$PWD/prefix" -name net.pc)") && export PKG_CONFIG_PATH &&
+        cc net/example.c $(pkg-config --cflags --libs net) -o by-pkg-config && ./by-pkg-config <input.txt | cmp - net.txt'
+else
+    skip "pkg-config" "it is not installed"
+fi
+
+# ---- weights: numbers, included bytes, a file ----
+for form in const incbin bin; do
+    emit --name net --weights-as $form -o as-$form || not_ok "weights as $form" "not emitted"
+    argument=''
+    [ $form = bin ] && argument=as-bin/net_weights.bin
+    check "weights as $form: the same numbers" sh -c "cmake -S as-$form -B as-$form-build && cmake --build as-$form-build &&
+        as-$form-build/example $argument <input.txt | cmp - net.txt"
+done
+file=as-bin/net_weights.bin
+damaged() { refuses "weights: $1" 1 "(fault $2)" as-bin-build/example damaged.bin <input.txt; }
+head -c 1000 $file >damaged.bin && damaged "the file is too short" 1
+{ head -c 100 $file; printf 'X'; tail -c +102 $file; } >damaged.bin && damaged "a byte is another" 7
+{ printf 'NOPE'; tail -c +5 $file; } >damaged.bin && damaged "another kind of file" 4
+{ head -c 4 $file; printf '\377'; tail -c +6 $file; } >damaged.bin && damaged "another version" 5
+sed 's/128/96/g' mlp.py >other.py
+"$SEQC" emit other.py -q --name net --weights-as bin -o other 2>/dev/null
+{ cat other/net_weights.bin; head -c 100000 /dev/zero; cat $file; } | head -c "$(wc -c <$file)" >damaged.bin
+damaged "another network's" 6
+
+# ---- two threads, one set of weights ----
+cat >threads.c <<'EOF'
+#include "net.h"
+#include <pthread.h>
+#include <string.h>
+static float in[NET_IN_ELEMS];
+typedef struct { char workspace[NET_WORKSPACE_BYTES] NET_ALIGNED; float out[NET_OUT_ELEMS]; } Own;
+static Own own[2];
+static void *work(void *p)
+{
+    Own *o = (Own *)p;
+    for (int i = 0; i < 50; i++) net_forward(&net_weights, in, o->out, o->workspace);
+    return 0;
+}
+int main(void)
+{
+    pthread_t thread[2];
+    for (int i = 0; i < NET_IN_ELEMS; i++) in[i] = (float)(i % 7) - 3;
+    for (int i = 0; i < 2; i++) pthread_create(&thread[i], 0, work, &own[i]);
+    for (int i = 0; i < 2; i++) pthread_join(thread[i], 0);
+    return memcmp(own[0].out, own[1].out, sizeof own[0].out) != 0;
+}
+EOF
+if echo 'int main(void){return 0;}' | cc -fsanitize=thread -xc - -o tsan 2>/dev/null && ./tsan 2>/dev/null; then
+    check "two threads at once" sh -c 'cc -O1 -g -fsanitize=thread -Itiny -Inet threads.c net/net.c net/net_weights.c -DNET_WEIGHTS="\"net/net_weights.bin\"" -lm -lpthread -o threads &&
+        TSAN_OPTIONS=halt_on_error=1 ./threads'
+else
+    skip "two threads at once" "no thread sanitizer here"
+fi
+
+# ---- batches, one sample of batch norm, double ----
+cat >norm.py <<'EOF'
+from torch import nn, optim
+model = nn.Sequential(nn.Linear(6, 4), nn.BatchNorm1d(4), nn.ReLU(), nn.Linear(4, 2))
+loss = nn.CrossEntropyLoss()
+optimizer = optim.Adam(model.parameters())
+EOF
+check "batch norm for one sample" sh -c "'$SEQC' emit norm.py -o norm -q 2>/dev/null && cc -c norm/norm.c -o norm.o && ! grep -q num_batches norm/norm.h"
+check "a batch" sh -c "'$SEQC' emit norm.py --batch 5 -o norm5 --name n -q 2>/dev/null && grep -q '^#define N_IN_ELEMS 30 ' norm5/n.h"
+check "float64" sh -c "'$SEQC' emit norm.py --dtype f64 -o norm64 --name n -q 2>/dev/null && grep -q 'const double in\[' norm64/n.h && cc -c norm64/n.c -o n64.o"
+
+# ---- wrong input ----
+refuses "no name of C's" 2 "say one with --name" "$SEQC" emit mlp.py --name 2nd
+refuses "a name with a dash" 2 "letters, digits and _" "$SEQC" emit mlp.py --name my-net
+cp mlp.py my-net.py
+refuses "a file's name that is none of C's" 2 "--name" "$SEQC" emit my-net.py
+refuses "a file in the folder's place" 2 "mlp.py is a file" "$SEQC" emit mlp.py -o mlp.py --name net
+refuses "a folder in no folder" 3 "no/such" "$SEQC" emit mlp.py -o no/such
+refuses "missing weights" 3 "nowhere.safetensors" "$SEQC" emit mlp.py --weights nowhere.safetensors
+refuses "weights that are none" 1 "mlp.py" "$SEQC" emit mlp.py --weights mlp.py
+refuses "an unknown form of weights" 2 "auto|const|incbin|bin" "$SEQC" emit mlp.py --weights-as text
+refuses "CUDA" 2 "has no option '--target'" "$SEQC" emit mlp.py --target cuda
+refuses "a mistake in the model" 1 "Linear" sh -c "echo 'from torch import nn
+model = nn.Sequential(nn.Liner(3, 2))' >bad.py; '$SEQC' emit bad.py"
+[ -e bad ] && not_ok "what is refused leaves no folder" "bad is there" || ok "what is refused leaves no folder"

@@ -1,0 +1,159 @@
+/* tests/e2e/test_library.c: what `seqc emit` writes, against PyTorch's float64 results.
+ *
+ * Each model of tests/fixtures/models becomes a library, which is compiled by strict compilers of C99,
+ * C11, C++11 and C++20 in turns, with its weights in each form in turns, and computes the fixture's
+ * outputs in evaluation. Its object defines what its header says, and nothing that is written to. */
+#define _XOPEN_SOURCE 700
+#include "tests/e2e/fixtures.h"
+
+static const char *const languages[] = { "gcc -std=c99", "g++ -x c++ -std=c++11", "gcc -std=c11",
+                                         "g++ -x c++ -std=c++20" };
+static const char *const forms[] = { "const", "incbin", "bin" };
+static const char *const strict =
+    "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wvla -Werror -O0";
+
+/* The file of a fixture's tensors of this prefix. */
+static void write_weights(const rt_tensors *want, const char *path)
+{
+    rt_err e = { 0 };
+    rt_tensors w = { 0 };
+    for (int64_t i = 0; i < want->count; i++) {
+        rt_tensor *t = &want->item[i];
+        if (strncmp(t->name, "w.", 2) == 0)
+            ck_assert(rt_tensors_add(&e, &w, t->name + 2, t->dtype, t->rank, t->shape, t->data) != NULL);
+    }
+    ck_assert_msg(rt_safetensors_write(&e, path, &w), "%s", e.message);
+    rt_tensors_free(&w);
+}
+
+static void write_floats(const rt_tensor *t, const char *path)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert(f != NULL);
+    for (int64_t i = 0; i < t->elems; i++) {
+        float x = (float)rt_tensor_number(t, i);
+        ck_assert(fwrite(&x, sizeof x, 1, f) == 1);
+    }
+    ck_assert(fclose(f) == 0);
+}
+
+/* Reads as many floats as b has; its shape is b's. */
+static rt_tensor read_floats(const rt_tensor *b, const char *path)
+{
+    rt_err e = { 0 };
+    rt_tensor t = { 0 };
+    FILE *f = fopen(path, "rb");
+    ck_assert(rt_tensor_make(&e, &t, RT_F32, b->rank, b->shape));
+    ck_assert(f != NULL);
+    ck_assert_msg(fread(t.data, sizeof(float), (size_t)t.elems, f) == (size_t)t.elems
+                  && fgetc(f) == EOF, "the output has another size");
+    fclose(f);
+    return t;
+}
+
+/* A model's library, compiled by `compiler` in a folder of its own, and its fixture. */
+typedef struct Made {
+    rt_tensors want;
+    const rt_tensor *x, *y;
+    char dir[600], weights[700];
+} Made;
+
+static const char *in_folder(const Made *m, const char *name)
+{
+    static char path[2][700];
+    static int turn;
+    turn = 1 - turn;
+    snprintf(path[turn], sizeof path[turn], "%s/%s", m->dir, name);
+    return path[turn];
+}
+
+static Made make(const char *name, const char *options, const char *form, const char *compiler)
+{
+    Made m = { .dir = "" };
+    const char *seqc = getenv("SEQC");
+    char path[512];
+    snprintf(path, sizeof path, FOLDER "/%s.safetensors", name);
+    m.want = read_tensors(path);
+    m.x = rt_tensors_find(&m.want, "x");
+    m.y = rt_tensors_find(&m.want, "output_eval");
+    ck_assert(m.x != NULL && m.y != NULL);
+    snprintf(m.dir, sizeof m.dir, "%s/library-%s", scratch(), name);
+    snprintf(m.weights, sizeof m.weights, "%s.safetensors", m.dir);
+    run("rm -rf %s", m.dir);
+    write_weights(&m.want, m.weights);
+    run("%s emit " FOLDER "/%s.py --name net --batch %lld --weights %s --weights-as %s %s -o %s",
+        seqc ? seqc : "seqc", name, (long long)m.x->shape[0], m.weights, form, options, m.dir);
+    run("cd %s && for f in net*.c; do %s -DNET_WEIGHTS='\"net_weights.bin\"' -c $f || exit 1; done",
+        m.dir, compiler);
+    run("gcc -std=c11 -O0 %s -I%s tests/e2e/driver.c %s/*.o -lm -o %s",
+        strcmp(form, "bin") ? "" : "-DNET_LOADED", m.dir, m.dir, in_folder(&m, "driver"));
+    write_floats(m.x, in_folder(&m, "x"));
+    run("cd %s && ./driver x y net_weights.bin", m.dir);
+    return m;
+}
+
+static void unmake(Made *m)
+{
+    rt_tensors_free(&m->want);
+    run("rm -rf %s %s", m->dir, m->weights);
+}
+
+START_TEST(library)
+{
+    char compiler[512], options[64];
+    bool here = _i % 2 == 0;
+    snprintf(compiler, sizeof compiler, "%s %s %s", languages[_i % 4], strict,
+             here ? "-march=native" : "");
+    snprintf(options, sizeof options, "--math strict --march %s", here ? "native" : "generic");
+    Made m = make(model_name[_i], options, forms[_i % 3], compiler);
+    run("nm %s/net*.o | awk '$2 ~ /[BbDdCc]/ "
+        "|| ($1 == \"U\" && $2 !~ /^(mem(cpy|set)|net_.*|[a-z0-9]+f?)$/) { print; bad = 1 } "
+        "END { exit bad }'", m.dir);
+    rt_tensor got = read_floats(m.y, in_folder(&m, "y"));
+    compare("output_eval", &got, m.y, 1.3e-6, 0, 1e-5);
+    rt_tensor_free(&got);
+    unmake(&m);
+}
+END_TEST
+
+/* What a program of the same batch, target and mode predicts, to the bit: its kernels compiled by the
+ * flags that the library's page names. */
+static const char *const alike[] = { "wide_frozen_clip", "batch_norm_2d", "conv", "class_image" };
+
+START_TEST(program)
+{
+    const char *seqc = getenv("SEQC");
+    Made m = make(alike[_i], "", "incbin",
+                  "cc -std=c99 $(sed -n 's/^ *cc -std=c99 \\(.*\\) -c net.c$/\\1/p' README.md)");
+    rt_err e = { 0 };
+    rt_tensor want = { 0 };
+    run("%s build " FOLDER "/%s.py --batch %lld -o %s", seqc ? seqc : "seqc", alike[_i],
+        (long long)m.x->shape[0], in_folder(&m, "program"));
+    ck_assert_msg(rt_npy_write(&e, in_folder(&m, "x.npy"), m.x), "%s", e.message);
+    run("%s predict --quiet --weights %s --input %s --output %s/y.npy", in_folder(&m, "program"),
+        m.weights, in_folder(&m, "x.npy"), m.dir);
+    ck_assert_msg(rt_npy_read(&e, in_folder(&m, "y.npy"), &want), "%s", e.message);
+    rt_tensor got = read_floats(&want, in_folder(&m, "y"));
+    ck_assert_msg(memcmp(got.data, want.data, (size_t)want.bytes) == 0, "%s: other bits", alike[_i]);
+    rt_tensor_free(&got);
+    rt_tensor_free(&want);
+    unmake(&m);
+}
+END_TEST
+
+int main(void)
+{
+    if (!find_models()) return 1;
+    Suite *s = suite_create("library");
+    TCase *t = tcase_create("models");
+    tcase_set_timeout(t, 120);
+    tcase_add_loop_test(t, library, 0, n_models);
+    unsetenv("SEQC_CFLAGS");
+    tcase_add_loop_test(t, program, 0, sizeof alike / sizeof *alike);
+    suite_add_tcase(s, t);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed || !n_models;
+}
