@@ -30,6 +30,7 @@ typedef struct LibraryOpts {
     const char *version, *source;     /* as EmitOpts */
     const char *name;                 /* a C identifier; all that others see begins with it */
     bool native;                      /* compiled with -march=native instead of the target's */
+    bool trains;                      /* it has the module's training step, too */
     enum {
         WEIGHTS_CONST,                /* numbers in a C file */
         WEIGHTS_INCBIN,               /* bytes that the assembler includes */
@@ -37,8 +38,8 @@ typedef struct LibraryOpts {
     } weights;
 } LibraryOpts;
 
-/* NAME.h and NAME.c: the module's graph `infer` for full batches, on the caller's thread and in the
- * caller's memory. The same module gives the same bytes. */
+/* NAME.h and NAME.c: the module's graph `infer` for full batches and, if it trains, `train` for any, on
+ * the caller's thread and in the caller's memory. The same module gives the same bytes. */
 void emit_library_header(const Module *m, const LibraryOpts *o, FILE *out);
 void emit_library_source(const Module *m, const LibraryOpts *o, FILE *out);
 /* NAME_params: its bytes, made of the block of all states as a program has it, and of what the graph

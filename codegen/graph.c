@@ -76,8 +76,10 @@ static const char *address(Emit *e, const GraphText *t, const Slot *s, const cha
     if (s->place.where == AT_SCALAR) {
         const char *name = *what;
         *what = e->l->blocks ? name : "";
+        int i = scalar_index(e->m, s->place.name);
+        if (t->at.own) return text(e, "%s[%d]", t->at.scalars, i);
         return text(e, e->l->blocks ? "(const %s *)%s + %d" : "((const %s *)%s)[%d]", type,
-                    t->at.scalars, scalar_index(e->m, s->place.name));
+                    t->at.scalars, i);
     }
     return text(e, offset ? "(%s%s *)(%s)" : "(%s%s *)%s",
                 s->written && s->place.where != AT_INPUT ? "" : "const ", type, at);
@@ -309,30 +311,36 @@ static void run_kept(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
 
 /* A stage's tasks, one after the other, or the one that there is. */
 static void loop_tasks(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *s,
-                       int64_t tasks)
+                       const char *tasks)
 {
-    const char *const fixed[][2] = { { "task", tasks == 1 ? "0" : "task" }, { "n", t->at.n },
+    bool one = !strcmp(tasks, "1");
+    const char *const fixed[][2] = { { "task", one ? "0" : "task" }, { "n", t->at.n },
                                      { "scratch", t->at.workers }, { "seed", t->at.seed },
                                      { "step", t->at.step }, { NULL, NULL } };
-    if (tasks != 1) {
-        out_line(o, "for (int64_t task = 0; task < %lld; task++)", (long long)tasks);
+    if (!one) {
+        out_line(o, "for (int64_t task = 0; task < %s; task++)", tasks);
         out_deeper(o, 1);
     }
     graph_call(e, o, t, u, s, fixed);
-    if (tasks != 1) out_deeper(o, -1);
+    if (!one) out_deeper(o, -1);
 }
 
 void graph_calls(Emit *e, const Graph *g, const Names *at, Out *o)
 {
     GraphText t = { .g = g, .at = *at };
     for (int i = 0; i < g->n_kernel; i++) {
-        if (ir_runs_once(g, i)) continue;
+        if (at->keeps && ir_runs_once(g, i)) continue;
         KernelUse u = kernel_emit(e, g, i);
-        if (ir_keeps_shared(g, i)) u.fn->prepare = (Stage){ 0 };
-        if (u.fn->prepare.name) loop_tasks(e, o, &t, &u, &u.fn->prepare, u.prepare_tasks);
-        loop_tasks(e, o, &t, &u, &u.fn->main, u.tasks.count);
-        if (u.fn->finish.name)
-            loop_tasks(e, o, &t, &u, &u.fn->finish, u.finish_tasks ? u.finish_tasks : 1);
+        if (at->keeps && ir_keeps_shared(g, i)) u.fn->prepare = (Stage){ 0 };
+        if (u.fn->prepare.name)
+            loop_tasks(e, o, &t, &u, &u.fn->prepare, text(e, "%lld", (long long)u.prepare_tasks));
+        loop_tasks(e, o, &t, &u, &u.fn->main,
+                   at->full ? text(e, "%lld", (long long)u.tasks.count) : graph_tasks(e, &t, &u));
+        const char *const once[][2] = { { "n", at->n }, { NULL, NULL } };
+        if (u.finish_tasks)
+            loop_tasks(e, o, &t, &u, &u.fn->finish, text(e, "%lld", (long long)u.finish_tasks));
+        else if (u.fn->finish.name)
+            graph_call(e, o, &t, &u, &u.fn->finish, once);
     }
 }
 

@@ -8,7 +8,7 @@
 typedef struct Library {
     Emit e;
     const LibraryOpts *o;
-    const Graph *infer;
+    const Graph *infer, *train;       /* train: null where it does not */
     uint32_t *state; int n_state;     /* those that it reads, and where they lie in the params */
     int64_t *offset_bytes;            /* [n_state + 1]: then, where they end */
     const char *upper;                /* "NET", before macros */
@@ -22,9 +22,13 @@ enum { LIBRARY_ABI = 1, LIBRARY_HEAD_BYTES = 64, LIBRARY_MAGIC = 0x63716573 };
 #define LIBRARY_PRIME UINT64_C(0x100000001b3)
 
 Library library_of(const Module *m, const LibraryOpts *o, Arena *a);
-/* Bytes of params, of the workspace. */
+/* Bytes of params, and of them of what is made of the states; of the workspace of an inference, of a
+ * training step. Where weights change, an inference makes in its workspace what it makes of them. */
 int64_t library_params_bytes(const Library *l);
-int64_t library_workspace_bytes(const Library *l);
+int64_t library_prepared_bytes(const Library *l);
+int64_t library_workspace_bytes(const Library *l, const Graph *g);
+/* The graph's input, or result, of this name. */
+const Type *library_value(const Library *l, const Graph *g, const char *name);
 /* "[1][784]", for a full batch. */
 const char *library_dims(Library *l, const Shape *s);
 /* Elements that the i-th of its states has room for, padding included. */

@@ -41,11 +41,15 @@ static const char *size_table(Library *l)
 {
     return text(&l->e,
                 "| | bytes |\n| --- | --- |\n"
-                "| weights (read only) | %lld |\n"
-                "| workspace (of a call) | %lld |\n"
+                "| weights%s | %lld |\n"
+                "| workspace of an inference | %lld |\n%s"
                 "\n"
-                "A call computes %lld sample%s with %.0f floating-point operations.\n",
-                (long long)library_params_bytes(l), (long long)library_workspace_bytes(l),
+                "An inference computes %lld sample%s with %.0f floating-point operations.\n",
+                l->train ? " and the optimizer's numbers" : " (read only)",
+                (long long)library_params_bytes(l),
+                (long long)library_workspace_bytes(l, l->infer),
+                l->train ? text(&l->e, "| workspace of a training step | %lld |\n",
+                                (long long)library_workspace_bytes(l, l->train)) : "",
                 (long long)l->e.m->capacity, l->e.m->capacity == 1 ? "" : "s", flop(l));
 }
 

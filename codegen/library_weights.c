@@ -32,8 +32,8 @@ void emit_library_params(const Module *m, const LibraryOpts *o, const char *stat
         memcpy(params + l.offset_bytes[i], states + s->offset_bytes,
                (size_t)ir_stored_bytes(&s->type, 1));
     }
-    if (l.infer->kept_bytes)
-        memcpy(params + l.offset_bytes[l.n_state], kept, (size_t)l.infer->kept_bytes);
+    if (library_prepared_bytes(&l))
+        memcpy(params + l.offset_bytes[l.n_state], kept, (size_t)library_prepared_bytes(&l));
     Head head = { .magic = LIBRARY_MAGIC, .abi = LIBRARY_ABI, .model = library_model(&l),
                   .bytes = (uint64_t)bytes, .sum = LIBRARY_SUM };
     for (int64_t i = LIBRARY_HEAD_BYTES; i < bytes; i += (int64_t)sizeof(uint64_t)) {
@@ -89,8 +89,8 @@ void emit_library_weights(const Module *m, const LibraryOpts *opts, const char *
         numbers(&l, o, s->type.dtype, params + l.offset_bytes[i],
                 ir_stored_bytes(&s->type, 1) / ir_dtype_bytes(s->type.dtype));
     }
-    if (l.infer->kept_bytes)
-        numbers(&l, o, DT_u8, params + l.offset_bytes[l.n_state], l.infer->kept_bytes);
+    if (library_prepared_bytes(&l))
+        numbers(&l, o, DT_u8, params + l.offset_bytes[l.n_state], library_prepared_bytes(&l));
     out_close(o, ";");
     fputs(out_text(o), out);
     arena_free(a);

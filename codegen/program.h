@@ -7,6 +7,7 @@
 typedef struct Names {
     const char *const (*own)[2];      /* inputs and results that have names: {IR's, C's} …, {0};
                                          states are members of a struct then */
+    bool keeps, full;                 /* then: what is kept is there; n is the whole batch */
     const char *in, *out;             /* else: arrays of them, and bytes */
     const char *state, *arena, *kept, *workers, *scalars, *n, *seed, *step;
 } Names;
@@ -21,7 +22,7 @@ typedef struct GraphText {
 } GraphText;
 /* graph.c: emits its kernels and writes how they are called. */
 GraphText graph_text(Emit *e, const Graph *g);
-/* The same for one thread, in the function that is open: a call a kernel, for a full batch. */
+/* The same for one thread, in the function that is open: a call a kernel. */
 void graph_calls(Emit *e, const Graph *g, const Names *at, Out *o);
 /* library.c: the member of a struct that a state is. */
 const char *state_name(Emit *e, State s);
@@ -62,6 +63,12 @@ const char *steps_parameters(Emit *e, const Graph *g);
 void steps_gather(Emit *e, Out *o, const Graph *g, const Val input[2]);
 void steps_report(Emit *e, Out *o, const Graph *g);
 
+/* tables.c: functions of learning rates and steps, `scalars` and `schedule` (runtime/rt.h), where the
+ * module has them. */
+void tables_scalars(Emit *e, Out *o);
+void tables_schedule(Emit *e, Out *o);
+/* The learning rates of the groups of parameters, "0.1, 0.01". */
+const char *tables_rates(Emit *e);
 void tables_includes(Emit *e, Out *o);
 /* The graph's inputs and results. */
 void tables_graph(Emit *e, Out *o, const Graph *g, const Val *input, int n_input);

@@ -232,7 +232,7 @@ static void layers(Emit *e, Out *o)
     out_line(o, "static const rt_metric metrics[] = { %s };", s);
 }
 
-static void scalars(Emit *e, Out *o)
+void tables_scalars(Emit *e, Out *o)
 {
     const Program *p = &e->m->prog;
     if (!p->n_scalar) return;
@@ -270,16 +270,19 @@ static bool own_rates(const Program *p)
     return false;
 }
 
-/* Learning rates: those of the groups, and how they change. */
-static void rates(Emit *e, Out *o)
+const char *tables_rates(Emit *e)
 {
     const Program *p = &e->m->prog;
     const char *list = "";
     for (int i = 0; i < p->n_group; i++)
         list = text(e, "%s%s%s", list, i ? ", " : "",
                     number(e, p->group[i].lr < 0 ? p->lr : p->group[i].lr));
-    if (own_rates(p)) out_line(o, "static const double lrs[] = { %s };", list);
-    if (own_rates(p)) out_line(o, "%s", "");
+    return *list ? list : number(e, p->lr);
+}
+
+void tables_schedule(Emit *e, Out *o)
+{
+    const Program *p = &e->m->prog;
     if (!p->schedule) return;
     Kern k = { .e = e, .pool = ex_pool(e->a), .real = DT_f64 };
     const char *const args[EX_MAX_ARGS] = { "lr", "done", "steps" };
@@ -465,8 +468,10 @@ void tables_program(Emit *e, Out *o)
     loads(e, o);
     layers(e, o);
     out_line(o, "%s", "");
-    scalars(e, o);
-    rates(e, o);
+    tables_scalars(e, o);
+    if (own_rates(&e->m->prog)) out_line(o, "static const double lrs[] = { %s };", tables_rates(e));
+    if (own_rates(&e->m->prog)) out_line(o, "%s", "");
+    tables_schedule(e, o);
     features(e, o);
     if (e->reached[SNIP_blas]) out_raw(o, open_blas);
     model(e, o);

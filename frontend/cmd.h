@@ -108,7 +108,7 @@ const char *cmd_bytes(Arena *a, int64_t bytes);
 /* Reads --weights: parameters and buffers of the module must all be there, in their shapes. 0 or an
  * exit code; the list is the caller's to free. */
 int cmd_weights_read(const Cmd *c, const Module *m, struct rt_tensors *weights);
-/* The block of a planned module's states, m->state_bytes: of --weights, else drawn. 0 or an exit
+/* The block of a planned module's states, m->state_bytes: drawn, and then those of --weights. 0 or an exit
  * code; the caller frees it by rt_free. */
 int cmd_states(const Cmd *c, const Module *m, char **block);
 

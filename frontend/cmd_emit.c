@@ -48,6 +48,25 @@ static int choose_name(Emission *e)
 
 /* ---- the module ---- */
 
+/* What a library for training has: inference, and of the training step no more than its loss and
+ * updates. */
+static void keep_training(Module *m)
+{
+    int kept = 0;
+    for (int i = 0; i < m->n_graph; i++) {
+        Graph *g = m->graph[i];
+        bool train = !strcmp(g->name, "train");
+        if (!train && strcmp(g->name, "infer") != 0) continue;
+        int roots = 0;
+        for (int r = 0; r < g->n_root; r++)
+            if (!train || g->root[r].kind != ROOT_RETURN || !strcmp(g->root[r].name, "loss"))
+                g->root[roots++] = g->root[r];
+        g->n_root = roots;
+        m->graph[kept++] = g;
+    }
+    m->n_graph = kept;
+}
+
 static int plan(Emission *e, PassCtx *ctx)
 {
     char why[IR_ERR];
@@ -56,6 +75,12 @@ static int plan(Emission *e, PassCtx *ctx)
     if (code) return code;
     ctx->target = e->opts.target;
     ctx->blas = BLAS_NONE;
+    if (e->opts.trains && (!ir_graph_find(start, "train") || !start->prog.optimizer)) {
+        ir_module_free(start);
+        return cmd_fail(e->c, EXIT_REFUSED, "%s: nothing is trained without a loss and an optimizer\n"
+                        "help: name them in the file, or by --loss and --optimizer", e->c->file);
+    }
+    if (e->opts.trains) keep_training(start);
     e->m = pass_run(start, ctx, NULL);
     ir_module_free(start);
     if (!ir_program_check(e->m, why) || !ir_target_check(e->m, ctx->target, why))
@@ -112,7 +137,7 @@ static int make_params(Emission *e)
     char *kept = rt_alloc(&err, infer->kept_bytes, 1, "prepared weights");
     e->params = kept ? rt_alloc(&err, e->bytes, 1, "the library's weights") : NULL;
     if (!e->params) code = cmd_fail_rt(e->c, &err);
-    if (!code && infer->kept_bytes) code = prepare(e, states, kept);
+    if (!code && infer->kept_bytes && !e->opts.trains) code = prepare(e, states, kept);
     if (!code) emit_library_params(e->m, &e->opts, states, kept, e->params);
     rt_free(kept);
     rt_free(states);
@@ -214,8 +239,11 @@ int cmd_emit(const Cmd *c)
     if (c->text[OPT_embed] && !c->text[OPT_march])
         target[0] = (CmdTarget){ ir_target("generic"), false };
     e.opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
-                            .version = SEQC_VERSION, .source = slash ? slash + 1 : c->file };
+                            .trains = c->number[OPT_mode] == MODE_TRAIN, .version = SEQC_VERSION, .source = slash ? slash + 1 : c->file };
     cmd_catch_signals();
+    if (c->text[OPT_mode] && c->number[OPT_mode] != MODE_TRAIN && c->number[OPT_mode] != MODE_INFER)
+        return cmd_fail(c, EXIT_USAGE, "--mode %s: a library infers, or trains, too\nhelp: --mode infer, "
+                        "or --mode train", c->text[OPT_mode]);
     code = choose_name(&e);
     if (!code) code = plan(&e, &ctx);
     if (!code) code = make_params(&e);

@@ -88,7 +88,7 @@ int cmd_states(const Cmd *c, const Module *m, char **block)
     int code = c->text[OPT_weights] ? cmd_weights_read(c, m, &weights) : EXIT_OK;
     *block = code ? NULL : rt_alloc(&e, m->state_bytes, 1, "the weights");
     bool ok = *block != NULL;
-    if (ok && !c->text[OPT_weights]) ok = draw_states(&e, c, m, states, *block);
+    ok = ok && draw_states(&e, c, m, states, *block);      /* optimizers' start, too */
     for (uint32_t i = 1; ok && c->text[OPT_weights] && i < m->n_state; i++) {
         const rt_tensor *t = rt_tensors_find(&weights, m->state[i].key);
         if (t) ok = put_tensor(&e, t, &states[i - 1], *block);

@@ -2,7 +2,8 @@
  *
  * Each model of tests/fixtures/models becomes a library, which is compiled by strict compilers of C99,
  * C11, C++11 and C++20 in turns, with its weights in each form in turns, and computes the fixture's
- * outputs in evaluation. Its object defines what its header says, and nothing that is written to. */
+ * outputs in evaluation. Its object defines what its header says, and nothing that is written to. Those
+ * of models that train take the fixture's steps. */
 #define _XOPEN_SOURCE 700
 #include "tests/e2e/fixtures.h"
 
@@ -81,10 +82,14 @@ static Made make(const char *name, const char *options, const char *form, const 
     snprintf(m.weights, sizeof m.weights, "%s.safetensors", m.dir);
     run("rm -rf %s", m.dir);
     write_weights(&m.want, m.weights);
-    run("%s emit " FOLDER "/%s.py --name net --batch %lld --weights %s --weights-as %s %s -o %s",
-        seqc ? seqc : "seqc", name, (long long)m.x->shape[0], m.weights, form, options, m.dir);
+    char batch[32] = "";
+    bool trains = strstr(options, "train") != NULL;
+    if (!trains) snprintf(batch, sizeof batch, "--batch %lld", (long long)m.x->shape[0]);
+    run("%s emit " FOLDER "/%s.py --name net %s --weights %s --weights-as %s %s -o %s",
+        seqc ? seqc : "seqc", name, batch, m.weights, form, options, m.dir);
     run("cd %s && for f in net*.c; do %s -DNET_WEIGHTS='\"net_weights.bin\"' -c $f || exit 1; done",
         m.dir, compiler);
+    if (trains) return m;
     run("gcc -std=c11 -O0 %s -I%s tests/e2e/driver.c %s/*.o -lm -o %s",
         strcmp(form, "bin") ? "" : "-DNET_LOADED", m.dir, m.dir, in_folder(&m, "driver"));
     write_floats(m.x, in_folder(&m, "x"));
@@ -113,6 +118,76 @@ START_TEST(library)
     compare("output_eval", &got, m.y, 1.3e-6, 0, 1e-5);
     rt_tensor_free(&got);
     unmake(&m);
+}
+END_TEST
+
+/* Tensors of the driver's file that the fixture has, too. */
+static void compare_after(const Made *m)
+{
+    FILE *f = fopen(in_folder(m, "tensors"), "rb");
+    int64_t length, count, found = 0, wanted = 0;
+    ck_assert(f != NULL);
+    while (fread(&length, sizeof length, 1, f) == 1) {
+        char key[256] = "after.";
+        rt_err e = { 0 };
+        rt_tensor t = { 0 };
+        ck_assert(length > 0 && length < 200);
+        ck_assert(fread(key + strlen("after."), 1, (size_t)length, f) == (size_t)length);
+        ck_assert(fread(&count, sizeof count, 1, f) == 1);
+        const rt_tensor *b = rt_tensors_find(&m->want, key);
+        ck_assert(rt_tensor_make(&e, &t, RT_F64, b ? b->rank : 1, b ? b->shape : &count));
+        ck_assert_int_eq(t.elems, count);
+        ck_assert(fread(t.data, sizeof(double), (size_t)count, f) == (size_t)count);
+        if (b) compare(key, &t, b, 1.3e-6, 0, 1e-5);
+        found += b != NULL;
+        rt_tensor_free(&t);
+    }
+    fclose(f);
+    for (int64_t i = 0; i < m->want.count; i++)
+        wanted += !strncmp(m->want.item[i].name, "after.", 6) && m->want.item[i].elems
+               && !strstr(m->want.item[i].name, "num_batches");
+    ck_assert_msg(found >= wanted, "%lld of %lld tensors", (long long)found, (long long)wanted);
+}
+
+static void write_raw(const rt_tensor *t, const char *path)
+{
+    if (t->dtype != RT_I64) {
+        write_floats(t, path);
+        return;
+    }
+    FILE *f = fopen(path, "wb");
+    ck_assert(f != NULL && fwrite(t->data, 8, (size_t)t->elems, f) == (size_t)t->elems && !fclose(f));
+}
+
+/* Losses of six steps and the weights after them, as PyTorch has them. */
+START_TEST(training)
+{
+    char compiler[512], path[512];
+    snprintf(path, sizeof path, FOLDER "/%s.safetensors", model_name[_i]);
+    rt_tensors look = read_tensors(path);
+    const rt_tensor *x = rt_tensors_find(&look, "data_x"), *y = rt_tensors_find(&look, "data_y");
+    if (x) {
+        bool here = _i % 2 != 0;
+        snprintf(compiler, sizeof compiler, "%s %s %s", languages[_i % 4], strict,
+                 here ? "-march=native" : "");
+        Made m = make(model_name[_i], here ? "--mode train --batch 4 --math strict"
+                      : "--mode train --batch 4 --math strict --march generic", "const", compiler);
+        write_raw(x, in_folder(&m, "data_x"));
+        write_raw(y, in_folder(&m, "data_y"));
+        run("gcc -std=c11 -O0 %s $(sed -n 's/.*after so many steps, .*/-DNET_SCHEDULED=1/p; "
+            "s/.*after so many epochs, .*/-DNET_SCHEDULED=0/p' %s) -I%s "
+            "tests/e2e/driver_train.c %s/*.o -lm -o %s/driver_train",
+            y->dtype == RT_I64 ? "-DNET_INDEX" : "", in_folder(&m, "net.h"), m.dir, m.dir, m.dir);
+        run("cd %s && ./driver_train %lld data_x data_y losses tensors", m.dir,
+            (long long)x->shape[0]);
+        const rt_tensor *wanted = rt_tensors_find(&m.want, "step_loss");
+        rt_tensor losses = read_floats(wanted, in_folder(&m, "losses"));
+        compare("step_loss", &losses, wanted, 1e-5, 0, 1e-6);
+        rt_tensor_free(&losses);
+        compare_after(&m);
+        unmake(&m);
+    }
+    rt_tensors_free(&look);
 }
 END_TEST
 
@@ -148,6 +223,7 @@ int main(void)
     TCase *t = tcase_create("models");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, library, 0, n_models);
+    tcase_add_loop_test(t, training, 0, n_models);
     unsetenv("SEQC_CFLAGS");
     tcase_add_loop_test(t, program, 0, sizeof alike / sizeof *alike);
     suite_add_tcase(s, t);
