@@ -146,3 +146,7 @@ right=$(tail -n +2 "$S/iris/iris.csv" | cut -d, -f5 | paste -d' ' flowers.txt - 
 above "$right" 139 && ok "embedding: it knows irises" || not_ok "embedding: it knows irises" "$right of 150"
 check "embedding: for a small processor" sh -c "'$SEQC' emit '$S/iris/model.py' --embed --name iris --weights plain.run/best.safetensors -o tiny &&
     cc -std=c99 -Os -ffreestanding -c tiny/iris.c tiny/iris_weights.c && ! nm -u iris.o | grep -v -e memcpy -e memset"
+check "embedding: a library that trains" "$SEQC" emit "$S/iris/model.py" --mode train --batch 16 --embed --name iris -o learner
+check "embedding: a program around it" cc -O2 -Wall -Wextra -Werror -Ilearner "$S/embedding/learn.c" learner/iris.c learner/iris_weights.c -lm -o learn
+learnt=$(tail -n +2 "$S/iris/iris.csv" | sed 's/setosa/0/; s/versicolor/1/; s/virginica/2/' | tr , ' ' | ./learn)
+above "${learnt%% *}" 45 && ok "embedding: it learns" || not_ok "embedding: it learns" "$learnt"

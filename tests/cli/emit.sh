@@ -125,6 +125,16 @@ check "batch norm for one sample" sh -c "'$SEQC' emit norm.py -o norm -q 2>/dev/
 check "a batch" sh -c "'$SEQC' emit norm.py --batch 5 -o norm5 --name n -q 2>/dev/null && grep -q '^#define N_IN_ELEMS 30 ' norm5/n.h"
 check "float64" sh -c "'$SEQC' emit norm.py --dtype f64 -o norm64 --name n -q 2>/dev/null && grep -q 'const double in\[' norm64/n.h && cc -c norm64/n.c -o n64.o"
 
+# ---- a training step ----
+check "a library that trains" sh -c "'$SEQC' emit norm.py --mode train --batch 8 -o trains --name n -q 2>/dev/null &&
+    cc -std=c99 -Wall -Wextra -Wpedantic -Werror -c trains/n.c -o trains.o && grep -q 'void n_train_step(' trains/n.h"
+nm trains.o | awk '$2 ~ /[BbDdCc]/ { bad = 1 } END { exit bad }' && ok "it has no object that is written to" ||
+    not_ok "it has no object that is written to" "$(nm trains.o | awk '$2 ~ /[BbDdCc]/')"
+refuses "training without an optimizer" 1 "a loss and an optimizer" "$SEQC" emit mlp.py --mode train
+check "one that the command line names" "$SEQC" emit mlp.py --mode train --loss 'nn.CrossEntropyLoss()' \
+    --optimizer 'optim.SGD(model.parameters(), lr=0.1)' -o named
+refuses "a mode that libraries have not" 2 "--mode infer" "$SEQC" emit norm.py --mode grad
+
 # ---- wrong input ----
 refuses "no name of C's" 2 "say one with --name" "$SEQC" emit mlp.py --name 2nd
 refuses "a name with a dash" 2 "letters, digits and _" "$SEQC" emit mlp.py --name my-net
