@@ -38,6 +38,7 @@ else
     skip coverage "gcov is not installed"
 fi
 check "own functions, at every float" env EVERY=1 "$(dirname "$SEQC")/test_e2e_math"
+check "libraries of all models" env EVERY=1 "$(dirname "$SEQC")/test_e2e_library"
 
 # ---- generated code: every warning, C and C++, both compilers ----
 strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"
