@@ -119,6 +119,9 @@ void emit_nvcc(const Module *m, const char *name, const int *arch, int n_arch, F
 /* What emit_program writes, and after it what stands in for the runtime: tasks run one after the
  * other, unless the object's `seqc_parallel` points to something like rt_parallel. */
 void emit_replay(const Module *m, const EmitOpts *o, FILE *out);
+/* The same of a module for CUDA, with the file of its images. `seqc_model` is the rt_model, and
+ * `seqc_launcher` points to what launches kernels. */
+void emit_replay_cuda(const Module *m, const EmitOpts *o, const char *images_c, FILE *out);
 
 /* The functions of a shared object that was compiled from emit_replay's source. */
 typedef struct Replay Replay;
@@ -131,7 +134,10 @@ void *emit_symbol(const Replay *r, const char *name);   /* null: none */
 typedef struct ReplayHow {
     unsigned char fill;               /* of memory whose contents are undefined; 0xff is NaN */
     int workers;                      /* at least 1 */
-    void *pool;                       /* given to seqc_parallel */
+    void *pool;                       /* given to seqc_parallel, or to `run` */
+    /* Runs a graph of the module in place of the object, on the same memory; null: the object does. */
+    void (*run)(void *pool, int graph, int64_t n, const void *const *in, void *const *out,
+                char *state, const void *scalars, uint64_t seed, uint64_t step);
 } ReplayHow;
 /* Runs a graph of the module on what the interpreter is given. The roots' values, [n_root], in
  * row-major order. */

@@ -2,7 +2,8 @@
  *
  * The source gets an end that stands in for the runtime's library and gives each graph a plain
  * entry. States, inputs, results and memory are laid out here by the plan, as the runtime does it.
- * It does not judge what comes out: that is ir/trial.h's. For `--tune` it says how long it takes. */
+ * It does not judge what comes out: that is ir/trial.h's. For `--tune` it says how long it takes. A
+ * GPU's graphs are run by whoever knows the device, on that same memory (ReplayHow.run). */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
 #include "codegen/stored.h"
@@ -41,10 +42,28 @@ static const char *const stand_in =
     "    if (out) g->run(&c);\n"
     "}\n";
 
+static const char *const launching =
+    "\n/* Whoever opens this says how kernels are launched. */\n"
+    "extern const rt_model *const seqc_model;\n"
+    "const rt_model *const seqc_model = &model;\n"
+    "typedef void launch_fn(const rt_call *, int, int64_t, const void *const *, int);\n"
+    "extern launch_fn *seqc_launcher;\n"
+    "launch_fn *seqc_launcher;\n"
+    "void rt_launch(const rt_call *c, int kernel, int64_t blocks, const void *const *memory,\n"
+    "               int count)\n"
+    "{ seqc_launcher(c, kernel, blocks, memory, count); }\n";
+
 void emit_replay(const Module *m, const EmitOpts *o, FILE *out)
 {
     emit_program(m, o, out);
     fputs(stand_in, out);
+}
+
+void emit_replay_cuda(const Module *m, const EmitOpts *o, const char *images_c, FILE *out)
+{
+    emit_replay(m, o, out);
+    fputs(launching, out);
+    fprintf(out, "#include \"%s\"\n", images_c);
 }
 
 /* changed: the states are other ones than in the call before. out null: it keeps, and does not run. */
@@ -175,8 +194,13 @@ double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const Repla
     Arena *scratch = arena_new();
     Memory x = make_memory(m, g, how, scratch);
     x.state = make_states(m, in, scratch);
-    r->graph(index_of(m, g), true, in->n, make_inputs(g, in, scratch), x.out, x.state, x.kept,
-             x.arena, x.workers, make_scalars(m, in, scratch), in->seed, in->step, how->pool);
+    x.in = make_inputs(g, in, scratch);
+    const void *scalars = make_scalars(m, in, scratch);
+    if (how->run)
+        how->run(how->pool, index_of(m, g), in->n, x.in, x.out, x.state, scalars, in->seed, in->step);
+    else
+        r->graph(index_of(m, g), true, in->n, x.in, x.out, x.state, x.kept, x.arena, x.workers,
+                 scalars, in->seed, in->step, how->pool);
     double **value = arena_alloc(a, (size_t)g->n_root + 1, sizeof *value);
     int n_out = 0;
     for (int i = 0; i < g->n_root; i++) {
@@ -198,7 +222,7 @@ double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const Repla
 void emit_keep(const Replay *r, const Graph *g, char *state, char *kept)
 {
     Arena *a = arena_new();
-    Memory x = make_memory(r->m, g, &(ReplayHow){ 0, 1, NULL }, a);
+    Memory x = make_memory(r->m, g, &(ReplayHow){ .workers = 1 }, a);
     r->graph(index_of(r->m, g), true, r->m->capacity, NULL, NULL, state, kept, x.arena, x.workers,
              NULL, 0, 1, NULL);
     arena_free(a);
@@ -218,7 +242,7 @@ double emit_seconds(const Replay *r, const Graph *g, double least_seconds)
     enum { SMALL = 0x3c, LEAST_RUNS = 3 };       /* floats of these bytes are small and normal */
     const Module *m = r->m;
     Arena *a = arena_new();
-    Memory x = make_memory(m, g, &(ReplayHow){ SMALL, 1, NULL }, a);
+    Memory x = make_memory(m, g, &(ReplayHow){ .fill = SMALL, .workers = 1 }, a);
     x.state = room(a, m->state_bytes, SMALL);
     x.in = arena_alloc(a, g->n_node, sizeof *x.in);
     int n_in = 0;

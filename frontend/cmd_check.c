@@ -5,7 +5,8 @@
  *   the values of every graph before and after each pass, by the interpreter;
  *   symbolic gradients against differences (cmd_differences.c);
  *   the pipeline with each pass left out that can be, by the interpreter and as generated code,
- *   compiled and run at the whole batch and at a smaller last one (cmd_generated.c).
+ *   compiled and run at the whole batch and at a smaller last one (cmd_generated.c), for CUDA on
+ *   the device (cmd_device.c).
  * Random masks follow from seed, step and place alone, so they are the same everywhere. Errors are
  * relative to a tensor's largest value (ir/trial.h). */
 #define _XOPEN_SOURCE 700
@@ -269,6 +270,7 @@ static void print_head(const Check *k, int64_t capacity)
     if (m->capacity != capacity)
         printf(" of %lld (--batch says otherwise)", (long long)capacity);
     printf("; %s\n", k->c->text[OPT_weights] ? k->c->text[OPT_weights] : "made-up weights");
+    if (k->device) printf("generated code runs on %s\n", k->device);
     if (!m->prog.loss)
         printf("no loss: no training step; gradients are those of the weighted output\n");
     else if (!m->prog.optimizer)
@@ -308,6 +310,7 @@ int cmd_check(const Cmd *c)
     int n_targets, code = cmd_pass_ctx(c, &ctx);
     if (!code) code = cmd_targets(c, targets, &n_targets);
     k.target = targets[0];
+    if (!code && k.target.target->block_threads) code = check_device(c, &k.arch, &k.device);
     ctx.after = NULL;
     ctx.verify = true;
     k.ctx = &ctx;

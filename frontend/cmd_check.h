@@ -47,6 +47,8 @@ typedef struct Check {
     const Cmd *c;
     const struct PassCtx *ctx;
     CmdTarget target;
+    int arch;                        /* of the device; 0: code is for a processor */
+    const char *device;              /* what it is called; null likewise */
     Report report;
     Given given;
     int64_t small, batch[2];
@@ -57,6 +59,17 @@ typedef struct Check {
 
 /* Every gradient of a module that has some, by central differences at batch n. */
 void check_gradients(Report *r, const Module *m, int64_t n, const Given *given);
+
+/* ---- the device that generated code for CUDA runs on: cmd_device.c ---- */
+
+/* Its architecture and what it is called, asked for in a process of its own. An exit code. */
+int check_device(const Cmd *c, int *arch, const char **text);
+/* How emit_run runs graphs of an object for CUDA, in a process of its own, which ends with an exit
+ * code and a message where the device fails. */
+struct ReplayHow;
+struct Replay;
+struct ReplayHow check_device_open(const Cmd *c, const struct Replay *r);
+void check_device_close(struct ReplayHow how);
 
 /* ---- generated code ---- */
 
@@ -71,7 +84,7 @@ typedef struct Variant {
 /* Writes the variants' sources and starts to compile them, as many at a time as there are
  * processors. An exit code. */
 int check_code_start(const Check *k, const Variant *list, int n, const struct CompileOpts *o);
-/* Waits for them, runs them and adds their lines. An exit code. */
+/* Waits for them, runs them, for CUDA on the device, and adds their lines. An exit code. */
 int check_code_run(Check *k);
 /* Waits for compilers that are still at work: what they write has to go with its folder. */
 void check_code_end(void);

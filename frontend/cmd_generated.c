@@ -17,6 +17,7 @@
 typedef struct Compiled {
     const Variant *v;
     const char *source, *object;
+    const char *kernels, *images;    /* for CUDA */
     pid_t compiler;
     int pipe;                        /* what the compiler said */
 } Compiled;
@@ -69,12 +70,41 @@ static int wait_for(pid_t child)
 
 /* ---- compiling ---- */
 
-typedef struct Source { const Module *module; EmitOpts options; } Source;
+typedef struct Source { const Module *module; EmitOpts options; const char *images; } Source;
 
 static void print_source(FILE *out, const void *ctx)
 {
     const Source *s = ctx;
-    emit_replay(s->module, &s->options, out);
+    if (s->images) emit_replay_cuda(s->module, &s->options, s->images, out);
+    else emit_replay(s->module, &s->options, out);
+}
+
+static void print_kernels(FILE *out, const void *ctx)
+{
+    const Source *s = ctx;
+    emit_kernels(s->module, &s->options, out);
+}
+
+static const char *base(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A variant's files. An exit code. */
+static int write_sources(const Check *k, const char *dir, Compiled *p, int i)
+{
+    Arena *a = k->c->arena;
+    Source s = { p->v->m, { .target = k->ctx->target, .version = SEQC_VERSION,
+                            .source = base(k->c->file) }, NULL };
+    p->source = cmd_folder_file(k->c, dir, arena_printf(a, "-%d.c", i));
+    p->object = cmd_folder_file(k->c, dir, arena_printf(a, "-%d.so", i));
+    if (!k->arch) return cmd_write(k->c, p->source, print_source, &s);
+    p->kernels = cmd_folder_file(k->c, dir, arena_printf(a, "-%d.cu", i));
+    p->images = cmd_folder_file(k->c, dir, arena_printf(a, "-%d_images.c", i));
+    s.images = base(p->images);
+    int code = cmd_write(k->c, p->source, print_source, &s);
+    return code ? code : cmd_write(k->c, p->kernels, print_kernels, &s);
 }
 
 /* A process that calls the C compiler and writes what it says into the pipe. Variants beside the
@@ -100,7 +130,9 @@ static int start_compiler(const Check *k, Compiled *p)
     o.blas = emit_uses_blas(v->m);
     o.shared = true;
     if (v->without || v->no_fuse || v->no_reuse) o.extra = quick;
-    bool ok = emit_compile(&unit, 1, p->object, &o, &message, k->c->arena);
+    const ImageOpts images = { .arch = &k->arch, .n_arch = 1 };
+    bool ok = (!k->arch || emit_images(p->kernels, &images, p->images, &message, k->c->arena))
+           && emit_compile(&unit, 1, p->object, &o, &message, k->c->arena);
     if (!ok && message && !write_all(ends[1], message, strlen(message))) _exit(EXIT_IO);
     _exit(ok ? EXIT_OK : EXIT_IO);
 }
@@ -129,7 +161,7 @@ static int start_compilers(const Check *k)
 
 int check_code_start(const Check *k, const Variant *list, int n, const CompileOpts *o)
 {
-    const char *dir, *slash = strrchr(k->c->file, '/');
+    const char *dir;
     long processors = sysconf(_SC_NPROCESSORS_ONLN);
     int code = cmd_folder(k->c, &dir);
     if (!code) atexit(check_code_end);
@@ -139,11 +171,7 @@ int check_code_start(const Check *k, const Variant *list, int n, const CompileOp
         if (!list[i].m || list[i].alike) continue;
         Compiled *p = &programs.at[programs.n++];
         *p = (Compiled){ .v = &list[i] };
-        p->source = cmd_folder_file(k->c, dir, arena_printf(k->c->arena, "-%d.c", i));
-        p->object = cmd_folder_file(k->c, dir, arena_printf(k->c->arena, "-%d.so", i));
-        Source s = { list[i].m, { .target = k->ctx->target, .version = SEQC_VERSION,
-                                  .source = slash ? slash + 1 : k->c->file } };
-        code = cmd_write(k->c, p->source, print_source, &s);
+        code = write_sources(k, dir, p, i);
     }
     return code ? code : start_compilers(k);
 }
@@ -168,11 +196,13 @@ static Finding run_graphs(const Check *k, const Compiled *p, const Values *want,
     Finding f = { { 0 }, 0, 0 };
     Replay *r = emit_open(m, p->object, &message, a);
     if (!r) _exit(cmd_fail(k->c, EXIT_IO, "%s", message));
+    ReplayHow how = { .fill = 0xff, .workers = 1 };
+    if (k->arch) how = check_device_open(k->c, r);
     for (int i = 0; i < m->n_graph; i++) {
         const Graph *g = m->graph[i];
         Trial t = check_trial(g, want->n, given, a);
         EvalIn in = ir_trial(&t);
-        double **got = emit_run(r, g, &in, &(ReplayHow){ 0xff, 1, NULL }, a);
+        double **got = emit_run(r, g, &in, &how, a);
         for (int w = 0; w < want->m->n_graph; w++) {
             const Graph *ref = want->m->graph[w];
             if (strcmp(ref->name, g->name)) continue;
@@ -180,6 +210,7 @@ static Finding run_graphs(const Check *k, const Compiled *p, const Values *want,
             if (gap.share > f.gap.share) f = (Finding){ gap, w, (int)(gap.root - ref->root) };
         }
     }
+    if (k->arch) check_device_close(how);
     return f;
 }
 

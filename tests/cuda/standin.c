@@ -6,7 +6,8 @@
  * memory reads what lies there then; what a recording forbids is refused; what is not given back at
  * the process' end is listed, and the exit code is then 86.
  *
- * By environment: STANDIN_KERNELS, the shared object of the kernels, in place of any image;
+ * By environment: STANDIN_KERNELS, the shared object of the kernels, in place of any image; without
+ * it that is the file beside the one that holds the image, with ".kernels" behind its name;
  * STANDIN_ORDER, the emulator's order of threads; STANDIN_EAGER, streams but the first one do all at
  * once; STANDIN_ARCH (90), STANDIN_DEVICES (1), STANDIN_BYTES, of its memory (1 GiB); STANDIN_FAIL, the
  * call that fails, from 1, and STANDIN_STATUS (999), how; STANDIN_SIGNAL, the call at which the
@@ -288,11 +289,22 @@ static bool is_image(const unsigned char *image)
            memcmp(image, "//", 2) == 0 || memcmp(image, ".version", 8) == 0;
 }
 
+/* The kernels that an image stands for. */
+static const char *object_of(const void *image, char beside[4096])
+{
+    const char *object = getenv("STANDIN_KERNELS");
+    Dl_info file;
+    if (object || !dladdr(image, &file)) return object;
+    snprintf(beside, 4096, "%s.kernels", file.dli_fname);
+    return beside;
+}
+
 int cuModuleLoadData(void **module, const void *image)
 {
     ENTER;
-    const char *object = getenv("STANDIN_KERNELS");
+    char beside[4096];
     if (!is_image(image)) return BAD_IMAGE;
+    const char *object = object_of(image, beside);
     kernels_object = object ? dlopen(object, RTLD_NOW | RTLD_LOCAL) : NULL;
     if (!kernels_object) wrong(object ? dlerror() : "STANDIN_KERNELS names no kernels");
     kernels = dlsym(kernels_object, "emu_kernels_here");
@@ -621,6 +633,14 @@ int cuLaunchKernel(void *function, unsigned grid_x, unsigned grid_y, unsigned gr
     add(s->recording ? &s->recorded : &s->waiting, &w);
     added(s);
     return OK;
+}
+
+/* NVRTC asks a driver that is there for tables of its own, and does without. */
+int cuGetExportTable(const void **table, const void *name)
+{
+    (void)name;
+    *table = NULL;
+    return NOT_FOUND;
 }
 
 /* ---- the end ---- */

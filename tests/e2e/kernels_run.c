@@ -18,7 +18,7 @@ static double **run(const Replay *r, const Graph *g, const EvalIn *in, int threa
     int *order = emit_symbol(r, "seqc_order");
     ck_assert(pool != NULL);
     if (order) *order = threads - 1;
-    ReplayHow how = { (unsigned char)fill, threads, pool };
+    ReplayHow how = { .fill = (unsigned char)fill, .workers = threads, .pool = pool };
     double **result = emit_run(r, g, in, &how, a);
     rt_pool_close(pool);
     return result;

@@ -227,7 +227,7 @@ static void check_product(Algo algo, int i, const Built *built, int n_built, rt_
                             form == FORWARD ? s.k : s.l);
         reference(s, a, b, exact, plain);
         EvalIn in = { .n = 1, .input = factor, .ctx = (const double *[]){ a, b }, .step = 1 };
-        ReplayHow how = { 0xff, 2, pool };
+        ReplayHow how = { .fill = 0xff, .workers = 2, .pool = pool };
         for (int t = 0; t < n_built; t++) {
             char what[160];
             snprintf(what, sizeof what, "%s on %s, %s, %lld x %lld x %lld, %s", ir_algo[algo].name,
@@ -362,7 +362,7 @@ static void check_conv(Algo algo, int i, int graph, const Built *built, int n_bu
             for (int64_t e = 0; e < size; e++) plain[e] += image[e];
         }
         EvalIn in = { .n = 1, .input = factor, .ctx = (const double *[]){ a, b }, .step = 1 };
-        ReplayHow how = { 0xff, 2, pool };
+        ReplayHow how = { .fill = 0xff, .workers = 2, .pool = pool };
         for (int t = 0; t < n_built; t++) {
             char what[160];
             snprintf(what, sizeof what, "%s on %s, %s, %d -> %d channels, %d x %d, %s",

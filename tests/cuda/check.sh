@@ -1,0 +1,63 @@
+#!/bin/sh
+# tests/cuda/check.sh: `seqc check --target cuda` runs generated kernels on the device; here that is the
+# stand-in, for which a C compiler that is none compiles kernels for the emulator, beside each
+# object. It holds for right kernels, finds wrong ones, and says what is missing where nothing is.
+. tests/lib.sh
+cd "$SCRATCH" || exit 1
+iris=$ROOT/samples/iris/model.py DRIVER=$(dirname "$SEQC")/tests/cuda/driver
+export ROOT
+if "$SEQC" doctor | grep -q '^  driver *not found'; then
+    refuses "without a driver" 3 "libcuda.so.1" "$SEQC" check "$iris" --target cuda
+fi
+refuses "a processor's instruction set" 2 "for --target c" "$SEQC" check "$iris" --target cuda --march native
+if ! "$SEQC" doctor | grep -q '^  NVRTC *[0-9]' || [ ! -e "$DRIVER/libcuda.so.1" ]; then
+    skip "seqc check --target cuda" "there is no NVRTC, or the stand-in is not built"
+    exit 0
+fi
+cat >compiler <<'END'
+#!/bin/sh
+# Called as a C compiler; FAULT is a sed script for the kernels.
+for word in "$@"; do
+    case $word in *.c) source=${word%.c} ;; esac
+    [ "${last:-}" = -o ] && object=$PWD/$word
+    last=$word
+done
+sed "${FAULT:-}" "$source.cu" >"$object.cu" &&
+    awk -f "$ROOT/tests/cuda/table.awk" "$object.cu" >"$object.h" &&
+    cc -std=gnu11 -O1 -ffp-contract=off -shared -fPIC -I"$ROOT" -DKERNELS="\"$object.cu\"" \
+        -DTABLE="\"$object.h\"" "$ROOT/tests/cuda/module.c" -lm -o "$object.kernels" &&
+    exec cc "$@"
+END
+chmod +x compiler
+
+# on_device DIR ARGUMENTS…: checks with files in DIR.
+on_device() {
+    dir=$1
+    shift
+    LD_LIBRARY_PATH=$DRIVER${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$SEQC" check --target cuda \
+        --cc "$PWD/compiler" --keep "$dir" "$@"
+}
+
+check "iris, by one block" on_device one "$iris"
+check "iris, in launches" on_device launches "$iris" --tier graph
+cat >mixed.py <<'END'
+import torch
+from torch import nn, optim
+
+torch.manual_seed(1)
+batch_size = 10
+model = nn.Sequential(
+    nn.Linear(6, 8), nn.BatchNorm1d(8), nn.GELU(), nn.Dropout(0.3),
+    nn.Linear(8, 3), nn.LogSoftmax(dim=1))
+criterion = nn.NLLLoss()
+optimizer = optim.AdamW(model.parameters(), lr=0.01)
+END
+check "norms and random masks" on_device mixed mixed.py
+says=$(on_device mixed mixed.py --batch 5 2>&1 | grep '^generated code runs on')
+check "it names the device" [ "$says" = "generated code runs on stand-in (sm_90, driver for CUDA 13.0)" ]
+
+# Kernels that take another element, or leave one out.
+export FAULT='s/= sums\[i\]\[j\] + bias\[col\]/= sums[i][j] + bias[0]/'
+refuses "a bias that is another's" 1 "FAILS" on_device bias "$iris"
+FAULT='s/^\( *\)y\[row \* \([0-9]*\) + col\] = /\1if (row) &/'
+refuses "a result that is not written" 1 "FAILS" on_device result "$iris"
