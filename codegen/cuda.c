@@ -85,7 +85,7 @@ void cuda_tables(Emit *e, Out *o)
     if (n) out_line(o, "/* Threads of a block, bytes that they share. */");
     if (n) out_raw(o, out_text(rows));
     if (n_steps) out_line(o, "/* Graphs, what begins and ends a step of theirs, elements of a block "
-                             "that gathers. */");
+                             "that gathers, what does whole steps. */");
     if (n_steps) out_raw(o, out_text(steps));
     out_line(o, "/* What they were compiled to is a file of its own. */");
     out_line(o, "extern const rt_cuda_image images[];");

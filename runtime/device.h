@@ -89,6 +89,9 @@ bool rt_device_run(rt_err *e, struct rt_bound *b, struct rt_ready *r, int64_t n,
 int64_t rt_device_input_bytes(const struct rt_bound *b, int input);
 /* Starts the launches of the graph that is bound: the states are there and nobody waits. */
 bool rt_device_replay(rt_err *e, struct rt_bound *b, struct rt_ready *r, const rt_launches *what);
+/* The same of one kernel, of one block, which is not recorded; n follows its `count` pointers. */
+bool rt_device_launch(rt_err *e, struct rt_bound *b, struct rt_ready *r, int kernel,
+                      const void *const *memory, int count, int64_t n);
 /* The states that were there have been changed by a run. */
 void rt_device_changed(struct rt_prog *p);
 /* Copies the states to rt_prog.state, where a run has changed them. */

@@ -172,7 +172,7 @@ static void say_steps(const rt_model *m)
     g = g ? g : rt_find_graph(m, "train_prob");
     if (g)
         printf("%-14sup to %" PRId64 " a launch; data on the device where they fit and stay as they "
-               "are\n", "steps", rt_steps_together(g));
+               "are\n", "steps", rt_steps_together(m->cuda, g));
 }
 
 /* What the program finds here to run on, or why it finds nothing. */

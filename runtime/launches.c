@@ -246,28 +246,53 @@ static void *replay_of(rt_err *e, rt_ready *r, const Launching *l, const rt_laun
     return record(e, r->graph, l, to) ? to->exec : NULL;
 }
 
-bool rt_device_replay(rt_err *e, rt_bound *b, rt_ready *r, const rt_launches *what)
+static Launching launching(rt_err *e, const rt_bound *b, const rt_ready *r, int64_t n,
+                           char *const *in, bool *failed)
 {
-    rt_prog *p = b->prog;
+    const rt_prog *p = b->prog;
     rt_device *d = p->device;
-    bool failed = false;
     const char *counters = d->control;
-    Launching l = { .call = { .n = what->n, .in = (const void *const *)what->in,
-                              .out = (void *const *)(b->placed + b->graph->n_inputs),
-                              .state = d->state, .kept = r->kept, .arena = p->arena,
-                              .scalars = counters + RT_COUNTER_BYTES,
-                              .counters = (const uint64_t *)(const void *)counters },
-                    .device = d, .e = e, .failed = &failed };
+    *failed = false;
+    return (Launching){ .call = { .n = n, .in = (const void *const *)in,
+                                  .out = (void *const *)(b->placed + b->graph->n_inputs),
+                                  .state = d->state, .kept = r->kept, .arena = p->arena,
+                                  .scalars = counters + RT_COUNTER_BYTES,
+                                  .counters = (const uint64_t *)(const void *)counters },
+                        .device = d, .e = e, .failed = failed };
+}
+
+/* Before a graph's launches: the states are there, and what it keeps of them. */
+static bool make_current(rt_err *e, rt_prog *p, rt_ready *r, const Launching *l)
+{
     if (!send_states(e, p))
         return false;
     if (r->graph->keep && r->kept_of != p->changes) {
-        r->graph->keep(&l.call);
-        if (failed)
+        r->graph->keep(&l->call);
+        if (*l->failed)
             return false;
         r->kept_of = p->changes;
     }
-    void *exec = replay_of(e, r, &l, what);
+    return true;
+}
+
+bool rt_device_replay(rt_err *e, rt_bound *b, rt_ready *r, const rt_launches *what)
+{
+    const rt_device *d = b->prog->device;
+    bool failed;
+    const Launching l = launching(e, b, r, what->n, what->in, &failed);
+    void *exec = make_current(e, b->prog, r, &l) ? replay_of(e, r, &l, what) : NULL;
     return exec && rt_driver_did(e, d->driver.cuGraphLaunch(exec, d->stream), "starting a graph");
+}
+
+bool rt_device_launch(rt_err *e, rt_bound *b, rt_ready *r, int kernel, const void *const *memory,
+                      int count, int64_t n)
+{
+    bool failed;
+    const Launching l = launching(e, b, r, n, b->placed, &failed);
+    if (!make_current(e, b->prog, r, &l))
+        return false;
+    rt_launch(&l.call, kernel, 1, memory, count);
+    return !failed;
 }
 
 bool rt_device_run(rt_err *e, rt_bound *b, rt_ready *r, int64_t n, const void *const *in,

@@ -58,19 +58,22 @@ typedef struct rt_stepping {
 
 /* ---- opening ---- */
 
-int64_t rt_steps_together(const rt_graph *g)
-{
-    /* Within a half millisecond of some device, which hides the time from one launch to the next. */
-    double seconds = g->flop / 1e13 + g->bytes / 1e12, fit = 5e-4 / (seconds + 1e-9);
-    return fit >= TOGETHER ? TOGETHER : fit < 1 ? 1 : (int64_t)fit;
-}
-
 static const rt_steps *kernels_of(const rt_cuda *cuda, const rt_graph *g)
 {
     for (int i = 0; i < cuda->n_steps; i++)
         if (strcmp(cuda->steps[i].graph, g->name) == 0)
             return &cuda->steps[i];
     return NULL;
+}
+
+int64_t rt_steps_together(const rt_cuda *cuda, const rt_graph *g)
+{
+    const rt_steps *kernels = kernels_of(cuda, g);
+    if (kernels && kernels->whole >= 0)
+        return LINES;
+    /* Within a half millisecond of some device, which hides the time from one launch to the next. */
+    double seconds = g->flop / 1e13 + g->bytes / 1e12, fit = 5e-4 / (seconds + 1e-9);
+    return fit >= TOGETHER ? TOGETHER : fit < 1 ? 1 : (int64_t)fit;
 }
 
 static int input_of(const rt_graph *g, const char *name)
@@ -179,9 +182,9 @@ bool rt_stepping_open(rt_err *e, rt_queue *q, const rt_set *set, bool ordered, i
         snprintf(s->set.why, sizeof s->set.why, "masks are drawn here");
     else if (!rt_placed_open(e, &s->set, p->device, set, ordered))
         return false;
-    s->together = s->set.x ? rt_steps_together(b->graph) : 1;
+    s->together = s->set.x ? rt_steps_together(p->model->cuda, b->graph) : 1;
     s->together = s->together < full ? s->together : full > 0 ? full : 1;
-    s->most = s->together;
+    s->most = s->together < TOGETHER ? s->together : TOGETHER;
     return s->set.x || open_sender(e, s, b);
 }
 
@@ -214,7 +217,10 @@ void rt_stepping_close(rt_queue *q)
 char *rt_stepping_text(char text[RT_STEPPING_TEXT], const rt_queue *q)
 {
     const rt_stepping *s = q->device;
-    if (s->set.x)
+    if (s->set.x && s->kernels->whole >= 0)
+        snprintf(text, RT_STEPPING_TEXT, "up to %lld a launch, by one block, data on the device",
+                 (long long)s->lines);
+    else if (s->set.x)
         snprintf(text, RT_STEPPING_TEXT, "%lld step%s a launch, data on the device",
                  (long long)s->together, s->together == 1 ? "" : "s");
     else
@@ -258,11 +264,28 @@ static bool replay(rt_err *e, rt_queue *q, int64_t n, int64_t times, char *const
     return rt_device_replay(e, q->graph, &q->graph->many, &what);
 }
 
+/* All steps of a report by one kernel. */
+static bool begin_whole(rt_err *e, rt_queue *q, const Report *r)
+{
+    const rt_stepping *s = q->device;
+    const rt_placed *set = &s->set;
+    rt_bound *b = q->graph;
+    const rt_device *d = b->prog->device;
+    const void *const memory[] = {
+        d->control, s->rows, s->lines_there, set->order, set->x, set->span, set->table, set->y,
+        b->placed[s->x], b->placed[s->y], d->state, b->prog->arena,
+    };
+    return rt_device_launch(e, b, &b->many, s->kernels->whole, memory,
+                            (int)(sizeof memory / sizeof *memory), r->count);
+}
+
 /* Steps whose samples are on the device: as many together as are alike. */
 static bool begin_placed(rt_err *e, rt_queue *q, const Report *r)
 {
     const rt_stepping *s = q->device;
     bool ok = true;
+    if (s->kernels->whole >= 0)
+        return begin_whole(e, q, r);
     for (int64_t i = 0, times; ok && i < r->count; i += times) {
         int64_t n = r->step[i].n, end = i + s->together;
         times = end <= r->count && r->step[end - 1].n == n ? s->together : 1;

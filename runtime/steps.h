@@ -3,6 +3,7 @@
 #define SEQC_RT_STEPS_H
 #include "runtime/queue.h"
 
+struct rt_cuda;
 struct rt_device;
 struct rt_graph;
 
@@ -40,8 +41,8 @@ void rt_stepping_add(rt_queue *q, const rt_step *step);
 bool rt_stepping_turn(rt_err *e, rt_queue *q, rt_report *done);
 bool rt_stepping_busy(const rt_queue *q);
 
-/* How many of a graph's steps are recorded together, at a full batch. */
-int64_t rt_steps_together(const struct rt_graph *g);
+/* How many steps of a graph a launch has at most, at a full batch. */
+int64_t rt_steps_together(const struct rt_cuda *cuda, const struct rt_graph *g);
 /* "16 steps a launch, data on the device"; returns `text`. */
 enum { RT_STEPPING_TEXT = 192 };
 char *rt_stepping_text(char text[RT_STEPPING_TEXT], const rt_queue *q);

@@ -8,7 +8,7 @@ enum { C = 3, CAP = 8, LOGITS = CAP * C * 4 };   /* bytes of a batch's logits, r
 #define KERNELS(KERNEL)                                                                      \
     KERNEL(toy_forward, 0) KERNEL(toy_add_one, 0) KERNEL(toy_copy, 0) KERNEL(toy_loss, 0)    \
     KERNEL(toy_update, 0) KERNEL(toy_gradients, 0) KERNEL(toy_echo, 0) KERNEL(toy_large, 100000) \
-    KERNEL(toy_begin, 0) KERNEL(toy_end, 0)
+    KERNEL(toy_begin, 0) KERNEL(toy_end, 0) KERNEL(toy_steps, 0)
 #define NUMBER(name, shared_bytes) K_##name,
 #define ROW(name, shared_bytes) { #name, 32, shared_bytes },
 enum { KERNELS(NUMBER) N_KERNELS };
@@ -23,6 +23,10 @@ static const rt_steps step_kernels[] = {
     { "train", K_toy_begin, K_toy_end, 32, -1 }, { "eval", K_toy_begin, K_toy_end, 32, -1 },
 };
 static const rt_cuda cuda = { kernels, N_KERNELS, images, step_kernels, 2 };
+static const rt_steps whole_steps[] = {
+    { "train", K_toy_begin, K_toy_end, 32, K_toy_steps }, { "eval", K_toy_begin, K_toy_end, 32, -1 },
+};
+static const rt_cuda whole_cuda = { kernels, N_KERNELS, images, whole_steps, 2 };
 
 static void forward(const rt_call *c, const void *state, const void *y)
 {
@@ -107,6 +111,14 @@ const rt_model *toy_cuda(void)
     model.graphs = graphs;
     model.cuda = &cuda;
     model.isa = "CUDA";
+    return &model;
+}
+
+const rt_model *toy_whole(void)
+{
+    static rt_model model;
+    model = *toy_cuda();
+    model.cuda = &whole_cuda;
     return &model;
 }
 

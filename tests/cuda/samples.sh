@@ -234,9 +234,39 @@ check "and trains" on_device launches 0 train $iris --log-steps --quiet --out la
 check "with the bits of one block" cmp launches.0/steps.csv iris.0/steps.csv
 check "which there is" grep -q '^KERNEL.*train_in_one_block' iris.src/model.cu
 
+# Images in files are read ahead and sent; a damaged one ends the run at the step at which C ends.
+if "$SEQC" doctor | grep -q '^ *images .*libpng'; then
+    P=$ROOT/tests/fixtures/images
+    mkdir -p files/a files/b
+    for i in 1 2 3 4 5 6 7 8 9; do cp "$P/rgb.png" files/a/$i.png; cp "$P/palette.png" files/b/$i.png; done
+    cat >files.py <<'END'
+import torch
+from torch import nn, optim
+from torch.utils.data import DataLoader
+from torchvision import datasets, transforms
+
+torch.manual_seed(7)
+data = datasets.ImageFolder("files", transform=transforms.Compose(
+    [transforms.Resize((8, 8)), transforms.ToTensor()]))
+loader = DataLoader(data, batch_size=4)
+model = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.05)
+END
+    sample files files.py --epochs 2
+    head -c 300 "$P/rgb.jpg" >files/b/x.jpg
+    refuses "C finds a damaged image" 1 "files/b/x.jpg: is a damaged JPEG image" \
+        ./files.c train --epochs 1 --log-steps --quiet --out cut.c
+    refuses "a damaged image is found" 1 "files/b/x.jpg: is a damaged JPEG image" \
+        on_device files 0 train --epochs 1 --log-steps --quiet --out cut.cuda
+    check "after the same steps" near cut.c/steps.csv cut.cuda/steps.csv
+else
+    skip "images in files on a device" "libpng and libjpeg are not installed"
+fi
+
 # Where the data lie is said.
 lies() { on_device "$1" 0 train $2 --epochs 0 --out "$1.lies" >lies.txt && grep -q "^steps .*$3\$" lies.txt; }
-check "bytes lie on the device" lies bytes "--data idx" "steps a launch, data on the device"
+check "bytes lie on the device" lies bytes "--data idx" " a launch, .*data on the device"
 check "what is turned is sent" lies turned "" "a step a launch, batches sent ahead: images change"
 check "masks are sent" lies masks "--data idx" "a step a launch, batches sent ahead: masks are drawn here"
 

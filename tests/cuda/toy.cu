@@ -4,16 +4,20 @@
 /* "0.weight" lies in panels of two rows, "0.bias" behind it, then the same of the momentum. */
 DEVICE int at(int c, int f) { return c / 2 * 8 + c % 2 + f * 2; }
 
-/* y[n][3] of x[n][4]. */
-KERNEL(32) toy_forward(const float *__restrict__ x, const float *__restrict__ state,
-                       float *__restrict__ y, int64_t n)
+/* Element i of y[n][3] of x[n][4]. */
+DEVICE void forward(int64_t i, const float *x, const float *state, float *y, int64_t n)
 {
-    int64_t i = (int64_t)blockIdx.x * 32 + threadIdx.x;
     if (i >= 3 * n) return;
     int c = (int)(i % 3);
     float sum = state[16 + c];
     for (int f = 0; f < 4; f++) sum += x[i / 3 * 4 + f] * state[at(c, f)];
     y[i] = sum;
+}
+
+KERNEL(32) toy_forward(const float *__restrict__ x, const float *__restrict__ state,
+                       float *__restrict__ y, int64_t n)
+{
+    forward((int64_t)blockIdx.x * 32 + threadIdx.x, x, state, y, n);
 }
 
 KERNEL(32) toy_add_one(float *__restrict__ y)
@@ -27,9 +31,8 @@ KERNEL(32) toy_copy(const float *__restrict__ from, float *__restrict__ to)
 }
 
 /* Mean cross entropy of y[n][3], its gradient, and how many are right: by one thread. */
-KERNEL(32) toy_loss(const float *__restrict__ y, const int64_t *__restrict__ target,
-                    float *__restrict__ loss, int64_t *__restrict__ correct, float *__restrict__ d,
-                    int64_t n)
+DEVICE void cross_entropy(const float *y, const int64_t *target, float *loss, int64_t *correct,
+                          float *d, int64_t n)
 {
     if (threadIdx.x > 0) return;
     double total = 0;
@@ -53,9 +56,15 @@ KERNEL(32) toy_loss(const float *__restrict__ y, const int64_t *__restrict__ tar
     *correct = right;
 }
 
+KERNEL(32) toy_loss(const float *__restrict__ y, const int64_t *__restrict__ target,
+                    float *__restrict__ loss, int64_t *__restrict__ correct, float *__restrict__ d,
+                    int64_t n)
+{
+    cross_entropy(y, target, loss, correct, d, n);
+}
+
 /* A step of SGD with momentum: thread 5 c + f a weight, f 4 the bias. */
-KERNEL(32) toy_update(const float *__restrict__ x, const float *__restrict__ d,
-                      float *__restrict__ state, const float *__restrict__ lr, int64_t n)
+DEVICE void update(const float *x, const float *d, float *state, const float *lr, int64_t n)
 {
     int t = (int)threadIdx.x, c = t / 5, f = t % 5;
     if (t >= 15) return;
@@ -64,6 +73,12 @@ KERNEL(32) toy_update(const float *__restrict__ x, const float *__restrict__ d,
     for (int64_t i = 0; i < n; i++) sum += d[i * 3 + c] * (f < 4 ? x[i * 4 + f] : 1.0f);
     state[32 + place] = 0.9f * state[32 + place] + sum;
     state[place] -= lr[0] * state[32 + place];
+}
+
+KERNEL(32) toy_update(const float *__restrict__ x, const float *__restrict__ d,
+                      float *__restrict__ state, const float *__restrict__ lr, int64_t n)
+{
+    update(x, d, state, lr, n);
 }
 
 /* Gradients of x[n][4], the weight [3][4] and the bias [3] from d[n][3], in PyTorch's order. */
@@ -87,20 +102,58 @@ typedef struct Row { int64_t at, n; uint64_t step; float lr; } Row;
 typedef struct Control { uint64_t seed, step; int64_t next; float lr; } Control;
 
 /* As generated kernels begin and end a step, by a thread an element. */
+DEVICE void begin(int64_t i, Control *control, const Row *row)
+{
+    if (i > 0) return;
+    control->step = row->step;
+    control->lr = row->lr;
+}
+
+DEVICE void gather(int64_t i, const Row *row, const int64_t *order, const void *x,
+                   const int32_t *span, const float *table, const int64_t *y, float *x_to,
+                   int64_t *y_to, int64_t n)
+{
+    if (i >= 4 * n) return;
+    int64_t at = order ? order[row->at + i / 4] : row->at + i / 4;
+    x_to[i] = table ? table[i % 4 / *span * 256 + ((const uint8_t *)x)[4 * at + i % 4]]
+                    : ((const float *)x)[4 * at + i % 4];
+    if (i % 4 == 0) y_to[i / 4] = y[at];
+}
+
 KERNEL(32) toy_begin(Control *control, const Row *rows, const int64_t *order, const void *x,
     const int32_t *span, const float *table, const int64_t *y, float *x_to, int64_t *y_to, int64_t n)
 {
     const Row *row = rows + control->next;
     int64_t i = (int64_t)blockIdx.x * 32 + threadIdx.x;
-    if (i == 0) {
-        control->step = row->step;
-        control->lr = row->lr;
+    begin(i, control, row);
+    if (x) gather(i, row, order, x, span, table, y, x_to, y_to, n);
+}
+
+/* n steps by one block of 32 threads. */
+KERNEL(32) toy_steps(Control *control, const Row *rows, double *report, const int64_t *order,
+    const void *x, const int32_t *span, const float *table, const int64_t *y, float *x_to,
+    int64_t *y_to, float *state, float *arena, int64_t n)
+{
+    float loss = 0;
+    int64_t correct = 0;
+    int thread = (int)threadIdx.x;
+    for (const Row *row = rows + control->next, *end = row + n; row < end; row++) {
+        begin(thread, control, row);
+        for (int64_t i = thread; i < 4 * row->n; i += 32)
+            gather(i, row, order, x, span, table, y, x_to, y_to, row->n);
+        __syncthreads();
+        for (int64_t i = thread; i < 3 * row->n; i += 32) forward(i, x_to, state, arena, row->n);
+        __syncthreads();
+        cross_entropy(arena, y_to, &loss, &correct, arena + 24, row->n);
+        if (thread == 0) {
+            report[2 * (row - rows)] = (double)loss;
+            report[2 * (row - rows) + 1] = (double)correct;
+        }
+        __syncthreads();
+        update(x_to, arena + 24, state, &control->lr, row->n);
+        __syncthreads();
     }
-    if (!x || i >= 4 * n) return;
-    int64_t at = order ? order[row->at + i / 4] : row->at + i / 4;
-    x_to[i] = table ? table[i % 4 / *span * 256 + ((const uint8_t *)x)[4 * at + i % 4]]
-                    : ((const float *)x)[4 * at + i % 4];
-    if (i % 4 == 0) y_to[i / 4] = y[at];
+    if (thread == 0) control->next += n;
 }
 
 KERNEL(32) toy_end(Control *control, double *report, const float *loss, const int64_t *correct)
