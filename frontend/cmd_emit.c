@@ -10,8 +10,10 @@
 #include "runtime/base.h"
 #include <ctype.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 enum { MOST_NUMBERS_BYTES = 256 << 10 };     /* of weights that a C compiler reads in no time */
 
@@ -188,17 +190,31 @@ static void print_file(FILE *out, const void *ctx)
     emit_library_file(e->m, &e->opts, e->file, out);
 }
 
-static int write_file(const Emission *e, const char *name, CmdPrint *print)
+/* Files are written to a folder beside the library's and moved there when all are: a failure leaves an
+ * earlier library as it was. What must not stay, where memory runs out, is known here. */
+enum { MOST_FILES = 4 + LIBRARY_FILES };
+static struct { const char *dir, *path[MOST_FILES], *place[MOST_FILES]; int n; } made;
+
+static void remove_made(void)
 {
-    return cmd_write(e->c, arena_printf(e->c->arena, "%s/%s", e->dir, name), print, e);
+    for (int i = 0; i < made.n; i++) unlink(made.path[i]);
+    if (made.dir) rmdir(made.dir);
+    made.n = 0;
+    made.dir = NULL;
 }
 
-static int write_all(Emission *e)
+static int write_file(const Emission *e, const char *name, CmdPrint *print)
+{
+    Arena *a = e->c->arena;
+    made.place[made.n] = arena_printf(a, "%s/%s", e->dir, name);
+    made.path[made.n] = arena_printf(a, "%s/%s", made.dir, name);
+    return cmd_write(e->c, made.path[made.n++], print, e);
+}
+
+static int write_files(Emission *e)
 {
     Arena *a = e->c->arena;
     const char *name = e->opts.name;
-    if (mkdir(e->dir, 0777) && errno != EEXIST)
-        return cmd_fail(e->c, EXIT_IO, "%s: %s", e->dir, strerror(errno));
     int code = write_file(e, arena_printf(a, "%s.h", name), print_header);
     if (!code) code = write_file(e, arena_printf(a, "%s.c", name), print_source);
     if (!code && e->opts.weights != WEIGHTS_BIN)
@@ -211,6 +227,25 @@ static int write_all(Emission *e)
         if (path[0] == '$') path = arena_printf(a, "%s%s", name, path + 2);
         code = write_file(e, path, print_file);
     }
+    return code ? code : cmd_interrupted();
+}
+
+static int write_all(Emission *e)
+{
+    Arena *a = e->c->arena;
+    size_t length = strlen(e->dir);
+    while (length > 1 && e->dir[length - 1] == '/') length--;
+    const char *dir = arena_printf(a, "%.*s.%ld.part", (int)length, e->dir, (long)getpid());
+    if (mkdir(dir, 0777)) return cmd_fail(e->c, EXIT_IO, "%s: %s", dir, strerror(errno));
+    made.dir = dir;
+    atexit(remove_made);
+    int code = write_files(e);
+    if (!code && mkdir(e->dir, 0777) && errno != EEXIST)
+        code = cmd_fail(e->c, EXIT_IO, "%s: %s", e->dir, strerror(errno));
+    for (int i = 0; !code && i < made.n; i++)
+        if (rename(made.path[i], made.place[i]))
+            code = cmd_fail(e->c, EXIT_IO, "%s: %s", made.place[i], strerror(errno));
+    remove_made();
     return code;
 }
 

@@ -48,6 +48,7 @@ cp "$kept" "$out"
 END
 chmod +x fast-cc kept-cc
 printf 'from torch import nn\nmodel = nn.Sequential(nn.Linear(3, 2), nn.Tanh())\n' >small.py
+printf 'from torch import nn\nmodel = nn.Sequential(nn.Linear(4, 3), nn.BatchNorm1d(3), nn.Tanh())\n' >norm.py
 "$SEQC" build "$iris/model.py" --march x86-64 --blas none -q -o iris || {
     not_ok build "exit code $?"
     exit 0
@@ -106,6 +107,14 @@ cp -r first auto/runs/1
 # Each verb leaves its result in the file `result`, which may be there before. $fault comes first.
 run_build() { $fault "$SEQC" build "$iris/model.py" --cc ./fast-cc --march x86-64 -q -o result; }
 run_variants() { $fault "$SEQC" build "$iris/model.py" --cc ./fast-cc --march x86-64,generic -q -o result; }
+run_emit() {
+    [ -e result ] && mkdir lib && mv result lib/n.c
+    $fault "$SEQC" emit norm.py --name n --march x86-64 --cc ./kept-cc -q -o lib
+    ended=$?
+    [ -e lib/n.c ] && mv lib/n.c result
+    rm -rf lib
+    return $ended
+}
 run_ir() { $fault "$SEQC" ir "$iris/model.py" --march x86-64 -o result; }
 run_svg() { $fault "$SEQC" ir "$iris/model.py" --stage fuse --format svg -o result; }
 run_opt() { $fault "$SEQC" opt shape.ir --passes differentiate,optimizer -o result; }
@@ -183,7 +192,7 @@ run_grad() {
 run_info() { $fault ./iris info >result; }
 run_bench() { $fault ./iris bench --steps 2 --threads 2 --quiet >bench.txt && : >result; }
 ./iris predict --weights $W --input x.npy --output y.npy --quiet
-every="build variants ir svg opt summary check doctor explain completion train resume auto images cifar
+every="build variants emit ir svg opt summary check doctor explain completion train resume auto images cifar
     $folders eval
     predict grad info bench"
 to_stdout=" summary check explain completion eval info doctor bench "    # nothing old to keep
