@@ -189,8 +189,9 @@ void members_emit(Kern *k, Out *o, const Nest *nest);
 void tile_place(Kern *k);
 /* The epilogue of a product on a task's tile of sums, [rows][width], from row0 and col0 on. */
 void tile_epilogue(Kern *k, const char *tile, int64_t width);
-/* States in panels that maps read, each once, and their bytes: what streams through a gradient. */
-int panel_streams(Kern *k, Val out[MAX_SLOTS], int64_t *bytes);
+/* States of the root's type that maps read, each once, and their bytes: what streams through a
+ * gradient's epilogue. */
+int streams_of(Kern *k, Val out[MAX_SLOTS], int64_t *bytes);
 /* The places where this kernel stores v. */
 int stores_of(const Kern *k, Val v, Place out[4]);
 void store_emit(Kern *k, Out *o, Val v, const Nest *nest);

@@ -370,7 +370,7 @@ static void fetch(Gemm *g)
     Emit *e = g->e;
     Val stream[MAX_SLOTS];
     int64_t bytes;
-    int n = panel_streams(g->k, stream, &bytes);
+    int n = streams_of(g->k, stream, &bytes);
     if (!g->p.transposed || g->sums || bytes < e->o->target->l2_bytes) return;
     reach(e, SNIP_fetch);
     Extent lanes = extent(g->lanes, 0), whole = extent_mul(g->m, lanes);

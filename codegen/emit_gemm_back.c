@@ -4,13 +4,13 @@
  *
  * Where few samples meet weights that no cache holds, memory decides; so each block of the weights
  * is read once. They lie in panels, [o/32][k][32]. A task has some k's and goes from panel to
- * panel: it multiplies the panel's block by d_y, lanes are samples, and adds to its sums of d_x; then the
- * register tile makes the block's d_w, whose epilogue replaces the block and what the optimizer
- * keeps of it. The next panel's is asked for meanwhile. No other task has these sums, so nothing
- * depends on the number of threads.
+ * panel: it multiplies the panel's block by d_y, lanes are samples, and adds to its sums of d_x;
+ * then the register tile makes the block's d_w, whose epilogue replaces the block and what the
+ * optimizer keeps of it. The next panel's is asked for meanwhile. No other task has these sums, so
+ * nothing depends on the number of threads.
  *
  * Not here: many samples, whose products pay for reading twice (emit_gemm.c). */
-#include "codegen/emit.h"
+#include "codegen/patches.h"
 
 typedef struct Grads {
     Kern *k;
@@ -40,7 +40,6 @@ static void place(Grads *w)
 {
     Emit *e = w->e;
     Out *o = w->o;
-    const char *real = real_type(w->k);
     BackBytes b = ir_back_bytes(w->k->g, w->k->k);
     if (w->rows.k % w->tile == 0)
         out_line(o, "const int64_t row0 = task * %lld, rows = %lld;", (long long)w->tile,
@@ -48,13 +47,15 @@ static void place(Grads *w)
     else
         out_line(o, "const int64_t row0 = task * %lld, rows = smaller(%lld, %s - row0);",
                  (long long)w->tile, (long long)w->tile, extent_text(e, w->rows));
-    out_line(o, "%s *const sums = (%s *)scratch;              /* of d_x, [rows][samples] */", real,
-             real);
-    out_line(o, "%s *const turned = (%s *)(scratch + %lld);   /* d_y of a panel, [..][samples] */",
-             real, real, (long long)b.sums);
-    out_line(o, "%s *const slopes = (%s *)(scratch + %lld);   /* and as it is, [samples][..] */",
-             real, real, (long long)(b.sums + b.turned));
+    const Piece piece[] = { { "sums", b.sums }, { "turned", b.turned }, { "slopes", b.slopes },
+                            { "block", b.block } };
+    out_line(o, "/* d_x [rows][samples]; d_y of a panel, turned and as it is; x of the rows */");
+    scratch_pieces(w->k, piece, 4);
     out_line(o, "memset(sums, 0, %lld * sizeof *sums);", (long long)(w->tile * w->samples));
+    out_line(o, "pack_rows(%s, rows, %lld, %s, %s, block);", extent_text(e, w->n),
+             (long long)w->tile, text_add(e, slot_read(w->k, w->p.a), "row0"),
+             extent_text(e, w->rows));
+    reach(e, SNIP_pack_rows);
 }
 
 /* d_y's columns of the panel, both ways. */
@@ -64,7 +65,6 @@ static void write_slopes(Grads *w)
     const char *n = extent_text(e, w->n), *l = extent_text(e, w->cols);
     const char *from = text_add(e, slot_read(w->k, w->p.b), "col0");
     reach(e, SNIP_pack_columns);
-    reach(e, SNIP_pack_rows);
     out_line(w->o, "pack_columns(%s, %s, %lld, %s, %s, turned);", w->width, n,
              (long long)w->samples, from, l);
     out_line(w->o, "pack_rows(%s, %s, %lld, %s, %s, slopes);", n, w->width, (long long)w->panel,
@@ -94,10 +94,9 @@ static void update(Grads *w, const char *row)
     Emit *e = w->e;
     Out *o = w->o;
     const char **before = names_save(k);
-    Extent x_step = extent_of(&type_of(w, w->p.a)->shape, 1, 2);
-    out_line(o, "%s(%s, %s, 1, %s, slopes, %lld, strip);",
+    out_line(o, "%s(%s, block + top, 1, %lld, slopes, %lld, strip);",
              micro_tile(e, w->height, (int)k->k->micro[1]), extent_text(e, w->n),
-             text_add(e, slot_read(k, w->p.a), row), extent_text(e, x_step), (long long)w->panel);
+             (long long)w->tile, (long long)w->panel);
     out_open(o, "for (int64_t i = r - top; i < %d; i++)", w->height);
     out_line(o, "const int64_t row = %s + i;", row);
     out_open(o, "for (int64_t j = 0; j < %s; j++)", w->width);
@@ -116,7 +115,7 @@ static void ask_ahead(Grads *w, const char *row)
 {
     Val stream[MAX_SLOTS];
     int64_t bytes;
-    int n = panel_streams(w->k, stream, &bytes);
+    int n = streams_of(w->k, stream, &bytes);
     reach(w->e, SNIP_fetch);
     for (int i = 0; i < n; i++)
         out_line(w->o, "fetch(%s, %lld);", block_at(w, stream[i], "next", row),

@@ -147,7 +147,7 @@ static void multiply(WeightKern *w)
     long long panels = (long long)w->w.panels, tiles = (long long)w->w.tiles;
     int64_t height = ir_strip(f->rows, w->tile_rows, w->k->k->micro[0]);
     const char *from = text(e, "source + point * %lld", (long long)w->w.source_step);
-    const char *panel = "point";
+    const char *to = text(e, "sums + point * %lld", (long long)w->w.sum_step);
     out_open(o, "for (int64_t point = 0; point < %lld; point++)",
              (long long)(w->w.point_lines * w->w.size[1]));
     out_open(o, "for (int64_t r = 0; r < %s; r += %lld)", w->rows, (long long)height);
@@ -156,12 +156,12 @@ static void multiply(WeightKern *w)
     if (panels > 1) {
         out_open(o, "for (int64_t panel = 0; panel < %lld; panel++)", panels);
         from = text(e, "%s + panel * %lld", from, tiles * lanes);
-        panel = text(e, "(point * %lld + panel)", panels);
+        to = text(e, "%s + panel * %lld", to, rows * lanes);
     }
     out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", real_type(w->k),
              (long long)height * lanes);
-    out_line(o, "%s *const to = sums + %s * %lld + (%s) * %lld;", real_type(w->k), panel,
-             rows * lanes, text_add(e, w->row0, "top"), lanes);
+    out_line(o, "%s *const to = %s + (%s) * %lld;", real_type(w->k), to,
+             text_add(e, w->row0, "top"), lanes);
     if (w->w.cut) {
         reach(e, SNIP_fetch);
         out_line(o, "fetch(to, %lld);", (long long)height * lanes);
@@ -209,11 +209,12 @@ static void write_taps(WeightKern *w, const WinogradPiece *p, int64_t sums_befor
     out_line(o, "%s point[%lld][%lld] = { { 0 } };", real, points, lanes);
     out_open(o, "for (int64_t part = 0; part < (%s + %lld) / %lld; part++)", all, lines - 1, lines);
     out_open(o, "for (int64_t p = 0; p < %lld; p++)", points);
-    const char *panel = panels > 1 ? text(e, "(p * %lld + c0 / %lld)", panels, lanes) : "p";
+    const char *row = panels > 1 ? text(e, "c0 * %lld + row * %lld", (long long)w->f.rows, lanes)
+                                 : text(e, "row * %lld", lanes);
     out_line(o, "const %s *const from = %s", real,
              text_shift(e, text(e, "%s + part * %lld", parts, (long long)w->sum_elems),
                         sums_before));
-    out_line(o, "    + (%s * %lld + row) * %lld;", panel, (long long)w->f.rows, lanes);
+    out_line(o, "    + p * %lld + %s;", (long long)w->w.sum_step, row);
     reach(e, SNIP_ahead);
     out_line(o, "ahead(from + %lld, %lld);    /* two rows on */", 2 * lanes, lanes);
     out_line(o, "for (int64_t i = 0; i < %lld; i++)", lanes);
@@ -262,6 +263,20 @@ static void write_piece(WeightKern *w, int i)
     if (w->n_piece > 1) out_close(o, "");
 }
 
+/* Asks for what the epilogue of the next row reads. */
+static void ask_ahead(WeightKern *w, int64_t taps)
+{
+    Val stream[MAX_SLOTS];
+    int64_t bytes;
+    int n = streams_of(w->k, stream, &bytes);
+    for (int i = 0; i < n; i++) {
+        reach(w->e, SNIP_fetch);
+        out_line(w->o, "fetch(%s + (row + 1) * %lld + c0 * %lld, %lld);",
+                 slot_read(w->k, stream[i]), (long long)(w->f.channels * taps), (long long)taps,
+                 (long long)(w->w.lanes * taps));
+    }
+}
+
 /* The second stage, with the epilogue. */
 static void write_results(WeightKern *w)
 {
@@ -275,6 +290,7 @@ static void write_results(WeightKern *w)
     out_open(o, "for (int64_t c0 = 0; c0 < %lld; c0 += %lld)", (long long)f.channels, lanes);
     out_open(o, "for (int64_t row = task * %lld; row < smaller(task * %lld + %lld, %lld); row++)",
              tile, tile, tile, rows);
+    ask_ahead(w, taps);
     for (int i = 0; i < w->n_piece; i++) {
         int64_t before = take_piece(w, i);
         if (w->n_piece > 1) out_open(o, "%s", "");

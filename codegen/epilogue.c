@@ -188,7 +188,7 @@ void members_emit(Kern *k, Out *o, const Nest *nest)
     }
 }
 
-int panel_streams(Kern *k, Val out[MAX_SLOTS], int64_t *bytes)
+int streams_of(Kern *k, Val out[MAX_SLOTS], int64_t *bytes)
 {
     const Graph *g = k->g;
     int n = 0;
@@ -199,7 +199,7 @@ int panel_streams(Kern *k, Val out[MAX_SLOTS], int64_t *bytes)
         for (int j = 0; j < x->n_in; j++) {
             const Type *t = ir_type(g, x->in[j]);
             bool taken = !ir_is(g, x->in[j], OP_state) || n == MAX_SLOTS;
-            taken = taken || t->layout.kind != LAYOUT_panel;
+            taken = taken || !ir_type_eq(t, ir_type(g, k->root));
             for (int m = 0; m < n && !taken; m++) taken = ir_val_eq(out[m], x->in[j]);
             if (taken) continue;
             out[n++] = x->in[j];

@@ -82,7 +82,8 @@ void out_open(Out *o, const char *fmt, ...)
     va_start(ap, fmt);
     const char *s = format(o, fmt, ap);
     va_end(ap);
-    put_line(o, s, strlen(s), *s ? " {\n" : "{\n");
+    if (*s) put_line(o, s, strlen(s), " {\n");
+    else put_line(o, "{", 1, "\n");
     o->depth++;
 }
 

@@ -76,7 +76,8 @@ BackBytes ir_back_bytes(const Graph *g, const Kernel *k)
     int64_t n = ir_dim_at(ir_product(g, ir_kernel_root(g, k)).k, g->module->capacity);
     int64_t lanes_bytes = ir_round64(n * elem);
     return (BackBytes){ .sums = k->tile[0] * lanes_bytes, .turned = width * lanes_bytes,
-                        .slopes = ir_round64(n * width * elem) };
+                        .slopes = ir_round64(n * width * elem),
+                        .block = ir_round64(n * k->tile[0] * elem) };
 }
 
 /* (A B)' = B' A' */
@@ -444,7 +445,7 @@ int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
     }
     if (k->algo == ALGO_gemm_back) {
         BackBytes b = ir_back_bytes(g, k);
-        return b.sums + b.turned + b.slopes;
+        return b.sums + b.turned + b.slopes + b.block;
     }
     if (k->algo != ALGO_gemm && k->algo != ALGO_blas) return 0;
     int64_t elem = ir_dtype_bytes(ir_node(g, ir_kernel_root(g, k))->type.dtype);

@@ -85,8 +85,8 @@ typedef struct Back { Val d_x, d_w; } Back;
 /* False if the members are no such kernel's. */
 bool ir_back(const Graph *g, const Val *member, int n, Back *back);
 /* Its worker's memory, each a multiple of 64 bytes: of a task's sums d_x [rows][n]; of a panel's
- * columns of d_y, turned round [columns][n], and as they are [n][columns]. */
-typedef struct BackBytes { int64_t sums, turned, slopes; } BackBytes;
+ * columns of d_y, turned round [columns][n], and as they are [n][columns]; of x [n][rows]. */
+typedef struct BackBytes { int64_t sums, turned, slopes, block; } BackBytes;
 BackBytes ir_back_bytes(const Graph *g, const Kernel *k);
 /* Does B lie in panels whose rows are the product's columns, so that no task has to pack it? */
 bool ir_in_panels(const Graph *g, const Product *p);

@@ -210,7 +210,7 @@ Winograd ir_winograd(const Frame *f, const Kernel *k, int64_t vector, int64_t el
     w.line = w.tile[1] * w.panels * w.lanes + 2 * IR_LINE_EDGE;
     w.source_step = w.panels * f->channels * w.lanes + pad;
     w.result_step = w.panels * w.group * w.lanes + pad;
-    w.weight_step = f->rows * w.channels;
+    w.weight_step = f->rows * w.channels + pad;
     return w;
 }
 
@@ -275,7 +275,8 @@ WinogradWeight ir_winograd_weight(const Frame *f, const Kernel *k, const Winogra
     w.columns = most(w.tile[1] * (w.across - 1) + w.size[1], p->frame.low[1] + f->places[1]);
     w.source_step = channels * w.tiles + pad;
     w.slope_step = k->tile[0] * w.tiles + pad;
-    w.sum_elems = w.points * f->rows * channels;
+    w.sum_step = f->rows * channels + pad;
+    w.sum_elems = w.points * w.sum_step;
     return w;
 }
 

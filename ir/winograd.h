@@ -51,9 +51,9 @@ Winograd ir_winograd(const Frame *f, const Kernel *k, int64_t vector, int64_t el
 
 /* The worker's memory, each a multiple of 64 bytes: the source [points][panels][channels][lanes];
  * products [points][panels][group][lanes], before which a strip may begin; lines between two steps
- * of transforms, of IR_TOGETHER channels. Points of source and products are a line further apart
- * than that says: at multiples of 4096 bytes all would share a set of the first cache. All tasks
- * share the weights, [points][rows][channels]. */
+ * of transforms, of IR_TOGETHER channels. All tasks share the weights, [points][rows][channels].
+ * Points are a line further apart than that says, here and below: at multiples of 4096 bytes all
+ * would share a set of each cache. */
 enum { IR_TOGETHER = 4, IR_LINE_EDGE = 16 };     /* elements before and after a line's own */
 typedef struct WinogradBytes { int64_t source, products, lines, shared; } WinogradBytes;
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_bytes);
@@ -72,7 +72,7 @@ typedef struct WinogradWeight {
     int64_t panels, lanes, vector;   /* of the channels */
     int64_t block, tiles;            /* bands of a block, and its tiles */
     int64_t columns;                 /* of a frame: lanes and places of a band's lines */
-    int64_t source_step, slope_step; /* elements between points */
+    int64_t source_step, slope_step, sum_step;     /* elements between points */
     int64_t sum_elems;               /* of the piece's sums of the same lines */
     int64_t finish_rows;             /* of a task of the second stage */
 } WinogradWeight;
