@@ -11,7 +11,7 @@
  * Source: PTX ISA, sections on mma and cp.async; CUTLASS's multistage kernels. */
 #include "codegen/simt.h"
 
-enum { STAGES = 3, AHEAD = (STAGES - 1) * IR_SIMT_STEP };
+enum { STAGES = 3 };
 enum { WARPS_ACROSS = 4, HEIGHT = 16, WIDTH = 8 };       /* of a tile; of a fragment of results */
 
 static bool is_bf16(const Simt *s)
@@ -24,16 +24,16 @@ static int64_t pad_of(const Simt *s, const Factor *f) { return is_bf16(s) == f->
 
 static int64_t inner(const Simt *s, const Factor *f)
 {
-    return (f->along ? IR_SIMT_STEP : f->lines) + pad_of(s, f);
+    return (f->along ? s->step : f->lines) + pad_of(s, f);
 }
 
-static int64_t outer(const Factor *f) { return f->along ? f->lines : IR_SIMT_STEP; }
+static int64_t outer(const Simt *s, const Factor *f) { return f->along ? f->lines : s->step; }
 
 /* The type's name: as in BLAS, t for a factor that is stored transposed. */
 static const char *type_name(const Simt *s, const Factor f[2])
 {
-    return text(s->e, "%s_%lldx%lld_%c%c", is_bf16(s) ? "Bf16" : "Tf32", (long long)f[0].lines,
-                (long long)f[1].lines, f[0].along ? 'n' : 't', f[1].along ? 't' : 'n');
+    return text(s->e, "%s_%lldx%lldx%lld_%c%c", is_bf16(s) ? "Bf16" : "Tf32", (long long)f[0].lines,
+                (long long)f[1].lines, (long long)s->step, f[0].along ? 'n' : 't', f[1].along ? 't' : 'n');
 }
 
 /* stages->a[stage][…][…] at a line and a place in k. */
@@ -63,13 +63,13 @@ static void write_type(Simt *s, const Factor f[2])
         { "of_a", f[0].along ? "[row][k]" : "[k][row]" },
         { "of_b", f[1].along ? "[column][k]" : "[k][column]" },
         { "stages", text(e, "%d", STAGES) },
-        { "a_outer", text(e, "%lld", (long long)outer(&f[0])) },
+        { "a_outer", text(e, "%lld", (long long)outer(s, &f[0])) },
         { "a_inner", text(e, "%lld", (long long)inner(s, &f[0])) },
-        { "b_outer", text(e, "%lld", (long long)outer(&f[1])) },
+        { "b_outer", text(e, "%lld", (long long)outer(s, &f[1])) },
         { "b_inner", text(e, "%lld", (long long)inner(s, &f[1])) },
         { "h", text(e, "%lld", (long long)micro[0]) },
         { "w", text(e, "%lld", (long long)micro[1]) },
-        { "step", text(e, "%d", IR_SIMT_STEP) },
+        { "step", text(e, "%lld", (long long)s->step) },
         { "deep", is_bf16(s) ? "16" : "8" },
         { "kind", is_bf16(s) ? "bf16" : "tf32" },
         { "a", rounded(s, &f[0], "top + 16 * i + r % 2 * 8 + group", "r / 2") },
@@ -116,7 +116,7 @@ const char *mma_type(Simt *s, const Factor f[2])
     write_type(s, f);
     s->k->shared_bytes = 0;
     for (int i = 0; i < 2; i++)
-        s->k->shared_bytes += STAGES * outer(&f[i]) * inner(s, &f[i]) * (int64_t)sizeof(float);
+        s->k->shared_bytes += STAGES * outer(s, &f[i]) * inner(s, &f[i]) * (int64_t)sizeof(float);
     return type_name(s, f);
 }
 
@@ -125,8 +125,8 @@ static void write_copy(Simt *s, const Factor *f)
 {
     Emit *e = s->e;
     const char *inside;
-    int64_t together = f->fours ? 4 : 1, side = (f->along ? IR_SIMT_STEP : f->lines) / together;
-    int64_t copies = f->lines * IR_SIMT_STEP / together, each = copies / s->k->threads;
+    int64_t together = f->fours ? 4 : 1, side = (f->along ? s->step : f->lines) / together;
+    int64_t copies = f->lines * s->step / together, each = copies / s->k->threads;
     if (each) {
         out_line(s->o, "#pragma unroll");
         out_open(s->o, "for (int i = 0; i < %lld; i++)", (long long)each);
@@ -152,6 +152,7 @@ void mma_sums(Simt *s, const Factor f[2])
     Emit *e = s->e;
     Out *o = s->o;
     const int64_t *micro = s->k->k->micro;
+    long long step = (long long)s->step, ahead = (STAGES - 1) * step;
     out_line(o, "const int group = (int)threadIdx.x %% 32 / 4, own = (int)threadIdx.x %% 4;");
     out_line(o, "const int top = (int)threadIdx.x / %d * %lld;", IR_WARP * WARPS_ACROSS,
              (long long)(HEIGHT * micro[0]));
@@ -160,8 +161,7 @@ void mma_sums(Simt *s, const Factor f[2])
     out_line(o, "float sums[%lld][%lld][4] = { { { 0 } } };", (long long)micro[0],
              (long long)micro[1]);
     out_line(o, "int stage = 0;");
-    out_open(o, "for (int64_t k0 = %s; k0 < %s + %d; k0 += %d)", s->first, s->last, AHEAD,
-             IR_SIMT_STEP);
+    out_open(o, "for (int64_t k0 = %s; k0 < %s + %lld; k0 += %lld)", s->first, s->last, ahead, step);
     out_line(o, "copies_wait();");
     out_line(o, "__syncthreads();");
     out_open(o, "if (k0 < %s)", s->last);
@@ -170,6 +170,6 @@ void mma_sums(Simt *s, const Factor f[2])
     out_line(o, "copies_end();");
     out_line(o, "stage = stage == %d ? 0 : stage + 1;     /* that of two steps ago */", STAGES - 1);
     out_line(o, "if (k0 >= %s) add_%s(shared, stage, top, left, sums);",
-             text_add(e, s->first, text(e, "%d", AHEAD)), type_name(s, f));
+             text_add(e, s->first, text(e, "%lld", ahead)), type_name(s, f));
     out_close(o, "");
 }

@@ -36,15 +36,21 @@ const char *simt_times(Emit *e, int64_t x)
     return x == 1 ? "" : text(e, " * %lld", (long long)x);
 }
 
+static const char *tile_name(const Simt *s)
+{
+    const int64_t *tile = s->k->k->tile;
+    return text(s->e, "%lldx%lldx%lld", (long long)tile[0], (long long)tile[1], (long long)s->step);
+}
+
 /* The type of the tile's shared memory, and the products of a step. */
 static const char *write_type(Simt *s)
 {
     const int64_t *tile = s->k->k->tile, *micro = s->k->k->micro;
-    const char *name = text(s->e, "%lldx%lld", (long long)tile[0], (long long)tile[1]);
+    const char *name = tile_name(s);
     const Hole holes[] = {
         { "R", s->real },
         { "name", name },
-        { "step", text(s->e, "%d", IR_SIMT_STEP) },
+        { "step", text(s->e, "%lld", (long long)s->step) },
         { "rows", text(s->e, "%lld", (long long)(tile[0] + IR_SIMT_PAD)) },
         { "cols", text(s->e, "%lld", (long long)(tile[1] + IR_SIMT_PAD)) },
         { "h", text(s->e, "%lld", (long long)micro[0]) },
@@ -73,7 +79,7 @@ static const char *write_type(Simt *s)
     Out *o = out_new(s->e->a);
     out_template(o, words, holes, (int)(sizeof holes / sizeof *holes));
     add_micro(s->e, out_text(o));
-    s->k->shared_bytes = 2 * IR_SIMT_STEP * (tile[0] + tile[1] + 2 * IR_SIMT_PAD)
+    s->k->shared_bytes = 2 * s->step * (tile[0] + tile[1] + 2 * IR_SIMT_PAD)
                        * ir_dtype_bytes(s->e->m->real);
     return text(s->e, "Tile%s", name);
 }
@@ -93,13 +99,13 @@ static void place(Simt *s)
         at = text(s->e, "task %% %s", down);
     }
     if (s->parts > 1) {
-        long long each = (long long)(t->down / s->parts), step = IR_SIMT_STEP * s->parts;
+        long long each = (long long)(t->down / s->parts), step = (long long)(s->step * s->parts);
         const char *depth = extent_text(s->e, s->depth);
         if (each == 1) out_line(s->o, "const int64_t part = %s;", at);
         else out_line(s->o, "const int64_t part = %s / %lld;", text_atom(s->e, at), each);
         at = each == 1 ? "0" : text(s->e, "%s %% %lld", text_atom(s->e, at), each);
-        out_line(s->o, "const int64_t share = (%s + %lld) / %lld * %d;", depth, step - 1, step,
-                 IR_SIMT_STEP);
+        out_line(s->o, "const int64_t share = (%s + %lld) / %lld * %lld;", depth, step - 1, step,
+                 (long long)s->step);
         out_line(s->o, "const int64_t first = part * share, last = smaller(first + share, %s);",
                  depth);
         reach(s->e, SNIP_smaller);
@@ -123,7 +129,7 @@ static void place(Simt *s)
 /* How many elements each thread fetches of it, a step. */
 static long long fetched(const Simt *s, const Factor *f)
 {
-    return (long long)(f->lines * IR_SIMT_STEP / s->k->threads);
+    return (long long)(f->lines * s->step / s->k->threads);
 }
 
 /* Opens the loop over a thread's elements of a step: line and k of the tile are `at` and `deep`. */
@@ -133,7 +139,7 @@ static void open_fetched(Simt *s, const Factor *f, const char **at, const char *
     out_line(s->o, "#pragma unroll");
     out_open(s->o, "for (int i = 0; i < %lld; i++)", fetched(s, f));
     out_line(s->o, "const int e = (int)threadIdx.x + %d * i;", s->k->threads);
-    long long side = f->along ? IR_SIMT_STEP : (long long)f->lines;
+    long long side = (long long)(f->along ? s->step : f->lines);
     const char *whole = text(e, "e / %lld", side), *rest = text(e, "e %% %lld", side);
     *at = f->along ? whole : rest;
     *deep = f->along ? rest : whole;
@@ -167,18 +173,19 @@ static void write_sums(Simt *s, const Factor f[2])
 {
     Emit *e = s->e;
     Out *o = s->o;
-    const int64_t *tile = s->k->k->tile, *micro = s->k->k->micro;
+    const int64_t *micro = s->k->k->micro;
+    long long step = (long long)s->step;
     int side = (int)ir_block_tile(s->k->k->algo).side;
     out_line(o, "const int top = (int)threadIdx.x / %d%s;", side, simt_times(e, micro[0]));
     out_line(o, "const int left = (int)threadIdx.x %% %d%s;", side, simt_times(e, micro[1]));
     out_line(o, "%s sums[%lld][%lld] = { { 0 } }, next_a[%lld], next_b[%lld];", s->real,
              (long long)micro[0], (long long)micro[1], fetched(s, &f[0]), fetched(s, &f[1]));
     out_line(o, "int half = 0;");
-    out_open(o, "for (int64_t k0 = %s; k0 < %s + %d; k0 += %d, half = 1 - half)", s->first, s->last,
-             IR_SIMT_STEP, IR_SIMT_STEP);
+    out_open(o, "for (int64_t k0 = %s; k0 < %s + %lld; k0 += %lld, half = 1 - half)", s->first,
+             s->last, step, step);
     for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
-    out_line(o, "if (k0 > %s) add_products_%lldx%lld(shared, 1 - half, top, left, sums);", s->first,
-             (long long)tile[0], (long long)tile[1]);
+    out_line(o, "if (k0 > %s) add_products_%s(shared, 1 - half, top, left, sums);", s->first,
+             tile_name(s));
     for (int i = 0; i < 2; i++) write_put(s, &f[i]);
     out_line(o, "__syncthreads();");
     out_close(o, "");
@@ -258,6 +265,7 @@ void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
     Kern *k = s->k;
     const int64_t *tile = k->k->tile, *micro = k->k->micro;
     bool mma = ir_is_mma(k->k->algo);
+    s->step = ir_block_step(k->g, k->k);
     k->note = text(s->e, "A block is a tile of %lldx%lld results, a %s %lldx%lld %s.",
                    (long long)tile[0], (long long)tile[1], mma ? "warp" : "thread",
                    (long long)micro[0], (long long)micro[1], mma ? "fragments of 16x8" : "of them");

@@ -13,6 +13,7 @@ typedef struct Simt {
     Conv c;                                /* of a convolution */
     int64_t groups, parts;
     Extent m, l, depth;                    /* of a group */
+    int64_t step;                          /* of k, that is in shared memory at a time */
     const char *first, *last;              /* what the block has of k */
     const char *real, *bias;               /* bias: an element's text, or null */
     Nest nest;                             /* of the result */

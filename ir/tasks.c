@@ -199,6 +199,18 @@ BlockTile ir_block_tile(Algo a)
     return a == ALGO_simt || a == ALGO_simt_conv ? (BlockTile){ 16, 8 } : (BlockTile){ 0, 0 };
 }
 
+int64_t ir_block_step(const Graph *g, const Kernel *k)
+{
+    enum { MOST = 64, MOST_MMA = 32 };
+    int64_t elem = ir_dtype_bytes(g->module->real), lines = k->tile[0] + k->tile[1];
+    int64_t step = MOST;
+    if (g->one_block || ir_algo[k->algo].root == KIND_CONV) return IR_SIMT_STEP;
+    if (ir_is_mma(k->algo)) return lines <= 128 ? MOST_MMA : IR_SIMT_STEP;
+    while (step > IR_SIMT_STEP && 2 * step * (lines + 2 * IR_SIMT_PAD) * elem > IR_SHARED_BYTES)
+        step /= 2;
+    return step;
+}
+
 /* A convolution as a product in tiles of a GPU's blocks? */
 static bool is_block_conv(Algo a) { return ir_block_tile(a).side && ir_algo[a].root == KIND_CONV; }
 

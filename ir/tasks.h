@@ -58,7 +58,7 @@ enum {
     IR_SPLIT_DEPTH = 128,            /* and bf16x6 splits so much: 32 rows of it stay in L1 */
     IR_BACK_SAMPLES = 32,            /* the most that a gemm_back takes */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
-    IR_SIMT_STEP = 16,               /* so much of k comes into shared memory at a time */
+    IR_SIMT_STEP = 16,               /* so much of k at least comes into shared memory at a time */
     IR_SIMT_PAD = 4,                 /* and each line of it is so much longer than simt's tile */
     IR_SHARED_BYTES = 49152,         /* a block has at least so much */
     IR_WARP = 32,                    /* threads that act together on a GPU */
@@ -130,6 +130,10 @@ int64_t ir_split_bytes(const Graph *g, const Kernel *k);
 typedef struct BlockTile { int64_t side, most; } BlockTile;
 BlockTile ir_block_tile(Algo a);
 bool ir_is_mma(Algo a);              /* on tensor cores */
+/* So much of k comes into shared memory at a time: of a matrix product more where the tile is small,
+ * so that as much is on its way while a block waits for it; places of patches want registers. A graph
+ * that one block runs keeps its shared memory small. */
+int64_t ir_block_step(const Graph *g, const Kernel *k);
 /* Into so many parts the sums of a simt_conv are cut, each a block's for each tile, where tiles
  * alone would be few blocks: a weight's gradient, over the pixels of all images. Their sums lie
  * in the scratch, a result a part, and are added in order. 1: they are not. */

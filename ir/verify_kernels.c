@@ -100,10 +100,11 @@ static bool verify_pooled(const Graph *g, const Kernel *k, char err[IR_ERR])
 }
 
 /* A block's threads each have a register tile, or its warps fragments. */
-static bool verify_block_tile(const Kernel *k, DType real, char err[IR_ERR])
+static bool verify_block_tile(const Graph *g, const Kernel *k, char err[IR_ERR])
 {
     BlockTile b = ir_block_tile(k->algo);
-    int64_t shared = 2 * IR_SIMT_STEP * ir_dtype_bytes(real);
+    DType real = g->module->real;
+    int64_t shared = 2 * ir_block_step(g, k) * ir_dtype_bytes(real);
     for (int i = 0; i < 2; i++)
         if (k->tile[i] != b.side * k->micro[i] || k->micro[i] < 1 || k->micro[i] > b.most)
             return ir_fail(err, "a tile of algorithm %s is %d times 1 to %d register tiles",
@@ -175,7 +176,7 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (k->algo == ALGO_gemm_back)
         return verify_back(g, k, err);
     if (ir_block_tile(k->algo).side)
-        return verify_block_tile(k, g->module->real, err);
+        return verify_block_tile(g, k, err);
     if (k->algo == ALGO_simt_dots && (k->tile[0] != 1 || k->tile[1] < 1))
         return ir_fail(err, "a tile of algorithm simt_dots is of one row");
     bool framed = ir_algo[k->algo].root == KIND_CONV && k->algo != ALGO_direct;
