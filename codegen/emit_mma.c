@@ -137,7 +137,7 @@ static void write_copy(Simt *s, const Factor *f)
     }
     const char *whole = text(e, "e / %lld", (long long)side);
     const char *rest = text(e, "e %% %lld%s", (long long)side, f->fours ? " * 4" : "");
-    out_line(s->o, "const int64_t %s = %s0 + %s, k = k0 + %s;", f->line, f->line,
+    out_line(s->o, "const %s %s = %s0 + %s, k = k0 + %s;", s->index, f->line, f->line,
              f->along ? whole : rest, f->along ? rest : whole);
     const char *element = f->element(s, f, &inside);
     out_line(s->o, "copy_%d(&shared->%c[stage][%s][%s], &%s,", (int)(together * 4), f->name, whole,
@@ -161,7 +161,8 @@ void mma_sums(Simt *s, const Factor f[2])
     out_line(o, "float sums[%lld][%lld][4] = { { { 0 } } };", (long long)micro[0],
              (long long)micro[1]);
     out_line(o, "int stage = 0;");
-    out_open(o, "for (int64_t k0 = %s; k0 < %s + %lld; k0 += %lld)", s->first, s->last, ahead, step);
+    out_open(o, "for (%s k0 = %s; k0 < %s + %lld; k0 += %lld)", s->index, s->first, s->last, ahead,
+             step);
     out_line(o, "copies_wait();");
     out_line(o, "__syncthreads();");
     out_open(o, "if (k0 < %s)", s->last);

@@ -17,6 +17,7 @@
  * Not here: sums of matrix products split among blocks.
  * Source: CUTLASS, Efficient GEMM in CUDA, NVIDIA. */
 #include "codegen/simt.h"
+#include <string.h>
 
 /* The root's value from what is added up, and all that follows from it. */
 static void epilogue(Simt *s, Out *o, const char *sum)
@@ -27,6 +28,42 @@ static void epilogue(Simt *s, Out *o, const char *sum)
              s->bias);
     k->name[k->root.i] = name;
     members_emit(k, o, &s->nest);
+}
+
+/* ---- places ---- */
+
+static const char wide_index[] = "int64_t";
+
+/* A block looks at places beyond the ends of factors, too, up to a tile or a step. */
+void simt_index(Simt *s)
+{
+    enum { BEYOND = 128 };
+    const Graph *g = s->k->g;
+    int64_t capacity = g->module->capacity, most = 0, side = 0;
+    const Extent size[] = { s->m, s->l, s->depth };
+    for (int i = 0; i < s->k->k->n_member; i++) {
+        const Node *x = ir_node(g, s->k->k->member[i]);
+        for (int j = -1; j < x->n_in; j++) {
+            const Type *t = j < 0 ? &x->type : ir_type(g, x->in[j]);
+            int64_t elems = ir_elems_at(&t->shape, capacity);
+            if (elems > most) most = elems;
+        }
+    }
+    for (int i = 0; i < 3; i++) {
+        int64_t elems = size[i].k;
+        for (int n = 0; n < size[i].n; n++) elems *= capacity;
+        if (elems > side) side = elems;
+    }
+    bool fits = most < INT32_MAX / 2 / s->parts && side < INT32_MAX / 2 / BEYOND;
+    s->index = fits ? "int" : wide_index;
+}
+
+/* To a place from task and n, which are int64_t. */
+static const char *cast(const Simt *s) { return s->index == wide_index ? "" : "(int)"; }
+
+static const char *place_text(Simt *s, const char *at)
+{
+    return strcmp(at, "0") ? text(s->e, "%s%s", cast(s), text_atom(s->e, at)) : at;
 }
 
 /* ---- the tile ---- */
@@ -101,29 +138,31 @@ static void place(Simt *s)
     if (s->parts > 1) {
         long long each = (long long)(t->down / s->parts), step = (long long)(s->step * s->parts);
         const char *depth = extent_text(s->e, s->depth);
-        if (each == 1) out_line(s->o, "const int64_t part = %s;", at);
-        else out_line(s->o, "const int64_t part = %s / %lld;", text_atom(s->e, at), each);
+        const char *part = each == 1 ? at : text(s->e, "%s / %lld", text_atom(s->e, at), each);
+        out_line(s->o, "const %s part = %s;", s->index, place_text(s, part));
         at = each == 1 ? "0" : text(s->e, "%s %% %lld", text_atom(s->e, at), each);
-        out_line(s->o, "const int64_t share = (%s + %lld) / %lld * %lld;", depth, step - 1, step,
-                 (long long)s->step);
-        out_line(s->o, "const int64_t first = part * share, last = smaller(first + share, %s);",
-                 depth);
+        const char *share = text(s->e, "(%s + %lld) / %lld * %lld", depth, step - 1, step,
+                                 (long long)s->step);
+        const char *last = text(s->e, "smaller(first + share, %s)", depth);
+        out_line(s->o, "const %s share = %s;", s->index, place_text(s, share));
+        out_line(s->o, "const %s first = part * share, last = %s%s;", s->index, cast(s), last);
         reach(s->e, SNIP_smaller);
         s->first = "first";
         s->last = "last";
     }
     if (s->groups > 1) {
         long long each = (long long)(t->down / s->parts / s->groups);
-        out_line(s->o, "const int64_t group = %s%s;", text_atom(s->e, at),
-                 each > 1 ? text(s->e, " / %lld", each) : "");
+        const char *group = each > 1 ? text(s->e, "%s / %lld", text_atom(s->e, at), each) : at;
+        out_line(s->o, "const %s group = %s;", s->index, place_text(s, group));
         at = each > 1 ? text(s->e, "%s %% %lld", text_atom(s->e, at), each) : "0";
     } else if (t->down == s->parts) {
         at = "0";
     }
-    out_line(s->o, "const int64_t row0 = %s;", text_mul(s->e, at, extent(rows, 0)));
-    if (t->across == 1) out_line(s->o, "const int64_t col0 = 0;");
-    else out_line(s->o, "const int64_t col0 = %s * %lld;",
-                  t->down > 1 ? text(s->e, "task / %s", down) : "task", cols);
+    if (!strcmp(at, "0")) out_line(s->o, "const %s row0 = 0;", s->index);
+    else out_line(s->o, "const %s row0 = %s * %lld;", s->index, place_text(s, at), rows);
+    const char *across = t->down > 1 ? text(s->e, "task / %s", down) : "task";
+    if (t->across == 1) out_line(s->o, "const %s col0 = 0;", s->index);
+    else out_line(s->o, "const %s col0 = %s * %lld;", s->index, place_text(s, across), cols);
 }
 
 /* How many elements each thread fetches of it, a step. */
@@ -150,7 +189,7 @@ static void write_fetch(Simt *s, const Factor *f)
     Emit *e = s->e;
     const char *at, *deep, *inside;
     open_fetched(s, f, &at, &deep);
-    out_line(s->o, "const int64_t %s = %s0 + %s, k = k0 + %s;", f->line, f->line, at, deep);
+    out_line(s->o, "const %s %s = %s0 + %s, k = k0 + %s;", s->index, f->line, f->line, at, deep);
     const char *element = f->element(s, f, &inside);
     const char *there = text(e, "%s < %s && k < %s%s%s", f->line, extent_text(e, f->size), s->last,
                              *inside ? " && " : "", inside);
@@ -181,7 +220,7 @@ static void write_sums(Simt *s, const Factor f[2])
     out_line(o, "%s sums[%lld][%lld] = { { 0 } }, next_a[%lld], next_b[%lld];", s->real,
              (long long)micro[0], (long long)micro[1], fetched(s, &f[0]), fetched(s, &f[1]));
     out_line(o, "int half = 0;");
-    out_open(o, "for (int64_t k0 = %s; k0 < %s + %lld; k0 += %lld, half = 1 - half)", s->first,
+    out_open(o, "for (%s k0 = %s; k0 < %s + %lld; k0 += %lld, half = 1 - half)", s->index, s->first,
              s->last, step, step);
     for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
     out_line(o, "if (k0 > %s) add_products_%s(shared, 1 - half, top, left, sums);", s->first,
@@ -217,10 +256,11 @@ static void write_finish(Simt *s)
     k->finish_tasks = (elems.k + k->threads - 1) / k->threads;
     s->nest = (Nest){ 1, { { elems, "i" } } };
     out_open(o, "%s", "");
-    out_line(o, "const int64_t i = task * %d + threadIdx.x;", k->threads);
+    out_line(o, "const %s i = %s * %d + (int)threadIdx.x;", s->index, place_text(s, "task"),
+             k->threads);
     out_open(o, "if (i < %s)", extent_text(e, elems));
     out_line(o, "%s sum = 0;", s->real);
-    out_line(o, "for (int64_t part = 0; part < %lld; part++)", (long long)s->parts);
+    out_line(o, "for (int part = 0; part < %lld; part++)", (long long)s->parts);
     out_line(o, "    sum += %s[part * %s + i];", parts_of(s), extent_text(e, elems));
     epilogue(s, o, "sum");
     out_close(o, "");
@@ -247,10 +287,10 @@ static void write_stores(Simt *s, void (*where)(Simt *s))
     }
     const char *sum = mma ? "sums[i][j][e]" : "sums[i][j]";
     if (mma) {
-        out_line(o, "const int64_t row = row0 + top + 16 * i + e / 2 * 8 + group;");
-        out_line(o, "const int64_t col = col0 + left + 8 * j + 2 * own + e %% 2;");
+        out_line(o, "const %s row = row0 + top + 16 * i + e / 2 * 8 + group;", s->index);
+        out_line(o, "const %s col = col0 + left + 8 * j + 2 * own + e %% 2;", s->index);
     } else {
-        out_line(o, "const int64_t row = row0 + top + i, col = col0 + left + j;");
+        out_line(o, "const %s row = row0 + top + i, col = col0 + left + j;", s->index);
     }
     if (*inside) out_open(o, "if (%s)", inside);
     if (where) where(s);
@@ -266,6 +306,7 @@ void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
     const int64_t *tile = k->k->tile, *micro = k->k->micro;
     bool mma = ir_is_mma(k->k->algo);
     s->step = ir_block_step(k->g, k->k);
+    simt_index(s);
     k->note = text(s->e, "A block is a tile of %lldx%lld results, a %s %lldx%lld %s.",
                    (long long)tile[0], (long long)tile[1], mma ? "warp" : "thread",
                    (long long)micro[0], (long long)micro[1], mma ? "fragments of 16x8" : "of them");
@@ -344,11 +385,17 @@ void emit_simt_dots(Kern *k)
     k->note = text(e, "A block is %d results of one row, a warp one of them.", warps);
     out_line(o, "const int lane = (int)threadIdx.x %% %d, warp = (int)threadIdx.x / %d;", IR_WARP,
              IR_WARP);
-    if (row[0] == '0') out_line(o, "const int64_t col = task * %d + warp;", warps);
-    else out_line(o, "const int64_t row = task %% %s, col = task / %s * %d + warp;",
-                  text_atom(e, rows), text_atom(e, rows), warps);
+    simt_index(&s);
+    if (row[0] == '0') {
+        out_line(o, "const %s col = %s * %d + warp;", s.index, place_text(&s, "task"), warps);
+    } else {
+        const char *each = text_atom(e, rows);
+        out_line(o, "const %s row = %s;", s.index, place_text(&s, text(e, "task %% %s", each)));
+        out_line(o, "const %s col = %s * %d + warp;", s.index,
+                 place_text(&s, text(e, "task / %s", each)), warps);
+    }
     out_line(o, "%s sum = 0;", s.real);
-    out_open(o, "for (int64_t k = lane; k < %s && col < %s; k += %d)", depth, cols, IR_WARP);
+    out_open(o, "for (%s k = lane; k < %s && col < %s; k += %d)", s.index, depth, cols, IR_WARP);
     out_line(o, "sum += %s[%s] * %s[%s];", slot_read(k, s.p.a),
              text_add(e, text_mul(e, row, s.depth), "k"), slot_read(k, s.p.b),
              text_add(e, text_mul(e, "col", s.depth), "k"));

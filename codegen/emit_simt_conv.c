@@ -17,8 +17,8 @@ static int64_t out_per(const Simt *s) { return s->c.w.dim[0].k / s->groups; }
 /* Writes the two numbers of which `at` is made: first * size + second. */
 static void split(Simt *s, const char *at, int64_t size, const char *first, const char *second)
 {
-    if (size == 1) out_line(s->o, "const int64_t %s = %s, %s = 0;", first, at, second);
-    else out_line(s->o, "const int64_t %s = %s / %lld, %s = %s %% %lld;", first, at,
+    if (size == 1) out_line(s->o, "const %s %s = %s, %s = 0;", s->index, first, at, second);
+    else out_line(s->o, "const %s %s = %s / %lld, %s = %s %% %lld;", s->index, first, at,
                   (long long)size, second, at, (long long)size);
 }
 
@@ -44,7 +44,7 @@ static const char *image_element(Simt *s, Val v, const Shape *shape, const char 
 static const char *write_place(Simt *s, const WindowAxis *a, char axis)
 {
     Emit *e = s->e;
-    out_line(s->o, "const int64_t at_%c = window_%c%s + tap_%c%s - %lld;", axis, axis,
+    out_line(s->o, "const %s at_%c = window_%c%s + tap_%c%s - %lld;", s->index, axis, axis,
              simt_times(e, a->stride), axis, simt_times(e, a->dilation), (long long)a->low);
     return text(e, "at_%c >= 0 && at_%c < %lld", axis, axis, (long long)a->places);
 }
@@ -55,9 +55,9 @@ static const char *write_window(Simt *s, const WindowAxis *a, char axis)
     Emit *e = s->e;
     const char *whole = a->stride == 1 ? ""
                       : text(e, "below_%c %% %lld == 0 && ", axis, (long long)a->stride);
-    out_line(s->o, "const int64_t below_%c = place_%c + %lld - tap_%c%s;", axis, axis,
+    out_line(s->o, "const %s below_%c = place_%c + %lld - tap_%c%s;", s->index, axis, axis,
              (long long)a->low, axis, simt_times(e, a->dilation));
-    out_line(s->o, "const int64_t at_%c = below_%c%s;", axis, axis,
+    out_line(s->o, "const %s at_%c = below_%c%s;", s->index, axis, axis,
              a->stride == 1 ? "" : text(e, " / %lld", (long long)a->stride));
     return text(e, "below_%c >= 0 && %sat_%c < %lld", axis, whole, axis, (long long)a->windows);
 }
@@ -147,10 +147,10 @@ static void write_where(Simt *s)
     bool to_x = ir_is(s->k->g, s->k->root, OP_conv_transpose);
     int64_t pixels = to_x ? rows_of(s)->places * cols_of(s)->places
                           : rows_of(s)->windows * cols_of(s)->windows;
-    out_line(s->o, "const int64_t channel = %s;",
+    out_line(s->o, "const %s channel = %s;", s->index,
              of_group(s, to_x ? in_per(s) : out_per(s), "row"));
     if (s->nest.rank == 2) return;
-    if (s->nest.dim[0].var[0] == '0') out_line(s->o, "const int64_t pixel = col;");
+    if (s->nest.dim[0].var[0] == '0') out_line(s->o, "const %s pixel = col;", s->index);
     else split(s, "col", pixels, "image", "pixel");
 }
 

@@ -14,6 +14,7 @@ typedef struct Simt {
     int64_t groups, parts;
     Extent m, l, depth;                    /* of a group */
     int64_t step;                          /* of k, that is in shared memory at a time */
+    const char *index;                     /* the type of places: int, or int64_t for large tensors */
     const char *first, *last;              /* what the block has of k */
     const char *real, *bias;               /* bias: an element's text, or null */
     Nest nest;                             /* of the result */
@@ -43,6 +44,8 @@ void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s));
  * the lane's four. */
 const char *mma_type(Simt *s, const Factor f[2]);
 void mma_sums(Simt *s, const Factor f[2]);
+/* Finds out s->index. */
+void simt_index(Simt *s);
 /* " * x", or nothing for 1. */
 const char *simt_times(Emit *e, int64_t x);
 #endif

@@ -5,6 +5,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "tests/e2e/cases.h"
 #include "tests/e2e/kernels_run.h"
+#include "codegen/codegen.h"
 #include "ir/tasks.h"
 #include "passes/passes.h"
 #include <check.h>
@@ -96,6 +97,36 @@ START_TEST(test_elementwise)
 }
 END_TEST
 
+/* Places are 32 bits wide where all that a kernel touches has fewer elements, at capacity. */
+START_TEST(test_widths)
+{
+    static const char *const steps[] = { "layout", "fuse", "schedule", "plan" };
+    static const struct { int capacity; const char *has, *has_not; } size[] = {
+        { 1000, "const int row0 = ", "int64_t row0" }, { 100000, "const int64_t row0 = ", "int row0" },
+    };
+    char text[512], err[IR_ERR], *source;
+    size_t bytes;
+    snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= %d\nreal f32\nstage tidy\n\n"
+             "state \"w\" : f32[64,20000] param\n\nprogram \"p\"\ninput [20000]\noutput [64]\n\n"
+             "graph infer\n%%0 = input \"x\" : f32[n,20000]\n%%1 = linear %%0, \"w\" : f32[n,64]\n"
+             "return output=%%1\n", size[_i].capacity);
+    ParseErr parse;
+    Module *m = ir_parse(text, strlen(text), &parse);
+    ck_assert_msg(m != NULL, "%s", parse.text);
+    PassCtx c = { .target = ir_gpu("cuda"), .blas = BLAS_NONE };
+    Module *p = pass_run_list(m, &c, steps, 4, err);
+    ck_assert_msg(p != NULL, "%s", err);
+    FILE *f = open_memstream(&source, &bytes);
+    EmitOpts o = { c.target, "test", "test.py", false };
+    emit_kernels(p, &o, f);
+    ck_assert(fclose(f) == 0);
+    ck_assert(strstr(source, size[_i].has) && !strstr(source, size[_i].has_not));
+    free(source);
+    ir_module_free(p);
+    ir_module_free(m);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cuda kernels");
@@ -107,6 +138,7 @@ int main(void)
     tcase_add_loop_test(t, test_bf16, 0, N_CASES);
     tcase_add_loop_test(t, test_one_block, 0, N_CASES);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
+    tcase_add_loop_test(t, test_widths, 0, 2);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
