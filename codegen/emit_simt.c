@@ -8,13 +8,12 @@
  *
  * mma_tf32, mma_bf16: the same around sums of tensor cores (emit_mma.c).
  *
- * Where tiles are few and sums long, a block may have a part of k (of a convolution's weight:
- * ir_simt_parts), whose sums a second kernel adds up, in order, before the epilogue.
+ * Where tiles are few and sums long, a block may have a part of k (ir_simt_parts), whose sums a second
+ * kernel adds up, in order, before the epilogue.
  *
  * simt_dots: few results of long sums. A warp has one; its lanes walk k, along which both factors
  * lie together, and join their sums.
  *
- * Not here: sums of matrix products split among blocks.
  * Source: CUTLASS, Efficient GEMM in CUDA, NVIDIA. */
 #include "codegen/simt.h"
 #include <string.h>
@@ -136,13 +135,13 @@ static void place(Simt *s)
         at = text(s->e, "task %% %s", down);
     }
     if (s->parts > 1) {
-        long long each = (long long)(t->down / s->parts), step = (long long)(s->step * s->parts);
+        long long each = (long long)(t->down / s->parts), step = IR_PART_STEP * s->parts;
         const char *depth = extent_text(s->e, s->depth);
         const char *part = each == 1 ? at : text(s->e, "%s / %lld", text_atom(s->e, at), each);
         out_line(s->o, "const %s part = %s;", s->index, place_text(s, part));
         at = each == 1 ? "0" : text(s->e, "%s %% %lld", text_atom(s->e, at), each);
-        const char *share = text(s->e, "(%s + %lld) / %lld * %lld", depth, step - 1, step,
-                                 (long long)s->step);
+        const char *share = text(s->e, "(%s + %lld) / %lld * %d", depth, step - 1, step,
+                                 IR_PART_STEP);
         const char *last = text(s->e, "smaller(first + share, %s)", depth);
         out_line(s->o, "const %s share = %s;", s->index, place_text(s, share));
         out_line(s->o, "const %s first = part * share, last = %s%s;", s->index, cast(s), last);
@@ -238,10 +237,10 @@ static const char *parts_of(Simt *s)
 /* A part's sum, for the second kernel. */
 static void write_part(Simt *s, const char *sum)
 {
-    Extent rows = s->nest.dim[0].size, cols = s->nest.dim[1].size;
+    const NestDim *row = &s->nest.dim[0], *col = &s->nest.dim[1];
+    const char *line = text_add(s->e, text_mul(s->e, "part", row->size), row->var);
     out_line(s->o, "%s[%s] = %s;", parts_of(s),
-             text_add(s->e, text_mul(s->e, text_add(s->e, text_mul(s->e, "part", rows), "channel"),
-                                     cols), "col"), sum);
+             text_add(s->e, text_mul(s->e, line, col->size), col->var), sum);
 }
 
 /* The second kernel: an element a thread. */
@@ -311,8 +310,9 @@ void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
                    (long long)tile[0], (long long)tile[1], mma ? "warp" : "thread",
                    (long long)micro[0], (long long)micro[1], mma ? "fragments of 16x8" : "of them");
     if (s->parts > 1)
-        k->note = text(s->e, "%s %lld parts of the pixels\n * have blocks of their own; then their "
-                       "sums are added in order.", k->note, (long long)s->parts);
+        k->note = text(s->e, "%s %lld parts of %s\n * have blocks of their own; then their sums are "
+                       "added in order.", k->note, (long long)s->parts,
+                       ir_op[ir_node(k->g, k->root)->op].kind == KIND_CONV ? "the pixels" : "k");
     out_line(s->o, "SHARED(%s, shared);", mma ? mma_type(s, f) : write_type(s));
     s->first = "0";
     s->last = extent_text(s->e, s->depth);
@@ -328,7 +328,7 @@ void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
 static Simt product_of(Kern *k)
 {
     Simt s = { .k = k, .e = k->e, .o = k->out, .p = ir_product(k->g, k->root), .groups = 1,
-               .parts = 1, .real = real_type(k) };
+               .parts = ir_simt_parts(k->g, k->k), .real = real_type(k) };
     s.m = extent(s.p.m.k, s.p.m.n);
     s.l = extent(s.p.l.k, s.p.l.n);
     s.depth = extent(s.p.k.k, s.p.k.n);

@@ -214,18 +214,36 @@ int64_t ir_block_step(const Graph *g, const Kernel *k)
 /* A convolution as a product in tiles of a GPU's blocks? */
 static bool is_block_conv(Algo a) { return ir_block_tile(a).side && ir_algo[a].root == KIND_CONV; }
 
+static int64_t parts_of(int64_t tiles, int64_t depth)
+{
+    enum { ENOUGH_BLOCKS = 128 };
+    int64_t parts = ENOUGH_BLOCKS / at_least(tiles, 1), most = depth / IR_PART_STEP;
+    return at_least(parts < most ? parts : most, 1);
+}
+
+/* Of a product the least tile decides, so that its sums are the same in any. */
+static int64_t product_parts(const Graph *g, Val root)
+{
+    enum { FEW_TILES = 32, LONG_SUMS = 1024, SIDE = 16 };
+    Product p = ir_product(g, root);
+    int64_t tiles = ceil_div(p.m.k, SIDE) * ceil_div(p.l.k, SIDE);
+    int64_t depth = ir_dim_at(p.k, g->module->capacity);
+    bool few = !p.m.n && !p.l.n && !p.bias.i && tiles <= FEW_TILES;
+    return few && depth >= LONG_SUMS ? parts_of(tiles, depth) : 1;
+}
+
 int64_t ir_simt_parts(const Graph *g, const Kernel *k)
 {
-    enum { ENOUGH_BLOCKS = 128, LEAST_STEPS = 4 };
-    const Node *x = ir_node(g, ir_kernel_root(g, k));
-    if (!is_block_conv(k->algo) || x->op != OP_conv_weight || !k->tile[0] || !k->tile[1]) return 1;
+    Val root = ir_kernel_root(g, k);
+    const Node *x = ir_node(g, root);
+    if (!ir_block_tile(k->algo).side || !k->tile[0] || !k->tile[1]) return 1;
+    if (!is_block_conv(k->algo)) return product_parts(g, root);
+    if (x->op != OP_conv_weight) return 1;
     int64_t rows, cols, depth = ir_dim_at(ir_type(g, x->in[1])->shape.dim[0], g->module->capacity);
     for (int i = 2; i < ir_type(g, x->in[1])->shape.rank; i++)
         depth *= ir_type(g, x->in[1])->shape.dim[i].k;
     simt_conv_space(g, k, g->module->capacity, &rows, &cols);
-    int64_t parts = ENOUGH_BLOCKS / at_least(rows / k->tile[0] * ceil_div(cols, k->tile[1]), 1);
-    int64_t most = depth / (LEAST_STEPS * IR_SIMT_STEP);
-    return at_least(parts < most ? parts : most, 1);
+    return parts_of(rows / k->tile[0] * ceil_div(cols, k->tile[1]), depth);
 }
 
 /* Pixels, or lines of them, in whole tiles, so that no task has some of two images and not all of
@@ -261,8 +279,10 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1:
     case ALGO_simt: case ALGO_simt_dots: case ALGO_mma_tf32: case ALGO_mma_bf16: {
         Product p = ir_product(g, root);
+        int64_t parts = ir_simt_parts(g, k);
         *rows = ir_dim_at(p.m, n);
         *cols = ir_dim_at(p.l, n);
+        if (parts > 1) *rows = ceil_div(*rows, k->tile[0]) * k->tile[0] * parts;
         return;
     }
     case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast:
@@ -383,7 +403,7 @@ int ir_kernel_slots(const Graph *g, const Kernel *k)
 
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
 {
-    if (is_block_conv(k->algo)) {
+    if (ir_block_tile(k->algo).side) {
         const Type *t = ir_type(g, ir_kernel_root(g, k));
         int64_t parts = ir_simt_parts(g, k);
         return parts > 1 ? ir_round64(parts * ir_stored_bytes(t, g->module->capacity)) : 0;

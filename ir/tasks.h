@@ -12,7 +12,8 @@
 
 /* What a kernel runs over:
  *   gemm, blas, simt, simt_dots, mma_tf32, mma_bf16
- *                rows and columns of the product [m,l]
+ *                rows and columns of the product [m,l]; on a GPU rows in whole tiles, once for each
+ *                part of k where it is cut
  *   gemm_back    the same of d_w, as the transpose that it is computed as; a tile has all columns
  *   row          rows of the operand (ir/rows.h) and the elements of one
  *   reduce       rows: elements reduced for one result; cols: results. To [], tasks cut the rows;
@@ -59,6 +60,7 @@ enum {
     IR_BACK_SAMPLES = 32,            /* the most that a gemm_back takes */
     IR_WIDE_COLS = 128,              /* a wider tile of gemm gathers its sums before the epilogue */
     IR_SIMT_STEP = 16,               /* so much of k at least comes into shared memory at a time */
+    IR_PART_STEP = 64,               /* and a part of it, where it is cut, is a multiple of this */
     IR_SIMT_PAD = 4,                 /* and each line of it is so much longer than simt's tile */
     IR_SHARED_BYTES = 49152,         /* a block has at least so much */
     IR_WARP = 32,                    /* threads that act together on a GPU */
@@ -134,9 +136,9 @@ bool ir_is_mma(Algo a);              /* on tensor cores */
  * so that as much is on its way while a block waits for it; places of patches want registers. A graph
  * that one block runs keeps its shared memory small. */
 int64_t ir_block_step(const Graph *g, const Kernel *k);
-/* Into so many parts the sums of a simt_conv are cut, each a block's for each tile, where tiles
- * alone would be few blocks: a weight's gradient, over the pixels of all images. Their sums lie
- * in the scratch, a result a part, and are added in order. 1: they are not. */
+/* Into so many parts the sums of a product on a GPU are cut, each a block's for each tile, where tiles
+ * alone would be few blocks: a weight's gradient, over the pixels of all images or over the batch.
+ * Their sums lie in the scratch, a result a part, and are added in order. 1: they are not. */
 int64_t ir_simt_parts(const Graph *g, const Kernel *k);
 /* A gemm whose tiles are wide, or whose k has several blocks. */
 bool ir_keeps_sums(const Graph *g, const Kernel *k);
