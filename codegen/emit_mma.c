@@ -33,7 +33,8 @@ static int64_t outer(const Simt *s, const Factor *f) { return f->along ? f->line
 static const char *type_name(const Simt *s, const Factor f[2])
 {
     return text(s->e, "%s_%lldx%lldx%lld_%c%c", is_bf16(s) ? "Bf16" : "Tf32", (long long)f[0].lines,
-                (long long)f[1].lines, (long long)s->step, f[0].along ? 'n' : 't', f[1].along ? 't' : 'n');
+                (long long)f[1].lines, (long long)s->step, f[0].along ? 'n' : 't',
+                f[1].along ? 't' : 'n');
 }
 
 /* stages->a[stage][…][…] at a line and a place in k. */

@@ -34,7 +34,7 @@ static void epilogue(Simt *s, Out *o, const char *sum)
 static const char wide_index[] = "int64_t";
 
 /* A block looks at places beyond the ends of factors, too, up to a tile or a step. */
-void simt_index(Simt *s)
+static const char *index_type(const Simt *s)
 {
     enum { BEYOND = 128 };
     const Graph *g = s->k->g;
@@ -54,7 +54,7 @@ void simt_index(Simt *s)
         if (elems > side) side = elems;
     }
     bool fits = most < INT32_MAX / 2 / s->parts && side < INT32_MAX / 2 / BEYOND;
-    s->index = fits ? "int" : wide_index;
+    return fits ? "int" : wide_index;
 }
 
 /* To a place from task and n, which are int64_t. */
@@ -305,7 +305,7 @@ void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
     const int64_t *tile = k->k->tile, *micro = k->k->micro;
     bool mma = ir_is_mma(k->k->algo);
     s->step = ir_block_step(k->g, k->k);
-    simt_index(s);
+    s->index = index_type(s);
     k->note = text(s->e, "A block is a tile of %lldx%lld results, a %s %lldx%lld %s.",
                    (long long)tile[0], (long long)tile[1], mma ? "warp" : "thread",
                    (long long)micro[0], (long long)micro[1], mma ? "fragments of 16x8" : "of them");
@@ -385,7 +385,7 @@ void emit_simt_dots(Kern *k)
     k->note = text(e, "A block is %d results of one row, a warp one of them.", warps);
     out_line(o, "const int lane = (int)threadIdx.x %% %d, warp = (int)threadIdx.x / %d;", IR_WARP,
              IR_WARP);
-    simt_index(&s);
+    s.index = index_type(&s);
     if (row[0] == '0') {
         out_line(o, "const %s col = %s * %d + warp;", s.index, place_text(&s, "task"), warps);
     } else {

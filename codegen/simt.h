@@ -44,8 +44,6 @@ void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s));
  * the lane's four. */
 const char *mma_type(Simt *s, const Factor f[2]);
 void mma_sums(Simt *s, const Factor f[2]);
-/* Finds out s->index. */
-void simt_index(Simt *s);
 /* " * x", or nothing for 1. */
 const char *simt_times(Emit *e, int64_t x);
 #endif

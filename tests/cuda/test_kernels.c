@@ -117,7 +117,7 @@ START_TEST(test_widths)
     Module *p = pass_run_list(m, &c, steps, 4, err);
     ck_assert_msg(p != NULL, "%s", err);
     FILE *f = open_memstream(&source, &bytes);
-    EmitOpts o = { c.target, "test", "test.py", false };
+    EmitOpts o = { .target = c.target, .version = "test", .source = "test.py" };
     emit_kernels(p, &o, f);
     ck_assert(fclose(f) == 0);
     ck_assert(strstr(source, size[_i].has) && !strstr(source, size[_i].has_not));
