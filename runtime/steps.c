@@ -1,9 +1,10 @@
 /* runtime/steps.c: steps of a pass on a device, which goes from one to the next by itself (cuda.h).
  *
  * This side fills rows for the next steps and sends them at once; the launches of several steps are
- * one recorded graph where their batches are alike. What came of them is read when all are done, as
- * a report; two reports are under way at a time, so that the device has work while this side
- * reads. A report grows as long as it takes little time: a stop waits for what is under way.
+ * one recorded graph where their batches are alike, or one kernel's of a single block where the
+ * program has that. What came of them is read when all are done, as a report; two reports are
+ * under way at a time, so that the device has work while this side reads. A report grows as long as
+ * it takes little time: a stop waits for what is under way.
  *
  * A set that is not on the device comes from here, batch after batch, gathered into page-locked
  * memory and sent by a stream of its own: two batches in turns, so that one is on its way while a

@@ -138,6 +138,8 @@ START_TEST(whole_steps)
         same_run("c", "whole");
         ck_assert_int_eq(system("rm -r whole"), 0);
     }
+    must_run(toy_whole(), "info");
+    contains(out_text, "\nsteps         up to 1024 a launch; data on the device where they fit");
     crowd(TRAIN "crowd", 100);
     must_run(toy_whole(), TRAIN "sent");
     contains(out_text, "a step a launch, " SENT);
@@ -495,7 +497,8 @@ static bool unchanged(const char *a, const char *b)
 }
 
 /* In a run that goes on for an epoch every call fails once, with an error of the device or for want
- * of memory; the data are there, or are sent, or steps are one block's. What it leaves is good: going on from there gives what a run without failures gave. */
+ * of memory; the data are there, or are sent, or steps are one block's. What it leaves is good: going
+ * on from there gives what a run without failures gave. */
 START_TEST(any_call_may_fail)
 {
     const char *const goes_on = "train --data data.csv --epochs 3 --resume auto --out r --quiet";
