@@ -3,9 +3,9 @@
  * that need each other's memory, and nowhere else. Sums are those of the same kernels launched one
  * by one, in the same order: the same bits.
  *
- * A graph is a function, of two kernels: one runs it once, the other step after step (steps.c),
- * where it is such a graph. In shared memory, after what kernels share there, lie the arena and, for
- * many steps, results, inputs and states, as far as there is room.
+ * A graph is a function of a kernel that runs it once or, where it is such a graph, step after step
+ * (steps.c). In shared memory, after what kernels share there, lie the arena and, for many steps,
+ * results, inputs and states, as far as there is room.
  *
  * Where the time goes, reckoned (not measured) for 16-64-10 at batch 32 with momentum by the numbers
  * of an H200: 128 multiply-adds and 128 bytes of shared memory a cycle, 1.8 GHz, 30 cycles for an
@@ -280,38 +280,28 @@ static void write_function(Whole *w)
     w->function = &add_kernel(w, main, head, true)->main;
 }
 
-/* Calls it: arguments by their names, but for the last ones. */
-static void write_call(const Whole *w, Out *o, const char *scalars, const char *counters,
-                       const char *n)
+/* Calls it: arguments by their names, those outside of shared memory where `there` is their list, by
+ * number; but for the last ones. */
+static void write_call(const Whole *w, Out *o, const char *const *there, const char *scalars,
+                       const char *counters, const char *n)
 {
     const char *s = "";
-    for (int i = 0; i < w->n_param; i++)
-        s = text(w->e, "%s%s, ", s,
-                 w->param[i].where == AT_SCALAR ? scalars : name_of(&w->param[i]));
+    for (int i = 0; i < w->n_param; i++) {
+        const char *name = there && there[i] ? there[i] : name_of(&w->param[i]);
+        s = text(w->e, "%s%s, ", s, w->param[i].where == AT_SCALAR ? scalars : name);
+    }
     out_line(o, "%s(%s%s%s);", w->function->name, s, w->counted ? counters : "", n);
 }
 
 /* ---- one step ---- */
 
-static void write_launch(const Whole *w, Out *o, const char *kernel, bool arena)
+static void write_launch(const Whole *w, Out *o, const char *kernel, const char *const *given,
+                         const char *const *what, int n)
 {
-    Emit *e = w->e;
-    const char **given = arena_alloc(e->a, (size_t)w->n_param + 1, sizeof *given);
-    const char **what = arena_alloc(e->a, (size_t)w->n_param + 1, sizeof *what);
-    int n = 0;
-    for (int i = 0; i < w->n_param; i++) {
-        if (w->param[i].where == AT_ARENA && !arena) continue;
-        given[n] = w->param[i].given;
-        what[n++] = w->param[i].what;
-    }
-    if (w->counted) {
-        given[n] = "c->counters";
-        what[n++] = "seed, step";
-    }
     out_line(o, "static void run_%s(const rt_call *c)", w->t->g->name);
     out_open(o, "%s", "");
     out_line(o, "const void *const memory[] = {");
-    graph_list(e, o, given, what, n, ",");
+    graph_list(w->e, o, given, what, n, ",");
     out_line(o, "};");
     out_line(o, "rt_launch(c, K_%s, 1, memory, %d);", kernel, n);
     out_close(o, "");
@@ -329,14 +319,24 @@ static void write_once(Whole *w, Out *o)
     out_open(body, "%s", "");
     if (here) out_line(body, "SHARED(char, block);");
     if (here) out_line(body, "char *const arena = block + %lld;", (long long)w->shared_bytes);
-    write_call(w, body, "scalars", "counters[0], counters[1], ", "n");
+    write_call(w, body, NULL, "scalars", "counters[0], counters[1], ", "n");
     out_close(body, "");
     const char *counters = w->counted ? "const uint64_t *counters,  /* seed, step */\n    " : "";
     Stage main = { .name = text(e, "%s_in_one_block", g->name), .body = out_text(body),
                    .params = parameter_text(w, arena && !here, counters),
                    .shared_bytes = w->shared_bytes + (here ? g->arena_bytes : 0) };
     add_kernel(w, main, text(e, "/* Runs %s once.", g->name), false);
-    write_launch(w, o, main.name, arena && !here);
+    const char **given = arena_alloc(e->a, (size_t)w->n_param + 1, sizeof *given);
+    const char **what = arena_alloc(e->a, (size_t)w->n_param + 1, sizeof *what);
+    int n = 0;
+    for (int i = 0; i < w->n_param; i++) {
+        if (w->param[i].where == AT_ARENA && (!arena || here)) continue;
+        given[n] = w->param[i].given;
+        what[n++] = w->param[i].what;
+    }
+    given[n] = "c->counters";
+    what[n] = "seed, step";
+    write_launch(w, o, main.name, given, what, n + w->counted);
 }
 
 /* ---- many steps ---- */
@@ -359,7 +359,6 @@ static void write_local(Whole *w, Out *o, const char *type, const char *name, in
     if (at < 0) out_line(o, "%s *const %s = %s;", type, name, there);
     else if (plain) out_line(o, "char *const %s = block + %lld;", name, (long long)at);
     else out_line(o, "%s *const %s = (%s *)(block + %lld);", type, name, type, (long long)at);
-    if (at >= 0) out_line(o, "(void)%s;", there);
 }
 
 /* States come into shared memory at first, and go back at last. */
@@ -371,7 +370,7 @@ static void write_states(const Whole *w, Out *o, const char *to, const char *fro
 }
 
 /* Where a step's values lie: results at first, which are small, then what is read most. */
-static bool write_places(Whole *w, Out *o)
+static void write_places(Whole *w, Out *o)
 {
     Emit *e = w->e;
     const Graph *g = w->t->g;
@@ -380,14 +379,12 @@ static bool write_places(Whole *w, Out *o)
     for (int i = 0; i < g->n_root; i++) {
         if (g->root[i].kind != ROOT_RETURN) continue;
         const Type *t = ir_type(g, g->root[i].val);
-        int64_t at = place(w, &used, ir_stored_bytes(t, g->module->capacity));
-        const char *type = e->l->type[t->dtype];
-        if (at < 0) return false;
-        out_line(o, "%s *const out_%d = (%s *)(block + %lld);", type, results++, type, (long long)at);
+        write_local(w, o, e->l->type[t->dtype], text(e, "out_%d", results),
+                    ir_stored_bytes(t, g->module->capacity), text(e, "out_there_%d", results), &used);
+        results++;
     }
     if (uses(w->t, w->u, AT_ARENA))
         write_local(w, o, "char", "arena", g->arena_bytes, "arena_there", &used);
-    else out_line(o, "(void)arena_there;");
     for (int i = 0; i < w->t->n_input; i++) {
         const Node *x = ir_node(g, w->t->input[i]);
         write_local(w, o, e->l->type[x->type.dtype], text(e, "in_%d", i),
@@ -396,31 +393,86 @@ static bool write_places(Whole *w, Out *o)
     }
     int64_t at = place(w, &used, g->module->state_bytes);
     w->moved = at >= 0;
+    if (!out_mentions(out_text(o), "arena_there")) out_line(o, "(void)arena_there;");
+    if (!uses(w->t, w->u, AT_SCALAR)) out_line(o, "(void)scalars;");
     if (at < 0) out_line(o, "char *const state = states;");
     else out_line(o, "char *const state = block + %lld;", (long long)at);
     w->shared_bytes = used;
-    return true;
 }
 
-/* A kernel that runs it for each of n rows, with batches out of the set. */
-static void write_steps(Whole *w)
+/* What the caller has of a step's values: of the function's parameters, by number; null: else. */
+static const char **values_there(const Whole *w)
+{
+    const Graph *g = w->t->g;
+    const char **there = arena_alloc(w->e->a, (size_t)w->n_param + 1, sizeof *there);
+    int in = 0, out = 0;
+    for (int i = 0; i < w->n_param; i++)
+        switch (w->param[i].where) {
+        case AT_INPUT:
+            there[i] = strcmp(ir_node(g, w->t->input[in++])->name, "x") ? "y_to" : "x_to";
+            break;
+        case AT_OUT: there[i] = text(w->e, "out_there_%d", out++); break;
+        case AT_STATE: there[i] = "states"; break;
+        default: break;
+        }
+    return there;
+}
+
+/* The launch for one step: what the rows and the set are of is null. */
+static void write_single(const Whole *w, Out *o, const char *kernel)
 {
     Emit *e = w->e;
     const Graph *g = w->t->g;
+    int x = strcmp(ir_node(g, w->t->input[0])->name, "x") != 0, n = 13, out = 0;
+    const char **given = arena_alloc(e->a, (size_t)(n + g->n_root), sizeof *given);
+    const char **what = arena_alloc(e->a, (size_t)(n + g->n_root), sizeof *what);
+    const char *const first[] = {
+        "c->counters", "0", "0", "0", "0", "0", "0", "0", text(e, "c->in[%d]", x),
+        text(e, "c->in[%d]", 1 - x), "c->state", "c->arena", "c->scalars",
+    };
+    const char *const about[] = {
+        "seed, step", "rows", "report", "order", "x", "span", "table", "y", "x", "target",
+        "parameters, optimizer's slots", "what kernels leave for each other",
+        "learning rates and the like",
+    };
+    memcpy(given, first, sizeof first);
+    memcpy(what, about, sizeof about);
+    for (int i = 0; i < g->n_root; i++) {
+        if (g->root[i].kind != ROOT_RETURN) continue;
+        given[n] = text(e, "c->out[%d]", out++);
+        what[n++] = g->root[i].name;
+    }
+    write_launch(w, o, kernel, given, what, n);
+}
+
+/* Does it take rows? Then its inputs are a batch and its targets. */
+static bool takes_rows(const Whole *w)
+{
+    const Graph *g = w->t->g;
     bool whole = uses(w->t, w->u, AT_INPUT) && uses(w->t, w->u, AT_OUT) && uses(w->t, w->u, AT_STATE);
-    if (!whole || !steps_are(g) || w->t->n_input != 2 || copies(g) || g->kept_bytes) return;
-    int64_t shared = w->shared_bytes;
+    return whole && steps_are(g) && w->t->n_input == 2 && !copies(g) && !g->kept_bytes;
+}
+
+/* A kernel that runs it for each of n rows, with batches out of the set, or once, on what is there. */
+static void write_steps(Whole *w, Out *run)
+{
+    Emit *e = w->e;
+    const Graph *g = w->t->g;
     Out *o = out_new(e->a);
     out_open(o, "%s", "");
     out_line(o, "SHARED(char, block);");
-    if (!write_places(w, o)) return;
+    write_places(w, o);
+    out_open(o, "if (!rows)");
+    write_call(w, o, values_there(w), "scalars", "control->seed, control->step, ", "n");
+    out_line(o, "return;");
+    out_close(o, "");
     if (w->moved) write_states(w, o, "state", "states");
     out_line(o, "const int64_t first = control->next;");
     out_open(o, "for (int64_t i = first; i < first + n; i++)");
     out_line(o, "const Row *const row = rows + i;");
     steps_gather(e, o, g, w->t->input);
     out_line(o, "__syncthreads();");
-    write_call(w, o, "row->scalar", "control->seed, row->step, ", "row->n");
+    write_call(w, o, NULL, "row->scalar", "control->seed, row->step, ", "row->n");
     out_line(o, "__syncthreads();");
     steps_report(e, o, g);
     out_close(o, "");
@@ -429,14 +481,15 @@ static void write_steps(Whole *w)
     out_close(o, "");
     Stage main = { .name = steps_name(e, g), .params = steps_parameters(e, g), .body = out_text(o),
                    .shared_bytes = w->shared_bytes };
-    add_kernel(w, main, text(e, "/* Runs %s for each of n rows, from row `next` on.", g->name), false);
-    w->shared_bytes = shared;
+    add_kernel(w, main, text(e, "/* Runs %s for each of n rows, from row `next` on, and without rows "
+                             "once.", g->name), false);
+    write_single(w, run, main.name);
 }
 
 void one_block(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
 {
     Whole w = { .e = e, .t = t, .u = u, .shared_bytes = shared_bytes(t, u) };
     write_function(&w);
-    write_once(&w, o);
-    write_steps(&w);
+    if (takes_rows(&w)) write_steps(&w, o);
+    else write_once(&w, o);
 }

@@ -248,11 +248,19 @@ const char *steps_parameters(Emit *e, const Graph *g)
     static const char *const words =
         "Control *control, const Row *rows, double *report, const int64_t *order,\n"
         "    const void *x, const int32_t *span, const $R *table, const $T *y, $R *x_to, $T *y_to,\n"
-        "    char *states, char *arena_there, int64_t n)";
-    Hole sizes[N_SIZES];
+        "    char *states, char *arena_there, const $R *scalars$results,\n"
+        "    int64_t n)";
+    Hole holes[N_SIZES + 1];
     Out *o = out_new(e->a);
-    size_holes(e, g, sizes);
-    out_template(o, words, sizes, N_SIZES);
+    const char *results = "";
+    int n = 0;
+    for (int i = 0; i < g->n_root; i++)
+        if (g->root[i].kind == ROOT_RETURN)
+            results = text(e, "%s, %s *out_there_%d", results,
+                           e->l->type[ir_type(g, g->root[i].val)->dtype], n++);
+    size_holes(e, g, holes);
+    holes[N_SIZES] = (Hole){ "results", results };
+    out_template(o, words, holes, N_SIZES + 1);
     return out_text(o);
 }
 

@@ -41,8 +41,9 @@ typedef struct rt_kernel {
  *     table null: x are reals; else bytes b, which become table[k / span][b] at element k of a sample;
  *     span is an int32_t. x null: the inputs are there
  *   end(control, report, results…): line `next`, and next is the one after it
- *   whole(control, rows, report, order, x, span, table, y, x_to, y_to, state, arena), one block: n
- *     steps, from row `next` on, begun and ended likewise; x is not null */
+ *   whole(control, rows, report, order, x, span, table, y, x_to, y_to, state, arena, scalars, results…,
+ *     n): n steps by one block, each from begin to end, whatever n their rows say. x is not null. Rows
+ *     null: one step of the n samples that are there, by the scalars, into the results */
 typedef struct rt_steps {
     const char *graph;
     int begin, end;                  /* kernels */

@@ -272,12 +272,14 @@ static bool begin_whole(rt_err *e, rt_queue *q, const Report *r)
     const rt_placed *set = &s->set;
     rt_bound *b = q->graph;
     const rt_device *d = b->prog->device;
-    const void *const memory[] = {
+    const void *memory[RT_MAX_MEMORY] = {
         d->control, s->rows, s->lines_there, set->order, set->x, set->span, set->table, set->y,
-        b->placed[s->x], b->placed[s->y], d->state, b->prog->arena,
+        b->placed[s->x], b->placed[s->y], d->state, b->prog->arena, d->control + RT_COUNTER_BYTES,
     };
-    return rt_device_launch(e, b, &b->many, s->kernels->whole, memory,
-                            (int)(sizeof memory / sizeof *memory), r->count);
+    int n = 13;
+    for (int i = 0; i < b->graph->n_results && n < RT_MAX_MEMORY; i++)
+        memory[n++] = b->placed[b->graph->n_inputs + i];
+    return rt_device_launch(e, b, &b->many, s->kernels->whole, memory, n, r->count);
 }
 
 /* Steps whose samples are on the device: as many together as are alike. */

@@ -232,7 +232,7 @@ TIER=auto
 # shellcheck disable=SC2086
 check "and trains" on_device launches 0 train $iris --log-steps --quiet --out launches.0
 check "with the bits of one block" cmp launches.0/steps.csv iris.0/steps.csv
-check "which there is" grep -q '^KERNEL.*train_in_one_block' iris.src/model.cu
+check "which there is" grep -q '^KERNEL.*train_steps' iris.src/model.cu
 
 # Images in files are read ahead and sent; a damaged one ends the run at the step at which C ends.
 if "$SEQC" doctor | grep -q '^ *images .*libpng'; then

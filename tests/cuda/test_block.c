@@ -206,11 +206,11 @@ static void run_each(const Code *code, World *w)
 /* In two launches. */
 static void run_whole(const Code *code, World *w)
 {
-    const void *memory[N_MEMORY];
+    const void *memory[N_MEMORY + 1 + RESULTS] = { NULL };     /* scalars and results are the rows' */
     for (int i = 0; i < N_MEMORY; i++) memory[i] = w->at[i].bytes;
     if (!w->bytes) memory[TABLE] = NULL;
-    code->launch("train_steps", 1, memory, N_MEMORY, 3);
-    code->launch("train_steps", 1, memory, N_MEMORY, ROWS - FIRST - 3);
+    code->launch("train_steps", 1, memory, N_MEMORY + 1 + RESULTS, 3);
+    code->launch("train_steps", 1, memory, N_MEMORY + 1 + RESULTS, ROWS - FIRST - 3);
 }
 
 static void compare(const char *name, int order, const World *want, const World *got)

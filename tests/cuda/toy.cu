@@ -132,11 +132,13 @@ KERNEL(32) toy_begin(Control *control, const Row *rows, const int64_t *order, co
 /* n steps by one block of 32 threads. */
 KERNEL(32) toy_steps(Control *control, const Row *rows, double *report, const int64_t *order,
     const void *x, const int32_t *span, const float *table, const int64_t *y, float *x_to,
-    int64_t *y_to, float *state, float *arena, int64_t n)
+    int64_t *y_to, float *state, float *arena, const float *scalars, float *loss_to,
+    int64_t *correct_to, int64_t n)
 {
     float loss = 0;
     int64_t correct = 0;
     int thread = (int)threadIdx.x;
+    (void)scalars, (void)loss_to, (void)correct_to;      /* of a step without rows */
     for (const Row *row = rows + control->next, *end = row + n; row < end; row++) {
         begin(thread, control, row);
         for (int64_t i = thread; i < 4 * row->n; i += 32)
