@@ -1,5 +1,6 @@
-/* codegen/library.c: a module's inference, and its training step, as a C library: its names and sizes.
- * NAME.h is written by library_header.c, NAME.c by library_source.c, the rest by others beside them.
+/* codegen/library.c: a module's inference, and its training step, as a C library: its names and
+ * sizes. NAME.h is written by library_header.c, NAME.c by library_source.c, the rest by others
+ * beside them.
  *
  * Kernels are those of a program; here each is a loop over its tasks, on the caller's thread. All
  * memory is the caller's: a struct of weights, which inference does not write to, and a workspace,

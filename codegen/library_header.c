@@ -1,4 +1,5 @@
-/* codegen/library_header.c: NAME.h: sizes, the struct of weights, the functions, what layers there are. */
+/* codegen/library_header.c: NAME.h: sizes, the struct of weights, the functions, what layers there
+ * are. */
 #include "codegen/library.h"
 #include <string.h>
 
@@ -20,7 +21,8 @@ static void define_elems(Library *l, Out *o, const Graph *g, const char *value, 
 
 static void define_bytes(Library *l, Out *o, const char *name, int64_t bytes)
 {
-    define(o, text(&l->e, "%s_%s_BYTES", l->upper, name), text(&l->e, "%lld", (long long)bytes), "");
+    define(o, text(&l->e, "%s_%s_BYTES", l->upper, name), text(&l->e, "%lld", (long long)bytes),
+           "");
 }
 
 static int n_groups(const Program *p) { return p->n_group ? p->n_group : 1; }
@@ -103,7 +105,7 @@ static const char *const train_text =
     "    char key[$key];\n"
     "    int rank, element;       /* bytes of an element */\n"
     "    long shape[$rank], elems;\n"
-    "    size_t offset;           /* in the params; where an element lies is $n_get_params' matter */\n"
+    "    size_t offset;           /* in the params; $n_get_params knows where elements lie */\n"
     "    struct { long size, block, outer, inner; } axis[$rank];\n"
     "} $n_tensor;\n"
     "extern const $n_tensor $n_tensors[$N_TENSORS];\n"
@@ -113,8 +115,8 @@ static const char *const train_text =
     "\n";
 
 static const char *const schedule_text =
-    "/* The learning rate that the model file's scheduler has after so many $counted, of one that it\n"
-    " * starts with. */\n"
+    "/* The learning rate that the model file's scheduler has after so many $counted, of one that\n"
+    " * it starts with. */\n"
     "double $n_schedule(double lr, double done, double steps);\n"
     "\n";
 
@@ -167,7 +169,7 @@ static void layer_declaration(Library *l, Out *o)
                            { "rank", text(&l->e, "%d", IR_MAX_RANK) } };
     if (p->n_layer)
         library_text(l, o,
-                       "/* Its layers, for people: shapes of their outputs, elements of their weights. */\n"
+                       "/* Its layers: shapes of their outputs, elements of their weights. */\n"
                        "#define $N_LAYERS $count\n"
                        "typedef struct $n_layer {\n"
                        "    char name[$path], kind[$kind];\n"

@@ -1,4 +1,5 @@
-/* codegen/library_source.c: NAME.c: kernels, and the functions that call them one after the other. */
+/* codegen/library_source.c: NAME.c: kernels, and the functions that call them one after the
+ * other. */
 #include "codegen/library.h"
 #include <string.h>
 
@@ -76,7 +77,8 @@ static void layer_rows(Library *l, Out *o)
     out_close(o, ";");
 }
 
-/* A function that calls the graph's kernels, at the end of these: its first line, then its memory. */
+/* A function that calls the graph's kernels, at the end of these: its first line, then its
+ * memory. */
 static Out *calls_of(Library *l, const Graph *g, const char *first, const char *const (*own)[2])
 {
     Emit *e = &l->e;
@@ -108,7 +110,8 @@ static Out *calls_of(Library *l, const Graph *g, const char *first, const char *
     if (!any && !trains) out_line(o, "(void)workspace;");
     if (!trains && !out_mentions(body, "p")) out_line(o, "(void)p;");
     if (!trains && !out_mentions(body, "in")) out_line(o, "(void)in;");
-    if (trains && out_mentions(body, "p")) out_line(o, "%s_params *const p = t->params;", l->o->name);
+    if (trains && out_mentions(body, "p"))
+        out_line(o, "%s_params *const p = t->params;", l->o->name);
     if (trains && out_mentions(body, "n")) out_line(o, "const int64_t n = t->n;");
     if (trains) {
         for (int i = 0; i < 2; i++) {
@@ -144,8 +147,8 @@ static Out *train_step(Library *l)
                                           { NULL, NULL } };
     const char *type = l->e.l->type[library_value(l, l->train, "target")->dtype];
     return calls_of(l, l->train,
-                    text(&l->e, "void $n_train_step($n_training *t, const $real *in, const %s *target, "
-                         "$real *loss)\n{\n", type), own);
+                    text(&l->e, "void $n_train_step($n_training *t, const $real *in, "
+                         "const %s *target, $real *loss)\n{\n", type), own);
 }
 
 /* ---- tensors in PyTorch's order ---- */
@@ -181,7 +184,8 @@ static const char *const tensors_text =
     "    long at[$rank] = { 0 };\n"
     "    for (long e = 0; e < x->elems; e++) {\n"
     "        char *to = (char *)p + x->offset + (size_t)place_of(x, at) * bytes;\n"
-    "        for (size_t b = 0; b < bytes; b++) to[b] = ((const char *)from)[(size_t)e * bytes + b];\n"
+    "        for (size_t b = 0; b < bytes; b++)\n"
+    "            to[b] = ((const char *)from)[(size_t)e * bytes + b];\n"
     "    }\n"
     "}\n"
     "\n";

@@ -79,8 +79,8 @@ static int plan(Emission *e, PassCtx *ctx)
     ctx->blas = BLAS_NONE;
     if (e->opts.trains && (!ir_graph_find(start, "train") || !start->prog.optimizer)) {
         ir_module_free(start);
-        return cmd_fail(e->c, EXIT_REFUSED, "%s: nothing is trained without a loss and an optimizer\n"
-                        "help: name them in the file, or by --loss and --optimizer", e->c->file);
+        return cmd_fail(e->c, EXIT_REFUSED, "%s: nothing is trained without a loss and an "
+                        "optimizer\nhelp: name them in the file, or by --loss and --optimizer", e->c->file);
     }
     if (e->opts.trains) keep_training(start);
     e->m = pass_run(start, ctx, NULL);
@@ -190,8 +190,8 @@ static void print_file(FILE *out, const void *ctx)
     emit_library_file(e->m, &e->opts, e->file, out);
 }
 
-/* Files are written to a folder beside the library's and moved there when all are: a failure leaves an
- * earlier library as it was. What must not stay, where memory runs out, is known here. */
+/* Files are written to a folder beside the library's and moved there when all are: a failure leaves
+ * an earlier library as it was. What must not stay, where memory runs out, is known here. */
 enum { MOST_FILES = 4 + LIBRARY_FILES };
 static struct { const char *dir, *path[MOST_FILES], *place[MOST_FILES]; int n; } made;
 
@@ -274,11 +274,12 @@ int cmd_emit(const Cmd *c)
     if (c->text[OPT_embed] && !c->text[OPT_march])
         target[0] = (CmdTarget){ ir_target("generic"), false };
     e.opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
-                            .trains = c->number[OPT_mode] == MODE_TRAIN, .version = SEQC_VERSION, .source = slash ? slash + 1 : c->file };
+                            .trains = c->number[OPT_mode] == MODE_TRAIN, .version = SEQC_VERSION,
+                            .source = slash ? slash + 1 : c->file };
     cmd_catch_signals();
     if (c->text[OPT_mode] && c->number[OPT_mode] != MODE_TRAIN && c->number[OPT_mode] != MODE_INFER)
-        return cmd_fail(c, EXIT_USAGE, "--mode %s: a library infers, or trains, too\nhelp: --mode infer, "
-                        "or --mode train", c->text[OPT_mode]);
+        return cmd_fail(c, EXIT_USAGE, "--mode %s: a library infers, or trains, too\n"
+                        "help: --mode infer, or --mode train", c->text[OPT_mode]);
     code = choose_name(&e);
     if (!code) code = plan(&e, &ctx);
     if (!code) code = make_params(&e);
