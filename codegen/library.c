@@ -56,15 +56,19 @@ Library library_of(const Module *m, const LibraryOpts *o, Arena *a)
     return l;
 }
 
-/* Prefixed, so that it is no keyword; numbered where two keys become one identifier. */
+static const char *plain_name(Emit *e, uint32_t i)
+{
+    const char *name = out_ident(e->a, e->m->state[i].key);
+    return name + strspn(name, "_");
+}
+
+/* Prefixed, so that it is no keyword; with its number where two keys become one identifier. */
 const char *state_name(Emit *e, State s)
 {
-    const char *own = out_ident(e->a, ir_state(e->m, s)->key);
-    int same = 1;
-    for (uint32_t i = 1; i < s.i; i++)
-        same += !strcmp(out_ident(e->a, e->m->state[i].key), own);
-    while (*own == '_') own++;
-    return same > 1 ? text(e, "w_%s_%d", own, same) : text(e, "w_%s", own);
+    const char *own = plain_name(e, s.i);
+    int same = 0;
+    for (uint32_t i = 1; i < e->m->n_state; i++) same += !strcmp(plain_name(e, i), own);
+    return same > 1 ? text(e, "w%u_%s", s.i, own) : text(e, "w_%s", own);
 }
 
 int64_t library_room(const Library *l, int i)

@@ -265,13 +265,14 @@ void emit_library_source(const Module *m, const LibraryOpts *opts, FILE *out)
     Library l = library_of(m, opts, a);
     Out *o = out_new(a), *text = out_new(a), *functions = out_new(a);
     out_raw(functions, out_text(forward(&l)));
+    Out *kernels = out_new(a);
     if (l.train) {
-        out_raw(functions, out_text(train_step(&l)));
+        const char *step = out_text(train_step(&l));
+        if (out_mentions(step, "scalars")) tables_scalars(&l.e, kernels);
+        out_raw(functions, step);
         schedule(&l, functions);
         tensors(&l, functions);
     }
-    Out *kernels = out_new(a);
-    if (l.train) tables_scalars(&l.e, kernels);
     snippets_all(&l.e, text);
     for (int i = 0; i < l.e.n_fn; i++) kernel_write(&l.e, kernels, l.e.fn[i]);
     out_raw(text, out_text(kernels));

@@ -69,6 +69,39 @@ static void keep_training(Module *m)
     m->n_graph = kept;
 }
 
+static bool has_inputs(const Graph *g, const char *a, const char *b)
+{
+    for (uint32_t v = 1; g && v < g->n_node; v++) {
+        const Node *x = &g->node[v];
+        if (x->op == OP_input && strcmp(x->name, a) != 0 && strcmp(x->name, b) != 0) return false;
+    }
+    return g != NULL;
+}
+
+/* IR text may be anything that verifies. */
+static int check_graphs(const Emission *e, const Module *m)
+{
+    const Cmd *c = e->c;
+    const Graph *train = ir_graph_find(m, "train");
+    if (!ir_graph_find(m, "infer"))
+        return cmd_fail(c, EXIT_REFUSED, "%s: it has no graph `infer`", c->file);
+    if (emit_uses_blas(m))
+        return cmd_fail(c, EXIT_REFUSED, "%s: kernels call OpenBLAS, and a library calls none\n"
+                        "help: make the text with --blas none", c->file);
+    if (!e->opts.trains) return EXIT_OK;
+    if (!train || !m->prog.optimizer)
+        return cmd_fail(c, EXIT_REFUSED, "%s: nothing is trained without a loss and an optimizer\n"
+                        "help: name them in the file, or by --loss and --optimizer", c->file);
+    if (strcmp(m->stage, "shape") != 0)
+        return cmd_fail(c, EXIT_REFUSED, "%s: its training step is past the stage shape\n"
+                        "help: `seqc ir FILE --stage shape` makes text that --mode train takes",
+                        c->file);
+    if (!has_inputs(train, "x", "target"))
+        return cmd_fail(c, EXIT_REFUSED, "%s: its masks are drawn by PyTorch's generator, which "
+                        "libraries do not have\nhelp: leave --dropout torch out", c->file);
+    return EXIT_OK;
+}
+
 static int plan(Emission *e, PassCtx *ctx)
 {
     char why[IR_ERR];
@@ -77,10 +110,10 @@ static int plan(Emission *e, PassCtx *ctx)
     if (code) return code;
     ctx->target = e->opts.target;
     ctx->blas = BLAS_NONE;
-    if (e->opts.trains && (!ir_graph_find(start, "train") || !start->prog.optimizer)) {
+    code = check_graphs(e, start);
+    if (code) {
         ir_module_free(start);
-        return cmd_fail(e->c, EXIT_REFUSED, "%s: nothing is trained without a loss and an "
-                        "optimizer\nhelp: name them in the file, or by --loss and --optimizer", e->c->file);
+        return code;
     }
     if (e->opts.trains) keep_training(start);
     e->m = pass_run(start, ctx, NULL);
@@ -261,6 +294,18 @@ static void say_done(const Emission *e)
            cmd_bytes(a, e->bytes), cmd_bytes(a, g->arena_bytes + g->worker_bytes));
 }
 
+/* A process asks the system for matrix tiles once, at its start: that is no library's business. */
+static int without_tiles(const Cmd *c, CmdTarget *t)
+{
+    if (!t->target->tile_per_cycle) return EXIT_OK;
+    if (!t->native)
+        return cmd_fail(c, EXIT_USAGE, "--march %s: a library uses no matrix tiles, which a "
+                        "program has to ask the system for\nhelp: --march x86-64-v4",
+                        cmd_march(t->target));
+    t->target = ir_target("x86_64_v4");
+    return EXIT_OK;
+}
+
 int cmd_emit(const Cmd *c)
 {
     PassCtx ctx;
@@ -273,6 +318,8 @@ int cmd_emit(const Cmd *c)
     if (code) return code;
     if (c->text[OPT_embed] && !c->text[OPT_march])
         target[0] = (CmdTarget){ ir_target("generic"), false };
+    code = without_tiles(c, &target[0]);
+    if (code) return code;
     e.opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
                             .trains = c->number[OPT_mode] == MODE_TRAIN, .version = SEQC_VERSION,
                             .source = slash ? slash + 1 : c->file };

@@ -282,8 +282,10 @@ static bool build(Lower *l, const char *path)
     const Chain *c = &l->run[1]->chain;
     l->output = c->output;
     fe_check_loss(l->in, l->r, c);
-    if (l->in->o->inference && fe_least_batch(c) > l->m->capacity)
-        l->r->loss = NULL, l->r->optim = NULL;
+    if (l->in->o->inference && fe_least_batch(c) > l->m->capacity) {
+        l->r->loss = NULL;               /* one sample of batch normalisation trains nothing */
+        l->r->optim = NULL;
+    }
     fe_check_norms(l->in, l->r, c);
     if (l->d->errors > 0) return false;
     bool differs = l->run[0]->asked || l->run[1]->asked;

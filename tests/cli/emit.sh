@@ -137,6 +137,28 @@ check "one that the command line names" "$SEQC" emit mlp.py --mode train --loss 
     --optimizer 'optim.SGD(model.parameters(), lr=0.1)' -o named
 refuses "a mode that libraries have not" 2 "--mode infer" "$SEQC" emit norm.py --mode grad
 
+# ---- IR text ----
+"$SEQC" ir norm.py --stage shape >norm.ir && "$SEQC" ir norm.py --mode train >train.ir && "$SEQC" ir norm.py >plan.ir
+check "from IR text" "$SEQC" emit norm.ir --mode train --name n -o from-text
+refuses "text without inference" 1 'no graph `infer`' "$SEQC" emit train.ir
+refuses "a training step that is planned" 1 "--stage shape" "$SEQC" emit plan.ir --mode train --name n
+sed 's/nn.ReLU()/nn.Dropout(0.5)/' norm.py >drop.py && "$SEQC" ir drop.py --dropout torch --stage shape >drop.ir
+refuses "masks of PyTorch's" 1 "--dropout torch" "$SEQC" emit drop.ir --mode train
+cat >same.py <<'EOF'
+import torch
+from torch import nn
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self._a = nn.Parameter(torch.ones(3))
+        self.a = nn.Parameter(torch.ones(3))
+    def forward(self, x):
+        return x * self._a + self.a
+model = Net()
+input_shape = (3,)
+EOF
+check "two keys of one name" sh -c "'$SEQC' emit same.py -q -o same 2>/dev/null && cc -c same/same.c -o same.o"
+
 # ---- wrong input ----
 refuses "no name of C's" 2 "say one with --name" "$SEQC" emit mlp.py --name 2nd
 refuses "a name with a dash" 2 "letters, digits and _" "$SEQC" emit mlp.py --name my-net
@@ -147,6 +169,7 @@ refuses "a folder in no folder" 3 "no/such" "$SEQC" emit mlp.py -o no/such
 refuses "missing weights" 3 "nowhere.safetensors" "$SEQC" emit mlp.py --weights nowhere.safetensors
 refuses "weights that are none" 1 "mlp.py" "$SEQC" emit mlp.py --weights mlp.py
 refuses "an unknown form of weights" 2 "auto|const|incbin|bin" "$SEQC" emit mlp.py --weights-as text
+refuses "matrix tiles" 2 "x86-64-v4" "$SEQC" emit mlp.py --march sapphirerapids
 refuses "CUDA" 2 "has no option '--target'" "$SEQC" emit mlp.py --target cuda
 refuses "a mistake in the model" 1 "Linear" sh -c "echo 'from torch import nn
 model = nn.Sequential(nn.Liner(3, 2))' >bad.py; '$SEQC' emit bad.py"
