@@ -4,8 +4,7 @@
  * The pipeline runs over all graphs, as for a program: so the library's kernels are those of a
  * program of the same target and batch. Everything is made before anything is written. */
 #define _XOPEN_SOURCE 700
-#include "codegen/codegen.h"
-#include "frontend/cmd.h"
+#include "frontend/cmd_emit.h"
 #include "passes/passes.h"
 #include "runtime/base.h"
 #include <ctype.h>
@@ -16,16 +15,6 @@
 #include <unistd.h>
 
 enum { MOST_NUMBERS_BYTES = 256 << 10 };     /* of weights that a C compiler reads in no time */
-
-typedef struct Emission {
-    const Cmd *c;
-    Module *m;                       /* planned */
-    LibraryOpts opts;
-    const char *dir;
-    char *params;                    /* bytes of them */
-    int64_t bytes;
-    LibraryFile file;                /* that is being written */
-} Emission;
 
 /* ---- what it is called, where it goes ---- */
 
@@ -105,19 +94,14 @@ static int check_graphs(const Emission *e, const Module *m)
 static int plan(Emission *e, PassCtx *ctx)
 {
     char why[IR_ERR];
-    Module *start = NULL;
-    int code = cmd_load(e->c, &start);
+    int code = cmd_load(e->c, &e->start);
     if (code) return code;
     ctx->target = e->opts.target;
     ctx->blas = BLAS_NONE;
-    code = check_graphs(e, start);
-    if (code) {
-        ir_module_free(start);
-        return code;
-    }
-    if (e->opts.trains) keep_training(start);
-    e->m = pass_run(start, ctx, NULL);
-    ir_module_free(start);
+    code = check_graphs(e, e->start);
+    if (code) return code;
+    if (e->opts.trains) keep_training(e->start);
+    e->m = pass_run(e->start, ctx, NULL);
     if (!ir_program_check(e->m, why) || !ir_target_check(e->m, ctx->target, why))
         return cmd_fail(e->c, EXIT_REFUSED, "%s: %s", e->c->file, why);
     return EXIT_OK;
@@ -217,6 +201,29 @@ static void print_bytes(FILE *out, const void *ctx)
     fwrite(e->params, 1, (size_t)e->bytes, out);
 }
 
+/* The module before the passes, and with what options they ran: what `seqc verify` compares the
+ * library with, and what `seqc emit` makes the same library of. Options that the text has settled
+ * are not repeated, nor those that change nothing of it. */
+static void print_graphs(FILE *out, const void *ctx)
+{
+    static const OptId settled[] = { OPT_define, OPT_input, OPT_batch, OPT_weights, OPT_name,
+                                     OPT_model, OPT_loss, OPT_optimizer, OPT_dtype, OPT_march,
+                                     OPT_embed, OPT_verify, OPT_output, OPT_cc, OPT_quiet,
+                                     OPT_verbose, OPT_diagnostics };
+    const Emission *e = ctx;
+    const Cmd *c = e->c;
+    const char *text = ir_print_string(e->start, c->arena), *rest = strchr(text, '\n') + 1;
+    fprintf(out, "%.*s" EMISSION_OPTIONS "--name %s --march %s", (int)(rest - text), text,
+            e->opts.name, cmd_march(e->opts.target));
+    for (int i = 0; i < OPT_COUNT; i++) {
+        bool given = cmd_takes(CMD_emit, (OptId)i) && c->text[i];
+        for (size_t k = 0; given && k < sizeof settled / sizeof *settled; k++)
+            given = settled[k] != (OptId)i;
+        if (given) fprintf(out, " --%s%s%s", cmd_option[i].name, *c->text[i] ? " " : "", c->text[i]);
+    }
+    fprintf(out, "\n%s", rest);
+}
+
 static void print_file(FILE *out, const void *ctx)
 {
     const Emission *e = ctx;
@@ -225,7 +232,7 @@ static void print_file(FILE *out, const void *ctx)
 
 /* Files are written to a folder beside the library's and moved there when all are: a failure leaves
  * an earlier library as it was. What must not stay, where memory runs out, is known here. */
-enum { MOST_FILES = 4 + LIBRARY_FILES };
+enum { MOST_FILES = 5 + LIBRARY_FILES };
 static struct { const char *dir, *path[MOST_FILES], *place[MOST_FILES]; int n; } made;
 
 static void remove_made(void)
@@ -254,6 +261,7 @@ static int write_files(Emission *e)
         code = write_file(e, arena_printf(a, "%s_weights.c", name), print_weights);
     if (!code && e->opts.weights != WEIGHTS_CONST)
         code = write_file(e, arena_printf(a, "%s_weights.bin", name), print_bytes);
+    if (!code) code = write_file(e, arena_printf(a, "%s.ir", name), print_graphs);
     for (int i = 0; !code && i < LIBRARY_FILES; i++) {
         const char *path = emit_library_path[i];
         e->file = (LibraryFile)i;
@@ -306,13 +314,13 @@ static int without_tiles(const Cmd *c, CmdTarget *t)
     return EXIT_OK;
 }
 
-int cmd_emit(const Cmd *c)
+int emission_plan(Emission *e, const Cmd *c)
 {
     PassCtx ctx;
     CmdTarget target[CMD_MAX_TARGETS];
     int n;
     const char *slash = strrchr(c->file, '/');
-    Emission e = { .c = c };
+    *e = (Emission){ .c = c };
     int code = cmd_pass_ctx(c, &ctx);
     if (!code) code = cmd_targets(c, target, &n);
     if (code) return code;
@@ -320,20 +328,32 @@ int cmd_emit(const Cmd *c)
         target[0] = (CmdTarget){ ir_target("generic"), false };
     code = without_tiles(c, &target[0]);
     if (code) return code;
-    e.opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
-                            .trains = c->number[OPT_mode] == MODE_TRAIN, .version = SEQC_VERSION,
-                            .source = slash ? slash + 1 : c->file };
-    cmd_catch_signals();
+    e->opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
+                             .trains = c->number[OPT_mode] == MODE_TRAIN, .version = SEQC_VERSION,
+                             .source = slash ? slash + 1 : c->file };
     if (c->text[OPT_mode] && c->number[OPT_mode] != MODE_TRAIN && c->number[OPT_mode] != MODE_INFER)
         return cmd_fail(c, EXIT_USAGE, "--mode %s: a library infers, or trains, too\n"
                         "help: --mode infer, or --mode train", c->text[OPT_mode]);
-    code = choose_name(&e);
-    if (!code) code = plan(&e, &ctx);
+    code = choose_name(e);
+    return code ? code : plan(e, &ctx);
+}
+
+void emission_free(Emission *e)
+{
+    rt_free(e->params);
+    if (e->m) ir_module_free(e->m);
+    if (e->start) ir_module_free(e->start);
+}
+
+int cmd_emit(const Cmd *c)
+{
+    Emission e;
+    cmd_catch_signals();
+    int code = emission_plan(&e, c);
     if (!code) code = make_params(&e);
     if (!code) code = choose_form(&e);
     if (!code) code = write_all(&e);
     if (!code && !c->text[OPT_quiet]) say_done(&e);
-    rt_free(e.params);
-    if (e.m) ir_module_free(e.m);
+    emission_free(&e);
     return code;
 }

@@ -16,7 +16,7 @@ emit() { "$SEQC" emit mlp.py -q "$@" 2>/dev/null; }
 check "a library" "$SEQC" emit mlp.py --name net -o net
 check "its weights are said to be initial ones" sh -c "'$SEQC' emit mlp.py -o net --name net 2>&1 | grep -q 'initial'"
 check "the same bytes again" sh -c "'$SEQC' emit mlp.py --name net -q -o net2 2>/dev/null && diff -r net net2"
-for file in net.h net.c net_weights.c CMakeLists.txt net.pc.in example.c README.md; do
+for file in net.h net.c net_weights.c net.ir CMakeLists.txt net.pc.in example.c README.md; do
     [ -s net/$file ] || not_ok "files of a library" "no $file"
 done
 

@@ -1,0 +1,25 @@
+/* frontend/cmd_emit.h: what `seqc emit` and `seqc verify` share: a library, from its options to the
+ * planned module. */
+#ifndef SEQC_CMD_EMIT_H
+#define SEQC_CMD_EMIT_H
+#include "codegen/codegen.h"
+#include "frontend/cmd.h"
+
+typedef struct Emission {
+    const Cmd *c;
+    Module *start, *m;               /* before the passes, of a library's graphs alone; planned */
+    LibraryOpts opts;
+    const char *dir;
+    char *params;                    /* bytes of them */
+    int64_t bytes;
+    LibraryFile file;                /* that is being written */
+} Emission;
+
+/* Reads c's model, settles what its options say and runs the passes. An exit code; emission_free in
+ * any case. */
+int emission_plan(Emission *e, const Cmd *c);
+void emission_free(Emission *e);
+
+/* Begins the line of NAME.ir that has the options of the library beside it. */
+#define EMISSION_OPTIONS "# seqc emit "
+#endif
