@@ -31,6 +31,8 @@ typedef struct LibraryOpts {
     const char *name;                 /* a C identifier; all that others see begins with it */
     bool native;                      /* compiled with -march=native instead of the target's */
     bool trains;                      /* it has the module's training step, too */
+    bool c11;                         /* says alignment and assertions as C11 does, not GNU C99 */
+    bool one_file;                    /* the weights stand in NAME.c, too */
     enum {
         WEIGHTS_CONST,                /* numbers in a C file */
         WEIGHTS_INCBIN,               /* bytes that the assembler includes */
@@ -41,14 +43,14 @@ typedef struct LibraryOpts {
 /* NAME.h and NAME.c: the module's graph `infer` for full batches and, if it trains, `train` for any, on
  * the caller's thread and in the caller's memory. The same module gives the same bytes. */
 void emit_library_header(const Module *m, const LibraryOpts *o, FILE *out);
-void emit_library_source(const Module *m, const LibraryOpts *o, FILE *out);
+void emit_library_source(const Module *m, const LibraryOpts *o, const char *params, FILE *out);
 /* NAME_params: its bytes, made of the block of all states as a program has it, and of what the graph
- * keeps (emit_keep); then as a C file of numbers, or as one that lets the assembler include them. */
+ * keeps (emit_keep); then, where they have one of their own, their C file. */
 int64_t emit_library_bytes(const Module *m, const LibraryOpts *o);
 void emit_library_params(const Module *m, const LibraryOpts *o, const char *states,
                          const char *kept, char *params);
 void emit_library_weights(const Module *m, const LibraryOpts *o, const char *params, FILE *out);
-void emit_library_include(const Module *m, const LibraryOpts *o, FILE *out);
+bool emit_library_has_weights(const LibraryOpts *o);
 /* What goes around it: CMakeLists.txt, NAME.pc.in, example.c, README.md. */
 typedef enum {
 #define LIBRARY_FILE(id, path, text) LIBRARY_FILE_##id,

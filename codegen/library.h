@@ -35,6 +35,8 @@ const char *library_dims(Library *l, const Shape *s);
 int64_t library_room(const Library *l, int i);
 /* A template: $n becomes the library's name, $N what its macros begin with. */
 void library_text(Library *l, Out *o, const char *template, const Hole *more, int n);
+/* What defines the weights in C, where it does: as numbers, or bytes that the assembler includes. */
+void library_weights(Library *l, Out *o, const char *params);
 /* What tells apart weights of models that differ in a key, a shape or how they are stored. */
 uint64_t library_model(const Library *l);
 

@@ -25,6 +25,18 @@ static void define_bytes(Library *l, Out *o, const char *name, int64_t bytes)
            "");
 }
 
+/* Before a declaration. */
+static const char *const aligned_c99 =
+    "#define $N_ALIGNED __attribute__((aligned($N_ALIGN)))\n"
+    "\n";
+static const char *const aligned_c11 =
+    "#ifdef __cplusplus\n"
+    "#define $N_ALIGNED alignas($N_ALIGN)\n"
+    "#else\n"
+    "#define $N_ALIGNED _Alignas($N_ALIGN)\n"
+    "#endif\n"
+    "\n";
+
 static int n_groups(const Program *p) { return p->n_group ? p->n_group : 1; }
 
 static void sizes(Library *l, Out *o)
@@ -46,7 +58,7 @@ static void sizes(Library *l, Out *o)
                "as the model file has them");
     }
     define(o, text(e, "%s_ALIGN", l->upper), "64", "of params and workspace, in bytes");
-    library_text(l, o, "#define $N_ALIGNED __attribute__((aligned($N_ALIGN)))\n\n", NULL, 0);
+    library_text(l, o, l->o->c11 ? aligned_c11 : aligned_c99, NULL, 0);
 }
 
 /* What is over a tensor's elements is padding. */

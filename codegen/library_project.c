@@ -79,14 +79,16 @@ static const char *const read_weights =
     "    }";
 
 static const char *const assembled =
-    "\nset_source_files_properties($n_weights.c PROPERTIES\n"
+    "\nset_source_files_properties($source PROPERTIES\n"
     "    COMPILE_DEFINITIONS \"$N_WEIGHTS=\\\"${CMAKE_CURRENT_SOURCE_DIR}/$n_weights.bin\\\"\"\n"
     "    OBJECT_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/$n_weights.bin)";
 
 static const char *filled(Library *l, const char *template)
 {
     Out *o = out_new(l->e.a);
-    library_text(l, o, template, NULL, 0);
+    const Hole source = { "source", text(&l->e, l->o->one_file ? "%s.c" : "%s_weights.c",
+                                         l->o->name) };
+    library_text(l, o, template, &source, 1);
     return out_text(o);
 }
 
@@ -99,7 +101,9 @@ void emit_library_file(const Module *m, const LibraryOpts *opts, LibraryFile fil
     const Hole holes[] = {
         { "real", l.elems },
         { "flags", emit_library_flags(m, opts, a) },
-        { "sources", text(&l.e, loads ? "%s.c" : "%s.c %s_weights.c", name, name) },
+        { "std", opts->c11 ? "11" : "99" },
+        { "sources", text(&l.e, emit_library_has_weights(opts) ? "%s.c %s_weights.c" : "%s.c",
+                          name, name) },
         { "params", loads ? "params" : text(&l.e, "&%s_weights", name) },
         { "format", m->real == DT_f32 ? "%f" : "%lf" },
         { "stdlib", loads ? "\n#include <stdlib.h>" : "" },

@@ -22,12 +22,10 @@ static const char *const source_head =
     "#define SIMD(how)\n"
     "#endif\n"
     "\n"
-    "#if defined __cplusplus\n"
+    "#ifdef __cplusplus\n"
     "#define HOLDS(what) static_assert(what, #what)\n"
-    "#elif __STDC_VERSION__ >= 201112L\n"
-    "#define HOLDS(what) _Static_assert(what, #what)\n"
     "#else\n"
-    "#define HOLDS(what) extern char holds[what ? 1 : -1]\n"
+    "#define HOLDS(what) $holds\n"
     "#endif\n"
     "HOLDS(sizeof($n_params) == $N_PARAMS_BYTES);\n"
     "HOLDS(sizeof($real) == $bytes);\n"
@@ -259,7 +257,7 @@ static const char *without_pragmas(Library *l, const char *s)
     return out_text(o);
 }
 
-void emit_library_source(const Module *m, const LibraryOpts *opts, FILE *out)
+void emit_library_source(const Module *m, const LibraryOpts *opts, const char *params, FILE *out)
 {
     Arena *a = arena_new();
     Library l = library_of(m, opts, a);
@@ -281,12 +279,18 @@ void emit_library_source(const Module *m, const LibraryOpts *opts, FILE *out)
                            { "known", known_functions(&l, out_text(text)) },
                            { "bytes", arena_printf(a, "%lld",
                                                    (long long)ir_dtype_bytes(m->real)) },
+                           { "holds", opts->c11 ? "_Static_assert(what, #what)"
+                                                : "extern char holds[what ? 1 : -1]" },
                            { "flags", emit_library_flags(m, opts, a) } };
     head_write(&l.e, o, ".c", opts->target->name);
-    library_text(&l, o, source_head, holes, 4);
+    library_text(&l, o, source_head, holes, (int)(sizeof holes / sizeof *holes));
     out_raw(o, without_pragmas(&l, out_text(text)));
     if (opts->weights == WEIGHTS_BIN) library_text(&l, o, load_source, NULL, 0);
     layer_rows(&l, o);
+    if (opts->one_file && opts->weights != WEIGHTS_BIN) {
+        out_line(o, "%s", "");
+        library_weights(&l, o, params);
+    }
     fputs(out_text(o), out);
     arena_free(a);
 }

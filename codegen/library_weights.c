@@ -70,37 +70,29 @@ static void numbers(Library *l, Out *o, DType d, const char *bytes, int64_t n)
     arena_free(scratch);
 }
 
-void emit_library_weights(const Module *m, const LibraryOpts *opts, const char *params, FILE *out)
+static void as_numbers(Library *l, Out *o, const char *params)
 {
-    Arena *a = arena_new();
-    Library l = library_of(m, opts, a);
-    Out *o = out_new(a);
     const Head *h = (const Head *)(const void *)params;
-    library_text(&l, o, "/* $n_weights.c: the weights of $n.c. */\n"
-                        "#include \"$n.h\"\n"
-                        "#include <math.h>\n"
-                        "\n", NULL, 0);
-    out_open(o, "const %s_params %s_weights %s_ALIGNED =", opts->name, opts->name, l.upper);
-    out_line(o, "%s_MAGIC, %s_ABI, %s_MODEL,", l.upper, l.upper, l.upper);
-    out_line(o, "%s_PARAMS_BYTES, %s, { 0 },", l.upper, word_text(&l.e, h->sum));
-    for (int i = 0; i < l.n_state; i++) {
-        const StateInfo *s = &m->state[l.state[i]];
-        out_line(o, "/* %s: %s */", out_comment(a, s->key), type_text(&l.e, &s->type));
-        numbers(&l, o, s->type.dtype, params + l.offset_bytes[i],
+    const char *name = l->o->name;
+    out_open(o, "%s_ALIGNED const %s_params %s_weights =", l->upper, name, name);
+    out_line(o, "%s_MAGIC, %s_ABI, %s_MODEL,", l->upper, l->upper, l->upper);
+    out_line(o, "%s_PARAMS_BYTES, %s, { 0 },", l->upper, word_text(&l->e, h->sum));
+    for (int i = 0; i < l->n_state; i++) {
+        const StateInfo *s = &l->e.m->state[l->state[i]];
+        out_line(o, "/* %s: %s */", out_comment(l->e.a, s->key), type_text(&l->e, &s->type));
+        numbers(l, o, s->type.dtype, params + l->offset_bytes[i],
                 ir_stored_bytes(&s->type, 1) / ir_dtype_bytes(s->type.dtype));
     }
-    if (library_prepared_bytes(&l))
-        numbers(&l, o, DT_u8, params + l.offset_bytes[l.n_state], library_prepared_bytes(&l));
+    if (library_prepared_bytes(l))
+        numbers(l, o, DT_u8, params + l->offset_bytes[l->n_state], library_prepared_bytes(l));
     out_close(o, ";");
-    fputs(out_text(o), out);
-    arena_free(a);
 }
 
 /* ---- as a file ---- */
 
 static const char *const include_text =
-    "/* $n_weights.c: the weights of $n.c, which the assembler takes from $n_weights.bin, where\n"
-    " * it finds it or $N_WEIGHTS says that it is. */\n"
+    "/* The weights, which the assembler takes from $n_weights.bin, where it finds it or $N_WEIGHTS\n"
+    " * says that it is. */\n"
     "#ifndef $N_WEIGHTS\n"
     "#define $N_WEIGHTS \"$n_weights.bin\"\n"
     "#endif\n"
@@ -116,15 +108,29 @@ static const char *const include_text =
     "        \".globl \" SYMBOL \"\\n\"\n"
     "        SYMBOL \":\\n\"\n"
     "        \".incbin \\\"\" $N_WEIGHTS \"\\\"\\n\"\n"
-    "        \".previous\\n\");\n"
-    "extern int $n_weights_are_elsewhere;    /* C wants a declaration in a file */\n";
+    "        \".previous\\n\");\n";
 
-void emit_library_include(const Module *m, const LibraryOpts *opts, FILE *out)
+void library_weights(Library *l, Out *o, const char *params)
+{
+    if (l->o->weights == WEIGHTS_CONST) as_numbers(l, o, params);
+    else if (l->o->weights == WEIGHTS_INCBIN) library_text(l, o, include_text, NULL, 0);
+}
+
+bool emit_library_has_weights(const LibraryOpts *o)
+{
+    return o->weights != WEIGHTS_BIN && !o->one_file;
+}
+
+void emit_library_weights(const Module *m, const LibraryOpts *opts, const char *params, FILE *out)
 {
     Arena *a = arena_new();
     Library l = library_of(m, opts, a);
     Out *o = out_new(a);
-    library_text(&l, o, include_text, NULL, 0);
+    library_text(&l, o, "/* $n_weights.c: the weights of $n.c. */\n"
+                        "#include \"$n.h\"\n", NULL, 0);
+    if (opts->weights == WEIGHTS_CONST) out_line(o, "#include <math.h>");
+    out_line(o, "%s", "");
+    library_weights(&l, o, params);
     fputs(out_text(o), out);
     arena_free(a);
 }

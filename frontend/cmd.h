@@ -59,6 +59,8 @@ typedef struct {
 /* Words of --mode, --format and the like, in the table's order. */
 enum { TARGET_C, TARGET_CUDA };
 enum { AS_AUTO, AS_CONST, AS_INCBIN, AS_BIN };
+enum { STD_C99, STD_C11 };
+enum { LAYOUT_SPLIT, LAYOUT_ONE };
 enum { MODE_ALL, MODE_TRAIN, MODE_INFER, MODE_EVAL, MODE_GRAD };
 enum { FORMAT_TEXT, FORMAT_JSON, FORMAT_DOT, FORMAT_SVG, FORMAT_TABLE };
 

@@ -185,14 +185,13 @@ static void print_header(FILE *out, const void *ctx)
 static void print_source(FILE *out, const void *ctx)
 {
     const Emission *e = ctx;
-    emit_library_source(e->m, &e->opts, out);
+    emit_library_source(e->m, &e->opts, e->params, out);
 }
 
 static void print_weights(FILE *out, const void *ctx)
 {
     const Emission *e = ctx;
-    if (e->opts.weights == WEIGHTS_CONST) emit_library_weights(e->m, &e->opts, e->params, out);
-    else emit_library_include(e->m, &e->opts, out);
+    emit_library_weights(e->m, &e->opts, e->params, out);
 }
 
 static void print_bytes(FILE *out, const void *ctx)
@@ -257,7 +256,7 @@ static int write_files(Emission *e)
     const char *name = e->opts.name;
     int code = write_file(e, arena_printf(a, "%s.h", name), print_header);
     if (!code) code = write_file(e, arena_printf(a, "%s.c", name), print_source);
-    if (!code && e->opts.weights != WEIGHTS_BIN)
+    if (!code && emit_library_has_weights(&e->opts))
         code = write_file(e, arena_printf(a, "%s_weights.c", name), print_weights);
     if (!code && e->opts.weights != WEIGHTS_CONST)
         code = write_file(e, arena_printf(a, "%s_weights.bin", name), print_bytes);
@@ -329,7 +328,11 @@ int emission_plan(Emission *e, const Cmd *c)
     code = without_tiles(c, &target[0]);
     if (code) return code;
     e->opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
-                             .trains = c->number[OPT_mode] == MODE_TRAIN, .version = SEQC_VERSION,
+                             .trains = c->number[OPT_mode] == MODE_TRAIN,
+                             .c11 = c->number[OPT_std] == STD_C11,
+                             .one_file = c->text[OPT_layout] ? c->number[OPT_layout] == LAYOUT_ONE
+                                                             : c->text[OPT_embed] != NULL,
+                             .version = SEQC_VERSION,
                              .source = slash ? slash + 1 : c->file };
     if (c->text[OPT_mode] && c->number[OPT_mode] != MODE_TRAIN && c->number[OPT_mode] != MODE_INFER)
         return cmd_fail(c, EXIT_USAGE, "--mode %s: a library infers, or trains, too\n"

@@ -32,6 +32,20 @@ check "uncertain predicts" ./res_uncertain predict --input "$S/regression/houses
 spread=$(awk -F, 'NR > 1 { s += sqrt($2); n++ } END { print s / n }' res.csv)
 above "$spread" 12 && above 20 "$spread" && ok "its deviations are the noise's" || not_ok "its deviations are the noise's" "they are $spread"
 
+check "embedding: the network is trained" ./iris train --data "$S/iris/iris.csv" --val-split 0.2 --epochs 200 --out plain.run
+rm -rf flowers && cp -r "$S/embedding" flowers
+check "embedding: the library" "$SEQC" emit "$S/iris/model.py" --name iris --weights plain.run/best.safetensors -o flowers/iris
+check "embedding: the program" sh -c "cmake -S flowers -B flowers/build && cmake --build flowers/build"
+tail -n +2 "$S/iris/iris.csv" | cut -d, -f1-4 | tr , ' ' | flowers/build/flowers >flowers.txt
+right=$(tail -n +2 "$S/iris/iris.csv" | cut -d, -f5 | paste -d' ' flowers.txt - | awk '{ n += $1 == $NF } END { print n }')
+above "$right" 139 && ok "embedding: it knows irises" || not_ok "embedding: it knows irises" "$right of 150"
+check "embedding: for a small processor" sh -c "'$SEQC' emit '$S/iris/model.py' --embed --name iris --weights plain.run/best.safetensors -o tiny &&
+    cc -std=c99 -Os -ffreestanding -c tiny/iris.c && ! nm -u iris.o | grep -v -e memcpy -e memset"
+check "embedding: a library that trains" "$SEQC" emit "$S/iris/model.py" --mode train --batch 16 --embed --name iris -o learner
+check "embedding: a program around it" cc -O2 -Wall -Wextra -Werror -Ilearner "$S/embedding/learn.c" learner/iris.c -lm -o learn
+learnt=$(tail -n +2 "$S/iris/iris.csv" | sed 's/setosa/0/; s/versicolor/1/; s/virginica/2/' | tr , ' ' | ./learn)
+above "${learnt%% *}" 45 && ok "embedding: it learns" || not_ok "embedding: it learns" "$learnt"
+
 PAIR=$S/binary/pair.csv
 check "pair.csv is made of iris.csv" sh -c "awk -F, -v OFS=, 'NR == 1 { \$5 = \"virginica\" }
     NR > 1 { \$5 = \$5 == \"virginica\" } NR < 2 || NR > 51' '$S/iris/iris.csv' | cmp - '$PAIR'"
@@ -136,17 +150,3 @@ else
     skip "resnet" "no images at $DATA"
 fi
 exit 0
-
-check "embedding: the network is trained" ./iris train --data "$S/iris/iris.csv" --val-split 0.2 --epochs 200 --out plain.run
-rm -rf flowers && cp -r "$S/embedding" flowers
-check "embedding: the library" "$SEQC" emit "$S/iris/model.py" --name iris --weights plain.run/best.safetensors -o flowers/iris
-check "embedding: the program" sh -c "cmake -S flowers -B flowers/build && cmake --build flowers/build"
-tail -n +2 "$S/iris/iris.csv" | cut -d, -f1-4 | tr , ' ' | flowers/build/flowers >flowers.txt
-right=$(tail -n +2 "$S/iris/iris.csv" | cut -d, -f5 | paste -d' ' flowers.txt - | awk '{ n += $1 == $NF } END { print n }')
-above "$right" 139 && ok "embedding: it knows irises" || not_ok "embedding: it knows irises" "$right of 150"
-check "embedding: for a small processor" sh -c "'$SEQC' emit '$S/iris/model.py' --embed --name iris --weights plain.run/best.safetensors -o tiny &&
-    cc -std=c99 -Os -ffreestanding -c tiny/iris.c tiny/iris_weights.c && ! nm -u iris.o | grep -v -e memcpy -e memset"
-check "embedding: a library that trains" "$SEQC" emit "$S/iris/model.py" --mode train --batch 16 --embed --name iris -o learner
-check "embedding: a program around it" cc -O2 -Wall -Wextra -Werror -Ilearner "$S/embedding/learn.c" learner/iris.c learner/iris_weights.c -lm -o learn
-learnt=$(tail -n +2 "$S/iris/iris.csv" | sed 's/setosa/0/; s/versicolor/1/; s/virginica/2/' | tr , ' ' | ./learn)
-above "${learnt%% *}" 45 && ok "embedding: it learns" || not_ok "embedding: it learns" "$learnt"

@@ -7,8 +7,8 @@
 #include <string.h>
 
 enum { MOST = 200, EPOCHS = 60 };
-static iris_params params IRIS_ALIGNED;
-static char workspace[IRIS_TRAIN_WORKSPACE_BYTES + IRIS_WORKSPACE_BYTES] IRIS_ALIGNED;
+IRIS_ALIGNED static iris_params params;
+IRIS_ALIGNED static char workspace[IRIS_TRAIN_WORKSPACE_BYTES + IRIS_WORKSPACE_BYTES];
 static float x[MOST][4];
 static int64_t y[MOST];
 

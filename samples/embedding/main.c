@@ -9,7 +9,7 @@ static const char *const species[IRIS_OUT_ELEMS] = { "setosa", "versicolor", "vi
 int main(void)
 {
     float in[IRIS_IN_ELEMS], out[IRIS_OUT_ELEMS];
-    char workspace[IRIS_WORKSPACE_BYTES] IRIS_ALIGNED;
+    IRIS_ALIGNED char workspace[IRIS_WORKSPACE_BYTES];
     while (scanf("%f%f%f%f", &in[0], &in[1], &in[2], &in[3]) == IRIS_IN_ELEMS) {
         iris_forward(&iris_weights, in, out, workspace);
         int best = 0;

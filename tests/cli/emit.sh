@@ -22,11 +22,12 @@ done
 
 # ---- by hand, and what it takes ----
 check "for any compiler" sh -c "emit() { '$SEQC' emit mlp.py -q \"\$@\" 2>/dev/null; }; emit --embed --name tiny -o tiny"
-(cd tiny && ${CC:-cc} -std=c99 -O2 -c tiny.c && ${CC:-cc} -std=c99 -c tiny_weights.c &&
-    ${CC:-cc} -std=c99 -O2 example.c tiny.o tiny_weights.o -lm -o example && ./example <../input.txt >../tiny.txt) >log 2>&1 &&
+[ "$(cd tiny && echo *.c *.h)" = "example.c tiny.c tiny.h" ] && ok "one .c and one .h" || not_ok "one .c and one .h" "$(ls tiny)"
+(cd tiny && ${CC:-cc} -std=c99 -O2 -c tiny.c && ${CC:-cc} -std=c99 -O2 example.c tiny.o -lm -o example &&
+    ./example <../input.txt >../tiny.txt) >log 2>&1 &&
     [ "$(wc -l <tiny.txt)" = 10 ] && ok "compiled by hand" || { not_ok "compiled by hand" "see below"; cat log; }
-size tiny/tiny.o | awk 'NR == 2 { exit !($1 <= 6144 && $2 == 0 && $3 == 0) }' &&
-    ok "784-128-10 takes no more than 6 KB of code, and no data" || not_ok "784-128-10 takes no more than 6 KB of code, and no data" "$(size tiny/tiny.o | tail -n 1)"
+size -A tiny/tiny.o | awk '$1 ~ /^\.text/ { code += $2 } $1 ~ /^\.(data|bss)/ { data += $2 } END { exit !(code <= 6144 && data == 0) }' &&
+    ok "784-128-10 takes no more than 6 KB of code, and no data" || not_ok "784-128-10 takes no more than 6 KB of code, and no data" "$(size -A tiny/tiny.o)"
 bytes=$(sed -n 's/^#define TINY_WORKSPACE_BYTES \([0-9]*\).*/\1/p' tiny/tiny.h)
 [ "$bytes" -le 600 ] && ok "and 600 bytes of workspace" || not_ok "and 600 bytes of workspace" "$bytes"
 refuses "an example without input" 1 "784 numbers are read" tiny/example
@@ -42,7 +43,7 @@ cat >inside/main.cpp <<'EOF'
 #include "net.h"
 #include <cstdio>
 static float in[NET_IN_ELEMS], out[NET_OUT_ELEMS];
-static char workspace[NET_WORKSPACE_BYTES] NET_ALIGNED;
+NET_ALIGNED static char workspace[NET_WORKSPACE_BYTES];
 int main()
 {
     for (int i = 0; i < NET_IN_ELEMS; i++)
@@ -86,13 +87,24 @@ sed 's/128/96/g' mlp.py >other.py
 { cat other/net_weights.bin; head -c 100000 /dev/zero; cat $file; } | head -c "$(wc -c <$file)" >damaged.bin
 damaged "another network's" 6
 
+# ---- the C that it is written in, and how many files ----
+for std in c99 c11; do
+    for layout in one split; do
+        emit --name net --std $std --layout $layout -o $std-$layout || not_ok "$std, $layout" "not emitted"
+        check "$std, $layout: the same numbers" sh -c "cmake -S $std-$layout -B $std-$layout-build && cmake --build $std-$layout-build &&
+            $std-$layout-build/example <input.txt | cmp - net.txt"
+    done
+done
+check "c11 takes nothing of GNU's for alignment" sh -c "grep -q '_Alignas(NET_ALIGN)' c11-one/net.h && ! grep -q __attribute__ c11-one/net.h"
+check "what is said goes before --embed" sh -c "'$SEQC' emit mlp.py -q --embed --layout split --std c11 --name net -o own 2>/dev/null && [ -s own/net_weights.c ] && grep -q _Alignas own/net.h"
+
 # ---- two threads, one set of weights ----
 cat >threads.c <<'EOF'
 #include "net.h"
 #include <pthread.h>
 #include <string.h>
 static float in[NET_IN_ELEMS];
-typedef struct { char workspace[NET_WORKSPACE_BYTES] NET_ALIGNED; float out[NET_OUT_ELEMS]; } Own;
+typedef struct { NET_ALIGNED char workspace[NET_WORKSPACE_BYTES]; float out[NET_OUT_ELEMS]; } Own;
 static Own own[2];
 static void *work(void *p)
 {
@@ -168,6 +180,8 @@ refuses "a file in the folder's place" 2 "mlp.py is a file" "$SEQC" emit mlp.py 
 refuses "a folder in no folder" 3 "no/such" "$SEQC" emit mlp.py -o no/such
 refuses "missing weights" 3 "nowhere.safetensors" "$SEQC" emit mlp.py --weights nowhere.safetensors
 refuses "weights that are none" 1 "mlp.py" "$SEQC" emit mlp.py --weights mlp.py
+refuses "another C" 2 "c99|c11" "$SEQC" emit mlp.py --std c89
+refuses "another layout" 2 "split|one" "$SEQC" emit mlp.py --layout two
 refuses "an unknown form of weights" 2 "auto|const|incbin|bin" "$SEQC" emit mlp.py --weights-as text
 refuses "matrix tiles" 2 "x86-64-v4" "$SEQC" emit mlp.py --march sapphirerapids
 refuses "CUDA" 2 "has no option '--target'" "$SEQC" emit mlp.py --target cuda

@@ -16,7 +16,7 @@ typedef float real;
 
 enum { GUARD = 4096 };
 static real in[NET_IN_ELEMS], out[NET_OUT_ELEMS + 1], again[NET_OUT_ELEMS + 1];
-static unsigned char memory[NET_WORKSPACE_BYTES + 2 * GUARD] NET_ALIGNED;
+NET_ALIGNED static unsigned char memory[NET_WORKSPACE_BYTES + 2 * GUARD];
 
 static int fail(const char *what)
 {
@@ -28,7 +28,7 @@ static int fail(const char *what)
 /* A file's bytes at an aligned place of a buffer that stays. */
 static const net_params *weights_of(const char *path)
 {
-    static unsigned char bytes[NET_PARAMS_BYTES] NET_ALIGNED;
+    NET_ALIGNED static unsigned char bytes[NET_PARAMS_BYTES];
     FILE *f = fopen(path, "rb");
     size_t got = f ? fread(bytes, 1, sizeof bytes, f) : 0;
     if (f) fclose(f);

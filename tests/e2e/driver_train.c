@@ -18,8 +18,8 @@ typedef float target_type;
 #endif
 
 enum { GUARD = 4096, IN = NET_IN_ELEMS / NET_BATCH, TARGET = NET_TARGET_ELEMS / NET_BATCH };
-static net_params params NET_ALIGNED, before NET_ALIGNED;
-static unsigned char memory[NET_TRAIN_WORKSPACE_BYTES + 2 * GUARD] NET_ALIGNED;
+NET_ALIGNED static net_params params, before;
+NET_ALIGNED static unsigned char memory[NET_TRAIN_WORKSPACE_BYTES + 2 * GUARD];
 
 static int fail(const char *what)
 {

@@ -16,6 +16,14 @@ static const char *language(int i)
 {
     return languages[has_cxx ? i % 4 : i % 2 * 2];
 }
+
+/* How the text is written, for that language, and in how many files. */
+static const char *written(int i)
+{
+    bool c11 = strstr(language(i), "c11") || strstr(language(i), "c++11");
+    return i / 2 % 2 ? c11 ? "--std c11 --layout one" : "--layout one"
+                     : c11 ? "--std c11" : "--std c99 --layout split";
+}
 static const char *const forms[] = { "const", "incbin", "bin" };
 static const char *const strict =
     "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wvla -Werror -O0";
@@ -120,11 +128,12 @@ static void check_symbols(const Made *m)
 
 START_TEST(library)
 {
-    char compiler[512], options[64];
+    char compiler[512], options[128];
     bool here = _i % 2 == 0;
     snprintf(compiler, sizeof compiler, "%s %s %s", language(_i), strict,
              here ? "-march=native" : "");
-    snprintf(options, sizeof options, "--math strict --march %s", here ? "native" : "generic");
+    snprintf(options, sizeof options, "--math strict --march %s %s", here ? "native" : "generic",
+             written(_i));
     Made m = make(model_name[_i], options, forms[_i % 3], compiler);
     check_symbols(&m);
     rt_tensor got = read_floats(m.y, in_folder(&m, "y"));
