@@ -32,6 +32,7 @@ typedef struct LibraryOpts {
     bool native;                      /* compiled with -march=native instead of the target's */
     bool trains;                      /* it has the module's training step, too */
     bool c11;                         /* says alignment and assertions as C11 does, not GNU C99 */
+    bool no_libm;                     /* calls no function of math.h: they are its own */
     bool one_file;                    /* the weights stand in NAME.c, too */
     enum {
         WEIGHTS_CONST,                /* numbers in a C file */

@@ -6,8 +6,8 @@
 #include "ir/ir.h"
 
 /* A function of scalar expressions: its name, and the snippet that defines it (SNIP_none: the
- * language's own library does). */
-typedef struct { const char *name; Snippet snippet; } DialectFn;
+ * language's own library does; `own` is a snippet that computes the same). */
+typedef struct { const char *name; Snippet snippet, own; } DialectFn;
 
 typedef struct Dialect {
     const char *name;

@@ -37,6 +37,10 @@ int64_t library_room(const Library *l, int i);
 void library_text(Library *l, Out *o, const char *template, const Hole *more, int n);
 /* What defines the weights in C, where it does: as numbers, or bytes that the assembler includes. */
 void library_weights(Library *l, Out *o, const char *params);
+/* What a file of it has of math.h: INFINITY and NAN; the macros that this code needs besides, having
+ * reached the functions that they name. */
+void library_constants(Library *l, Out *o);
+const char *library_math(Library *l, const char *code);
 /* What tells apart weights of models that differ in a key, a shape or how they are stored. */
 uint64_t library_model(const Library *l);
 

@@ -7,8 +7,8 @@ static const char *const source_head =
     " * A kernel computes a group of operations in tasks, one after the other. They are compiled\n"
     " * with $flags. */\n"
     "#include \"$n.h\"\n"
-    "#include <math.h>\n"
     "#include <stdbool.h>\n"
+    "$constants"
     "\n"
     "#ifdef __cplusplus\n"
     "#define restrict __restrict\n"
@@ -228,19 +228,6 @@ static void schedule(Library *l, Out *o)
                  "\n", NULL, 0);
 }
 
-/* Functions that compilers have within them: no header declares them, and a compiler that knows no
- * C library (-ffreestanding) does not call one for them. */
-static const char *known_functions(Library *l, const char *kernels)
-{
-    static const char *const names[] = { "memcpy", "memset", "fabs", "fabsf", "copysign",
-                                         "copysignf" };
-    const char *s = "";
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (out_mentions(kernels, names[i]))
-            s = text(&l->e, "%s#define %s __builtin_%s\n", s, names[i], names[i]);
-    return s;
-}
-
 /* Pragmas become macros, since some compilers warn of those that they do not know. */
 static const char *without_pragmas(Library *l, const char *s)
 {
@@ -263,20 +250,22 @@ void emit_library_source(const Module *m, const LibraryOpts *opts, const char *p
     Library l = library_of(m, opts, a);
     Out *o = out_new(a), *text = out_new(a), *functions = out_new(a);
     out_raw(functions, out_text(forward(&l)));
-    Out *kernels = out_new(a);
+    Out *kernels = out_new(a), *constants = out_new(a);
     if (l.train) {
         const char *step = out_text(train_step(&l));
         if (out_mentions(step, "scalars")) tables_scalars(&l.e, kernels);
         out_raw(functions, step);
         schedule(&l, functions);
-        tensors(&l, functions);
     }
-    snippets_all(&l.e, text);
     for (int i = 0; i < l.e.n_fn; i++) kernel_write(&l.e, kernels, l.e.fn[i]);
+    out_raw(kernels, out_text(functions));
+    const char *known = library_math(&l, out_text(kernels));
+    snippets_all(&l.e, text);
     out_raw(text, out_text(kernels));
-    out_raw(text, out_text(functions));
+    library_constants(&l, constants);
     const Hole holes[] = { { "real", l.elems },
-                           { "known", known_functions(&l, out_text(text)) },
+                           { "constants", out_text(constants) },
+                           { "known", known },
                            { "bytes", arena_printf(a, "%lld",
                                                    (long long)ir_dtype_bytes(m->real)) },
                            { "holds", opts->c11 ? "_Static_assert(what, #what)"
@@ -285,6 +274,7 @@ void emit_library_source(const Module *m, const LibraryOpts *opts, const char *p
     head_write(&l.e, o, ".c", opts->target->name);
     library_text(&l, o, source_head, holes, (int)(sizeof holes / sizeof *holes));
     out_raw(o, without_pragmas(&l, out_text(text)));
+    if (l.train) tensors(&l, o);
     if (opts->weights == WEIGHTS_BIN) library_text(&l, o, load_source, NULL, 0);
     layer_rows(&l, o);
     if (opts->one_file && opts->weights != WEIGHTS_BIN) {

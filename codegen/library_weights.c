@@ -128,7 +128,7 @@ void emit_library_weights(const Module *m, const LibraryOpts *opts, const char *
     Out *o = out_new(a);
     library_text(&l, o, "/* $n_weights.c: the weights of $n.c. */\n"
                         "#include \"$n.h\"\n", NULL, 0);
-    if (opts->weights == WEIGHTS_CONST) out_line(o, "#include <math.h>");
+    if (opts->weights == WEIGHTS_CONST) library_constants(&l, o);
     out_line(o, "%s", "");
     library_weights(&l, o, params);
     fputs(out_text(o), out);

@@ -206,6 +206,8 @@ static const struct { const char *name, *needs; } info[SNIP_COUNT] = {
 #undef SNIPPET
 };
 
+const char *snippet_name(Snippet s) { return info[s].name; }
+
 static Snippet find(const char *name, size_t len)
 {
     for (int s = 1; s < SNIP_COUNT; s++)
@@ -230,6 +232,7 @@ void snippets_write(Out *o, const bool *reached, const Hole *holes, int n_hole)
         if (!reached[s]) continue;
         const char *text = snippet_text[s]      ? snippet_text[s]
                          : snippet_math_text[s]  ? snippet_math_text[s]
+                         : snippet_libm_text[s]  ? snippet_libm_text[s]
                          : snippet_tiles_text[s] ? snippet_tiles_text[s]
                          : snippet_warp_text[s]  ? snippet_warp_text[s]
                                                  : snippet_mma_text[s];

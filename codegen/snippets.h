@@ -15,10 +15,12 @@ typedef enum {
  * $function what stands before one, $vector_bytes, $lanes. */
 extern const char *const snippet_text[SNIP_COUNT];
 extern const char *const snippet_math_text[SNIP_COUNT];    /* null where it is in another */
+extern const char *const snippet_libm_text[SNIP_COUNT];
 extern const char *const snippet_tiles_text[SNIP_COUNT];
 extern const char *const snippet_warp_text[SNIP_COUNT];
 extern const char *const snippet_mma_text[SNIP_COUNT];
 
+const char *snippet_name(Snippet s);
 /* Marks a snippet and all that it needs in reached[SNIP_COUNT]. */
 void snippet_reach(bool *reached, Snippet s);
 /* Writes the marked ones in order. */

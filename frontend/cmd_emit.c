@@ -329,6 +329,7 @@ int emission_plan(Emission *e, const Cmd *c)
     if (code) return code;
     e->opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
                              .trains = c->number[OPT_mode] == MODE_TRAIN,
+                             .no_libm = c->text[OPT_no_libm] != NULL,
                              .c11 = c->number[OPT_std] == STD_C11,
                              .one_file = c->text[OPT_layout] ? c->number[OPT_layout] == LAYOUT_ONE
                                                              : c->text[OPT_embed] != NULL,

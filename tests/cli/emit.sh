@@ -34,6 +34,9 @@ refuses "an example without input" 1 "784 numbers are read" tiny/example
 (cd tiny && ${CC:-cc} -std=c99 -O2 -ffreestanding -fno-math-errno -c tiny.c -o bare.o && nm -u bare.o | grep -v -e memcpy -e memset) >log 2>&1 &&
     not_ok "no function of a C library" "$(cat log)" || ok "no function of a C library"
 
+check "without math.h" sh -c "'$SEQC' emit '$ROOT/samples/iris/model.py' --mode train --embed --no-libm --name bare -o bare -q 2>/dev/null && ! grep -q 'math.h>' bare/bare.c &&
+    cc -std=c99 -ffreestanding -O2 -c bare/bare.c -o bare.o && ! nm -u bare.o | grep -v -e memcpy -e memset && ! grep -q -e -lm -e 'PUBLIC m' bare/bare.pc.in bare/CMakeLists.txt"
+
 # ---- CMake: in a project, and installed ----
 printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(user C CXX)' 'add_subdirectory(../net net)' \
     'add_executable(user main.cpp)' 'target_link_libraries(user net::net)' >inside.txt
