@@ -39,6 +39,23 @@ check "embedding: the program" sh -c "cmake -S flowers -B flowers/build && cmake
 tail -n +2 "$S/iris/iris.csv" | cut -d, -f1-4 | tr , ' ' | flowers/build/flowers >flowers.txt
 right=$(tail -n +2 "$S/iris/iris.csv" | cut -d, -f5 | paste -d' ' flowers.txt - | awk '{ n += $1 == $NF } END { print n }')
 above "$right" 139 && ok "embedding: it knows irises" || not_ok "embedding: it knows irises" "$right of 150"
+if command -v c++ >/dev/null; then
+    check "embedding: installed" sh -c 'cmake -S flowers/iris -B iris-build -DCMAKE_INSTALL_PREFIX="$PWD/prefix" &&
+        cmake --build iris-build && cmake --install iris-build'
+    check "embedding: a program in C++, by find_package" sh -c "cmake -S '$S/embedding/installed' -B installed-build -DCMAKE_PREFIX_PATH='$SCRATCH/prefix' &&
+        cmake --build installed-build"
+    tail -n +2 "$S/iris/iris.csv" | cut -d, -f1-4 | tr , ' ' | installed-build/flowers >installed.txt
+    check "embedding: it says the same" cmp installed.txt flowers.txt
+    if command -v pkg-config >/dev/null; then
+        check "embedding: by pkg-config" sh -c "PKG_CONFIG_PATH=\$(dirname \"\$(find prefix -name iris.pc)\") && export PKG_CONFIG_PATH &&
+            cc '$S/embedding/main.c' \$(pkg-config --cflags --libs iris) -lm -o by-pkg-config &&
+            tail -n +2 '$S/iris/iris.csv' | cut -d, -f1-4 | tr , ' ' | ./by-pkg-config | cmp - flowers.txt"
+    else
+        skip "embedding: by pkg-config" "it is not installed"
+    fi
+else
+    skip "embedding: installed" "no C++ compiler here"
+fi
 check "embedding: for a small processor" sh -c "'$SEQC' emit '$S/iris/model.py' --embed --name iris --weights plain.run/best.safetensors -o tiny &&
     cc -std=c99 -Os -ffreestanding -c tiny/iris.c && ! nm -u iris.o | grep -v -e memcpy -e memset"
 check "embedding: a library that trains" "$SEQC" emit "$S/iris/model.py" --mode train --batch 16 --embed --name iris -o learner
@@ -141,6 +158,11 @@ if [ -e "$DATA/train-images-idx3-ubyte.gz" ]; then
     check "early_stopping goes on" ./moved train --data "$DATA" --val-split 0.9 --epochs 4 --patience 9 --resume moved.run/last.safetensors
     check "early_stopping evaluates" ./moved eval --data "$DATA" --weights moved.run/best.safetensors
     check "resnet takes a step" ./resnet train --data "$DATA" --dry-run
+    if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then
+        check "microcontroller: a Cortex-M4 tells what this machine does" env SEQC="$SEQC" OUT="$SCRATCH/microcontroller" DATA="$DATA" sh "$S/microcontroller/run"
+    else
+        skip "microcontroller" "gcc-arm-none-eabi or qemu-system-arm is not installed"
+    fi
 else
     skip "fashion_mnist" "no images at $DATA"
     skip "softmax_regression" "no images at $DATA"
@@ -148,5 +170,6 @@ else
     skip "augmentation" "no images at $DATA"
     skip "early_stopping" "no images at $DATA"
     skip "resnet" "no images at $DATA"
+    skip "microcontroller" "no images at $DATA"
 fi
 exit 0
