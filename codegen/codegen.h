@@ -31,6 +31,7 @@ typedef struct LibraryOpts {
     const char *name;                 /* a C identifier; all that others see begins with it */
     bool native;                      /* compiled with -march=native instead of the target's */
     bool trains;                      /* it has the module's training step, too */
+    int threads;                      /* most that compute a call; 0: the caller's alone */
     bool c11;                         /* says alignment and assertions as C11 does, not GNU C99 */
     bool no_libm;                     /* calls no function of math.h: they are its own */
     bool one_file;                    /* the weights stand in NAME.c, too */
@@ -59,6 +60,7 @@ typedef enum {
     LIBRARY_FILES
 } LibraryFile;
 extern const char *const emit_library_path[LIBRARY_FILES];   /* $n is the name */
+bool emit_library_has(const LibraryOpts *o, LibraryFile file);
 void emit_library_file(const Module *m, const LibraryOpts *o, LibraryFile file, FILE *out);
 const char *emit_upper(const char *name, Arena *a);
 /* What its C file has to be compiled with, "-O3 -march=native …". In the arena. */

@@ -44,6 +44,7 @@ typedef struct KernelFn {
     const char *users;                /* ", also in eval, infer" */
     const Graph *first, *last;        /* graphs that use it */
     bool inlined;                     /* into graphs that are one function, or one block's */
+    bool prepares;                    /* a library calls what comes before its tasks */
 } KernelFn;
 
 enum { MAX_SLOTS = 160 };

@@ -4,7 +4,7 @@
 #include <string.h>
 
 const Names names_call = {
-    .in = "c->in", .out = "c->out", .state = "c->state", .arena = "c->arena", .kept = "c->kept",
+    .call = "rt_call", .parallel = "rt_parallel(c->pool", .in = "c->in", .out = "c->out", .state = "c->state", .arena = "c->arena", .kept = "c->kept",
     .workers = "c->workers", .scalars = "c->scalars", .n = "c->n", .seed = "c->seed",
     .step = "c->step"
 };
@@ -149,13 +149,14 @@ static void launch(Emit *e, Out *o, const GraphText *t, const KernelUse *u, cons
 static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *name,
                     const Stage *stage)
 {
+    const Names *at = &t->at;
     const char *scratch =
-        text(e, "c->workers + worker * INT64_C(%lld)", (long long)t->g->worker_bytes);
-    const char *const fixed[][2] = { { "task", "task" }, { "n", "c->n" }, { "scratch", scratch },
-                                     { "seed", "c->seed" }, { "step", "c->step" }, { NULL, NULL } };
+        text(e, "%s + worker * INT64_C(%lld)", at->workers, (long long)t->g->worker_bytes);
+    const char *const fixed[][2] = { { "task", "task" }, { "n", at->n }, { "scratch", scratch },
+                                     { "seed", at->seed }, { "step", at->step }, { NULL, NULL } };
     out_line(o, "static void %s(const void *ctx, int64_t task, int worker)", name);
     out_open(o, "%s", "");
-    out_line(o, "const rt_call *const c = (const rt_call *)ctx;");
+    out_line(o, "const %s *const c = (const %s *)ctx;", at->call, at->call);
     if (!out_mentions(stage->body, "task")) out_line(o, "(void)task;");
     if (!out_mentions(stage->body, "scratch")) out_line(o, "(void)worker;");
     graph_call(e, o, t, u, stage, fixed);
@@ -189,12 +190,13 @@ static const char *ceil_text(Emit *e, const GraphText *t, Extent size, int64_t f
 /* What comes before the tasks of kernel i. */
 static void run_first(Emit *e, Out *o, const GraphText *t, const KernelUse *u, int i)
 {
-    out_line(o, "rt_parallel(c->pool, %s_prepare, c, %lld);", kernel_name(e, t, i),
+    out_line(o, "%s, %s_prepare, c, %lld);", t->at.parallel, kernel_name(e, t, i),
              (long long)u->prepare_tasks);
 }
 
 const char *graph_tasks(Emit *e, const GraphText *t, const KernelUse *u)
 {
+    if (t->at.full) return text(e, "%lld", (long long)u->tasks.count);
     const char *down = ceil_text(e, t, u->rows, u->tasks.rows, u->tasks.tile_rows);
     const char *across = ceil_text(e, t, u->cols, u->tasks.cols, u->tasks.tile_cols);
     if (!strcmp(across, "1")) return down;
@@ -211,12 +213,13 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
                    text(e, "%lld", u->finish_tasks ? (long long)u->finish_tasks : 1));
         return;
     }
-    if (u->prepare_tasks && !ir_keeps_shared(t->g, i)) run_first(e, o, t, u, i);
+    bool kept = ir_keeps_shared(t->g, i) && (!t->at.own || t->at.keeps);
+    if (u->prepare_tasks && !kept) run_first(e, o, t, u, i);
     if (!strcmp(count, "1")) out_line(o, "%s(c, 0, 0);", name);
-    else out_line(o, "rt_parallel(c->pool, %s, c, %s);", name, count);
-    const char *const fixed[][2] = { { "n", "c->n" }, { NULL, NULL } };
+    else out_line(o, "%s, %s, c, %s);", t->at.parallel, name, count);
+    const char *const fixed[][2] = { { "n", t->at.n }, { NULL, NULL } };
     if (u->finish_tasks)
-        out_line(o, "rt_parallel(c->pool, %s_finish, c, %lld);", name, (long long)u->finish_tasks);
+        out_line(o, "%s, %s_finish, c, %lld);", t->at.parallel, name, (long long)u->finish_tasks);
     else if (u->fn->finish.name)
         graph_call(e, o, t, u, &u->fn->finish, fixed);
 }
@@ -307,7 +310,7 @@ static void run_kept(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
     out_line(o, "%s", "");
 }
 
-/* ---- without a pool ---- */
+/* ---- without the runtime ---- */
 
 /* A stage's tasks, one after the other, or the one that there is. */
 static void loop_tasks(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *s,
@@ -325,22 +328,32 @@ static void loop_tasks(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
     if (!one) out_deeper(o, -1);
 }
 
-void graph_calls(Emit *e, const Graph *g, const Names *at, Out *o)
+static void loop_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
+{
+    if (u->prepare_tasks)
+        loop_tasks(e, o, t, u, &u->fn->prepare, text(e, "%lld", (long long)u->prepare_tasks));
+    loop_tasks(e, o, t, u, &u->fn->main, graph_tasks(e, t, u));
+    const char *const once[][2] = { { "n", t->at.n }, { NULL, NULL } };
+    if (u->finish_tasks)
+        loop_tasks(e, o, t, u, &u->fn->finish, text(e, "%lld", (long long)u->finish_tasks));
+    else if (u->fn->finish.name)
+        graph_call(e, o, t, u, &u->fn->finish, once);
+}
+
+void graph_calls(Emit *e, const Graph *g, const Names *at, Out *tasks, Out *o)
 {
     GraphText t = { .g = g, .at = *at };
     for (int i = 0; i < g->n_kernel; i++) {
         if (at->keeps && ir_runs_once(g, i)) continue;
         KernelUse u = kernel_emit(e, g, i);
-        if (at->keeps && ir_keeps_shared(g, i)) u.fn->prepare = (Stage){ 0 };
-        if (u.fn->prepare.name)
-            loop_tasks(e, o, &t, &u, &u.fn->prepare, text(e, "%lld", (long long)u.prepare_tasks));
-        loop_tasks(e, o, &t, &u, &u.fn->main,
-                   at->full ? text(e, "%lld", (long long)u.tasks.count) : graph_tasks(e, &t, &u));
-        const char *const once[][2] = { { "n", at->n }, { NULL, NULL } };
-        if (u.finish_tasks)
-            loop_tasks(e, o, &t, &u, &u.fn->finish, text(e, "%lld", (long long)u.finish_tasks));
-        else if (u.fn->finish.name)
-            graph_call(e, o, &t, &u, &u.fn->finish, once);
+        if (at->keeps && ir_keeps_shared(g, i)) u.prepare_tasks = 0;
+        if (u.prepare_tasks) u.fn->prepares = true;
+        if (!at->parallel) {
+            loop_kernel(e, o, &t, &u);
+        } else {
+            wrappers(e, tasks, &t, &u, i);
+            run_kernel(e, o, &t, &u, i);
+        }
     }
 }
 

@@ -86,7 +86,8 @@ int64_t library_prepared_bytes(const Library *l) { return l->train ? 0 : l->infe
 
 int64_t library_workspace_bytes(const Library *l, const Graph *g)
 {
-    int64_t bytes = g->arena_bytes + g->worker_bytes + (l->train ? g->kept_bytes : 0);
+    int workers = l->o->threads ? l->o->threads : 1;
+    int64_t bytes = g->arena_bytes + g->worker_bytes * workers + (l->train ? g->kept_bytes : 0);
     return bytes ? bytes : LIBRARY_HEAD_BYTES;       /* an array of no bytes is not C */
 }
 

@@ -37,6 +37,13 @@ int64_t library_room(const Library *l, int i);
 void library_text(Library *l, Out *o, const char *template, const Hole *more, int n);
 /* What defines the weights in C, where it does: as numbers, or bytes that the assembler includes. */
 void library_weights(Library *l, Out *o, const char *params);
+/* Where several threads compute a call: what the header says of that; a graph's function and the tasks
+ * that it hands out; what hands them out. */
+extern const char *const library_parallel_text, *const library_forward_parallel;
+Out *library_parallel(Library *l, const Graph *g);
+void library_run_tasks(Library *l, Out *o);
+/* NAME_threads.c. */
+extern const char *const library_pool_tasks, *const library_pool_threads;
 /* What a file of it has of math.h: INFINITY and NAN; the macros that this code needs besides, having
  * reached the functions that they name. */
 void library_constants(Library *l, Out *o);

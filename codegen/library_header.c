@@ -50,6 +50,9 @@ static void sizes(Library *l, Out *o)
     if (l->train) define_elems(l, o, l->train, "target", "TARGET");
     define_bytes(l, o, "PARAMS", library_params_bytes(l));
     define_bytes(l, o, "WORKSPACE", library_workspace_bytes(l, l->infer));
+    if (l->o->threads)
+        define(o, text(e, "%s_THREADS", l->upper), text(e, "%d", l->o->threads),
+               "most that compute a call");
     if (l->train) {
         define_bytes(l, o, "TRAIN_WORKSPACE", library_workspace_bytes(l, l->train));
         define(o, text(e, "%s_RATES", l->upper), text(e, "%d", n_groups(&e->m->prog)),
@@ -106,6 +109,7 @@ static const char *const train_text =
     "    double lr[$N_RATES];    /* at first $N_LR */\n"
     "    double steps;           /* of an epoch, for schedules that count them */\n"
     "    uint64_t seed, step;    /* of what is drawn; steps done, at first 0 */\n"
+    "$by"
     "} $n_training;\n"
     "\n"
     "/* One step: *loss is that of these samples before it. The step is counted. */\n"
@@ -144,6 +148,8 @@ static void training(Library *l, Out *o)
     const Hole holes[] = {
         { "real", l->elems },
         { "target", e->l->type[library_value(l, l->train, "target")->dtype] },
+        { "by", l->o->threads ? text(e, "    const %s_parallel *by;  /* null: the caller's thread "
+                                     "alone */\n", l->o->name) : "" },
         { "initial", loads ? "what a file has" : text(e, "%s_weights", l->o->name) },
         { "count", text(e, "%d", l->n_state) },
         { "key", text(e, "%zu", key) },
@@ -232,6 +238,10 @@ void emit_library_header(const Module *m, const LibraryOpts *opts, FILE *out)
     if (!loads) library_text(&l, o, "extern const $n_params $n_weights;\n", NULL, 0);
     out_line(o, "%s", "");
     library_text(&l, o, forward_text, holes, 1);
+    if (opts->threads) {
+        library_text(&l, o, library_parallel_text, NULL, 0);
+        library_text(&l, o, library_forward_parallel, holes, 1);
+    }
     if (l.train) training(&l, o);
     if (loads) library_text(&l, o, load_text, NULL, 0);
     layer_declaration(&l, o);

@@ -87,7 +87,7 @@ static Out *calls_of(Library *l, const Graph *g, const char *first, const char *
                  .seed = "t->seed", .step = "t->step" };
     Out *calls = out_new(e->a), *o = out_new(e->a);
     out_deeper(calls, 1);
-    graph_calls(e, g, &at, calls);
+    graph_calls(e, g, &at, NULL, calls);
     const char *body = out_text(calls);
     const Hole holes[] = { { "real", l->elems } };
     library_text(l, o, first, holes, 1);
@@ -131,6 +131,7 @@ static Out *calls_of(Library *l, const Graph *g, const char *first, const char *
 
 static Out *forward(Library *l)
 {
+    if (l->o->threads) return library_parallel(l, l->infer);
     static const char *const own[][2] = { { "x", "in" }, { "output", "out" }, { NULL, NULL } };
     return calls_of(l, l->infer,
                     "void $n_forward(const $n_params *p, const $real in[$N_IN_ELEMS], "
@@ -141,6 +142,7 @@ static Out *forward(Library *l)
 
 static Out *train_step(Library *l)
 {
+    if (l->o->threads) return library_parallel(l, l->train);
     static const char *const own[][2] = { { "x", "in" }, { "target", "target" }, { "loss", "loss" },
                                           { NULL, NULL } };
     const char *type = l->e.l->type[library_value(l, l->train, "target")->dtype];
@@ -257,7 +259,11 @@ void emit_library_source(const Module *m, const LibraryOpts *opts, const char *p
         out_raw(functions, step);
         schedule(&l, functions);
     }
-    for (int i = 0; i < l.e.n_fn; i++) kernel_write(&l.e, kernels, l.e.fn[i]);
+    for (int i = 0; i < l.e.n_fn; i++) {
+        if (!l.e.fn[i]->prepares) l.e.fn[i]->prepare = (Stage){ 0 };
+        kernel_write(&l.e, kernels, l.e.fn[i]);
+    }
+    if (out_mentions(out_text(functions), "run_tasks")) library_run_tasks(&l, kernels);
     out_raw(kernels, out_text(functions));
     const char *known = library_math(&l, out_text(kernels));
     snippets_all(&l.e, text);

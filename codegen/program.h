@@ -8,6 +8,8 @@ typedef struct Names {
     const char *const (*own)[2];      /* inputs and results that have names: {IR's, C's} …, {0};
                                          states are members of a struct then */
     bool keeps, full;                 /* then: what is kept is there; n is the whole batch */
+    const char *call, *parallel;      /* the type of what `c` points to; what begins a call that runs
+                                         tasks of it. Null: tasks run one after the other */
     const char *in, *out;             /* else: arrays of them, and bytes */
     const char *state, *arena, *kept, *workers, *scalars, *n, *seed, *step;
 } Names;
@@ -22,8 +24,9 @@ typedef struct GraphText {
 } GraphText;
 /* graph.c: emits its kernels and writes how they are called. */
 GraphText graph_text(Emit *e, const Graph *g);
-/* The same for one thread, in the function that is open: a call a kernel. */
-void graph_calls(Emit *e, const Graph *g, const Names *at, Out *o);
+/* The same in the function that is open, of a file without that struct: a call a kernel. Where tasks run
+ * in parallel, the functions that they are go to `tasks`. */
+void graph_calls(Emit *e, const Graph *g, const Names *at, Out *tasks, Out *o);
 /* library.c: the member of a struct that a state is. */
 const char *state_name(Emit *e, State s);
 /* Arguments or elements of a list, one a line, with what each is; `end` follows the last. */

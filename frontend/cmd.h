@@ -26,7 +26,7 @@ typedef enum {
     OPT_COUNT
 } OptId;
 
-typedef enum { OK_FLAG, OK_TEXT, OK_LIST, OK_COUNT, OK_CHOICE } OptKind;
+typedef enum { OK_FLAG, OK_TEXT, OK_LIST, OK_COUNT, OK_NUMBER, OK_CHOICE } OptKind;
 
 typedef struct {
     const char *name;
@@ -49,7 +49,7 @@ typedef struct {
     const char *file;                /* null: none given */
     bool help;
     const char *text[OPT_COUNT];     /* as written; of flags ""; null: not given */
-    int64_t number[OPT_COUNT];       /* COUNT; CHOICE: index of the word, 0 if not given */
+    int64_t number[OPT_COUNT];       /* COUNT, NUMBER; CHOICE: index of the word, 0 if not given */
     const char *define[CMD_MAX_DEFINES];
     int n_define;
     bool json;                       /* --diagnostics json */

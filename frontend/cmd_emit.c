@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 enum { MOST_NUMBERS_BYTES = 256 << 10 };     /* of weights that a C compiler reads in no time */
+enum { MOST_THREADS = 256 };
 
 /* ---- what it is called, where it goes ---- */
 
@@ -262,6 +263,7 @@ static int write_files(Emission *e)
         code = write_file(e, arena_printf(a, "%s_weights.bin", name), print_bytes);
     if (!code) code = write_file(e, arena_printf(a, "%s.ir", name), print_graphs);
     for (int i = 0; !code && i < LIBRARY_FILES; i++) {
+        if (!emit_library_has(&e->opts, (LibraryFile)i)) continue;
         const char *path = emit_library_path[i];
         e->file = (LibraryFile)i;
         if (path[0] == '$') path = arena_printf(a, "%s%s", name, path + 2);
@@ -329,12 +331,16 @@ int emission_plan(Emission *e, const Cmd *c)
     if (code) return code;
     e->opts = (LibraryOpts){ .target = target[0].target, .native = target[0].native,
                              .trains = c->number[OPT_mode] == MODE_TRAIN,
+                             .threads = (int)c->number[OPT_threads],
                              .no_libm = c->text[OPT_no_libm] != NULL,
                              .c11 = c->number[OPT_std] == STD_C11,
                              .one_file = c->text[OPT_layout] ? c->number[OPT_layout] == LAYOUT_ONE
                                                              : c->text[OPT_embed] != NULL,
                              .version = SEQC_VERSION,
                              .source = slash ? slash + 1 : c->file };
+    if (c->number[OPT_threads] > MOST_THREADS)
+        return cmd_fail(c, EXIT_USAGE, "--threads %lld: a library has %d at most",
+                        (long long)c->number[OPT_threads], MOST_THREADS);
     if (c->text[OPT_mode] && c->number[OPT_mode] != MODE_TRAIN && c->number[OPT_mode] != MODE_INFER)
         return cmd_fail(c, EXIT_USAGE, "--mode %s: a library infers, or trains, too\n"
                         "help: --mode infer, or --mode train", c->text[OPT_mode]);

@@ -178,14 +178,14 @@ static int store(Cmd *c, OptId id, const char *value)
         if (c->n_define == CMD_MAX_DEFINES)
             return cmd_fail(c, EXIT_USAGE, "more than %d times --%s", CMD_MAX_DEFINES, o->name);
         c->define[c->n_define++] = value;
-    } else if (o->kind == OK_COUNT) {
+    } else if (o->kind == OK_COUNT || o->kind == OK_NUMBER) {
         char *end;
         errno = 0;
-        long long x = strtoll(value, &end, 10);
-        if (errno || end == value || *end || x < 1 || x > 1000000000)
+        long long x = strtoll(value, &end, 10), least = o->kind == OK_COUNT;
+        if (errno || end == value || *end || x < least || x > 1000000000)
             return cmd_fail(c, EXIT_USAGE,
-                            "--%s takes a whole number from 1 to 1000000000, not '%.60s'", o->name,
-                            value);
+                            "--%s takes a whole number from %lld to 1000000000, not '%.60s'", o->name,
+                            least, value);
         c->number[id] = x;
     } else if (o->kind == OK_CHOICE) {
         c->number[id] = choice(o->argument, value);

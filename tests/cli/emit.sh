@@ -131,6 +131,44 @@ else
     skip "two threads at once" "no thread sanitizer here"
 fi
 
+# ---- one call on several threads ----
+check "threads" sh -c "'$SEQC' emit '$ROOT/samples/fashion_cnn/model.py' -q --batch 4 --mode train --threads 3 --march generic --name cnn -o cnn 2>/dev/null"
+check "threads: CMake, and an example" sh -c 'cmake -S cnn -B cnn-build -DCMAKE_INSTALL_PREFIX="$PWD/prefix" && cmake --build cnn-build && cmake --install cnn-build && [ -s prefix/include/cnn_threads.h ] &&
+    seq 3136 | cnn-build/example >cnn.txt && [ "$(wc -l <cnn.txt)" = 40 ]'
+cat >pool.c <<'EOF'
+#include "cnn_threads.h"
+#include <stdio.h>
+#include <string.h>
+static cnn_pool pool;
+CNN_ALIGNED static cnn_params params[2];
+CNN_ALIGNED static char workspace[CNN_TRAIN_WORKSPACE_BYTES + CNN_WORKSPACE_BYTES];
+static float in[CNN_IN_ELEMS], out[2][CNN_OUT_ELEMS];
+int main(void)
+{
+    const int64_t target[CNN_BATCH] = { 1, 2, 3, 4 };
+    const int threads = cnn_pool_open(&pool, 9);      /* as many as there are */
+    const cnn_parallel by = cnn_pool_parallel(&pool);
+    for (int i = 0; i < CNN_IN_ELEMS; i++) in[i] = (float)(i % 7) - 3;
+    for (int k = 0; k < 2; k++) {
+        cnn_training t = { &params[k], workspace, CNN_BATCH, CNN_LR, 1, 0, 0, k ? &by : 0 };
+        float loss;
+        memcpy(&params[k], &cnn_weights, sizeof params[k]);
+        for (int i = 0; i < 3; i++) cnn_train_step(&t, in, target, &loss);
+        cnn_forward_parallel(&params[k], in, out[k], workspace, t.by);
+    }
+    cnn_pool_close(&pool);
+    printf("%d\n", threads);
+    return memcmp(out[0], out[1], sizeof out[0]) || memcmp(&params[0], &params[1], sizeof params[0]);
+}
+EOF
+if [ -e tsan ] && ./tsan 2>/dev/null; then
+    check "threads: the same bits, and no race" sh -c 'cc -O1 -g -fsanitize=thread -Icnn pool.c cnn/cnn.c cnn/cnn_threads.c cnn/cnn_weights.c -lm -lpthread -o pool &&
+        [ "$(TSAN_OPTIONS=halt_on_error=1 ./pool)" = 3 ]'
+else
+    skip "threads: the same bits, and no race" "no thread sanitizer here"
+fi
+check "no threads, no pool" sh -c "'$SEQC' emit mlp.py -q --threads 0 --name net -o alone 2>/dev/null && [ ! -e alone/net_threads.c ] && ! grep -q parallel alone/net.h"
+
 # ---- batches, one sample of batch norm, double ----
 cat >norm.py <<'EOF'
 from torch import nn, optim
@@ -183,6 +221,8 @@ refuses "a file in the folder's place" 2 "mlp.py is a file" "$SEQC" emit mlp.py 
 refuses "a folder in no folder" 3 "no/such" "$SEQC" emit mlp.py -o no/such
 refuses "missing weights" 3 "nowhere.safetensors" "$SEQC" emit mlp.py --weights nowhere.safetensors
 refuses "weights that are none" 1 "mlp.py" "$SEQC" emit mlp.py --weights mlp.py
+refuses "threads without a number" 2 "a whole number from 0" "$SEQC" emit mlp.py --threads all
+refuses "too many threads" 2 "256 at most" "$SEQC" emit mlp.py --threads 257
 refuses "another C" 2 "c99|c11" "$SEQC" emit mlp.py --std c89
 refuses "another layout" 2 "split|one" "$SEQC" emit mlp.py --layout two
 refuses "an unknown form of weights" 2 "auto|const|incbin|bin" "$SEQC" emit mlp.py --weights-as text

@@ -2,8 +2,12 @@
  *
  *   driver INPUT OUTPUT [WEIGHTS]
  *
- * The workspace is full of NaN and stands between guards; a second call must give the same bits. */
+ * The workspace is full of NaN and stands between guards; a second call must give the same bits, and so
+ * must calls on several threads, whoever computes which task. */
 #include "net.h"
+#ifdef NET_THREADS
+#include "net_threads.h"
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -36,6 +40,39 @@ static const net_params *weights_of(const char *path)
 }
 #endif
 
+#ifdef NET_THREADS
+/* All tasks on this thread, the last one first, as workers in turns. */
+static void backwards(void *calls, void (*task)(const void *call, int64_t i, int worker),
+                      const void *call, int64_t n)
+{
+    ++*(int *)calls;
+    while (n-- > 0) task(call, n, (int)(n % NET_THREADS));
+}
+
+static int same_by(const net_params *params, const net_parallel *by)
+{
+    memset(again, 0xff, sizeof *again * NET_OUT_ELEMS);
+    memset(memory + GUARD, 0xff, NET_WORKSPACE_BYTES);
+    net_forward_parallel(params, in, again, memory + GUARD, by);
+    return !memcmp(out, again, sizeof out);
+}
+
+static int same_on_threads(const net_params *params)
+{
+    static net_pool pool;
+    int calls = 0;
+    const net_parallel by = { backwards, &calls };
+    int same = same_by(params, NULL) && same_by(params, &by);
+    for (int threads = 1; threads <= NET_THREADS; threads++) {
+        if (net_pool_open(&pool, threads) != threads) return 0;
+        const net_parallel pooled = net_pool_parallel(&pool);
+        for (int i = 0; i < 20; i++) same = same && same_by(params, &pooled);
+        net_pool_close(&pool);
+    }
+    return same;
+}
+#endif
+
 int main(int argc, char **argv)
 {
     if (argc < 3) return fail("INPUT OUTPUT [WEIGHTS]");
@@ -53,6 +90,9 @@ int main(int argc, char **argv)
     net_forward(params, in, out, memory + GUARD);
     net_forward(params, in, again, memory + GUARD);
     if (memcmp(out, again, sizeof out)) return fail("a second call gives other bits");
+#ifdef NET_THREADS
+    if (!same_on_threads(params)) return fail("threads give other bits");
+#endif
     for (int i = 0; i < GUARD; i++)
         if (memory[i] != 0xff || memory[GUARD + NET_WORKSPACE_BYTES + i] != 0xff)
             return fail("the workspace is larger than it says");

@@ -7,6 +7,9 @@
  * its elements in PyTorch's order as doubles. The workspace is full of NaN and stands between guards;
  * what is set to what was got must be the same bits. */
 #include "net.h"
+#ifdef NET_THREADS
+#include "net_threads.h"
+#endif
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -65,7 +68,14 @@ int main(int argc, char **argv)
     float *x = (float *)read_all(argv[2], sizeof *x * (size_t)(samples * IN));
     target_type *y = (target_type *)read_all(argv[3], sizeof *y * (size_t)(samples * TARGET));
     FILE *losses = fopen(argv[4], "wb");
+#ifdef NET_THREADS
+    static net_pool pool;
+    if (net_pool_open(&pool, NET_THREADS) != NET_THREADS) return fail("no threads");
+    const net_parallel by = net_pool_parallel(&pool);
+    net_training t = { &params, memory + GUARD, 0, NET_LR, 0, 0, 0, &by };
+#else
     net_training t = { &params, memory + GUARD, 0, NET_LR, 0, 0, 0 };
+#endif
     memcpy(&params, &net_weights, sizeof params);
     memset(memory, 0xff, sizeof memory);
     t.steps = (double)((samples + NET_BATCH - 1) / NET_BATCH);
@@ -82,6 +92,9 @@ int main(int argc, char **argv)
             if (!losses || fwrite(&loss, sizeof loss, 1, losses) != 1) return fail("no losses");
         }
     }
+#ifdef NET_THREADS
+    net_pool_close(&pool);
+#endif
     for (int i = 0; i < GUARD; i++)
         if (memory[i] != 0xff || memory[GUARD + NET_TRAIN_WORKSPACE_BYTES + i] != 0xff)
             return fail("the workspace is larger than it says");

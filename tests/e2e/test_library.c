@@ -14,18 +14,21 @@ static bool has_cxx;
 
 static bool own_math(int i) { return i % 5 == 0 || i % 5 == 3; }
 
+static int threads(int i) { return i % 3 == 1 ? 3 : 0; }
+
 static const char *language(int i)
 {
     return languages[has_cxx ? i % 4 : i % 2 * 2];
 }
 
-/* How the text is written, for that language, in how many files, and with whose functions. */
+/* How the text is written, for that language, in how many files, with whose functions, for how many
+ * threads. */
 static const char *written(int i)
 {
-    static char options[64];
+    static char options[96];
     bool c11 = strstr(language(i), "c11") || strstr(language(i), "c++11");
-    snprintf(options, sizeof options, "--std %s --layout %s%s", c11 ? "c11" : "c99",
-             i / 2 % 2 ? "one" : "split", own_math(i) ? " --no-libm" : "");
+    snprintf(options, sizeof options, "--std %s --layout %s%s --threads %d", c11 ? "c11" : "c99",
+             i / 2 % 2 ? "one" : "split", own_math(i) ? " --no-libm" : "", threads(i));
     return options;
 }
 static const char *const forms[] = { "const", "incbin", "bin" };
@@ -109,7 +112,7 @@ static Made make(const char *name, const char *options, const char *form, const 
     run("cd %s && for f in net*.c; do %s -DNET_WEIGHTS='\"net_weights.bin\"' -c $f || exit 1; done",
         m.dir, compiler);
     if (trains) return m;
-    run("gcc -std=c11 -O0 %s -I%s tests/e2e/driver.c %s/*.o -lm -o %s",
+    run("gcc -std=c11 -O0 %s -I%s tests/e2e/driver.c %s/*.o -lm -lpthread -o %s",
         strcmp(form, "bin") ? "" : "-DNET_LOADED", m.dir, m.dir, in_folder(&m, "driver"));
     write_floats(m.x, in_folder(&m, "x"));
     run("cd %s && ./driver x y net_weights.bin", m.dir);
@@ -126,15 +129,15 @@ static void unmake(Made *m)
  * math.h. */
 static void check_symbols(const Made *m, bool own)
 {
-    run("nm %s/net*.o | awk '$2 ~ /[BbDdCc]/ || ($1 == \"U\" && $2 !~ "
-        "/^(mem(cpy|set)|net_.*%s)$/) { print; bad = 1 } END { exit bad }'", m->dir, own ? "" :
+    run("nm %s/net.o %s/net_w*.o 2>/dev/null | awk '$2 ~ /[BbDdCc]/ || ($1 == \"U\" && $2 !~ "
+        "/^(mem(cpy|set)|net_.*%s)$/) { print; bad = 1 } END { exit bad }'", m->dir, m->dir, own ? "" :
         "|(a?(sin|cos|tan)h?|erfc?|exp2?|expm1|log|log1p|log2|pow|sqrt|floor|ceil|rint|nearbyint|trunc|"
         "round|fmod)f?");
 }
 
 START_TEST(library)
 {
-    char compiler[512], options[128];
+    char compiler[512], options[160];
     bool here = _i % 2 == 0;
     snprintf(compiler, sizeof compiler, "%s %s %s", language(_i), strict,
              here ? "-march=native" : "");
@@ -198,7 +201,7 @@ static bool takes_indices(const Made *m)
 /* Losses of six steps and the weights after them, as PyTorch has them. */
 START_TEST(training)
 {
-    char compiler[512], options[128], path[512];
+    char compiler[512], options[160], path[512];
     snprintf(path, sizeof path, FOLDER "/%s.safetensors", model_name[_i]);
     rt_tensors look = read_tensors(path);
     const rt_tensor *x = rt_tensors_find(&look, "data_x"), *y = rt_tensors_find(&look, "data_y");
@@ -206,8 +209,9 @@ START_TEST(training)
         bool here = _i % 2 != 0;
         snprintf(compiler, sizeof compiler, "%s %s %s", language(_i), strict,
                  here ? "-march=native" : "");
-        snprintf(options, sizeof options, "--mode train --batch 4 --math strict --march %s%s",
-                 here ? "native" : "generic", own_math(_i) ? " --no-libm" : "");
+        snprintf(options, sizeof options, "--mode train --batch 4 --math strict --march %s%s "
+                 "--threads %d", here ? "native" : "generic", own_math(_i) ? " --no-libm" : "",
+                 threads(_i));
         Made m = make(model_name[_i], options, "const", compiler);
         check_symbols(&m, own_math(_i));
         if (takes_indices(&m) && y->dtype != RT_I64) {
@@ -219,7 +223,7 @@ START_TEST(training)
         write_raw(y, in_folder(&m, "data_y"));
         run("gcc -std=c11 -O0 %s $(sed -n 's/.*after so many steps, .*/-DNET_SCHEDULED=1/p; "
             "s/.*after so many epochs, .*/-DNET_SCHEDULED=0/p' %s) -I%s "
-            "tests/e2e/driver_train.c %s/*.o -lm -o %s/driver_train",
+            "tests/e2e/driver_train.c %s/*.o -lm -lpthread -o %s/driver_train",
             y->dtype == RT_I64 ? "-DNET_INDEX" : "", in_folder(&m, "net.h"), m.dir, m.dir, m.dir);
         run("cd %s && ./driver_train %lld data_x data_y losses tensors", m.dir,
             (long long)x->shape[0]);
