@@ -4,7 +4,8 @@
  * frames an image (ir/frame.h): copies it into the worker's memory with the zeros around it that
  * its taps read. Then a panel of pixels after the other: what their taps read is packed as
  * [channel][tap][lanes], and the register tile of products (micro_HxV) sums strips of rows over it.
- * Weights are read where they lie; those of conv_transpose are turned round first.
+ * Weights are read where they lie; those of conv_transpose are turned round first. Where lines of
+ * results are whole panels nothing is packed: the register tile reads the frame (micro_lines.c).
  *
  * The last strip of rows overlaps the one before it, so a sum never depends on where strips begin.
  * Where k is long it is packed in blocks of whole channels, and sums are kept between blocks; so
@@ -24,6 +25,7 @@ typedef struct Patches {
     int64_t lanes;                         /* of a panel */
     int height, vectors;
     bool blocked;                          /* several blocks of channels */
+    bool in_lines;                         /* the frame is read where it lies */
     const char *row0, *rows;               /* of the task: expressions or numbers */
 } Patches;
 
@@ -32,14 +34,31 @@ static int64_t vector_of(const Kern *k)
     return k->e->o->target->vector_bytes / ir_dtype_bytes(k->e->m->real);
 }
 
+/* Of the register tile that pools: rows in whole strips, as far as half of the registers fill the
+ * time that a sum takes. */
+static int pooling_height(const Patches *p)
+{
+    int64_t each = p->pool.taps[0] * p->pool.taps[1], rows = p->tile_rows;
+    int64_t most = ir_strip(p->f.rows, rows, (p->e->o->target->accumulators - 1) / each);
+    int64_t height = most;
+    for (int64_t h = most - 1; 2 * h >= most; h--)
+        if ((rows + h - 1) / h * h < (rows + height - 1) / height * height) height = h;
+    return (int)height;
+}
+
 static void shape(Patches *p)
 {
     const Kernel *k = p->k->k;
     p->height = (int)ir_strip(p->f.rows, p->tile_rows, k->micro[0]);
     p->vectors = (int)k->micro[1];
+    p->pool = ir_pooled(p->k->g, k);
+    p->in_lines = ir_patches_in_lines(p->k->g, k);
+    if (p->in_lines && p->pool.index.i) {
+        p->height = pooling_height(p);
+        p->vectors = (int)p->pool.taps[1];
+    }
     p->lanes = p->vectors * vector_of(p->k);
     p->blocked = ir_frame_block(&p->f) < p->f.channels;
-    p->pool = ir_pooled(p->k->g, k);
 }
 
 /* weight [channels][rows][taps] as [rows][channels][taps], taps from the last to the first. */
@@ -71,8 +90,8 @@ static void place_memory(Patches *p)
              (long long)b.frame);
 }
 
-/* The epilogue on a strip's row i: `acc` is the sum in column j. */
-static void epilogue(Patches *p, const char *acc)
+/* The epilogue on so many pixels of a strip's row i: `acc` is the sum in column j. */
+static void epilogue(Patches *p, const char *acc, const char *width)
 {
     Kern *k = p->k;
     Out *o = p->o, *body = out_beside(p->e->a, o);
@@ -83,10 +102,25 @@ static void epilogue(Patches *p, const char *acc)
     out_line(body, "const %s sum = %s;", real_type(k), sum);
     k->name[k->root.i] = "sum";
     members_emit(k, body, &nest);
-    out_open(o, "for (int64_t j = 0; j < width; j++)");
+    out_open(o, "for (int64_t j = 0; j < %s; j++)", width);
     out_raw(o, out_text(body));
     out_close(o, "");
     names_restore(k, before);
+}
+
+/* The epilogue on windows of a line from col0 on: `largest` is that of window j. */
+static void pooled_epilogue(Patches *p, const char *largest, const char *col)
+{
+    Kern *k = p->k;
+    const Shape *s = &ir_type(k->g, p->pool.take)->shape;
+    if (p->f.bias.i) largest = text(p->e, "%s + %s[row]", largest, slot_read(k, p->f.bias));
+    out_line(p->o, "const %s sum = %s;", real_type(k), largest);
+    k->name[p->pool.take.i] = "sum";
+    Nest nest = { 4, { { extent_of(s, 0, 1), "image" },
+                       { extent(p->f.rows, 0), "row" },
+                       { extent(p->pool.windows[0], 0), "line" },
+                       { extent(p->pool.windows[1], 0), col } } };
+    members_emit(k, p->o, &nest);
 }
 
 /* Elements of the lines that a line of windows reads. */
@@ -100,8 +134,7 @@ static void pooled_line(Patches *p)
     Emit *e = p->e;
     Out *o = p->o;
     int64_t across = p->pool.taps[1], taps = p->pool.taps[0] * across;
-    const Shape *s = &ir_type(k->g, p->pool.take)->shape;
-    const char *real = real_type(k), *best = "best";
+    const char *real = real_type(k);
     out_open(o, "for (int64_t i = 0; i < %s; i++)", p->rows);
     out_line(o, "const int64_t row = %s;", text_add(e, p->row0, "i"));
     out_line(o, "const %s *const from = sums + i * %lld;", real, (long long)pool_pitch(p));
@@ -115,16 +148,23 @@ static void pooled_line(Patches *p)
         else out_line(o, "best = ((%s > best) | (%s != %s)) ? %s : best;", value, value, value,
                       value);
     }
-    if (p->f.bias.i) best = text(e, "best + %s[row]", slot_read(k, p->f.bias));
-    out_line(o, "const %s sum = %s;", real, best);
-    k->name[p->pool.take.i] = "sum";
-    Nest nest = { 4, { { extent_of(s, 0, 1), "image" },
-                       { extent(p->f.rows, 0), "row" },
-                       { extent(p->pool.windows[0], 0), "line" },
-                       { extent(p->pool.windows[1], 0), "col" } } };
-    members_emit(k, o, &nest);
+    pooled_epilogue(p, "best", "col");
     out_close(o, "");
     out_close(o, "");
+}
+
+/* For each strip of rows [height][width]. Returns where its weights are. */
+static const char *open_strips(Patches *p, long long width)
+{
+    Emit *e = p->e;
+    const char *weights = p->f.turned ? "turned" : slot_read(p->k, p->f.weight);
+    const char *row = text_add(e, p->f.turned ? "0" : p->row0, "top");
+    out_open(p->o, "for (int64_t r = 0; r < %s; r += %d)", p->rows, p->height);
+    out_line(p->o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */",
+             p->rows, p->height);
+    out_line(p->o, "%s strip[%lld] __attribute__((aligned(64)));", real_type(p->k),
+             (long long)p->height * width);
+    return text_add(e, weights, text_mul(e, row, extent(ir_frame_depth(&p->f), 0)));
 }
 
 /* Strips of rows over the packed patches of one block of channels. */
@@ -133,15 +173,8 @@ static void write_strips(Patches *p)
     Emit *e = p->e;
     Out *o = p->o;
     long long depth = (long long)ir_frame_depth(&p->f), lanes = (long long)p->lanes;
-    const char *weights = p->f.turned ? "turned" : slot_read(p->k, p->f.weight);
-    const char *row = text_add(e, p->f.turned ? "0" : p->row0, "top");
-    const char *at = text_add(e, weights, text_mul(e, row, extent(depth, 0)));
+    const char *at = open_strips(p, lanes);
     if (p->blocked) at = text(e, "%s + c0 * %lld", at, (long long)ir_frame_taps(&p->f));
-    out_open(o, "for (int64_t r = 0; r < %s; r += %d)", p->rows, p->height);
-    out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */",
-             p->rows, p->height);
-    out_line(o, "%s strip[%lld] __attribute__((aligned(64)));", real_type(p->k),
-             (long long)p->height * lanes);
     out_line(o, "%s(%s, %s, %lld, 1, pack, %lld, strip);", micro_tile(e, p->height, p->vectors),
              p->blocked ? text(e, "channels * %lld", (long long)ir_frame_taps(&p->f))
                         : text(e, "%lld", depth),
@@ -158,19 +191,58 @@ static void write_strips(Patches *p)
                  (long long)pool_pitch(p), lanes);
     } else {
         out_line(o, "const int64_t row = %s + i;", text_add(e, p->row0, "top"));
-        epilogue(p, text(e, "strip[i * %lld", lanes));
+        epilogue(p, text(e, "strip[i * %lld", lanes), "width");
     }
     out_close(o, "");
     out_close(o, "");
 }
 
-/* One panel of pixels from p0 on. */
-static void write_panel(Patches *p)
+/* Strips over pixels from p0 on, all on one line. */
+static void write_in_line(Patches *p)
+{
+    Emit *e = p->e;
+    Out *o = p->o;
+    long long columns = (long long)p->f.pixels[1], lanes = (long long)p->lanes;
+    out_open(o, "for (int64_t p0 = begin; p0 < end; p0 += %lld)", lanes);
+    out_line(o, "const %s *const from = frame + p0 / %lld * %lld + p0 %% %lld;", real_type(p->k),
+             columns, (long long)ir_frame_pixel(&p->f, 1, 0), columns);
+    const char *weights = open_strips(p, lanes);
+    out_line(o, "%s(%s, from, strip);", lines_tile(p->k, &p->f, NULL, p->height, p->vectors),
+             weights);
+    out_open(o, "for (int64_t i = r - top; i < %d; i++)", p->height);
+    out_line(o, "const int64_t row = %s + i;", text_add(e, p->row0, "top"));
+    epilogue(p, text(e, "strip[i * %lld", lanes), text(e, "%lld", lanes));
+    for (int i = 0; i < 3; i++) out_close(o, "");
+}
+
+/* Strips over windows of `line` from col0 on, which the register tile pools. */
+static void write_windows(Patches *p)
+{
+    Emit *e = p->e;
+    Out *o = p->o;
+    long long across = (long long)p->pool.taps[1], windows = (long long)p->lanes / across;
+    long long down = (long long)ir_frame_pixel(&p->f, p->pool.taps[0], 0);
+    out_open(o, "for (int64_t col0 = 0; col0 < %lld; col0 += %lld)",
+             (long long)p->pool.windows[1], windows);
+    const char *weights = open_strips(p, windows);
+    out_line(o, "%s(%s, frame + line * %lld + col0 * %lld, strip);",
+             lines_tile(p->k, &p->f, &p->pool, p->height, p->vectors), weights, down, across);
+    out_open(o, "for (int64_t i = r - top; i < %d; i++)", p->height);
+    out_line(o, "const int64_t row = %s + i;", text_add(e, p->row0, "top"));
+    out_line(o, "#pragma omp simd");       /* else gcc takes rows for lanes */
+    out_open(o, "for (int64_t j = 0; j < %lld; j++)", windows);
+    pooled_epilogue(p, text(e, "strip[i * %lld + j]", windows), "col0 + j");
+    for (int i = 0; i < 4; i++) out_close(o, "");
+}
+
+/* Panels of pixels, each from p0 on. */
+static void write_panels(Patches *p)
 {
     Emit *e = p->e;
     Out *o = p->o;
     const Frame *f = &p->f;
     long long lanes = (long long)p->lanes, plane = (long long)ir_frame_plane(f);
+    out_open(o, "for (int64_t p0 = begin; p0 < end; p0 += %lld)", lanes);
     out_line(o, "const int64_t width = smaller(%lld, end - p0);", lanes);
     out_line(o, "int32_t from[%lld], to[%lld];", lanes, lanes);
     out_line(o, "const int runs = find_runs(p0, p0 + width, %lld, %lld, from, to);",
@@ -187,11 +259,13 @@ static void write_panel(Patches *p)
     out_line(o, "pack_patches(%s, %lld, %s, %lld, taps, runs, from, to, %lld, pack);", channels,
              plane, at, (long long)ir_frame_taps(f), lanes);
     write_strips(p);
-    if (!p->blocked) return;
-    out_close(o, "");
-    out_open(o, "for (int64_t i = 0; i < %s; i++)", p->rows);
-    out_line(o, "const int64_t row = %s;", text_add(e, p->row0, "i"));
-    epilogue(p, text(e, "sums[i * %lld", lanes));
+    if (p->blocked) {
+        out_close(o, "");
+        out_open(o, "for (int64_t i = 0; i < %s; i++)", p->rows);
+        out_line(o, "const int64_t row = %s;", text_add(e, p->row0, "i"));
+        epilogue(p, text(e, "sums[i * %lld", lanes), "width");
+        out_close(o, "");
+    }
     out_close(o, "");
 }
 
@@ -216,18 +290,16 @@ static void write_images(Patches *p)
         if (!p->pool.index.i) out_line(o, "const int64_t begin = 0, end = %lld;", pixels);
     }
     patches_frame(p->k, &p->f, "image", "0", text(e, "%lld", (long long)p->f.channels));
-    if (p->pool.index.i) {
+    if (p->pool.index.i)
         out_open(o, "for (int64_t line = 0; line < %lld; line++)", (long long)p->pool.windows[0]);
+    if (p->pool.index.i && !p->in_lines)
         out_line(o, "const int64_t begin = line * %lld, end = begin + %lld;",
                  (long long)pool_pitch(p), (long long)pool_pitch(p));
-    }
-    out_open(o, "for (int64_t p0 = begin; p0 < end; p0 += %lld)", (long long)p->lanes);
-    write_panel(p);
-    out_close(o, "");
-    if (p->pool.index.i) {
-        pooled_line(p);
-        out_close(o, "");
-    }
+    if (!p->in_lines) write_panels(p);
+    else if (p->pool.index.i) write_windows(p);
+    else write_in_line(p);
+    if (p->pool.index.i && !p->in_lines) pooled_line(p);
+    if (p->pool.index.i) out_close(o, "");
     if (tile >= pixels) out_close(o, "");
 }
 
@@ -245,7 +317,7 @@ void emit_patches(Kern *k)
                    (long long)p.tile_rows, (long long)p.tile_pixels, p.height);
     reach(k->e, SNIP_vec);
     reach(k->e, SNIP_smaller);
-    patches_taps(k, &p.f);
+    if (!p.in_lines) patches_taps(k, &p.f);
     patches_rows(k, p.f.rows, &p.row0, &p.rows);
     place_memory(&p);
     if (p.f.turned) turn_weights(&p);

@@ -9,6 +9,7 @@
  * tiles NaN.
  *
  * Not here: strides, dilation, other taps (emit_patches.c). */
+#include "codegen/vectors.h"
 #include "codegen/winograd.h"
 
 enum { LINE_BYTES = 64 };
@@ -63,38 +64,21 @@ static const char results_text[] =
     " * parts[$points]$in_panels[$group][$lanes], whose points are $result_step apart. */\n"
     "ONCE void winograd_results_$id(const $R *restrict parts, $R *restrict lines)\n"
     "{\n"
-    "    for (int panel = 0; panel < $panels; panel++) {\n"
-    "        $R part[$tile_y][$size_x][$lanes];\n"
+    "    for (int i = 0; i < $panels * $lanes; i += $vector) {\n"
+    "        const int panel = i / $lanes, t = i % $lanes;\n"
+    "        vec part[$tile_y][$size_x];\n"
     "        for (int j = 0; j < $size_x; j++) {\n"
-    "            const $R *restrict const x\n"
-    "                = parts + j * $result_step + panel * $group * $lanes;\n"
-    "            for (int64_t t = 0; t < $lanes; t++) {\n"
+    "            const $R *restrict const from\n"
+    "                = parts + j * $result_step + panel * $group * $lanes + t;\n"
+    "$column"
     "$lines"
-    "            }\n"
     "        }\n"
-    "        for (int i = 0; i < $found_y; i++) {\n"
-    "            $R *restrict const to = lines + (i * $panels + panel) * $found_x * $lanes;\n"
+    "        for (int line = 0; line < $found_y; line++) {\n"
+    "            $R *restrict const to = lines + (line * $tiles + i) * $found_x;\n"
     "$ends"
     "        }\n"
     "    }\n"
     "}\n";
-
-/* What is between a tile's lines of points and a line of results: its columns; and the largest of
- * those of each window. */
-static const char plain_text[] =
-    "            for (int64_t t = 0; t < $lanes; t++) {\n"
-    "$columns"
-    "            }\n";
-
-static const char pooled_text[] =
-    "            $R y[$taps_y][$tile_x][$lanes];\n"
-    "            for (int k = 0; k < $taps_y; k++)\n"
-    "                for (int64_t t = 0; t < $lanes; t++) {\n"
-    "$columns"
-    "                }\n"
-    "            for (int64_t t = 0; t < $lanes; t++) {\n"
-    "$windows"
-    "            }\n";
 
 typedef struct Wino {
     Kern *k;
@@ -135,57 +119,27 @@ static const char *in_panels(Wino *w)
     return w->w.panels > 1 ? text(w->e, "[%lld]", (long long)w->w.panels) : "";
 }
 
-/* every_<step>(from): elements 0, step, 2 * step … of it, of as many vectors as that takes. */
-static void add_every(Emit *e, int64_t vector, int64_t step)
-{
-    static const char form[] =
-        "/* A vector of the elements %lld apart. */\n"
-        "static inline vec every_%lld(const %s *from)\n"
-        "{\n"
-        "    const vec a = %s(from), b = %s(from + %lld);\n"
-        "    return __builtin_shufflevector(a, b%s);\n"
-        "}\n";
-    const char *even = "";
-    if (step < 2) return;
-    add_every(e, vector, step / 2);
-    for (int64_t i = 0; i < vector; i++) even = text(e, "%s, %lld", even, 2 * (long long)i);
-    const char *half = step > 2 ? text(e, "every_%lld", (long long)step / 2) : "*(const vec *)";
-    add_micro(e, text(e, form, (long long)step, (long long)step, e->l->type[e->m->real], half, half,
-                      (long long)(step / 2 * vector), even));
-}
-
-static void add_inside(Emit *e)
-{
-    static const char form[] =
-        "/* x where place + by is one of `width` places, else 0. */\n"
-        "static inline vec inside(vec x, const int32_t *place, int32_t by, int32_t width)\n"
-        "{\n"
-        "    typedef uint32_t words __attribute__((vector_size(%d), aligned(4), may_alias));\n"
-        "    const words at = *(const words *)place + (uint32_t)by;\n"
-        "    return (vec)((words)x & (words)(at < (uint32_t)width));\n"
-        "}\n";
-    add_micro(e, text(e, form, e->o->target->vector_bytes));
-}
-
-/* Column j of tiles, 0 where it is outside of its line: there stands another band's. Vectors are
- * written out: of these conditions gcc makes branches. */
+/* Column j of tiles, 0 where it is outside of its line: there stands another band's. The vectors of
+ * a tile's own columns are dealt to them; columns beside it are its neighbours'. */
 static const char *read_places(Wino *w)
 {
     Emit *e = w->e;
     const Winograd *g = &w->w;
-    const char *all = "";
-    add_every(e, g->vector, g->tile[1]);
+    int64_t tile = g->tile[1], low = w->f.low[1], width = w->f.places[1];
+    const char *own[IR_MOST_POINTS], *all = "";
+    const char *first = text_add(e, "from", text_mul(e, "t", extent(tile, 0)));
+    for (int64_t k = 0; k < tile; k++) {
+        own[k] = text(e, "own%lld", (long long)k);
+        all = text(e, "%s                const vec %s = *(const vec *)(%s);\n", all, own[k],
+                   text_shift(e, first, k * g->vector));
+    }
     for (int64_t j = 0; j < g->size[1]; j++) {
-        int64_t at = j - w->f.low[1], width = w->f.places[1];
-        bool whole = at >= 0 && g->tile[1] * (g->across - 1) + at < width;
-        const char *from = text(e, "every_%lld(from + %s)", (long long)g->tile[1],
-                                text_shift(e, text_mul(e, "t", extent(g->tile[1], 0)), at));
-        if (!whole) {
-            add_inside(e);
-            from = text(e, "inside(%s, begin + t, %lld, %lld)", from, (long long)at,
-                        (long long)width);
-        }
-        all = text(e, "%s                const vec x%lld = %s;\n", all, (long long)j, from);
+        int64_t at = j - low, k = (at + low * tile) % tile;
+        bool whole = at >= 0 && tile * (g->across - 1) + at < width;
+        const char *x = vec_moved(e, vec_dealt(e, own, tile, k), tile, (at - k) / tile,
+                                  text_shift(e, first, k));
+        if (!whole) x = vec_inside(e, x, "begin + t", at, width);
+        all = text(e, "%s                const vec x%lld = %s;\n", all, (long long)j, x);
     }
     return all;
 }
@@ -220,55 +174,50 @@ static const char *source_function(Wino *w)
     return add_function(w, source_text, "winograd_source_", id, piece, 5);
 }
 
-/* The largest value of each window of a tile's lines. As in PyTorch, a NaN is larger than all
- * before it. */
-static const char *windows_text(Wino *w)
+/* A line of a tile's results from its columns. in: as points_text has it. */
+static const char *columns_text(Wino *w, const char *in, const char *to, int indent)
 {
-    Emit *e = w->e;
-    const char *all = "", *real = real_type(w->k), *in = "                ";
-    int64_t down = w->pool.taps[0], across = w->pool.taps[1], width = w->w.tile[1] / across;
-    for (int64_t j = 0; j < width; j++) {
-        for (int64_t tap = 0; tap < down * across; tap++) {
-            const char *x = text(e, "y[%lld][%lld][t]", (long long)(tap / across),
-                                 (long long)(j * across + tap % across));
-            const char *best = text(e, "x%lld_%lld", (long long)j, (long long)tap);
-            all = tap ? text(e, "%s%sconst %s %s = ((%s > x%lld_%lld) | (%s != %s)) ? %s"
-                                " : x%lld_%lld;\n", all, in, real, best, x, (long long)j,
-                             (long long)tap - 1, x, x, x, (long long)j, (long long)tap - 1)
-                      : text(e, "%s%sconst %s %s = %s;\n", all, in, real, best, x);
-        }
-        all = text(e, "%s%sto[%lld * t + %lld] = x%lld_%lld;\n", all, in, (long long)width,
-                   (long long)j, (long long)j, (long long)(down * across - 1));
-    }
+    const AxisTransform columns = {
+        ir_winograd_matrix(IR_OF_RESULTS, w->w.tile[1], w->f.taps[1]), "vec", in, to, indent };
+    return values_text(w->k, &columns);
+}
+
+/* Lines of tiles from vectors of their columns. */
+static const char *store_text(Wino *w, const char *const *column, int64_t n)
+{
+    const char *all = "";
+    for (int64_t k = 0; k < n; k++)
+        all = text(w->e, "%s            *(vec *)(to + %lld) = %s;\n", all,
+                   (long long)(k * w->w.vector), vec_zipped(w->e, column, n, k));
     return all;
 }
 
-static const char *filled(Wino *w, const char *template, const Hole *hole, int n)
-{
-    Out *o = out_new(w->e->a);
-    out_template(o, template, hole, n);
-    return out_text(o);
-}
-
-/* Columns of a line of tiles, and what is pooled of them. */
+/* Columns of a line of tiles, or the largest of each window of their lines. */
 static const char *line_text(Wino *w)
 {
-    const Frame *f = &w->f;
-    const Winograd *g = &w->w;
-    const int64_t *taps = w->pool.taps;
     Emit *e = w->e;
-    bool pooled = w->pool.index.i != 0;
-    const AxisTransform columns = {
-        ir_winograd_matrix(IR_OF_RESULTS, g->tile[1], f->taps[1]), real_type(w->k),
-        pooled ? text(e, "part[i * %lld + k][#][t]", (long long)taps[0]) : "part[i][#][t]",
-        pooled ? "y[k][#][t]" : text(e, "to[%lld * t + #]", (long long)g->tile[1]),
-        pooled ? 20 : 16 };
-    const Hole hole[] = { { "R", real_type(w->k) }, { "columns", values_text(w->k, &columns) },
-                          { "windows", pooled ? windows_text(w) : "" },
-                          { "taps_y", text(e, "%lld", (long long)taps[0]) },
-                          { "tile_x", text(e, "%lld", (long long)g->tile[1]) },
-                          { "lanes", text(e, "%lld", (long long)g->lanes) } };
-    return filled(w, pooled ? pooled_text : plain_text, hole, 6);
+    int64_t down = w->pool.taps[0], across = w->pool.taps[1], width = w->w.tile[1] / across;
+    const char *column[IR_MOST_POINTS], *all;
+    if (!w->pool.index.i) {
+        for (int64_t j = 0; j < width; j++) column[j] = text(e, "y%lld", (long long)j);
+        all = columns_text(w, "part[line][#]", "const vec y#", 12);
+        return text(e, "%s%s", all, store_text(w, column, width));
+    }
+    all = text(e, "            vec y[%lld][%lld];\n"
+                  "            for (int k = 0; k < %lld; k++) {\n%s            }\n",
+               (long long)down, (long long)w->w.tile[1], (long long)down,
+               columns_text(w, text(e, "part[line * %lld + k][#]", (long long)down), "y[k][#]",
+                            16));
+    for (int64_t j = 0; j < width; j++) {
+        column[j] = text(e, "best%lld", (long long)j);
+        all = text(e, "%s            vec %s = y[0][%lld];\n", all, column[j],
+                   (long long)(j * across));
+        for (int64_t tap = 1; tap < down * across; tap++)
+            all = text(e, "%s            %s = %s;\n", all, column[j],
+                       vec_larger(e, text(e, "y[%lld][%lld]", (long long)(tap / across),
+                                          (long long)(j * across + tap % across)), column[j]));
+    }
+    return text(e, "%s%s", all, store_text(w, column, width));
 }
 
 static const char *results_function(Wino *w)
@@ -278,16 +227,20 @@ static const char *results_function(Wino *w)
     Emit *e = w->e;
     long long down = (long long)w->pool.taps[0], across = (long long)w->pool.taps[1];
     const AxisTransform lines = {
-        ir_winograd_matrix(IR_OF_RESULTS, g->tile[0], f->taps[0]), real_type(w->k),
-        text(e, "x[# * %lld + t]", (long long)(g->size[1] * g->result_step)), "part[#][j][t]", 16 };
+        ir_winograd_matrix(IR_OF_RESULTS, g->tile[0], f->taps[0]), "vec",
+        "x#", "part[#][j]", 12 };
+    const char *points = "";
+    for (int64_t i = 0; i < g->size[0]; i++)
+        points = text(e, "%s            const vec x%lld = *(const vec *)(from + %lld);\n", points,
+                      (long long)i, (long long)(i * g->size[1] * g->result_step));
     const char *id = text(e, "%s_%lld_%lld", winograd_id(w->k, g->tile, f), (long long)g->group,
                           (long long)g->panels);
     if (w->pool.index.i) id = text(e, "%s_max%lldx%lld", id, down, across);
     const Hole piece[] = {
-        { "in_panels", in_panels(w) }, { "lines", values_text(w->k, &lines) },
-        { "ends", line_text(w) },
+        { "in_panels", in_panels(w) }, { "column", points },
+        { "lines", values_text(w->k, &lines) }, { "ends", line_text(w) },
         { "pooled", w->pool.index.i ? text(e, ", the largest of %lldx%lld,", down, across) : "" } };
-    return add_function(w, results_text, "winograd_results_", id, piece, 4);
+    return add_function(w, results_text, "winograd_results_", id, piece, 5);
 }
 
 /* Pieces of the worker's memory, as ir_worker_bytes has them. */
@@ -437,6 +390,7 @@ static void write_results(Wino *w)
                                             : text(e, "smaller(top + %lld, %s)", height, lines));
     out_line(o, "const %s *const from = lines + (line - top) * %lld + b * %lld;", real_type(k),
              width * tiles, width * (long long)w->w.across);
+    out_line(o, "#pragma omp simd");       /* else gcc takes lines for lanes */
     out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)size[1]);
     const char *sum = "from[col]";
     if (f->bias.i) sum = text(e, "%s + %s[row]", sum, slot_read(k, f->bias));

@@ -24,6 +24,10 @@ typedef struct Shaped {
     const Hole *piece; int n_piece;
 } Shaped;
 const char *shaped_function(Kern *k, const Shaped *s);
+/* lines_<id>(weight, frame, sums): a register tile of `height` rows and `vectors` vectors of pixels
+ * of a line of the frame; pool: of as many lines as windows have, and the largest of each window,
+ * as wide as there are vectors. sums: [height] such pixels, or windows. */
+const char *lines_tile(Kern *k, const Frame *f, const Pooled *pool, int height, int vectors);
 /* static const int32_t taps[]: how far from its pixel each tap reads. */
 void patches_taps(Kern *k, const Frame *f);
 /* A part of `all`, those from at * tile on: where it begins and how many there are, expressions or

@@ -88,6 +88,13 @@ bool ir_frame_in_place(const Frame *f)
     return pixels >= LONG_ROW && pixels % (VECTOR_BYTES / 4) == 0;
 }
 
+bool ir_frame_in_lines(const Frame *f, int64_t pixels, int64_t vectors, int64_t elem_bytes)
+{
+    int64_t panel = vectors * VECTOR_BYTES / elem_bytes;
+    return f->op != OP_conv_weight && f->stride[1] == 1 && ir_frame_block(f) == f->channels
+        && f->pixels[1] % panel == 0 && pixels % panel == 0;
+}
+
 bool ir_frame_long_taps(const Frame *f)
 {
     enum { LONG_LINE = 8 };
@@ -146,6 +153,17 @@ static ConvBytes grouped_bytes(const Graph *g, Val root)
     return b;
 }
 
+bool ir_patches_in_lines(const Graph *g, const Kernel *k)
+{
+    Val root = ir_kernel_root(g, k);
+    Frame f = ir_frame(g, root);
+    Pooled pool = ir_pooled(g, k);
+    int64_t across = pool.taps[1], elem = ir_dtype_bytes(ir_type(g, root)->dtype);
+    if (!pool.index.i) return ir_frame_in_lines(&f, k->tile[1], k->micro[1], elem);
+    return pool.taps[0] * across <= IR_POOLED_TAPS && (across & (across - 1)) == 0
+        && ir_frame_in_lines(&f, k->tile[1], across, elem);
+}
+
 ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
 {
     Val root = ir_kernel_root(g, k);
@@ -157,11 +175,13 @@ ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
     int64_t panel = k->micro[1] * VECTOR_BYTES;
     Pooled pool = ir_pooled(g, k);
     int64_t line = f.pixels[1] * elem;
+    bool in_lines = k->algo == ALGO_patches && ir_patches_in_lines(g, k);
     /* Whole vectors are read from the frame's end, and written to the end of what is packed. */
     return (ConvBytes){
         .frame = ir_round64(f.channels * ir_frame_plane(&f) * elem) + VECTOR_BYTES,
-        .pack = block * ir_frame_taps(&f) * panel + VECTOR_BYTES,
+        .pack = in_lines ? 0 : block * ir_frame_taps(&f) * panel + VECTOR_BYTES,
         .sums = block < f.channels ? k->tile[0] * panel
+              : in_lines           ? 0
               : pool.index.i       ? ir_round64(k->tile[0] * pool.taps[0] * line)
                                    : 0,
         .weights = f.turned ? ir_round64(k->tile[0] * ir_frame_depth(&f) * elem) : 0 };

@@ -37,6 +37,9 @@ int64_t ir_frame_pixel(const Frame *f, int64_t line, int64_t column);   /* where
 
 /* Whole channels whose patches are packed at a time. */
 int64_t ir_frame_block(const Frame *f);
+/* Do tasks of so many pixels, in panels of so many of the widest vectors, read the frame where it
+ * lies, as lines of results are whole panels? Then nothing is packed. */
+bool ir_frame_in_lines(const Frame *f, int64_t pixels, int64_t vectors, int64_t elem_bytes);
 /* conv_weight: images whose products are summed together, so that rows of pixels are long; bytes
  * from one row to the next; are d_y's rows so long that they are read where they lie? */
 int64_t ir_frame_images(const Frame *f);
@@ -70,6 +73,11 @@ typedef struct Pooled { Val index, take; int64_t taps[2], windows[2]; } Pooled;
 Pooled ir_pooled(const Graph *g, const Kernel *k);
 /* Can this kernel's convolution take the pooling that begins with `index`? */
 bool ir_pools(const Graph *g, const Kernel *k, Val index);
+
+/* Does a kernel of algorithm `patches` read its frame where it lies? Windows of few taps are pooled
+ * in registers then, and no sums are kept. */
+enum { IR_POOLED_TAPS = 4 };
+bool ir_patches_in_lines(const Graph *g, const Kernel *k);
 
 /* May algorithm `patches` compute this CONV node? One group, and memory within bounds. */
 bool ir_patches_fit(const Graph *g, Val root);

@@ -18,8 +18,9 @@
  *   conv_bf16  the same with places of the frame (ir/tiles.h), those between lines too; and half a
  *         cycle for each element that conv_weight turns round, 3 for one of the weights
  *   patches  m l' k / (0.9 v f) + 3 k l' / v a task's rows: for each vector that is packed of
- *         patches 3 cycles; l' in whole panels. conv_weight the same with k for l, and vectors
- *         that are packed of both operands; long lines of taps are packed for each pixel
+ *         patches 3 cycles, unless lines of results are whole panels; l' in whole panels.
+ *         conv_weight the same with k for l, and vectors that are packed of both operands; long
+ *         lines of taps are packed for each pixel
  *   winograd  at each point a product of m, channels and tiles at the same share, 12.5 cycles for
  *         each vector of tiles and channel of the source (by each task that reads it), 10 of
  *         results, and half of one for each pair of channels, for its weights, unless they are kept
@@ -152,7 +153,7 @@ static double lanes_cycles(const Frame *f, double images, int64_t lanes, const C
 }
 
 static double patches_cycles(const Frame *f, double images, bool weight, int64_t lanes,
-                             const Choice *c)
+                             int64_t elem, const Choice *c)
 {
     if (weight && ir_frame_long_taps(f)) return lanes_cycles(f, images, lanes, c);
     double depth = (double)ir_frame_depth(f), pixels = vectors(ir_frame_pixels(f), lanes);
@@ -160,6 +161,7 @@ static double patches_cycles(const Frame *f, double images, bool weight, int64_t
     double across = weight ? (double)ceil_div(ir_frame_depth(f), c->tile[1]) : 0;
     if (!weight)
         pixels = vectors(ir_frame_pixels(f), c->micro[1] * lanes) * (double)c->micro[1];
+    if (ir_frame_in_lines(f, c->tile[1], c->micro[1], elem)) down = 0;       /* nothing is packed */
     return images * pixels
          * (rows * depth / conv_share + PACK_CYCLES * (depth * down + rows * across));
 }
@@ -246,7 +248,7 @@ double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c
         bool weight = x->op == OP_conv_weight;
         bool kept = ir_keeps(g) && ir_is(g, ir_view_base(g, x->in[1]), OP_state);
         cycles = ir_is_tile_conv(c->algo)  ? tiles_cycles(&f, images, t, kept, c) * peak
-               : c->algo == ALGO_patches ? patches_cycles(&f, images, weight, lanes, c)
+               : c->algo == ALGO_patches ? patches_cycles(&f, images, weight, lanes, elem, c)
                : weight                  ? winograd_weight_cycles(&f, images, lanes, elem, c)
                                          : winograd_cycles(&f, images, lanes, elem, kept, c);
         cycles /= peak;

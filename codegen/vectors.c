@@ -1,0 +1,112 @@
+/* codegen/vectors.c: see the header. */
+#include "codegen/vectors.h"
+
+enum { MAX_DEALT = 16 };
+
+static int64_t lanes_of(const Emit *e)
+{
+    return e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
+}
+
+/* Adds `name`: so many lanes of two vectors, from `first` on, `step` apart; or, step 0, pairs of
+ * lanes of both. */
+static const char *pick(Emit *e, const char *name, const char *what, int64_t first, int64_t step)
+{
+    static const char form[] = "/* %s */\n"
+                               "static inline vec %s(vec a, vec b)\n"
+                               "{\n"
+                               "    return __builtin_shufflevector(a, b%s);\n"
+                               "}\n";
+    const char *lanes = "";
+    for (int64_t i = 0, n = lanes_of(e); i < n; i++)
+        lanes = text(e, "%s, %lld", lanes,
+                     (long long)(step ? first + i * step : first + i / 2 + i % 2 * n));
+    add_micro(e, text(e, form, what, name, lanes));
+    return name;
+}
+
+const char *vec_dealt(Emit *e, const char *const *x, int64_t n, int64_t k)
+{
+    const char *half[MAX_DEALT];
+    if (n == 1) return x[0];
+    if (n > MAX_DEALT) ir_die(e->m, "codegen: %lld vectors are dealt", (long long)n);
+    const char *name = k % 2 ? pick(e, "odd", "Elements 1, 3 … of a, then of b.", 1, 2)
+                             : pick(e, "even", "Elements 0, 2 … of a, then of b.", 0, 2);
+    for (int64_t i = 0; i < n / 2; i++)
+        half[i] = text(e, "%s(%s, %s)", name, x[2 * i], x[2 * i + 1]);
+    return vec_dealt(e, half, n / 2, k / 2);
+}
+
+const char *vec_zipped(Emit *e, const char *const *x, int64_t n, int64_t k)
+{
+    const char *even[MAX_DEALT], *odd[MAX_DEALT];
+    if (n == 1) return x[0];
+    if (n > MAX_DEALT) ir_die(e->m, "codegen: %lld vectors are zipped", (long long)n);
+    for (int64_t i = 0; i < n / 2; i++) {
+        even[i] = x[2 * i];
+        odd[i] = x[2 * i + 1];
+    }
+    const char *name =
+        k % 2 ? pick(e, "zip_high", "Elements of a and b in turns, of their second halves.",
+                     lanes_of(e) / 2, 0)
+              : pick(e, "zip_low", "Elements of a and b in turns, of their first halves.", 0, 0);
+    return text(e, "%s(%s, %s)", name, vec_zipped(e, even, n / 2, k / 2),
+                vec_zipped(e, odd, n / 2, k / 2));
+}
+
+/* Lanes that x has not are those of one more vector, which has nothing beyond the last of them. */
+const char *vec_moved(Emit *e, const char *x, int64_t n, int64_t by, const char *from)
+{
+    static const char form[] =
+        "/* x, whose elements begin at `from`, %lld apart, from the one %lld %s on. */\n"
+        "static inline vec %s(vec x, const %s *from)\n"
+        "{\n"
+        "    const vec more = *(const vec *)(from %s %lld);\n"
+        "    return __builtin_shufflevector(x, more%s);\n"
+        "}\n";
+    int64_t vector = lanes_of(e), far = by < 0 ? -by : by, at = n * by;
+    if (!by) return x;
+    if (by > 0) at += (vector - 1) * (n - 1);
+    const char *name = text(e, "%s_%lld_%lld", by < 0 ? "before" : "after", (long long)far,
+                            (long long)n);
+    const char *lanes = "";
+    for (int64_t i = by; i < by + vector; i++) {
+        int64_t lane = i < 0       ? vector + (i - by) * n
+                     : i < vector  ? i
+                                   : 2 * vector - 1 - (by + vector - 1 - i) * n;
+        lanes = text(e, "%s, %lld", lanes, (long long)lane);
+    }
+    add_micro(e, text(e, form, (long long)n, (long long)far, by < 0 ? "back" : "further", name,
+                      e->l->type[e->m->real], at < 0 ? "-" : "+", (long long)(at < 0 ? -at : at),
+                      lanes));
+    return text(e, "%s(%s, %s)", name, x, from);
+}
+
+const char *vec_larger(Emit *e, const char *x, const char *best)
+{
+    static const char form[] =
+        "/* The larger of each pair; a NaN is larger than what stands before it. */\n"
+        "static inline vec larger(vec x, vec best)\n"
+        "{\n"
+        "    typedef int%lld_t mask __attribute__((vector_size(%d)));\n"
+        "    const mask takes = (mask)(x > best) | (mask)(x != x);\n"
+        "    return (vec)(((mask)x & takes) | ((mask)best & ~takes));\n"
+        "}\n";
+    add_micro(e, text(e, form, 8 * (long long)ir_dtype_bytes(e->m->real),
+                      e->o->target->vector_bytes));
+    return text(e, "larger(%s, %s)", x, best);
+}
+
+const char *vec_inside(Emit *e, const char *x, const char *place, int64_t by, int64_t width)
+{
+    static const char form[] =
+        "/* x where place + by is one of `width` places, else 0. */\n"
+        "static inline vec inside(vec x, const int32_t *place, int32_t by, int32_t width)\n"
+        "{\n"
+        "    typedef uint32_t words __attribute__((vector_size(%d), aligned(4), may_alias));\n"
+        "    const words at = *(const words *)place + (uint32_t)by;\n"
+        "    return (vec)((words)x & (words)(at < (uint32_t)width));\n"
+        "}\n";
+    add_micro(e, text(e, form, e->o->target->vector_bytes));
+    return text(e, "inside(%s, %s, %lld, %lld)", x, place, (long long)by, (long long)width);
+}
