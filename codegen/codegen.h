@@ -65,6 +65,8 @@ void emit_library_file(const Module *m, const LibraryOpts *o, LibraryFile file, 
 const char *emit_upper(const char *name, Arena *a);
 /* What its C file has to be compiled with, "-O3 -march=native …". In the arena. */
 const char *emit_library_flags(const Module *m, const LibraryOpts *o, Arena *a);
+/* And what a program with it is linked with, " -lm …". In the arena. */
+const char *emit_library_libs(const Module *m, const LibraryOpts *o, Arena *a);
 
 /* Is no tensor longer than four of the target's vectors? */
 bool emit_is_short(const Module *m, const Target *t);

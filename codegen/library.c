@@ -48,6 +48,7 @@ Library library_of(const Module *m, const LibraryOpts *o, Arena *a)
     *opts = (EmitOpts){ .target = o->target, .version = o->version, .source = o->source,
                         .name = o->name };
     l.e = (Emit){ .m = m, .o = opts, .l = &dialect_c, .a = a };
+    l.blas = graph_uses_blas(l.infer) || (l.train && graph_uses_blas(l.train));
     find_states(&l);
     l.upper = emit_upper(o->name, a);
     l.elems = l.e.l->type[m->real];

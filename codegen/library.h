@@ -11,6 +11,7 @@ typedef struct Library {
     const Graph *infer, *train;       /* train: null where it does not */
     uint32_t *state; int n_state;     /* those that it reads, and where they lie in the params */
     int64_t *offset_bytes;            /* [n_state + 1]: then, where they end */
+    bool blas;                        /* their kernels call OpenBLAS */
     const char *upper;                /* "NET", before macros */
     const char *elems;                /* of the type of inputs and results: "float" */
 } Library;

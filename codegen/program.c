@@ -132,10 +132,16 @@ bool emit_is_short(const Module *m, const Target *t)
     return true;
 }
 
+bool graph_uses_blas(const Graph *g)
+{
+    for (int k = 0; k < g->n_kernel; k++)
+        if (g->kernel[k].algo == ALGO_blas) return true;
+    return false;
+}
+
 bool emit_uses_blas(const Module *m)
 {
     for (int i = 0; i < m->n_graph; i++)
-        for (int k = 0; k < m->graph[i]->n_kernel; k++)
-            if (m->graph[i]->kernel[k].algo == ALGO_blas) return true;
+        if (graph_uses_blas(m->graph[i])) return true;
     return false;
 }

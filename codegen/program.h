@@ -36,6 +36,7 @@ void graph_list(Emit *e, Out *o, const char *const *item, const char *const *wha
  * {0}. */
 void graph_call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
                 const char *const (*fixed)[2]);
+bool graph_uses_blas(const Graph *g);
 /* How many tasks a kernel has. */
 const char *graph_tasks(Emit *e, const GraphText *t, const KernelUse *u);
 /* one_block.c: a kernel that runs all kernels of a graph, and its launch. */

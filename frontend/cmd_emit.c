@@ -75,9 +75,9 @@ static int check_graphs(const Emission *e, const Module *m)
     const Graph *train = ir_graph_find(m, "train");
     if (!ir_graph_find(m, "infer"))
         return cmd_fail(c, EXIT_REFUSED, "%s: it has no graph `infer`", c->file);
-    if (emit_uses_blas(m))
-        return cmd_fail(c, EXIT_REFUSED, "%s: kernels call OpenBLAS, and a library calls none\n"
-                        "help: make the text with --blas none", c->file);
+    if (emit_uses_blas(m) && c->number[OPT_blas] != BLAS_OPENBLAS)
+        return cmd_fail(c, EXIT_REFUSED, "%s: its kernels call OpenBLAS\nhelp: --blas openblas, if the "
+                        "library may, or make the text with --blas none", c->file);
     if (!e->opts.trains) return EXIT_OK;
     if (!train || !m->prog.optimizer)
         return cmd_fail(c, EXIT_REFUSED, "%s: nothing is trained without a loss and an optimizer\n"
@@ -98,7 +98,7 @@ static int plan(Emission *e, PassCtx *ctx)
     int code = cmd_load(e->c, &e->start);
     if (code) return code;
     ctx->target = e->opts.target;
-    ctx->blas = BLAS_NONE;
+    if (!e->c->text[OPT_blas]) ctx->blas = BLAS_NONE;
     code = check_graphs(e, e->start);
     if (code) return code;
     if (e->opts.trains) keep_training(e->start);
@@ -130,6 +130,7 @@ static int prepare(const Emission *e, char *states, char *kept)
     if (!code) code = cmd_folder(c, &dir);
     if (code) return code;
     o.shared = true;
+    o.blas = emit_uses_blas(e->m);
     const char *source = cmd_folder_file(c, dir, "-prepare.c");
     const char *object = cmd_folder_file(c, dir, "-prepare.so");
     const CompileUnit unit = { source, NULL, e->opts.target, e->opts.native,
@@ -338,6 +339,9 @@ int emission_plan(Emission *e, const Cmd *c)
                                                              : c->text[OPT_embed] != NULL,
                              .version = SEQC_VERSION,
                              .source = slash ? slash + 1 : c->file };
+    if (c->text[OPT_no_libm] && ctx.blas != BLAS_NONE && c->text[OPT_blas])
+        return cmd_fail(c, EXIT_USAGE, "--no-libm: a library that calls OpenBLAS needs the C library\n"
+                        "help: leave --no-libm or --blas %s out", c->text[OPT_blas]);
     if (c->number[OPT_threads] > MOST_THREADS)
         return cmd_fail(c, EXIT_USAGE, "--threads %lld: a library has %d at most",
                         (long long)c->number[OPT_threads], MOST_THREADS);

@@ -131,6 +131,20 @@ else
     skip "two threads at once" "no thread sanitizer here"
 fi
 
+# ---- OpenBLAS ----
+if echo 'int main(void){return 0;}' | cc -xc - -lopenblas -o with-blas 2>/dev/null; then
+    check "products by OpenBLAS" sh -c "'$SEQC' emit mlp.py -q --batch 64 --blas openblas --name net -o blas 2>/dev/null && '$SEQC' emit mlp.py -q --batch 64 --name net -o own64 2>/dev/null &&
+        grep -q 'cblas_sgemm(ROW_MAJOR' blas/net.c && ! grep -q cblas own64/net.c && grep -q -e '-lopenblas' blas/net.pc.in"
+    awk 'BEGIN { for (i = 0; i < 50176; i++) print i * 37 % 101 / 101 }' >input64.txt
+    check "OpenBLAS: the same numbers" sh -c 'for d in blas own64; do cmake -S $d -B $d-build && cmake --build $d-build && OPENBLAS_NUM_THREADS=1 $d-build/example <input64.txt >$d.txt || exit 1; done
+        [ "$(wc -l <blas.txt)" = 640 ] && paste blas.txt own64.txt | awk "{ d = \$1 - \$2; if (d > 1e-5 || d < -1e-5) bad = 1 } END { exit bad }"'
+else
+    skip "products by OpenBLAS" "it is not installed"
+fi
+"$SEQC" ir mlp.py --blas openblas --batch 64 >blas.ir
+refuses "text whose kernels call OpenBLAS" 1 "--blas openblas, if the library may" "$SEQC" emit blas.ir --name net
+refuses "OpenBLAS without a C library" 2 "needs the C library" "$SEQC" emit mlp.py --no-libm --blas openblas
+
 # ---- one call on several threads ----
 check "threads" sh -c "'$SEQC' emit '$ROOT/samples/fashion_cnn/model.py' -q --batch 4 --mode train --threads 3 --march generic --name cnn -o cnn 2>/dev/null"
 check "threads: CMake, and an example" sh -c 'cmake -S cnn -B cnn-build -DCMAKE_INSTALL_PREFIX="$PWD/prefix" && cmake --build cnn-build && cmake --install cnn-build && [ -s prefix/include/cnn_threads.h ] &&

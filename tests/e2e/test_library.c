@@ -112,10 +112,11 @@ static Made make(const char *name, const char *options, const char *form, const 
     run("cd %s && for f in net*.c; do %s -DNET_WEIGHTS='\"net_weights.bin\"' -c $f || exit 1; done",
         m.dir, compiler);
     if (trains) return m;
-    run("gcc -std=c11 -O0 %s -I%s tests/e2e/driver.c %s/*.o -lm -lpthread -o %s",
-        strcmp(form, "bin") ? "" : "-DNET_LOADED", m.dir, m.dir, in_folder(&m, "driver"));
+    run("gcc -std=c11 -O0 %s -I%s tests/e2e/driver.c %s/*.o $(sed -n 's/^Libs:.* -lnet//p' %s) -o %s",
+        strcmp(form, "bin") ? "" : "-DNET_LOADED", m.dir, m.dir, in_folder(&m, "net.pc.in"),
+        in_folder(&m, "driver"));
     write_floats(m.x, in_folder(&m, "x"));
-    run("cd %s && ./driver x y net_weights.bin", m.dir);
+    run("cd %s && OPENBLAS_NUM_THREADS=1 ./driver x y net_weights.bin", m.dir);
     return m;
 }
 
@@ -242,24 +243,38 @@ END_TEST
  * flags that the library's page names. */
 static const char *const alike[] = { "wide_frozen_clip", "batch_norm_2d", "conv", "class_image" };
 
-START_TEST(program)
+static void compare_program(const char *name, const char *options)
 {
     const char *seqc = getenv("SEQC");
-    Made m = make(alike[_i], "", "incbin",
+    Made m = make(name, options, "incbin",
                   "cc -std=c99 $(sed -n 's/^ *cc -std=c99 \\(.*\\) -c net.c$/\\1/p' README.md)");
     rt_err e = { 0 };
     rt_tensor want = { 0 };
-    run("%s build " FOLDER "/%s.py --batch %lld -o %s", seqc ? seqc : "seqc", alike[_i],
-        (long long)m.x->shape[0], in_folder(&m, "program"));
+    run("%s build " FOLDER "/%s.py --batch %lld %s -o %s", seqc ? seqc : "seqc", name,
+        (long long)m.x->shape[0], options, in_folder(&m, "program"));
     ck_assert_msg(rt_npy_write(&e, in_folder(&m, "x.npy"), m.x), "%s", e.message);
     run("%s predict --quiet --weights %s --input %s --output %s/y.npy", in_folder(&m, "program"),
         m.weights, in_folder(&m, "x.npy"), m.dir);
     ck_assert_msg(rt_npy_read(&e, in_folder(&m, "y.npy"), &want), "%s", e.message);
     rt_tensor got = read_floats(&want, in_folder(&m, "y"));
-    ck_assert_msg(memcmp(got.data, want.data, (size_t)want.bytes) == 0, "%s: other bits", alike[_i]);
+    ck_assert_msg(memcmp(got.data, want.data, (size_t)want.bytes) == 0, "%s: other bits", name);
     rt_tensor_free(&got);
     rt_tensor_free(&want);
     unmake(&m);
+}
+
+START_TEST(program) { compare_program(alike[_i], ""); }
+END_TEST
+
+/* The same where OpenBLAS computes products. */
+START_TEST(blas)
+{
+    if (system("echo 'int main(void) { return 0; }' | cc -xc - -lopenblas -o /dev/null 2>/dev/null")) {
+        printf("blas: skipped: OpenBLAS is not installed\n");
+        return;
+    }
+    unsetenv("OPENBLAS_CORETYPE");
+    compare_program("wide_frozen_clip", "--blas openblas");
 }
 END_TEST
 
@@ -285,6 +300,7 @@ int main(void)
     tcase_add_loop_test(t, training, 0, n_models);
     unsetenv("SEQC_CFLAGS");
     tcase_add_loop_test(t, program, 0, sizeof alike / sizeof *alike);
+    tcase_add_test(t, blas);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
