@@ -19,6 +19,9 @@ typedef struct EmitOpts {
 void emit_program(const Module *m, const EmitOpts *o, FILE *out);
 /* For a GPU the file of its kernels; emit_program's has what launches them. */
 void emit_kernels(const Module *m, const EmitOpts *o, FILE *out);
+/* A line of that file. What follows it, up to the next one, can be compiled apart, after all that
+ * precedes the first. */
+#define EMIT_PART "/* ---- part ---- */\n"
 /* Writes the file with main for the variants of m, one a target, best first. */
 void emit_main(const Module *m, const EmitOpts *variant, int n, FILE *out);
 bool emit_uses_blas(const Module *m);

@@ -3,6 +3,7 @@
  * The file needs no header: NVRTC, nvcc and, after tests/cuda/emulator.h, a C compiler read the
  * same text. What it asks of a language beside C stands at its beginning. */
 #include "codegen/program.h"
+#include <string.h>
 
 static const char *const language =
     "#ifdef __CUDACC__\n"
@@ -32,6 +33,28 @@ static const char *const language =
     "#endif\n"
     "\n";
 
+/* The kernels in parts of some 50 kB, which are compiled side by side; those that call kernels of one
+ * block stay with them. */
+static void write_parts(Emit *e, Out *o, const char *steps)
+{
+    enum { PART_BYTES = 48 << 10 };
+    bool apart = true;
+    size_t bytes = strlen(steps);
+    for (int i = 0; i < e->n_fn; i++) apart = apart && !e->fn[i]->inlined;
+    out_raw(o, EMIT_PART);
+    out_raw(o, steps);
+    for (int i = 0; i < e->n_fn; i++) {
+        Out *one = out_new(e->a);
+        kernel_write(e, one, e->fn[i]);
+        bytes += strlen(out_text(one));
+        if (apart && bytes > PART_BYTES) {
+            out_raw(o, EMIT_PART);
+            bytes = strlen(out_text(one));
+        }
+        out_raw(o, out_text(one));
+    }
+}
+
 void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)
 {
     Arena *a = arena_new();
@@ -41,13 +64,12 @@ void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)
     head_write(&e, o, ".cu", opts->target->name);
     out_line(o, " * A kernel computes a group of operations. Which block and thread computes what");
     out_line(o, " * follows from shapes alone, and sums are added in a fixed order: the same bits");
-    out_line(o, " * always. */");
+    out_line(o, " * always. Parts are compiled apart, each after what precedes the first. */");
     out_raw(o, language);
     Out *steps = out_new(a);
     steps_kernels(&e, steps);
     snippets_all(&e, o);
-    out_raw(o, out_text(steps));
-    for (int i = 0; i < e.n_fn; i++) kernel_write(&e, o, e.fn[i]);
+    write_parts(&e, o, out_text(steps));
     fputs(out_text(o), out);
     arena_free(a);
 }
@@ -71,7 +93,7 @@ void cuda_tables(Emit *e, Out *o)
         if (e->fn[i]->inlined) continue;
         const Stage *const stage[] = { &e->fn[i]->main, &e->fn[i]->finish };
         for (int k = 0; k < 2; k++) {
-            if (!stage[k]->name) continue;
+            if (!stage[k]->name || stage[k]->there) continue;
             out_line(names, "K_%s,", stage[k]->name);
             out_line(rows, "{ \"%s\", %d, %lld },", stage[k]->name, stage[k]->threads,
                      (long long)stage[k]->shared_bytes);

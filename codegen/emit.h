@@ -35,6 +35,7 @@ typedef struct Stage {
     const char *name, *params, *body;
     int threads;
     int64_t shared_bytes;
+    bool there;                       /* another kernel's stage has this name and text */
 } Stage;
 
 /* A finished kernel, perhaps shared: what comes before all tasks, the tasks, what follows them. */

@@ -77,6 +77,23 @@ static void ask_for_next_part(Row *r, const Val *list, int n)
     out_close(r->o, "");
 }
 
+/* Do lanes share out the elements of all parts at once? A part alone may be shorter than they are. */
+static bool is_flat(const Row *r) { return r->parts.k && r->e->l->blocks && r->k->lanes > 1; }
+
+static void open_flat(Row *r)
+{
+    Emit *e = r->e;
+    Extent all = row_elems(r);
+    int64_t most = all.n ? all.k * e->m->capacity : all.k;
+    const char *cols = extent_atom(e, r->cols), *type = "int64_t", *at = "at";
+    if (most < INT32_MAX / 2) {                  /* dividing is cheaper then */
+        type = "int";
+        at = "(int)at";
+    }
+    along_open(r->k, r->o, "at", extent_text(e, all));
+    out_line(r->o, "const %s part = %s / %s, col = %s %% %s;", type, at, cols, at, cols);
+}
+
 /* Opens a loop over the row, in which `sums` are added to unless that is null, for a value of the
  * reductions `v`; what is named in it is forgotten by close_loop. */
 static const char **open_sums(Row *r, const char *sums, const Val *v, int n)
@@ -84,6 +101,10 @@ static const char **open_sums(Row *r, const char *sums, const Val *v, int n)
     const char **before = names_save(r->k);
     Val list[MAX_SLOTS];
     int n_list = 0;
+    if (is_flat(r)) {
+        open_flat(r);
+        return before;
+    }
     if (r->parts.k) {
         out_open(r->o, "for (int64_t part = 0; part < %s; part++)", extent_text(r->e, r->parts));
         for (int i = 0; i < n; i++) sources(r, v[i], list, &n_list);
@@ -102,7 +123,7 @@ static const char **open_loop(Row *r, const char *sums)
 static void close_loop(Row *r, const char **before)
 {
     out_close(r->o, "");
-    if (r->parts.k) out_close(r->o, "");
+    if (r->parts.k && !is_flat(r)) out_close(r->o, "");
     names_restore(r->k, before);
 }
 

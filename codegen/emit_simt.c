@@ -99,7 +99,7 @@ static const char *write_type(Simt *s)
         "DEVICE void add_products_$name(const Tile$name *tile, int half, int top, int left,\n"
         "    $R sums[$h][$w])\n"
         "{\n"
-        "    #pragma unroll 8\n"
+        "    #pragma unroll 4\n"
         "    for (int k = 0; k < $step; k++) {\n"
         "        $R a[$h], b[$w];\n"
         "        #pragma unroll\n"

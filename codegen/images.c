@@ -3,7 +3,11 @@
  * builds and runs without it. The C file is text that any compiler reads fast: strings, whose bytes
  * are escaped where they are no letters.
  *
- * The same kernels, architectures and NVRTC give the same bytes. */
+ * Each part of the text (EMIT_PART) is an image of its own, and all of all architectures are compiled
+ * side by side: NVRTC's programs know nothing of each other, and from 12.3 on it compiles several at a
+ * time. The same kernels, architectures and NVRTC give the same bytes.
+ *
+ * Source: NVRTC's documentation, Thread Safety. */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
 #include <dlfcn.h>
@@ -11,6 +15,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 typedef struct Nvrtc {
     void *library;
@@ -86,25 +91,53 @@ static char *read_text(const char *path, char **message, Arena *a)
     return text;
 }
 
-/* ---- one architecture ---- */
+/* ---- its parts ---- */
+
+typedef struct Parts { const char **text; int n; } Parts;
+
+static int line_of(const char *text, const char *at)
+{
+    int line = 1;
+    for (; text < at; text++) line += *text == '\n';
+    return line;
+}
+
+/* Each after what they share, with the numbers that its lines have in the file. */
+static Parts parts_of(const char *text, Arena *a)
+{
+    Parts p = { .n = 0 };
+    const char *first = strstr(text, EMIT_PART);
+    for (const char *at = first; at; p.n++) at = strstr(at + strlen(EMIT_PART), EMIT_PART);
+    p.text = arena_alloc(a, (size_t)p.n + 1, sizeof *p.text);
+    if (!first) p.text[p.n++] = text;
+    for (int i = 0; first && i < p.n; i++) {
+        const char *next = strstr(first + strlen(EMIT_PART), EMIT_PART);
+        int shared = (int)(strstr(text, EMIT_PART) - text);
+        int own = (int)(next ? next - first : (ptrdiff_t)strlen(first));
+        p.text[i] = arena_printf(a, "%.*s#line %d\n%.*s", shared, text, line_of(text, first), own,
+                                 first);
+        first = next;
+    }
+    return p;
+}
+
+/* ---- one part for one architecture ---- */
 
 typedef struct Image {
-    int arch;
+    int arch, part;
     bool ptx;
     char *bytes;
     size_t n_bytes;
 } Image;
 
-/* One run of the compiler, in a thread of its own, with memory of its own. */
+/* One run of the compiler, in a thread, with memory of its own. */
 typedef struct Compiling {
     const Nvrtc *nvrtc;
-    const char *name, *text;         /* of the kernels' file */
+    const char *name, *text;         /* of the kernels' file; the part */
     bool usage;
     Image code, ptx;                 /* of the same architecture; ptx.ptx: is it wanted? */
     const char *message, *log;       /* message null: all went well */
     Arena *a;
-    pthread_t thread;
-    bool apart;                      /* is there one? */
 } Compiling;
 
 static int take(Compiling *c, void *program, Image *image)
@@ -126,9 +159,8 @@ static const char *log_of(Compiling *c, void *program)
     return c->nvrtc->nvrtcGetProgramLog(program, log) ? "" : log;
 }
 
-static void *compile(void *compiling)
+static void compile(Compiling *c)
 {
-    Compiling *c = compiling;
     const Nvrtc *n = c->nvrtc;
     const char *option[] = { arena_printf(c->a, "--gpu-architecture=sm_%d", c->code.arch),
                              "--std=c++17", "--ptxas-options=-v" };
@@ -142,7 +174,6 @@ static void *compile(void *compiling)
         c->message = arena_printf(c->a, "NVRTC does not compile %s for sm_%d: %s\n%s", c->name,
                                   c->code.arch, n->nvrtcGetErrorString(error), c->log);
     if (program) n->nvrtcDestroyProgram(&program);
-    return NULL;
 }
 
 /* What the assembler says of each kernel: registers, shared memory, what it spills. */
@@ -156,16 +187,41 @@ static void print_usage(const Compiling *c)
     }
 }
 
-/* All architectures side by side. */
+/* What is to be compiled, and what is next of it. */
+typedef struct Queue {
+    Compiling *c;
+    int n, next;
+    pthread_mutex_t lock;
+} Queue;
+
+static void *work(void *queue)
+{
+    Queue *q = queue;
+    for (;;) {
+        pthread_mutex_lock(&q->lock);
+        int mine = q->next++;
+        pthread_mutex_unlock(&q->lock);
+        if (mine >= q->n) return NULL;
+        compile(&q->c[mine]);
+    }
+}
+
+/* Side by side, two a processor, so that none is idle at the end. */
 static bool compile_all(Compiling *c, int n, char **message, Arena *a)
 {
+    enum { MOST = 64 };
+    Queue q = { .c = c, .n = n };
+    pthread_t thread[MOST];
+    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN);
+    int most = wanted < 2 ? 2 : wanted > MOST ? MOST : (int)wanted, n_thread = 0;
+    for (int i = 0; i < n; i++) c[i].a = arena_new();
+    pthread_mutex_init(&q.lock, NULL);
+    while (n_thread < most && n_thread + 1 < n
+           && pthread_create(&thread[n_thread], NULL, work, &q) == 0) n_thread++;
+    work(&q);
+    for (int i = 0; i < n_thread; i++) pthread_join(thread[i], NULL);
+    pthread_mutex_destroy(&q.lock);
     for (int i = 0; i < n; i++) {
-        c[i].a = arena_new();
-        c[i].apart = i + 1 < n && pthread_create(&c[i].thread, NULL, compile, &c[i]) == 0;
-        if (!c[i].apart) compile(&c[i]);
-    }
-    for (int i = 0; i < n; i++) {
-        if (c[i].apart) pthread_join(c[i].thread, NULL);
         if (c[i].message && !*message) *message = arena_str(a, c[i].message);
         if (!c[i].message && c[i].usage) print_usage(&c[i]);
     }
@@ -200,14 +256,15 @@ static void write_images(FILE *f, const char *name, const Image *const *image, i
     fprintf(f, "/* The images of %s: made by seqc with NVIDIA's compiler, byte by byte. */\n"
                "#include \"runtime/cuda.h\"\n\n", name);
     for (int i = 0; i < n; i++) {
-        fprintf(f, "static const char %s_%d[] =\n", kind(image[i]), image[i]->arch);
+        fprintf(f, "static const char %s_%d_%d[] =\n", kind(image[i]), image[i]->arch,
+                image[i]->part);
         write_bytes(f, image[i]);
         fputs("    ;\n\n", f);
     }
     fputs("extern const rt_cuda_image images[];\nconst rt_cuda_image images[] = {\n", f);
     for (int i = 0; i < n; i++)
-        fprintf(f, "    { %d, %s, (const unsigned char *)%s_%d, %zu },\n", image[i]->arch,
-                image[i]->ptx ? "true" : "false", kind(image[i]), image[i]->arch,
+        fprintf(f, "    { %d, %s, (const unsigned char *)%s_%d_%d, %zu },\n", image[i]->arch,
+                image[i]->ptx ? "true" : "false", kind(image[i]), image[i]->arch, image[i]->part,
                 image[i]->n_bytes);
     fputs("    { 0, false, 0, 0 }\n};\n", f);
 }
@@ -215,7 +272,7 @@ static void write_images(FILE *f, const char *name, const Image *const *image, i
 /* Machine code in the order of the architectures, then the PTX of one of them. */
 static bool write_file(const char *path, const Compiling *c, int n, char **message, Arena *a)
 {
-    const Image **image = arena_alloc(a, (size_t)n + 1, sizeof *image);
+    const Image **image = arena_alloc(a, 2 * (size_t)n, sizeof *image);
     int n_image = 0;
     for (int i = 0; i < n; i++) image[n_image++] = &c[i].code;
     for (int i = 0; i < n; i++)
@@ -249,16 +306,21 @@ bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_
         *message = arena_str(a, no_nvrtc);
         return false;
     }
-    Compiling *c = arena_alloc(a, (size_t)o->n_arch, sizeof *c);
-    int lowest = 0;
-    for (int i = 0; i < o->n_arch; i++) {
-        c[i] = (Compiling){ .nvrtc = &nvrtc, .name = slash ? slash + 1 : kernels_cu, .text = text,
-                            .usage = o->usage, .code.arch = o->arch[i] };
-        if (o->arch[i] < o->arch[lowest]) lowest = i;
+    Parts parts = parts_of(text, a);
+    int n = o->n_arch * parts.n, lowest = o->arch[0];
+    Compiling *c = arena_alloc(a, (size_t)n, sizeof *c);
+    for (int i = 1; i < o->n_arch; i++)
+        if (o->arch[i] < lowest) lowest = o->arch[i];
+    for (int i = 0; i < n; i++) {
+        int arch = o->arch[i / parts.n], part = i % parts.n;
+        c[i] = (Compiling){ .nvrtc = &nvrtc, .name = slash ? slash + 1 : kernels_cu,
+                            .text = parts.text[part], .usage = o->usage,
+                            .code = { .arch = arch, .part = part + 1 },
+                            .ptx = { .arch = arch, .part = part + 1,
+                                     .ptx = o->ptx && arch == lowest } };
     }
-    c[lowest].ptx = (Image){ .arch = o->arch[lowest], .ptx = o->ptx };
-    bool ok = compile_all(c, o->n_arch, message, a) && write_file(images_c, c, o->n_arch, message, a);
-    for (int i = 0; i < o->n_arch; i++) arena_free(c[i].a);
+    bool ok = compile_all(c, n, message, a) && write_file(images_c, c, n, message, a);
+    for (int i = 0; i < n; i++) arena_free(c[i].a);
     dlclose(nvrtc.library);
     return ok;
 }

@@ -404,6 +404,24 @@ static bool same_stage(const Stage *a, const Stage *b)
     return !strcmp(a->body, b->body) && !strcmp(a->params, b->params);
 }
 
+/* Kernels of blocks are launched by their names, whatever they are part of: takes that of an equal
+ * one, or `name`. */
+static void name_stage(Emit *e, Stage *s, bool inlined, const char *name)
+{
+    s->name = name;
+    for (int i = 0; i < e->n_fn && e->l->blocks && !inlined; i++) {
+        const KernelFn *f = e->fn[i];
+        const Stage *const other[] = { &f->main, &f->finish };
+        for (int k = 0; k < 2 && !f->inlined; k++) {
+            if (!other[k]->body || !same_stage(other[k], s) || other[k]->threads != s->threads
+                || other[k]->shared_bytes != s->shared_bytes) continue;
+            s->name = other[k]->name;
+            s->there = true;
+            return;
+        }
+    }
+}
+
 void kernel_add(Emit *e, KernelFn *f)
 {
     e->fn = arena_grow(e->a, e->fn, (size_t)e->n_fn, (size_t)e->n_fn + 1, sizeof *e->fn);
@@ -434,9 +452,9 @@ static KernelFn *share(Kern *k)
     }
     KernelFn *f = arena_alloc(e->a, 1, sizeof *f);
     const char *id = text(e, "k%d", e->n_fn);
-    main.name = text(e, "%s_%s", id, base);
+    name_stage(e, &main, one_block, text(e, "%s_%s", id, base));
     if (prepare.body) prepare.name = text(e, "%s_prepare", id);
-    if (finish.body) finish.name = text(e, "%s_finish", id);
+    if (finish.body) name_stage(e, &finish, one_block, text(e, "%s_finish", id));
     *f = (KernelFn){ .main = main, .prepare = prepare, .finish = finish, .head = head_text(k, id),
                      .users = "", .first = k->g, .last = k->g, .inlined = one_block };
     kernel_add(e, f);

@@ -10,13 +10,15 @@
 
 void kernel_write(Emit *e, Out *o, const KernelFn *f)
 {
+    const Stage *const stage[] = { &f->prepare, &f->main, &f->finish };
     const char *note = *f->users ? text(e, "\n * Also in %s.", f->users + 2) : "";
+    for (int i = 0; i < 3; i++)
+        if (stage[i]->there) note = text(e, "%s\n * It begins with %s.", note, stage[i]->name);
     out_raw(o, text(e, "%s%s */\n", f->head, note));
     const char *kernel = f->inlined ? e->l->inlined : e->l->kernel;
-    const Stage *const stage[] = { &f->prepare, &f->main, &f->finish };
     for (int i = 0; i < 3; i++) {
         const Stage *s = stage[i];
-        if (!s->name) continue;
+        if (!s->name || s->there) continue;
         if (e->l->blocks && !f->inlined) kernel = text(e, "KERNEL(%d)", s->threads);
         out_raw(o, text(e, "%s %s(%s\n%s\n", kernel, s->name, s->params, s->body));
     }

@@ -13,8 +13,9 @@
 extern "C" {
 #endif
 
-/* Code for one architecture. Machine code for 8.6 runs on 8.6 and on later 8.x; PTX for 8.0 is
- * translated by the driver for 8.0 and everything later. */
+/* Code of all kernels for one architecture, or of some: then those beside it have the others. Machine
+ * code for 8.6 runs on 8.6 and on later 8.x; PTX for 8.0 is translated by the driver for 8.0 and
+ * everything later. */
 typedef struct rt_cuda_image {
     int arch;                        /* 86: compute capability 8.6 */
     bool ptx;

@@ -6,7 +6,7 @@
 
 /* Values of the driver's that the runtime passes to it. */
 enum {
-    RT_CU_OUT_OF_MEMORY = 2,
+    RT_CU_OUT_OF_MEMORY = 2, RT_CU_NOT_FOUND = 500,
     RT_CU_MAJOR = 75, RT_CU_MINOR = 76,      /* attributes: compute capability */
     RT_CU_SHARED_BYTES = 97,                 /* attribute: most shared memory of a block */
     RT_CU_DYNAMIC_BYTES = 8,                 /* of a function: the most that a launch may ask for */

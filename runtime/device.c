@@ -19,13 +19,19 @@ static const rt_cuda_image *best_image(const rt_cuda *cuda, int arch)
     return best;
 }
 
+static bool same_machine(const rt_cuda_image *a, const rt_cuda_image *b)
+{
+    return a->bytes && b->bytes && a->arch == b->arch && a->ptx == b->ptx;
+}
+
 static const char *image_list(char text[RT_DIMS], const rt_cuda *cuda)
 {
     int used = 0;
     text[0] = '\0';
     for (const rt_cuda_image *i = cuda->images; i->bytes && used < RT_DIMS; i++)
-        used += snprintf(text + used, (size_t)(RT_DIMS - used), "%s%s_%d", used ? ", " : "",
-                         i->ptx ? "compute" : "sm", i->arch);
+        if (i == cuda->images || !same_machine(i, i - 1))
+            used += snprintf(text + used, (size_t)(RT_DIMS - used), "%s%s_%d", used ? ", " : "",
+                             i->ptx ? "compute" : "sm", i->arch);
     return text;
 }
 
@@ -52,6 +58,8 @@ bool rt_device_find(rt_err *e, rt_device *d, const rt_cuda *cuda)
         return false;
     d->arch = 10 * major + minor;
     d->image = best_image(cuda, d->arch);
+    while (d->image && same_machine(d->image, d->image + d->n_images))
+        d->n_images++;
     return d->image ||
            rt_fail(e, RT_E_IO, "this program has kernels for %.200s, and %s is sm_%d",
                    image_list(list, cuda), d->name, d->arch) ||
@@ -85,23 +93,49 @@ static bool allow_shared(rt_err *e, rt_device *d, int i)
                          "asked for more shared memory");
 }
 
-static bool open_kernels(rt_err *e, rt_device *d)
+static bool open_modules(rt_err *e, rt_device *d)
 {
     char what[RT_DEVICE_TEXT + 48], device[RT_DEVICE_TEXT];
     snprintf(what, sizeof what, "loading the kernels for %s_%d on %s",
              d->image->ptx ? "compute" : "sm", d->image->arch, rt_device_text(device, d));
-    if (!rt_driver_did(e, d->driver.cuModuleLoadData(&d->module, d->image->bytes), what))
-        return e->code == RT_E_IO &&
-               rt_help(e, "a driver that is older than the CUDA toolkit that compiled them reads "
-                       "none: install a newer one, or build with an older toolkit");
+    d->module = rt_alloc(e, d->n_images, (int64_t)sizeof *d->module, "the kernels");
+    if (!d->module)
+        return false;
+    for (; d->n_modules < d->n_images; d->n_modules++) {
+        void **module = &d->module[d->n_modules];
+        if (!rt_driver_did(e, d->driver.cuModuleLoadData(module, d->image[d->n_modules].bytes),
+                           what))
+            return e->code == RT_E_IO &&
+                   rt_help(e, "a driver that is older than the CUDA toolkit that compiled them "
+                           "reads none: install a newer one, or build with an older toolkit");
+    }
+    return true;
+}
+
+/* Finds kernel i, in the module where the one before it was or in one that follows. */
+static bool find_kernel(rt_err *e, rt_device *d, int i, int *module)
+{
+    char what[RT_DEVICE_TEXT];
+    const char *name = d->cuda->kernels[i].name;
+    int status = RT_CU_NOT_FOUND;
+    snprintf(what, sizeof what, "finding kernel %.160s", name);
+    for (int k = 0; k < d->n_modules && status == RT_CU_NOT_FOUND; k++) {
+        if (k > 0)
+            *module = (*module + 1) % d->n_modules;
+        status = d->driver.cuModuleGetFunction(&d->function[i], d->module[*module], name);
+    }
+    return rt_driver_did(e, status, what);
+}
+
+static bool open_kernels(rt_err *e, rt_device *d)
+{
+    int module = 0;
+    if (!open_modules(e, d))
+        return false;
     d->function = rt_alloc(e, d->cuda->n_kernels, (int64_t)sizeof *d->function, "the kernels");
     bool ok = d->function != NULL;
-    for (int i = 0; ok && i < d->cuda->n_kernels; i++) {
-        snprintf(what, sizeof what, "finding kernel %.160s", d->cuda->kernels[i].name);
-        ok = rt_driver_did(e, d->driver.cuModuleGetFunction(&d->function[i], d->module,
-                                                            d->cuda->kernels[i].name), what) &&
-             allow_shared(e, d, i);
-    }
+    for (int i = 0; ok && i < d->cuda->n_kernels; i++)
+        ok = find_kernel(e, d, i, &module) && allow_shared(e, d, i);
     return ok;
 }
 
@@ -198,14 +232,15 @@ void rt_device_close(rt_prog *p)
         return;
     rt_device_free(d, d->state, p->model->state_bytes);
     rt_device_free(d, d->control, control_bytes(p->model));
-    if (d->module)
-        d->driver.cuModuleUnload(d->module);
+    while (d->n_modules > 0)
+        d->driver.cuModuleUnload(d->module[--d->n_modules]);
     if (d->stream)
         d->driver.cuStreamDestroy(d->stream);
     if (d->context)
         d->driver.cuDevicePrimaryCtxRelease(d->number);
     rt_free(d->sent);
     rt_free(d->function);
+    rt_free(d->module);
     rt_free(d);
     p->device = NULL;
 }

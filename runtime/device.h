@@ -31,8 +31,9 @@ typedef struct rt_device {
     int number;                  /* the driver's for it */
     int arch, version;           /* 90: compute capability 9.0; 12040: the driver is CUDA 12.4's */
     const rt_cuda *cuda;
-    const rt_cuda_image *image;       /* the one that fits it best */
-    void *context, *module, *stream;
+    const rt_cuda_image *image; int n_images; /* those that fit it best: each has some kernels */
+    void *context, *stream;
+    void **module; int n_modules;     /* what they became */
     void **function;             /* [cuda->n_kernels] */
     char *state;                 /* the state block */
     int64_t state_of;            /* rt_prog.changes that it shows; -1: none */
@@ -96,5 +97,10 @@ bool rt_device_launch(rt_err *e, struct rt_bound *b, struct rt_ready *r, int ker
 void rt_device_changed(struct rt_prog *p);
 /* Copies the states to rt_prog.state, where a run has changed them. */
 bool rt_device_fetch(rt_err *e, struct rt_prog *p);
+/* A copy of them on the device, *copy, which is made where it is null, as the steps under way leave
+ * them; waits for none. RT_E_MEMORY where there is no room. */
+bool rt_device_keep(rt_err *e, struct rt_prog *p, char **copy);
+/* Brings such a copy to a block of this process. */
+bool rt_device_kept(rt_err *e, struct rt_prog *p, const char *copy, char *block);
 
 #endif

@@ -69,7 +69,7 @@ bool rt_train_numeric(rt_err *e, const rt_train *t, double loss)
     int count;
     if (!rt_states_fetch(e, t->p))
         return false;
-    const rt_state *s = rt_states_nonfinite(t->p, &count);
+    const rt_state *s = rt_states_nonfinite(m, t->p->state, &count);
     const rt_layer *layer = s ? rt_layer_of(m, s->key) : NULL;
     char where[64], tensor[320] = "all states are finite";
     snprintf(where, sizeof where, "step %" PRId64 " (epoch %" PRId64 ")", t->point.step,
@@ -87,10 +87,12 @@ bool rt_train_numeric(rt_err *e, const rt_train *t, double loss)
                 "finite: %s", loss, where, count, m->n_states, tensor);
     else
         rt_fail(e, RT_E_NUMERIC, "the loss is %g at %s, although %s", loss, where, tensor);
-    if (t->run.last && t->point.epoch > 0)
+    const rt_kept *last = &t->keeper.last;
+    int64_t epoch = last->pending && !last->on_device ? last->point.epoch : last->written;
+    if (t->run.last && epoch > 0)
         return rt_help(e, "%.200s is of epoch %" PRId64 ", from before; go on from it with a lower "
                        "--lr than %g, or start anew with --normalize zscore for inputs of large "
-                       "range", t->run.last, t->point.epoch, t->set.lr);
+                       "range", t->run.last, epoch, t->set.lr);
     return rt_help(e, "a lower --lr than %g, or --normalize zscore for inputs of large range",
                    t->set.lr);
 }
@@ -113,7 +115,7 @@ bool rt_train_stopped(rt_err *e, rt_train *t)
     if (!rt_states_fetch(e, t->p))
         return false;
     /* The sums of a step that went wrong must not replace a good checkpoint. */
-    if (rt_states_nonfinite(t->p, NULL))
+    if (rt_states_nonfinite(t->p->model, t->p->state, NULL))
         return rt_train_numeric(e, t, t->point.tally.loss / (double)t->point.tally.n);
     t->keeper.last.pending = false;
     if (!rt_train_flush(e, t) ||
@@ -147,6 +149,11 @@ bool rt_train_done(rt_err *e, rt_train *t, bool early)
 {
     char label[96];
     const rt_point *point = &t->point;
+    /* A device's states may have gone without a look since the last file. */
+    if (!rt_states_fetch(e, t->p))
+        return false;
+    if (rt_states_nonfinite(t->p->model, t->p->state, NULL))
+        return rt_train_numeric(e, t, point->loss);
     if (!rt_train_flush(e, t))
         return false;
     rt_ui_clear(&t->p->ui);

@@ -1,7 +1,7 @@
 /* runtime/finite.c: is every number of the states one? Looking is a pass over memory, so a step
  * looks at half a megabyte of parameters at most, which is all of them in most models; larger ones
- * take turns. An epoch's end and every checkpoint look at everything. States on a device are looked
- * at then alone, when they are here. */
+ * take turns. An epoch's end and every checkpoint look at everything; states on a device are looked at
+ * for checkpoints alone, when they are here. */
 #include "runtime/program.h"
 #include <inttypes.h>
 #include <string.h>
@@ -42,13 +42,13 @@ static bool finite(const rt_state *s, const char *block, int64_t from, int64_t b
          : s->dtype == RT_F64 ? finite_f64(at, bytes / 8) : true;
 }
 
-const rt_state *rt_states_nonfinite(const rt_prog *p, int *count)
+const rt_state *rt_states_nonfinite(const rt_model *m, const char *block, int *count)
 {
     const rt_state *first = NULL;
     int n = 0;
-    for (int i = 0; i < p->model->n_states; i++) {
-        const rt_state *s = &p->model->states[i];
-        if (finite(s, p->state, 0, s->bytes))
+    for (int i = 0; i < m->n_states; i++) {
+        const rt_state *s = &m->states[i];
+        if (finite(s, block, 0, s->bytes))
             continue;
         first = first ? first : s;
         n++;

@@ -185,9 +185,12 @@ static void say_device(const rt_cuda *cuda)
         printf("%-14snone: %.*s\n", "device", (int)strcspn(e.message, "\n"), e.message);
         return;
     }
+    int64_t bytes = 0;
+    for (int i = 0; i < device.n_images; i++)
+        bytes += device.image[i].n_bytes;
     say("device", rt_device_text(text, &device));
     printf("%-14s%s_%d, %" PRId64 " bytes\n", "image", device.image->ptx ? "PTX of compute" : "sm",
-           device.image->arch, device.image->n_bytes);
+           device.image->arch, bytes);
 }
 
 bool rt_verb_info(rt_err *e, rt_prog *p)

@@ -188,6 +188,25 @@ bool rt_device_fetch(rt_err *e, rt_prog *p)
     return !d->newer;
 }
 
+bool rt_device_keep(rt_err *e, rt_prog *p, char **copy)
+{
+    rt_device *d = p->device;
+    int64_t bytes = p->model->state_bytes;
+    if (!*copy)
+        *copy = rt_device_alloc(e, d, bytes, "a copy of the parameters");
+    return *copy &&
+           rt_driver_did(e, d->driver.cuMemcpyDtoDAsync((uintptr_t)*copy, (uintptr_t)d->state,
+                                                        (size_t)bytes, d->stream),
+                         "copying the parameters");
+}
+
+bool rt_device_kept(rt_err *e, rt_prog *p, const char *copy, char *block)
+{
+    const char *const what = "receiving a copy of the parameters";
+    return rt_device_receive(e, p->device, block, copy, p->model->state_bytes, what) &&
+           wait(e, p->device, what);
+}
+
 void rt_device_changed(rt_prog *p)
 {
     p->device->state_of = ++p->changes;

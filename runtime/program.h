@@ -72,8 +72,9 @@ bool rt_states_resume(rt_err *e, rt_prog *p, const char *path, rt_point *point);
 
 /* ---- finite.c ---- */
 
-/* The first state that holds a NaN or an infinity, or null; `count` (may be null): of how many. */
-const rt_state *rt_states_nonfinite(const rt_prog *p, int *count);
+/* The first state of a block that holds a NaN or an infinity, or null; `count` (may be null): of how
+ * many. */
+const rt_state *rt_states_nonfinite(const rt_model *m, const char *block, int *count);
 /* A look at the next part of the parameters, cheap enough for every step. Starts as {0}. */
 typedef struct rt_look { int state; int64_t from_bytes; } rt_look;
 const rt_state *rt_states_look(const rt_prog *p, rt_look *look);
@@ -82,20 +83,26 @@ const rt_layer *rt_layer_of(const rt_model *m, const char *key);
 
 /* ---- keeper.c ---- */
 
-/* A copy of the state block with the point it was made at. */
-typedef struct rt_kept { char *copy; rt_point point; bool pending; } rt_kept;
+/* A copy of the state block with the point it was made at; where the states are on a device, one
+ * there. */
+typedef struct rt_kept {
+    char *copy, *there;
+    rt_point point;
+    bool pending, on_device;     /* pending: newer than the file; on_device: `there` is what pends */
+    int64_t written;             /* the file's epoch; 0: there is none */
+} rt_kept;
 /* The two checkpoints that are renewed often. Starts with paths and prep, the caller's. */
 typedef struct rt_keeper {
     const char *best_path, *last_path;
     const rt_prep *prep;
-    rt_kept best, last;          /* pending: the copy is newer than the file */
+    rt_kept best, last;
 } rt_keeper;
 /* Saves the states as `last`, and as `best` where they are that: on the disk where that is due,
  * else as copies. What a failure leaves unwritten stays pending. */
-bool rt_keep(rt_err *e, rt_keeper *k, const rt_prog *p, const rt_point *point, bool best, bool due);
+bool rt_keep(rt_err *e, rt_keeper *k, rt_prog *p, const rt_point *point, bool best, bool due);
 /* Writes what is pending. */
-bool rt_keeper_flush(rt_err *e, rt_keeper *k, const rt_prog *p);
-void rt_keeper_close(rt_keeper *k);
+bool rt_keeper_flush(rt_err *e, rt_keeper *k, rt_prog *p);
+void rt_keeper_close(rt_keeper *k, rt_prog *p);
 
 /* ---- exec.c ---- */
 

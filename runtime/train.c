@@ -157,13 +157,14 @@ static bool open_directory(rt_err *e, rt_train *t)
     if (t->resumed && !rt_resume_best(e, t))
         return false;
     t->keeper = (rt_keeper){ .best_path = t->run.best, .last_path = t->run.last,
-                             .prep = &t->data.prep };
+                             .prep = &t->data.prep,
+                             .last.written = t->resumed ? t->point.epoch : 0 };
     return true;
 }
 
 static void close_train(rt_train *t)
 {
-    rt_keeper_close(&t->keeper);
+    rt_keeper_close(&t->keeper, t->p);
     rt_rundir_close(&t->run);
     rt_judge_close(&t->val);
     rt_judge_close(&t->test);
@@ -294,20 +295,36 @@ static bool save_numbered(rt_err *e, rt_train *t)
     return rt_train_survives(e, t, RT_NUMBERED, saved);
 }
 
-/* The files of an epoch, where it was long enough since the last time. */
-static bool save_epoch(rt_err *e, rt_train *t, bool best, double now)
+/* Which files an epoch has: one of its own; those that were not written for long enough. */
+typedef struct Due { bool numbered, renewed; } Due;
+
+static Due due_at(const rt_train *t, int64_t epoch)
 {
-    bool numbered = t->save_every > 0 && t->point.epoch % t->save_every == 0;
-    bool due = now - t->saved >= APART_SECONDS;
-    if (due || numbered) {
+    return (Due){ t->save_every > 0 && epoch % t->save_every == 0,
+                  rt_now() - t->saved >= APART_SECONDS };
+}
+
+/* The states of an epoch's end. A device's come here for a file alone. */
+static bool look_at_states(rt_err *e, rt_train *t, Due due, double loss)
+{
+    if (t->p->device && !due.numbered && !due.renewed)
+        return true;
+    return rt_states_fetch(e, t->p) && (!rt_states_nonfinite(t->p->model, t->p->state, NULL) ||
+                                        rt_train_numeric(e, t, loss));
+}
+
+/* The files of an epoch. */
+static bool save_epoch(rt_err *e, rt_train *t, bool best, Due due, double now)
+{
+    if (due.renewed || due.numbered) {
         t->saved = now;
         if (!rt_train_survives(e, t, RT_LOGS, rt_rundir_flush(e, &t->run, t->p)))
             return false;
     }
     /* `last` comes behind: a run that goes on from it does not come back to this epoch. */
-    if ((numbered && !save_numbered(e, t)) ||
+    if ((due.numbered && !save_numbered(e, t)) ||
         !rt_train_survives(e, t, RT_CHECKPOINTS,
-                           rt_keep(e, &t->keeper, t->p, &t->point, best, due)))
+                           rt_keep(e, &t->keeper, t->p, &t->point, best, due.renewed)))
         return false;
     if (now - t->drawn <= 1)
         return true;
@@ -331,10 +348,9 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
         return false;
     if (rt_signal() != 0)
         return true;
-    if (!rt_states_fetch(e, t->p))
+    Due due = due_at(t, point->epoch + 1);
+    if (!look_at_states(e, t, due, train.loss))
         return false;
-    if (rt_states_nonfinite(t->p, NULL))
-        return rt_train_numeric(e, t, train.loss);
     point->step--;
     rt_rates_set(t->p, t->set.lr, point);   /* the last step's, which the row shows */
     point->step++;
@@ -350,7 +366,7 @@ static bool finish_epoch(rt_err *e, rt_train *t, const Clock *clock)
     double rate = samples / fmax(has_val ? trained : now - clock->epoch, 1e-9);
     point->random = t->p->random;
     rt_epoch row = { point->epoch, train, val, t->p->lr[0], now - clock->epoch, rate, best };
-    if (!rt_rundir_epoch(e, &t->run, &row) || !save_epoch(e, t, best, now))
+    if (!rt_rundir_epoch(e, &t->run, &row) || !save_epoch(e, t, best, due, now))
         return false;
     rt_report_epoch(t->p, &(rt_epoch_line){
         point->epoch, t->set.epochs, &train, has_val ? &val : NULL, best, row.seconds, rate,

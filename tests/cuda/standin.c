@@ -103,7 +103,7 @@ static void check_guards(const char *after)
 typedef struct Stream Stream;
 /* How often it was recorded, and how often that was reached. */
 typedef struct Event { Stream *stream; long recorded, reached; } Event;
-typedef enum Kind { KERNEL_WORK, TO_HOST, TO_DEVICE, RECORD, WAIT } Kind;
+typedef enum Kind { KERNEL_WORK, TO_HOST, TO_DEVICE, ON_DEVICE, RECORD, WAIT } Kind;
 typedef struct Work {
     Kind kind;
     const emu_kernel *kernel;
@@ -111,7 +111,7 @@ typedef struct Work {
     int threads, shared_bytes;
     uint64_t arg[MOST_ARGS];
     void *here, *kept;                   /* of a copy; kept: what is sent, if it may change */
-    uint64_t there;
+    uint64_t there, to;                  /* to: on the device, too */
     size_t bytes;
     Event *event;
     long count;                          /* of its recordings */
@@ -171,6 +171,9 @@ static void run_first(Stream *s)
     case KERNEL_WORK: run_kernel(w); break;
     case TO_HOST: memcpy(w->here, (const void *)(uintptr_t)w->there, w->bytes); break;
     case TO_DEVICE: memcpy((void *)(uintptr_t)w->there, w->kept ? w->kept : w->here, w->bytes); break;
+    case ON_DEVICE:
+        memcpy((void *)(uintptr_t)w->to, (const void *)(uintptr_t)w->there, w->bytes);
+        break;
     case RECORD: w->event->reached = w->count; break;
     case WAIT: reach(w->event, w->count); break;
     }
@@ -203,8 +206,12 @@ static bool any_recording(void)
 
 /* ---- kernels ---- */
 
-static const emu_module *kernels;
-static void *kernels_object;
+typedef struct Module {
+    const unsigned char *image;
+    void *object;
+    const emu_module *kernels;
+} Module;
+static const emu_module *kernels;            /* all modules' */
 
 static void run_kernel(const Work *w)
 {
@@ -299,35 +306,66 @@ static const char *object_of(const void *image, char beside[4096])
     return beside;
 }
 
+/* Where an image ends: after its tables of sections and segments, or at PTX's zero byte. */
+static size_t image_bytes(const unsigned char *image)
+{
+    uint64_t table[2];
+    uint16_t entry[4];
+    if (image[0] != 0x7f) return strlen((const char *)image);
+    memcpy(table, image + 0x20, sizeof table);           /* where segments are, sections */
+    memcpy(entry, image + 0x36, sizeof entry);           /* bytes and number of each */
+    uint64_t segments = table[0] + (uint64_t)entry[0] * entry[1];
+    uint64_t sections = table[1] + (uint64_t)entry[2] * entry[3];
+    return segments > sections ? segments : sections;
+}
+
+/* Names end at a zero byte in machine code, at a parenthesis in PTX. Text without them stands for
+ * all kernels. */
+static bool has_kernel(const unsigned char *image, const char *name)
+{
+    size_t bytes = image_bytes(image), length = strlen(name);
+    if (image[0] != 0x7f && !strstr((const char *)image, ".entry ")) return true;
+    for (const unsigned char *at = image;; at++) {
+        at = memmem(at, bytes - (size_t)(at - image), name, length);
+        if (!at || at[length] == '\0' || at[length] == '(') return at != NULL;
+    }
+}
+
 int cuModuleLoadData(void **module, const void *image)
 {
     ENTER;
     char beside[4096];
     if (!is_image(image)) return BAD_IMAGE;
     const char *object = object_of(image, beside);
-    kernels_object = object ? dlopen(object, RTLD_NOW | RTLD_LOCAL) : NULL;
-    if (!kernels_object) wrong(object ? dlerror() : "STANDIN_KERNELS names no kernels");
-    kernels = dlsym(kernels_object, "emu_kernels_here");
-    if (!kernels) wrong("the object of the kernels has no table");
+    Module *m = calloc(1, sizeof *m);
+    m->image = image;
+    m->object = object ? dlopen(object, RTLD_NOW | RTLD_LOCAL) : NULL;
+    if (!m->object) wrong(object ? dlerror() : "STANDIN_KERNELS names no kernels");
+    m->kernels = dlsym(m->object, "emu_kernels_here");
+    if (!m->kernels) wrong("the object of the kernels has no table");
+    kernels = m->kernels;
     live_modules++;
-    *module = &kernels;
+    *module = m;
     return OK;
 }
 
 int cuModuleUnload(void *module)
 {
     int status = enter(__func__);
+    Module *m = module;
     finish_all();
-    if (module != &kernels || live_modules-- == 0) return BAD_HANDLE;
-    if (live_modules == 0) dlclose(kernels_object);
+    if (!m || live_modules-- == 0) return BAD_HANDLE;
+    dlclose(m->object);
+    free(m);
     return status;
 }
 
 int cuModuleGetFunction(void **function, void *module, const char *name)
 {
     ENTER;
-    if (module != &kernels) return BAD_HANDLE;
-    for (const emu_kernel *k = kernels->kernels; k->name; k++)
+    const Module *m = module;
+    if (!m) return BAD_HANDLE;
+    for (const emu_kernel *k = m->kernels->kernels; k->name && has_kernel(m->image, name); k++)
         if (strcmp(k->name, name) == 0) {
             *function = (void *)(uintptr_t)k;
             return OK;
@@ -450,6 +488,18 @@ int cuMemcpyDtoHAsync_v2(void *to, uint64_t from, size_t bytes, void *stream)
 {
     ENTER;
     return add_copy(TO_HOST, from, to, bytes, stream);
+}
+
+int cuMemcpyDtoDAsync_v2(uint64_t to, uint64_t from, size_t bytes, void *stream)
+{
+    ENTER;
+    Stream *s = stream_of(stream);
+    if (!s) return BAD_HANDLE;
+    if (s->recording) return FORBIDDEN_IN_RECORDING;
+    if (!block_of(to, bytes) || !block_of(from, bytes)) return BAD_VALUE;
+    add(&s->waiting, &(Work){ .kind = ON_DEVICE, .there = from, .to = to, .bytes = bytes });
+    added(s);
+    return OK;
 }
 
 int cuStreamCreate(void **stream, unsigned flags)

@@ -179,6 +179,21 @@ START_TEST(reports_many_steps)
 }
 END_TEST
 
+#define EPOCHS "train --data data.csv --epochs 120 --log-steps --quiet --out "
+
+/* States come from the device for files alone, which most of these epochs have none of. */
+START_TEST(epochs_copy_nothing_here)
+{
+    must_run(&toy_classes, EPOCHS "c");
+    setenv("STANDIN_LOG", "log", 1);
+    must_run(toy_cuda(), EPOCHS "cuda");
+    same_run("c", "cuda");
+    ck_assert_int_gt(logged("cuMemcpyDtoDAsync_v2"), 60);
+    ck_assert_int_lt(logged("cuMemcpyDtoHAsync_v2"), 180);
+    ck_assert_int_lt(logged("cuStreamSynchronize"), 60);
+}
+END_TEST
+
 /* A stop waits for what is under way, and what it leaves goes on to the bit. */
 START_TEST(stops_and_goes_on)
 {
@@ -414,8 +429,9 @@ START_TEST(without_a_device)
 }
 END_TEST
 
-static const struct { int arch; const char *image; } choices[] = {
-    { 80, "sm_80" }, { 86, "sm_80" }, { 89, "sm_89" }, { 90, "sm_90" }, { 100, "PTX of compute_80" },
+static const struct { int arch; const char *image; int bytes; } choices[] = {
+    { 80, "sm_80", 24 }, { 86, "sm_80", 24 }, { 89, "sm_89", 24 }, { 90, "sm_90", 1024 },
+    { 100, "PTX of compute_80", 24 },
 };
 
 START_TEST(chooses_an_image)
@@ -426,7 +442,8 @@ START_TEST(chooses_an_image)
     snprintf(line, sizeof line, "device        stand-in (sm_%d, driver for CUDA 13.0)\n",
              choices[_i].arch);
     contains(out_text, line);
-    snprintf(line, sizeof line, "image         %s, 24 bytes\n", choices[_i].image);
+    snprintf(line, sizeof line, "image         %s, %d bytes\n", choices[_i].image,
+             choices[_i].bytes);
     contains(out_text, line);
     contains(out_text, "\nsteps         up to 16 a launch; data on the device where they fit");
 }
@@ -562,6 +579,7 @@ int main(int argc, char **argv)
     tcase_add_test(t, fits_or_says);
     tcase_add_test(t, whole_steps);
     tcase_add_test(t, reports_many_steps);
+    tcase_add_test(t, epochs_copy_nothing_here);
     tcase_add_loop_test(t, stops_and_goes_on, 0, 2);
     tcase_add_test(t, names_the_first_bad_step);
     tcase_add_loop_test(t, bytes_become_numbers, 0, 3);

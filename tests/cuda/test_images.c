@@ -41,6 +41,15 @@ static const rt_cuda_image *compiled(const char *source)
     return dlsym(library, "images");
 }
 
+/* A text in an image; its end in machine code is a zero byte. */
+static const void *found(const rt_cuda_image *image, const char *text)
+{
+    size_t length = strlen(text) + !image->ptx;
+    for (int64_t i = 0; i + (int64_t)length <= image->n_bytes; i++)
+        if (memcmp(image->bytes + i, text, length) == 0) return image->bytes + i;
+    return NULL;
+}
+
 START_TEST(all_architectures)
 {
     char *message;
@@ -62,6 +71,41 @@ START_TEST(all_architectures)
     ck_assert_ptr_nonnull(strstr((const char *)ptx->bytes, ".target sm_80"));
     ck_assert_ptr_nonnull(strstr((const char *)ptx->bytes, ".entry product("));
     ck_assert_ptr_null(image[N_ARCHS + 1].bytes);
+}
+END_TEST
+
+/* Parts become images of their own, after what they share; lines keep their numbers. */
+START_TEST(parts)
+{
+    static const char *const shared = "#define TWO 2\n" EMIT_PART;
+    static const char *const one = "extern \"C\" __global__ void one(float *x) { x[0] = TWO; }\n" EMIT_PART;
+    static const char *const other = "extern \"C\" __global__ void other(float *x) { x[0] = %s; }\n";
+    static const int arch[] = { 90, 80 };
+    static const struct { int arch; bool ptx; const char *has, *has_not; } want[] = {
+        { 90, false, "one", "other" }, { 90, false, "other", "one" },
+        { 80, false, "one", "other" }, { 80, false, "other", "one" },
+        { 80, true, ".entry one(", "other" }, { 80, true, ".entry other(", ".entry one" },
+    };
+    char *message;
+    const char *source = in_folder("parts.cu"), *made = in_folder("images.c");
+    const ImageOpts o = { arch, 2, true, false };
+    if (missing()) return;
+    for (int wrong = 0; wrong < 2; wrong++) {
+        FILE *f = fopen(source, "w");
+        fprintf(f, "%s%s", shared, one);
+        fprintf(f, other, wrong ? "y" : "TWO");
+        fclose(f);
+        ck_assert_int_eq(emit_images(source, &o, made, &message, arena), !wrong);
+    }
+    ck_assert_msg(strstr(message, "parts.cu(5): error: identifier \"y\" is undefined") != NULL, "%s",
+                  message);
+    const rt_cuda_image *image = compiled(made);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        ck_assert(image[i].arch == want[i].arch && image[i].ptx == want[i].ptx);
+        ck_assert_ptr_nonnull(found(&image[i], want[i].has));
+        ck_assert_ptr_null(found(&image[i], want[i].has_not));
+    }
+    ck_assert_ptr_null(image[sizeof want / sizeof *want].bytes);
 }
 END_TEST
 
@@ -116,6 +160,7 @@ int main(void)
     TCase *t = tcase_create("nvrtc");
     tcase_add_checked_fixture(t, open_folder, close_folder);
     tcase_add_test(t, all_architectures);
+    tcase_add_test(t, parts);
     tcase_add_test(t, usage);
     tcase_add_test(t, refused);
     suite_add_tcase(s, t);

@@ -66,7 +66,7 @@ START_TEST(looking_in_turns)
         int count = -1;
         for (int turn = 0; turn < 2 * turns; turn++)
             ck_assert_ptr_null(rt_states_look(&p, &look));
-        ck_assert_ptr_null(rt_states_nonfinite(&p, &count));
+        ck_assert_ptr_null(rt_states_nonfinite(p.model, p.state, &count));
         ck_assert_int_eq(count, 0);
         double value = none[i % 3];
         if (s->dtype == RT_F64)
@@ -77,7 +77,7 @@ START_TEST(looking_in_turns)
         for (int turn = 0; turn < turns && !found; turn++)
             found = rt_states_look(&p, &look);
         ck_assert_ptr_eq(found, s->role == RT_OPTIMIZER ? NULL : s);
-        ck_assert_ptr_eq(rt_states_nonfinite(&p, &count), s);
+        ck_assert_ptr_eq(rt_states_nonfinite(p.model, p.state, &count), s);
         ck_assert_int_eq(count, 1);
         memset(at, 0, (size_t)rt_dtype_bytes(s->dtype));
     }
