@@ -52,6 +52,8 @@ void emit_library_source(const Module *m, const LibraryOpts *o, const char *para
 /* NAME_params: its bytes, made of the block of all states as a program has it, and of what the graph
  * keeps (emit_keep); then, where they have one of their own, their C file. */
 int64_t emit_library_bytes(const Module *m, const LibraryOpts *o);
+/* Bytes of the workspace of its graph `infer`, or `train`. */
+int64_t emit_library_workspace(const Module *m, const LibraryOpts *o, const char *graph);
 void emit_library_params(const Module *m, const LibraryOpts *o, const char *states,
                          const char *kept, char *params);
 void emit_library_weights(const Module *m, const LibraryOpts *o, const char *params, FILE *out);

@@ -205,6 +205,7 @@ bool value_in(const Kern *k, Val v);                     /* computed by this ker
  * and k's are row_step and k_step apart, b's k's b_step. The name of the function. */
 const char *micro_tile(Emit *e, int height, int vectors);
 /* The same, asking for lines of memory that are read next, from `next` on, next_step apart. */
+const char *micro_taps(Emit *e, int height, int vectors);
 const char *micro_tile_ahead(Emit *e, int height, int vectors);
 /* sums[height][cols]: products of rows of a and rows of b. */
 const char *micro_dots(Emit *e, int height, int cols);

@@ -150,7 +150,7 @@ void emit_grouped(Kern *k)
     Grouped d = { .k = k, .e = k->e, .o = k->out, .f = ir_frame(k->g, k->root),
                   .groups = ir_attr_int(ir_node(k->g, k->root), AT_groups) };
     bool weight = d.f.op == OP_conv_weight;
-    ConvBytes b = ir_conv_bytes(k->g, k->k);
+    ConvBytes b = conv_bytes(k);
     const Piece piece[] = { { "frame", b.frame }, { "sums", b.sums } };
     long long tile = (long long)k->tasks.tile_rows;
     d.rows = d.f.rows / d.groups;

@@ -82,7 +82,7 @@ static void turn_weights(Patches *p)
 /* Pieces of the worker's memory, as ir_worker_bytes has them. */
 static void place_memory(Patches *p)
 {
-    ConvBytes b = ir_conv_bytes(p->k->g, p->k->k);
+    ConvBytes b = conv_bytes(p->k);
     const Piece piece[] = { { "frame", b.frame }, { "pack", b.pack }, { "sums", b.sums },
                             { "turned", b.weights } };
     scratch_pieces(p->k, piece, 4);
@@ -106,51 +106,6 @@ static void epilogue(Patches *p, const char *acc, const char *width)
     out_raw(o, out_text(body));
     out_close(o, "");
     names_restore(k, before);
-}
-
-/* The epilogue on windows of a line from col0 on: `largest` is that of window j. */
-static void pooled_epilogue(Patches *p, const char *largest, const char *col)
-{
-    Kern *k = p->k;
-    const Shape *s = &ir_type(k->g, p->pool.take)->shape;
-    if (p->f.bias.i) largest = text(p->e, "%s + %s[row]", largest, slot_read(k, p->f.bias));
-    out_line(p->o, "const %s sum = %s;", real_type(k), largest);
-    k->name[p->pool.take.i] = "sum";
-    Nest nest = { 4, { { extent_of(s, 0, 1), "image" },
-                       { extent(p->f.rows, 0), "row" },
-                       { extent(p->pool.windows[0], 0), "line" },
-                       { extent(p->pool.windows[1], 0), col } } };
-    members_emit(k, p->o, &nest);
-}
-
-/* Elements of the lines that a line of windows reads. */
-static int64_t pool_pitch(const Patches *p) { return p->pool.taps[0] * p->f.pixels[1]; }
-
-/* The epilogue on a line of windows of each row. As in PyTorch, a NaN is larger than all before
- * it. */
-static void pooled_line(Patches *p)
-{
-    Kern *k = p->k;
-    Emit *e = p->e;
-    Out *o = p->o;
-    int64_t across = p->pool.taps[1], taps = p->pool.taps[0] * across;
-    const char *real = real_type(k);
-    out_open(o, "for (int64_t i = 0; i < %s; i++)", p->rows);
-    out_line(o, "const int64_t row = %s;", text_add(e, p->row0, "i"));
-    out_line(o, "const %s *const from = sums + i * %lld;", real, (long long)pool_pitch(p));
-    out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)p->pool.windows[1]);
-    for (int64_t tap = 0; tap < taps; tap++) {
-        long long at = (long long)(tap / across * p->f.pixels[1] + tap % across);
-        const char *value = text(e, "value%lld", (long long)tap);
-        out_line(o, "const %s %s = from[%s];", real, value,
-                 text_shift(e, text_mul(e, "col", extent(across, 0)), at));
-        if (!tap) out_line(o, "%s best = value0;", real);
-        else out_line(o, "best = ((%s > best) | (%s != %s)) ? %s : best;", value, value, value,
-                      value);
-    }
-    pooled_epilogue(p, "best", "col");
-    out_close(o, "");
-    out_close(o, "");
 }
 
 /* For each strip of rows [height][width]. Returns where its weights are. */
@@ -188,7 +143,7 @@ static void write_strips(Patches *p)
     } else if (p->pool.index.i) {
         out_line(o, "for (int64_t j = 0; j < width; j++)");
         out_line(o, "    sums[(top + i) * %lld + p0 - begin + j] = strip[i * %lld + j];",
-                 (long long)pool_pitch(p), lanes);
+                 (long long)patches_pooled_elems(&p->f, &p->pool), lanes);
     } else {
         out_line(o, "const int64_t row = %s + i;", text_add(e, p->row0, "top"));
         epilogue(p, text(e, "strip[i * %lld", lanes), "width");
@@ -231,7 +186,7 @@ static void write_windows(Patches *p)
     out_line(o, "const int64_t row = %s + i;", text_add(e, p->row0, "top"));
     out_line(o, "#pragma omp simd");       /* else gcc takes rows for lanes */
     out_open(o, "for (int64_t j = 0; j < %lld; j++)", windows);
-    pooled_epilogue(p, text(e, "strip[i * %lld + j]", windows), "col0 + j");
+    patches_pooled_epilogue(p->k, &p->f, &p->pool, text(e, "strip[i * %lld + j]", windows), "col0 + j");
     for (int i = 0; i < 4; i++) out_close(o, "");
 }
 
@@ -292,13 +247,14 @@ static void write_images(Patches *p)
     patches_frame(p->k, &p->f, "image", "0", text(e, "%lld", (long long)p->f.channels));
     if (p->pool.index.i)
         out_open(o, "for (int64_t line = 0; line < %lld; line++)", (long long)p->pool.windows[0]);
+    long long pooled = (long long)patches_pooled_elems(&p->f, &p->pool);
     if (p->pool.index.i && !p->in_lines)
-        out_line(o, "const int64_t begin = line * %lld, end = begin + %lld;",
-                 (long long)pool_pitch(p), (long long)pool_pitch(p));
+        out_line(o, "const int64_t begin = line * %lld, end = begin + %lld;", pooled, pooled);
     if (!p->in_lines) write_panels(p);
     else if (p->pool.index.i) write_windows(p);
     else write_in_line(p);
-    if (p->pool.index.i && !p->in_lines) pooled_line(p);
+    if (p->pool.index.i && !p->in_lines)
+        patches_pooled(p->k, &p->f, &p->pool, p->row0, p->rows);
     if (p->pool.index.i) out_close(o, "");
     if (tile >= pixels) out_close(o, "");
 }

@@ -41,7 +41,7 @@ static void place(Lanes *w)
     patches_part(w->k, "row", down, t->down, t->tile_rows, w->f->rows, &w->row0, &w->rows);
     patches_part(w->k, "channel", across, t->across, t->tile_cols / ir_frame_taps(w->f),
                  w->f->channels, &w->channel0, &w->channels);
-    ConvBytes b = ir_conv_bytes(w->k->g, w->k->k);
+    ConvBytes b = conv_bytes(w->k);
     const Piece piece[] = { { "frame", b.frame }, { "pack", b.pack }, { "sums", b.sums } };
     scratch_pieces(w->k, piece, 3);
     out_line(w->o, "memset(frame, 0, %lld);    /* what is around images stays so */",

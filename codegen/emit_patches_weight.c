@@ -49,7 +49,7 @@ static void place(Weight *w)
     patches_part(w->k, "row", down, t->down, w->tile_rows, w->f->rows, &w->row0, &w->rows);
     patches_part(w->k, "channel", across, t->across, w->tile_cols / taps, w->f->channels,
                  &w->channel0, &w->channels);
-    ConvBytes b = ir_conv_bytes(w->k->g, w->k->k);
+    ConvBytes b = conv_bytes(w->k);
     const Piece piece[] = { { "frame", b.frame }, { "pack", b.pack }, { "sums", b.sums },
                             { "slopes", b.weights } };
     scratch_pieces(w->k, piece, 4);

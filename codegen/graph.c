@@ -151,7 +151,8 @@ static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, con
 {
     const Names *at = &t->at;
     const char *scratch =
-        text(e, "%s + worker * INT64_C(%lld)", at->workers, (long long)t->g->worker_bytes);
+        text(e, "%s + worker * INT64_C(%lld)", at->workers,
+             (long long)(at->n_workers ? at->worker_bytes : t->g->worker_bytes));
     const char *const fixed[][2] = { { "task", "task" }, { "n", at->n }, { "scratch", scratch },
                                      { "seed", at->seed }, { "step", at->step }, { NULL, NULL } };
     out_line(o, "static void %s(const void *ctx, int64_t task, int worker)", name);
@@ -346,6 +347,9 @@ void graph_calls(Emit *e, const Graph *g, const Names *at, Out *tasks, Out *o)
     for (int i = 0; i < g->n_kernel; i++) {
         if (at->keeps && ir_runs_once(g, i)) continue;
         KernelUse u = kernel_emit(e, g, i);
+        int64_t bytes = ir_worker_bytes(g, &g->kernel[i], e->o->target->vector_bytes);
+        t.at.worker_bytes = bytes;
+        t.at.workers = text_shift(e, at->arena, ir_workspace_place(g, i, at->n_workers * bytes));
         if (at->keeps && ir_keeps_shared(g, i)) u.prepare_tasks = 0;
         if (u.prepare_tasks) u.fn->prepares = true;
         if (!at->parallel) {

@@ -85,10 +85,16 @@ int64_t library_params_bytes(const Library *l)
 
 int64_t library_prepared_bytes(const Library *l) { return l->train ? 0 : l->infer->kept_bytes; }
 
+int library_workers(const Library *l) { return l->o->threads ? l->o->threads : 1; }
+
+int64_t library_arena_bytes(const Library *l, const Graph *g)
+{
+    return ir_workspace_bytes(g, l->o->target->vector_bytes, library_workers(l));
+}
+
 int64_t library_workspace_bytes(const Library *l, const Graph *g)
 {
-    int workers = l->o->threads ? l->o->threads : 1;
-    int64_t bytes = g->arena_bytes + g->worker_bytes * workers + (l->train ? g->kept_bytes : 0);
+    int64_t bytes = library_arena_bytes(l, g) + (l->train ? g->kept_bytes : 0);
     return bytes ? bytes : LIBRARY_HEAD_BYTES;       /* an array of no bytes is not C */
 }
 
@@ -156,4 +162,13 @@ const Type *library_value(const Library *l, const Graph *g, const char *name)
         if (g->root[i].kind == ROOT_RETURN && !strcmp(g->root[i].name, name))
             return ir_type(g, g->root[i].val);
     ir_die(l->e.m, "graph %s has no value %s", g->name, name);
+}
+
+int64_t emit_library_workspace(const Module *m, const LibraryOpts *o, const char *graph)
+{
+    Arena *a = arena_new();
+    Library l = library_of(m, o, a);
+    int64_t bytes = library_workspace_bytes(&l, ir_graph_find(m, graph));
+    arena_free(a);
+    return bytes;
 }

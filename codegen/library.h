@@ -28,6 +28,9 @@ Library library_of(const Module *m, const LibraryOpts *o, Arena *a);
 int64_t library_params_bytes(const Library *l);
 int64_t library_prepared_bytes(const Library *l);
 int64_t library_workspace_bytes(const Library *l, const Graph *g);
+/* Of it the arena, with what the workers need while a kernel runs; how many there are. */
+int64_t library_arena_bytes(const Library *l, const Graph *g);
+int library_workers(const Library *l);
 /* The graph's input, or result, of this name. */
 const Type *library_value(const Library *l, const Graph *g, const char *name);
 /* "[1][784]", for a full batch. */

@@ -82,7 +82,7 @@ static Out *calls_of(Library *l, const Graph *g, const char *first, const char *
     Emit *e = &l->e;
     bool trains = g == l->train;
     Names at = { .own = own, .keeps = !l->train, .full = !trains, .state = "p", .arena = "arena",
-                 .kept = l->train ? "kept" : "p->prepared", .workers = "scratch",
+                 .kept = l->train ? "kept" : "p->prepared", .n_workers = 1,
                  .scalars = "values", .n = trains ? "n" : text(e, "%s_BATCH", l->upper),
                  .seed = "t->seed", .step = "t->step" };
     Out *calls = out_new(e->a), *o = out_new(e->a);
@@ -92,13 +92,11 @@ static Out *calls_of(Library *l, const Graph *g, const char *first, const char *
     const Hole holes[] = { { "real", l->elems } };
     library_text(l, o, first, holes, 1);
     out_deeper(o, 1);
-    const struct { const char *name; int64_t at, bytes; } part[] = {
-        { "arena", 0, g->arena_bytes },
-        { "scratch", g->arena_bytes, g->worker_bytes },
-        { "kept", g->arena_bytes + g->worker_bytes, g->kept_bytes },
+    const struct { const char *name; int64_t at; } part[] = {
+        { "arena", 0 }, { "kept", library_arena_bytes(l, g) },
     };
     bool any = false;
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 2; i++) {
         if (!out_mentions(body, part[i].name)) continue;
         const char *before = part[i].at ? text(e, " + %lld", (long long)part[i].at) : "";
         out_line(o, "char *const %s = (char *)%s%s;", part[i].name,

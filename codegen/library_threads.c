@@ -42,7 +42,7 @@ static const char *const infer_text =
     "    const $n_params *p;\n"
     "    const $real *in;\n"
     "    $real *out;\n"
-    "    char *arena, *scratch, *kept;\n"
+    "    char *arena, *kept;\n"
     "} infer_call;\n"
     "\n"
     "$tasks\n"
@@ -50,7 +50,7 @@ static const char *const infer_text =
     "                         void *workspace, const $n_parallel *by)\n"
     "{\n"
     "    char *const memory = (char *)workspace;\n"
-    "    const infer_call call = { by, p, in, out, memory, memory + $scratch, memory + $kept };\n"
+    "    const infer_call call = { by, p, in, out, memory, memory + $kept };\n"
     "    const infer_call *const c = &call;\n"
     "$calls\n"
     "}\n"
@@ -70,7 +70,7 @@ static const char *const train_text =
     "    const $real *in;\n"
     "    const $target *target;\n"
     "    $real *loss;\n"
-    "    char *arena, *scratch, *kept;\n"
+    "    char *arena, *kept;\n"
     "    const $real *values;    /* what changes from step to step */\n"
     "    int64_t n;\n"
     "    uint64_t seed, step;\n"
@@ -83,8 +83,8 @@ static const char *const train_text =
     "    $real values[$values];\n"
     "    t->step++;\n"
     "    $scalars;\n"
-    "    const train_call call = { t->by, t->params, in, target, loss, memory, memory + $scratch,\n"
-    "                              memory + $kept, values, t->n, t->seed, t->step };\n"
+    "    const train_call call = { t->by, t->params, in, target, loss, memory, memory + $kept,\n"
+    "                              values, t->n, t->seed, t->step };\n"
     "    const train_call *const c = &call;\n"
     "$calls\n"
     "}\n"
@@ -106,7 +106,7 @@ Out *library_parallel(Library *l, const Graph *g)
     bool trains = g == l->train;
     const Names at = { .own = own, .keeps = !l->train, .full = !trains,
                        .call = trains ? "train_call" : "infer_call", .parallel = "run_tasks(c->by",
-                       .state = "c->p", .arena = "c->arena", .workers = "c->scratch",
+                       .state = "c->p", .arena = "c->arena", .n_workers = l->o->threads,
                        .kept = l->train ? "c->kept" : "c->p->prepared", .scalars = "c->values",
                        .n = trains ? "c->n" : text(e, "%s_BATCH", l->upper), .seed = "c->seed",
                        .step = "c->step" };
@@ -114,14 +114,12 @@ Out *library_parallel(Library *l, const Graph *g)
     out_deeper(calls, 1);
     graph_calls(e, g, &at, tasks, calls);
     int n = e->m->prog.n_scalar;
-    int64_t scratch = g->arena_bytes, kept = scratch + g->worker_bytes * l->o->threads;
     const Hole holes[] = {
         { "real", l->elems },
         { "target", l->train ? e->l->type[library_value(l, l->train, "target")->dtype] : "" },
         { "tasks", lines(e, tasks) },
         { "calls", lines(e, calls) },
-        { "scratch", text(e, "%lld", (long long)scratch) },
-        { "kept", text(e, "%lld", (long long)kept) },
+        { "kept", text(e, "%lld", (long long)library_arena_bytes(l, g)) },
         { "values", text(e, "%d", n ? n : 1) },
         { "scalars", n ? "scalars(t->lr, (double)t->step, t->steps, values)" : "values[0] = 0" },
     };

@@ -2,8 +2,9 @@
  * Each is written once a program, compiled once, and called by all kernels of its shape.
  *
  * micro_HxV: H rows of a, one element at a time, times V vectors of columns of b; micro_HxV_ahead
- * also asks for memory that is read next, a line a step. dots_HxC: H rows of a times C rows of b,
- * both contiguous in k, vectors along k. */
+ * also asks for memory that is read next, a line a step. taps_HxV: the same where the vectors are of
+ * V lines of an image, and those of the next step stand at the next tap. dots_HxC: H rows of a times
+ * C rows of b, both contiguous in k, vectors along k. */
 #include "codegen/emit.h"
 #include <string.h>
 
@@ -22,6 +23,39 @@ static long long lanes_of(const Emit *e)
     return e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
 }
 
+static void write_start(Emit *e, Out *o, int height, int v)
+{
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < v; j++) s = text(e, "%s%s c%d_%d = { 0 }", s, j ? "," : "vec", i, j);
+        out_line(o, "%s;", s);
+    }
+}
+
+/* A step of k: vectors of columns from `b` on, `next` apart; a row's element at a + i * row_step. */
+static void write_step(Emit *e, Out *o, int height, int v, const char *b, const char *next)
+{
+    for (int j = 0; j < v; j++)
+        out_line(o, "const vec b%d = *(const vec *)(%s + %d * %s);", j, b, j, next);
+    for (int i = 0; i < height; i++) {
+        const char *s =
+            text(e, "const %s a%d = a[%d * row_step];", e->l->type[e->m->real], i, i);
+        for (int j = 0; j < v; j++) s = text(e, "%s c%d_%d += a%d * b%d;", s, i, j, i, j);
+        out_line(o, "%s", s);
+    }
+}
+
+static void write_end(Emit *e, Out *o, int height, int v)
+{
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < v; j++)
+            s = text(e, "%s%s*(vec *)(sums + %lld) = c%d_%d;", s, j ? " " : "",
+                     (i * v + j) * lanes_of(e), i, j);
+        out_line(o, "%s", s);
+    }
+}
+
 static const char *write_tile(Emit *e, int height, int v, bool ahead)
 {
     Out *o = out_new(e->a);
@@ -38,29 +72,13 @@ static const char *write_tile(Emit *e, int height, int v, bool ahead)
              real, real, ahead ? "," : ")");
     if (ahead) out_line(o, "    const %s *next, int64_t next_step)", real);
     out_open(o, "%s", "");
-    for (int i = 0; i < height; i++) {
-        const char *s = "";
-        for (int j = 0; j < v; j++) s = text(e, "%s%s c%d_%d = { 0 }", s, j ? "," : "vec", i, j);
-        out_line(o, "%s;", s);
-    }
+    write_start(e, o, height, v);
     out_open(o, "for (int64_t k = 0; k < depth; k++, a += k_step, b += b_step%s)",
              ahead ? ", next += next_step" : "");
     if (ahead) out_line(o, "__builtin_prefetch(next);");
-    for (int j = 0; j < v; j++)
-        out_line(o, "const vec b%d = *(const vec *)(b + %lld);", j, j * lanes);
-    for (int i = 0; i < height; i++) {
-        const char *s = text(e, "const %s a%d = a[%d * row_step];", real, i, i);
-        for (int j = 0; j < v; j++) s = text(e, "%s c%d_%d += a%d * b%d;", s, i, j, i, j);
-        out_line(o, "%s", s);
-    }
+    write_step(e, o, height, v, "b", text(e, "%lld", lanes_of(e)));
     out_close(o, "");
-    for (int i = 0; i < height; i++) {
-        const char *s = "";
-        for (int j = 0; j < v; j++)
-            s = text(e, "%s%s*(vec *)(sums + %lld) = c%d_%d;", s, j ? " " : "",
-                     (i * v + j) * lanes, i, j);
-        out_line(o, "%s", s);
-    }
+    write_end(e, o, height, v);
     out_close(o, "");
     add_micro(e, out_text(o));
     return name;
@@ -69,6 +87,31 @@ static const char *write_tile(Emit *e, int height, int v, bool ahead)
 const char *micro_tile(Emit *e, int height, int v) { return write_tile(e, height, v, false); }
 
 const char *micro_tile_ahead(Emit *e, int height, int v) { return write_tile(e, height, v, true); }
+
+const char *micro_taps(Emit *e, int height, int v)
+{
+    Out *o = out_new(e->a);
+    const char *real = e->l->type[e->m->real];
+    const char *name = text(e, "taps_%s_%dx%d", ir_dtype_name(e->m->real), height, v);
+    out_line(o, "/* sums[%d][%d][%lld]: %d rows of weights, [channel][tap], times what these neighbours",
+             height, v, lanes_of(e), height);
+    out_line(o, " * read: of lines and channels that are `line` and `plane` apart, `tap` from b on. */");
+    out_line(o, "ONCE void %s(int64_t channels, const %s *restrict a, int64_t row_step,", name, real);
+    out_line(o, "    int taps, const int32_t *restrict tap, const %s *restrict b, int64_t line,", real);
+    out_line(o, "    int64_t plane, %s *restrict sums)", real);
+    out_open(o, "%s", "");
+    write_start(e, o, height, v);
+    out_line(o, "for (int64_t c = 0; c < channels; c++, b += plane)");
+    out_deeper(o, 1);
+    out_open(o, "for (int t = 0; t < taps; t++, a++)");
+    write_step(e, o, height, v, "b + tap[t]", "line");
+    out_close(o, "");
+    out_deeper(o, -1);
+    write_end(e, o, height, v);
+    out_close(o, "");
+    add_micro(e, out_text(o));
+    return name;
+}
 
 /* add_pairs(a, b): sums of neighbours, those of a and then those of b. */
 static void write_add_pairs(Emit *e, int64_t vector)

@@ -37,7 +37,7 @@ static int64_t slot_bytes(const Graph *g, int kernel, const Slot *s)
     int64_t bytes = ir_stored_bytes(&s->type, g->module->capacity);
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
-        bool here = (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH)
+        bool here = ir_in_arena(b)
                  && b->offset_bytes == s->place.offset_bytes && b->first <= kernel
                  && kernel <= b->last;
         if (here && b->bytes > bytes) bytes = b->bytes;

@@ -91,6 +91,11 @@ void patches_band(Kern *k, const Frame *f, const char *top, const char *image, c
     out_close(o, "");
 }
 
+ConvBytes conv_bytes(const Kern *k)
+{
+    return ir_conv_bytes(k->g, k->k, k->e->o->target->vector_bytes);
+}
+
 void scratch_pieces(Kern *k, const Piece *piece, int n)
 {
     const char *real = real_type(k);
@@ -182,4 +187,50 @@ Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, c
     return (Nest){ 3, { { extent_of(s, 0, 1), image },
                         { extent(f->rows, 0), row },
                         { extent(ir_frame_pixels(f), 0), pixel } } };
+}
+
+int64_t patches_pooled_elems(const Frame *f, const Pooled *pool)
+{
+    return pool->taps[0] * f->pixels[1];
+}
+
+void patches_pooled_epilogue(Kern *k, const Frame *f, const Pooled *pool, const char *largest,
+                             const char *col)
+{
+    const Shape *s = &ir_type(k->g, pool->take)->shape;
+    if (f->bias.i) largest = text(k->e, "%s + %s[row]", largest, slot_read(k, f->bias));
+    out_line(k->out, "const %s sum = %s;", real_type(k), largest);
+    k->name[pool->take.i] = "sum";
+    Nest nest = { 4, { { extent_of(s, 0, 1), "image" },
+                       { extent(f->rows, 0), "row" },
+                       { extent(pool->windows[0], 0), "line" },
+                       { extent(pool->windows[1], 0), col } } };
+    members_emit(k, k->out, &nest);
+}
+
+/* As in PyTorch, a NaN is larger than all before it. */
+void patches_pooled(Kern *k, const Frame *f, const Pooled *pool, const char *row0,
+                    const char *rows)
+{
+    Emit *e = k->e;
+    Out *o = k->out;
+    int64_t across = pool->taps[1], taps = pool->taps[0] * across;
+    const char *real = real_type(k);
+    out_open(o, "for (int64_t i = 0; i < %s; i++)", rows);
+    out_line(o, "const int64_t row = %s;", text_add(e, row0, "i"));
+    out_line(o, "const %s *const from = sums + i * %lld;", real,
+             (long long)patches_pooled_elems(f, pool));
+    out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)pool->windows[1]);
+    for (int64_t tap = 0; tap < taps; tap++) {
+        long long at = (long long)(tap / across * f->pixels[1] + tap % across);
+        const char *value = text(e, "value%lld", (long long)tap);
+        out_line(o, "const %s %s = from[%s];", real, value,
+                 text_shift(e, text_mul(e, "col", extent(across, 0)), at));
+        if (!tap) out_line(o, "%s best = value0;", real);
+        else out_line(o, "best = ((%s > best) | (%s != %s)) ? %s : best;", value, value, value,
+                      value);
+    }
+    patches_pooled_epilogue(k, f, pool, "best", "col");
+    out_close(o, "");
+    out_close(o, "");
 }

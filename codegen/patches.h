@@ -34,12 +34,22 @@ void patches_taps(Kern *k, const Frame *f);
  * numbers. name: "row" gives row0 and rows. */
 void patches_part(Kern *k, const char *name, const char *at, int64_t parts, int64_t tile,
                   int64_t all, const char **first, const char **count);
+/* The worker's memory of this kernel. */
+ConvBytes conv_bytes(const Kern *k);
 /* The task's rows, where its tasks follow each other down. */
 void patches_rows(Kern *k, int64_t all, const char **row0, const char **rows);
 /* How many images there are. */
 const char *patches_images(Kern *k, const Frame *f);
 /* row: a result's channel; image and pixel: its place. */
 Nest patches_nest(Kern *k, const Frame *f, const char *image, const char *row, const char *pixel);
+/* The epilogue on windows of a line of results: `largest` is that of the one in column `col`. */
+void patches_pooled_epilogue(Kern *k, const Frame *f, const Pooled *pool, const char *largest,
+                             const char *col);
+/* Elements of the lines that a line of windows reads; the epilogue on a line of windows of each row,
+ * whose results are found in sums[row][those elements]. */
+int64_t patches_pooled_elems(const Frame *f, const Pooled *pool);
+void patches_pooled(Kern *k, const Frame *f, const Pooled *pool, const char *row0,
+                    const char *rows);
 /* The gradient of weights, by the same patches, with taps in lanes, and by Winograd. */
 void emit_patches_weight(Kern *k, const Frame *f);
 void emit_patches_lanes(Kern *k, const Frame *f);

@@ -12,6 +12,8 @@ typedef struct Names {
                                          tasks of it. Null: tasks run one after the other */
     const char *in, *out;             /* else: arrays of them, and bytes */
     const char *state, *arena, *kept, *workers, *scalars, *n, *seed, *step;
+    int n_workers;                    /* of them, where each kernel's have so many bytes each in the */
+    int64_t worker_bytes;             /* arena; 0: they have the graph's, wherever `workers` is */
 } Names;
 extern const Names names_call;        /* by an rt_call */
 
@@ -25,7 +27,8 @@ typedef struct GraphText {
 /* graph.c: emits its kernels and writes how they are called. */
 GraphText graph_text(Emit *e, const Graph *g);
 /* The same in the function that is open, of a file without that struct: a call a kernel. Where tasks run
- * in parallel, the functions that they are go to `tasks`. */
+ * in parallel, the functions that they are go to `tasks`. Workers' memory is in the arena
+ * (ir_workspace_bytes). */
 void graph_calls(Emit *e, const Graph *g, const Names *at, Out *tasks, Out *o);
 /* library.c: the member of a struct that a state is. */
 const char *state_name(Emit *e, State s);

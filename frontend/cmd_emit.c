@@ -294,14 +294,18 @@ static int write_all(Emission *e)
 
 static void say_done(const Emission *e)
 {
-    const Graph *g = ir_graph_find(e->m, "infer");
     Arena *a = e->c->arena;
+    const char *step = "";
+    if (e->opts.trains)
+        step = arena_printf(a, ", %s of a training step",
+                            cmd_bytes(a, emit_library_workspace(e->m, &e->opts, "train")));
     if (!e->c->text[OPT_weights])
         fprintf(stderr, "seqc: note: the weights are initial ones, as training would draw them; "
                 "--weights FILE takes trained ones\n");
-    printf("emitted %s  %s, %lld sample%s a call, weights %s, workspace %s\n", e->dir,
+    printf("emitted %s  %s, %lld sample%s a call, weights %s, workspace %s%s\n", e->dir,
            e->opts.target->name, (long long)e->m->capacity, e->m->capacity == 1 ? "" : "s",
-           cmd_bytes(a, e->bytes), cmd_bytes(a, g->arena_bytes + g->worker_bytes));
+           cmd_bytes(a, e->bytes), cmd_bytes(a, emit_library_workspace(e->m, &e->opts, "infer")),
+           step);
 }
 
 /* A process asks the system for matrix tiles once, at its start: that is no library's business. */

@@ -115,8 +115,9 @@ int cmd_pass_ctx(const Cmd *c, PassCtx *p)
 {
     *p = (PassCtx){.blas = (Blas)c->number[OPT_blas],
                    .tier = (Tier)c->number[OPT_tier],
-                   .no_fuse = c->text[OPT_no_fuse] != NULL,
-                   .no_reuse = c->text[OPT_no_reuse] != NULL,
+                   .no_fuse = c->text[OPT_no_fuse] || c->text[OPT_no_passes],
+                   .no_reuse = c->text[OPT_no_reuse] || c->text[OPT_no_passes],
+                   .as_written = c->text[OPT_no_passes] != NULL,
                    .verify = c->text[OPT_verify] != NULL,
                    .after = c->text[OPT_verbose] ? show_pass : NULL};
     CmdTarget list[CMD_MAX_TARGETS];

@@ -4,6 +4,7 @@
  * frontend makes modules so; IR text can say anything. Graphs of other names are nobody's business:
  * they are compiled and never run. */
 #include "ir/priv.h"
+#include "ir/tasks.h"
 #include <math.h>
 #include <string.h>
 
@@ -189,11 +190,17 @@ bool ir_target_check(const Module *m, const Target *t, char err[IR_ERR])
                 return ir_fail(err, "%%%d (%s) is laid out for a processor; %s takes text of the "
                                "stage tidy or an earlier one", ir_printed_number(g, (Val){v}),
                                ir_op[g->node[v].op].name, t->name);
-        for (int k = 0; k < g->n_kernel; k++)
+        for (int k = 0; k < g->n_kernel; k++) {
             if (!ir_serves(t, g->kernel[k].algo))
                 return ir_fail(err, "k%d of %s is by %s, which is for another machine than %s; text "
                                "of the stage tidy or an earlier one serves any", k, g->name,
                                ir_algo[g->kernel[k].algo].name, t->name);
+            int64_t bytes = ir_worker_bytes(g, &g->kernel[k], t->vector_bytes);
+            if (g->has_plan && bytes > g->worker_bytes)
+                return ir_fail(err, "k%d of %s takes %lld bytes of a thread on %s, and the plan has "
+                               "%lld; text of the stage schedule or an earlier one serves any", k,
+                               g->name, (long long)bytes, t->name, (long long)g->worker_bytes);
+        }
     }
     return true;
 }

@@ -72,6 +72,17 @@ int64_t ir_frame_block(const Frame *f)
     return block < 1 ? 1 : block < f->channels ? block : f->channels;
 }
 
+bool ir_frame_is_image(const Frame *f)
+{
+    bool same = true;
+    for (int i = 0; i < 2; i++)
+        same = same && f->stride[i] == 1 && f->spread[i] == 1 && !f->low[i]
+            && f->pixels[i] + (f->taps[i] - 1) * f->dilation[i] == f->places[i];
+    return same;
+}
+
+int64_t ir_frame_span(const Frame *f) { return ir_frame_pixel(f, f->pixels[0] - 1, f->pixels[1]); }
+
 enum { VECTOR_BYTES = 64, LONG_ROW = 512 };      /* of the widest target; pixels */
 
 int64_t ir_frame_images(const Frame *f) { return ceil_div(LONG_ROW, ir_frame_pixels(f)); }
@@ -117,26 +128,32 @@ int64_t ir_strip(int64_t whole, int64_t tile, int64_t most)
 }
 
 /* Frames are read, and patches written, to a vector beyond their end. */
-static ConvBytes lanes_bytes(const Frame *f, const Kernel *k, int64_t elem)
+static int64_t beyond(int64_t bytes, int64_t vector_bytes)
+{
+    return ir_round64(bytes + vector_bytes);
+}
+
+static ConvBytes lanes_bytes(const Frame *f, const Kernel *k, int64_t vector_bytes, int64_t elem)
 {
     Frame g = ir_frame_in_order(f);
-    int64_t channels = k->tile[1] / ir_frame_taps(f), panel = k->micro[1] * VECTOR_BYTES;
+    int64_t channels = k->tile[1] / ir_frame_taps(f), panel = k->micro[1] * vector_bytes;
     int64_t width = ceil_div(k->tile[1] * elem, panel) * panel;      /* bytes */
-    return (ConvBytes){ .frame = ir_round64(channels * ir_frame_plane(&g) * elem) + VECTOR_BYTES,
-                        .pack = IR_PIXELS * width + VECTOR_BYTES, .sums = k->tile[0] * width };
+    return (ConvBytes){ .frame = beyond(channels * ir_frame_plane(&g) * elem, vector_bytes),
+                        .pack = beyond(IR_PIXELS * width, vector_bytes),
+                        .sums = ir_round64(k->tile[0] * width) };
 }
 
 /* Rows of pixels by rows of patches, in register tiles of which the last ones overlap. */
-static ConvBytes weight_bytes(const Frame *f, const Kernel *k, int64_t elem)
+static ConvBytes weight_bytes(const Frame *f, const Kernel *k, int64_t vector_bytes, int64_t elem)
 {
     int64_t row = ir_frame_row_bytes(f, elem), channels = k->tile[1] / ir_frame_taps(f);
     int64_t height = ir_strip(f->rows, k->tile[0], k->micro[0]);
     int64_t width = ir_strip(ir_frame_depth(f), k->tile[1], k->micro[1]);
     int64_t tiles = ceil_div(k->tile[0], height) * ceil_div(k->tile[1], width);
     return (ConvBytes){
-        .frame = ir_round64(channels * ir_frame_plane(f) * elem) + VECTOR_BYTES,
+        .frame = beyond(channels * ir_frame_plane(f) * elem, vector_bytes),
         .pack = k->tile[1] * row,
-        .sums = tiles * height * width * VECTOR_BYTES,
+        .sums = ir_round64(tiles * height * width * vector_bytes),
         .weights = ir_frame_in_place(f) ? 0 : k->tile[0] * row };
 }
 
@@ -164,26 +181,27 @@ bool ir_patches_in_lines(const Graph *g, const Kernel *k)
         && ir_frame_in_lines(&f, k->tile[1], across, elem);
 }
 
-ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k)
+ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes)
 {
     Val root = ir_kernel_root(g, k);
     Frame f = ir_frame(g, root);
     int64_t elem = ir_dtype_bytes(ir_type(g, root)->dtype), block = ir_frame_block(&f);
     if (k->algo == ALGO_patches && f.op == OP_conv_weight)
-        return ir_frame_long_taps(&f) ? lanes_bytes(&f, k, elem) : weight_bytes(&f, k, elem);
+        return ir_frame_long_taps(&f) ? lanes_bytes(&f, k, vector_bytes, elem)
+                                      : weight_bytes(&f, k, vector_bytes, elem);
     if (k->algo == ALGO_grouped) return grouped_bytes(g, root);
-    int64_t panel = k->micro[1] * VECTOR_BYTES;
+    int64_t panel = k->micro[1] * vector_bytes;
     Pooled pool = ir_pooled(g, k);
-    int64_t line = f.pixels[1] * elem;
+    int64_t pooled = pool.index.i ? ir_round64(k->tile[0] * pool.taps[0] * f.pixels[1] * elem) : 0;
+    if (k->algo == ALGO_implicit) return (ConvBytes){ .sums = pooled };
     bool in_lines = k->algo == ALGO_patches && ir_patches_in_lines(g, k);
     /* Whole vectors are read from the frame's end, and written to the end of what is packed. */
     return (ConvBytes){
-        .frame = ir_round64(f.channels * ir_frame_plane(&f) * elem) + VECTOR_BYTES,
-        .pack = in_lines ? 0 : block * ir_frame_taps(&f) * panel + VECTOR_BYTES,
-        .sums = block < f.channels ? k->tile[0] * panel
+        .frame = beyond(f.channels * ir_frame_plane(&f) * elem, vector_bytes),
+        .pack = in_lines ? 0 : beyond(block * ir_frame_taps(&f) * panel, vector_bytes),
+        .sums = block < f.channels ? ir_round64(k->tile[0] * panel)
               : in_lines           ? 0
-              : pool.index.i       ? ir_round64(k->tile[0] * pool.taps[0] * line)
-                                   : 0,
+                                   : pooled,
         .weights = f.turned ? ir_round64(k->tile[0] * ir_frame_depth(&f) * elem) : 0 };
 }
 
@@ -214,13 +232,14 @@ static int64_t winograd_bytes(const Graph *g, const Kernel *k, int64_t vector_by
     return shared ? b.shared : b.source + b.products + b.lines;
 }
 
-/* Kernels do not say how wide vectors are, and blocks follow from it: the most of all widths. */
-static int64_t winograd_most(const Graph *g, const Kernel *k, bool shared)
+/* Buffers are checked where nobody says how wide vectors are, and blocks follow from it: the most of
+ * all widths. */
+static int64_t winograd_shared_bytes(const Graph *g, const Kernel *k)
 {
     int64_t most = 0;
     for (int64_t bytes = VECTOR_BYTES; bytes >= 16; bytes /= 2) {
-        int64_t own = winograd_bytes(g, k, bytes, shared);
-        if (own > most) most = own;
+        int64_t shared = winograd_bytes(g, k, bytes, true);
+        if (shared > most) most = shared;
     }
     return most;
 }
@@ -235,17 +254,17 @@ static TileBytes tile_bytes(const Graph *g, const Kernel *k)
 int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k)
 {
     if (ir_is_tile_conv(k->algo)) return tile_bytes(g, k).shared;
-    return ir_is_winograd(k->algo) ? winograd_most(g, k, true) : 0;
+    return ir_is_winograd(k->algo) ? winograd_shared_bytes(g, k) : 0;
 }
 
-int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k)
+int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes)
 {
-    if (ir_is_winograd(k->algo)) return winograd_most(g, k, false);
+    if (ir_is_winograd(k->algo)) return winograd_bytes(g, k, vector_bytes, false);
     if (ir_is_tile_conv(k->algo)) {
         TileBytes b = tile_bytes(g, k);
         return b.frame + b.parts + b.line + b.slopes + b.sums;
     }
-    ConvBytes b = ir_conv_bytes(g, k);
+    ConvBytes b = ir_conv_bytes(g, k, vector_bytes);
     return ir_round64(b.frame + b.pack + b.sums + b.weights);
 }
 
@@ -263,6 +282,15 @@ bool ir_patches_fit(const Graph *g, Val root)
     double elems = (double)f.channels * (plane + taps * (double)f.rows)
                  + (taps + MOST_PANEL) * row * 2;
     return f.phases <= MOST_PHASES && elems * (double)ir_dtype_bytes(x->type.dtype) < most_bytes;
+}
+
+bool ir_implicit_fit(const Graph *g, Val root, int64_t vectors)
+{
+    if (!ir_is(g, root, OP_conv) || !ir_patches_fit(g, root)) return false;
+    Frame f = ir_frame(g, root);
+    int64_t beyond = (f.pixels[0] - vectors) * f.places[1] + f.pixels[1];    /* from a panel on */
+    return ir_frame_is_image(&f) && ir_frame_block(&f) == f.channels && f.pixels[0] >= vectors
+        && beyond * ir_dtype_bytes(ir_type(g, root)->dtype) >= VECTOR_BYTES;
 }
 
 /* All taps of a result are one expression. */
@@ -288,7 +316,9 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
     enum { MOST_MICRO = 64 };
     Val root = ir_kernel_root(g, k);
     const char *name = ir_algo[k->algo].name;
-    if (k->algo == ALGO_grouped ? !ir_grouped_fit(g, root) : !ir_patches_fit(g, root))
+    if (k->algo == ALGO_grouped    ? !ir_grouped_fit(g, root)
+        : k->algo == ALGO_implicit ? !ir_implicit_fit(g, root, k->micro[1])
+                                   : !ir_patches_fit(g, root))
         return ir_fail(err, "algorithm %s does not take this convolution", name);
     if (k->algo == ALGO_grouped) return true;
     Frame f = ir_frame(g, root);
@@ -298,6 +328,7 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (ir_is_winograd(k->algo) && !ir_winograd_fits(&f, k->algo))
         return ir_fail(err, "algorithm %s has no tile for these taps, strides and paddings", name);
     bool whole = ir_is_winograd(k->algo) || k->tile[1] < pixels || k->tile[1] % pixels == 0;
+    if (k->algo == ALGO_implicit && k->tile[1] < pixels) whole = k->tile[1] % f.pixels[1] == 0;
     if (tiles && f.op != OP_conv_weight)
         whole = whole && (k->tile[0] == f.rows || k->tile[0] % IR_SIDE == 0);
     if (f.op == OP_conv_weight && !ir_is_winograd(k->algo)) {

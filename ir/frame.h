@@ -35,6 +35,11 @@ int64_t ir_frame_depth(const Frame *f);          /* channels * taps */
 int64_t ir_frame_tap(const Frame *f, int64_t t); /* how far from its pixel tap t reads */
 int64_t ir_frame_pixel(const Frame *f, int64_t line, int64_t column);   /* where pixels stand */
 
+/* Where an image has all that taps read, side by side, it is its own frame. Elements of a channel
+ * from its first pixel to its last, those beside lines included. */
+bool ir_frame_is_image(const Frame *f);
+int64_t ir_frame_span(const Frame *f);
+
 /* Whole channels whose patches are packed at a time. */
 int64_t ir_frame_block(const Frame *f);
 /* Do tasks of so many pixels, in panels of so many of the widest vectors, read the frame where it
@@ -58,12 +63,13 @@ int64_t ir_strip(int64_t whole, int64_t tile, int64_t most);
 
 /* The worker's memory of a kernel of algorithm `patches`, each a multiple of 64 bytes: the frame;
  * packed patches; sums that are kept; weights turned round, or rows of d_y where these are packed.
- * Of grouped: the frame of a group; of a weight a row's sums, and the totals of all. */
+ * Of implicit: sums that are kept. Of grouped: the frame of a group; of a weight a row's sums, and
+ * the totals of all. */
 typedef struct ConvBytes { int64_t frame, pack, sums, weights; } ConvBytes;
-ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k);
+ConvBytes ir_conv_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes);
 /* All of it, of algorithm patches or Winograd's; and what all tasks share: weights, or sums of
  * each. */
-int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k);
+int64_t ir_conv_worker_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes);
 int64_t ir_conv_scratch_bytes(const Graph *g, const Kernel *k);
 
 /* Max pooling of what a convolution computes, in its kernel: windows side by side on all of a
@@ -81,6 +87,9 @@ bool ir_patches_in_lines(const Graph *g, const Kernel *k);
 
 /* May algorithm `patches` compute this CONV node? One group, and memory within bounds. */
 bool ir_patches_fit(const Graph *g, Val root);
+/* May algorithm `implicit`, with panels of vectors, the widest there are, in so many lines? One
+ * group, an image that is its own frame, no long sums, and no panel larger than a channel. */
+bool ir_implicit_fit(const Graph *g, Val root, int64_t vectors);
 /* May algorithm `grouped`? Several groups of few channels. */
 bool ir_grouped_fit(const Graph *g, Val root);
 /* The same of a kernel, and its tile; else why not. */

@@ -204,6 +204,11 @@ typedef struct Buffer {
     Val in_place_of;                 /* BUF_ARENA: takes over that value's bytes; else none */
 } Buffer;
 
+static inline bool ir_in_arena(const Buffer *b)
+{
+    return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH;
+}
+
 typedef struct Graph {
     struct Module *module;
     const char *name;                /* train eval infer loss grad grad_eval, and train_prob … */

@@ -269,7 +269,7 @@ static void plan(Json *j, const Graph *g, const int *number)
             key_string(j, "state", ir_state(g->module, b->state)->key);
         if (b->kind == BUF_OUT)
             key_int(j, "out", b->out);
-        if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH || b->kind == BUF_KEPT)
+        if (ir_in_arena(b) || b->kind == BUF_KEPT)
             key_int(j, "offset", b->offset_bytes);
         key_int(j, "bytes", b->bytes);
         key_int(j, "first", b->first);

@@ -49,6 +49,6 @@ bool ir_pools(const Graph *g, const Kernel *k, Val index)
     }
     int64_t bytes = k->tile[0] * w.axis[0].taps * f.pixels[1]
                   * ir_dtype_bytes(ir_type(g, conv)->dtype);
-    return k->algo == ALGO_patches && k->tile[1] % ir_frame_pixels(&f) == 0
+    return (k->algo == ALGO_patches || k->algo == ALGO_implicit) && k->tile[1] % ir_frame_pixels(&f) == 0
         && ir_frame_block(&f) >= f.channels && bytes <= MOST_BYTES;
 }

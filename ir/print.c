@@ -415,7 +415,7 @@ static void print_buffers(Str *t, const Graph *g, const int *number)
             ir_str_val(t, g, number, b->val);
         if (b->kind == BUF_KEPT)
             ir_str_add(t, " kept", 5);
-        if (b->kind == BUF_ARENA || b->kind == BUF_SCRATCH || b->kind == BUF_KEPT)
+        if (ir_in_arena(b) || b->kind == BUF_KEPT)
             ir_str_fmt(t, " @%lld %lld", (long long)b->offset_bytes, (long long)b->bytes);
         if (b->kind == BUF_STATE) {
             ir_str_add(t, " state ", 7);

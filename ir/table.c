@@ -160,7 +160,7 @@ static void print_plan(const Graph *g, const int *number, FILE *out, Arena *a)
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
         Str name = {.arena = a}, where = {.arena = a};
-        bool arena = b->kind == BUF_ARENA || b->kind == BUF_SCRATCH;
+        bool arena = ir_in_arena(b);
         bool kept = b->kind == BUF_KEPT;
         ir_str_add(&where, "", 0);
         if (!b->val.i)

@@ -275,7 +275,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     const Node *x = ir_node(g, root);
     *cols = 1;
     switch (k->algo) {
-    case ALGO_gemm: case ALGO_gemm_back: case ALGO_blas:
+    case ALGO_gemm: case ALGO_gemm_back: case ALGO_loops: case ALGO_blas:
     case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1:
     case ALGO_simt: case ALGO_simt_dots: case ALGO_mma_tf32: case ALGO_mma_bf16: {
         Product p = ir_product(g, root);
@@ -285,7 +285,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         if (parts > 1) *rows = ceil_div(*rows, k->tile[0]) * k->tile[0] * parts;
         return;
     }
-    case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast:
+    case ALGO_patches: case ALGO_implicit: case ALGO_winograd: case ALGO_winograd_fast:
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1:
         conv_space(g, k, n, rows, cols);
         return;
@@ -340,11 +340,11 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     t.tile_rows = k->tile[0];
     t.tile_cols = k->tile[1];
     switch (k->algo) {
-    case ALGO_gemm: case ALGO_gemm_back: case ALGO_blas: break;
+    case ALGO_gemm: case ALGO_gemm_back: case ALGO_loops: case ALGO_blas: break;
     case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
     case ALGO_simt: case ALGO_simt_dots: case ALGO_simt_conv: break;
     case ALGO_mma_tf32: case ALGO_mma_bf16: case ALGO_conv_mma_tf32: case ALGO_conv_mma_bf16: break;
-    case ALGO_patches: case ALGO_winograd: case ALGO_winograd_fast: break;
+    case ALGO_patches: case ALGO_implicit: case ALGO_winograd: case ALGO_winograd_fast: break;
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1: break;
     case ALGO_direct: case ALGO_grouped: case ALGO_window:
         if (!t.tile_rows && full_rows) {
@@ -464,11 +464,11 @@ static int64_t window_bytes(const Graph *g, const Kernel *k)
     return ir_round64(elems * (8 + ir_window(g, x).axis[1].windows * elem));
 }
 
-int64_t ir_worker_bytes(const Graph *g, const Kernel *k)
+int64_t ir_worker_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes)
 {
     if (ir_algo[k->algo].machine == ON_GPU) return 0;
     if (ir_algo[k->algo].root == KIND_CONV && k->algo != ALGO_direct)
-        return ir_conv_worker_bytes(g, k);
+        return ir_conv_worker_bytes(g, k, vector_bytes);
     if (k->algo == ALGO_direct || k->algo == ALGO_window) return window_bytes(g, k);
     if (ir_split_parts(k->algo)) {
         int64_t panels = ceil_div(k->tile[1], 32), block = 32 * IR_SPLIT_DEPTH * 4;

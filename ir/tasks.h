@@ -11,7 +11,7 @@
 #include "ir/ir.h"
 
 /* What a kernel runs over:
- *   gemm, blas, simt, simt_dots, mma_tf32, mma_bf16
+ *   gemm, loops, blas, simt, simt_dots, mma_tf32, mma_bf16
  *                rows and columns of the product [m,l]; on a GPU rows in whole tiles, once for each
  *                part of k where it is cut
  *   gemm_back    the same of d_w, as the transpose that it is computed as; a tile has all columns
@@ -23,7 +23,8 @@
  *                conv_weight its columns, channels of x times taps, and all rows once for each
  *                part of the pixels
  *   direct       rows: lines of results, of a weight pairs of channels; cols: elements of one
- *   patches      rows: channels of results; cols: their pixels, those of one image in whole tiles;
+ *   patches, implicit
+ *                rows: channels of results; cols: their pixels, those of one image in whole tiles;
  *                of conv_weight its columns, channels of x times taps
  *   winograd, winograd_fast
  *                rows: channels of results; cols: lines of tiles of all images. Of conv_weight
@@ -118,8 +119,12 @@ int64_t ir_scratch_bytes(const Graph *g, const Kernel *k);
 /* Memory of one worker while it runs a task, a multiple of 64: for gemm the packed columns
  * [k block][tile_cols] (of a wide tile [k block][IR_WIDE_COLS]; none where they lie in panels) and,
  * if it keeps sums, these [tile_rows][tile_cols] after them (at ir_pack_bytes); for blas the tile
- * [tile_rows][tile_cols]. */
-int64_t ir_worker_bytes(const Graph *g, const Kernel *k);
+ * [tile_rows][tile_cols]. vector_bytes: of the target. */
+int64_t ir_worker_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes);
+/* Where in the arena kernel k's workers find so many bytes, apart from what lives while it runs; and
+ * the bytes of the block that holds both, for all kernels. The last may lie beyond the arena's end. */
+int64_t ir_workspace_place(const Graph *g, int k, int64_t bytes);
+int64_t ir_workspace_bytes(const Graph *g, int64_t vector_bytes, int64_t workers);
 /* bf16x6 and its kin: the bfloat16 parts of a number, 0 for other algorithms; bytes of the parts of
  * 32 rows or columns. A worker has those of 32 rows, those of the tile's columns, a block of
  * [32][IR_SPLIT_DEPTH] numbers, the sums (rows and columns in whole 32s), and a word for each 32

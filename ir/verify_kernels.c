@@ -15,6 +15,7 @@ static const struct {
 } form[ALGO_COUNT] = {
     [ALGO_gemm] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_gemm_back] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), false},
+    [ALGO_loops] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_blas] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x6] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_bf16x3] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
@@ -28,6 +29,7 @@ static const struct {
     [ALGO_simt_conv] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_direct] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_patches] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
+    [ALGO_implicit] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_grouped] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_winograd] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
     [ALGO_winograd_fast] = {KIND(CONV) | KIND(WINDOW) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},

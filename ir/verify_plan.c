@@ -22,11 +22,6 @@ const char *ir_buffer_text(const Graph *g, int buffer, char buf[64])
 
 #define NAME(buffer) ir_buffer_text(g, buffer, (char[64]){0})
 
-static bool in_arena(const Buffer *b)
-{
-    return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH;
-}
-
 /* The root whose value, through views, is v; null: none. */
 static const Root *root_of(const Graph *g, const Stored *s, Val v, int *out)
 {
@@ -43,7 +38,7 @@ static bool verify_place(const Graph *g, int i, const Stored *s, char err[IR_ERR
 {
     const Buffer *b = &g->buffer[i];
     int64_t end;
-    if (in_arena(b) || b->kind == BUF_KEPT) {
+    if (ir_in_arena(b) || b->kind == BUF_KEPT) {
         if (b->offset_bytes < 0 || b->offset_bytes % IR_ALIGN_BYTES || b->bytes <= 0
             || b->bytes % IR_ALIGN_BYTES)
             return ir_fail(err, "%s at %lld, %lld bytes: not multiples of %d", NAME(i),
@@ -245,7 +240,7 @@ static bool sweep(const Graph *g, bool kept, char err[IR_ERR])
             begin = 0;
             end = g->n_kernel;
         }
-        if ((kept ? b->kind == BUF_KEPT : in_arena(b)) && begin <= end)
+        if ((kept ? b->kind == BUF_KEPT : ir_in_arena(b)) && begin <= end)
             start[n++] = (Live){b->offset_bytes, b->offset_bytes + b->bytes, begin, end, i};
     }
     Live *end = arena_grow(scratch, start, (size_t)n, room, sizeof *end);

@@ -71,11 +71,6 @@ static int cut_index(const Replay *r, int64_t offset_bytes)
     return low;
 }
 
-static bool in_arena(const Buffer *b)
-{
-    return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH;
-}
-
 static void write_buffer(Replay *r, int i)
 {
     const Buffer *b = &r->g->buffer[i];
@@ -244,13 +239,13 @@ static bool run_kernel(Replay *r, int k, const int *write, int n_write, const in
     }
     for (int i = 0; i < n_write; i++) {
         const Buffer *b = &r->g->buffer[write[i]];
-        if (in_arena(b))
+        if (ir_in_arena(b))
             write_buffer(r, write[i]);
         else if (b->kind == BUF_STATE && !write_state(r, k, write[i], err))
             return false;
     }
     for (int i = 0; i < n_write; i++)
-        if (in_arena(&r->g->buffer[write[i]]) && look_buffer(r, write[i]) != write[i])
+        if (ir_in_arena(&r->g->buffer[write[i]]) && look_buffer(r, write[i]) != write[i])
             return ir_fail(err, "replay: k%d writes %s and something else over it", k,
                            NAME(write[i]));
     for (int m = 0; m < kernel->n_member; m++) {
@@ -278,7 +273,7 @@ static void find_cuts(Replay *r, Arena *a)
     r->cut = arena_alloc(a, (size_t)g->n_buffer * 2 + 2, sizeof *r->cut);
     int n = 1;
     for (int i = 0; i < g->n_buffer; i++)
-        if (in_arena(&g->buffer[i])) {
+        if (ir_in_arena(&g->buffer[i])) {
             r->cut[n++] = g->buffer[i].offset_bytes;
             r->cut[n++] = g->buffer[i].offset_bytes + g->buffer[i].bytes;
         }

@@ -1,9 +1,9 @@
 /* passes/convs.c: algorithm, tile and register tile of one convolution.
  *
- * With one group and work enough, by patches (codegen/emit_patches.c), or, where the precision mode
- * takes it and it is faster by passes/cost.c, by Winograd (codegen/emit_winograd.c) or on matrix
- * tiles (codegen/emit_tiles_conv.c). Tiles follow from shapes at capacity and from the target,
- * never from the number of threads. */
+ * With one group and work enough, by patches (codegen/emit_patches.c), or without copying them
+ * (codegen/emit_implicit.c), or, where the precision mode takes it and it is faster by passes/cost.c,
+ * by Winograd (codegen/emit_winograd.c) or on matrix tiles (codegen/emit_tiles_conv.c). Tiles follow
+ * from shapes at capacity and from the target, never from the number of threads. */
 #include "ir/tiles.h"
 #include "ir/winograd.h"
 #include "passes/cost.h"
@@ -32,6 +32,17 @@ static void tile_pixels(const Frame *f, int64_t images, int64_t lanes, const Tar
     }
     c->tile[0] = rows;
     c->tile[1] = cols;
+}
+
+/* Comes before patches, as it takes no memory: parts of an image are whole lines. */
+static bool tile_implicit(const Graph *g, Val root, const Frame *f, int64_t images, int64_t lanes,
+                          const Target *t, Choice *c)
+{
+    c->algo = ALGO_implicit;
+    tile_pixels(f, images, lanes, t, c);
+    c->tile[1] = round_up(c->tile[1], f->pixels[1]);
+    c->seconds = pass_conv_cost(g, root, t, c);
+    return ir_implicit_fit(g, root, c->micro[1]);
 }
 
 /* No sum is cut: a task is some channels of x by some of the results'. What it packs of x serves
@@ -171,7 +182,7 @@ Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
         pass_tile_simt_conv(g, root, &all.choice[0]);
         return all;
     }
-    if (ir_flop(g, root) < least_flop) return all;
+    if (ctx->as_written || ir_flop(g, root) < least_flop) return all;
     if (ir_grouped_fit(g, root)) {
         all.choice[all.n++].algo = ALGO_grouped;
         for (int i = 0; i < all.n; i++)
@@ -183,8 +194,10 @@ Candidates pass_convs(const Graph *g, Val root, const PassCtx *ctx)
     int64_t elem = ir_dtype_bytes(x->type.dtype), lanes = most(t->vector_bytes / elem, 1);
     int64_t images = ir_dim_at(ir_type(g, x->in[0])->shape.dim[0], g->module->capacity);
     bool weight = x->op == OP_conv_weight;
-    Choice *c = all.choice;
-    c->algo = ALGO_patches;
+    all.n = 0;
+    if (tile_implicit(g, root, &f, most(images, 1), lanes, t, all.choice)) all.n++;
+    Choice *c = &all.choice[all.n++];
+    *c = (Choice){ .algo = ALGO_patches };
     if (weight) tile_weight(&f, t, c);
     else tile_pixels(&f, most(images, 1), lanes, t, c);
     c->seconds = pass_conv_cost(g, root, t, c);

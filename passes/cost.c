@@ -21,6 +21,8 @@
  *         patches 3 cycles, unless lines of results are whole panels; l' in whole panels.
  *         conv_weight the same with k for l, and vectors that are packed of both operands; long
  *         lines of taps are packed for each pixel
+ *   implicit  m p k / (0.9 v f), p in whole vectors of each line, and panels of lines
+ *   both  where a pooling follows that the kernel can take, panels have pixels of its lines alone
  *   winograd  at each point a product of m, channels and tiles at the same share, 12.5 cycles for
  *         each vector of tiles and channel of the source (by each task that reads it), 10 of
  *         results, and half of one for each pair of channels, for its weights, unless they are kept
@@ -28,7 +30,7 @@
  *         of channels and tile, and half of one for each row and tile, a cycle for each element
  *         that is turned round (all by each task that reads them), 3 for each vector of sums, by block,
  *         and 2 by task
- *   direct  its operations at a twentieth of the peak: every sum is loaded and stored for each tap,
+ *   direct, loops  its operations at a twentieth of the peak: every sum is loaded and stored for each tap,
  *         and lines are short
  *   grouped  its operations at a quarter of the peak, half of which loads would permit
  *   else  the longer of bytes and operations: what is read and written outside the kernel at 32
@@ -127,6 +129,7 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c)
 {
     double cycles = ir_split_parts(c->algo) ? cost_tiles(p, t, c)
                   : c->algo == ALGO_blas    ? cost_blas(p, t, c)
+                  : c->algo == ALGO_loops   ? pass_flop(p) / (2 * peak_per_cycle(p, t) * direct_share)
                                             : cost_gemm(p, t, c);
     return cycles / clock_hz;
 }
@@ -152,18 +155,53 @@ static double lanes_cycles(const Frame *f, double images, int64_t lanes, const C
             + PACK_CYCLES * down * (double)(f->channels * f->taps[0]));
 }
 
-static double patches_cycles(const Frame *f, double images, bool weight, int64_t lanes,
-                             int64_t elem, const Choice *c)
+/* Does nobody but this max pooling read the convolution, and nobody else which taps it found? */
+static bool pooled_alone(const Graph *g, Val root, Val index)
 {
+    for (uint32_t v = root.i + 1; v < g->n_node; v++) {
+        const Node *x = &g->node[v];
+        bool take = x->op == OP_pool_take && ir_val_eq(x->in[0], root)
+                 && ir_val_eq(x->in[1], index);
+        for (int i = 0; i < x->n_in && v != index.i && !take; i++)
+            if (ir_val_eq(x->in[i], root) || ir_val_eq(x->in[i], index)) return false;
+    }
+    return true;
+}
+
+/* Lines of results whose pixels share panels: all, or those of a line of windows where the kernel can
+ * take the max pooling that follows. */
+static int64_t lines_together(const Graph *g, Val root, const Frame *f, const Choice *c)
+{
+    Kernel k = { .algo = c->algo, .member = &root, .n_member = 1,
+                 .tile = { c->tile[0], c->tile[1] }, .micro = { c->micro[0], c->micro[1] } };
+    for (uint32_t v = root.i + 1; v < g->n_node; v++)
+        if (g->node[v].op == OP_pool_index && ir_pools(g, &k, (Val){ v })
+            && pooled_alone(g, root, (Val){ v }))
+            return ir_window(g, &g->node[v]).axis[0].taps;
+    return f->pixels[0];
+}
+
+static double patches_cycles(const Graph *g, Val root, const Frame *f, double images,
+                             int64_t lanes, int64_t elem, const Choice *c)
+{
+    bool weight = f->op == OP_conv_weight;
     if (weight && ir_frame_long_taps(f)) return lanes_cycles(f, images, lanes, c);
     double depth = (double)ir_frame_depth(f), pixels = vectors(ir_frame_pixels(f), lanes);
     double rows = (double)f->rows, down = (double)ceil_div(f->rows, c->tile[0]);
     double across = weight ? (double)ceil_div(ir_frame_depth(f), c->tile[1]) : 0;
+    int64_t together = lines_together(g, root, f, c);
     if (!weight)
-        pixels = vectors(ir_frame_pixels(f), c->micro[1] * lanes) * (double)c->micro[1];
+        pixels = (double)(ceil_div(f->pixels[0], together) * c->micro[1])
+               * vectors(together * f->pixels[1], c->micro[1] * lanes);
     if (ir_frame_in_lines(f, c->tile[1], c->micro[1], elem)) down = 0;       /* nothing is packed */
     return images * pixels
          * (rows * depth / conv_share + PACK_CYCLES * (depth * down + rows * across));
+}
+
+static double implicit_cycles(const Frame *f, double images, int64_t lanes, const Choice *c)
+{
+    double vectors = (double)(ceil_div(f->pixels[1], lanes) * round_up(f->pixels[0], c->micro[1]));
+    return images * vectors * (double)(f->rows * ir_frame_depth(f)) / conv_share;
 }
 
 static Kernel as_kernel(const Choice *c)
@@ -248,7 +286,8 @@ double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c
         bool weight = x->op == OP_conv_weight;
         bool kept = ir_keeps(g) && ir_is(g, ir_view_base(g, x->in[1]), OP_state);
         cycles = ir_is_tile_conv(c->algo)  ? tiles_cycles(&f, images, t, kept, c) * peak
-               : c->algo == ALGO_patches ? patches_cycles(&f, images, weight, lanes, elem, c)
+               : c->algo == ALGO_implicit ? implicit_cycles(&f, images, lanes, c)
+               : c->algo == ALGO_patches ? patches_cycles(g, root, &f, images, lanes, elem, c)
                : weight                  ? winograd_weight_cycles(&f, images, lanes, elem, c)
                                          : winograd_cycles(&f, images, lanes, elem, kept, c);
         cycles /= peak;

@@ -92,7 +92,7 @@ static Choice choice_of(const Graph *g, Val v, const PassCtx *ctx)
         if (!strcmp(ir_algo[a].name, ir_attr_str(x, AT_algo))) c.algo = (Algo)a;
     bool tiled = c.algo != ALGO_direct && c.algo != ALGO_grouped;
     bool registers = tiled && !ir_split_parts(c.algo) && c.algo != ALGO_blas
-                  && c.algo != ALGO_simt_dots;
+                  && c.algo != ALGO_loops && c.algo != ALGO_simt_dots;
     bool usable = ir_admits(g->module->math, c.algo) && ir_serves(pass_target(ctx), c.algo)
                && tiled <= (tile != NULL) && registers <= (micro != NULL);
     for (int i = 0; i < 2; i++) {

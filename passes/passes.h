@@ -35,6 +35,7 @@ typedef struct PassCtx {
     void *tuning;
     bool no_fuse;                     /* every node its own kernel: for comparisons */
     bool no_reuse;                    /* the plan shares no bytes: for comparisons */
+    bool as_written;                  /* nothing is simplified, sums are plain loops: for comparisons */
     bool verify;                      /* after every pass, with the text round trip */
     /* Called after every pass with its name; null: nobody looks. */
     void (*after)(void *ctx, const char *pass, const Module *m, double seconds);

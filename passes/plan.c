@@ -65,7 +65,7 @@ static void plan_graph(Graph *to, const Graph *from, const PassCtx *ctx)
         k[i] = from->kernel[i];
         for (int j = 0; j < k[i].n_member; j++) member[j] = map[k[i].member[j].i];
         k[i].member = member;
-        int64_t bytes = ir_worker_bytes(to, &k[i]);
+        int64_t bytes = ir_worker_bytes(to, &k[i], pass_target(ctx)->vector_bytes);
         if (bytes > worker) worker = bytes;
     }
     ir_set_kernels(to, k, from->n_kernel);

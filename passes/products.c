@@ -118,6 +118,12 @@ static void tile_split(const Problem *p, const Target *t, Choice *c)
     tile_square(p, 32, c);
     for (int i = 0; i < 2; i++) c->tile[i] = round_up(c->tile[i], 32);
 }
+static void tile_loops(const Problem *p, const Target *t, Choice *c)
+{
+    (void)t;
+    tile_square(p, 1, c);
+}
+
 #define tile_bf16x6 tile_split
 #define tile_bf16x3 tile_split
 #define tile_bf16x1 tile_split
@@ -211,6 +217,7 @@ void pass_tile_simt_conv(const Graph *g, Val root, Choice *c)
 #define tile_conv_mma_bf16 NULL
 #define tile_direct NULL
 #define tile_patches NULL
+#define tile_implicit NULL
 #define tile_grouped NULL
 #define tile_winograd NULL
 #define tile_winograd_fast NULL
@@ -236,9 +243,10 @@ Candidates pass_products(const Graph *g, Val root, Layout b, Layout result, cons
     Candidates all = { .g = g, .root = root, .b = b, .result = result };
     bool plain = b.kind == LAYOUT_plain && result.kind == LAYOUT_plain;
     bool tiles = t->tile_per_cycle && g->module->real == DT_f32;
-    for (int a = ALGO_gemm; a < ALGO_COUNT && (plain || a == ALGO_gemm); a++) {
+    for (int a = ALGO_gemm; a < ALGO_COUNT && (plain || a <= ALGO_loops); a++) {
         if (!tile[a] || !ir_serves(t, (Algo)a) || !ir_admits(g->module->math, (Algo)a)) continue;
         if (a == ALGO_blas && ctx->blas == BLAS_NONE) continue;
+        if ((a == ALGO_loops) != ctx->as_written) continue;
         if (ir_split_parts((Algo)a) && !tiles) continue;
         Choice c = { .algo = (Algo)a };
         tile[a](&p, t, &c);

@@ -128,6 +128,8 @@ static int stage_index(const char *stage)
     return -1;
 }
 
+static bool simplifies(const PassInfo *p) { return p->run == pass_simplify || p->run == pass_tidy; }
+
 /* Runs table[from .. to]; a copy if that is nothing. `forward` is skipped where it does not hold:
  * its pass has been there. */
 static Module *run_range(const Module *m, const PassCtx *c, int from, int to)
@@ -135,7 +137,7 @@ static Module *run_range(const Module *m, const PassCtx *c, int from, int to)
     Module *now = NULL;
     for (int i = from; i <= to; i++) {
         const Module *in = now ? now : m;
-        if (lacks(&pass_table[i], in)) continue;
+        if (lacks(&pass_table[i], in) || (c->as_written && simplifies(&pass_table[i]))) continue;
         Module *next = run_one(&pass_table[i], in, c);
         ir_module_free(now);
         now = next;

@@ -9,13 +9,11 @@ enum { MAP_COLUMNS = 64 };
 
 static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
 
-static bool in_arena(const Buffer *b) { return b->kind == BUF_ARENA || b->kind == BUF_SCRATCH; }
-
 /* Letters follow each other over the buffers in the arena, and start again when they run out. */
 static char letter(const Graph *g, int buffer)
 {
     int nth = 0;
-    for (int i = 0; i < buffer; i++) nth += in_arena(&g->buffer[i]);
+    for (int i = 0; i < buffer; i++) nth += ir_in_arena(&g->buffer[i]);
     return letters[nth % (int)strlen(letters)];
 }
 
@@ -25,7 +23,7 @@ static int64_t live_at(const Graph *g, int k)
     int64_t bytes = 0;
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
-        if (!in_arena(b) || b->first > k || b->last < k) continue;
+        if (!ir_in_arena(b) || b->first > k || b->last < k) continue;
         bool taken = false;
         for (int j = 0; j < g->n_buffer && !taken; j++) {
             const Buffer *c = &g->buffer[j];
@@ -55,7 +53,7 @@ static void print_peak(const Graph *g, int peak, FILE *out, Arena *a)
     fprintf(out, "peak at k%d %s:\n", peak, ir_kernel_name(g, peak, a));
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
-        if (!in_arena(b) || b->first > peak || b->last < peak) continue;
+        if (!ir_in_arena(b) || b->first > peak || b->last < peak) continue;
         fputs("  ", out);
         print_bytes(out, b->bytes);
         fprintf(out, " %5.1f%%  %c  %s", 100.0 * (double)b->bytes / (double)g->arena_bytes,
@@ -78,7 +76,7 @@ static void print_row(const Graph *g, int k, int width, int peak, FILE *out, Are
     row[MAP_COLUMNS] = '\0';
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
-        if (!in_arena(b) || b->first > k || b->last < k || !g->arena_bytes) continue;
+        if (!ir_in_arena(b) || b->first > k || b->last < k || !g->arena_bytes) continue;
         double scale = MAP_COLUMNS / (double)g->arena_bytes;
         int from = (int)((double)b->offset_bytes * scale);
         int to = (int)((double)(b->offset_bytes + b->bytes) * scale + 0.5);
@@ -95,7 +93,7 @@ void pass_print_plan(const Graph *g, FILE *out)
     Arena *a = arena_new();
     int in_place = 0, n_arena = 0, peak = 0, width = 0;
     for (int i = 0; i < g->n_buffer; i++) {
-        n_arena += in_arena(&g->buffer[i]);
+        n_arena += ir_in_arena(&g->buffer[i]);
         in_place += g->buffer[i].in_place_of.i != 0;
     }
     for (int k = 0; k < g->n_kernel; k++) {

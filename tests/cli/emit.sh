@@ -30,6 +30,38 @@ size -A tiny/tiny.o | awk '$1 ~ /^\.text/ { code += $2 } $1 ~ /^\.(data|bss)/ { 
     ok "784-128-10 takes no more than 6 KB of code, and no data" || not_ok "784-128-10 takes no more than 6 KB of code, and no data" "$(size -A tiny/tiny.o)"
 bytes=$(sed -n 's/^#define TINY_WORKSPACE_BYTES \([0-9]*\).*/\1/p' tiny/tiny.h)
 [ "$bytes" -le 600 ] && ok "and 600 bytes of workspace" || not_ok "and 600 bytes of workspace" "$bytes"
+
+cat >lenet.py <<'EOF'
+import torch
+from torch import nn
+torch.manual_seed(3)
+input_shape = (1, 28, 28)
+model = nn.Sequential(
+    nn.Conv2d(1, 6, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(),
+    nn.Linear(256, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10))
+EOF
+# Layer by layer its values take 50,176 bytes.
+lenet() {
+    what="a LeNet takes no more than 9,408 bytes of workspace, $1"
+    shift
+    "$SEQC" emit lenet.py -o lenet "$@" >log 2>/dev/null || not_ok "$what" "not emitted"
+    bytes=$(sed -n 's/^#define LENET_WORKSPACE_BYTES \([0-9]*\).*/\1/p' lenet/lenet.h)
+    [ "$bytes" -le 9408 ] && ok "$what" || not_ok "$what" "$bytes"
+    said=$(awk -v b="$bytes" 'BEGIN { printf "workspace %.1f kB", b / 1000 }')
+    grep -q "$said" log && ok "and says so" || not_ok "and says so" "$(cat log)"
+}
+lenet embedded --embed
+lenet natively
+lenet "with vectors of 32 bytes" --march x86-64-v3
+what="layer after layer it takes four times as many, and computes the same"
+"$SEQC" emit lenet.py -q --embed -o lenet 2>/dev/null && "$SEQC" emit lenet.py -q --embed --no-passes -o layers 2>/dev/null
+for d in lenet layers; do
+    cat $d/lenet.c $d/example.c >$d/all.c && ${CC:-cc} -O2 -I$d $d/all.c -lm -o $d/example && $d/example <input.txt >$d.txt
+done
+bytes=$(sed -n 's/^#define LENET_WORKSPACE_BYTES \([0-9]*\).*/\1/p' lenet/lenet.h layers/lenet.h | tr '\n' ' ')
+paste lenet.txt layers.txt | awk -v bytes="$bytes" '{ n++; d = $1 - $2; if (d * d > 1e-12) bad = 1 }
+    END { split(bytes, b, " "); exit !(n == 10 && !bad && b[2] >= 4 * b[1] && b[1] > 0) }' &&
+    ok "$what" || not_ok "$what" "$bytes, $(paste lenet.txt layers.txt)"
 refuses "an example without input" 1 "784 numbers are read" tiny/example
 (cd tiny && ${CC:-cc} -std=c99 -O2 -ffreestanding -fno-math-errno -c tiny.c -o bare.o && nm -u bare.o | grep -v -e memcpy -e memset) >log 2>&1 &&
     not_ok "no function of a C library" "$(cat log)" || ok "no function of a C library"

@@ -241,7 +241,7 @@ END_TEST
 
 /* What a program of the same batch, target and mode predicts, to the bit: its kernels compiled by the
  * flags that the library's page names. */
-static const char *const alike[] = { "wide_frozen_clip", "batch_norm_2d", "conv", "class_image" };
+static const char *const alike[] = { "wide_frozen_clip", "batch_norm_2d", "conv", "lenet", "class_image" };
 
 static void compare_program(const char *name, const char *options)
 {

@@ -252,6 +252,8 @@ static const Square conv[] = {
     { 3, 8, 16, 30, 3, 2, 1 },  { 2, 3, 20, 60, 11, 4, 2 }, { 3, 33, 20, 13, 5, 1, 2 },
     { 2, 20, 18, 12, 3, 1, 0 }, { 1, 130, 17, 6, 5, 1, 1 }, { 1, 200, 70, 7, 3, 1, 1 },
     { 2, 32, 32, 14, 5, 1, 2 }, { 2, 5, 9, 17, 7, 1, 3 },    { 2, 6, 5, 9, 4, 1, 1 },
+    { 3, 6, 16, 12, 5, 1, 0 }, { 1, 2, 6, 28, 4, 1, 0 },    { 2, 3, 7, 40, 3, 1, 0 },
+    { 2, 4, 5, 6, 2, 1, 0 },
 };
 enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv) };
 
@@ -266,6 +268,7 @@ static bool takes(Algo algo, int i)
     bool by_piece = l->stride == 1 && results_of(l) >= 7;
     bool precise = three || (i % N_FORMS == D_WEIGHT ? by_piece : five);
     if (ir_algo[algo].root != KIND_CONV) return false;
+    if (algo == ALGO_implicit) return i % N_FORMS == FORWARD && l->stride == 1 && !l->pad;
     return algo == ALGO_patches || ir_is_tile_conv(algo) || ir_is_mma(algo)
         || (algo == ALGO_winograd && precise)
         || (algo == ALGO_winograd_fast && (three || five));
@@ -292,6 +295,7 @@ static char *convs_text(Algo algo)
         if (form == D_WEIGHT && !ir_is_winograd(algo)) cols = 2 * l->taps * l->taps;
         if (ir_is_tile_conv(algo)) rows = all < IR_SIDE ? all : IR_SIDE;
         if (ir_is_mma(algo)) rows = 32, cols = 64;
+        if (algo == ALGO_implicit) cols = 3 * out;
         if (!takes(algo, i)) continue;
         fprintf(f, "\ngraph p%d\n%%0 = input \"x\" : %s\n%%1 = input \"target\" : %s\n"
                 "%%2 = %s %%0, %%1 {stride=[%d,%d] padding=[%d,%d,%d,%d] dilation=[1,1] groups=1 "

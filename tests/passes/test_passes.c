@@ -8,6 +8,7 @@
 #define _POSIX_C_SOURCE 200809L
 #include "ir/trial.h"
 #include "passes/passes.h"
+#include "ir/tasks.h"
 #include "tests/passes/random_graph.h"
 #include <check.h>
 #include <dirent.h>
@@ -270,6 +271,28 @@ static void reaches_bound(const Module *m, const char *path)
             ck_abort_msg("%s: %s: the arena is above its bound", path, m->graph[i]->name);
 }
 
+/* Workers' memory in the arena is apart from all that lives while the kernel runs. */
+static void workers_apart(const Module *m, const Target *t, const char *path)
+{
+    static const int64_t sizes[] = { 64, 640, 1 << 20 };
+    for (int i = 0; i < m->n_graph; i++) {
+        const Graph *g = m->graph[i];
+        for (int at = 0; at < 3 * g->n_kernel; at++) {
+            int k = at / 3;
+            int64_t bytes = sizes[at % 3], place = ir_workspace_place(g, k, bytes);
+            ck_assert(place >= 0 && place % 64 == 0 && place <= g->arena_bytes);
+            for (int j = 0; j < g->n_buffer; j++) {
+                const Buffer *b = &g->buffer[j];
+                bool lives = ir_in_arena(b) && b->first <= k && k <= b->last;
+                if (lives && b->offset_bytes < place + bytes && place < b->offset_bytes + b->bytes)
+                    ck_abort_msg("%s: %s: k%d's workers lie on buffer %d", path, g->name, k, j);
+            }
+        }
+        int64_t both = ir_workspace_bytes(g, t->vector_bytes, 1);
+        ck_assert(both >= g->arena_bytes && both <= g->arena_bytes + g->worker_bytes);
+    }
+}
+
 /* The whole pipeline on a text, with the values compared after each pass. */
 static void run_pipeline(const char *text, const char *path, PassCtx c)
 {
@@ -279,6 +302,7 @@ static void run_pipeline(const char *text, const char *path, PassCtx c)
     Module *m = parse(text, path), *out = pass_run(m, &c, NULL);
     ck_assert_str_eq(out->stage, "plan");
     ck_assert_int_gt(w.kept, 0);
+    if (c.target) workers_apart(out, c.target, path);
     ir_module_free(out);
     ir_module_free(m);
     ir_module_free(w.last);
