@@ -273,6 +273,26 @@ static int write_files(Emission *e)
     return code ? code : cmd_interrupted();
 }
 
+/* A C file of an earlier library of this name that this one has not: a project would compile it, too.
+ * Its first words tell that we wrote it. */
+static void remove_earlier(const Emission *e)
+{
+    static const char *const end[] = { "_weights.c", "_threads.c", "_threads.h" };
+    Arena *a = e->c->arena;
+    for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
+        const char *path = arena_printf(a, "%s/%s%s", e->dir, e->opts.name, end[i]);
+        const char *head = arena_printf(a, "/* %s%s: ", e->opts.name, end[i]);
+        char words[80] = "";
+        bool kept = false;
+        for (int k = 0; k < made.n; k++) kept = kept || !strcmp(made.place[k], path);
+        FILE *f = kept ? NULL : fopen(path, "r");
+        if (!f) continue;
+        bool ours = fgets(words, sizeof words, f) && !strncmp(words, head, strlen(head));
+        fclose(f);
+        if (ours) unlink(path);
+    }
+}
+
 static int write_all(Emission *e)
 {
     Arena *a = e->c->arena;
@@ -288,6 +308,7 @@ static int write_all(Emission *e)
     for (int i = 0; !code && i < made.n; i++)
         if (rename(made.path[i], made.place[i]))
             code = cmd_fail(e->c, EXIT_IO, "%s: %s", made.place[i], strerror(errno));
+    if (!code) remove_earlier(e);
     remove_made();
     return code;
 }
@@ -343,6 +364,10 @@ int emission_plan(Emission *e, const Cmd *c)
                                                              : c->text[OPT_embed] != NULL,
                              .version = SEQC_VERSION,
                              .source = slash ? slash + 1 : c->file };
+    if (c->number[OPT_target] == TARGET_CUDA)
+        return cmd_fail(c, EXIT_USAGE, "--target cuda: libraries are C alone in this version\n"
+                        "help: seqc build --target cuda --keep DIR leaves a CMake project with its "
+                        "kernels");
     if (c->text[OPT_no_libm] && ctx.blas != BLAS_NONE && c->text[OPT_blas])
         return cmd_fail(c, EXIT_USAGE, "--no-libm: a library that calls OpenBLAS needs the C library\n"
                         "help: leave --no-libm or --blas %s out", c->text[OPT_blas]);

@@ -69,6 +69,59 @@ refuses "an example without input" 1 "784 numbers are read" tiny/example
 check "without math.h" sh -c "'$SEQC' emit '$ROOT/samples/iris/model.py' --mode train --embed --no-libm --name bare -o bare -q 2>/dev/null && ! grep -q 'math.h>' bare/bare.c &&
     cc -std=c99 -ffreestanding -O2 -c bare/bare.c -o bare.o && ! nm -u bare.o | grep -v -e memcpy -e memset && ! grep -q -e -lm -e 'PUBLIC m' bare/bare.pc.in bare/CMakeLists.txt"
 
+# ---- the same bits on a processor without a C library, without doubles, without vectors ----
+cat >functions.py <<'EOF'
+import torch
+from torch import nn
+import torch.nn.functional as F
+torch.manual_seed(2)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 16), nn.Linear(16, 3)
+    def forward(self, x):
+        x = self.a(x) * 3
+        y = torch.floor(x) + torch.ceil(x * 2) + torch.round(x * 3) + torch.trunc(x * 5)
+        z = torch.sin(x) + torch.cos(x * 70) + torch.sin(y * 1e9) + torch.exp(-x) + torch.pow(x.abs() + 0.1, 1.7)
+        z = z + F.gelu(x) + torch.tanh(x) + torch.sigmoid(x) + F.elu(x) + torch.sqrt(x.abs() + 1) + F.softplus(x)
+        return F.log_softmax(self.b(z) + F.logsigmoid(y[:, :3]), dim=1)
+model = Net()
+input_shape = (4,)
+EOF
+cat >bits.c <<'EOF'
+#include "board.h"
+#include "net.h"
+NET_ALIGNED static char workspace[NET_WORKSPACE_BYTES];
+static REAL in[NET_IN_ELEMS], out[NET_OUT_ELEMS];
+int main(void)
+{
+    const unsigned char *const bytes = (const unsigned char *)out;
+    for (int i = 0; i < NET_IN_ELEMS; i++) in[i] = (REAL)(i * 37 % 101) / 25 - 2;
+    net_forward(&net_weights, in, out, workspace);
+    for (unsigned i = 0; i < sizeof out; i++) {
+        const char line[] = { "0123456789abcdef"[bytes[i] / 16], "0123456789abcdef"[bytes[i] % 16], '\n', 0 };
+        board_write(line);
+    }
+    return 0;
+}
+EOF
+if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then
+    BOARD=$ROOT/samples/microcontroller
+    for type in f32:float f64:double; do
+        dir=bits-${type%:*}
+        check "own functions, ${type%:*}: emitted" sh -c "'$SEQC' emit functions.py -q --embed --no-libm --batch 8 --dtype ${type%:*} --name net -o $dir 2>/dev/null"
+        check "own functions, ${type%:*}: the bits of a Cortex-M4 are this machine's" sh -c "arm='arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb -mfloat-abi=hard -mfpu=fpv4-sp-d16'
+            all='-std=c99 -O2 -ffp-contract=off -ffreestanding -fno-tree-loop-distribute-patterns -DREAL=${type#*:} -I$dir -I$BOARD bits.c $dir/net.c'
+            cc \$all $BOARD/host.c -o $dir/host && $dir/host >$dir/host.txt &&
+            \$arm \$all $BOARD/cortex_m4.c -nostdlib -T $BOARD/cortex_m4.ld -lgcc -o $dir/device.elf &&
+            timeout 60 qemu-system-arm -M mps2-an386 -display none -monitor none -serial none -chardev file,id=out,path=$dir/device.txt \
+                -semihosting-config enable=on,target=native,chardev=out -kernel $dir/device.elf &&
+            [ -s $dir/host.txt ] && cmp $dir/host.txt $dir/device.txt"
+    done
+else
+    skip "own functions on a Cortex-M4" "gcc-arm-none-eabi or qemu-system-arm is not installed"
+fi
+
 # ---- CMake: in a project, and installed ----
 printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(user C CXX)' 'add_subdirectory(../net net)' \
     'add_executable(user main.cpp)' 'target_link_libraries(user net::net)' >inside.txt
@@ -130,6 +183,10 @@ for std in c99 c11; do
             $std-$layout-build/example <input.txt | cmp - net.txt"
     done
 done
+emit --name net --threads 2 -o again && [ -s again/net_threads.c ] && emit --name net --layout one -o again
+[ "$(cd again && echo *.c)" = "example.c net.c" ] && ok "files of an earlier library are gone" || not_ok "files of an earlier library are gone" "$(ls again)"
+echo '/* mine */' >again/net_weights.c && emit --name net --layout one -o again
+[ -e again/net_weights.c ] && ok "but not one that somebody else wrote" || not_ok "but not one that somebody else wrote" "$(ls again)"
 check "c11 takes nothing of GNU's for alignment" sh -c "grep -q '_Alignas(NET_ALIGN)' c11-one/net.h && ! grep -q __attribute__ c11-one/net.h"
 check "what is said goes before --embed" sh -c "'$SEQC' emit mlp.py -q --embed --layout split --std c11 --name net -o own 2>/dev/null && [ -s own/net_weights.c ] && grep -q _Alignas own/net.h"
 
@@ -273,7 +330,8 @@ refuses "another C" 2 "c99|c11" "$SEQC" emit mlp.py --std c89
 refuses "another layout" 2 "split|one" "$SEQC" emit mlp.py --layout two
 refuses "an unknown form of weights" 2 "auto|const|incbin|bin" "$SEQC" emit mlp.py --weights-as text
 refuses "matrix tiles" 2 "x86-64-v4" "$SEQC" emit mlp.py --march sapphirerapids
-refuses "CUDA" 2 "has no option '--target'" "$SEQC" emit mlp.py --target cuda
+refuses "CUDA" 2 "seqc build --target cuda --keep" "$SEQC" emit mlp.py --target cuda
+check "C, if asked for" "$SEQC" emit mlp.py --target c --name net -q -o for-c
 refuses "a mistake in the model" 1 "Linear" sh -c "echo 'from torch import nn
 model = nn.Sequential(nn.Liner(3, 2))' >bad.py; '$SEQC' emit bad.py"
 [ -e bad ] && not_ok "what is refused leaves no folder" "bad is there" || ok "what is refused leaves no folder"
