@@ -33,11 +33,11 @@ static const char *const language =
     "#endif\n"
     "\n";
 
-/* The kernels in parts of some 50 kB, which are compiled side by side; those that call kernels of one
+/* The kernels in parts of some 32 kB, which are compiled side by side; those that call kernels of one
  * block stay with them. */
 static void write_parts(Emit *e, Out *o, const char *steps)
 {
-    enum { PART_BYTES = 48 << 10 };
+    enum { PART_BYTES = 32 << 10 };
     bool apart = true;
     size_t bytes = strlen(steps);
     for (int i = 0; i < e->n_fn; i++) apart = apart && !e->fn[i]->inlined;

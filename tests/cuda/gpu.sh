@@ -1,8 +1,8 @@
 #!/bin/sh
 # tests/cuda/gpu.sh: what one of NVIDIA's graphics processors alone can tell: samples trained on it ten
-# times with equal bits and the losses of C (samples.sh), all of PyTorch's fixtures, the kernels under
-# compute-sanitizer where it is, and the times of tests/bench/gpu where PyTorch for CUDA is. Without a
-# device: one line that says so.
+# times with equal bits and the losses of C (samples.sh, large.sh), `seqc check --target cuda`, all of
+# PyTorch's fixtures, the kernels under compute-sanitizer where it is, and the times of tests/bench/gpu
+# where PyTorch for CUDA is. Without a device: one line that says so.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 if ! "$SEQC" build "$ROOT/samples/iris/model.py" --target cuda -o iris -q >build.log 2>&1; then
@@ -16,8 +16,16 @@ if [ ! "$architecture" ]; then
     exit 0
 fi
 
-mkdir -p samples
+mkdir -p samples large
 (cd "$ROOT" && DEVICE=real SCRATCH=$SCRATCH/samples sh tests/cuda/samples.sh)
+(cd "$ROOT" && DEVICE=real SCRATCH=$SCRATCH/large sh tests/cuda/large.sh)
+
+# Against the interpreter: by one block, in launches, with norms, masks, convolutions.
+check "seqc check of one block" "$SEQC" check "$ROOT/samples/iris/model.py" --target cuda
+check "seqc check of launches" "$SEQC" check "$ROOT/samples/iris/model.py" --target cuda --tier graph
+for model in deep images block; do
+    check "seqc check of $model" "$SEQC" check samples/$model.py --target cuda
+done
 
 fixtures=$(dirname "$SEQC")/test_e2e_fixtures
 if [ -x "$fixtures" ]; then
@@ -33,14 +41,16 @@ fi
 # A product and a reduction, convolutions with their gradients, tensor cores.
 small="--data $ROOT/samples/fashion_mnist/small.csv --normalize zscore --overfit-batches 2 --epochs 1"
 for tool in memcheck racecheck; do
-    for program in deep images wide_tf32 wide_bf16; do
+    for program in iris deep images block wide_tf32 wide_bf16; do
         if ! command -v compute-sanitizer >/dev/null; then
             skip "$program under $tool" "compute-sanitizer is not here"
             continue
         fi
+        data=$small
+        [ $program = iris ] && data="--data $ROOT/samples/iris/iris.csv --epochs 2"
         # shellcheck disable=SC2086  # a list of words
         check "$program under $tool" compute-sanitizer --tool $tool --error-exitcode 9 \
-            samples/$program.cuda train $small --quiet --out $tool.$program
+            samples/$program.cuda train $data --quiet --out $tool.$program
     done
 done
 

@@ -1,6 +1,5 @@
 #!/bin/sh
-# tests/cuda/nvrtc.sh: NVIDIA's compiler takes every kernel of the samples that CUDA serves, for every
-# architecture, without a register that spills into memory; their PTX has the instructions that are
+# tests/cuda/nvrtc.sh: NVIDIA's compiler takes every kernel of every sample, for every architecture, without a register that spills into memory; their PTX has the instructions that are
 # meant, and nothing in local memory. What the kernels take at most, and how many launches a training
 # step has, stands in usage.txt, by one version of the compiler; a change for the better rewrites it:
 #
@@ -63,13 +62,12 @@ has_not() { ! has "$1" "$2"; }
 
 version=$("$SEQC" doctor | sed -n 's/^  NVRTC *\([0-9.]*\),.*/NVRTC \1/p')
 : >usage.txt
-for name in iris regression regularization mc_dropout softmax_regression; do
-    check "$name compiles without spills" usage $name "$S/$name/model.py" default
+for model in "$S"/*/*.py; do
+    name=$(basename "$(dirname "$model")") file=$(basename "$model" .py)
+    [ "$file" = model ] || name=${name}_$file
+    case $file in make_*) continue ;; esac
+    check "$name compiles without spills" usage "$name" "$model" default
 done
-for name in fashion_cnn cifar10 resnet; do
-    check "$name compiles without spills" usage $name "$S/$name/model.py" default
-done
-check "residual_mlp compiles without spills" usage residual_mlp "$S/residual_mlp/uncertain.py" default
 check "cifar10 for tf32 compiles without spills" usage cifar10_tf32 "$S/cifar10/model.py" tf32
 check "cifar10 for bfloat16 compiles without spills" usage cifar10_bf16 "$S/cifar10/model.py" bf16
 check "tensor cores multiply tf32" asynchronous cifar10_tf32 \

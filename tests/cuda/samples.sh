@@ -1,113 +1,33 @@
 #!/bin/sh
-# tests/cuda/samples.sh: models as programs for CUDA, with no device: NVIDIA's driver is the stand-in,
-# the kernels run in the emulator. Their losses are those of the same models as programs in C, and
-# their bits do not depend on the order of threads and blocks. Contraction is off on both sides. With
-# tensor cores losses are as near as their numbers are.
-#
-# DEVICE=real runs them on this machine's device instead: ten runs give the same bits, and losses
-# agree to 1e-4, as NVIDIA's compiler contracts.
+# tests/cuda/samples.sh: models as programs for CUDA, with no device (programs.sh): all samples that
+# train in a moment, and small models with the layers of the others, whose own turn comes with
+# tests/run --full (large.sh). Sanitizers look at some kernels; planted faults are found.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
-S=$ROOT/samples T=$ROOT/tests/cuda DRIVER=$(dirname "$SEQC")/tests/cuda/driver
-HOME_OF_RT=$("$SEQC" doctor | sed -n 's/^runtime  *//p')
-export SEQC_CFLAGS=-ffp-contract=off
-arch=sm_90 math=default near=1e-5          # the stand-in looks at no image
-orders='0 1 2 3 4'
-if [ "${DEVICE:-}" = real ]; then
-    orders='0 1 2 3 4 5 6 7 8 9'           # so many runs
-    DRIVER='' arch=sm_80,sm_90,sm_100,sm_120 near=1e-4
-    if "$SEQC" doctor | grep -q '^  driver *not found'; then
-        skip "samples on a device" "there is no driver of NVIDIA's"
-        exit 0
-    fi
-elif [ ! -e "$DRIVER/libcuda.so.1" ]; then
-    skip "samples for CUDA" "the stand-in is not built"
-    exit 0
-fi
-"$SEQC" doctor | grep -q '^  NVRTC *[0-9]' && nvrtc=yes || nvrtc=''
-[ "$nvrtc" ] || skip "images by NVRTC" "there is none: programs get an image that only the stand-in takes"
-
-# The program NAME.cuda of MODEL, and NAME.so of its kernels; options: seqc's.
-options=''
-build() {
-    name=$1 model=$2
-    # shellcheck disable=SC2086  # a list of words
-    "$SEQC" build "$model" --target cuda --math $math --arch $arch --tier "${TIER:-auto}" \
-        --keep "$name.src" -o "$name.cuda" -q $options >"$name.log" 2>&1
-    code=$?
-    source=$(echo "$name".src/*.cu)
-    source=${source%.cu}
-    if [ ! "$nvrtc" ]; then
-        [ $code = 3 ] && grep -q "^help: install the CUDA toolkit" "$name.log" || return 1
-        cat >"$name.src/no_images.c" <<'END'
-#include "runtime/cuda.h"
-extern const rt_cuda_image images[];
-const rt_cuda_image images[] = { { 90, true, (const unsigned char *)"// none", 8 }, { 0, false, 0, 0 } };
-END
-        cc -std=c11 -O2 $SEQC_CFLAGS -I"$HOME_OF_RT/include" "$source.c" "$name.src/no_images.c" \
-            "$HOME_OF_RT/libseqc_rt.a" -lz -lm -lpthread -ldl -o "$name.cuda" || return 1
-    elif [ $code != 0 ]; then
-        cat "$name.log"
-        return 1
-    fi
-    kernels "$name" "$source.cu"
-}
-
-# kernels NAME FILE: NAME.so of the file's kernels.
-kernels() {
-    awk -f "$T/table.awk" "$2" >"$1.src/table.h" &&
-        cc -std=gnu11 -O2 $SEQC_CFLAGS -shared -fPIC -I"$ROOT" -I"$PWD/$1.src" \
-            -DKERNELS="\"$(readlink -f "$2")\"" -DTABLE='"table.h"' "$T/module.c" -lm -o "$1.so"
-}
-
-# on_device NAME ORDER VERB…
-on_device() {
-    _program=$1 _order=$2
-    shift 2
-    STANDIN_KERNELS=$PWD/$_program.so STANDIN_ORDER=$_order \
-        LD_LIBRARY_PATH=$DRIVER${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "./$_program.cuda" "$@"
-}
-
-# The losses of two steps.csv: equally many, and each near the other's.
-near() {
-    [ "$(wc -l <"$1")" = "$(wc -l <"$2")" ] && paste -d, "$1" "$2" | awk -F, -v near=$near '
-        NR > 1 {
-            size = $3 < 0 ? -$3 : $3
-            d = $3 > $7 ? $3 - $7 : $7 - $3
-            if (!(d <= near * size)) { print "step " $1 ": " $3 " in C, " $7; bad = 1 }
-        }
-        END { exit bad || NR < 4 }'
-}
-
-# sample NAME MODEL TRAIN-OPTIONS…
-sample() {
-    name=$1 model=$2
-    shift 2
-    check "$name builds for CUDA" build "$name" "$model" || return
-    # shellcheck disable=SC2086
-    "$SEQC" build "$model" --math strict --blas none -o "$name.c" -q $options
-    check "$name trains in C" "./$name.c" train "$@" --log-steps --quiet --out "$name.in_c"
-    for order in $orders; do
-        check "$name trains, order $order" on_device "$name" $order train "$@" --log-steps --quiet \
-            --out "$name.$order"
-        [ $order = 0 ] && check "$name has the losses of C" near "$name.in_c/steps.csv" "$name.0/steps.csv"
-        check "$name has the same bits, order $order" cmp "$name.0/steps.csv" "$name.$order/steps.csv"
-    done
-}
+. "$ROOT/tests/cuda/programs.sh"
 
 houses="--data $S/regression/houses.csv --target price --normalize zscore --val-split 0.2 --epochs 1"
+sh "$S/fine_tuning/make_data"
+cut -d, -f1-3 "$S/regression/houses.csv" | head -n 100 >two.csv
 small="--data $S/fashion_mnist/small.csv --normalize zscore --overfit-batches 3 --epochs 2"
 iris="--data $S/iris/iris.csv --normalize zscore --val-split 0.2 --epochs 2"
 # shellcheck disable=SC2086  # lists of words
 {
 sample iris "$S/iris/model.py" $iris
+sample walkthrough "$S/ir_walkthrough/model.py" --data two.csv --epochs 2
 sample regression "$S/regression/model.py" $houses
 sample residual "$S/residual_mlp/model.py" $houses
 sample uncertain "$S/residual_mlp/uncertain.py" $houses
 sample schedules "$S/schedules/model.py" $houses
+sample plateau "$S/schedules/plateau.py" $houses
 sample binary "$S/binary/model.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
 sample sigmoid "$S/binary/sigmoid.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
 sample dropout "$S/mc_dropout/model.py" --data "$S/mc_dropout/sine.csv" --epochs 1
+sample small "$S/fashion_mnist/small.py" $small
+sample regularization "$S/regularization/model.py" $small
+sample base "$S/fine_tuning/base.py" --data old.csv --normalize zscore --overfit-batches 3 --epochs 2
+cp base.in_c/last.safetensors base.safetensors
+sample tuned "$S/fine_tuning/model.py" --data few.csv --normalize zscore --epochs 2
 cat >deep.py <<'END'
 import torch
 from torch import nn, optim
@@ -155,6 +75,40 @@ criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 END
 sample images images.py $small
+cat >block.py <<'END'
+import torch
+import torch.nn.functional as F
+from torch import nn, optim
+
+torch.manual_seed(4)
+input_shape = 49
+batch_size = 20
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(1, 6, 3, padding=1, bias=False)
+        self.bn = nn.BatchNorm2d(6)
+        self.conv = nn.Conv2d(6, 9, 3, stride=2, padding=1, bias=False)
+        self.bn1 = nn.BatchNorm2d(9)
+        self.around = nn.Sequential(nn.Conv2d(6, 9, 1, stride=2, bias=False), nn.BatchNorm2d(9))
+        self.large = nn.Conv2d(9, 8, 5, padding=2)
+        self.head = nn.Sequential(nn.Dropout(0.5), nn.Linear(8 * 2 * 2, 30), nn.ReLU(inplace=True),
+                                  nn.Linear(30, 10))
+
+    def forward(self, x):
+        x = F.relu(self.bn(self.first(x.view(-1, 1, 7, 7))))
+        x = F.relu(self.bn1(self.conv(x)) + self.around(x))
+        x = F.max_pool2d(F.relu(self.large(x)), kernel_size=3, stride=1)
+        return self.head(torch.flatten(F.adaptive_avg_pool2d(x, 2), 1))
+
+
+model = Net()
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
+END
+sample block block.py $small
 
 # Bytes on the device, with a table that normalises; the same turned at random here, and sent.
 mkdir -p idx
@@ -162,6 +116,17 @@ mkdir -p idx
     >idx/train-images-idx3-ubyte
 { printf '\0\0\010\001\0\0\0\170'; for _ in 1 2 3 4 5 6 7 8 9 10 11 12; do
     printf '\0\001\002\003\004\005\006\007\010\011'; done; } >idx/train-labels-idx1-ubyte
+mkdir -p data
+for file in idx/*; do
+    cp "$file" "data/$(basename "$file")"
+    cp "$file" "data/t10k-${file#idx/train-}"
+done
+clothes="--data idx --normalize zscore --epochs 2"
+options='--batch 40'
+sample softmax "$S/softmax_regression/model.py" $clothes
+sample clothes "$S/fashion_mnist/model.py" $clothes
+sample shifted "$S/augmentation/model.py" --epochs 1
+options=''
 cat >bytes.py <<'END'
 import torch
 from torch import nn, optim
@@ -224,6 +189,16 @@ sample deep_bf16 deep.py $small
 sample wide_bf16 wide.py $small
 math=default near=$exact
 }
+
+# No sample is forgotten.
+every_sample() {
+    for model in "$S"/*/*.py; do
+        case $model in */make_*) continue ;; esac
+        grep -q "^ *sample .*\$S${model#"$S"}\"" "$T/samples.sh" "$T/large.sh" ||
+            grep -q "\$S${model#"$S"}\" >alexnet.py" "$T/large.sh" || { echo "$model"; false; } || return
+    done
+}
+check "every sample has its turn" every_sample
 
 # A step by one block, as small models have it, gives the bits of launches.
 TIER=graph
@@ -291,6 +266,29 @@ check "are two" cmp half.bytes whole.bytes
 on_device iris 0 info >info.txt
 check "info names the device" grep -q '^device  *stand-in (sm_90, driver for CUDA 13.0)$' info.txt
 
+# sanitized NAME TRAIN-OPTIONS…: the same run where the address sanitizer watches the kernels, their
+# threads' memory and what a block shares; it gives the same losses.
+sanitized() {
+    _name=$1
+    shift
+    mkdir -p "$_name.asan.src"
+    (SEQC_CFLAGS="$SEQC_CFLAGS -g -fsanitize=address,undefined -fno-sanitize-recover=all" &&
+        kernels "$_name.asan" "$_name".src/*.cu) || return 1
+    ln -sf "$_name.cuda" "$_name.asan.cuda"
+    ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(cc -print-file-name=libasan.so) \
+        on_device "$_name.asan" 3 train "$@" --log-steps --quiet --out "$_name.asan" &&
+        cmp "$_name.0/steps.csv" "$_name.asan/steps.csv"
+}
+# shellcheck disable=SC2086
+{
+check "the sanitizer finds nothing in one block's kernels" sanitized iris $iris
+check "nor in products and rows" sanitized deep $small
+check "nor in convolutions" sanitized images $small
+check "nor in blocks with a way around them" sanitized block $small
+check "nor in tensor cores' tiles" sanitized wide_tf32 $small
+check "nor in those of bfloat16" sanitized wide_bf16 $small
+}
+
 # planted WHAT NAME NEAR AWK TRAIN-OPTIONS…: with the sample's kernels edited, runs do not end, losses are
 # not those of C, or depend on the order.
 planted() {
@@ -313,6 +311,8 @@ planted() {
 {
 planted "a barrier left out of a product" iris 1e-5 \
     '/^(KERNEL|SUBROUTINE).*linear/ { on = 1 } on && /__syncthreads\(\);/ && !done { done = 1; next } 1' $iris
+planted "a write out of bounds" deep 1e-5 '{ sub(/row < n && col < 10\)/, "row < n)") } 1' $small
+planted "an unwritten output" deep 1e-5 '/^ *y\[row \* 10 \+ col\] = v0;/ && !done { done = 1; next } 1' $small
 planted "a barrier left out before tensor cores" deep_tf32 2e-3 \
     '/^(KERNEL|SUBROUTINE).*linear/ { on = 1 } on && /__syncthreads\(\);/ && !done { done = 1; next } 1' $small
 planted "a wait left out before tensor cores" deep_tf32 2e-3 '/^ *copies_wait\(\);/ { next } 1' $small

@@ -1,0 +1,96 @@
+# tests/cuda/programs.sh: models as programs for CUDA, with no device: NVIDIA's driver is the stand-in,
+# the kernels run in the emulator. Their losses are those of the same models as programs in C, and
+# their bits do not depend on the order of threads and blocks. Contraction is off on both sides. With
+# tensor cores losses are as near as their numbers are.
+#
+# DEVICE=real runs them on this machine's device instead: ten runs give the same bits, and losses
+# agree to 1e-4, as NVIDIA's compiler contracts.
+#
+# Sourced by samples.sh and large.sh in their folders, behind tests/lib.sh.
+# shellcheck shell=sh
+S=$ROOT/samples T=$ROOT/tests/cuda DRIVER=$(dirname "$SEQC")/tests/cuda/driver
+HOME_OF_RT=$("$SEQC" doctor | sed -n 's/^runtime  *//p')
+export SEQC_CFLAGS=-ffp-contract=off
+arch=sm_90 math=default near=1e-5          # the stand-in looks at no image
+orders='0 1 2 3 4'
+if [ "${DEVICE:-}" = real ]; then
+    orders='0 1 2 3 4 5 6 7 8 9'           # so many runs
+    DRIVER='' arch=sm_80,sm_90,sm_100,sm_120 near=1e-4
+    if "$SEQC" doctor | grep -q '^  driver *not found'; then
+        skip "samples on a device" "there is no driver of NVIDIA's"
+        exit 0
+    fi
+elif [ ! -e "$DRIVER/libcuda.so.1" ]; then
+    skip "samples for CUDA" "the stand-in is not built"
+    exit 0
+fi
+"$SEQC" doctor | grep -q '^  NVRTC *[0-9]' && nvrtc=yes || nvrtc=''
+[ "$nvrtc" ] || skip "images by NVRTC" "there is none: programs get an image that only the stand-in takes"
+
+# The program NAME.cuda of MODEL, and NAME.so of its kernels; options: seqc's.
+options=''
+build() {
+    name=$1 model=$2
+    # shellcheck disable=SC2086  # a list of words
+    "$SEQC" build "$model" --target cuda --math $math --arch $arch --tier "${TIER:-auto}" \
+        --keep "$name.src" -o "$name.cuda" -q $options >"$name.log" 2>&1
+    code=$?
+    source=$(echo "$name".src/*.cu)
+    source=${source%.cu}
+    if [ ! "$nvrtc" ]; then
+        [ $code = 3 ] && grep -q "^help: install the CUDA toolkit" "$name.log" || return 1
+        cat >"$name.src/no_images.c" <<'END'
+#include "runtime/cuda.h"
+extern const rt_cuda_image images[];
+const rt_cuda_image images[] = { { 90, true, (const unsigned char *)"// none", 8 }, { 0, false, 0, 0 } };
+END
+        cc -std=c11 -O2 $SEQC_CFLAGS -I"$HOME_OF_RT/include" "$source.c" "$name.src/no_images.c" \
+            "$HOME_OF_RT/libseqc_rt.a" -lz -lm -lpthread -ldl -o "$name.cuda" || return 1
+    elif [ $code != 0 ]; then
+        cat "$name.log"
+        return 1
+    fi
+    kernels "$name" "$source.cu"
+}
+
+# kernels NAME FILE: NAME.so of the file's kernels.
+kernels() {
+    awk -f "$T/table.awk" "$2" >"$1.src/table.h" &&
+        cc -std=gnu11 -O2 $SEQC_CFLAGS -shared -fPIC -I"$ROOT" -I"$PWD/$1.src" \
+            -DKERNELS="\"$(readlink -f "$2")\"" -DTABLE='"table.h"' "$T/module.c" -lm -o "$1.so"
+}
+
+# on_device NAME ORDER VERB…
+on_device() {
+    _program=$1 _order=$2
+    shift 2
+    STANDIN_KERNELS=$PWD/$_program.so STANDIN_ORDER=$_order \
+        LD_LIBRARY_PATH=$DRIVER${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "./$_program.cuda" "$@"
+}
+
+# The losses of two steps.csv: equally many, and each near the other's.
+near() {
+    [ "$(wc -l <"$1")" = "$(wc -l <"$2")" ] && paste -d, "$1" "$2" | awk -F, -v near=$near '
+        NR > 1 {
+            size = $3 < 0 ? -$3 : $3
+            d = $3 > $7 ? $3 - $7 : $7 - $3
+            if (!(d <= near * size)) { print "step " $1 ": " $3 " in C, " $7; bad = 1 }
+        }
+        END { exit bad || NR < 4 }'
+}
+
+# sample NAME MODEL TRAIN-OPTIONS…
+sample() {
+    name=$1 model=$2
+    shift 2
+    check "$name builds for CUDA" build "$name" "$model" || return
+    # shellcheck disable=SC2086
+    "$SEQC" build "$model" --math strict --blas none -o "$name.c" -q $options
+    check "$name trains in C" "./$name.c" train "$@" --log-steps --quiet --out "$name.in_c"
+    for order in $orders; do
+        check "$name trains, order $order" on_device "$name" $order train "$@" --log-steps --quiet \
+            --out "$name.$order"
+        [ $order = 0 ] && check "$name has the losses of C" near "$name.in_c/steps.csv" "$name.0/steps.csv"
+        check "$name has the same bits, order $order" cmp "$name.0/steps.csv" "$name.$order/steps.csv"
+    done
+}
