@@ -63,6 +63,17 @@ check "embedding: a program around it" cc -O2 -Wall -Wextra -Werror -Ilearner "$
 learnt=$(tail -n +2 "$S/iris/iris.csv" | sed 's/setosa/0/; s/versicolor/1/; s/virginica/2/' | tr , ' ' | ./learn)
 above "${learnt%% *}" 45 && ok "embedding: it learns" || not_ok "embedding: it learns" "$learnt"
 
+has_arm=false
+command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null && has_arm=true
+if $has_arm; then
+    check "microcontroller: it learns, as this machine does" env SEQC="$SEQC" OUT="$SCRATCH/microcontroller" sh "$S/microcontroller/run" learn
+    right=$(sed -n 's/^right \([0-9]*\) of 400.*/\1/p' microcontroller/device.txt)
+    above "$right" 280 && ok "microcontroller: it has learnt" || not_ok "microcontroller: it has learnt" "$right of 400"
+    above 65536 "$(sed 's/.*bytes //; $!d' microcontroller/device.txt)" && ok "microcontroller: in 64 KB" || not_ok "microcontroller: in 64 KB" "$(tail -n 1 microcontroller/device.txt)"
+else
+    skip "microcontroller" "gcc-arm-none-eabi or qemu-system-arm is not installed"
+fi
+
 PAIR=$S/binary/pair.csv
 check "pair.csv is made of iris.csv" sh -c "awk -F, -v OFS=, 'NR == 1 { \$5 = \"virginica\" }
     NR > 1 { \$5 = \$5 == \"virginica\" } NR < 2 || NR > 51' '$S/iris/iris.csv' | cmp - '$PAIR'"
@@ -158,11 +169,7 @@ if [ -e "$DATA/train-images-idx3-ubyte.gz" ]; then
     check "early_stopping goes on" ./moved train --data "$DATA" --val-split 0.9 --epochs 4 --patience 9 --resume moved.run/last.safetensors
     check "early_stopping evaluates" ./moved eval --data "$DATA" --weights moved.run/best.safetensors
     check "resnet takes a step" ./resnet train --data "$DATA" --dry-run
-    if command -v arm-none-eabi-gcc >/dev/null && command -v qemu-system-arm >/dev/null; then
-        check "microcontroller: a Cortex-M4 tells what this machine does" env SEQC="$SEQC" OUT="$SCRATCH/microcontroller" DATA="$DATA" sh "$S/microcontroller/run"
-    else
-        skip "microcontroller" "gcc-arm-none-eabi or qemu-system-arm is not installed"
-    fi
+    $has_arm && check "microcontroller: it tells what this machine does" env SEQC="$SEQC" OUT="$SCRATCH/microcontroller" DATA="$DATA" sh "$S/microcontroller/run" tell
 else
     skip "fashion_mnist" "no images at $DATA"
     skip "softmax_regression" "no images at $DATA"
@@ -170,6 +177,6 @@ else
     skip "augmentation" "no images at $DATA"
     skip "early_stopping" "no images at $DATA"
     skip "resnet" "no images at $DATA"
-    skip "microcontroller" "no images at $DATA"
+    skip "microcontroller: it tells what this machine does" "no images at $DATA"
 fi
 exit 0

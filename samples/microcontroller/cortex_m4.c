@@ -1,6 +1,6 @@
 /* samples/microcontroller/cortex_m4.c: a Cortex-M4 without operating system or C library: how it starts, the
- * four functions that compilers call by themselves, and images and lines by semihosting, which QEMU and
- * debuggers serve. */
+ * four functions that compilers call by themselves, and a file `input` and text by semihosting, which QEMU
+ * and debuggers serve. */
 #include "board.h"
 #include <stddef.h>
 #include <stdint.h>
@@ -48,7 +48,7 @@ static intptr_t host(intptr_t operation, const void *argument)
 
 int board_read(void *to, int n)
 {
-    static const char path[] = "images.bin";
+    static const char path[] = "input";
     static intptr_t file = -1;
     if (file < 0) {
         const intptr_t open[3] = { (intptr_t)path, 1, sizeof path - 1 };     /* 1: "rb" */
@@ -58,7 +58,7 @@ int board_read(void *to, int n)
     return file >= 0 && host(SYS_READ, read) == 0;       /* bytes that are missing */
 }
 
-void board_write(const char *line) { host(SYS_WRITE0, line); }
+void board_write(const char *text) { host(SYS_WRITE0, text); }
 
 /* ---- the start ---- */
 
