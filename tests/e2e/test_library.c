@@ -7,10 +7,12 @@
 #define _XOPEN_SOURCE 700
 #include "tests/e2e/fixtures.h"
 
-/* Those of C++ where there is a compiler for it. */
-static const char *const languages[] = { "gcc -std=c99", "g++ -x c++ -std=c++11", "gcc -std=c11",
-                                         "g++ -x c++ -std=c++20" };
-static bool has_cxx;
+/* Those of C++, and of Clang, where there is a compiler for it. */
+static const char *const languages[2][4] = {
+    { "gcc -std=c99", "g++ -x c++ -std=c++11", "gcc -std=c11", "g++ -x c++ -std=c++20" },
+    { "clang -std=c99", "clang++ -x c++ -std=c++11", "clang -std=c11", "clang++ -x c++ -std=c++20" },
+};
+static bool has_cxx, has_clang;
 
 static bool own_math(int i) { return i % 5 == 0 || i % 5 == 3; }
 
@@ -18,7 +20,7 @@ static int threads(int i) { return i % 3 == 1 ? 3 : 0; }
 
 static const char *language(int i)
 {
-    return languages[has_cxx ? i % 4 : i % 2 * 2];
+    return languages[has_clang && i / 4 % 2][has_cxx ? i % 4 : i % 2 * 2];
 }
 
 /* How the text is written, for that language, in how many files, with whose functions, for how many
@@ -292,6 +294,7 @@ int main(void)
 {
     if (!find_models()) return 1;
     has_cxx = system("command -v g++ >/dev/null") == 0;
+    has_clang = system("command -v clang >/dev/null && command -v clang++ >/dev/null") == 0;
     thin_out();
     Suite *s = suite_create("library");
     TCase *t = tcase_create("models");
