@@ -56,6 +56,7 @@ int64_t emit_library_bytes(const Module *m, const LibraryOpts *o);
 int64_t emit_library_workspace(const Module *m, const LibraryOpts *o, const char *graph);
 void emit_library_params(const Module *m, const LibraryOpts *o, const char *states,
                          const char *kept, char *params);
+bool emit_library_intact(const char *params, int64_t bytes);    /* it has the sum that it says */
 void emit_library_weights(const Module *m, const LibraryOpts *o, const char *params, FILE *out);
 bool emit_library_has_weights(const LibraryOpts *o);
 /* What goes around it: CMakeLists.txt, NAME.pc.in, example.c, README.md. */
@@ -72,6 +73,23 @@ const char *emit_upper(const char *name, Arena *a);
 const char *emit_library_flags(const Module *m, const LibraryOpts *o, Arena *a);
 /* And what a program with it is linked with, " -lm …". In the arena. */
 const char *emit_library_libs(const Module *m, const LibraryOpts *o, Arena *a);
+
+/* The states that it has, and where their bytes begin in the params, and where they end ([n + 1]). In
+ * the arena. */
+typedef struct LibraryStates {
+    const uint32_t *state;
+    const int64_t *offset_bytes;
+    int n;
+    uint64_t about[4];                /* ABI, model, bytes of params and of the workspace */
+    int64_t train_workspace;          /* bytes; 0: it does not train */
+} LibraryStates;
+LibraryStates emit_library_states(const Module *m, const LibraryOpts *o, Arena *a);
+/* A program around it: CASES RESULTS [WEIGHTS], files of raw numbers. Of cases: how many inferences
+ * and steps (int64); inputs; then of each step n (int64), seed, step (uint64), steps, rates (double),
+ * n samples, n targets, and each state in PyTorch's order. Of results: `about`; the params; outputs;
+ * then of each step the loss and each state. Before that a line on stderr, and exit code 1, where a
+ * call does what it must not. */
+void emit_library_driver(const Module *m, const LibraryOpts *o, FILE *out);
 
 /* Is no tensor longer than four of the target's vectors? */
 bool emit_is_short(const Module *m, const Target *t);
@@ -106,6 +124,15 @@ bool emit_uses_images(const Module *m);
  * that says what ran and what it printed. Objects stay: the caller removes them. */
 bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,
                   char **message, Arena *a);
+
+/* Compiles a library's sources, null-terminated, and others to a program, with the flags of its
+ * kernels. o: cc, extra, verbose. */
+bool emit_compile_library(const Module *m, const LibraryOpts *l, const char *const *sources,
+                          const char *output, const CompileOpts *o, char **message, Arena *a);
+/* Runs a program, on $PATH or by its path. *status as waitpid says it, *printed what it wrote, kept in
+ * a file beside `beside` meanwhile. False, and why in *printed, where it cannot be run. */
+bool emit_execute(const char *const *argv, const char *beside, bool verbose, int *status,
+                  char **printed, Arena *a);
 
 /* ---- images of kernels for CUDA ---- */
 

@@ -245,16 +245,26 @@ static bool start(Job *j, const char *output, const CompileOpts *o, char **messa
     return true;
 }
 
-/* Waits for it; false and, unless there is one already, a message if it failed. */
-static bool finish(Job *j, char **message)
+/* Waits for it: its status as waitpid says it; what it printed, if that is asked for. */
+static int wait_for(Job *j, bool wants_text, char **printed)
 {
-    Arena *a = j->args.a;
     int status = 0;
     while (!j->failed && waitpid(j->pid, &status, 0) < 0)
         if (errno != EINTR) j->failed = errno;
+    if (wants_text || j->failed || status) *printed = read_back(j->log, j->args.a);
+    close(j->log);
+    return status;
+}
+
+/* False and, unless there is one already, a message if it failed. */
+static bool finish(Job *j, char **message)
+{
+    Arena *a = j->args.a;
+    char *printed = NULL;
+    int status = wait_for(j, false, &printed);
     bool ok = !j->failed && status == 0;
     if (!ok && !*message) {
-        const char *line = command_line(&j->args), *printed = read_back(j->log, a);
+        const char *line = command_line(&j->args);
         if (j->failed)
             *message = arena_printf(a, "cannot run the C compiler %s: %s", j->args.v[0],
                                     strerror(j->failed));
@@ -265,8 +275,19 @@ static bool finish(Job *j, char **message)
             *message = arena_printf(a, "the C compiler failed (exit %d)\n%s\n%s",
                                     WEXITSTATUS(status), line, printed);
     }
-    close(j->log);
     return ok;
+}
+
+bool emit_execute(const char *const *argv, const char *beside, bool verbose, int *status,
+                  char **printed, Arena *a)
+{
+    Job job = { .args = { .a = a } };
+    const CompileOpts o = { .verbose = verbose };
+    for (int i = 0; argv[i]; i++) arg(&job.args, argv[i]);
+    if (!start(&job, beside, &o, printed)) return false;
+    *status = wait_for(&job, true, printed);
+    if (job.failed) *printed = arena_printf(a, "cannot run %s: %s", argv[0], strerror(job.failed));
+    return !job.failed;
 }
 
 static bool compile_objects(const Args *compiler, const CompileUnit *unit, int n,
@@ -315,6 +336,26 @@ bool emit_compile(const CompileUnit *unit, int n, const char *output, const Comp
     for (int i = 0; i < n; i++) arg(x, n == 1 ? unit[i].source : unit[i].object);
     libraries(x, o, unit[0].target);
     bool ok = start(&link, output, o, message) && finish(&link, message);
+    if (!ok) unlink(output);
+    return ok;
+}
+
+bool emit_compile_library(const Module *m, const LibraryOpts *l, const char *const *sources,
+                          const char *output, const CompileOpts *o, char **message, Arena *a)
+{
+    Job job = { .args = { .a = a } };
+    Args *x = &job.args;
+    *message = NULL;
+    if (!choose_compiler(x, o, message)) return false;
+    kernel_flags(x, l->target, l->native, emit_is_short(m, l->target));
+    arg(x, arena_printf(a, "-D%s_SIMD", emit_upper(l->name, a)));
+    for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
+    arg(x, "-o");
+    arg(x, output);
+    for (int i = 0; sources[i]; i++) arg(x, sources[i]);
+    words(x, emit_library_libs(m, l, a));
+    arg(x, "-lm");                           /* for what stands around it */
+    bool ok = start(&job, output, o, message) && finish(&job, message);
     if (!ok) unlink(output);
     return ok;
 }

@@ -122,7 +122,7 @@ uint64_t library_model(const Library *l)
 /* ---- text ---- */
 
 /* The name stands before what follows it without a blank between: it is filled in first. */
-static const char *fill_names(Library *l, const char *template)
+const char *library_names(Library *l, const char *template)
 {
     Out *o = out_new(l->e.a);
     const char *end;
@@ -143,7 +143,7 @@ static const char *fill_names(Library *l, const char *template)
 
 void library_text(Library *l, Out *o, const char *template, const Hole *more, int n)
 {
-    out_template(o, fill_names(l, template), more, n);
+    out_template(o, library_names(l, template), more, n);
 }
 
 const char *library_dims(Library *l, const Shape *s)

@@ -39,6 +39,7 @@ const char *library_dims(Library *l, const Shape *s);
 int64_t library_room(const Library *l, int i);
 /* A template: $n becomes the library's name, $N what its macros begin with. */
 void library_text(Library *l, Out *o, const char *template, const Hole *more, int n);
+const char *library_names(Library *l, const char *template);      /* these alone */
 /* What defines the weights in C, where it does: as numbers, or bytes that the assembler includes. */
 void library_weights(Library *l, Out *o, const char *params);
 /* Where several threads compute a call: what the header says of that; a graph's function and the tasks

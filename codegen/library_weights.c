@@ -20,6 +20,24 @@ int64_t emit_library_bytes(const Module *m, const LibraryOpts *o)
     return bytes;
 }
 
+/* Of what follows the head. */
+static uint64_t sum_of(const char *params, int64_t bytes)
+{
+    uint64_t sum = LIBRARY_SUM, word;
+    for (int64_t i = LIBRARY_HEAD_BYTES; i < bytes; i += (int64_t)sizeof word) {
+        memcpy(&word, params + i, sizeof word);
+        sum = (sum ^ word) * LIBRARY_PRIME;
+    }
+    return sum;
+}
+
+bool emit_library_intact(const char *params, int64_t bytes)
+{
+    Head head;
+    memcpy(&head, params, sizeof head);
+    return head.sum == sum_of(params, bytes);
+}
+
 void emit_library_params(const Module *m, const LibraryOpts *o, const char *states,
                          const char *kept, char *params)
 {
@@ -35,12 +53,8 @@ void emit_library_params(const Module *m, const LibraryOpts *o, const char *stat
     if (library_prepared_bytes(&l))
         memcpy(params + l.offset_bytes[l.n_state], kept, (size_t)library_prepared_bytes(&l));
     Head head = { .magic = LIBRARY_MAGIC, .abi = LIBRARY_ABI, .model = library_model(&l),
-                  .bytes = (uint64_t)bytes, .sum = LIBRARY_SUM };
-    for (int64_t i = LIBRARY_HEAD_BYTES; i < bytes; i += (int64_t)sizeof(uint64_t)) {
-        uint64_t word;
-        memcpy(&word, params + i, sizeof word);
-        head.sum = (head.sum ^ word) * LIBRARY_PRIME;
-    }
+                  .bytes = (uint64_t)bytes };
+    head.sum = sum_of(params, bytes);
     memcpy(params, &head, sizeof head);
     arena_free(a);
 }

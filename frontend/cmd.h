@@ -58,6 +58,7 @@ typedef struct {
 
 /* Words of --mode, --format and the like, in the table's order. */
 enum { TARGET_C, TARGET_CUDA };
+enum { REPORT_TEXT, REPORT_JSON };
 enum { AS_AUTO, AS_CONST, AS_INCBIN, AS_BIN };
 enum { STD_C99, STD_C11 };
 enum { LAYOUT_SPLIT, LAYOUT_ONE };
@@ -74,6 +75,7 @@ int cmd_fail(const Cmd *c, int code, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
 /* Prints "seqc: warning: …" likewise. */
 void cmd_warn(const Cmd *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
+void cmd_json_string(FILE *out, const char *s);            /* with its quotes */
 int cmd_fail_rt(const Cmd *c, const struct rt_err *e);     /* of the runtime's file functions */
 /* Of `count` words the nearest to `word`, or null if none is near. */
 const char *cmd_nearest(const char *word, const char *const *words, int count);
@@ -104,6 +106,16 @@ const char *cmd_executable(Arena *a);
 const char *cmd_commas(Arena *a, int64_t x);
 const char *cmd_big(Arena *a, double x);
 const char *cmd_bytes(Arena *a, int64_t bytes);
+
+/* ---- cmd_table.c ---- */
+
+/* sum[i] += of(node), over the inference graph's nodes that carry the place of layer i in the file. */
+void cmd_layer_sums(const Module *m, double (*of)(const Graph *g, Val v), double *sum);
+const char *cmd_shape(Arena *a, const Shape *s);           /* "(n, 128)" */
+/* Cells side by side on stdout; those from column `numbers` on end at the same place. */
+enum { CMD_COLUMNS = 6 };
+typedef struct CmdRow { const char *cell[CMD_COLUMNS]; } CmdRow;
+void cmd_table(const CmdRow *row, int rows, int columns, int numbers);
 
 /* ---- cmd_weights.c ---- */
 

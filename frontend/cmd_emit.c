@@ -30,10 +30,15 @@ static int choose_name(Emission *e)
         return cmd_fail(c, EXIT_USAGE, "\"%.60s\" is no name for a C library: it wants a letter, "
                         "then letters, digits and _, 40 at most\nhelp: say one with --name", name);
     e->opts.name = name;
-    e->dir = c->text[OPT_output] ? c->text[OPT_output] : name;
+    return EXIT_OK;
+}
+
+static int choose_folder(Emission *e)
+{
     struct stat st;
+    e->dir = e->c->text[OPT_output] ? e->c->text[OPT_output] : e->opts.name;
     if (stat(e->dir, &st) == 0 && !S_ISDIR(st.st_mode))
-        return cmd_fail(c, EXIT_USAGE, "%s is a file\nhelp: say with -o which folder the library "
+        return cmd_fail(e->c, EXIT_USAGE, "%s is a file\nhelp: say with -o which folder the library "
                         "goes to", e->dir);
     return EXIT_OK;
 }
@@ -209,7 +214,7 @@ static void print_graphs(FILE *out, const void *ctx)
 {
     static const OptId settled[] = { OPT_define, OPT_input, OPT_batch, OPT_weights, OPT_name,
                                      OPT_model, OPT_loss, OPT_optimizer, OPT_dtype, OPT_march,
-                                     OPT_embed, OPT_verify, OPT_output, OPT_cc, OPT_quiet,
+                                     OPT_verify, OPT_output, OPT_report, OPT_cc, OPT_quiet,
                                      OPT_verbose, OPT_diagnostics };
     const Emission *e = ctx;
     const Cmd *c = e->c;
@@ -273,15 +278,16 @@ static int write_files(Emission *e)
     return code ? code : cmd_interrupted();
 }
 
-/* A C file of an earlier library of this name that this one has not: a project would compile it, too.
- * Its first words tell that we wrote it. */
+/* A file of an earlier library of this name that this one has not: a project would compile it, too, or
+ * load old weights. Its first bytes tell that we wrote it. */
 static void remove_earlier(const Emission *e)
 {
-    static const char *const end[] = { "_weights.c", "_threads.c", "_threads.h" };
+    static const char *const end[] = { "_weights.c", "_threads.c", "_threads.h", "_weights.bin" };
     Arena *a = e->c->arena;
     for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
         const char *path = arena_printf(a, "%s/%s%s", e->dir, e->opts.name, end[i]);
-        const char *head = arena_printf(a, "/* %s%s: ", e->opts.name, end[i]);
+        const char *head = strstr(end[i], ".bin") ? "seqc"
+                         : arena_printf(a, "/* %s%s: ", e->opts.name, end[i]);
         char words[80] = "";
         bool kept = false;
         for (int k = 0; k < made.n; k++) kept = kept || !strcmp(made.place[k], path);
@@ -393,10 +399,13 @@ int cmd_emit(const Cmd *c)
     Emission e;
     cmd_catch_signals();
     int code = emission_plan(&e, c);
+    if (!code) code = choose_folder(&e);
     if (!code) code = make_params(&e);
     if (!code) code = choose_form(&e);
     if (!code) code = write_all(&e);
-    if (!code && !c->text[OPT_quiet]) say_done(&e);
+    bool json = c->text[OPT_report] && c->number[OPT_report] == REPORT_JSON;
+    if (!code && !c->text[OPT_quiet] && !json) say_done(&e);
+    if (!code && c->text[OPT_report]) code = emission_report(&e);
     emission_free(&e);
     return code;
 }

@@ -19,6 +19,8 @@ typedef struct Emission {
  * any case. */
 int emission_plan(Emission *e, const Cmd *c);
 void emission_free(Emission *e);
+/* cmd_report.c: prints what the library takes, of one whose files are written. An exit code. */
+int emission_report(const Emission *e);
 
 /* Begins the line of NAME.ir that has the options of the library beside it. */
 #define EMISSION_OPTIONS "# seqc emit "

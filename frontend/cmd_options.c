@@ -34,7 +34,7 @@ bool cmd_takes(Command c, OptId o)
 
 /* ---- messages ---- */
 
-static void json_string(FILE *out, const char *s)
+void cmd_json_string(FILE *out, const char *s)
 {
     fputc('"', out);
     for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
@@ -54,7 +54,7 @@ static void say(const Cmd *c, const char *severity, const char *format, va_list 
     vsnprintf(text, sizeof text, format, args);
     if (c->json) {
         fprintf(stderr, "[{\"severity\":\"%s\",\"message\":", severity);
-        json_string(stderr, text);
+        cmd_json_string(stderr, text);
         fputs("}]\n", stderr);
     } else {
         fprintf(stderr, "seqc: %s: %s\n", severity, text);

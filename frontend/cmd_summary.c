@@ -1,78 +1,8 @@
 /* frontend/cmd_summary.c: `seqc summary`: a model as a table for people.
- *
- * A layer's operations are those of the inference graph's nodes that carry the layer's place in the
- * model file. Memory is the plan's, for the whole batch. */
+ * Memory is the plan's, for the whole batch. */
 #include "frontend/cmd.h"
 #include "passes/passes.h"
 #include <string.h>
-
-static bool same_loc(Loc a, Loc b)
-{
-    return a.file == b.file && a.line == b.line && a.col == b.col;
-}
-
-/* flop[i] of layer i, forward. Layers and nodes stand in the same order, so a place that several
- * layers share is split where the walk has passed on. */
-static void layer_flops(const Module *m, double *flop)
-{
-    const Graph *g = ir_graph_find(m, "infer");
-    int at = 0, n = m->prog.n_layer;
-    for (uint32_t v = 1; g && v < g->n_node; v++) {
-        int next = at;
-        while (next < n && !same_loc(m->prog.layer[next].loc, g->node[v].loc))
-            next++;
-        if (next == n)
-            continue;
-        at = next;
-        flop[at] += ir_flop(g, (Val){v});
-    }
-}
-
-/* "(n, 128)". */
-static const char *shape_text(Arena *a, const Shape *s)
-{
-    const char *text = "(";
-    for (int i = 0; i < s->rank; i++) {
-        Dim d = s->dim[i];
-        const char *dim = d.n ? d.k == 1 ? "n" : arena_printf(a, "%lldn", (long long)d.k)
-                              : arena_printf(a, "%lld", (long long)d.k);
-        text = arena_printf(a, "%s%s%s", text, i ? ", " : "", dim);
-    }
-    return arena_printf(a, "%s%s)", text, s->rank == 1 ? "," : "");
-}
-
-enum { COLUMNS = 5 };
-typedef struct { const char *cell[COLUMNS]; } Row;
-
-/* Columns in characters, not bytes. */
-static int width_of(const char *s)
-{
-    int n = 0;
-    for (; *s; s++)
-        n += ((unsigned char)*s & 0xc0) != 0x80;
-    return n;
-}
-
-static void print_rows(const Row *row, int n)
-{
-    int width[COLUMNS] = {0};
-    for (int i = 0; i < n; i++)
-        for (int k = 0; k < COLUMNS; k++) {
-            int w = width_of(row[i].cell[k]);
-            width[k] = w > width[k] ? w : width[k];
-        }
-    for (int i = 0; i < n; i++) {
-        for (int k = 0; k < COLUMNS; k++) {
-            int pad = width[k] - width_of(row[i].cell[k]);
-            bool right = k >= 3;
-            if (right)
-                printf("%*s%s", pad + (k ? 2 : 0), "", row[i].cell[k]);
-            else
-                printf("%s%s%*s", k ? "  " : "", row[i].cell[k], pad, "");
-        }
-        putchar('\n');
-    }
-}
 
 static void print_layers(const Cmd *c, const Module *m)
 {
@@ -80,12 +10,12 @@ static void print_layers(const Cmd *c, const Module *m)
     int n = m->prog.n_layer;
     double total = 0, *flop = arena_alloc(a, (size_t)n + 1, sizeof *flop);
     int64_t params = 0;
-    layer_flops(m, flop);
-    Row *row = arena_alloc(a, (size_t)n + 2, sizeof *row);
-    row[0] = (Row){{"layer", "what", "output", "parameters", "FLOP"}};
+    cmd_layer_sums(m, ir_flop, flop);
+    CmdRow *row = arena_alloc(a, (size_t)n + 2, sizeof *row);
+    row[0] = (CmdRow){{"layer", "what", "output", "parameters", "FLOP"}};
     for (int i = 0; i < n; i++) {
         const Layer *l = &m->prog.layer[i];
-        row[i + 1] = (Row){{l->path, l->text, shape_text(a, &l->out.shape),
+        row[i + 1] = (CmdRow){{l->path, l->text, cmd_shape(a, &l->out.shape),
                             l->params ? cmd_commas(a, l->params) : "",
                             flop[i] > 0 ? cmd_big(a, flop[i]) : ""}};
         total += flop[i];
@@ -93,8 +23,8 @@ static void print_layers(const Cmd *c, const Module *m)
     for (uint32_t s = 1; s < m->n_state; s++)
         if (m->state[s].role == ROLE_PARAM || m->state[s].role == ROLE_FROZEN)
             params += ir_elems_at(&m->state[s].type.shape, 1);
-    row[n + 1] = (Row){{"", "", "", cmd_commas(a, params), cmd_big(a, total)}};
-    print_rows(row, n + 2);
+    row[n + 1] = (CmdRow){{"", "", "", cmd_commas(a, params), cmd_big(a, total)}};
+    cmd_table(row, n + 2, 5, 3);
 }
 
 static double graph_flop(const Graph *g)
@@ -149,7 +79,7 @@ int cmd_summary(const Cmd *c)
     const Program *p = &m->prog;
     const char *slash = strrchr(c->file, '/');
     printf("%s  input %s, batch n <= %lld, %s, %s\n\n", slash ? slash + 1 : c->file,
-           shape_text(c->arena, &p->input), (long long)m->capacity, ir_dtype_name(m->real),
+           cmd_shape(c->arena, &p->input), (long long)m->capacity, ir_dtype_name(m->real),
            ctx.target->name);
     print_layers(c, m);
     putchar('\n');

@@ -423,6 +423,7 @@ Val ir_view_base(const Graph *g, Val v);                 /* through VIEWs to wha
 bool *ir_live(const Graph *g, Arena *scratch);           /* [n_node]: reached by a root */
 int ir_printed_number(const Graph *g, Val v);            /* the 7 of %7; -1 for a state */
 double ir_flop(const Graph *g, Val v);                   /* full capacity; multiply, add: two */
+double ir_multiply_adds(const Graph *g, Val v);          /* of products and convolutions, their own */
 const char *ir_kernel_name(const Graph *g, int k, Arena *a);     /* "linear_relu" */
 double ir_kernel_flop(const Graph *g, int k);
 int64_t ir_kernel_bytes(const Graph *g, int k);          /* read and written outside the kernel */

@@ -149,3 +149,11 @@ double ir_flop(const Graph *g, Val v)
     }
     return 0;
 }
+
+double ir_multiply_adds(const Graph *g, Val v)
+{
+    const Node *x = ir_node(g, v);
+    OpKind kind = ir_op[x->op].kind;
+    double bias = x->n_in > 2 ? elems(g, &x->type) : 0;
+    return kind == KIND_PROD || kind == KIND_CONV ? (ir_flop(g, v) - bias) / 2 : 0;
+}

@@ -21,8 +21,11 @@ for file in net.h net.c net_weights.c net.ir CMakeLists.txt net.pc.in example.c 
 done
 
 # ---- by hand, and what it takes ----
+check "weights of another form do not stay" sh -c "'$SEQC' emit mlp.py -q --name tiny -o tiny 2>/dev/null &&
+    [ -e tiny/tiny_weights.c ] && '$SEQC' emit mlp.py -q --name tiny --weights-as bin -o tiny 2>/dev/null &&
+    [ ! -e tiny/tiny_weights.c ] && [ -e tiny/tiny_weights.bin ]"
 check "for any compiler" sh -c "emit() { '$SEQC' emit mlp.py -q \"\$@\" 2>/dev/null; }; emit --embed --name tiny -o tiny"
-[ "$(cd tiny && echo *.c *.h)" = "example.c tiny.c tiny.h" ] && ok "one .c and one .h" || not_ok "one .c and one .h" "$(ls tiny)"
+[ "$(cd tiny && echo *.c *.h *_*)" = "example.c tiny.c tiny.h *_*" ] && ok "one .c and one .h" || not_ok "one .c and one .h" "$(ls tiny)"
 (cd tiny && ${CC:-cc} -std=c99 -O2 -c tiny.c && ${CC:-cc} -std=c99 -O2 example.c tiny.o -lm -o example &&
     ./example <../input.txt >../tiny.txt) >log 2>&1 &&
     [ "$(wc -l <tiny.txt)" = 10 ] && ok "compiled by hand" || { not_ok "compiled by hand" "see below"; cat log; }
@@ -335,3 +338,38 @@ check "C, if asked for" "$SEQC" emit mlp.py --target c --name net -q -o for-c
 refuses "a mistake in the model" 1 "Linear" sh -c "echo 'from torch import nn
 model = nn.Sequential(nn.Liner(3, 2))' >bad.py; '$SEQC' emit bad.py"
 [ -e bad ] && not_ok "what is refused leaves no folder" "bad is there" || ok "what is refused leaves no folder"
+
+# ---- what it takes ----
+"$SEQC" emit mlp.py --embed --name tiny -o told --report text >report.txt 2>/dev/null
+row() { awk -v what="$1" '$1 == what { gsub(",", "", $NF); print $NF }' report.txt | head -n 1; }
+cp told/tiny.[ch] . && ${CC:-cc} -O3 -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd -DTINY_SIMD -fstack-usage \
+    -c tiny.c -o told.o 2>/dev/null
+[ "$(row code)" = "$(size -A told.o | awk '$1 ~ /^\.text/ { n += $2 } END { print n }')" ] && [ "$(row weights)" = 410240 ] &&
+    [ "$(row workspace)" = 512 ] && [ "$(row input)" = 3136 ] && [ "$(row output)" = 40 ] && ok "a report: bytes" ||
+    not_ok "a report: bytes" "$(cat report.txt; size -A told.o)"
+grep -q '^0  *Linear(784, 128) .* 100,480  *100,352$' report.txt && grep -q ' 101,770  *101,632$' report.txt && ok "a report: layers" ||
+    not_ok "a report: layers" "$(cat report.txt)"
+if [ -s told.su ] && [ "$(row stack)" ]; then
+    awk -v stack="$(row stack)" '{ sum += $2; if ($1 ~ /tiny_forward$/) own = $2 } END { exit !(own <= stack && stack <= sum) }' told.su &&
+        ok "a report: the stack" || not_ok "a report: the stack" "$(row stack): $(cat told.su)"
+else
+    skip "a report: the stack" "this compiler does not tell it"
+fi
+"$SEQC" emit mlp.py --name net --mode train --loss 'nn.CrossEntropyLoss()' --optimizer 'optim.SGD(model.parameters(), lr=0.1)' \
+    -o told --report json >report.json 2>/dev/null
+if command -v python3 >/dev/null; then
+    python3 -c 'import json, sys
+r = json.load(open("report.json"))
+sys.exit(not (r["name"] == "net" and r["batch"] == 1 and r["bytes"]["train_workspace"] > 0
+              and [x["multiply_adds"] for x in r["layers"]] == [100352, 0, 1280] and r["layers"][2]["output"] == [1, 10]))' &&
+        ok "a report as JSON" || not_ok "a report as JSON" "$(cat report.json)"
+else
+    skip "a report as JSON" "no python3 here"
+fi
+check "without a compiler there is one, too" sh -c "'$SEQC' emit mlp.py --cc none --embed --name t -o told -q --report text 2>&1 | grep 'code and stack are not known: there is no C compiler'"
+if command -v arm-none-eabi-gcc >/dev/null; then
+    check "a report of 32 bits" sh -c "'$SEQC' emit mlp.py --cc 'arm-none-eabi-gcc -mcpu=cortex-m4 -mthumb' --embed --no-libm --name t -o told -q --report text 2>/dev/null |
+    awk '{ gsub(\",\", \"\") } \$1 == \"code\" && \$NF > 300 { code = 1 } \$1 == \"stack\" && \$NF > 0 { stack = 1 } END { exit !(code && stack) }'"
+else
+    skip "a report of 32 bits" "no arm-none-eabi-gcc here"
+fi

@@ -115,6 +115,7 @@ run_emit() {
     rm -rf lib
     return $ended
 }
+run_verify() { $fault "$SEQC" verify library --cc ./kept-cc --runner 'env -u LD_PRELOAD' >result; }
 run_ir() { $fault "$SEQC" ir "$iris/model.py" --march x86-64 -o result; }
 run_svg() { $fault "$SEQC" ir "$iris/model.py" --stage fuse --format svg -o result; }
 run_opt() { $fault "$SEQC" opt shape.ir --passes differentiate,optimizer -o result; }
@@ -192,10 +193,12 @@ run_grad() {
 run_info() { $fault ./iris info >result; }
 run_bench() { $fault ./iris bench --steps 2 --threads 2 --quiet >bench.txt && : >result; }
 ./iris predict --weights $W --input x.npy --output y.npy --quiet
-every="build variants emit ir svg opt summary check doctor explain completion train resume auto images cifar
+"$SEQC" emit norm.py --loss 'nn.MSELoss()' --optimizer 'optim.SGD(model.parameters(), lr=0.1)' --mode train --batch 4 \
+    --name n --march x86-64 -q -o library 2>emit.txt || not_ok emit "exit code $?"
+every="build variants emit verify ir svg opt summary check doctor explain completion train resume auto images cifar
     $folders eval
     predict grad info bench"
-to_stdout=" summary check explain completion eval info doctor bench "    # nothing old to keep
+to_stdout=" summary check verify explain completion eval info doctor bench "    # nothing old to keep
 
 # ---- one run ----
 
