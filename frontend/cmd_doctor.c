@@ -3,6 +3,7 @@
 #define _DEFAULT_SOURCE
 #include "codegen/codegen.h"
 #include "frontend/cmd.h"
+#include "runtime/remote.h"
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <glob.h>
@@ -144,9 +145,16 @@ static void libraries(Arena *a)
     row("LLVM", llvm ? llvm : "not found", "nothing in this version");
 
     puts("\ngraphics processor (--target cuda)");
-    if (opens("libcuda.so.1"))
+    rt_err e = {0};
+    int arch;
+    char device[RT_REMOTE_TEXT];
+    if (opens("libcuda.so.1")) {
         row("driver", "libcuda.so.1", "programs for CUDA run with it");
-    else
+        if (rt_remote_find(&e, &arch, device))
+            row("device", device, "the first one, which they take");
+        else
+            row("device", arena_printf(a, "none: %.*s", (int)strcspn(e.message, "\n"), e.message), "");
+    } else
         missing("driver", "programs for CUDA run with it",
                 "NVIDIA's, on a machine with one of its graphics processors; to compile needs none");
     const char *nvrtc = emit_nvrtc(a);

@@ -216,7 +216,9 @@ static bool open_device(rt_err *e, rt_device *d, const rt_model *m)
     d->sent = rt_alloc(e, control_bytes(m), 1, "the scalars");
     d->control = d->sent ? rt_device_alloc(e, d, control_bytes(m), "the scalars") : NULL;
     d->state = d->control ? rt_device_alloc(e, d, m->state_bytes, "the parameters") : NULL;
-    return d->state != NULL;
+    return d->state || (e->code == RT_E_MEMORY &&
+                        rt_help(e, "no batch fits: end what else uses the device, or make the "
+                                "model smaller"));
 }
 
 bool rt_device_open(rt_err *e, rt_prog *p)

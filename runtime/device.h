@@ -81,8 +81,9 @@ bool rt_device_receive(rt_err *e, const rt_device *d, void *to, const char *from
 /* Room for a bound graph's inputs and results. */
 bool rt_device_bind(rt_err *e, struct rt_bound *b);
 void rt_device_unbind(struct rt_bound *b);
-/* Adds to a failure for want of memory what the graph needs and which batch would fit. */
-void rt_device_too_small(rt_err *e, const struct rt_bound *b);
+/* Adds to a failure for want of memory what the graph needs and which batch would fit; `copies`: of its
+ * inputs, beside those that are bound. */
+void rt_device_too_small(rt_err *e, const struct rt_bound *b, int copies);
 /* rt_run, on the device. */
 bool rt_device_run(rt_err *e, struct rt_bound *b, struct rt_ready *r, int64_t n,
                    const void *const *in, uint64_t step);

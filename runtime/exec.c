@@ -105,7 +105,7 @@ bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
     if (!make_ready(e, &b->many, p, graph) || !make_ready(e, &b->one, p, of_one(p->model, graph)) ||
         (p->device && !rt_device_bind(e, b))) {
         if (p->device && e->code == RT_E_MEMORY)
-            rt_device_too_small(e, b);
+            rt_device_too_small(e, b, 0);
         rt_unbind(b);
         return false;
     }

@@ -89,7 +89,7 @@ void rt_device_unbind(rt_bound *b)
     rt_free(b->placed);
 }
 
-void rt_device_too_small(rt_err *e, const rt_bound *b)
+void rt_device_too_small(rt_err *e, const rt_bound *b, int copies)
 {
     const rt_graph *g = b->graph;
     const rt_prog *p = b->prog;
@@ -97,7 +97,8 @@ void rt_device_too_small(rt_err *e, const rt_bound *b)
     size_t free = 0, total = 0;
     char all[RT_SIZE_TEXT];
     for (int i = 0; i < values(g); i++)
-        batch += value_bytes(value_of(g, i), p->model->capacity);
+        batch += value_bytes(value_of(g, i), p->model->capacity) *
+                 (i < g->n_inputs ? 1 + copies : 1);
     p->device->driver.cuMemGetInfo(&free, &total);
     double room = (double)free + (double)p->device->bytes - (double)fixed;
     fits = (int64_t)(room / (double)(batch + 1) * (double)p->model->capacity);

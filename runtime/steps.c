@@ -160,7 +160,7 @@ static bool open_sender(rt_err *e, rt_stepping *s, const rt_bound *b)
     return ok;
 }
 
-bool rt_stepping_open(rt_err *e, rt_queue *q, const rt_set *set, bool ordered, int64_t batch)
+static bool open_stepping(rt_err *e, rt_queue *q, const rt_set *set, bool ordered, int64_t batch)
 {
     const rt_bound *b = q->graph;
     rt_prog *p = b->prog;
@@ -187,6 +187,15 @@ bool rt_stepping_open(rt_err *e, rt_queue *q, const rt_set *set, bool ordered, i
     s->together = s->together < full ? s->together : full > 0 ? full : 1;
     s->most = s->together < TOGETHER ? s->together : TOGETHER;
     return s->set.x || open_sender(e, s, b);
+}
+
+bool rt_stepping_open(rt_err *e, rt_queue *q, const rt_set *set, bool ordered, int64_t batch)
+{
+    if (open_stepping(e, q, set, ordered, batch))
+        return true;
+    if (e->code == RT_E_MEMORY)
+        rt_device_too_small(e, q->graph, SLOTS - 1);
+    return false;
 }
 
 void rt_stepping_close(rt_queue *q)

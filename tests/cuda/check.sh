@@ -38,6 +38,11 @@ on_device() {
         --cc "$PWD/compiler" --keep "$dir" "$@"
 }
 
+doctor() { LD_LIBRARY_PATH=$DRIVER${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} "$SEQC" doctor; }
+doctor >doctor.txt
+check "doctor names the device" grep -q '^  device  *stand-in (sm_90, driver for CUDA 13.0)' doctor.txt
+(export STANDIN_DEVICES=0 && doctor) >doctor.txt
+check "or says that there is none" grep -q "^  device  *none: NVIDIA's driver sees no device" doctor.txt
 check "iris, by one block" on_device one "$iris"
 check "iris, in launches" on_device launches "$iris" --tier graph
 cat >mixed.py <<'END'

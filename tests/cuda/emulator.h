@@ -35,6 +35,7 @@
 #endif
 #endif
 #if defined __SANITIZE_ADDRESS__
+#include <sanitizer/asan_interface.h>
 #include <sanitizer/common_interface_defs.h>
 #endif
 
@@ -417,6 +418,9 @@ static void emu_start_thread(int i)
     emu_thread *t = &emu.thread[i];
     *t = (emu_thread){ .index = { (unsigned)i, 0, 0 }, .number = i };
     uintptr_t *top = (uintptr_t *)(void *)(emu_stack(t) + EMU_STACK_BYTES) - EMU_FRAME;
+#if defined __SANITIZE_ADDRESS__
+    __asan_unpoison_memory_region(emu_stack(t), EMU_STACK_BYTES);    /* what the last one never left */
+#endif
     memset(top, 0, EMU_FRAME * sizeof *top);
     top[EMU_FRAME_ENTRY] = (uintptr_t)emu_entry;
     t->stack = top;

@@ -472,7 +472,8 @@ START_TEST(too_little_memory)
 {
     set("STANDIN_BYTES", 100);
     must_fail(toy_cuda(), "train --data data.csv", 5, "no memory on stand-in for the parameters: "
-              "it takes 256 bytes, and 72 bytes of 100 bytes are free");
+              "it takes 256 bytes, and 72 bytes of 100 bytes are free\nhelp: no batch fits: end what "
+              "else uses the device, or make the model smaller");
     set("STANDIN_BYTES", 500);
     must_fail(toy_cuda(), "train --data data.csv", 5, "no memory on stand-in for a graph's inputs "
               "and results: it takes 128 bytes, and 24 bytes of 500 bytes are free\nhelp: 'train' "
