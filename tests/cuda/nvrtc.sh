@@ -1,7 +1,8 @@
 #!/bin/sh
-# tests/cuda/nvrtc.sh: NVIDIA's compiler takes every kernel of every sample, for every architecture, without a register that spills into memory; their PTX has the instructions that are
-# meant, and nothing in local memory. What the kernels take at most, and how many launches a training
-# step has, stands in usage.txt, by one version of the compiler; a change for the better rewrites it:
+# tests/cuda/nvrtc.sh: NVIDIA's compiler takes every kernel of every sample, for every architecture,
+# without a register that spills into memory; their PTX has the instructions that are meant, and
+# nothing in local memory. What the kernels take at most, and how many launches a training step has,
+# stands in usage.txt, by one version of the compiler; a change for the better rewrites it:
 #
 #   REWRITE=yes sh tests/cuda/nvrtc.sh
 . tests/lib.sh

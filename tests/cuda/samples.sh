@@ -266,8 +266,8 @@ check "are two" cmp half.bytes whole.bytes
 on_device iris 0 info >info.txt
 check "info names the device" grep -q '^device  *stand-in (sm_90, driver for CUDA 13.0)$' info.txt
 
-# sanitized NAME TRAIN-OPTIONS…: an epoch of the same run where the address sanitizer watches the kernels, their
-# threads' memory and what a block shares; it gives the same losses.
+# sanitized NAME TRAIN-OPTIONS…: an epoch of the same run where the address sanitizer watches the
+# kernels, their threads' memory and what a block shares; it gives the same losses.
 sanitized() {
     watched=$1
     shift
