@@ -34,6 +34,8 @@ typedef struct LibraryOpts {
     const char *name;                 /* a C identifier; all that others see begins with it */
     bool native;                      /* compiled with -march=native instead of the target's */
     bool trains;                      /* it has the module's training step, too */
+    int64_t batch;                    /* samples of a call, a multiple of the module's; 0: as many */
+    bool total;                       /* the loss is a sum over samples, not their mean */
     int threads;                      /* most that compute a call; 0: the caller's alone */
     bool c11;                         /* says alignment and assertions as C11 does, not GNU C99 */
     bool no_libm;                     /* calls no function of math.h: they are its own */
@@ -52,6 +54,8 @@ void emit_library_source(const Module *m, const LibraryOpts *o, const char *para
 /* NAME_params: its bytes, made of the block of all states as a program has it, and of what the graph
  * keeps (emit_keep); then, where they have one of their own, their C file. */
 int64_t emit_library_bytes(const Module *m, const LibraryOpts *o);
+/* Bytes that its caller has to be able to write: a workspace; where it trains, the params, too. */
+int64_t emit_library_ram(const Module *m, const LibraryOpts *o);
 /* Bytes of the workspace of its graph `infer`, or `train`. */
 int64_t emit_library_workspace(const Module *m, const LibraryOpts *o, const char *graph);
 void emit_library_params(const Module *m, const LibraryOpts *o, const char *states,

@@ -24,8 +24,8 @@ static void find_states(Library *l)
 {
     const Module *m = l->e.m;
     bool *read = arena_alloc(l->e.a, m->n_state, sizeof *read);
-    const Graph *const graph[] = { l->infer, l->train };
-    for (int k = 0; k < 2 && graph[k]; k++)
+    const Graph *const graph[] = { l->infer, l->train, l->apply };
+    for (int k = 0; k < 3 && graph[k]; k++)
         for (uint32_t i = 1; i < graph[k]->n_node; i++)
             if (graph[k]->node[i].op == OP_state) read[graph[k]->node[i].state.i] = true;
     l->state = arena_alloc(l->e.a, m->n_state, sizeof *l->state);
@@ -43,7 +43,8 @@ static void find_states(Library *l)
 Library library_of(const Module *m, const LibraryOpts *o, Arena *a)
 {
     Library l = { .o = o, .infer = ir_graph_find(m, "infer"),
-                  .train = o->trains ? ir_graph_find(m, "train") : NULL };
+                  .train = o->trains ? ir_graph_find(m, "train") : NULL,
+                  .apply = o->trains ? ir_graph_find(m, "apply") : NULL };
     EmitOpts *opts = arena_alloc(a, 1, sizeof *opts);
     *opts = (EmitOpts){ .target = o->target, .version = o->version, .source = o->source,
                         .name = o->name };
@@ -85,6 +86,9 @@ int64_t library_params_bytes(const Library *l)
 
 int64_t library_prepared_bytes(const Library *l) { return l->train ? 0 : l->infer->kept_bytes; }
 
+int64_t library_batch(const Library *l) { return l->o->batch ? l->o->batch : l->e.m->capacity; }
+bool library_in_pieces(const Library *l) { return library_batch(l) > l->e.m->capacity; }
+
 int library_workers(const Library *l) { return l->o->threads ? l->o->threads : 1; }
 
 int64_t library_arena_bytes(const Library *l, const Graph *g)
@@ -95,7 +99,17 @@ int64_t library_arena_bytes(const Library *l, const Graph *g)
 int64_t library_workspace_bytes(const Library *l, const Graph *g)
 {
     int64_t bytes = library_arena_bytes(l, g) + (l->train ? g->kept_bytes : 0);
+    int64_t after = g == l->train && l->apply ? library_workspace_bytes(l, l->apply) : 0;
+    if (after > bytes) bytes = after;
     return bytes ? bytes : LIBRARY_HEAD_BYTES;       /* an array of no bytes is not C */
+}
+
+int64_t library_ram_bytes(const Library *l)
+{
+    int64_t infer = library_workspace_bytes(l, l->infer);
+    if (!l->train) return infer;
+    int64_t step = library_workspace_bytes(l, l->train);
+    return library_params_bytes(l) + (step > infer ? step : infer);
 }
 
 static uint64_t mix(uint64_t hash, const void *bytes, size_t n)
@@ -150,7 +164,7 @@ const char *library_dims(Library *l, const Shape *s)
 {
     const char *t = "";
     for (int i = 0; i < s->rank; i++)
-        t = text(&l->e, "%s[%lld]", t, (long long)ir_dim_at(s->dim[i], l->e.m->capacity));
+        t = text(&l->e, "%s[%lld]", t, (long long)ir_dim_at(s->dim[i], library_batch(l)));
     return *t ? t : "[1]";
 }
 
@@ -164,11 +178,30 @@ const Type *library_value(const Library *l, const Graph *g, const char *name)
     ir_die(l->e.m, "graph %s has no value %s", g->name, name);
 }
 
-int64_t emit_library_workspace(const Module *m, const LibraryOpts *o, const char *graph)
+/* One of a library's sizes. */
+static int64_t measure(const Module *m, const LibraryOpts *o, int64_t (*size)(const Library *l))
 {
     Arena *a = arena_new();
     Library l = library_of(m, o, a);
-    int64_t bytes = library_workspace_bytes(&l, ir_graph_find(m, graph));
+    int64_t bytes = size(&l);
     arena_free(a);
     return bytes;
+}
+
+static int64_t infer_bytes(const Library *l) { return library_workspace_bytes(l, l->infer); }
+static int64_t train_bytes(const Library *l) { return library_workspace_bytes(l, l->train); }
+
+int64_t emit_library_bytes(const Module *m, const LibraryOpts *o)
+{
+    return measure(m, o, library_params_bytes);
+}
+
+int64_t emit_library_ram(const Module *m, const LibraryOpts *o)
+{
+    return measure(m, o, library_ram_bytes);
+}
+
+int64_t emit_library_workspace(const Module *m, const LibraryOpts *o, const char *graph)
+{
+    return measure(m, o, strcmp(graph, "train") ? infer_bytes : train_bytes);
 }

@@ -9,6 +9,7 @@ typedef struct Library {
     Emit e;
     const LibraryOpts *o;
     const Graph *infer, *train;       /* train: null where it does not */
+    const Graph *apply;               /* of a step in pieces, the optimizer; else null */
     uint32_t *state; int n_state;     /* those that it reads, and where they lie in the params */
     int64_t *offset_bytes;            /* [n_state + 1]: then, where they end */
     bool blas;                        /* their kernels call OpenBLAS */
@@ -28,8 +29,20 @@ Library library_of(const Module *m, const LibraryOpts *o, Arena *a);
 int64_t library_params_bytes(const Library *l);
 int64_t library_prepared_bytes(const Library *l);
 int64_t library_workspace_bytes(const Library *l, const Graph *g);
+/* All that is written to: a workspace for either, and the params where they change. */
+int64_t library_ram_bytes(const Library *l);
 /* Of it the arena, with what the workers need while a kernel runs; how many there are. */
 int64_t library_arena_bytes(const Library *l, const Graph *g);
+/* Samples of a call: the module's, or several of its batches, which are pieces of it then. */
+int64_t library_batch(const Library *l);
+bool library_in_pieces(const Library *l);
+/* Names the parts of a workspace that the body mentions. Returns the workspace's name if there are any,
+ * else "". */
+const char *library_memory(Library *l, Out *o, const Graph *g, const char *body,
+                           const char *workspace);
+/* library_pieces.c: NAME_forward, and NAME_train_step, with the functions that they call. */
+Out *library_forward_pieces(Library *l);
+Out *library_step_pieces(Library *l);
 int library_workers(const Library *l);
 /* The graph's input, or result, of this name. */
 const Type *library_value(const Library *l, const Graph *g, const char *name);

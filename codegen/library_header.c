@@ -15,7 +15,7 @@ static void define_elems(Library *l, Out *o, const Graph *g, const char *value, 
 {
     const Type *t = library_value(l, g, value);
     define(o, text(&l->e, "%s_%s_ELEMS", l->upper, name),
-           text(&l->e, "%lld", (long long)ir_elems_at(&t->shape, l->e.m->capacity)),
+           text(&l->e, "%lld", (long long)ir_elems_at(&t->shape, library_batch(l))),
            library_dims(l, &t->shape));
 }
 
@@ -43,7 +43,7 @@ static void sizes(Library *l, Out *o)
 {
     Emit *e = &l->e;
     define(o, text(e, "%s_ABI", l->upper), text(e, "%d", LIBRARY_ABI), "");
-    define(o, text(e, "%s_BATCH", l->upper), text(e, "%lld", (long long)e->m->capacity),
+    define(o, text(e, "%s_BATCH", l->upper), text(e, "%lld", (long long)library_batch(l)),
            l->train ? "samples of an inference, most of a training step" : "samples of a call");
     define_elems(l, o, l->infer, "x", "IN");
     define_elems(l, o, l->infer, "output", "OUT");
@@ -55,6 +55,9 @@ static void sizes(Library *l, Out *o)
                "most that compute a call");
     if (l->train) {
         define_bytes(l, o, "TRAIN_WORKSPACE", library_workspace_bytes(l, l->train));
+        define(o, text(e, "%s_RAM_BYTES", l->upper),
+               text(e, "%lld", (long long)library_ram_bytes(l)),
+               "params, and one workspace for steps and inferences");
         define(o, text(e, "%s_RATES", l->upper), text(e, "%d", n_groups(&e->m->prog)),
                "learning rates, of groups of parameters");
         define(o, text(e, "%s_LR", l->upper), text(e, "{ %s }", tables_rates(e)),

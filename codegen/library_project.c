@@ -50,7 +50,8 @@ static const char *size_table(Library *l)
                 (long long)library_workspace_bytes(l, l->infer),
                 l->train ? text(&l->e, "| workspace of a training step | %lld |\n",
                                 (long long)library_workspace_bytes(l, l->train)) : "",
-                (long long)l->e.m->capacity, l->e.m->capacity == 1 ? "" : "s", flop(l));
+                (long long)library_batch(l), library_batch(l) == 1 ? "" : "s",
+                flop(l) * (double)(library_batch(l) / l->e.m->capacity));
 }
 
 /* How the example comes by weights that lie in a file. */

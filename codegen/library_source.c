@@ -67,12 +67,28 @@ static void layer_rows(Library *l, Out *o)
         const char *shape = "";
         for (int k = 0; k < x->out.shape.rank; k++)
             shape = text(&l->e, "%s%s%lld", shape, k ? ", " : "",
-                         (long long)ir_dim_at(x->out.shape.dim[k], l->e.m->capacity));
+                         (long long)ir_dim_at(x->out.shape.dim[k], library_batch(l)));
         out_line(o, "{ %s, %s, %d, { %s }, %lld },", out_string(l->e.a, x->path),
                  out_string(l->e.a, x->text), x->out.shape.rank, *shape ? shape : "0",
                  (long long)x->params);
     }
     out_close(o, ";");
+}
+
+const char *library_memory(Library *l, Out *o, const Graph *g, const char *body,
+                           const char *workspace)
+{
+    const struct { const char *name; int64_t at; } part[] = {
+        { "arena", 0 }, { "kept", library_arena_bytes(l, g) },
+    };
+    bool any = false;
+    for (int i = 0; i < 2; i++) {
+        if (!out_mentions(body, part[i].name)) continue;
+        const char *before = part[i].at ? text(&l->e, " + %lld", (long long)part[i].at) : "";
+        out_line(o, "char *const %s = (char *)%s%s;", part[i].name, workspace, before);
+        any = true;
+    }
+    return any ? workspace : "";
 }
 
 /* A function that calls the graph's kernels, at the end of these: its first line, then its
@@ -92,18 +108,8 @@ static Out *calls_of(Library *l, const Graph *g, const char *first, const char *
     const Hole holes[] = { { "real", l->elems } };
     library_text(l, o, first, holes, 1);
     out_deeper(o, 1);
-    const struct { const char *name; int64_t at; } part[] = {
-        { "arena", 0 }, { "kept", library_arena_bytes(l, g) },
-    };
-    bool any = false;
-    for (int i = 0; i < 2; i++) {
-        if (!out_mentions(body, part[i].name)) continue;
-        const char *before = part[i].at ? text(e, " + %lld", (long long)part[i].at) : "";
-        out_line(o, "char *const %s = (char *)%s%s;", part[i].name,
-                 trains ? "t->workspace" : "workspace", before);
-        any = true;
-    }
-    if (!any && !trains) out_line(o, "(void)workspace;");
+    const char *memory = library_memory(l, o, g, body, trains ? "t->workspace" : "workspace");
+    if (!*memory && !trains) out_line(o, "(void)workspace;");
     if (!trains && !out_mentions(body, "p")) out_line(o, "(void)p;");
     if (!trains && !out_mentions(body, "in")) out_line(o, "(void)in;");
     if (trains && out_mentions(body, "p"))
@@ -130,6 +136,7 @@ static Out *calls_of(Library *l, const Graph *g, const char *first, const char *
 static Out *forward(Library *l)
 {
     if (l->o->threads) return library_parallel(l, l->infer);
+    if (library_in_pieces(l)) return library_forward_pieces(l);
     static const char *const own[][2] = { { "x", "in" }, { "output", "out" }, { NULL, NULL } };
     return calls_of(l, l->infer,
                     "void $n_forward(const $n_params *p, const $real in[$N_IN_ELEMS], "
@@ -141,6 +148,7 @@ static Out *forward(Library *l)
 static Out *train_step(Library *l)
 {
     if (l->o->threads) return library_parallel(l, l->train);
+    if (library_in_pieces(l)) return library_step_pieces(l);
     static const char *const own[][2] = { { "x", "in" }, { "target", "target" }, { "loss", "loss" },
                                           { NULL, NULL } };
     const char *type = l->e.l->type[library_value(l, l->train, "target")->dtype];

@@ -11,15 +11,6 @@ typedef struct Head {
 } Head;
 _Static_assert(sizeof(Head) == LIBRARY_HEAD_BYTES, "the head of params");
 
-int64_t emit_library_bytes(const Module *m, const LibraryOpts *o)
-{
-    Arena *a = arena_new();
-    Library l = library_of(m, o, a);
-    int64_t bytes = library_params_bytes(&l);
-    arena_free(a);
-    return bytes;
-}
-
 /* Of what follows the head. */
 static uint64_t sum_of(const char *params, int64_t bytes)
 {

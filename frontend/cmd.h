@@ -26,7 +26,7 @@ typedef enum {
     OPT_COUNT
 } OptId;
 
-typedef enum { OK_FLAG, OK_TEXT, OK_LIST, OK_COUNT, OK_NUMBER, OK_CHOICE } OptKind;
+typedef enum { OK_FLAG, OK_TEXT, OK_LIST, OK_COUNT, OK_NUMBER, OK_BYTES, OK_CHOICE } OptKind;
 
 typedef struct {
     const char *name;

@@ -107,7 +107,9 @@ static int plan(Emission *e, PassCtx *ctx)
     code = check_graphs(e, e->start);
     if (code) return code;
     if (e->opts.trains) keep_training(e->start);
-    e->m = pass_run(e->start, ctx, NULL);
+    if (e->c->number[OPT_ram_budget]) code = emission_fit(e, ctx);
+    else e->m = pass_run(e->start, ctx, NULL);
+    if (code) return code;
     if (!ir_program_check(e->m, why) || !ir_target_check(e->m, ctx->target, why))
         return cmd_fail(e->c, EXIT_REFUSED, "%s: %s", e->c->file, why);
     return EXIT_OK;
@@ -330,7 +332,7 @@ static void say_done(const Emission *e)
         fprintf(stderr, "seqc: note: the weights are initial ones, as training would draw them; "
                 "--weights FILE takes trained ones\n");
     printf("emitted %s  %s, %lld sample%s a call, weights %s, workspace %s%s\n", e->dir,
-           e->opts.target->name, (long long)e->m->capacity, e->m->capacity == 1 ? "" : "s",
+           e->opts.target->name, (long long)e->start->capacity, e->start->capacity == 1 ? "" : "s",
            cmd_bytes(a, e->bytes), cmd_bytes(a, emit_library_workspace(e->m, &e->opts, "infer")),
            step);
 }

@@ -4,6 +4,7 @@
 #define SEQC_CMD_EMIT_H
 #include "codegen/codegen.h"
 #include "frontend/cmd.h"
+#include "passes/passes.h"
 
 typedef struct Emission {
     const Cmd *c;
@@ -21,6 +22,9 @@ int emission_plan(Emission *e, const Cmd *c);
 void emission_free(Emission *e);
 /* cmd_report.c: prints what the library takes, of one whose files are written. An exit code. */
 int emission_report(const Emission *e);
+
+/* The passes over e->start, so that the library writes to no more than --ram-budget. */
+int emission_fit(Emission *e, PassCtx *ctx);
 
 /* Begins the line of NAME.ir that has the options of the library beside it. */
 #define EMISSION_OPTIONS "# seqc emit "

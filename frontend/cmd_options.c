@@ -170,6 +170,21 @@ static int64_t choice(const char *words, const char *word)
     return -1;
 }
 
+/* "65536", "64k", "2M": 0 where it is no such size. */
+static int64_t size_of(const char *word)
+{
+    static const char units[] = "kMG";
+    char *end;
+    errno = 0;
+    long long x = strtoll(word, &end, 10);
+    if (errno || end == word || x < 1) return 0;
+    const char *unit = *end ? strchr(units, *end) : NULL;
+    if (*end && (!unit || end[1])) return 0;
+    for (int64_t i = unit ? unit - units : -1; i >= 0; i--)
+        if (__builtin_mul_overflow(x, 1024, &x)) return 0;
+    return x;
+}
+
 static int store(Cmd *c, OptId id, const char *value)
 {
     const OptionInfo *o = &cmd_option[id];
@@ -187,6 +202,11 @@ static int store(Cmd *c, OptId id, const char *value)
                             "--%s takes a whole number from %lld to 1000000000, not '%.60s'", o->name,
                             least, value);
         c->number[id] = x;
+    } else if (o->kind == OK_BYTES) {
+        c->number[id] = size_of(value);
+        if (!c->number[id])
+            return cmd_fail(c, EXIT_USAGE, "--%s takes a number of bytes, such as 65536, 64k or 2M, "
+                            "not '%.60s'", o->name, value);
     } else if (o->kind == OK_CHOICE) {
         c->number[id] = choice(o->argument, value);
         if (c->number[id] < 0)

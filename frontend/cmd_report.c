@@ -187,14 +187,14 @@ static int64_t type_bytes(const Type *t, int64_t n)
     return ir_elems_at(&t->shape, n) * ir_dtype_bytes(t->dtype);
 }
 
-static int64_t value_bytes(const Graph *g, const char *name)
+static int64_t value_bytes(const Graph *g, const char *name, int64_t n)
 {
     for (uint32_t i = 1; i < g->n_node; i++)
         if (g->node[i].op == OP_input && !strcmp(g->node[i].name, name))
-            return type_bytes(&g->node[i].type, g->module->capacity);
+            return type_bytes(&g->node[i].type, n);
     for (int r = 0; r < g->n_root; r++)
         if (g->root[r].kind == ROOT_RETURN && !strcmp(g->root[r].name, name))
-            return type_bytes(ir_type(g, g->root[r].val), g->module->capacity);
+            return type_bytes(ir_type(g, g->root[r].val), n);
     return 0;
 }
 
@@ -240,8 +240,8 @@ static void print_text(const Report *r)
     const Program *p = &e->m->prog;
     Arena *a = e->c->arena;
     printf("%s  %s, math %s, %s, %lld sample%s a call\n\n", e->opts.name, ir_dtype_name(e->m->real),
-           ir_math[e->m->math].name, e->opts.target->name, (long long)e->m->capacity,
-           e->m->capacity == 1 ? "" : "s");
+           ir_math[e->m->math].name, e->opts.target->name, (long long)e->start->capacity,
+           e->start->capacity == 1 ? "" : "s");
     print_memory(r);
     CmdRow *row = arena_alloc(a, (size_t)p->n_layer + 2, sizeof *row);
     double adds = 0;
@@ -274,7 +274,7 @@ static void print_json(const Report *r)
     const Sizes *s = &r->sizes;
     printf("{\"name\":\"%s\",\"dtype\":\"%s\",\"math\":\"%s\",\"target\":\"%s\",", e->opts.name,
            ir_dtype_name(e->m->real), ir_math[e->m->math].name, cmd_march(e->opts.target));
-    printf("\"batch\":%lld,\"bytes\":{", (long long)e->m->capacity);
+    printf("\"batch\":%lld,\"bytes\":{", (long long)e->start->capacity);
     json_bytes("code", s->why ? -1 : s->code);
     json_bytes("constants", s->why ? -1 : s->constants);
     json_bytes("data", s->why ? -1 : s->data);
@@ -293,7 +293,7 @@ static void print_json(const Report *r)
         cmd_json_string(stdout, l->text);
         printf(",\"output\":[");
         for (int k = 0; k < l->out.shape.rank; k++)
-            printf("%s%lld", k ? "," : "", (long long)ir_dim_at(l->out.shape.dim[k], e->m->capacity));
+            printf("%s%lld", k ? "," : "", (long long)ir_dim_at(l->out.shape.dim[k], e->start->capacity));
         printf("],\"parameters\":%lld,\"multiply_adds\":%.0f}", (long long)l->params, r->adds[i]);
     }
     printf("]}\n");
@@ -303,7 +303,8 @@ int emission_report(const Emission *e)
 {
     const Graph *infer = ir_graph_find(e->m, "infer");
     Report r = { .e = e, .states = emit_library_states(e->m, &e->opts, e->c->arena),
-                 .input = value_bytes(infer, "x"), .output = value_bytes(infer, "output"),
+                 .input = value_bytes(infer, "x", e->start->capacity),
+                 .output = value_bytes(infer, "output", e->start->capacity),
                  .adds = arena_alloc(e->c->arena, (size_t)e->m->prog.n_layer + 1, sizeof *r.adds) };
     cmd_layer_sums(e->start, ir_multiply_adds, r.adds);
     int code = measure(e, &r.sizes);

@@ -85,6 +85,10 @@ static int open_library(Verify *v)
     if (strcmp(v->e.opts.name, v->name) != 0)
         return cmd_fail(v->c, EXIT_REFUSED, "%s/%s.ir: it is that of a library called %s", v->dir,
                         v->name, v->e.opts.name);
+    if (v->e.opts.trains && v->e.start->capacity > v->e.m->capacity)
+        return cmd_fail(v->c, EXIT_REFUSED, "%s: its training step takes the batch in pieces, which this "
+                        "version does not verify\nhelp: it verifies the same library emitted without "
+                        "--ram-budget", v->dir);
     ctx.target = v->e.opts.target;
     v->reference = v->e.opts.trains ? pass_run(v->e.start, &ctx, "optimizer") : v->e.start;
     v->states = emit_library_states(v->e.m, &v->e.opts, v->c->arena);
@@ -168,7 +172,7 @@ static int take_rows(const Verify *v, const char *name, int64_t row, const rt_te
 static int make_inferences(Verify *v)
 {
     const Graph *g = ir_graph_find(v->reference, "infer");
-    int64_t n = v->e.m->capacity, row = row_elems(g, "x"), calls;
+    int64_t n = v->e.start->capacity, row = row_elems(g, "x"), calls;
     const rt_tensor *x;
     double flop = 1;
     int code = take_rows(v, "x", row, &x);
@@ -190,7 +194,7 @@ static int make_steps(Verify *v)
 {
     const Graph *g = ir_graph_find(v->reference, "train");
     if (!v->e.opts.trains) return EXIT_OK;
-    int64_t row = row_elems(g, "x"), labels = row_elems(g, "target"), n = v->e.m->capacity, at = 0;
+    int64_t row = row_elems(g, "x"), labels = row_elems(g, "target"), n = v->e.start->capacity, at = 0;
     const rt_tensor *x, *target;
     int code = take_rows(v, "x", row, &x);
     if (!code) code = take_rows(v, "target", labels, &target);
@@ -201,7 +205,7 @@ static int make_steps(Verify *v)
                         (long long)(x ? x->elems / row : 0));
     for (int i = 0; i < 2; i++, at += n, n = n / 2 + 1) {
         if (x && x->elems / row - at < n) n = x->elems / row - at;
-        if (n < 1 || n < v->e.m->prog.least_batch || (i && v->e.m->capacity == 1)) break;
+        if (n < 1 || n < v->e.m->prog.least_batch || (i && v->e.start->capacity == 1)) break;
         Case *k = add_case(v, g, n);
         k->x = rows_of(v, x, row, at, n);
         k->target = rows_of(v, target, labels, at, n);
@@ -356,7 +360,7 @@ static void print_head(const Verify *v)
     const Module *m = v->e.m;
     printf("%s  the network %s in C, %s, math %s, %s, %lld sample%s a call%s\n", v->dir, v->name,
            ir_dtype_name(m->real), ir_math[m->math].name, v->e.opts.target->name,
-           (long long)m->capacity, m->capacity == 1 ? "" : "s",
+           (long long)v->e.start->capacity, v->e.start->capacity == 1 ? "" : "s",
            v->e.opts.trains ? ", and its training step" : "");
     printf("inputs %s\n", v->c->text[OPT_inputs] ? v->c->text[OPT_inputs] : "made up");
 }

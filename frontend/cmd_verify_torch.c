@@ -222,10 +222,10 @@ static void print_cases(FILE *out, const void *ctx)
             put_numbers(out, v->weight[v->states.state[i]],
                         ir_elems_at(&state_of(v, i)->type.shape, 1));
     const Type *x = input_type(v->cases[0].trial.g, "x");
-    put_shape(out, &x->shape, v->e.m->capacity);
+    put_shape(out, &x->shape, v->e.start->capacity);
     for (int i = 0; i < v->n_inference; i++)
         put_numbers(out, ir_trial_input(&v->cases[i].trial, "x"),
-                    ir_elems_at(&x->shape, v->e.m->capacity));
+                    ir_elems_at(&x->shape, v->e.start->capacity));
     for (int i = v->n_inference; i < v->n_case && !draws(v); i++) put_step(out, v, &v->cases[i]);
 }
 

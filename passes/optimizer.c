@@ -289,11 +289,7 @@ static void optimize(Graph *to, const Graph *from, Arena *scratch)
 {
     Module *m = to->module;
     Val *map = arena_alloc(scratch, from->n_node, sizeof *map);
-    ir_copy_graph(to, from, map);
-    int kept = 0;
-    for (int i = 0; i < to->n_root; i++)
-        if (to->root[i].kind != ROOT_GRAD) to->root[kept++] = to->root[i];
-    to->n_root = kept;
+    pass_copy_but_gradients(to, from, map);
     Val *grad = arena_alloc(scratch, (size_t)from->n_root + 1, sizeof *grad);
     int n = 0;
     for (int i = 0; i < from->n_root; i++)

@@ -36,6 +36,8 @@ typedef struct PassCtx {
     bool no_fuse;                     /* every node its own kernel: for comparisons */
     bool no_reuse;                    /* the plan shares no bytes: for comparisons */
     bool as_written;                  /* nothing is simplified, sums are plain loops: for comparisons */
+    /* Bytes that a kernel may take for itself while it runs, where it has the choice; 0: any. */
+    int64_t most_scratch_bytes;
     bool verify;                      /* after every pass, with the text round trip */
     /* Called after every pass with its name; null: nobody looks. */
     void (*after)(void *ctx, const char *pass, const Module *m, double seconds);
@@ -58,6 +60,15 @@ Module *pass_run(const Module *m, const PassCtx *c, const char *stop);
 /* Runs the named passes in that order. False and a message if the module lacks what one needs. */
 Module *pass_run_list(const Module *m, const PassCtx *c, const char *const *names, int n,
                       char err[IR_ERR]);
+
+/* accumulate.c: what a loss is over the samples of a batch. */
+typedef enum { LOSS_MEAN, LOSS_TOTAL, LOSS_OTHER } LossSum;
+LossSum pass_loss_sum(const Graph *train);
+/* Why a training step, its gradients made, cannot be done in pieces of a batch; null: it can. In the
+ * arena. */
+const char *pass_whole_batch(const Module *m, Arena *a);
+/* The same step in pieces: `train` adds a piece's gradients up, `apply` is the optimizer. */
+Module *pass_accumulate(const Module *differentiated);
 
 /* Why one block runs a graph for a GPU, or does not. */
 const char *pass_blocks_why(const Graph *g, const PassCtx *c);

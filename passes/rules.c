@@ -74,6 +74,15 @@ Val pass_sum_to(Graph *g, Val v, Shape to, Loc loc)
     return ir_add_typed(g, OP_reshape, loc, ir_type_of(dtype, to), IR_IN(v), IR_NO_ATTRS);
 }
 
+void pass_copy_but_gradients(Graph *to, const Graph *from, Val *map)
+{
+    int kept = 0;
+    ir_copy_graph(to, from, map);
+    for (int i = 0; i < to->n_root; i++)
+        if (to->root[i].kind != ROOT_GRAD) to->root[kept++] = to->root[i];
+    to->n_root = kept;
+}
+
 Module *pass_begin(const Module *m, const char *stage)
 {
     Module *to = ir_module_like(m);

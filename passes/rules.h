@@ -21,6 +21,8 @@ Val pass_emit_map(Graph *g, ExPool *p, Arena *scratch, Ex f, const Val *in, int 
 /* v summed over the axes in which it is wider than `to`, with exactly that shape. */
 Val pass_sum_to(Graph *g, Val v, Shape to, Loc loc);
 
+/* The graph, but for its gradients, under map ([n_node], 0). */
+void pass_copy_but_gradients(Graph *to, const Graph *from, Val *map);
 /* A module like m without graphs, at a stage. */
 Module *pass_begin(const Module *m, const char *stage);
 

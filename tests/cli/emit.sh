@@ -125,6 +125,109 @@ else
     skip "own functions on a Cortex-M4" "gcc-arm-none-eabi or qemu-system-arm is not installed"
 fi
 
+# ---- --ram-budget ----
+emit --name net -o plain && emit --name net --ram-budget 1G -o rich && diff plain/net.c rich/net.c >log &&
+    ok "a budget that is large changes nothing" || not_ok "a budget that is large changes nothing" "$(cat log)"
+least=$("$SEQC" emit lenet.py --embed --ram-budget 1 2>&1 | sed -n 's/^help: --ram-budget \([0-9]*\) is.*/\1/p')
+check "the smallest budget that works works" "$SEQC" emit lenet.py -q --embed --ram-budget "$least" -o lenet
+grep -q "^#define LENET_WORKSPACE_BYTES $least\$" lenet/lenet.h && [ "$least" -lt 6272 ] && ok "and is that of the header" || not_ok "and is that of the header" "$least"
+refuses "a byte less" 1 "it writes to $least bytes at least, and --ram-budget has $((least - 1))" "$SEQC" emit lenet.py --embed --ram-budget $((least - 1))
+refuses "and it says where" 1 "most at once: k1 of infer, conv_pool_index_pool_take_more (lenet.py:6)" "$SEQC" emit lenet.py --embed --ram-budget 1k
+refuses "and what lives there" 1 "      3456  relu : f32[n,6,12,12] (lenet.py:6)" "$SEQC" emit lenet.py --embed --ram-budget 1k
+for size in 0 -5 12q 1kk 99999999999999999999 9000000000G ''; do
+    refuses "--ram-budget '$size'" 2 "" "$SEQC" emit lenet.py --ram-budget "$size"
+done
+
+cat >pieces.py <<'EOF'
+import torch
+from torch import nn, optim
+torch.manual_seed(4)
+input_shape = (1, 8, 8)
+model = nn.Sequential(nn.Conv2d(1, 6, 3, padding=1), nn.Tanh(), nn.Conv2d(6, 4, 3), nn.Tanh(), nn.Flatten(), nn.Linear(144, 3))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9, weight_decay=0.01)
+EOF
+cat >pieces.c <<'EOF'
+#include "whole.h"
+#include "parts.h"
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+WHOLE_ALIGNED static whole_params a;
+PARTS_ALIGNED static parts_params b;
+WHOLE_ALIGNED static char room[WHOLE_TRAIN_WORKSPACE_BYTES + PARTS_TRAIN_WORKSPACE_BYTES];
+static float x[WHOLE_IN_ELEMS], of_a[10000], of_b[10000];
+static int64_t y[WHOLE_BATCH];
+int main(void)
+{
+    whole_training s = { &a, room, 0, WHOLE_LR, 0, 0, 0 };
+    parts_training t = { &b, room, 0, PARTS_LR, 0, 0, 0 };
+    double worst = 0;
+    memcpy(&a, &whole_weights, sizeof a);
+    memcpy(&b, &parts_weights, sizeof b);
+    for (int n = 1; n <= WHOLE_BATCH; n++) {        /* pieces of several sizes */
+        float before, after;
+        for (int i = 0; i < WHOLE_IN_ELEMS; i++) x[i] = (float)((i + n) * 37 % 101) / 101;
+        for (int i = 0; i < WHOLE_BATCH; i++) y[i] = (i * 7 + n) % 3;
+        s.n = t.n = n;
+        whole_train_step(&s, x, y, &before);
+        parts_train_step(&t, x, y, &after);
+        if (!(fabs(before - after) <= 1e-5 * fabs(before))) worst = 1;
+    }
+    for (int i = 0; i < WHOLE_TENSORS; i++)
+        for (int j = 0; j < PARTS_TENSORS; j++) {
+            double most = 0, gap = 0;
+            if (strcmp(whole_tensors[i].key, parts_tensors[j].key)) continue;
+            whole_get_params(&a, i, of_a);
+            parts_get_params(&b, j, of_b);
+            for (int k = 0; k < whole_tensors[i].elems; k++) {
+                if (fabs(of_a[k]) > most) most = fabs(of_a[k]);
+                if (!(fabs(of_a[k] - of_b[k]) <= gap)) gap = fabs(of_a[k] - of_b[k]);
+            }
+            if (!(gap <= 1e-5 * most) || most == 0) worst = gap;
+        }
+    printf("%g\n", worst);
+    return worst != 0;
+}
+EOF
+for loss in mean sum; do
+    set -- --mode train --batch 12 --embed --loss "nn.CrossEntropyLoss(reduction='$loss')"
+    size=$("$SEQC" emit pieces.py "$@" --ram-budget 1 2>&1 | sed -n 's/^help: --ram-budget \([0-9]*\) is.*/\1/p')
+    for size in "$size" $((size * 5 / 4)); do
+        rm -rf whole parts
+        "$SEQC" emit pieces.py -q "$@" --name whole -o whole 2>/dev/null && "$SEQC" emit pieces.py -q "$@" --ram-budget "$size" --name parts -o parts 2>log
+        grep -q add_gradients parts/parts.c || not_ok "a batch in pieces" "it is not: $(cat log)"
+        check "a batch in pieces trains alike, its loss a $loss, in $size bytes" sh -c "${CC:-cc} -O2 -Iwhole -Iparts pieces.c whole/whole.c parts/parts.c -lm -o compare && ./compare"
+        [ "$(sed -n 's/^#define PARTS_RAM_BYTES \([0-9]*\).*/\1/p' parts/parts.h)" -le "$size" ] && ok "and keeps within" || not_ok "and keeps within" "$(grep RAM parts/parts.h)"
+    done
+done
+sed 's/nn.Tanh(), nn.Flatten/nn.BatchNorm2d(4), nn.Flatten/' pieces.py >norm.py
+refuses "statistics of a batch are no pieces'" 1 'but the statistics of "3.running_mean" (norm.py:5) are the whole batch' "$SEQC" emit norm.py --mode train --batch 12 --ram-budget 1
+sed 's/nn.Tanh(), nn.Flatten/nn.Dropout(0.5), nn.Flatten/' pieces.py >drop.py
+refuses "nor are masks" 1 '(drop.py:5) draws numbers for the whole batch' "$SEQC" emit drop.py --mode train --batch 12 --ram-budget 1
+cat >centre.py <<'EOF'
+import torch
+from torch import nn, optim
+torch.manual_seed(4)
+input_shape = (1, 8, 8)
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv, self.last = nn.Conv2d(1, 6, 3), nn.Linear(216, 3)
+    def forward(self, x):
+        x = torch.relu(self.conv(x)).flatten(1)
+        return self.last(x - x.mean(0))
+model = Net()
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.01)
+EOF
+refuses "nor is what samples share" 1 "but mean (centre.py:11) makes one value of all samples" "$SEQC" emit centre.py --mode train --batch 12 --ram-budget 1
+sample=$ROOT/samples/on_device
+"$SEQC" emit "$sample/model.py" -q --mode train --batch 32 --embed --ram-budget 64k --name kinds -o kinds 2>log &&
+    ${CC:-cc} -std=c99 -O2 -Ikinds "$sample/main.c" kinds/kinds.c -lm -o learn 2>>log && ./learn "$ROOT/samples/fashion_mnist/small.csv" >learnt 2>>log
+awk '{ exit !($1 >= 300 && $3 == "400," && $5 <= 65536) }' learnt && ok "a classifier learns in 64 KB" || not_ok "a classifier learns in 64 KB" "$(cat learnt log)"
+
 # ---- CMake: in a project, and installed ----
 printf '%s\n' 'cmake_minimum_required(VERSION 3.16)' 'project(user C CXX)' 'add_subdirectory(../net net)' \
     'add_executable(user main.cpp)' 'target_link_libraries(user net::net)' >inside.txt

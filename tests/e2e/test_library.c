@@ -202,13 +202,30 @@ static bool takes_indices(const Made *m)
 }
 
 /* Losses of six steps and the weights after them, as PyTorch has them. */
+static void trains_alike(Made *m)
+{
+    const rt_tensor *x = rt_tensors_find(&m->want, "data_x"), *y = rt_tensors_find(&m->want, "data_y");
+    if (takes_indices(m) && y->dtype != RT_I64) return;
+    write_raw(x, in_folder(m, "data_x"));
+    write_raw(y, in_folder(m, "data_y"));
+    run("gcc -std=c11 -O0 %s $(sed -n 's/.*after so many steps, .*/-DNET_SCHEDULED=1/p; "
+        "s/.*after so many epochs, .*/-DNET_SCHEDULED=0/p' %s) -I%s "
+        "tests/e2e/driver_train.c %s/*.o -lm -lpthread -o %s/driver_train",
+        y->dtype == RT_I64 ? "-DNET_INDEX" : "", in_folder(m, "net.h"), m->dir, m->dir, m->dir);
+    run("cd %s && ./driver_train %lld data_x data_y losses tensors", m->dir, (long long)x->shape[0]);
+    const rt_tensor *wanted = rt_tensors_find(&m->want, "step_loss");
+    rt_tensor losses = read_floats(wanted, in_folder(m, "losses"));
+    compare("step_loss", &losses, wanted, 1e-5, 0, 1e-6);
+    rt_tensor_free(&losses);
+    compare_after(m);
+}
+
 START_TEST(training)
 {
     char compiler[512], options[160], path[512];
     snprintf(path, sizeof path, FOLDER "/%s.safetensors", model_name[_i]);
     rt_tensors look = read_tensors(path);
-    const rt_tensor *x = rt_tensors_find(&look, "data_x"), *y = rt_tensors_find(&look, "data_y");
-    if (x) {
+    if (rt_tensors_find(&look, "data_x")) {
         bool here = _i % 2 != 0;
         snprintf(compiler, sizeof compiler, "%s %s %s", language(_i), strict,
                  here ? "-march=native" : "");
@@ -217,27 +234,83 @@ START_TEST(training)
                  threads(_i));
         Made m = make(model_name[_i], options, "const", compiler);
         check_symbols(&m, own_math(_i));
-        if (takes_indices(&m) && y->dtype != RT_I64) {
-            unmake(&m);
-            rt_tensors_free(&look);
-            return;
-        }
-        write_raw(x, in_folder(&m, "data_x"));
-        write_raw(y, in_folder(&m, "data_y"));
-        run("gcc -std=c11 -O0 %s $(sed -n 's/.*after so many steps, .*/-DNET_SCHEDULED=1/p; "
-            "s/.*after so many epochs, .*/-DNET_SCHEDULED=0/p' %s) -I%s "
-            "tests/e2e/driver_train.c %s/*.o -lm -lpthread -o %s/driver_train",
-            y->dtype == RT_I64 ? "-DNET_INDEX" : "", in_folder(&m, "net.h"), m.dir, m.dir, m.dir);
-        run("cd %s && ./driver_train %lld data_x data_y losses tensors", m.dir,
-            (long long)x->shape[0]);
-        const rt_tensor *wanted = rt_tensors_find(&m.want, "step_loss");
-        rt_tensor losses = read_floats(wanted, in_folder(&m, "losses"));
-        compare("step_loss", &losses, wanted, 1e-5, 0, 1e-6);
-        rt_tensor_free(&losses);
-        compare_after(&m);
+        trains_alike(&m);
         unmake(&m);
     }
     rt_tensors_free(&look);
+}
+END_TEST
+
+/* ---- --ram-budget ---- */
+
+/* The smallest budget that works, of a refusal. */
+static long long smallest(const char *name, const char *options)
+{
+    const char *seqc = getenv("SEQC");
+    char line[1024];
+    long long bytes = 0;
+    snprintf(line, sizeof line, "%s emit " FOLDER "/%s.py --name net %s --ram-budget 1 -o %s/none 2>&1 "
+             "| sed -n 's/^help: --ram-budget \\([0-9]*\\) is.*/\\1/p'", seqc ? seqc : "seqc", name,
+             options, scratch());
+    FILE *f = popen(line, "r");
+    ck_assert(f != NULL && fscanf(f, "%lld", &bytes) == 1 && pclose(f) == 0);
+    return bytes;
+}
+
+/* What a header says that its caller writes to, in bytes; a byte less is refused. */
+static void keeps_budget(const Made *m, const char *name, const char *options, long long budget)
+{
+    const char *seqc = getenv("SEQC"), *macro = strstr(options, "train") ? "RAM" : "WORKSPACE";
+    run("awk '$2 == \"NET_%s_BYTES\" { exit !($3 > 0 && $3 <= %lld) }' %s", macro, budget,
+        in_folder(m, "net.h"));
+    run("%s emit " FOLDER "/%s.py --name net %s --ram-budget %lld -o %s/none 2>/dev/null; [ $? = 1 ]",
+        seqc ? seqc : "seqc", name, options, budget - 1, scratch());
+}
+
+/* In the smallest budget a model trains as ever, a sample at a time. The last ones do not: one has
+ * fewer values than weights, one statistics of the batch, one labels that do not count. */
+static const char *const tight[] = { "lenet", "conv_modes", "pads", "conv_transpose",
+                                     "cross_entropy_images", "conv", "wide_frozen_clip",
+                                     "batch_norm_2d", "cross_entropy_ignore" };
+enum { N_TIGHT = sizeof tight / sizeof *tight, N_WHOLE = 3 };
+
+START_TEST(budget_training)
+{
+    char options[200];
+    const char *base = "--mode train --batch 4 --math strict --embed";
+    long long bytes = smallest(tight[_i], base);
+    snprintf(options, sizeof options, "%s --ram-budget %lld", base, bytes);
+    char compiler[512];
+    snprintf(compiler, sizeof compiler, "%s %s", language(_i), strict);
+    Made m = make(tight[_i], options, "const", compiler);
+    keeps_budget(&m, tight[_i], base, bytes);
+    run("grep -q add_gradients %s; [ $? = %d ]", in_folder(&m, "net.c"), _i >= N_TIGHT - N_WHOLE);
+    check_symbols(&m, false);
+    trains_alike(&m);
+    unmake(&m);
+}
+END_TEST
+
+/* So does an inference. */
+static const char *const small[] = { "lenet", "conv_modes", "pads", "wide", "class_image" };
+
+START_TEST(budget_inference)
+{
+    char base[64], options[200], compiler[512], path[512];
+    snprintf(path, sizeof path, FOLDER "/%s.safetensors", small[_i]);
+    rt_tensors look = read_tensors(path);
+    snprintf(base, sizeof base, "--math strict --march native --batch %lld",
+             (long long)rt_tensors_find(&look, "x")->shape[0]);
+    rt_tensors_free(&look);
+    long long bytes = smallest(small[_i], base);
+    snprintf(options, sizeof options, "%s --ram-budget %lld", base, bytes);
+    snprintf(compiler, sizeof compiler, "%s %s -march=native", language(_i), strict);
+    Made m = make(small[_i], options, "const", compiler);
+    keeps_budget(&m, small[_i], base, bytes);
+    rt_tensor got = read_floats(m.y, in_folder(&m, "y"));
+    compare("output_eval", &got, m.y, 1.3e-6, 0, 1e-5);
+    rt_tensor_free(&got);
+    unmake(&m);
 }
 END_TEST
 
@@ -305,6 +378,11 @@ int main(void)
     tcase_add_loop_test(t, program, 0, sizeof alike / sizeof *alike);
     tcase_add_test(t, blas);
     suite_add_tcase(s, t);
+    TCase *b = tcase_create("budgets");
+    tcase_set_timeout(b, 120);
+    tcase_add_loop_test(b, budget_training, 0, N_TIGHT);
+    tcase_add_loop_test(b, budget_inference, 0, sizeof small / sizeof *small);
+    suite_add_tcase(s, b);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);
     int failed = srunner_ntests_failed(r);
