@@ -5,7 +5,8 @@
  * A task goes block after block of tiles: the source, channel by channel; then, some rows at a
  * time, at each point the product of [rows][channels] and [channels][lanes] by the register tile of
  * products, and the results, row by row, with the epilogue. Lanes are tiles in all of it, of max
- * pooling too, whose windows lie within tiles. A source that is not finite makes all results of its
+ * pooling too, whose windows lie within tiles. Where channels are few, two rows' sums and results
+ * are made in one go (winograd_results.c). A source that is not finite makes all results of its
  * tiles NaN.
  *
  * Not here: strides, dilation, other taps (emit_patches.c). */
@@ -59,66 +60,6 @@ static const char source_text[] =
     "        }\n"
     "}\n";
 
-static const char results_text[] =
-    "/* lines[$found_y][$tiles tiles][$found_x] = A' x A$pooled of a row of\n"
-    " * parts[$points]$in_panels[$group][$lanes], whose points are $result_step apart. */\n"
-    "ONCE void winograd_results_$id(const $R *restrict parts, $R *restrict lines)\n"
-    "{\n"
-    "    for (int i = 0; i < $panels * $lanes; i += $vector) {\n"
-    "        const int panel = i / $lanes, t = i % $lanes;\n"
-    "        vec part[$tile_y][$size_x];\n"
-    "        for (int j = 0; j < $size_x; j++) {\n"
-    "            const $R *restrict const from\n"
-    "                = parts + j * $result_step + panel * $group * $lanes + t;\n"
-    "$column"
-    "$lines"
-    "        }\n"
-    "        for (int line = 0; line < $found_y; line++) {\n"
-    "            $R *restrict const to = lines + (line * $tiles + i) * $found_x;\n"
-    "$ends"
-    "        }\n"
-    "    }\n"
-    "}\n";
-
-typedef struct Wino {
-    Kern *k;
-    Emit *e;
-    Out *o;
-    Frame f;
-    Winograd w;
-    Pooled pool;
-    int64_t elem, tile_rows, tile_bands;
-    int height, vectors;
-    const char *row0, *rows;
-} Wino;
-
-/* Adds the function that the template makes for these shapes, named by what it depends on. */
-static const char *add_function(Wino *w, const char *template, const char *name, const char *id,
-                                const Hole *piece, int n_piece)
-{
-    const Frame *f = &w->f;
-    const Winograd *g = &w->w;
-    const Number number[] = {
-        { "h", f->places[0] }, { "w", f->places[1] }, { "channels", f->channels },
-        { "low", f->low[0] }, { "group", g->group }, { "bands", g->bands },
-        { "across", g->across }, { "panels", g->panels }, { "lanes", g->lanes },
-        { "pitch", g->tile[1] * g->across }, { "line", g->line }, { "edge", IR_LINE_EDGE },
-        { "vector", g->vector },
-        { "together", IR_TOGETHER * f->places[0] * f->places[1] },
-        { "tiles", g->panels * g->lanes }, { "points", g->points }, { "tile_y", g->tile[0] },
-        { "tile_x", g->tile[1] }, { "size_y", g->size[0] }, { "size_x", g->size[1] },
-        { "source_step", g->source_step }, { "result_step", g->result_step },
-        { "found_y", g->tile[0] / w->pool.taps[0] }, { "found_x", g->tile[1] / w->pool.taps[1] } };
-    const Shaped shaped = { template, name, id, number, (int)(sizeof number / sizeof *number),
-                            piece, n_piece };
-    return shaped_function(w->k, &shaped);
-}
-
-static const char *in_panels(Wino *w)
-{
-    return w->w.panels > 1 ? text(w->e, "[%lld]", (long long)w->w.panels) : "";
-}
-
 /* Column j of tiles, 0 where it is outside of its line: there stands another band's. The vectors of
  * a tile's own columns are dealt to them; columns beside it are its neighbours'. */
 static const char *read_places(Wino *w)
@@ -165,82 +106,13 @@ static const char *source_function(Wino *w)
     const AxisTransform columns = { ir_winograd_matrix(IR_OF_SOURCE, g->tile[1], f->taps[1]),
                                 "vec", "x#", text(e, "*(vec *)(to + # * %lld + t)",
                                                   (long long)g->source_step), 16 };
-    const Hole piece[] = { { "in_panels", in_panels(w) }, { "names", name_lines(w) },
+    const Hole piece[] = { { "in_panels", winograd_in_panels(w) }, { "names", name_lines(w) },
                            { "lines", points_text(w->k, &lines) }, { "places", read_places(w) },
                            { "columns", points_text(w->k, &columns) } };
     const char *id = text(e, "%s_%lldx%lldx%lld_%lld", winograd_id(w->k, g->tile, f),
                           (long long)f->channels, (long long)f->places[0], (long long)f->places[1],
                           (long long)g->panels);
-    return add_function(w, source_text, "winograd_source_", id, piece, 5);
-}
-
-/* A line of a tile's results from its columns. in: as points_text has it. */
-static const char *columns_text(Wino *w, const char *in, const char *to, int indent)
-{
-    const AxisTransform columns = {
-        ir_winograd_matrix(IR_OF_RESULTS, w->w.tile[1], w->f.taps[1]), "vec", in, to, indent };
-    return values_text(w->k, &columns);
-}
-
-/* Lines of tiles from vectors of their columns. */
-static const char *store_text(Wino *w, const char *const *column, int64_t n)
-{
-    const char *all = "";
-    for (int64_t k = 0; k < n; k++)
-        all = text(w->e, "%s            *(vec *)(to + %lld) = %s;\n", all,
-                   (long long)(k * w->w.vector), vec_zipped(w->e, column, n, k));
-    return all;
-}
-
-/* Columns of a line of tiles, or the largest of each window of their lines. */
-static const char *line_text(Wino *w)
-{
-    Emit *e = w->e;
-    int64_t down = w->pool.taps[0], across = w->pool.taps[1], width = w->w.tile[1] / across;
-    const char *column[IR_MOST_POINTS], *all;
-    if (!w->pool.index.i) {
-        for (int64_t j = 0; j < width; j++) column[j] = text(e, "y%lld", (long long)j);
-        all = columns_text(w, "part[line][#]", "const vec y#", 12);
-        return text(e, "%s%s", all, store_text(w, column, width));
-    }
-    all = text(e, "            vec y[%lld][%lld];\n"
-                  "            for (int k = 0; k < %lld; k++) {\n%s            }\n",
-               (long long)down, (long long)w->w.tile[1], (long long)down,
-               columns_text(w, text(e, "part[line * %lld + k][#]", (long long)down), "y[k][#]",
-                            16));
-    for (int64_t j = 0; j < width; j++) {
-        column[j] = text(e, "best%lld", (long long)j);
-        all = text(e, "%s            vec %s = y[0][%lld];\n", all, column[j],
-                   (long long)(j * across));
-        for (int64_t tap = 1; tap < down * across; tap++)
-            all = text(e, "%s            %s = %s;\n", all, column[j],
-                       vec_larger(e, text(e, "y[%lld][%lld]", (long long)(tap / across),
-                                          (long long)(j * across + tap % across)), column[j]));
-    }
-    return text(e, "%s%s", all, store_text(w, column, width));
-}
-
-static const char *results_function(Wino *w)
-{
-    const Frame *f = &w->f;
-    const Winograd *g = &w->w;
-    Emit *e = w->e;
-    long long down = (long long)w->pool.taps[0], across = (long long)w->pool.taps[1];
-    const AxisTransform lines = {
-        ir_winograd_matrix(IR_OF_RESULTS, g->tile[0], f->taps[0]), "vec",
-        "x#", "part[#][j]", 12 };
-    const char *points = "";
-    for (int64_t i = 0; i < g->size[0]; i++)
-        points = text(e, "%s            const vec x%lld = *(const vec *)(from + %lld);\n", points,
-                      (long long)i, (long long)(i * g->size[1] * g->result_step));
-    const char *id = text(e, "%s_%lld_%lld", winograd_id(w->k, g->tile, f), (long long)g->group,
-                          (long long)g->panels);
-    if (w->pool.index.i) id = text(e, "%s_max%lldx%lld", id, down, across);
-    const Hole piece[] = {
-        { "in_panels", in_panels(w) }, { "column", points },
-        { "lines", values_text(w->k, &lines) }, { "ends", line_text(w) },
-        { "pooled", w->pool.index.i ? text(e, ", the largest of %lldx%lld,", down, across) : "" } };
-    return add_function(w, results_text, "winograd_results_", id, piece, 5);
+    return winograd_function(w, source_text, "winograd_source_", id, piece, 5);
 }
 
 /* Pieces of the worker's memory, as ir_worker_bytes has them. */
@@ -250,6 +122,7 @@ static void place_memory(Wino *w)
     const Piece piece[] = { { "source", b.source }, { "before", b.products },
                             { "lines", b.lines } };
     scratch_pieces(w->k, piece, 3);
+    if (w->w.few) return;
     out_line(w->o, "%s *const products = before + %lld;    /* a strip may begin before it */",
              real_type(w->k), (long long)(w->w.group * w->w.lanes));
 }
@@ -364,23 +237,20 @@ static void multiply(Wino *w)
     out_close(o, "");
 }
 
-/* Results of a group of rows, line by line of a tile's, and their epilogue. */
-static void write_results(Wino *w)
+/* The epilogue on a row's results in `lines`. */
+static void write_epilogue(Wino *w)
 {
     Kern *k = w->k;
     Emit *e = w->e;
     Out *o = w->o;
     const Frame *f = &w->f;
-    long long lanes = (long long)w->w.lanes, tiles = (long long)w->w.panels * lanes;
+    long long tiles = (long long)(w->w.panels * w->w.lanes);
     long long height = (long long)(w->w.tile[0] / w->pool.taps[0]);
     long long width = (long long)(w->w.tile[1] / w->pool.taps[1]);
     const int64_t *size = w->pool.windows;
     Val result = w->pool.take.i ? w->pool.take : k->root;
     const Shape *s = &ir_type(k->g, result)->shape;
     const char *lines = text(e, "%lld", (long long)size[0]);
-    out_open(o, "for (int64_t r = group; r < end_row; r++)");
-    out_line(o, "const int64_t row = %s;", text_add(e, w->row0, "r"));
-    out_line(o, "%s(products + (r - group) * %lld, lines);", results_function(w), lanes);
     out_open(o, "for (int64_t b = 0; b < bands; b++)");
     if (!extent_eq(extent_of(s, 0, 1), extent(1, 0)))
         out_line(o, "const int64_t image = (band + b) / %lld;", (long long)w->w.bands);
@@ -388,7 +258,7 @@ static void write_results(Wino *w)
     out_open(o, "for (int64_t line = top; line < %s; line++)",
              size[0] == w->w.bands * height ? text(e, "top + %lld", height)
                                             : text(e, "smaller(top + %lld, %s)", height, lines));
-    out_line(o, "const %s *const from = lines + (line - top) * %lld + b * %lld;", real_type(k),
+    out_line(o, "const %s *const from = found + (line - top) * %lld + b * %lld;", real_type(k),
              width * tiles, width * (long long)w->w.across);
     out_line(o, "#pragma omp simd");       /* else gcc takes lines for lanes */
     out_open(o, "for (int64_t col = 0; col < %lld; col++)", (long long)size[1]);
@@ -401,7 +271,50 @@ static void write_results(Wino *w)
                        { extent(size[0], 0), "line" },
                        { extent(size[1], 0), "col" } } };
     members_emit(k, o, &nest);
-    for (int i = 0; i < 4; i++) out_close(o, "");
+    for (int i = 0; i < 3; i++) out_close(o, "");
+}
+
+/* Some rows at a time: products at all points, and results. */
+static void write_groups(Wino *w)
+{
+    Out *o = w->o;
+    out_open(o, "for (int64_t group = 0; group < %s; group += %lld)", w->rows,
+             (long long)w->w.group);
+    out_line(o, "const int64_t end_row = smaller(group + %lld, %s);", (long long)w->w.group,
+             w->rows);
+    multiply(w);
+    out_open(o, "for (int64_t r = group; r < end_row; r++)");
+    out_line(o, "const int64_t row = %s;", text_add(w->e, w->row0, "r"));
+    out_line(o, "const %s *const found = lines;", real_type(w->k));
+    out_line(o, "%s(products + (r - group) * %lld, lines);", winograd_results_function(w),
+             (long long)w->w.lanes);
+    write_epilogue(w);
+    out_close(o, "");
+    out_close(o, "");
+}
+
+/* Rows whose sums, at a column of points, fill the registers. */
+static void write_few(Wino *w)
+{
+    Emit *e = w->e;
+    Out *o = w->o;
+    int64_t sums = w->w.size[0] * w->vectors, most = e->o->target->accumulators / sums;
+    int height = (int)ir_strip(w->f.rows, w->tile_rows, most > 1 ? 2 : 1);
+    const char *shared = slot_shared(w->k, e->m->real, "points", "weights, transformed");
+    int64_t each = w->w.tile[0] * w->w.tile[1] * w->w.panels * w->w.lanes
+                 / (w->pool.taps[0] * w->pool.taps[1]);
+    out_open(o, "for (int64_t r = 0; r < %s; r += %d)", w->rows, height);
+    out_line(o, "const int64_t first = smaller(r, %s - %d);    /* the last rows overlap */",
+             w->rows, height);
+    out_line(o, "%s(%s, source, lines);", winograd_sums_function(w, height),
+             text_add(e, shared, text_mul(e, text_add(e, w->row0, "first"),
+                                          extent(w->w.channels, 0))));
+    out_open(o, "for (int64_t i = r - first; i < %d; i++)", height);
+    out_line(o, "const int64_t row = %s + i;", text_add(e, w->row0, "first"));
+    out_line(o, "const %s *const found = lines + i * %lld;", real_type(w->k), (long long)each);
+    write_epilogue(w);
+    out_close(o, "");
+    out_close(o, "");
 }
 
 void emit_winograd(Kern *k)
@@ -429,7 +342,7 @@ void emit_winograd(Kern *k)
     long long block = (long long)w.w.block, lanes = (long long)w.w.lanes;
     out_open(w.o, "for (int64_t band = begin; band < end; band += %lld)", block);
     out_line(w.o, "const int64_t bands = smaller(%lld, end - band);", block);
-    if (w.w.panels > 1)
+    if (w.w.panels > 1 && !w.w.few)
         out_line(w.o, "const int64_t panels = (bands * %lld + %lld) / %lld;",
                  (long long)w.w.across, lanes - 1, lanes);
     long long channels = (long long)w.f.channels;
@@ -440,13 +353,8 @@ void emit_winograd(Kern *k)
              2 * IR_TOGETHER, channels,
              slot_read(k, w.f.source), (long long)(w.f.places[0] * w.f.places[1]));
     out_line(w.o, "        band, bands, lines, source + c * %lld);", lanes);
-    out_open(w.o, "for (int64_t group = 0; group < %s; group += %lld)", w.rows,
-             (long long)w.w.group);
-    out_line(w.o, "const int64_t end_row = smaller(group + %lld, %s);", (long long)w.w.group,
-             w.rows);
-    multiply(&w);
-    write_results(&w);
-    out_close(w.o, "");
+    if (w.w.few) write_few(&w);
+    else write_groups(&w);
     out_close(w.o, "");
 }
 

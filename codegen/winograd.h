@@ -18,6 +18,28 @@ const char *points_text(Kern *k, const AxisTransform *t);
 const char *point_text(Kern *k, const AxisTransform *t, int point);     /* of one, an expression */
 const char *values_text(Kern *k, const AxisTransform *t);
 
+/* A kernel of conv or conv_transpose: its sizes, and the task's rows, expressions or numbers. */
+typedef struct Wino {
+    Kern *k;
+    Emit *e;
+    Out *o;
+    Frame f;
+    Winograd w;
+    Pooled pool;
+    int64_t elem, tile_rows, tile_bands;
+    int height, vectors;
+    const char *row0, *rows;
+} Wino;
+/* Adds the function that the template makes for these sizes, named by what it depends on. */
+const char *winograd_function(Wino *w, const char *template, const char *name, const char *id,
+                              const Hole *piece, int n_piece);
+const char *winograd_in_panels(const Wino *w);   /* "[3]", where there are several */
+/* winograd_results_<id>(products, lines): a row's lines of results. */
+const char *winograd_results_function(Wino *w);
+/* winograd_sums_<id>(points, source, lines): those of `height` rows from their weights, where
+ * channels are few (Winograd.few). */
+const char *winograd_sums_function(Wino *w, int height);
+
 /* "4x2_3x3": tile and taps, as names of functions have it. */
 const char *winograd_id(Kern *k, const int64_t tile[2], const Frame *f);
 /* weights_<id>(rows, channels, weights …): [points][rows][channels] = G w G'. */

@@ -198,8 +198,9 @@ bool ir_winograd_fits(const Frame *f, Algo algo)
 
 Winograd ir_winograd(const Frame *f, const Kernel *k, int64_t vector, int64_t elem_bytes)
 {
-    enum { LINE_BYTES = 64, KEPT_BYTES = 3 << 17 };
-    Winograd w = { .vector = vector, .lanes = k->micro[1] * vector,
+    enum { LINE_BYTES = 64, KEPT_BYTES = 3 << 17, FEW_CHANNELS = 4 };
+    Winograd w = { .few = f->channels <= FEW_CHANNELS,
+                   .vector = vector, .lanes = k->micro[1] * vector,
                    .channels = round_up(f->channels, vector) };
     tiles(&w, f, ir_winograd_tile(f, k->algo));
     choose_panels(&w, w.points * f->channels * w.lanes * elem_bytes);
@@ -220,7 +221,8 @@ WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_
     int64_t taps = ir_frame_taps(f) * w->channels;
     return (WinogradBytes){
         .source = ir_round64(w->points * w->source_step * elem_bytes),
-        .products = ir_round64((w->points * w->result_step + w->group * w->lanes) * elem_bytes),
+        .products = w->few ? 0 : ir_round64((w->points * w->result_step + w->group * w->lanes)
+                                            * elem_bytes),
         .lines = ir_round64((lines > taps ? lines : taps) * elem_bytes),
         .shared = ir_round64(w->points * w->weight_step * elem_bytes) };
 }

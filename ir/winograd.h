@@ -42,6 +42,7 @@ typedef struct Winograd {
     int64_t panels, lanes, vector;   /* panels of a block, their lanes, and those of a vector */
     int64_t block;                   /* bands of a block: what is transformed at a time */
     int64_t group;                   /* rows whose products are kept at a time */
+    bool few;                        /* channels: their sums stay in registers, none are kept */
     int64_t channels;                /* of a row of weights, in whole vectors */
     int64_t line;                    /* elements of a line between two steps of transforms */
     int64_t source_step, result_step, weight_step;         /* elements between points */
@@ -50,10 +51,10 @@ typedef struct Winograd {
 Winograd ir_winograd(const Frame *f, const Kernel *k, int64_t vector, int64_t elem_bytes);
 
 /* The worker's memory, each a multiple of 64 bytes: the source [points][panels][channels][lanes];
- * products [points][panels][group][lanes], before which a strip may begin; lines between two steps
- * of transforms, of IR_TOGETHER channels. All tasks share the weights, [points][rows][channels].
- * Points are a line further apart than that says, here and below: at multiples of 4096 bytes all
- * would share a set of each cache. */
+ * products [points][panels][group][lanes], before which a strip may begin, unless channels are few;
+ * lines between two steps of transforms, of IR_TOGETHER channels. All tasks share the weights,
+ * [points][rows][channels]. Points are a line further apart than that says, here and below: at
+ * multiples of 4096 bytes all would share a set of each cache. */
 enum { IR_TOGETHER = 4, IR_LINE_EDGE = 16 };     /* elements before and after a line's own */
 typedef struct WinogradBytes { int64_t source, products, lines, shared; } WinogradBytes;
 WinogradBytes ir_winograd_bytes(const Frame *f, const Winograd *w, int64_t elem_bytes);

@@ -23,13 +23,13 @@
  *         lines of taps are packed for each pixel
  *   implicit  m p k / (0.9 v f), p in whole vectors of each line, and panels of lines
  *   both  where a pooling follows that the kernel can take, panels have pixels of its lines alone
- *   winograd  at each point a product of m, channels and tiles at the same share, 12.5 cycles for
- *         each vector of tiles and channel of the source (by each task that reads it), 10 of
+ *   winograd  at each point a product of m, channels and tiles at the same share, 8 cycles for
+ *         each vector of tiles and channel of the source (by each task that reads it), 4 of
  *         results, and half of one for each pair of channels, for its weights, unless they are kept
  *         conv_weight: at each point a product of m, channels and tiles, 3.3 cycles for each vector
  *         of channels and tile, and half of one for each row and tile, a cycle for each element
- *         that is turned round (all by each task that reads them), 3 for each vector of sums, by block,
- *         and 2 by task
+ *         that is turned round, 4 of a line of points, which is several lines (all by each task that
+ *         reads them), 3 for each vector of sums, by block, and 2 by task
  *   direct, loops  its operations at a twentieth of the peak: every sum is loaded and stored for each tap,
  *         and lines are short
  *   grouped  its operations at a quarter of the peak, half of which loads would permit
@@ -79,6 +79,12 @@ static double peak_per_cycle(const Problem *p, const Target *t)
     return (double)p->lanes * t->fma_per_cycle;
 }
 
+bool pass_by_dots(const Problem *p)
+{
+    return p->transposed_b && !p->in_panels && !p->transposed_a
+        && ir_narrow(p->l, p->k, p->lanes);
+}
+
 static double cost_gemm(const Problem *p, const Target *t, const Choice *c)
 {
     double m = (double)p->m, k = (double)p->k, padded = (double)round_up(p->l, c->tile[1]);
@@ -92,8 +98,7 @@ static double cost_gemm(const Problem *p, const Target *t, const Choice *c)
                        : in_place        ? 0
                                          : 0.25;
     double pack = per_element * padded * k * (double)ceil_div(p->m, c->tile[0]);
-    bool rows_of_b = p->transposed_b && !p->in_panels && !p->transposed_a;
-    if (rows_of_b && ir_narrow(p->l, p->k, p->lanes)) {
+    if (pass_by_dots(p)) {
         compute = m * (double)p->l * (k / (peak_per_cycle(p, t) * 0.85) + SUM_CYCLES);
         pack = 0;
     }
@@ -136,10 +141,10 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c)
 
 /* ---- convolutions ---- */
 
-enum { PACK_CYCLES = 3, ADD_CYCLES = 3, TASK_CYCLES = 2 };
+enum { PACK_CYCLES = 3, ADD_CYCLES = 3, TASK_CYCLES = 2, CUT_CYCLES = 4 };
 /* Of a point: a vector of tiles and a channel of the source, of results; a pair of channels' taps;
  * conv_weight's vector of channels and a tile; a row and a tile. */
-static const double source_cycles = 12.5, result_cycles = 10, weight_cycles = 0.5;
+static const double source_cycles = 8, result_cycles = 4, weight_cycles = 0.5;
 static const double pixel_cycles = 3.3, slope_cycles = 0.5;
 
 static double vectors(int64_t elems, int64_t lanes) { return (double)ceil_div(elems, lanes); }
@@ -235,6 +240,7 @@ static double weight_piece_cycles(const Frame *f, const WinogradPiece *p, double
     double tiles = bands * (double)w.across, sums = points * rows * channels;
     double turned = (double)w.size[0] * bands * (double)f->places[1] * channels * (double)lanes;
     double tasks = images * (double)f->pixels[0] / (double)c->tile[1] + 1;
+    if (w.cut) turned *= CUT_CYCLES;
     return tiles * (sums / conv_share
                     + points * (pixel_cycles * channels * down + slope_cycles * rows))
          + turned * down + sums * (ADD_CYCLES * bands / (double)w.block + TASK_CYCLES * tasks);

@@ -20,6 +20,8 @@ enum { PASS_ACCUMULATORS = 8 };
 /* Where the second operand and the result have these layouts, whatever their types say. */
 Problem pass_problem(const Graph *g, Val root, Layout b, Layout result, const Target *t);
 double pass_flop(const Problem *p);
+/* Does gemm fill vectors along k (ir_narrow), and so pack nothing? */
+bool pass_by_dots(const Problem *p);
 
 /* Seconds of the product by the choice's algorithm on one thread. */
 double pass_cost(const Problem *p, const Target *t, const Choice *c);

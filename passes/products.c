@@ -59,7 +59,7 @@ static void tile_gemm(const Problem *p, const Target *t, Choice *c)
     int64_t cols = vectors * p->lanes, panels = ceil_div(p->l, cols);
     int64_t down = most(least(ceil_div(ENOUGH_TASKS, panels),
                               (int64_t)(pass_flop(p) / task_flop) / panels), 1);
-    bool slow_pack = (p->transposed_b && !p->in_panels) || p->across;
+    bool slow_pack = ((p->transposed_b && !p->in_panels) || p->across) && !pass_by_dots(p);
     int64_t tall = most(ceil_div(p->m, down), slow_pack ? ROWS_PER_PACK : 4 * rows);
     int64_t depth = least(p->k, IR_K_BLOCK);
     tall = least(tall, most(t->l2_bytes / 2 / (depth * p->elem_bytes), 4 * rows));
