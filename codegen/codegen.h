@@ -186,6 +186,10 @@ typedef struct ReplayHow {
  * row-major order. */
 double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const ReplayHow *how,
                   Arena *a);
+/* A state's values, in PyTorch's order, in the block of all states of a planned module, whose padding
+ * is left alone, and out of it. */
+void emit_state_put(const Module *planned, State s, const double *value, char *block);
+double *emit_state_get(const Module *planned, State s, const char *block, Arena *a);
 /* Fills kept (graph->kept_bytes) from a block of states, as the graph does before its first run. */
 void emit_keep(const Replay *r, const Graph *g, char *state, char *kept);
 /* The shortest of at least three runs, and of as many as fill that time, on one thread at capacity.

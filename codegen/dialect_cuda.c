@@ -5,8 +5,10 @@
 const Dialect dialect_cuda = {
     .name = "cuda",
     .type = { [DT_f32] = "float", [DT_f64] = "double", [DT_i64] = "int64_t",
-              [DT_i32] = "int32_t", [DT_u8] = "uint8_t" },
-    .literal_suffix = { [DT_f32] = "f", [DT_f64] = "", [DT_i64] = "", [DT_i32] = "", [DT_u8] = "" },
+              [DT_i32] = "int32_t", [DT_u8] = "uint8_t",
+              [DT_i8] = "int8_t" },
+    .literal_suffix = { [DT_f32] = "f", [DT_f64] = "", [DT_i64] = "", [DT_i32] = "", [DT_u8] = "",
+                        [DT_i8] = "" },
     .infinity = "INFINITY", .nan = "NAN",
     .function = "DEVICE",
     .inlined = "SUBROUTINE void",

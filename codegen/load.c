@@ -108,18 +108,20 @@ static void *room(Arena *a, int64_t bytes, unsigned char fill)
 
 /* ---- a run ---- */
 
+void emit_state_put(const Module *m, State s, const double *value, char *block)
+{
+    const StateInfo *x = ir_state(m, s);
+    StoredAxis axis[IR_MAX_RANK];
+    ir_stored_axes(&x->type, 1, axis);
+    for (int64_t i = 0, n = ir_elems_at(&x->type.shape, 1); i < n; i++)
+        stored_put(x->type.dtype, block + x->offset_bytes, stored_at(&x->type, axis, i), value[i]);
+}
+
 static char *make_states(const Module *m, const EvalIn *in, Arena *a)
 {
     char *block = room(a, m->state_bytes, 0);
-    for (uint32_t s = 1; s < m->n_state; s++) {
-        const StateInfo *x = &m->state[s];
-        StoredAxis axis[IR_MAX_RANK];
-        ir_stored_axes(&x->type, 1, axis);
-        const double *value = in->state(in->ctx, (State){ s });
-        for (int64_t i = 0, n = ir_elems_at(&x->type.shape, 1); i < n; i++)
-            stored_put(x->type.dtype, block + x->offset_bytes, stored_at(&x->type, axis, i),
-                       value[i]);
-    }
+    for (uint32_t s = 1; s < m->n_state; s++)
+        emit_state_put(m, (State){ s }, in->state(in->ctx, (State){ s }), block);
     return block;
 }
 
@@ -147,7 +149,7 @@ static const void **make_inputs(const Graph *g, const EvalIn *in, Arena *a)
     return list;
 }
 
-static double *read_state(const Module *m, State s, const char *block, Arena *a)
+double *emit_state_get(const Module *m, State s, const char *block, Arena *a)
 {
     const StateInfo *x = ir_state(m, s);
     int64_t n = ir_elems_at(&x->type.shape, 1);
@@ -206,7 +208,7 @@ double **emit_run(const Replay *r, const Graph *g, const EvalIn *in, const Repla
     for (int i = 0; i < g->n_root; i++) {
         const Root *root = &g->root[i];
         if (root->kind != ROOT_RETURN) {
-            value[i] = read_state(m, root->state, x.state, a);
+            value[i] = emit_state_get(m, root->state, x.state, a);
             continue;
         }
         const Type *t = ir_type(g, root->val);

@@ -19,6 +19,7 @@ extern const char *const snippet_libm_text[SNIP_COUNT];
 extern const char *const snippet_tiles_text[SNIP_COUNT];
 extern const char *const snippet_warp_text[SNIP_COUNT];
 extern const char *const snippet_mma_text[SNIP_COUNT];
+extern const char *const snippet_int8_text[SNIP_COUNT];
 
 const char *snippet_name(Snippet s);
 /* Marks a snippet and all that it needs in reached[SNIP_COUNT]. */

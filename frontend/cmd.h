@@ -157,6 +157,14 @@ void cmd_folder_remove(void);
 /* The options of --cc and so on, for a program without OpenBLAS. 0 or an exit code. */
 int cmd_compile_opts(const Cmd *c, struct CompileOpts *o);
 
+/* ---- cmd_replay.c ---- */
+
+struct Replay;       /* codegen/codegen.h */
+/* Compiles a planned module for this process. `what` tells its files from others, `help` what to do
+ * where that fails. 0 or an exit code; emit_close when it is done with. */
+int cmd_replay(const Cmd *c, const Module *planned, CmdTarget t, const char *what, const char *help,
+               struct Replay **r);
+
 /* ---- cmd_tune.c ---- */
 
 /* With --tune, lets passes measure on this machine for a target that it runs. 0 or an exit code. */

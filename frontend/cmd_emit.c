@@ -4,7 +4,7 @@
  * The pipeline runs over all graphs, as for a program: so the library's kernels are those of a
  * program of the same target and batch. Everything is made before anything is written. */
 #define _XOPEN_SOURCE 700
-#include "frontend/cmd_emit.h"
+#include "frontend/cmd_quantize.h"
 #include "passes/passes.h"
 #include "runtime/base.h"
 #include <ctype.h>
@@ -107,6 +107,8 @@ static int plan(Emission *e, PassCtx *ctx)
     code = check_graphs(e, e->start);
     if (code) return code;
     if (e->opts.trains) keep_training(e->start);
+    if (e->c->text[OPT_quantize] || e->c->text[OPT_calibrate]) code = emission_quantize(e, ctx);
+    if (code) return code;
     if (e->c->number[OPT_ram_budget]) code = emission_fit(e, ctx);
     else e->m = pass_run(e->start, ctx, NULL);
     if (code) return code;
@@ -117,41 +119,29 @@ static int plan(Emission *e, PassCtx *ctx)
 
 /* ---- weights ---- */
 
-static void print_replay(FILE *out, const void *ctx)
-{
-    const Emission *e = ctx;
-    const EmitOpts o = { .target = e->opts.target, .version = e->opts.version,
-                         .source = e->opts.source };
-    emit_replay(e->m, &o, out);
-}
-
 /* What kernels make of weights alone is made here, by the same code: it is part of the library. */
 static int prepare(const Emission *e, char *states, char *kept)
 {
-    const Cmd *c = e->c;
-    const Graph *infer = ir_graph_find(e->m, "infer");
-    CompileOpts o;
-    const char *dir;
-    char *message = NULL;
-    int code = cmd_compile_opts(c, &o);
-    if (!code) code = cmd_folder(c, &dir);
-    if (code) return code;
-    o.shared = true;
-    o.blas = emit_uses_blas(e->m);
-    const char *source = cmd_folder_file(c, dir, "-prepare.c");
-    const char *object = cmd_folder_file(c, dir, "-prepare.so");
-    const CompileUnit unit = { source, NULL, e->opts.target, e->opts.native,
-                               emit_is_short(e->m, e->opts.target) };
-    code = cmd_write(c, source, print_replay, e);
-    if (code) return code;
-    bool ok = emit_compile(&unit, 1, object, &o, &message, c->arena);
-    Replay *r = ok ? emit_open(e->m, object, &message, c->arena) : NULL;
-    if (r) emit_keep(r, infer, states, kept);
+    Replay *r;
+    int code = cmd_replay(e->c, e->m, (CmdTarget){ e->opts.target, e->opts.native }, "prepare",
+                          "weights are prepared by compiling and running the kernels here; --march "
+                          "generic runs anywhere", &r);
+    if (r) emit_keep(r, ir_graph_find(e->m, "infer"), states, kept);
     emit_close(r);
     cmd_folder_remove();
-    return r ? EXIT_OK
-             : cmd_fail(c, EXIT_IO, "%s\nhelp: weights are prepared by compiling and running the "
-                        "kernels here; --march generic runs anywhere", message);
+    return code;
+}
+
+/* The block of all states. */
+static int make_states(const Emission *e, char **states)
+{
+    rt_err err = { 0 };
+    if (!e->value) return cmd_states(e->c, e->m, states);
+    *states = rt_alloc(&err, e->m->state_bytes, 1, "the weights");
+    if (!*states) return cmd_fail_rt(e->c, &err);
+    for (uint32_t s = 1; s < e->m->n_state; s++)
+        emit_state_put(e->m, (State){ s }, e->value[s], *states);
+    return EXIT_OK;
 }
 
 static int make_params(Emission *e)
@@ -159,7 +149,7 @@ static int make_params(Emission *e)
     const Graph *infer = ir_graph_find(e->m, "infer");
     rt_err err = { 0 };
     char *states = NULL;
-    int code = cmd_states(e->c, e->m, &states);
+    int code = make_states(e, &states);
     if (code) return code;
     e->bytes = emit_library_bytes(e->m, &e->opts);
     char *kept = rt_alloc(&err, infer->kept_bytes, 1, "prepared weights");
@@ -216,7 +206,8 @@ static void print_graphs(FILE *out, const void *ctx)
 {
     static const OptId settled[] = { OPT_define, OPT_input, OPT_batch, OPT_weights, OPT_name,
                                      OPT_model, OPT_loss, OPT_optimizer, OPT_dtype, OPT_march,
-                                     OPT_verify, OPT_output, OPT_report, OPT_cc, OPT_quiet,
+                                     OPT_quantize, OPT_calibrate, OPT_verify, OPT_output,
+                                     OPT_report, OPT_cc, OPT_quiet,
                                      OPT_verbose, OPT_diagnostics };
     const Emission *e = ctx;
     const Cmd *c = e->c;

@@ -11,6 +11,7 @@ typedef struct Emission {
     Module *start, *m;               /* before the passes, of a library's graphs alone; planned */
     LibraryOpts opts;
     const char *dir;
+    const double *const *value;      /* of the states, where they are neither drawn nor of --weights */
     char *params;                    /* bytes of them */
     int64_t bytes;
     LibraryFile file;                /* that is being written */

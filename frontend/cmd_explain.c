@@ -7,7 +7,8 @@
 static const char *const kind_name[] = {
     [KIND_NONE] = "", [KIND_LEAF] = "leaf", [KIND_VIEW] = "view", [KIND_MAP] = "elementwise",
     [KIND_PROD] = "matrix product", [KIND_CONV] = "convolution", [KIND_WINDOW] = "window",
-    [KIND_REDUCE] = "reduction", [KIND_ROW] = "row program", [KIND_MOVE] = "move"};
+    [KIND_REDUCE] = "reduction", [KIND_ROW] = "row program", [KIND_MOVE] = "move",
+    [KIND_INT8] = "of codes"};
 
 static void explain_op(const OpInfo *o)
 {

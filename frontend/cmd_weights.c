@@ -33,7 +33,7 @@ static rt_state state_row(const StateInfo *s)
     static const rt_role role[] = { RT_PARAM, RT_FROZEN, RT_BUFFER, RT_OPTIMIZER };
     static const rt_dtype dtype[DT_COUNT] = { [DT_f32] = RT_F32, [DT_f64] = RT_F64,
                                               [DT_i64] = RT_I64, [DT_i32] = RT_I32,
-                                              [DT_u8] = RT_U8 };
+                                              [DT_u8] = RT_U8, [DT_i8] = RT_I8 };
     rt_state row = { .key = s->key, .role = role[s->role], .dtype = dtype[s->type.dtype],
                      .rank = s->type.shape.rank, .offset_bytes = s->offset_bytes,
                      .bytes = ir_stored_bytes(&s->type, 1) };

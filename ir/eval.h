@@ -16,6 +16,7 @@ EvalRule eval_softmax, eval_cross_entropy, eval_nll, eval_one_hot, eval_correct;
 EvalRule eval_copy, eval_increment, eval_cat, eval_slice, eval_permute;
 EvalRule eval_conv, eval_pool, eval_pool_index, eval_pad, eval_pad_grad, eval_upsample,
     eval_upsample_grad;
+EvalRule eval_quantize, eval_linear_int8, eval_conv_int8, eval_pool_max;
 
 static inline const double *eval_operand(const Eval *e, const Node *x, int i)
 {

@@ -80,7 +80,7 @@ typedef enum {
 
 typedef enum {
     KIND_NONE, KIND_LEAF, KIND_VIEW, KIND_MAP, KIND_PROD, KIND_CONV, KIND_WINDOW, KIND_REDUCE,
-    KIND_ROW, KIND_MOVE
+    KIND_ROW, KIND_MOVE, KIND_INT8
 } OpKind;
 
 typedef enum {

@@ -1,6 +1,6 @@
 /* ir/look.c: questions about graphs. Nothing here changes one. */
 #include "ir/priv.h"
-#include "ir/window.h"
+#include "ir/int8.h"
 #include <string.h>
 
 const Node *ir_node(const Graph *g, Val v)
@@ -115,6 +115,15 @@ static double window_flop(const Graph *g, const Node *x)
     return (x->op == OP_pool_spread ? in : most) * taps;
 }
 
+/* Multiply-adds of codes count as those of reals. */
+static double int8_flop(const Graph *g, const Node *x)
+{
+    double most = elems(g, ir_type(g, x->in[0]));
+    if (x->n_in < 2) return most > elems(g, &x->type) ? most : elems(g, &x->type);
+    Codes c = ir_codes(g, x);
+    return 2 * elems(g, &x->type) * (double)c.runs * (double)c.run;
+}
+
 double ir_flop(const Graph *g, Val v)
 {
     const Node *x = ir_node(g, v);
@@ -141,6 +150,8 @@ double ir_flop(const Graph *g, Val v)
         return elems(g, ir_type(g, x->in[0]));
     case KIND_ROW:
         return ROW_FLOP * elems(g, ir_type(g, x->in[0]));
+    case KIND_INT8:
+        return int8_flop(g, x);
     case KIND_NONE:
     case KIND_LEAF:
     case KIND_VIEW:

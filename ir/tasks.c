@@ -1,6 +1,7 @@
 /* ir/tasks.c: the cut of kernels into tasks. See the header for the rules and why they are here. */
 #include "ir/tasks.h"
 #include "ir/frame.h"
+#include "ir/int8.h"
 #include "ir/rows.h"
 #include "ir/tiles.h"
 #include "ir/window.h"
@@ -128,7 +129,7 @@ Val ir_kernel_root(const Graph *g, const Kernel *k)
     for (int i = 0; i < k->n_member; i++) {
         OpKind kind = ir_op[ir_node(g, k->member[i])->op].kind;
         if (kind == KIND_PROD || kind == KIND_CONV || kind == KIND_WINDOW || kind == KIND_ROW
-            || kind == KIND_MOVE) return k->member[i];
+            || kind == KIND_MOVE || kind == KIND_INT8) return k->member[i];
     }
     for (int i = 0; i < k->n_member; i++)
         if (ir_op[ir_node(g, k->member[i])->op].kind == KIND_REDUCE) return k->member[i];
@@ -299,6 +300,10 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         *cols = *rows ? ir_elems_at(&x->type.shape, n) / *rows : 0;
         return;
     }
+    case ALGO_int8:
+        *rows = ir_dim_at(x->type.shape.dim[0], n);
+        *cols = *rows ? ir_elems_at(&x->type.shape, n) / *rows : 0;
+        return;
     case ALGO_direct: case ALGO_window:
         *cols = step_elems(x);
         *rows = *cols ? ir_elems_at(&x->type.shape, n) / *cols : 0;
@@ -346,7 +351,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     case ALGO_mma_tf32: case ALGO_mma_bf16: case ALGO_conv_mma_tf32: case ALGO_conv_mma_bf16: break;
     case ALGO_patches: case ALGO_implicit: case ALGO_winograd: case ALGO_winograd_fast: break;
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1: break;
-    case ALGO_direct: case ALGO_grouped: case ALGO_window:
+    case ALGO_direct: case ALGO_grouped: case ALGO_window: case ALGO_int8:
         if (!t.tile_rows && full_rows) {
             double flop = ir_flop(g, ir_kernel_root(g, k)) / (double)full_rows;
             double each = k->algo == ALGO_window ? IR_WINDOW_FLOP : IR_CONV_FLOP;
@@ -464,12 +469,22 @@ static int64_t window_bytes(const Graph *g, const Kernel *k)
     return ir_round64(elems * (8 + ir_window(g, x).axis[1].windows * elem));
 }
 
+/* An image of codes with its surroundings. */
+static int64_t frame_bytes(const Graph *g, const Kernel *k)
+{
+    const Node *x = ir_node(g, ir_kernel_root(g, k));
+    if (x->op != OP_conv_int8) return 0;
+    Codes c = ir_codes(g, x);
+    return ir_round64(ir_codes_frame(&c).bytes);
+}
+
 int64_t ir_worker_bytes(const Graph *g, const Kernel *k, int64_t vector_bytes)
 {
     if (ir_algo[k->algo].machine == ON_GPU) return 0;
     if (ir_algo[k->algo].root == KIND_CONV && k->algo != ALGO_direct)
         return ir_conv_worker_bytes(g, k, vector_bytes);
     if (k->algo == ALGO_direct || k->algo == ALGO_window) return window_bytes(g, k);
+    if (k->algo == ALGO_int8) return frame_bytes(g, k);
     if (ir_split_parts(k->algo)) {
         int64_t panels = ceil_div(k->tile[1], 32), block = 32 * IR_SPLIT_DEPTH * 4;
         int64_t sums = ceil_div(k->tile[0], 32) * panels * 32 * 32 * 4;

@@ -97,7 +97,8 @@ double *ir_trial_state(Trial *t, State s)
     range_of(m, s, &mean, &half);
     for (int64_t i = 0; i < n; i++) {
         double f = fraction(seed, i);
-        x[i] = given ? given[i] : real ? mean + half * (2 * f - 1) : floor(f * 100);
+        x[i] = given ? given[i] : real ? mean + half * (2 * f - 1)
+             : info->type.dtype == DT_i8 ? floor(f * 255) - 127 : floor(f * 100);
         x[i] = stored(&info->type, x[i]);
     }
     return x;

@@ -6,6 +6,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+enum { DOTS = 4 };                   /* bytes whose products one instruction adds up */
+
 static const struct { const char *name; int bytes; bool real; } dtype[DT_COUNT] = {
     {"none", 0, false},
 #define REAL true
@@ -127,15 +129,23 @@ static int64_t times(int64_t a, int64_t b)
     return product;
 }
 
+/* How many elements of an axis lie together in a block, the last one of which is padded. */
+static int64_t block_of(const Type *t, int axis)
+{
+    if (t->layout.kind == LAYOUT_dots && axis == t->shape.rank - 1)
+        return DOTS;
+    return axis == blocked_axis(t) ? t->layout.width : 1;
+}
+
 void ir_stored_axes(const Type *t, int64_t n, StoredAxis axis[IR_MAX_RANK])
 {
-    int blocked = blocked_axis(t);
-    int64_t width = blocked < 0 ? 1 : t->layout.width, stride = width;
+    int64_t inside = t->layout.kind == LAYOUT_dots ? DOTS : 1;
+    int64_t stride = inside * (blocked_axis(t) < 0 ? 1 : t->layout.width);
     for (int i = t->shape.rank - 1; i >= 0; i--) {
-        int64_t size = ir_dim_at(t->shape.dim[i], n);
-        if (i == blocked) {
-            axis[i] = (StoredAxis){size, width, stride, 1};
-            stride = times(stride, (size + width - 1) / width);
+        int64_t size = ir_dim_at(t->shape.dim[i], n), block = block_of(t, i);
+        if (block > 1 || i == blocked_axis(t)) {
+            axis[i] = (StoredAxis){size, block, stride, i == blocked_axis(t) ? inside : 1};
+            stride = times(stride, (size + block - 1) / block);
         } else {
             axis[i] = (StoredAxis){size, 1, stride, 0};
             stride = times(stride, size);
@@ -145,13 +155,10 @@ void ir_stored_axes(const Type *t, int64_t n, StoredAxis axis[IR_MAX_RANK])
 
 int64_t ir_stored_bytes(const Type *t, int64_t n)
 {
-    int blocked = blocked_axis(t);
     int64_t elems = 1;
     for (int i = 0; i < t->shape.rank; i++) {
-        int64_t size = ir_dim_at(t->shape.dim[i], n);
-        if (i == blocked)
-            size = (size + t->layout.width - 1) / t->layout.width * t->layout.width;
-        elems = times(elems, size);
+        int64_t block = block_of(t, i), size = ir_dim_at(t->shape.dim[i], n);
+        elems = times(elems, (size + block - 1) / block * block);
     }
     return times(elems, ir_dtype_bytes(t->dtype));
 }
@@ -239,6 +246,9 @@ bool ir_type_sound(const Type *t, int64_t capacity, char err[IR_ERR])
         if (t->layout.width < 1 || t->layout.width > IR_MAX_WIDTH)
             return ir_fail(err, "layout %s has width %d, but widths go from 1 to %d", l->name,
                            t->layout.width, IR_MAX_WIDTH);
+        if (t->layout.kind == LAYOUT_dots && (t->shape.rank < 2 || ir_dtype_bytes(t->dtype) != 1))
+            return ir_fail(err, "layout %s is for rows of bytes, not for %s of %d axes", l->name,
+                           ir_dtype_name(t->dtype), t->shape.rank);
     } else if (t->layout.width) {
         return ir_fail(err, "the plain layout has no width");
     }

@@ -70,6 +70,38 @@ const char *pass_whole_batch(const Module *m, Arena *a);
 /* The same step in pieces: `train` adds a piece's gradients up, `apply` is the optimizer. */
 Module *pass_accumulate(const Module *differentiated);
 
+/* ---- a quantized model: other values come out, so this is no pass of the pipeline ---- */
+
+/* Reals between low and high, and 0, as codes 0 to 255 (ir/ops.def). */
+typedef struct Extremes { double low, high; } Extremes;
+typedef struct Affine { double step, zero; } Affine;
+Affine pass_affine(Extremes r);
+
+/* A product of weights. */
+typedef struct QuantLayer {
+    Val product;
+    Val result;                      /* the product, or the map behind it that scales its channels */
+    const char *name;                /* its weights' key without ".weight" */
+    const char *why;                 /* it stays real; null: it is computed in integers */
+    bool coded;                      /* pass_quantize says: its result is codes, not reals */
+    Val seen;                        /* then: the value of the real graph that it is */
+} QuantLayer;
+QuantLayer *pass_quantize_layers(const Graph *infer, int *n, Arena *a);
+
+typedef struct QuantizeIn {
+    const Target *target;
+    const double *const *state;      /* [m->n_state]: values in PyTorch's order */
+    const Extremes *range;             /* [infer->n_node]: of what layers read */
+    QuantLayer *layer; int n_layer;
+} QuantizeIn;
+typedef struct Quantized {
+    Module *m;                       /* the caller's, at stage tidy */
+    const double *const *value;      /* [m->n_state] of its states, in the arena */
+} Quantized;
+/* Of a module at tidy with the graph infer alone. watched: the graph returns what each layer computes
+ * as reals in PyTorch's order, too, as "layer0" and so on. */
+Quantized pass_quantize(const Module *m, const QuantizeIn *in, bool watched, Arena *a);
+
 /* Why one block runs a graph for a GPU, or does not. */
 const char *pass_blocks_why(const Graph *g, const PassCtx *c);
 

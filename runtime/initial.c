@@ -11,6 +11,7 @@ static void set_element(rt_dtype type, void *to, int64_t i, double x)
     case RT_I64: ((int64_t *)to)[i] = (int64_t)x; break;
     case RT_I32: ((int32_t *)to)[i] = (int32_t)x; break;
     case RT_U8: ((uint8_t *)to)[i] = (uint8_t)x; break;
+    case RT_I8: ((int8_t *)to)[i] = (int8_t)x; break;
     }
 }
 

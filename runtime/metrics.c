@@ -53,6 +53,7 @@ double rt_result_real(const rt_bound *b, int i)
     case RT_I64: return (double)*(const int64_t *)at;
     case RT_I32: return *(const int32_t *)at;
     case RT_U8: return *(const uint8_t *)at;
+    case RT_I8: return *(const int8_t *)at;
     }
     return 0;
 }

@@ -23,7 +23,7 @@ enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80 };
 #define RT_ABI_SYMBOL rt_abi_10
 extern const int RT_ABI_SYMBOL;
 
-typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8 } rt_dtype;
+typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8, RT_I8 } rt_dtype;
 
 /* A dimension is `k`, or `k` times the samples of the batch. */
 typedef struct rt_dim { int64_t k; bool per_n; } rt_dim;

@@ -18,8 +18,8 @@ static const struct dtype_row { const char *name; int64_t bytes; rt_dtype dtype;
 dtypes[] = {
     {"F32", 4, RT_F32, RT_STORED_PLAIN}, {"F64", 8, RT_F64, RT_STORED_PLAIN},
     {"I64", 8, RT_I64, RT_STORED_PLAIN}, {"I32", 4, RT_I32, RT_STORED_PLAIN},
-    {"U8", 1, RT_U8, RT_STORED_PLAIN},   {"F16", 2, RT_F32, RT_STORED_HALF},
-    {"BF16", 2, RT_F32, RT_STORED_BRAIN},
+    {"U8", 1, RT_U8, RT_STORED_PLAIN},   {"I8", 1, RT_I8, RT_STORED_PLAIN},
+    {"F16", 2, RT_F32, RT_STORED_HALF},  {"BF16", 2, RT_F32, RT_STORED_BRAIN},
 };
 enum { N_DTYPES = sizeof dtypes / sizeof *dtypes };
 

@@ -13,14 +13,15 @@
 int64_t rt_dtype_bytes(rt_dtype d)
 {
     static const int64_t bytes[] = {[RT_F32] = 4, [RT_F64] = 8, [RT_I64] = 8, [RT_I32] = 4,
-                                    [RT_U8] = 1};
+                                    [RT_U8] = 1, [RT_I8] = 1};
     return bytes[d];
 }
 
 const char *rt_dtype_name(rt_dtype d)
 {
     static const char *const name[] = {[RT_F32] = "float32", [RT_F64] = "float64",
-                                       [RT_I64] = "int64", [RT_I32] = "int32", [RT_U8] = "uint8"};
+                                       [RT_I64] = "int64", [RT_I32] = "int32", [RT_U8] = "uint8",
+                                       [RT_I8] = "int8"};
     return name[d];
 }
 
@@ -31,6 +32,7 @@ double rt_tensor_number(const rt_tensor *t, int64_t i)
     case RT_F64: return ((const double *)t->data)[i];
     case RT_I64: return (double)((const int64_t *)t->data)[i];
     case RT_I32: return ((const int32_t *)t->data)[i];
+    case RT_I8: return ((const int8_t *)t->data)[i];
     case RT_U8: break;
     }
     return ((const uint8_t *)t->data)[i];

@@ -71,7 +71,7 @@ static Code code_open(const char *text, Tier tier, Arena *a)
     ck_assert_msg(m != NULL, "%d: %s", parse.line, parse.text);
     PassCtx c = { .target = ir_gpu("cuda"), .blas = BLAS_NONE, .tier = tier };
     Code x = { .m = pass_run(m, &c, NULL) };
-    x.replay = loaded_open("block", x.m, c.target, "-O1", a);
+    x.replay = loaded_open("block", x.m, c.target, "-O1", NULL, a);
     function(x.replay, "seqc_graph", &x.run);
     function(x.replay, "seqc_launch", &x.launch);
     function(x.replay, "seqc_scalars", &x.scalars);

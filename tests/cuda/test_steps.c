@@ -35,7 +35,7 @@ static Steps steps_open(const char *real, bool classes, Arena *a)
     ck_assert_msg(s.parsed != NULL, "%s", parse.text);
     s.planned = pass_run_list(s.parsed, &c, passes, 4, err);
     ck_assert_msg(s.planned != NULL, "%s", err);
-    s.replay = loaded_open("steps", s.planned, c.target, "-O0", a);
+    s.replay = loaded_open("steps", s.planned, c.target, "-O0", NULL, a);
     void *launch = emit_symbol(s.replay, "seqc_launch");
     memcpy(&s.launch, &launch, sizeof launch);
     s.order = emit_symbol(s.replay, "seqc_order");

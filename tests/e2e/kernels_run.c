@@ -81,6 +81,7 @@ static void check_graph(const char *name, const Programs *p, int graph)
         double **want = ir_root_values(g, ir_eval(g, &in, a), a);
         double **one = run(r, g, &in, 1, POISON, a);
         compare(name, g, n, want, one);
+        if (!strncmp(name, "codes", 5)) same_bits(name, "code", g, n, want, one);
         for (int threads = 2; threads <= (emulated ? ORDERS : 3); threads++)
             same_bits(name, emulated       ? "another order of threads"
                             : threads == 2 ? "a second thread"
@@ -144,7 +145,7 @@ static Module *planned(const char *name, const Module *m, Variant v)
 static Replay *opened(const char *name, const Module *p, Variant v, Arena *a)
 {
     const Target *t = v.cuda ? ir_gpu("cuda") : ir_target(v.march);
-    return loaded_open(name, p, t, v.quick ? "-O0" : "-O1", a);
+    return loaded_open(name, p, t, v.quick ? "-O0" : "-O1", v.flag, a);
 }
 
 void check_text(const char *name, const char *text, Variant v)

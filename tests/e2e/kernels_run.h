@@ -11,6 +11,7 @@ typedef struct Variant {
     bool cuda;               /* for CUDA, in the emulator, and not for `march` */
     bool one_block;          /* then: one block runs a graph, to the bits of launches */
     const char *march;
+    const char *flag;        /* of the C compiler, one more; null: none */
 } Variant;
 
 /* A graph in IR text, stage tidy, that the passes from layout on and codegen take to the end. Then

@@ -11,14 +11,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* optimize: "-O1", say. Lives in the arena until emit_close. Each object has a name of its own:
+/* optimize: "-O1", say; flag: one more, or null. Lives in the arena until emit_close. Each object has a name of its own:
  * of one name, dlopen gives what is open already. */
 static Replay *loaded_open(const char *name, const Module *planned, const Target *target,
-                           const char *optimize, Arena *a)
+                           const char *optimize, const char *flag, Arena *a)
 {
     bool here = rt_cpu_runs(target->features), cuda = target->block_threads > 0;
-    const char *const strict[] = { optimize, "-Wall", "-Wextra", "-Wpedantic", "-Wconversion",
-                                   "-Wshadow", "-Werror", here ? NULL : "-DEMULATE_TILES", NULL };
+    const char *const strict[] = { optimize, flag ? flag : "-Wall", "-Wall", "-Wextra", "-Wpedantic",
+                                   "-Wconversion", "-Wshadow", "-Werror",
+                                   here ? NULL : "-DEMULATE_TILES", NULL };
     const char *const emulated[] = { optimize, "-std=gnu11", "-Wall", "-Wextra", "-Wshadow",
                                      "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-function",
                                      "-I.", NULL };

@@ -116,6 +116,28 @@ START_TEST(test_blas)
 END_TEST
 START_TEST(test_plain_machine) { one(_i, "f32", (Variant){ .march = "x86-64" }); } END_TEST
 
+/* Sums of codes by each instruction that this processor has, and by C: the interpreter's bits. */
+static const struct { const char *march, *features, *flag; } instructions[] = {
+    { "x86-64-v4", "avx512vnni avx512vl", "-mavx512vnni" },
+    { "x86-64-v4", "avx512vnni avx512vl", "-U__AVX512VNNI__" },
+    { "x86-64-v3", "avx2", NULL },
+    { "x86-64-v3", "avx2", "-U__AVX2__" },
+    { "x86-64", "sse2", "-U__SSE2__" },
+    { "generic", "", NULL },
+};
+enum { N_INSTRUCTIONS = sizeof instructions / sizeof *instructions };
+
+START_TEST(test_codes)
+{
+    const Case *c = &cases[_i / N_INSTRUCTIONS];
+    int i = _i % N_INSTRUCTIONS;
+    const Target *t = ir_target(instructions[i].march);
+    if (begins(c->name, "codes") && rt_cpu_runs(t->features) && rt_cpu_runs(instructions[i].features))
+        one(_i / N_INSTRUCTIONS, "f32", (Variant){ .march = instructions[i].march,
+                                                   .flag = instructions[i].flag });
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("kernels");
@@ -126,6 +148,7 @@ int main(void)
     tcase_add_loop_test(t, test_plain_machine, 0, N_CASES);
     tcase_add_loop_test(t, test_tiles, 0, N_CASES);
     tcase_add_loop_test(t, test_fast, 0, N_CASES);
+    tcase_add_loop_test(t, test_codes, 0, N_CASES * N_INSTRUCTIONS);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
     tcase_add_test(t, test_no_op_is_left_out);
     setenv("OPENBLAS_NUM_THREADS", "1", 1);

@@ -397,7 +397,7 @@ static Built build_for(const Target *target, Algo algo, bool convs, Arena *arena
     for (int i = 0; i < b.module->n_graph; i++)
         ck_assert_msg(b.module->graph[i]->kernel[0].algo == algo, "%s: another one serves",
                       ir_algo[algo].name);
-    b.code = loaded_open(ir_algo[algo].name, b.module, target, "-O1", arena);
+    b.code = loaded_open(ir_algo[algo].name, b.module, target, "-O1", NULL, arena);
     return b;
 }
 
