@@ -60,6 +60,7 @@ const Dialect *dialect_of(const Target *t)
 }
 const char *dialect_literal(const Dialect *l, DType d, double x, Arena *a)
 {
+    if (d == DT_bf16 || d == DT_f16) return arena_printf(a, "0x%04x", ir_to_half(d, x));
     if (!ir_dtype_real(d)) return arena_printf(a, "%lld", (long long)x);
     if (isnan(x)) return l->nan;
     if (isinf(x)) return x > 0 ? l->infinity : arena_printf(a, "-%s", l->infinity);

@@ -8,6 +8,7 @@ void stored_put(DType d, void *p, int64_t i, double x)
     case DT_f64: ((double *)p)[i] = x; break;
     case DT_i64: ((int64_t *)p)[i] = (int64_t)x; break;
     case DT_i32: ((int32_t *)p)[i] = (int32_t)x; break;
+    case DT_bf16: case DT_f16: ((uint16_t *)p)[i] = ir_to_half(d, x); break;
     case DT_i8: ((int8_t *)p)[i] = (int8_t)x; break;
     default: ((uint8_t *)p)[i] = (uint8_t)x;
     }
@@ -20,6 +21,7 @@ double stored_get(DType d, const void *p, int64_t i)
     case DT_f64: return ((const double *)p)[i];
     case DT_i64: return (double)((const int64_t *)p)[i];
     case DT_i32: return (double)((const int32_t *)p)[i];
+    case DT_bf16: case DT_f16: return ir_from_half(d, ((const uint16_t *)p)[i]);
     case DT_i8: return (double)((const int8_t *)p)[i];
     default: return (double)((const uint8_t *)p)[i];
     }

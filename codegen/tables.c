@@ -6,12 +6,15 @@
 #include <math.h>
 #include <string.h>
 
+/* Programs have no states of 16 bits (`seqc build` refuses them): what is run here alone says so. */
 static const char *const rt_dtype_names[DT_COUNT] = { [DT_f32] = "RT_F32",
                                                       [DT_f64] = "RT_F64",
                                                       [DT_i64] = "RT_I64",
                                                       [DT_i32] = "RT_I32",
                                                       [DT_u8] = "RT_U8",
-                                                      [DT_i8] = "RT_I8" };
+                                                      [DT_i8] = "RT_I8",
+                                                      [DT_bf16] = "RT_U8",
+                                                      [DT_f16] = "RT_U8" };
 
 void tables_includes(Emit *e, Out *o)
 {

@@ -258,6 +258,10 @@ static int check_compiler(const Cmd *c, const Build *p)
 static int plan(const Cmd *c, const Module *m, PassCtx *ctx, Build *p)
 {
     char why[IR_ERR];
+    for (uint32_t s = 1; s < m->n_state; s++)
+        if (m->state[s].type.dtype == DT_bf16 || m->state[s].type.dtype == DT_f16)
+            return cmd_fail(c, EXIT_REFUSED, "%s: \"%.80s\" has 16 bits, and programs read no such weights"
+                            "\nhelp: `seqc emit` makes a library of it", c->file, m->state[s].key);
     for (int i = 0; i < p->n; i++) {
         int code = cmd_tune(c, p->target[i], ctx);
         if (code)

@@ -107,7 +107,8 @@ static int plan(Emission *e, PassCtx *ctx)
     code = check_graphs(e, e->start);
     if (code) return code;
     if (e->opts.trains) keep_training(e->start);
-    if (e->c->text[OPT_quantize] || e->c->text[OPT_calibrate]) code = emission_quantize(e, ctx);
+    if (e->c->text[OPT_store]) code = emission_store(e, ctx);
+    else if (e->c->text[OPT_quantize] || e->c->text[OPT_calibrate]) code = emission_quantize(e, ctx);
     if (code) return code;
     if (e->c->number[OPT_ram_budget]) code = emission_fit(e, ctx);
     else e->m = pass_run(e->start, ctx, NULL);
@@ -206,8 +207,8 @@ static void print_graphs(FILE *out, const void *ctx)
 {
     static const OptId settled[] = { OPT_define, OPT_input, OPT_batch, OPT_weights, OPT_name,
                                      OPT_model, OPT_loss, OPT_optimizer, OPT_dtype, OPT_march,
-                                     OPT_quantize, OPT_calibrate, OPT_verify, OPT_output,
-                                     OPT_report, OPT_cc, OPT_quiet,
+                                     OPT_quantize, OPT_calibrate, OPT_store, OPT_verify,
+                                     OPT_output, OPT_report, OPT_cc, OPT_quiet,
                                      OPT_verbose, OPT_diagnostics };
     const Emission *e = ctx;
     const Cmd *c = e->c;

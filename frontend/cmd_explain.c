@@ -8,7 +8,7 @@ static const char *const kind_name[] = {
     [KIND_NONE] = "", [KIND_LEAF] = "leaf", [KIND_VIEW] = "view", [KIND_MAP] = "elementwise",
     [KIND_PROD] = "matrix product", [KIND_CONV] = "convolution", [KIND_WINDOW] = "window",
     [KIND_REDUCE] = "reduction", [KIND_ROW] = "row program", [KIND_MOVE] = "move",
-    [KIND_INT8] = "of codes"};
+    [KIND_NARROW] = "of numbers of 8 or 16 bits"};
 
 static void explain_op(const OpInfo *o)
 {

@@ -5,17 +5,14 @@
  * (passes/quantize.c says which values stand for each other). The noise of a layer is all that has
  * gone wrong up to it. The same samples, weights and options give the same model. */
 #include "frontend/cmd_quantize.h"
+#include "frontend/cmd_beside.h"
 #include "frontend/cmd_samples.h"
-#include "passes/passes.h"
 #include "runtime/base.h"
 #include <math.h>
 #include <string.h>
 
 enum { MOST_SAMPLES = 1024, LEAST_SAMPLES = 16, BATCH = 32 };
 static const double budget_flop = 4e11;      /* of all samples: seconds */
-
-/* How a layer, or the output, comes out. */
-typedef struct Noise { double signal, noise; } Noise;
 
 typedef struct Quantization {
     Emission *e;
@@ -39,27 +36,12 @@ typedef struct Quantization {
 static int refuse_options(const Emission *e)
 {
     const Cmd *c = e->c;
-    const Graph *infer = ir_graph_find(e->start, "infer");
     if (!c->text[OPT_quantize] || !c->text[OPT_calibrate])
         return cmd_fail(c, EXIT_USAGE, "%s wants %s\nhelp: --quantize int8 --calibrate DATA, with "
                         "samples like those that the model will see",
                         c->text[OPT_quantize] ? "--quantize" : "--calibrate",
                         c->text[OPT_quantize] ? "--calibrate DATA" : "--quantize int8");
-    if (e->opts.trains)
-        return cmd_fail(c, EXIT_USAGE, "--quantize: a library that trains computes in float\n"
-                        "help: leave --mode train out, or --quantize");
-    if (e->start->real != DT_f32)
-        return cmd_fail(c, EXIT_USAGE, "--quantize: the model is in double\nhelp: --dtype f32");
-    if (infer->has_kernels || strcmp(e->start->stage, "shape") != 0)
-        return cmd_fail(c, EXIT_REFUSED, "%s: it is past the stage shape\nhelp: `seqc ir FILE --stage "
-                        "shape` makes text that --quantize takes", c->file);
-    return EXIT_OK;
-}
-
-static void keep_infer(Module *m)
-{
-    m->graph[0] = ir_graph_find(m, "infer");
-    m->n_graph = 1;
+    return beside_check(e, "--quantize");
 }
 
 /* Products that stay real are said in the report; without others there is nothing to do. */
@@ -186,15 +168,6 @@ static int calibrate(Quantization *q, Running *r)
 
 /* ---- comparison ---- */
 
-static void add_noise(Noise *to, const double *real, const double *quantized, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) {
-        double gap = real[i] - quantized[i];
-        to->signal += real[i] * real[i];
-        to->noise += gap * gap;
-    }
-}
-
 static int64_t largest(const double *x, int64_t n)
 {
     int64_t best = 0;
@@ -236,9 +209,9 @@ static int compare(Quantization *q, Running *real, Running *quantized)
         for (int i = 0; i < q->n_layer; i++) {
             if (q->layer[i].why) continue;
             int from = seen_root(q, g, i, a), to = root_named(h, arena_printf(a, "layer%d", i));
-            add_noise(&q->noise[i], x[from], y[to], size_of(g, from, n));
+            beside_noise(&q->noise[i], x[from], y[to], size_of(g, from, n));
         }
-        add_noise(&q->output, q->real + at * q->elems, output, n * q->elems);
+        beside_noise(&q->output, q->real + at * q->elems, output, n * q->elems);
         for (int64_t i = 0; i < n; i++) count_classes(q, at + i, output + i * q->elems);
         arena_free(a);
     }
@@ -247,35 +220,21 @@ static int compare(Quantization *q, Running *real, Running *quantized)
 
 /* ---- the report ---- */
 
-static double decibels(Noise n)
-{
-    return n.noise > 0 ? 10 * log10(n.signal / n.noise) : HUGE_VAL;
-}
-
-static const char *layer_text(const Quantization *q, const char *name)
-{
-    const Program *p = &q->m->prog;
-    for (int i = 0; i < p->n_layer; i++)
-        if (!strcmp(p->layer[i].path, name))
-            return arena_printf(q->c->arena, "%s  %s", name, p->layer[i].text);
-    return name;
-}
-
 static void print_layers(const Quantization *q)
 {
     int worst = -1, integers = 0;
     for (int i = 0; i < q->n_layer; i++) {
         if (q->layer[i].why) continue;
         integers++;
-        if (worst < 0 || decibels(q->noise[i]) < decibels(q->noise[worst])) worst = i;
+        if (worst < 0 || beside_decibels(q->noise[i]) < beside_decibels(q->noise[worst])) worst = i;
     }
     printf("quantized %d of %d layers by %lld of %lld samples of %s\n", integers, q->n_layer,
            (long long)q->samples.n, (long long)q->samples.all, q->samples.name);
     for (int i = 0; i < q->n_layer; i++) {
         const QuantLayer *x = &q->layer[i];
-        printf("  %-36s ", layer_text(q, x->name));
+        printf("  %-42s ", beside_layer(q->c, q->m, x->name));
         if (x->why) printf("stays float: %s\n", x->why);
-        else printf("signal to noise %5.1f dB%s%s\n", decibels(q->noise[i]),
+        else printf("signal to noise %5.1f dB%s%s\n", beside_decibels(q->noise[i]),
                     x->coded ? "" : ", result in float", i == worst ? "  <- the worst layer" : "");
     }
 }
@@ -283,57 +242,12 @@ static void print_layers(const Quantization *q)
 static void print_outputs(const Quantization *q)
 {
     double n = (double)q->samples.n / 100;
-    printf("  %-36s signal to noise %5.1f dB", "outputs", decibels(q->output));
+    printf("  %-42s signal to noise %5.1f dB", "outputs", beside_decibels(q->output));
     if (q->m->prog.target == TARGET_CLASS || q->m->prog.target == TARGET_INDEX)
         printf(", the same class for %.2f%%", (double)q->same / n);
     if (q->samples.label)
         printf(", %.2f%% right (float %.2f%%)", (double)q->right[1] / n, (double)q->right[0] / n);
     putchar('\n');
-}
-
-/* "3.9x smaller than float's 101 kB", or that it is not. */
-static const char *beside(const Quantization *q, double own, double float_s, const char *less,
-                          const char *more, const char *float_text)
-{
-    return own < float_s
-        ? arena_printf(q->c->arena, "%.2gx %s than float's %s", float_s / own, less, float_text)
-        : arena_printf(q->c->arena, "%.2gx %s than float's %s", own / float_s, more, float_text);
-}
-
-static int measure(const Quantization *q, Module *tidy, const char *what, double *us, int64_t *bytes)
-{
-    const Emission *e = q->e;
-    PassCtx ctx = q->ctx;
-    ctx.target = e->opts.target;
-    Module *m = pass_run(tidy, &ctx, NULL);
-    Replay *r = NULL;
-    int code = EXIT_OK;
-    *us = 0;
-    *bytes = emit_library_bytes(m, &e->opts);
-    if (!ir_target_foreign(ctx.target) && rt_cpu_runs(ctx.target->features))
-        code = cmd_replay(q->c, m, (CmdTarget){ ctx.target, e->opts.native }, what,
-                          "both models are timed here", &r);
-    if (r) *us = 1e6 * emit_seconds(r, m->graph[0], 0.3);
-    emit_close(r);
-    ir_module_free(m);
-    return code;
-}
-
-static int print_sizes(const Quantization *q, Module *quantized)
-{
-    double us[2];
-    int64_t bytes[2];
-    Arena *a = q->c->arena;
-    q->m->capacity = quantized->capacity;
-    int code = measure(q, q->m, "float", &us[0], &bytes[0]);
-    if (!code) code = measure(q, quantized, "int8", &us[1], &bytes[1]);
-    if (code || q->c->text[OPT_quiet]) return code;
-    printf("  %-36s %s, %s\n", "weights", cmd_bytes(a, bytes[1]),
-           beside(q, (double)bytes[1], (double)bytes[0], "smaller", "larger", cmd_bytes(a, bytes[0])));
-    if (us[0] > 0)
-        printf("  %-36s %.3g us, %s\n", "a call, on this machine", us[1],
-               beside(q, us[1], us[0], "faster", "slower", arena_printf(a, "%.3g us", us[0])));
-    return EXIT_OK;
 }
 
 /* ---- all of it ---- */
@@ -342,9 +256,7 @@ static int begin(Quantization *q)
 {
     Emission *e = q->e;
     const Cmd *c = q->c;
-    keep_infer(e->start);
-    q->m = pass_run(e->start, &q->ctx, "tidy");
-    q->m->prog.n_scalar = 0;         /* of training */
+    q->m = beside_tidy(e, &q->ctx);
     q->infer = q->m->graph[0];
     int code = find_layers(q);
     if (code) return code;
@@ -359,17 +271,6 @@ static int begin(Quantization *q)
     return cmd_samples(c, q->m, c->text[OPT_calibrate], (int64_t)most, &q->samples);
 }
 
-static int read_values(Quantization *q, const Module *planned)
-{
-    char *block;
-    int code = cmd_states(q->c, planned, &block);
-    q->value = arena_alloc(q->c->arena, planned->n_state, sizeof *q->value);
-    for (uint32_t s = 1; !code && s < planned->n_state; s++)
-        q->value[s] = emit_state_get(planned, (State){ s }, block, q->c->arena);
-    rt_free(block);
-    return code;
-}
-
 static int make(Quantization *q)
 {
     Emission *e = q->e;
@@ -377,7 +278,7 @@ static int make(Quantization *q)
     QuantizeIn in = { .target = q->here.target, .range = q->range };
     int64_t capacity = e->start->capacity;
     int code = open_running(q, watched(q), NULL, "calibrate", &real);
-    if (!code) code = read_values(q, real.m);
+    if (!code) code = beside_values(q->c, real.m, &q->value);
     real.value = in.state = q->value;
     in.layer = q->layer;
     in.n_layer = q->n_layer;
@@ -392,7 +293,7 @@ static int make(Quantization *q)
     if (code) return code;
     in.target = e->opts.target;
     Quantized done = pass_quantize(q->m, &in, false, q->c->arena);
-    done.m->capacity = capacity;
+    done.m->capacity = q->m->capacity = capacity;
     ir_module_free(e->start);
     e->start = done.m;
     e->value = done.value;
@@ -413,7 +314,8 @@ int emission_quantize(Emission *e, const PassCtx *ctx)
         print_layers(&q);
         print_outputs(&q);
     }
-    if (!code) code = print_sizes(&q, e->start);
+    if (!code)
+        code = beside_print(e, ctx, (Variety){ q.m, q.value }, (Variety){ e->start, e->value }, false);
     cmd_folder_remove();
     rt_free(q.samples.x);
     rt_free(q.samples.label);

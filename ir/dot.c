@@ -7,7 +7,7 @@ static const char *const fill[] = {
     [KIND_NONE] = "#ffffff", [KIND_LEAF] = "#eceff1", [KIND_VIEW] = "#fafafa",
     [KIND_MAP] = "#fff3cd",  [KIND_PROD] = "#cfe2ff", [KIND_REDUCE] = "#e2d9f3",
     [KIND_CONV] = "#b6d4fe", [KIND_WINDOW] = "#c5e8f7",
-    [KIND_ROW] = "#f8d7da",  [KIND_MOVE] = "#d1e7dd", [KIND_INT8] = "#cff4fc",
+    [KIND_ROW] = "#f8d7da",  [KIND_MOVE] = "#d1e7dd", [KIND_NARROW] = "#cff4fc",
 };
 
 /* Printable ASCII stays; graphviz reads a backslash as an escape. */

@@ -56,6 +56,9 @@ bool ir_has_n(const Shape *s);
 int64_t ir_dtype_bytes(DType d);
 bool ir_dtype_real(DType d);
 const char *ir_dtype_name(DType d);
+/* half.c: d is bf16 or f16. */
+uint16_t ir_to_half(DType d, double x);
+double ir_from_half(DType d, uint16_t half);
 
 /* Where element (i_0, i_1, …) of a stored tensor lies: the sum over axes of
  * (i / block) * outer + (i % block) * inner, in elements, for a batch of n. */
@@ -80,7 +83,7 @@ typedef enum {
 
 typedef enum {
     KIND_NONE, KIND_LEAF, KIND_VIEW, KIND_MAP, KIND_PROD, KIND_CONV, KIND_WINDOW, KIND_REDUCE,
-    KIND_ROW, KIND_MOVE, KIND_INT8
+    KIND_ROW, KIND_MOVE, KIND_NARROW
 } OpKind;
 
 typedef enum {

@@ -115,11 +115,13 @@ static double window_flop(const Graph *g, const Node *x)
     return (x->op == OP_pool_spread ? in : most) * taps;
 }
 
-/* Multiply-adds of codes count as those of reals. */
-static double int8_flop(const Graph *g, const Node *x)
+/* Multiply-adds of codes and halves count as those of reals. */
+static double narrow_flop(const Graph *g, const Node *x)
 {
     double most = elems(g, ir_type(g, x->in[0]));
-    if (x->n_in < 2) return most > elems(g, &x->type) ? most : elems(g, &x->type);
+    const Shape *w = x->n_in < 2 ? NULL : &ir_type(g, x->in[1])->shape;
+    if (x->op == OP_linear_half) return 2 * elems(g, &x->type) * (double)w->dim[1].k;
+    if (!w) return most > elems(g, &x->type) ? most : elems(g, &x->type);
     Codes c = ir_codes(g, x);
     return 2 * elems(g, &x->type) * (double)c.runs * (double)c.run;
 }
@@ -150,8 +152,8 @@ double ir_flop(const Graph *g, Val v)
         return elems(g, ir_type(g, x->in[0]));
     case KIND_ROW:
         return ROW_FLOP * elems(g, ir_type(g, x->in[0]));
-    case KIND_INT8:
-        return int8_flop(g, x);
+    case KIND_NARROW:
+        return narrow_flop(g, x);
     case KIND_NONE:
     case KIND_LEAF:
     case KIND_VIEW:

@@ -9,7 +9,7 @@
 typedef bool ShapeRule(const ShapeIn *s, Type *out, char err[IR_ERR]);
 ShapeRule shape_given, shape_conv, shape_conv_transpose, shape_conv_weight, shape_pool_index,
     shape_pool_take, shape_pool_put, shape_pool_sum, shape_pool_spread, shape_pad, shape_pad_grad,
-    shape_upsample, shape_quantize, shape_linear_int8, shape_conv_int8, shape_pool_max;
+    shape_upsample, shape_quantize, shape_linear_int8, shape_conv_int8, shape_pool_max, shape_linear_half;
 
 static inline const Attr *attr_of(const ShapeIn *s, AttrId id)
 {

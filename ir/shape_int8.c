@@ -1,4 +1,5 @@
-/* ir/shape_int8.c: types of ops on codes, and what these ops read (ir/int8.h). */
+/* ir/shape_int8.c: types of ops on numbers of 8 and 16 bits, and what those on codes read
+ * (ir/int8.h). */
 #include "ir/int8.h"
 #include "ir/shape.h"
 #include <float.h>
@@ -116,6 +117,27 @@ bool shape_quantize(const ShapeIn *s, Type *out, char err[IR_ERR])
                                               T(s->in[0])));
 }
 
+static bool width_ok(int width) { return width == 4 || width == 8 || width == 16; }
+
+bool shape_linear_half(const ShapeIn *s, Type *out, char err[IR_ERR])
+{
+    const Type *w = s->in[1];
+    if (!need(s, 0, DT_f32, 2, err) || (s->n_in > 2 && !need(s, 2, DT_f32, 1, err)))
+        return false;
+    const Dim *x = s->in[0]->shape.dim, *row = w->shape.dim;
+    if ((w->dtype != DT_bf16 && w->dtype != DT_f16) || w->shape.rank != 2
+        || w->layout.kind != LAYOUT_panel || !width_ok(w->layout.width))
+        return ir_fail(err, "weights are %s, but must be bf16 or f16 in panels of 4, 8 or 16 rows", T(w));
+    if (row[0].n || row[1].n || !ir_dim_eq(x[1], row[1])
+        || (s->n_in > 2 && !ir_dim_eq(s->in[2]->shape.dim[0], row[0])))
+        return ir_fail(err, "%s does not go with weights %s", T(s->in[0]), T(w));
+    for (int i = 0; i < s->n_in; i += 2)
+        if (s->in[i]->layout.kind)
+            return ir_fail(err, "operand %d is %s, but must lie plain", i + 1, T(s->in[i]));
+    *out = ir_type_of(DT_f32, (Shape){.rank = 2, .dim = {x[0], row[0]}});
+    return true;
+}
+
 /* Codes that lie plain, weights in dots, starts and factors in panels of the same width. */
 static bool operands_ok(const ShapeIn *s, int rank, char err[IR_ERR])
 {
@@ -125,8 +147,7 @@ static bool operands_ok(const ShapeIn *s, int rank, char err[IR_ERR])
     if (s->in[0]->layout.kind)
         return ir_fail(err, "operand 1 is %s, but must lie plain", T(s->in[0]));
     const Type *w = s->in[1];
-    if (w->layout.kind != LAYOUT_dots || (w->layout.width != 4 && w->layout.width != 8
-                                             && w->layout.width != 16))
+    if (w->layout.kind != LAYOUT_dots || !width_ok(w->layout.width))
         return ir_fail(err, "weights are %s, but must lie in dots of 4, 8 or 16 rows", T(w));
     for (int i = 2; i < 4; i++)
         if (!ir_dim_eq(s->in[i]->shape.dim[0], w->shape.dim[0])

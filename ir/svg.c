@@ -12,7 +12,7 @@ enum { MAX_TEXT = 76, MARGIN = 28, TITLE = 62 };
 static const char *const kind_class[] = {
     [KIND_NONE] = "leaf", [KIND_LEAF] = "leaf", [KIND_VIEW] = "view", [KIND_MAP] = "map",
     [KIND_PROD] = "prod", [KIND_REDUCE] = "reduce", [KIND_CONV] = "prod", [KIND_WINDOW] = "rows",
-    [KIND_ROW] = "rows", [KIND_MOVE] = "move", [KIND_INT8] = "prod",
+    [KIND_ROW] = "rows", [KIND_MOVE] = "move", [KIND_NARROW] = "prod",
 };
 
 static const char style[] =

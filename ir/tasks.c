@@ -129,7 +129,7 @@ Val ir_kernel_root(const Graph *g, const Kernel *k)
     for (int i = 0; i < k->n_member; i++) {
         OpKind kind = ir_op[ir_node(g, k->member[i])->op].kind;
         if (kind == KIND_PROD || kind == KIND_CONV || kind == KIND_WINDOW || kind == KIND_ROW
-            || kind == KIND_MOVE || kind == KIND_INT8) return k->member[i];
+            || kind == KIND_MOVE || kind == KIND_NARROW) return k->member[i];
     }
     for (int i = 0; i < k->n_member; i++)
         if (ir_op[ir_node(g, k->member[i])->op].kind == KIND_REDUCE) return k->member[i];
@@ -300,7 +300,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
         *cols = *rows ? ir_elems_at(&x->type.shape, n) / *rows : 0;
         return;
     }
-    case ALGO_int8:
+    case ALGO_int8: case ALGO_half:
         *rows = ir_dim_at(x->type.shape.dim[0], n);
         *cols = *rows ? ir_elems_at(&x->type.shape, n) / *rows : 0;
         return;
@@ -352,6 +352,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     case ALGO_patches: case ALGO_implicit: case ALGO_winograd: case ALGO_winograd_fast: break;
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1: break;
     case ALGO_direct: case ALGO_grouped: case ALGO_window: case ALGO_int8:
+    case ALGO_half:
         if (!t.tile_rows && full_rows) {
             double flop = ir_flop(g, ir_kernel_root(g, k)) / (double)full_rows;
             double each = k->algo == ALGO_window ? IR_WINDOW_FLOP : IR_CONV_FLOP;

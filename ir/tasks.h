@@ -37,7 +37,7 @@
  *   window       rows: lines of results, where elements are added up planes; cols: elements of one
  *   map          rows: elements; cols: 1. A map of a matrix in panels: rows: all panels' rows
  *                (so many elements lie together), cols: the panel's width
- *   int8         rows: images, or rows of codes; cols: codes or reals of one
+ *   int8, half   rows: images, or rows of a product; cols: results of one
  *   move         rows: the leading axis of the result (ir_leading_axis); cols: what follows. To a
  *                layout that is not plain: rows: elements
  * Task t does rows from (t % down) * tile_rows and columns from (t / down) * tile_cols on, at most
@@ -107,7 +107,7 @@ bool ir_rows_in_place(int64_t strips, int64_t depth, int64_t row_bytes, int64_t 
 
 /* A WINDOW op that adds elements up where they belong, a plane at a time. */
 bool ir_by_planes(Op op);
-/* The member that decides the algorithm: the first PROD, CONV, WINDOW, ROW, MOVE or INT8, else the first
+/* The member that decides the algorithm: the first PROD, CONV, WINDOW, ROW, MOVE or NARROW, else the first
  * REDUCE, else the last member. */
 Val ir_kernel_root(const Graph *g, const Kernel *k);
 /* Scalars that the kernel sums per task, then in task order: full reductions, losses, `correct`.

@@ -12,11 +12,13 @@ static const struct { const char *name; int bytes; bool real; } dtype[DT_COUNT] 
     {"none", 0, false},
 #define REAL true
 #define INT false
+#define HALF false
 #define DTYPE(name, bytes, kind, doc) {#name, bytes, kind},
 #include "ir/types.def"
 #undef DTYPE
 #undef REAL
 #undef INT
+#undef HALF
 };
 
 const LayoutInfo ir_layout[LAYOUT_COUNT] = {

@@ -41,7 +41,8 @@ static const struct {
     [ALGO_row] = {KIND(ROW) | KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(ROW) | KIND(REDUCE),
                   false},
     [ALGO_reduce] = {KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(REDUCE), false},
-    [ALGO_int8] = {KIND(INT8), KIND(INT8), true},
+    [ALGO_half] = {KIND(NARROW), KIND(NARROW), true},
+    [ALGO_int8] = {KIND(NARROW), KIND(NARROW), true},
     [ALGO_move] = {KIND(MOVE), KIND(MOVE), true},
 };
 

@@ -378,7 +378,10 @@ bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *al
     Val root = { 0 };
     int moves = count_kind(&k, KIND_MOVE, &root);
     if (moves) return *algo = ALGO_move, n == 1;
-    if (count_kind(&k, KIND_INT8, &root)) return *algo = ALGO_int8, n == 1;
+    if (count_kind(&k, KIND_NARROW, &root)) {
+        *algo = ir_is(g, root, OP_linear_half) ? ALGO_half : ALGO_int8;
+        return n == 1;
+    }
     int products = count_kind(&k, KIND_PROD, &root);
     if (products == 2) return *algo = ALGO_gemm_back, form_back(&k);
     if (products)

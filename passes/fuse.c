@@ -54,7 +54,7 @@ static bool inlines(const Graph *g, const Node *reader, Val operand)
     if (x->op == OP_random)
         return kind == KIND_MAP && ir_shape_eq(&x->type.shape, &reader->type.shape);
     bool stored = kind == KIND_PROD || kind == KIND_CONV || kind == KIND_WINDOW
-               || kind == KIND_VIEW || kind == KIND_INT8;
+               || kind == KIND_VIEW || kind == KIND_NARROW;
     return x->op != OP_const || !stored;
 }
 

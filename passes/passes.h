@@ -102,6 +102,11 @@ typedef struct Quantized {
  * as reals in PyTorch's order, too, as "layer0" and so on. */
 Quantized pass_quantize(const Module *m, const QuantizeIn *in, bool watched, Arena *a);
 
+/* The same with weights of 16 bits in linear layers, d bf16 or f16; layers by pass_half_layers. Ranges
+ * are not read. */
+QuantLayer *pass_half_layers(const Graph *infer, int *n, Arena *a);
+Quantized pass_halves(const Module *m, DType d, const QuantizeIn *in, Arena *a);
+
 /* Why one block runs a graph for a GPU, or does not. */
 const char *pass_blocks_why(const Graph *g, const PassCtx *c);
 

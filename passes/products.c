@@ -210,8 +210,8 @@ void pass_tile_simt_conv(const Graph *g, Val root, Choice *c)
                       weight ? 1 : ENOUGH_BLOCKS, MOST_SUMS, c->tile, c->micro);
 }
 
-/* One product is not two, and no convolution, window, map, row, reduction or move, nor of
- * integers. */
+/* One product is not two, and no convolution, window, map, row, reduction or move, nor what
+ * computes with narrow numbers. */
 #define tile_gemm_back NULL
 #define tile_simt_conv NULL
 #define tile_conv_mma_tf32 NULL
@@ -230,6 +230,7 @@ void pass_tile_simt_conv(const Graph *g, Val root, Choice *c)
 #define tile_row NULL
 #define tile_reduce NULL
 #define tile_int8 NULL
+#define tile_half NULL
 #define tile_move NULL
 
 static void (*const tile[ALGO_COUNT])(const Problem *p, const Target *t, Choice *c) = {

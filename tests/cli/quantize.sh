@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests/cli/quantize.sh: `seqc emit --quantize int8 --calibrate DATA`: a trained model in integers, its
-# report, its library compiled and run beside the float one; what is refused.
+# report, its library compiled and run beside the float one; `--store`; what is refused.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 DATA=$ROOT/samples/fashion_mnist/small.csv
@@ -63,6 +63,26 @@ EOF
 check "what stays float is named" grep -q 'Conv2d(8, 8.*stays float: it has groups of channels' report.txt
 check "no accuracy without labels" sh -c "! grep -q right report.txt"
 
+printf 'from torch import nn\ninput_shape = (3,)\nmodel = nn.Sequential(nn.Softmax(dim=1))\n' >none.py
+
+# ---- weights of 16 bits ----
+for store in bf16 fp16; do
+    emit --verify --store $store -o $store >report.txt 2>errors.txt && ok "weights in $store" || { not_ok "weights in $store" "see below"; cat errors.txt; }
+    check "$store: every layer, its error, sizes and times" sh -c "grep -q '^stored 2 of 2 layers in $store$' report.txt &&
+        grep -q 'dB  <- the worst layer$' report.txt && grep -q 'weights .* smaller than float' report.txt && grep -qE 'a call.* (faster|slower) than float' report.txt"
+    outputs $store -march=native && paste $store.txt float.txt | awk '{ d = $1 - $2; gap += d * d; all += $2 * $2 } END { exit !(NR == 10 && gap > 0 && gap <= 1e-4 * all) }' &&
+        ok "$store: its outputs are float's, nearly" || { not_ok "$store: its outputs are float's, nearly" "$(paste $store.txt float.txt)"; cat log; }
+    emit -q --store $store --embed -o any-$store
+    outputs any-$store && paste any-$store.txt $store.txt | awk '{ d = $1 - $2; gap += d * d; all += $2 * $2 } END { exit !(NR == 10 && gap <= 1e-10 * all) }' &&
+        ok "$store: on any processor" || { not_ok "$store: on any processor" "$(paste any-$store.txt $store.txt)"; cat log; }
+done
+refuses "layers of 16 bits beside integers" 2 "one of the two" "$SEQC" emit "$MODEL" --store bf16 --quantize int8 --calibrate "$DATA" -o no
+refuses "no linear layer" 1 "no linear layer" "$SEQC" emit none.py --store bf16 -o no
+refuses "a library that trains in 16 bits" 2 "computes in float" "$SEQC" emit "$MODEL" --mode train --store bf16 -o no
+printf 'from torch import nn\nmodel = nn.Sequential(nn.Linear(3, 2))\nnn.init.constant_(model[0].weight, 7e4)\n' >wide.py
+refuses "a weight beyond binary16" 1 "help: --store bf16" "$SEQC" emit wide.py --store fp16 -o no
+refuses "a program with weights of 16 bits" 1 "programs read no such weights" "$SEQC" build bf16/net.ir -o no
+
 # ---- refused ----
 refuses "no data" 2 "wants --calibrate DATA" "$SEQC" emit "$MODEL" --quantize int8 -o no
 refuses "data alone" 2 "wants --quantize int8" "$SEQC" emit "$MODEL" --calibrate "$DATA" -o no
@@ -71,7 +91,6 @@ refuses "a file that is not there" 3 "nowhere.csv" "$SEQC" emit "$MODEL" --quant
 refuses "data of another shape" 1 "iris.csv" "$SEQC" emit "$MODEL" --quantize int8 --calibrate "$ROOT/samples/iris/iris.csv" -o no
 refuses "a library that trains" 2 "computes in float" "$SEQC" emit "$MODEL" --mode train --quantize int8 --calibrate "$DATA" -o no
 refuses "double" 2 "in double" "$SEQC" emit "$MODEL" --dtype f64 --quantize int8 --calibrate "$DATA" -o no
-printf 'from torch import nn\ninput_shape = (3,)\nmodel = nn.Sequential(nn.Softmax(dim=1))\n' >none.py
 refuses "a model without layers" 1 "no layer can be computed in integers" "$SEQC" emit none.py --quantize int8 --calibrate inputs.npy -o no
 "$SEQC" ir "$MODEL" --stage fuse -o fused.ir 2>/dev/null
 refuses "text past the stage shape" 1 "past the stage shape" "$SEQC" emit fused.ir --quantize int8 --calibrate "$DATA" -o no

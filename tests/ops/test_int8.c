@@ -1,5 +1,6 @@
-/* tests/ops/test_int8.c: ops on codes against integers computed here, a place at a time, from padded
+/* tests/ops/test_int8.c: ops on numbers of 8 and 16 bits: codes against integers computed here, a place at a time, from padded
  * copies. Rounding is to the nearest integer, of two equally near ones to the even one, by fmod. */
+#include "runtime/files.h"
 #include "tests/ops/case.h"
 
 enum { IMAGES = 2, MOST = 4096 };
@@ -169,6 +170,59 @@ START_TEST(pool)
 }
 END_TEST
 
+/* ---- weights of 16 bits ---- */
+
+/* All that the two types hold, by the runtime's functions, which read files of PyTorch's. */
+START_TEST(halves)
+{
+    for (uint32_t h = 0; h < 65536; h++) {
+        double f16 = (double)rt_from_f16((uint16_t)h), bf16 = (double)rt_from_bf16((uint16_t)h);
+        double x = ir_from_half(DT_f16, (uint16_t)h), y = ir_from_half(DT_bf16, (uint16_t)h);
+        ck_assert_msg(x == f16 || (isnan(x) && isnan(f16)), "f16 %04x: %g, not %g", h, x, f16);
+        ck_assert_msg(y == bf16 || (isnan(y) && isnan(bf16)), "bf16 %04x: %g, not %g", h, y, bf16);
+        if (!isnan(x)) ck_assert_uint_eq(ir_to_half(DT_f16, x), h);
+        if (!isnan(y)) ck_assert_uint_eq(ir_to_half(DT_bf16, y), h);
+    }
+    ck_assert(isnan(ir_from_half(DT_f16, ir_to_half(DT_f16, NAN))));
+    ck_assert(isnan(ir_from_half(DT_bf16, ir_to_half(DT_bf16, NAN))));
+}
+END_TEST
+
+/* Between two neighbours the nearer one, half way the even one. */
+START_TEST(halves_are_rounded)
+{
+    for (int d = 0; d < 2; d++) {
+        DType type = d ? DT_f16 : DT_bf16;
+        for (uint32_t h = 0; h < (d ? 0x7bffu : 0x7f7fu); h++) {
+            double low = ir_from_half(type, (uint16_t)h), high = ir_from_half(type, (uint16_t)(h + 1));
+            double middle = low + (high - low) / 2, nearer = low + (high - low) / 8;
+            ck_assert_uint_eq(ir_to_half(type, middle), h % 2 ? h + 1 : h);
+            ck_assert_uint_eq(ir_to_half(type, nearer), h);
+            ck_assert_uint_eq(ir_to_half(type, -high + (high - low) / 8), 0x8000 | (h + 1));
+        }
+    }
+    ck_assert(isinf(ir_from_half(DT_f16, ir_to_half(DT_f16, 65520))));
+    ck_assert(ir_from_half(DT_f16, ir_to_half(DT_f16, 65519)) == 65504);
+}
+END_TEST
+
+START_TEST(linear_of_halves)
+{
+    double x[IMAGES * 7], w[5 * 7], b[] = {1, -2, 0.5, 0, 4}, got[10], wanted[10];
+    const Feed feed[] = {{"x", x}, {"w", w}, {"b", b}};
+    whole(x, IMAGES * 7, -9, 9);
+    whole(w, 5 * 7, -9, 9);
+    for (int i = 0; i < IMAGES; i++)
+        for (int j = 0; j < 5; j++) {
+            wanted[i * 5 + j] = b[j];
+            for (int k = 0; k < 7; k++) wanted[i * 5 + j] += x[i * 7 + k] * w[j * 7 + k];
+        }
+    run("state \"w\" : bf16[5,7]{panel8} param\nstate \"b\" : f32[5] param\n",
+        "linear_half %0, \"w\", \"b\"", "f32[n,7]", "f32[n,5]", feed, 3, got);
+    same("linear_half", got, wanted, 10);
+}
+END_TEST
+
 /* ---- what is none ---- */
 
 static const struct { const char *states, *op, *x_type, *type, *says; } wrong[] = {
@@ -185,6 +239,11 @@ static const struct { const char *states, *op, *x_type, *type, *says; } wrong[] 
     {"state \"w\" : i8[5,23]{dots8} param\nstate \"b\" : i32[5]{panel4} param\n"
      "state \"f\" : f32[5]{panel8} param\n",
      "linear_int8 %0, \"w\", \"b\", \"f\"", "u8[n,23]", "f32[n,5]", "does not go with weights"},
+    {"state \"w\" : bf16[5,23] param\n", "linear_half %0, \"w\"", "f32[n,23]", "f32[n,5]", "in panels of 4, 8"},
+    {"state \"w\" : f32[5,23]{panel8} param\n", "linear_half %0, \"w\"", "f32[n,23]", "f32[n,5]", "bf16 or f16"},
+    {"state \"w\" : f16[5,22]{panel8} param\n", "linear_half %0, \"w\"", "f32[n,23]", "f32[n,5]",
+     "does not go with"},
+    {"state \"w\" : bf16[3] param\n", "relu \"w\"", "f32[n,3]", "bf16[3]", "must be real"},
     {"state \"w\" : f32[5,23]{dots8} param\n", "relu %0", "f32[n,3]", "f32[n,3]", "rows of bytes"},
     {"state \"w\" : i8[4,2,9]{dots4} param\nstate \"b\" : i32[4]{panel4} param\n"
      "state \"f\" : f32[4]{panel4} param\n",
@@ -217,6 +276,9 @@ int main(void)
     tcase_add_test(t, linear);
     tcase_add_test(t, conv);
     tcase_add_test(t, pool);
+    tcase_add_test(t, halves);
+    tcase_add_test(t, halves_are_rounded);
+    tcase_add_test(t, linear_of_halves);
     tcase_add_loop_test(t, refused, 0, COUNT(wrong));
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
