@@ -76,6 +76,8 @@ int cmd_fail(const Cmd *c, int code, const char *format, ...)
 /* Prints "seqc: warning: …" likewise. */
 void cmd_warn(const Cmd *c, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void cmd_json_string(FILE *out, const char *s);            /* with its quotes */
+/* Where what people read goes: stdout, or stderr where that has JSON (--report json). */
+FILE *cmd_told(const Cmd *c);
 int cmd_fail_rt(const Cmd *c, const struct rt_err *e);     /* of the runtime's file functions */
 /* Of `count` words the nearest to `word`, or null if none is near. */
 const char *cmd_nearest(const char *word, const char *const *words, int count);

@@ -118,6 +118,7 @@ static const char *share(const Cmd *c, double own, double real, const char *less
 int beside_print(const Emission *e, const PassCtx *ctx, Variety real, Variety other, bool outputs)
 {
     const Cmd *c = e->c;
+    FILE *out = cmd_told(c);
     Side a, b;
     Noise noise = { 0 };
     int code = measure(e, ctx, real, "float", outputs, &a);
@@ -125,12 +126,13 @@ int beside_print(const Emission *e, const PassCtx *ctx, Variety real, Variety ot
     if (code || c->text[OPT_quiet]) return code;
     if (a.output && b.output) {
         beside_noise(&noise, a.output, b.output, a.n);
-        printf("  %-42s signal to noise %5.1f dB, of inputs made up\n", "outputs", beside_decibels(noise));
+        fprintf(out, "  %-42s signal to noise %5.1f dB, of inputs made up\n", "outputs",
+                beside_decibels(noise));
     }
-    printf("  %-42s %s, %s\n", "weights", cmd_bytes(c->arena, b.bytes),
+    fprintf(out, "  %-42s %s, %s\n", "weights", cmd_bytes(c->arena, b.bytes),
            share(c, (double)b.bytes, (double)a.bytes, "smaller", "larger", cmd_bytes(c->arena, a.bytes)));
     if (a.us > 0)
-        printf("  %-42s %.3g us, %s\n", "a call, on this machine", b.us,
+        fprintf(out, "  %-42s %.3g us, %s\n", "a call, on this machine", b.us,
                share(c, b.us, a.us, "faster", "slower", arena_printf(c->arena, "%.3g us", a.us)));
     return EXIT_OK;
 }

@@ -323,7 +323,8 @@ static void say_done(const Emission *e)
     if (!e->c->text[OPT_weights])
         fprintf(stderr, "seqc: note: the weights are initial ones, as training would draw them; "
                 "--weights FILE takes trained ones\n");
-    printf("emitted %s  %s, %lld sample%s a call, weights %s, workspace %s%s\n", e->dir,
+    fprintf(cmd_told(e->c),
+            "emitted %s  %s, %lld sample%s a call, weights %s, workspace %s%s\n", e->dir,
            e->opts.target->name, (long long)e->start->capacity, e->start->capacity == 1 ? "" : "s",
            cmd_bytes(a, e->bytes), cmd_bytes(a, emit_library_workspace(e->m, &e->opts, "infer")),
            step);
@@ -397,8 +398,7 @@ int cmd_emit(const Cmd *c)
     if (!code) code = make_params(&e);
     if (!code) code = choose_form(&e);
     if (!code) code = write_all(&e);
-    bool json = c->text[OPT_report] && c->number[OPT_report] == REPORT_JSON;
-    if (!code && !c->text[OPT_quiet] && !json) say_done(&e);
+    if (!code && !c->text[OPT_quiet]) say_done(&e);
     if (!code && c->text[OPT_report]) code = emission_report(&e);
     emission_free(&e);
     return code;

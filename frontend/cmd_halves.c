@@ -50,6 +50,7 @@ static int check_range(const Halves *h)
 
 static void print_layers(const Halves *h, const double *const *rounded)
 {
+    FILE *out = cmd_told(h->c);
     int worst = -1, stored = 0;
     Noise *noise = arena_alloc(h->c->arena, (size_t)h->in.n_layer, sizeof *noise);
     for (int i = 0; i < h->in.n_layer; i++) {
@@ -59,12 +60,12 @@ static void print_layers(const Halves *h, const double *const *rounded)
         if (worst < 0 || beside_decibels(noise[i]) < beside_decibels(noise[worst])) worst = i;
         stored++;
     }
-    printf("stored %d of %d layers in %s\n", stored, h->in.n_layer, h->c->text[OPT_store]);
+    fprintf(out, "stored %d of %d layers in %s\n", stored, h->in.n_layer, h->c->text[OPT_store]);
     for (int i = 0; i < h->in.n_layer; i++) {
         const QuantLayer *x = &h->in.layer[i];
-        printf("  %-42s ", beside_layer(h->c, h->m, x->name));
-        if (x->why) printf("stays float: %s\n", x->why);
-        else printf("weights' signal to noise %5.1f dB%s\n", beside_decibels(noise[i]),
+        fprintf(out, "  %-42s ", beside_layer(h->c, h->m, x->name));
+        if (x->why) fprintf(out, "stays float: %s\n", x->why);
+        else fprintf(out, "weights' signal to noise %5.1f dB%s\n", beside_decibels(noise[i]),
                     i == worst ? "  <- the worst layer" : "");
     }
 }

@@ -48,6 +48,11 @@ void cmd_json_string(FILE *out, const char *s)
     fputc('"', out);
 }
 
+FILE *cmd_told(const Cmd *c)
+{
+    return c->text[OPT_report] && c->number[OPT_report] == REPORT_JSON ? stderr : stdout;
+}
+
 static void say(const Cmd *c, const char *severity, const char *format, va_list args)
 {
     char text[4096];

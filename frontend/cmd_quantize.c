@@ -222,32 +222,34 @@ static int compare(Quantization *q, Running *real, Running *quantized)
 
 static void print_layers(const Quantization *q)
 {
+    FILE *out = cmd_told(q->c);
     int worst = -1, integers = 0;
     for (int i = 0; i < q->n_layer; i++) {
         if (q->layer[i].why) continue;
         integers++;
         if (worst < 0 || beside_decibels(q->noise[i]) < beside_decibels(q->noise[worst])) worst = i;
     }
-    printf("quantized %d of %d layers by %lld of %lld samples of %s\n", integers, q->n_layer,
+    fprintf(out, "quantized %d of %d layers by %lld of %lld samples of %s\n", integers, q->n_layer,
            (long long)q->samples.n, (long long)q->samples.all, q->samples.name);
     for (int i = 0; i < q->n_layer; i++) {
         const QuantLayer *x = &q->layer[i];
-        printf("  %-42s ", beside_layer(q->c, q->m, x->name));
-        if (x->why) printf("stays float: %s\n", x->why);
-        else printf("signal to noise %5.1f dB%s%s\n", beside_decibels(q->noise[i]),
+        fprintf(out, "  %-42s ", beside_layer(q->c, q->m, x->name));
+        if (x->why) fprintf(out, "stays float: %s\n", x->why);
+        else fprintf(out, "signal to noise %5.1f dB%s%s\n", beside_decibels(q->noise[i]),
                     x->coded ? "" : ", result in float", i == worst ? "  <- the worst layer" : "");
     }
 }
 
 static void print_outputs(const Quantization *q)
 {
+    FILE *out = cmd_told(q->c);
     double n = (double)q->samples.n / 100;
-    printf("  %-42s signal to noise %5.1f dB", "outputs", beside_decibels(q->output));
+    fprintf(out, "  %-42s signal to noise %5.1f dB", "outputs", beside_decibels(q->output));
     if (q->m->prog.target == TARGET_CLASS || q->m->prog.target == TARGET_INDEX)
-        printf(", the same class for %.2f%%", (double)q->same / n);
+        fprintf(out, ", the same class for %.2f%%", (double)q->same / n);
     if (q->samples.label)
-        printf(", %.2f%% right (float %.2f%%)", (double)q->right[1] / n, (double)q->right[0] / n);
-    putchar('\n');
+        fprintf(out, ", %.2f%% right (float %.2f%%)", (double)q->right[1] / n, (double)q->right[0] / n);
+    fputc('\n', out);
 }
 
 /* ---- all of it ---- */

@@ -167,6 +167,7 @@ double ir_multiply_adds(const Graph *g, Val v)
 {
     const Node *x = ir_node(g, v);
     OpKind kind = ir_op[x->op].kind;
-    double bias = x->n_in > 2 ? elems(g, &x->type) : 0;
-    return kind == KIND_PROD || kind == KIND_CONV ? (ir_flop(g, v) - bias) / 2 : 0;
+    double bias = x->n_in > 2 && kind != KIND_NARROW ? elems(g, &x->type) : 0;
+    bool product = kind == KIND_PROD || kind == KIND_CONV || (kind == KIND_NARROW && x->n_in > 1);
+    return product ? (ir_flop(g, v) - bias) / 2 : 0;
 }

@@ -23,6 +23,10 @@ check "the same bytes again" sh -c "'$SEQC' emit '$MODEL' --weights $WEIGHTS --n
 [ -z "$("$SEQC" emit "$MODEL" --weights $WEIGHTS --name net --quantize int8 --calibrate "$DATA" -q -o again)" ] &&
     ok "nothing is said where nothing is asked for" || not_ok "nothing is said where nothing is asked for" "-q"
 
+int8 --report json -o told >told.json 2>told.txt
+grep -q '^{.*"multiply_adds":[1-9].*}$' told.json && [ "$(wc -l <told.json)" = 1 ] && grep -q 'the worst layer' told.txt &&
+    ok "beside a report as JSON it is on stderr" || not_ok "beside a report as JSON it is on stderr" "$(cat told.json told.txt)"
+
 # ---- the library: outputs of one sample, on this machine, on any, beside float's ----
 awk -F, 'NR == 7 { for (i = 1; i < NF; i++) print $i }' "$DATA" >input.txt
 outputs() { (cd "$1" && ${CC:-cc} $CFLAGS $2 net*.c example.c -lm -o example && ./example <../input.txt >"../$1.txt") >log 2>&1; }
