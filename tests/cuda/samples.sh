@@ -24,6 +24,7 @@ sample binary "$S/binary/model.py" --data "$S/binary/pair.csv" --normalize zscor
 sample sigmoid "$S/binary/sigmoid.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
 sample dropout "$S/mc_dropout/model.py" --data "$S/mc_dropout/sine.csv" --epochs 1
 sample small "$S/fashion_mnist/small.py" $small
+sample learner "$S/microcontroller/learner.py" $small
 sample regularization "$S/regularization/model.py" $small
 sample base "$S/fine_tuning/base.py" --data old.csv --normalize zscore --overfit-batches 3 --epochs 2
 cp base.in_c/last.safetensors base.safetensors
@@ -75,6 +76,7 @@ criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 END
 sample images images.py $small
+sample on_device "$S/on_device/model.py" $small
 cat >block.py <<'END'
 import torch
 import torch.nn.functional as F
