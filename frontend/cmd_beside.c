@@ -1,6 +1,8 @@
 /* frontend/cmd_beside.c: two models of one file, as code compiled for the library's target: sizes,
  * times, outputs. */
+#include "codegen/codegen.h"
 #include "frontend/cmd_beside.h"
+#include "passes/passes.h"
 #include "ir/trial.h"
 #include "runtime/base.h"
 #include <math.h>

@@ -3,7 +3,6 @@
 #ifndef SEQC_CMD_BESIDE_H
 #define SEQC_CMD_BESIDE_H
 #include "frontend/cmd_emit.h"
-#include "passes/passes.h"
 
 /* A model at tidy, infer alone, and the values of its states. */
 typedef struct Variety { Module *m; const double *const *value; } Variety;
@@ -11,7 +10,7 @@ typedef struct Variety { Module *m; const double *const *value; } Variety;
 /* What the options of both want of the model; `option` is the one that is given. 0 or an exit code. */
 int beside_check(const Emission *e, const char *option);
 /* The file's model from e->start, which keeps infer alone. */
-Module *beside_tidy(Emission *e, const PassCtx *ctx);
+Module *beside_tidy(Emission *e, const struct PassCtx *ctx);
 /* The states' values of a planned module of it. 0 or an exit code. */
 int beside_values(const Cmd *c, const Module *planned, const double ***value);
 const char *beside_layer(const Cmd *c, const Module *m, const char *name);
@@ -23,5 +22,5 @@ double beside_decibels(Noise n);
 
 /* Prints how large and how fast the library is beside that of the file's model, and, if `outputs`, how
  * far its outputs are from that one's on numbers made up. 0 or an exit code. */
-int beside_print(const Emission *e, const PassCtx *ctx, Variety real, Variety other, bool outputs);
+int beside_print(const Emission *e, const struct PassCtx *ctx, Variety real, Variety other, bool outputs);
 #endif

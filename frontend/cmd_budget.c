@@ -5,7 +5,9 @@
  * gradients are added up (passes/accumulate.c); for each with less and less memory that a kernel may take
  * for itself, as long as that decides. What lives at the same time is as little as any order of kernels
  * was found to need, always. Of what fits, the predicted time decides. */
+#include "codegen/codegen.h"
 #include "frontend/cmd_emit.h"
+#include "passes/passes.h"
 #include "ir/tasks.h"
 #include <string.h>
 

@@ -4,6 +4,7 @@
  * The pipeline runs over all graphs, as for a program: so the library's kernels are those of a
  * program of the same target and batch. Everything is made before anything is written. */
 #define _XOPEN_SOURCE 700
+#include "codegen/codegen.h"
 #include "frontend/cmd_quantize.h"
 #include "passes/passes.h"
 #include "runtime/base.h"

@@ -1,10 +1,8 @@
 /* frontend/cmd_emit.h: what `seqc emit` and `seqc verify` share: a library, from its options to the
- * planned module. */
+ * planned module. Who includes it includes codegen/codegen.h before: headers see no other room. */
 #ifndef SEQC_CMD_EMIT_H
 #define SEQC_CMD_EMIT_H
-#include "codegen/codegen.h"
 #include "frontend/cmd.h"
-#include "passes/passes.h"
 
 typedef struct Emission {
     const Cmd *c;
@@ -25,7 +23,7 @@ void emission_free(Emission *e);
 int emission_report(const Emission *e);
 
 /* The passes over e->start, so that the library writes to no more than --ram-budget. */
-int emission_fit(Emission *e, PassCtx *ctx);
+int emission_fit(Emission *e, struct PassCtx *ctx);
 
 /* Begins the line of NAME.ir that has the options of the library beside it. */
 #define EMISSION_OPTIONS "# seqc emit "

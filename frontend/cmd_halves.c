@@ -1,7 +1,9 @@
 /* frontend/cmd_halves.c: `seqc emit --store bf16|fp16`: a library whose linear layers have weights of 16
  * bits, which are widened as they are read. */
+#include "codegen/codegen.h"
 #include "frontend/cmd_beside.h"
 #include "frontend/cmd_quantize.h"
+#include "passes/passes.h"
 #include "runtime/base.h"
 #include <math.h>
 

@@ -4,9 +4,11 @@
  * Both models run as code compiled for this machine, and return what their layers compute
  * (passes/quantize.c says which values stand for each other). The noise of a layer is all that has
  * gone wrong up to it. The same samples, weights and options give the same model. */
+#include "codegen/codegen.h"
 #include "frontend/cmd_quantize.h"
 #include "frontend/cmd_beside.h"
 #include "frontend/cmd_samples.h"
+#include "passes/passes.h"
 #include "runtime/base.h"
 #include <math.h>
 #include <string.h>

@@ -4,6 +4,7 @@
  * Code, constants and stack are those of the object that the C compiler makes of NAME.c with the
  * library's own flags. The object is read as ELF of 32 or 64 bits (System V ABI, chapter 4), so that
  * cross compilers serve; frames come from GCC's -fcallgraph-info. */
+#include "codegen/codegen.h"
 #include "frontend/cmd_emit.h"
 #include "runtime/base.h"
 #include <stdlib.h>

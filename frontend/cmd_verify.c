@@ -6,6 +6,8 @@
  * program around it (codegen/library_driver.c) that runs it twice on memory between guards; then once
  * more by the compiler's sanitizers. Inputs are made up, or those of a file. */
 #define _XOPEN_SOURCE 700
+#include "codegen/codegen.h"
+#include "runtime/files.h"
 #include "frontend/cmd_verify.h"
 #include "passes/passes.h"
 #include "runtime/base.h"

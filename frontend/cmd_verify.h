@@ -1,9 +1,9 @@
-/* frontend/cmd_verify.h: what the files of `seqc verify` share. */
+/* frontend/cmd_verify.h: what the files of `seqc verify` share. Who includes it includes
+ * codegen/codegen.h and runtime/files.h before. */
 #ifndef SEQC_CMD_VERIFY_H
 #define SEQC_CMD_VERIFY_H
 #include "frontend/cmd_check.h"
 #include "frontend/cmd_emit.h"
-#include "runtime/files.h"
 
 typedef struct Verify Verify;
 

@@ -1,7 +1,9 @@
 /* frontend/cmd_verify_run.c: a library at work: its sources are compiled with the program around it,
  * which runs in a process of its own, speaks through files, and may be run by an emulator. */
 #define _XOPEN_SOURCE 700
+#include "codegen/codegen.h"
 #include "codegen/stored.h"
+#include "runtime/files.h"
 #include "frontend/cmd_verify.h"
 #include "runtime/base.h"
 #include <errno.h>

@@ -4,6 +4,8 @@
  * The file's statements run one by one, and no further than to the network (its loss and optimizer,
  * where there are steps), since what comes after them may be a run of training. */
 #define _XOPEN_SOURCE 700
+#include "codegen/codegen.h"
+#include "runtime/files.h"
 #include "frontend/cmd_verify.h"
 #include "runtime/base.h"
 #include <stdlib.h>

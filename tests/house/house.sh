@@ -5,9 +5,9 @@
 
 sources() { find frontend ir passes codegen runtime -name '*.[ch]' -o -path '*tests/*' -prune -o -name '*.def' -print | sort; }
 
-# arrow ROOM "ROOM…": files of the room include only these rooms (main.c and cmd_* see all).
+# arrow ROOM "ROOM…": files of the room include only these rooms (main.c and cmd_*.c see all).
 arrow() {
-    bad=$(find "$1" -name '*.[ch]' ! -path 'frontend/main.c' ! -path 'frontend/cmd_*.[ch]' -exec \
+    bad=$(find "$1" -name '*.[ch]' ! -path 'frontend/main.c' ! -path 'frontend/cmd_*.c' -exec \
         grep -Hn '#include "' {} + | awk -F'"' -v allowed=" $1 $2 " '
         { split($2, part, "/"); if (!index(allowed, " " part[1] " ")) print $0 }')
     [ -z "$bad" ] && ok "arrows of $1" || { not_ok "arrows of $1" "includes another room"; echo "$bad" | sed 's/^/    /'; }
