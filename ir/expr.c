@@ -23,6 +23,21 @@ const int ex_fn_arity[] = {
 #undef EXFN
 };
 
+static const char *const op_names[EX_exp] = {
+    "none", "num", "int", "bool", "arg", "name", "add", "sub", "mul", "div", "neg", "lt", "le",
+    "gt", "ge", "eq", "ne", "and", "or", "not", "select", "to_int", "to_real",
+};
+
+const char *ex_op_name(ExOp op) { return op < EX_exp ? op_names[op] : ex_fn_names[op - EX_exp]; }
+
+ExOp ex_op_named(const char *name)
+{
+    for (ExOp op = EX_NUM; op < EX_COUNT; op++)
+        if (strcmp(ex_op_name(op), name) == 0)
+            return op;
+    return EX_NONE;
+}
+
 bool ex_eq(Ex a, Ex b) { return a.i == b.i; }
 bool ex_some(Ex e) { return e.i != 0; }
 
@@ -259,7 +274,8 @@ bool ex_is_num(const ExPool *p, Ex e, double x)
 
 /* ---- building ---- */
 
-/* How many operands an operation has and which type they share (`select` apart); its own type. */
+/* How many operands an operation has and which type they share; its own type. Those of `select` are
+ * a condition and two of one type, which is its own. */
 static int signature(const ExPool *p, ExOp op, Ex a, ExType *in, ExType *out)
 {
     *in = *out = EXT_REAL;
@@ -278,6 +294,7 @@ static int signature(const ExPool *p, ExOp op, Ex a, ExType *in, ExType *out)
         return op == EX_NOT ? 1 : 2;
     case EX_TO_INT: *out = EXT_INT; return 1;
     case EX_TO_REAL: *in = EXT_INT; return 1;
+    case EX_SELECT: return 3;
     default:
         if (op < EX_exp || op >= EX_COUNT)
             ir_die(NULL, "expression: %d is no operation", (int)op);
@@ -296,35 +313,51 @@ static ExValue value_of(const ExPool *p, Ex e)
     return x->op == EX_NUM ? (ExValue){.r = x->u.num} : (ExValue){.i = x->u.i};
 }
 
-static Ex select_of(ExPool *p, Ex c, Ex a, Ex b)
+/* The first operand that has no business there or a wrong type, from 1; 0: all fit. */
+static int misfit(const ExPool *p, const ExNode *x, int n, ExType in)
 {
-    ExType t = ex_node(p, a)->type;
-    if (ex_node(p, c)->type != EXT_BOOL || ex_node(p, b)->type != t)
-        ir_die(NULL, "expression: ?: of wrong types");
-    if (ex_op_of(p, c) == EX_BOOL)
-        return ex_node(p, c)->u.i ? a : b;
-    return ex_make(p, (ExNode){.op = EX_SELECT, .type = t, .in = {c, a, b}});
+    if (x->op == EX_SELECT)
+        in = EXT_BOOL;
+    for (int k = 0; k < 3; k++) {
+        if (ex_some(x->in[k]) != (k < n) || (k < n && ex_node(p, x->in[k])->type != in))
+            return k + 1;
+        if (x->op == EX_SELECT && k == 0 && ex_some(x->in[1]))
+            in = ex_node(p, x->in[1])->type;
+    }
+    return 0;
+}
+
+bool ex_fits(const ExPool *p, ExOp op, Ex a, Ex b, Ex c)
+{
+    ExNode x = {.op = op, .in = {a, b, c}};
+    ExType in;
+    if (op < EX_ADD || op >= EX_COUNT || !ex_some(a))
+        return false;
+    int n = signature(p, op, a, &in, &x.type);
+    return !misfit(p, &x, n, in);
 }
 
 Ex ex_op(ExPool *p, ExOp op, Ex a, Ex b, Ex c)
 {
-    if (op == EX_SELECT)
-        return select_of(p, a, b, c);
     ExNode x = {.op = op, .in = {a, b, c}};
     ExType in;
     int n = signature(p, op, a, &in, &x.type);
-    ExValue v[3] = {{0}};
-    bool fold = true;
-    for (int k = 0; k < 3; k++) {
-        if (ex_some(x.in[k]) != (k < n) || (k < n && ex_node(p, x.in[k])->type != in))
-            ir_die(NULL, "expression: operation %d has a wrong operand %d", (int)op, k + 1);
-        if (k >= n)
-            break;
-        fold = fold && ex_const(p, x.in[k]);
-        if (fold)
-            v[k] = value_of(p, x.in[k]);
+    int wrong = misfit(p, &x, n, in);
+    if (wrong)
+        ir_die(NULL, "expression: operation %s has a wrong operand %d", ex_op_name(op), wrong);
+    if (op == EX_SELECT) {
+        if (ex_op_of(p, a) == EX_BOOL)
+            return ex_node(p, a)->u.i ? b : c;
+        x.type = ex_node(p, b)->type;
+        return ex_make(p, x);
     }
-    return fold ? literal(p, x.type, apply(&x, in, v[0], v[1], v[2])) : ex_make(p, x);
+    ExValue v[3] = {{0}};
+    for (int k = 0; k < n; k++) {
+        if (!ex_const(p, x.in[k]))
+            return ex_make(p, x);
+        v[k] = value_of(p, x.in[k]);
+    }
+    return literal(p, x.type, apply(&x, in, v[0], v[1], v[2]));
 }
 
 /* ---- walking ---- */

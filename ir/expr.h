@@ -52,6 +52,10 @@ const char *ex_print(Arena *a, const ExPool *p, Ex e);   /* canonical text */
 Ex ex_num(ExPool *p, double x);
 Ex ex_arg(ExPool *p, int i);
 Ex ex_op(ExPool *p, ExOp op, Ex a, Ex b, Ex c);          /* builds, simplifying constants */
+Ex ex_int(ExPool *p, int64_t i);
+Ex ex_bool(ExPool *p, bool b);
+/* Has the operation as many operands, of such types? ex_op dies where it has not. */
+bool ex_fits(const ExPool *p, ExOp op, Ex a, Ex b, Ex c);
 Ex ex_subst(ExPool *p, Ex e, const Ex *args, int n);    /* argument i becomes args[i]; none: kept */
 Ex ex_name_value(ExPool *p, Ex e, const char *name, double value);   /* a name becomes a number */
 
@@ -77,6 +81,8 @@ uint32_t ex_args_used(const ExPool *p, Ex e);                /* bit i: argument 
 int ex_cost(const ExPool *p, Ex e);                          /* operations, shared ones once */
 bool ex_is_num(const ExPool *p, Ex e, double x);
 
+const char *ex_op_name(ExOp op);          /* "add", "exp" */
+ExOp ex_op_named(const char *name);       /* EX_NONE: there is none */
 extern const char *const ex_fn_names[];   /* by EX_##name - EX_exp */
 extern const int ex_fn_arity[];
 #endif

@@ -23,8 +23,6 @@ extern const ExBinary ex_binary[];
 enum { EX_N_BINARY = 12, EX_LEVEL_SELECT = 0, EX_LEVEL_UNARY = 7, EX_LEVEL_ATOM = 8 };
 
 Ex ex_make(ExPool *p, ExNode x);                      /* hash-consed as it is, nothing folded */
-Ex ex_int(ExPool *p, int64_t i);
-Ex ex_bool(ExPool *p, bool b);
 Ex ex_named(ExPool *p, const char *name);
 bool ex_eq(Ex a, Ex b);
 bool ex_some(Ex e);                                   /* not none */

@@ -2,8 +2,8 @@
 # tests/fuzz/fuzz.sh NAME [SECONDS] [LIBFUZZER OPTION…]: searches for inputs that break a parser.
 #
 # NAME is a harness, test_NAME.c: parse model ir expr csv npy npz idx cifar image gzip safetensors
-# json, or pipeline (what model and ir take goes through all passes and becomes C); SECONDS is 60, 0
-# is for ever.
+# json cfuncs, or pipeline (what model and ir take goes through all passes and becomes C); SECONDS is
+# 60, 0 is for ever.
 # Needs Clang with libFuzzer. Starts from tests/fuzz/corpus/NAME and leaves what it finds in
 # BUILD/fuzz/NAME (BUILD as for tests/run): a crash-…, leak-… or timeout-… belongs into the corpus
 # once it is understood, small (-minimize_crash=1), under a name that says what it was.
