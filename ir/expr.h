@@ -4,6 +4,8 @@
  * equal handles. Types are real, int and bool without implicit promotion (a literal without '.'
  * takes the type that its place asks for). Grammar, loosest first:
  *   ?:   ||   &&   == !=   < <= > >=   + -   * /   unary - !   f(x, y)   literal  name  ( )
+ * before it any number of "t0 = …; t1 = …;", each read by what follows under that name: what is
+ * large is printed so, each shared part once.
  *   int(x) truncates and saturates, real(i) converts. Literals: decimal, hex float, inf, nan.
  * Names of one letter are arguments 0 .. 25; longer ones are looked up in the caller's list.
  * Printing is canonical: fewest parentheses, shortest numbers that read back the same bits.
@@ -43,9 +45,9 @@ typedef struct ExPool ExPool;
 ExPool *ex_pool(Arena *a);                              /* lives in, and is freed with, the arena */
 const ExNode *ex_node(const ExPool *p, Ex e);
 
-/* Parses text of at most 4096 characters, as is and printed. On a mistake returns none and writes
- * "column N: what" to err. names: longer names that may stand in it, null-terminated, or null. */
-enum { EX_ERR = 160 };
+/* Parses text of at most EX_MAX_TEXT characters, as is and printed. On a mistake returns none and
+ * writes "column N: what" to err. names: longer names that may stand in it, null-terminated, or null. */
+enum { EX_ERR = 160, EX_MAX_TEXT = 1 << 16 };
 Ex ex_parse(ExPool *p, const char *text, const char *const *names, char err[EX_ERR]);
 const char *ex_print(Arena *a, const ExPool *p, Ex e);   /* canonical text */
 
@@ -57,6 +59,7 @@ Ex ex_bool(ExPool *p, bool b);
 /* Has the operation as many operands, of such types? ex_op dies where it has not. */
 bool ex_fits(const ExPool *p, ExOp op, Ex a, Ex b, Ex c);
 Ex ex_subst(ExPool *p, Ex e, const Ex *args, int n);    /* argument i becomes args[i]; none: kept */
+Ex ex_replace(ExPool *p, Ex e, Ex from, Ex to);       /* every occurrence of a part */
 Ex ex_name_value(ExPool *p, Ex e, const char *name, double value);   /* a name becomes a number */
 
 /* d e / d argument, simplified and stabilised; branches as written, kinks as exfuncs.def says. */

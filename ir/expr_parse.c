@@ -2,8 +2,9 @@
  *
  * Two steps, because a literal takes its type from its place: a tree with types that may be open,
  * from the leaves up; then nodes, from the root down, with the type that the place asks for (real
- * where it asks for none). Text is hostile: its length and its nesting are limited, chains of
- * binary operators are read by a loop. */
+ * where it asks for none). Locals are nodes as soon as they are read. Text is hostile: its length,
+ * that of each of its parts and its nesting are limited, chains of binary operators are read by a
+ * loop. */
 #include "ir/expr_pool.h"
 #include "ir/ir.h"
 #include <errno.h>
@@ -13,7 +14,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_TEXT = 4096, MAX_NESTING = 200 };
+/* A part is a local or the expression itself; a chain of operators nests as deep as it is long.
+ * MAX_DEPTH is that of nodes, through locals: others walk them by recursion. */
+enum { MAX_PART = 8192, MAX_NESTING = 200, MAX_DEPTH = 4000 };
 
 const ExBinary ex_binary[EX_N_BINARY] = {
     {"||", EX_OR, 1, false}, {"&&", EX_AND, 2, false},
@@ -33,6 +36,7 @@ typedef struct Tree {
     double num;
     int64_t i;                           /* of EX_INT, EX_BOOL; the argument's number */
     const char *name;
+    Ex built;                            /* a local */
 } Tree;
 
 typedef struct Parser {
@@ -42,6 +46,8 @@ typedef struct Parser {
     Arena *scratch;
     char *err;                           /* filled: parsing has failed */
     int depth;
+    ExPool *pool;
+    Ex *local; size_t n_local;
 } Parser;
 
 static Tree *parse_select(Parser *ps);
@@ -227,6 +233,20 @@ static Tree *call(Parser *ps, const char *name, size_t at)
     return tree(ps, op, to_int ? INT : REAL, in[0], in[1], NULL);
 }
 
+/* The local of that name: t0, t1, … in the order in which they stand. */
+static bool local_of(const Parser *ps, const char *name, Ex *e)
+{
+    size_t i = 0, k = 1;
+    if (name[0] != 't' || !is_digit(name[1]) || (name[1] == '0' && name[2]))
+        return false;
+    for (; is_digit(name[k]) && i < ps->n_local; k++)
+        i = 10 * i + (size_t)(name[k] - '0');
+    if (name[k] || i >= ps->n_local)
+        return false;
+    *e = ps->local[i];
+    return true;
+}
+
 static Tree *word(Parser *ps)
 {
     size_t start = ps->at;
@@ -240,6 +260,11 @@ static Tree *word(Parser *ps)
     if (n == 1 && name[0] >= 'a' && name[0] <= 'z') {
         t->op = EX_ARG;
         t->i = name[0] - 'a';
+        return t;
+    }
+    if (local_of(ps, name, &t->built)) {
+        t->op = EX_NONE;
+        t->kind = (Kind)ex_node(ps->pool, t->built)->type;
         return t;
     }
     if (strcmp(name, "inf") == 0 || strcmp(name, "nan") == 0) {
@@ -354,6 +379,7 @@ static Ex build(ExPool *p, const Tree *t, Kind place)
 {
     Kind kind = t->kind == OPEN ? place : t->kind;
     switch (t->op) {
+    case EX_NONE: return t->built;
     case EX_NUM: return kind == INT ? ex_int(p, t->i) : ex_num(p, t->num);
     case EX_BOOL: return ex_bool(p, t->i != 0);
     case EX_ARG: return ex_arg(p, (int)t->i);
@@ -373,28 +399,74 @@ static Ex build(ExPool *p, const Tree *t, Kind place)
     return ex_op(p, t->op, in[0], in[1], in[2]);
 }
 
-/* What is read must be short enough to be read again after printing, which adds blanks, digits. */
-static bool prints_short(Parser *ps, const ExPool *p, Ex e)
+/* "t0 = …; t1 = …;" */
+static bool read_locals(Parser *ps)
 {
-    enum { CERTAIN = MAX_TEXT / 8 };
-    return strlen(ps->text) <= CERTAIN || strlen(ex_print(ps->scratch, p, e)) <= MAX_TEXT ||
-           fail(ps, 0, "expression longer than %d characters when printed", (int)MAX_TEXT) != NULL;
+    for (;;) {
+        char name[24];
+        snprintf(name, sizeof name, "t%zu", ps->n_local);
+        size_t start = (peek(ps), ps->at), n = strlen(name);
+        if (strncmp(ps->text + start, name, n) != 0 || is_digit(ps->text[start + n]))
+            return true;
+        ps->at += n;
+        if (peek(ps) != '=' || ps->text[ps->at + 1] == '=') {
+            ps->at = start;
+            return true;
+        }
+        ps->at++;
+        Tree *t = parse_select(ps);
+        if (!t || !accept(ps, ';'))
+            return t && unexpected(ps, "an operator or ';'");
+        if (ps->at - start > MAX_PART)
+            return fail(ps, start, "a part longer than %d characters", (int)MAX_PART);
+        size_t used = ps->n_local++;
+        if (!(used & (used + 1)))
+            ps->local = arena_grow(ps->scratch, ps->local, used, 2 * used + 1, sizeof *ps->local);
+        ps->local[used] = build(ps->pool, t, REAL);
+    }
+}
+
+/* Deeper nodes are refused. */
+static bool shallow(Parser *ps, Ex e)
+{
+    const ExPool *p = ps->pool;
+    const bool *reach = ex_reach(p, e, ps->scratch);
+    int *depth = arena_alloc(ps->scratch, (size_t)e.i + 1, sizeof *depth);
+    for (uint32_t i = 1; i <= e.i; i++)
+        for (int k = 0; reach[i] && k < 3; k++)
+            if (depth[p->node[i].in[k].i] >= depth[i])
+                depth[i] = depth[p->node[i].in[k].i] + 1;
+    return depth[e.i] <= MAX_DEPTH ||
+           fail(ps, 0, "operations deeper than %d", (int)MAX_DEPTH) != NULL;
+}
+
+/* What is read must be short enough to be read again after printing, which adds blanks, digits. */
+static bool prints_short(Parser *ps, Ex e)
+{
+    enum { CERTAIN = EX_MAX_TEXT / 8 };
+    return strlen(ps->text) <= CERTAIN ||
+           strlen(ex_print(ps->scratch, ps->pool, e)) <= EX_MAX_TEXT ||
+           fail(ps, 0, "expression longer than %d characters when printed", (int)EX_MAX_TEXT) != NULL;
 }
 
 Ex ex_parse(ExPool *p, const char *text, const char *const *names, char err[EX_ERR])
 {
-    Parser ps = {.text = text, .names = names, .err = err};
+    Parser ps = {.text = text, .names = names, .err = err, .pool = p};
     err[0] = 0;
-    if (strlen(text) > MAX_TEXT) {
-        fail(&ps, MAX_TEXT, "expression longer than %d characters", (int)MAX_TEXT);
+    if (strlen(text) > EX_MAX_TEXT) {
+        fail(&ps, EX_MAX_TEXT, "expression longer than %d characters", (int)EX_MAX_TEXT);
         return (Ex){0};
     }
     ps.scratch = arena_new();
-    Tree *t = parse_select(&ps);
+    bool good = read_locals(&ps);
+    size_t start = ps.at;
+    Tree *t = good ? parse_select(&ps) : NULL;
     if (t && peek(&ps))
         t = unexpected(&ps, "an operator or the end");
+    if (t && ps.at - start > MAX_PART)
+        t = fail(&ps, start, "a part longer than %d characters", (int)MAX_PART);
     Ex e = t ? build(p, t, REAL) : (Ex){0};
-    if (t && !prints_short(&ps, p, e))
+    if (t && (!shallow(&ps, e) || !prints_short(&ps, e)))
         e = (Ex){0};
     arena_free(ps.scratch);
     return e;

@@ -34,7 +34,6 @@ bool *ex_reach(const ExPool *p, Ex e, Arena *scratch);   /* [e.i + 1]: e reads i
 typedef Ex ExRule(ExPool *p, Ex old, const ExNode *x, void *ctx);
 Ex ex_rewrite(ExPool *p, Ex e, ExRule *rule, void *ctx);
 Ex ex_again(ExPool *p, Ex old, const ExNode *x);      /* the rule that changes nothing */
-Ex ex_replace(ExPool *p, Ex e, Ex from, Ex to);       /* every occurrence */
 
 Ex ex_simp(ExPool *p, ExOp op, Ex a, Ex b, Ex c);     /* ex_op of normal forms, in normal form */
 

@@ -45,7 +45,7 @@ static void try_text(Arena *a, const char *text)
         return;
     }
     const char *once = ex_print(a, p, e);
-    if (strlen(once) <= 4096) {
+    if (strlen(once) <= EX_MAX_TEXT) {
         Ex again = ex_parse(p, once, names, err);
         if (!again.i || strcmp(once, ex_print(a, p, again)))
             ir_die(NULL, "'%s' does not read back: %s", once, err);

@@ -130,10 +130,78 @@ START_TEST(limits_nesting_and_length)
     ck_assert(!ex_parse(pool, nested(500, "a<b?a:", "a", ""), NULL, err).i);
     ck_assert(!ex_parse(pool, nested(1000, "abs(", "a", ")"), NULL, err).i);
     ck_assert(ex_parse(pool, nested(1000, "a+", "a", ""), NULL, err).i);
-    ck_assert(!ex_parse(pool, nested(2000, "a+", "a", ""), NULL, err).i);
-    ck_assert_str_eq(err, "column 1: expression longer than 4096 characters when printed");
-    ck_assert(!ex_parse(pool, nested(3000, "a+", "a", ""), NULL, err).i);
-    ck_assert_str_eq(err, "column 4097: expression longer than 4096 characters");
+    ck_assert(ex_parse(pool, nested(3000, "a+", "a", ""), NULL, err).i);
+    ck_assert(!ex_parse(pool, nested(4050, "a+", "a", ""), NULL, err).i);
+    ck_assert_str_eq(err, "column 1: operations deeper than 4000");
+    ck_assert(!ex_parse(pool, nested(5000, "a+", "a", ""), NULL, err).i);
+    ck_assert_str_eq(err, "column 1: a part longer than 8192 characters");
+    ck_assert(!ex_parse(pool, nested(40000, "a+", "a", ""), NULL, err).i);
+    ck_assert_str_eq(err, "column 65537: expression longer than 65536 characters");
+}
+END_TEST
+
+/* Text of many locals, each twice the one before. */
+static const char *doubled(int n, const char *first)
+{
+    const char *s = arena_printf(arena, "t0 = %s; ", first);
+    for (int i = 1; i < n; i++) s = arena_printf(arena, "%st%d = t%d*t%d + a; ", s, i, i - 1, i - 1);
+    return arena_printf(arena, "%st%d", s, n - 1);
+}
+
+START_TEST(locals_are_read)
+{
+    static const char *const rows[][2] = {
+        {"t0 = a*b; t0 + t0", "a*b + a*b"},
+        {" t0=a ;t1 = t0<b;t1?t0:b", "a < b ? a : b"},
+        {"t0 = int(a); t1 = t0 + 1; real(t1)", "real(int(a) + 1)"},
+        {"t0 = 3; a*t0", "a*3"},
+        {"t0 = a; t1 = b; t0 - t1 - t0", "a - b - a"},
+    };
+    for (int i = 0; i < COUNT(rows); i++) ck_assert_str_eq(shown(parsed(rows[i][0])), rows[i][1]);
+    static const char *const wrong[][2] = {
+        {"t1 = a; t1", "column 1: unknown name 't1'"},
+        {"t0 = a; t1", "column 9: unknown name 't1'"},
+        {"t0 = t0; t0", "column 6: unknown name 't0'"},
+        {"t0 = a t0", "column 8: expected an operator or ';', found 't'"},
+        {"t0 = ; t0", "column 6: expected a number, a name or '(', found ';'"},
+        {"t0 = a; t0 = b; t0", "column 12: expected an operator or the end, found '='"},
+        {"t0 == a ? 1 : 0", "column 1: unknown name 't0'"},
+        {"t0 = a; t00", "column 9: unknown name 't00'"},
+        {"t0 = a < b; t0 + 1", "column 16: '+' takes numbers, not a condition"},
+        {"t0 = int(a); t0", ""},
+        {"t0 = a;", "column 8: expected a number, a name or '(', found the end"},
+    };
+    for (int i = 0; i < COUNT(wrong); i++) {
+        char err[EX_ERR];
+        ex_parse(pool, wrong[i][0], names, err);
+        ck_assert_str_eq(err, wrong[i][1]);
+    }
+}
+END_TEST
+
+/* What is long as a tree is printed with locals, as long as it has nodes, and reads back. */
+START_TEST(locals_are_printed)
+{
+    const char *texts[] = {
+        doubled(60, "a"), doubled(60, "int(a) < 3 ? b : exp(b)"), nested(3000, "a+", "b", ""),
+        nested(150, "1/(a+", "b", ")"), nested(95, "(a<b?c:", "b", ")"),
+        nested(180, "-", "a", ""), nested(120, "b - exp(", "a", ")"),
+    };
+    for (int i = 0; i < COUNT(texts); i++) {
+        Ex e = parsed(texts[i]);
+        const char *once = shown(e);
+        ck_assert_msg(strncmp(once, "t0 = ", 5) == 0, "%.60s …", once);
+        ck_assert_uint_lt(strlen(once), 20000);
+        ck_assert_msg(parsed(once).i == e.i, "'%s' reads back as another expression", once);
+        ExPool *other = ex_pool(arena);
+        char err[EX_ERR];
+        ck_assert_str_eq(ex_print(arena, other, ex_parse(other, once, names, err)), once);
+    }
+    ck_assert_str_eq(shown(parsed(doubled(3, "a"))), "(a*a + a)*(a*a + a) + a");
+    const char *last = strrchr(shown(parsed(doubled(40, "b"))), ';');
+    ck_assert_str_eq(last, "; t37*t37 + a");
+    /* Derivatives of what shares share, too. */
+    ck_assert_uint_lt(strlen(shown(ex_diff(pool, parsed(doubled(40, "b")), 1))), 20000);
 }
 END_TEST
 
@@ -390,6 +458,8 @@ int main(void)
     tcase_add_test(t, prints_canonically);
     tcase_add_test(t, refuses_with_a_place);
     tcase_add_test(t, limits_nesting_and_length);
+    tcase_add_test(t, locals_are_read);
+    tcase_add_test(t, locals_are_printed);
     tcase_add_test(t, simplifies_exactly);
     tcase_add_test(t, stable_forms);
     tcase_add_test(t, derivatives_read_well);
