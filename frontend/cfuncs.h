@@ -34,6 +34,9 @@ typedef struct CFuncs {
  * it, else by Clang. Null after a report at `at`. Lives in the arena. */
 const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const char *model, const char *path, Span at);
 
+/* Of a file's bytes, as caches have it. */
+const char *fe_cfuncs_hash(Arena *a, const char *text, size_t len);
+
 /* cfuncs_json.c */
 const char *fe_cfuncs_json(Arena *a, const CFuncs *c);
 /* Any bytes; null, with "byte N: what" in err, where they are not what fe_cfuncs_json writes. */

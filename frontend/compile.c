@@ -41,7 +41,7 @@ Module *fe_compile(const char *path, const char *text, size_t len, const FeOpts 
         return NULL;
     }
     Arena *a = arena_new();
-    Interp in = { .d = d, .a = a, .o = o };
+    Interp in = { .d = d, .a = a, .path = path, .o = o };
     for (int i = 0; i < o->n_define; i++) define(&in, o->define[i]);
     Module *m = compile(&in, path, src);
     arena_free(a);

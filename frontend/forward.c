@@ -182,12 +182,16 @@ int fe_axis_of(const Forward *f, const Value *v, const Shape *s, int more)
 
 /* ---- operators ---- */
 
-static bool broadcasts(const Shape *a, const Shape *b)
+bool fe_broadcast(Shape *a, const Shape *b)
 {
+    Shape s = a->rank < b->rank ? *b : *a;
     for (int i = 1; i <= a->rank && i <= b->rank; i++) {
         Dim p = a->dim[a->rank - i], q = b->dim[b->rank - i];
-        if (!ir_dim_eq(p, q) && !ir_dim_eq(p, ir_dim(1)) && !ir_dim_eq(q, ir_dim(1))) return false;
+        bool one = ir_dim_eq(p, ir_dim(1));
+        if (!one && !ir_dim_eq(p, q) && !ir_dim_eq(q, ir_dim(1))) return false;
+        s.dim[s.rank - i] = one ? q : p;
     }
+    *a = s;
     return true;
 }
 
@@ -216,7 +220,8 @@ static Val power(const Forward *f, Val x, Val by, const Value *exponent)
 static Value *combine(const Forward *f, Oper op, Val a, Val b, const Value *second)
 {
     if (!a.i || !b.i) return fe_bad(f->in, f->at);
-    if (!broadcasts(shape_of(f, a), shape_of(f, b))) return fe_two_shapes(f, a, b);
+    Shape s = *shape_of(f, a);
+    if (!fe_broadcast(&s, shape_of(f, b))) return fe_two_shapes(f, a, b);
     switch (op) {
     case O_ADD: return fe_made(f, ir_add(f->g, OP_add, f->loc, IR_IN(a, b), IR_NO_ATTRS), false);
     case O_SUB: return fe_made(f, ir_add(f->g, OP_sub, f->loc, IR_IN(a, b), IR_NO_ATTRS), false);
@@ -429,7 +434,8 @@ Value *fe_form_extreme(const Forward *f)
 {
     Val b = fe_tensor_val(f->t, f->c->v[1], f->c->v_at[1]);
     if (!b.i) return fe_bad(f->in, f->at);
-    if (!broadcasts(shape_of(f, f->x), shape_of(f, b))) return fe_two_shapes(f, f->x, b);
+    Shape s = *shape_of(f, f->x);
+    if (!fe_broadcast(&s, shape_of(f, b))) return fe_two_shapes(f, f->x, b);
     const char *e = f->name[1] == 'a' ? "max(a, b)" : "min(a, b)";
     return fe_made(f, ir_map(f->g, e, IR_IN(f->x, b), f->loc), false);
 }

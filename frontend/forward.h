@@ -54,8 +54,14 @@ Val fe_reshaped(const Forward *f, Val x, Shape s);
 /* An axis of s from 0, whose `more` counts places behind the last; -1: reported. */
 int fe_axis_of(const Forward *f, const Value *v, const Shape *s, int more);
 
+/* a becomes the shape that both broadcast to; false: they do not fit together. */
+bool fe_broadcast(Shape *a, const Shape *b);
 Value *fe_two_shapes(const Forward *f, Val a, Val b);    /* do not fit together: reported */
 const char *fe_owner_path(const Forward *f);             /* of the module whose forward runs */
+
+/* ---- own_ops.c ---- */
+
+Value *fe_call_own(Trace *t, Mod *m, const char *path, const Call *c);
 
 /* ---- forward_shape.c ---- */
 

@@ -19,6 +19,7 @@ typedef struct LossInfo {
     Metrics metrics;
 } LossInfo;
 extern const LossInfo fe_loss[];
+extern const int fe_own_loss;                            /* the row of losses that c_loss made */
 static inline bool fe_of_classes(const LossInfo *loss) { return loss->rule >= LOSS_classes; }
 
 /* What a file (with the command line) says. */

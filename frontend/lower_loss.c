@@ -4,7 +4,7 @@
  * an ignored index or smoothed labels turns indices into what each class of a row counts (one_hot
  * and a map) and goes on as with probabilities; its mean divides by the sum of the weights of the
  * classes that were named, as PyTorch's does. */
-#include "frontend/lower.h"
+#include "frontend/own.h"
 #include "frontend/tensor.h"
 #include <string.h>
 
@@ -13,7 +13,9 @@ const LossInfo fe_loss[] = {
     { #name, signature, LOSS_##rule, OP_##op, TARGET_##target, METRICS_##metrics },
 #include "frontend/losses.def"
 #undef LOSS
+    { "c_loss", "", LOSS_elements, OP_map, TARGET_REAL, METRICS_ERRORS },
 };
+const int fe_own_loss = sizeof fe_loss / sizeof *fe_loss - 1;
 
 typedef struct Site {
     Graph *g;
@@ -95,6 +97,7 @@ static Val element(const Site *s)
 {
     Op op = s->info->op;
     Attr attr[8];
+    if (s->o->own) return fe_own_node(s->g, s->a, s->o->own, IR_IN(s->out, s->target), s->loc);
     if (flag(s, "log_target", false)) op = OP_kl_div_log;
     if (!flag(s, "log_input", true)) op = OP_poisson_nll_rate;
     Val p = tensor(s, "pos_weight");

@@ -100,6 +100,10 @@ static bool take_betas(Interp *in, const Call *c, double beta[2])
 static bool take_settings(Interp *in, const Call *c, const OptimObj *o, OptimGroup *g)
 {
     double beta[2] = { 0, 0 };
+    int lr = fe_arg(c, "lr");
+    fe_number(c->v[lr], &g->lr);
+    if (!in_range(in, c, lr, "lr", g->lr)) return false;
+    if (o->own) return fe_own_settings(in, c, o->own, g);
     if (!take_betas(in, c, beta)) return false;
     /* With its decay decoupled, Adam is AdamW. */
     int decoupled = fe_arg(c, "decoupled_weight_decay");
@@ -115,9 +119,7 @@ static bool take_settings(Interp *in, const Call *c, const OptimObj *o, OptimGro
         if (strcmp(settings[k].name, "beta2") == 0) x = beta[1];
         g->setting[g->n_setting++] = (OptSetting){ settings[k].name, x, NULL };
     }
-    int lr = fe_arg(c, "lr"), n = fe_arg(c, "nesterov"), d = fe_arg(c, "differentiable");
-    fe_number(c->v[lr], &g->lr);
-    if (!in_range(in, c, lr, "lr", g->lr)) return false;
+    int n = fe_arg(c, "nesterov"), d = fe_arg(c, "differentiable");
     if (d >= 0 && c->v[d]->u.b) {
         fe_report(in->d, c->v_at[d], DG(argument_not_here), c->name, "differentiable");
         return false;
@@ -195,12 +197,21 @@ static bool take_groups(Interp *in, const Call *c, OptimObj *o)
     return true;
 }
 
+static Value *make(Interp *in, const Call *c, OptimObj o)
+{
+    Value *v = fe_val(in, V_OPTIM, c->at);
+    v->u.optim = arena_alloc(in->a, 1, sizeof o);
+    *v->u.optim = o;
+    return take_groups(in, c, v->u.optim) ? v : fe_bad(in, c->at);
+}
+
 Value *fe_make_optim(Interp *in, const Call *c)
 {
-    OptimObj *o = arena_alloc(in->a, 1, sizeof *o);
-    *o = (OptimObj){ .row = c->fn->row, .at = c->at, .text = fe_call_text(in, c, "params", true) };
-    if (!take_groups(in, c, o)) return fe_bad(in, c->at);
-    Value *v = fe_val(in, V_OPTIM, c->at);
-    v->u.optim = o;
-    return v;
+    return make(in, c, (OptimObj){ .row = c->fn->row, .at = c->at,
+                                   .text = fe_call_text(in, c, "params", true) });
+}
+
+Value *fe_make_own_optim(Interp *in, const Call *c, const struct OwnRule *own, const char *text)
+{
+    return make(in, c, (OptimObj){ .own = own, .at = c->at, .text = text });
 }

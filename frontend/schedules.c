@@ -353,7 +353,7 @@ void fe_apply_schedule(Module *m, const SchedObj *s, OptimObj *o)
     for (int k = 0; k < o->n_group; k++) {
         OptimGroup *g = &o->group[k];
         if (s->max_lr) g->lr = s->max_lr[o == s->optim ? k : 0];
-        for (int i = 0; i < g->n_setting && s->momentum; i++)
+        for (int i = 0; i < g->n_setting && s->momentum && !o->own; i++)
             if (strcmp(g->setting[i].name, "momentum") == 0
                 || strcmp(g->setting[i].name, "beta1") == 0)
                 g->setting[i].f = s->momentum;

@@ -169,6 +169,7 @@ static Value *run_module(Trace *t, Mod *m, const char *path, Call *c)
     Value *self = m->cls ? fe_module_value(in, m, m->at) : NULL;
     Value *forward = self ? fe_find_attr(in, self, "forward", c->at) : NULL;
     if (forward && forward->kind == V_FUNC) return call_object(t, m, forward, c);
+    if (m->own) return fe_call_own(t, m, path, c);
     if (m->info) return call_layer(t, m, path, c);
     if (m->holds == HOLDS_IN_ORDER) return call_in_order(t, m, path, c);
     fe_report(in->d, m->cls ? m->cls->def->at : c->of_at, DG(no_forward), fe_module_name(m));
@@ -185,7 +186,8 @@ static Value *run_module(Trace *t, Mod *m, const char *path, Call *c)
 Value *fe_call_module(Interp *in, Mod *m, Call *c)
 {
     Trace *t = in->trace;
-    if (!m->path) {
+    bool function = m->own && m->n_param == 0;   /* that stands in the file is no stray module */
+    if (!m->path && !function) {
         fe_report(in->d, c->of_at, DG(stray_module), m->text);
         fe_note(in->d, m->at, "it is made here");
         fe_help(in->d, "make it in __init__ and keep it: self.name = …; a list of modules is "
@@ -199,7 +201,7 @@ Value *fe_call_module(Interp *in, Mod *m, Call *c)
         in->calls--;
         return fe_bad(in, c->at);
     }
-    Value *v = run_module(t, m, m->path, c);
+    Value *v = run_module(t, m, m->path ? m->path : "", c);
     in->calls--;
     if (!m->cls) in->site = site.up;
     return v;

@@ -67,6 +67,7 @@ typedef enum { HOLDS_IN_ORDER, HOLDS_LIST, HOLDS_DICT, HOLDS_BY_CLASS } Holds;
 
 struct Mod {
     const LayerInfo *info;       /* null: it holds other modules */
+    struct OwnOp *own;           /* own.h: of a layer that c_op made; or null */
     Holds holds;
     Class *cls;                  /* of the file, whose object it is; or null */
     struct Frame *attr;          /* of an object: what is neither a module nor a parameter */
@@ -97,6 +98,7 @@ typedef struct LossObj {
     Span arg_at[FE_MAX_ARGS];
     bool given[FE_MAX_ARGS];
     bool total, batch_mean;      /* reduction 'sum', 'batchmean'; neither: 'mean' */
+    struct OwnForm *own;         /* own.h: of output and target; null: its row says it */
 } LossObj;
 /* Parameters first … of the optimizer, and what holds for them. */
 typedef struct OptimGroup {
@@ -108,6 +110,7 @@ typedef struct OptimGroup {
 } OptimGroup;
 typedef struct OptimObj {
     int row; Span at; const char *text;
+    const struct OwnRule *own;               /* own_optims.c; null: a row of optims.def */
     Param **param; int n_param;              /* of all groups */
     OptimGroup *group; int n_group;
 } OptimObj;
@@ -239,6 +242,7 @@ typedef struct Binding {
 struct Interp {
     FeDiags *d;
     Arena *a;
+    const char *path;            /* of the model file */
     const FeOpts *o;
     Binding *name; uint32_t n_name, cap_name;    /* in order of first binding */
     uint32_t *slot; uint32_t n_slot;             /* hash of names; 0 is free */
@@ -396,6 +400,10 @@ Value *fe_make_layer(Interp *in, const Call *c);
 Value *fe_make_sequential(Interp *in, const Call *c);
 Value *fe_make_loss(Interp *in, const Call *c);
 Value *fe_make_optim(Interp *in, const Call *c);
+/* The same of a rule of one's own, whose settings are not a row's. */
+Value *fe_make_own_optim(Interp *in, const Call *c, const struct OwnRule *own, const char *text);
+/* The group's settings from a bound call; false: reported. */
+bool fe_own_settings(Interp *in, const Call *c, const struct OwnRule *own, OptimGroup *g);
 Value *fe_make_loader(Interp *in, const Call *c);
 Value *fe_make_transform(Interp *in, const Call *c);
 Value *fe_make_dataset(Interp *in, const Call *c);

@@ -279,9 +279,13 @@ typedef struct ScalarDef { const char *name, *f; int group; } ScalarDef;
 /* A setting that changes on the way is an expression of b = step and c = steps of an epoch. */
 typedef struct OptSetting { const char *name; double value; const char *f; } OptSetting;
 
-/* An optimizer's rule for a group of parameters; `optimizer` expands it to maps and states. */
+/* An optimizer's rule for a group of parameters; `optimizer` expands it to maps and states. A rule
+ * that is no row is IR_OWN_RULE: its settings are the parameter's new value and then that of each
+ * slot, under the slots' names, as expressions of a = the parameter, b = its gradient, c … = the
+ * slots before the step, and behind them lr and step. */
+#define IR_OWN_RULE "own"
 typedef struct OptGroup {
-    const char *rule;                /* row of ir/optimizers.def: "sgd" "adam" "adamw" */
+    const char *rule;                /* row of ir/optimizers.def: "sgd" "adam" "adamw"; or own */
     const OptSetting *setting; int n_setting;   /* momentum=0.9 …, all of the row's, in its order */
     const State *param; int n_param;
     double lr;                       /* its own; below 0: the program's */
@@ -422,6 +426,8 @@ bool ir_is(const Graph *g, Val v, Op op);
 bool ir_val_eq(Val a, Val b);
 /* The scalar expression of a MAP node, attributes put in; arguments are its operands. */
 Ex ir_scalar_expr(ExPool *p, const Node *x);
+/* Fills in the names of all REAL attributes, which expressions of ops may read; null-terminated. */
+const char *const *ir_real_names(const char *names[AT_COUNT + 1]);
 Val ir_view_base(const Graph *g, Val v);                 /* through VIEWs to what has storage */
 bool *ir_live(const Graph *g, Arena *scratch);           /* [n_node]: reached by a root */
 int ir_printed_number(const Graph *g, Val v);            /* the 7 of %7; -1 for a state */

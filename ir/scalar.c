@@ -4,8 +4,7 @@
  * REAL attributes, whose values are put in. What comes out reads the operands alone. */
 #include "ir/ir.h"
 
-/* Names of all REAL attributes. */
-static const char *const *real_names(const char *names[AT_COUNT + 1])
+const char *const *ir_real_names(const char *names[AT_COUNT + 1])
 {
     int n = 0;
     for (int k = 0; k < AT_COUNT; k++)
@@ -23,7 +22,7 @@ Ex ir_scalar_expr(ExPool *p, const Node *x)
     if (op->kind != KIND_MAP)
         ir_die(NULL, "%s has no scalar expression", op->name);
     const char *text = op->scalar ? op->scalar : ir_attr_str(x, AT_f);
-    Ex e = ex_parse(p, text, real_names(names), err);
+    Ex e = ex_parse(p, text, ir_real_names(names), err);
     if (!e.i)
         ir_die(NULL, "%s: '%s': %s", op->name, text, err);
     for (int k = 0; k < x->n_attr; k++) {

@@ -193,8 +193,35 @@ static const struct { const char *rule, *name; double value; } setting[] = {
 };
 enum { N_SETTINGS = sizeof setting / sizeof *setting };
 
+/* Settings of a rule that is no row: expressions, each under its own name. */
+static bool own_rule_check(const OptGroup *g, char err[IR_ERR])
+{
+    const char *canonical;
+    char why[IR_ERR];
+    Arena *scratch = arena_new();
+    int reads = g->n_setting + 3;        /* parameter, gradient, slots, lr, step */
+    bool ok = g->n_setting > 0 || ir_fail(err, "group %s lacks the parameter's new value", g->rule);
+    if (ok && reads > EX_MAX_ARGS)
+        ok = ir_fail(err, "group %s has %d slots", g->rule, g->n_setting - 1);
+    for (int i = 0; i < g->n_setting && ok; i++) {
+        ok = g->setting[i].f || ir_fail(err, "group %s: %.50s is no expression", g->rule,
+                                        g->setting[i].name);
+        for (int j = 0; j < i && ok; j++)
+            ok = strcmp(g->setting[i].name, g->setting[j].name)
+              || ir_fail(err, "group %s sets %.50s twice", g->rule, g->setting[i].name);
+        ok = ok && (ir_expr_check(g->setting[i].f, reads, scratch, &canonical, why)
+                    || ir_fail(err, "%.120s: %.350s", g->setting[i].name, why));
+    }
+    arena_free(scratch);
+    return ok;
+}
+
+static bool is_own(const OptGroup *g) { return !strcmp(g->rule, IR_OWN_RULE); }
+
 bool ir_group_complete(OptGroup *g, Arena *a, char err[IR_ERR])
 {
+    if (is_own(g))
+        return true;
     OptSetting *all = arena_alloc(a, N_SETTINGS, sizeof *all);
     int n = 0;
     for (int i = 0; i < N_SETTINGS; i++) {
@@ -221,7 +248,8 @@ bool ir_group_complete(OptGroup *g, Arena *a, char err[IR_ERR])
     return true;
 }
 
-bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR])
+/* Settings of a row, in its order. */
+static bool row_check(const OptGroup *g, char err[IR_ERR])
 {
     int n = 0;
     for (int i = 0; i < N_SETTINGS; i++) {
@@ -238,6 +266,13 @@ bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR])
     for (int i = 0; i < n; i++)
         if (g->setting[i].f && !ir_schedule_check(g->setting[i].name, g->setting[i].f, err))
             return false;
+    return true;
+}
+
+bool ir_group_check(const Module *m, const OptGroup *g, char err[IR_ERR])
+{
+    if (!(is_own(g) ? own_rule_check(g, err) : row_check(g, err)))
+        return false;
     for (int i = 0; i < g->n_param; i++) {
         if (!g->param[i].i || g->param[i].i >= m->n_state)
             return ir_fail(err, "group %s names no state", g->rule);

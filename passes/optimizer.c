@@ -10,7 +10,8 @@
  *
  * A rule is rows of ir/optimizers.def. Its settings are numbers by now and are put in first, so
  * that what they switch off is never built; one that changes from step to step is a scalar. What a
- * row sets is an expression that later rows read if it is g, else a node.
+ * row sets is an expression that later rows read if it is g, else a node. A rule of the user's own
+ * is in the group instead, as expressions of the values before the step.
  * A parameter in no group keeps its value. Source: torch.optim's documentation. */
 #include "passes/rules.h"
 #include "passes/stages.h"
@@ -172,12 +173,10 @@ static Val emit(Opt *o, Ex f, Type type)
     return pass_emit_map(o->g, o->pool, o->scratch, f, in, o->n_var, type, o->group->loc);
 }
 
-/* The state of a slot, added where another graph has not. */
-static State slot_state(Opt *o, const StateInfo *p, const Row *row)
+/* The state of a slot, added where another graph has not; *added: it is new. */
+static State slot_state(Opt *o, const char *of, const char *name, Type type, bool *added)
 {
-    Type type = p->type;
-    if (row->one) type = ir_type_of(type.dtype, (Shape){ .rank = 0 });
-    const char *key = arena_printf(o->scratch, "%s#%s", p->key, row->name);
+    const char *key = arena_printf(o->scratch, "%s#%s", of, name);
     State slot = ir_state_find(o->m, key);
     /* Text may hold a state of that name that is none of ours. */
     while (slot.i && (ir_state(o->m, slot)->role != ROLE_OPTIMIZER
@@ -185,10 +184,18 @@ static State slot_state(Opt *o, const StateInfo *p, const Row *row)
         key = arena_printf(o->scratch, "%s_", key);
         slot = ir_state_find(o->m, key);
     }
-    if (slot.i) return slot;
-    slot = ir_state_add(o->m, key, ROLE_OPTIMIZER, type, o->group->loc);
+    *added = !slot.i;
+    return slot.i ? slot : ir_state_add(o->m, key, ROLE_OPTIMIZER, type, o->group->loc);
+}
+
+/* The same of a row's slot, which starts as the row says. */
+static State row_state(Opt *o, const StateInfo *p, const Row *row)
+{
+    bool added;
+    Type type = row->one ? ir_type_of(p->type.dtype, (Shape){ .rank = 0 }) : p->type;
+    State slot = slot_state(o, p->key, row->name, type, &added);
     Ex start = parse_row(o, row->start);
-    if (!ex_is_num(o->pool, start, 0))
+    if (added && !ex_is_num(o->pool, start, 0))
         ir_draw(o->m, (Draw){ .kind = DRAW_CONSTANT, .state = slot,
                               .a = ex_node(o->pool, start)->u.num });
     return slot;
@@ -207,7 +214,7 @@ static void bind_names(Opt *o, State p, Val g)
             continue;
         }
         StateInfo info = *ir_state(o->m, p);
-        add_var(o, rows[i].name, ir_state_val(o->g, slot_state(o, &info, &rows[i])));
+        add_var(o, rows[i].name, ir_state_val(o->g, row_state(o, &info, &rows[i])));
     }
     add_var(o, "g", g);
     add_var(o, "lr", (Val){ 0 });
@@ -243,6 +250,38 @@ static void update(Opt *o, State p, Val g)
     }
     for (int i = 0; i < o->n_var; i++)
         if (slot[i].i) ir_update(o->g, slot[i], slot_value[i]);
+}
+
+/* A rule of the user's own. What a slot becomes is often part of what the parameter becomes: there
+ * it is read, not computed again. */
+static void update_own(Opt *o, State p, Val g)
+{
+    const OptSetting *set = o->group->setting;
+    int n = o->group->n_setting;
+    const StateInfo info = *ir_state(o->m, p);
+    State slot[MAX_VARS] = { p };
+    Val value[MAX_VARS];
+    Ex f[MAX_VARS];
+    char err[EX_ERR];
+    add_var(o, info.key, ir_state_val(o->g, p));
+    add_var(o, "g", g);
+    for (int i = 1; i < n; i++) {
+        bool added;
+        slot[i] = slot_state(o, info.key, set[i].name, info.type, &added);
+        add_var(o, set[i].name, ir_state_val(o->g, slot[i]));
+    }
+    add_var(o, "lr", (Val){ 0 });
+    add_var(o, "step", (Val){ 0 });
+    for (int i = 0; i < n; i++) f[i] = ex_simplify(o->pool, ex_parse(o->pool, set[i].f, NULL, err));
+    for (int i = 1; i < n; i++) {
+        value[i] = emit(o, f[i], info.type);
+        if (!ex_node(o->pool, f[i])->in[0].i || o->n_var == MAX_VARS) continue;
+        add_var(o, set[i].name, value[i]);
+        for (int k = 0; k < n; k++)
+            if (k == 0 || k > i) f[k] = ex_replace(o->pool, f[k], f[i], o->var[o->n_var - 1].value);
+    }
+    value[0] = emit(o, f[0], info.type);
+    for (int i = 0; i < n; i++) ir_update(o->g, slot[i], value[i]);
 }
 
 /* The first group that names the parameter; null: none does. */
@@ -303,7 +342,8 @@ static void optimize(Graph *to, const Graph *from, Arena *scratch)
         const OptGroup *group = group_of(m, r->state);
         if (!group) continue;
         Opt o = { .g = to, .m = m, .scratch = scratch, .pool = ex_pool(scratch), .group = group };
-        update(&o, r->state, g);
+        if (strcmp(group->rule, IR_OWN_RULE) == 0) update_own(&o, r->state, g);
+        else update(&o, r->state, g);
     }
 }
 

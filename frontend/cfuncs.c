@@ -1,0 +1,85 @@
+/* frontend/cfuncs.c: finds the functions of a C file beside a model: in what was kept of it.
+ *
+ * DIR/ops.c has DIR/.seqc/ops.json, which holds as long as the bytes of the file and of what it
+ * includes have the hashes that stand there. */
+#include "frontend/cfuncs.h"
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MAX_FILE_BYTES = 16 << 20 };
+
+/* The file's bytes, with a zero behind them; null and errno where it cannot be read. */
+static char *file_text(Arena *a, const char *path, size_t *len)
+{
+    FILE *f = fopen(path, "rb");
+    char *text = NULL;
+    size_t cap = 0;
+    *len = 0;
+    if (!f) return NULL;
+    do {
+        text = arena_grow(a, text, cap, 2 * cap + 4096, 1);
+        cap = 2 * cap + 4096;
+        *len += fread(text + *len, 1, cap - 1 - *len, f);
+    } while (!ferror(f) && !feof(f) && cap <= MAX_FILE_BYTES);
+    bool good = feof(f) && !ferror(f);
+    if (!good && !ferror(f)) errno = EFBIG;
+    fclose(f);
+    return good ? text : NULL;
+}
+
+/* FNV-1a, 64 bits: http://www.isthe.com/chongo/tech/comp/fnv/ */
+const char *fe_cfuncs_hash(Arena *a, const char *text, size_t len)
+{
+    uint64_t h = 0xcbf29ce484222325u;
+    for (size_t i = 0; i < len; i++) h = (h ^ (unsigned char)text[i]) * 0x100000001b3u;
+    return arena_printf(a, "%016" PRIx64, h);
+}
+
+/* `path` as the file `of` means it: relative to its folder. */
+static const char *beside(Arena *a, const char *of, const char *path)
+{
+    const char *slash = strrchr(of, '/');
+    if (path[0] == '/' || !slash) return path;
+    return arena_printf(a, "%.*s/%s", (int)(slash - of), of, path);
+}
+
+static const char *kept_path(Arena *a, const char *file)
+{
+    const char *slash = strrchr(file, '/'), *base = slash ? slash + 1 : file;
+    const char *dot = strrchr(base, '.');
+    size_t n = dot && dot != base ? (size_t)(dot - base) : strlen(base);
+    return arena_printf(a, "%.*s.seqc/%.*s.json", (int)(base - file), file, (int)n, base);
+}
+
+/* Was it made of these bytes, and of files that are as they were? */
+static bool holds(Arena *a, const CFuncs *c, const char *file, const char *source, const char *hash)
+{
+    if (strcmp(c->source, source) != 0 || strcmp(c->hash, hash) != 0) return false;
+    for (int i = 0; i < c->n_include; i++) {
+        size_t len;
+        const char *text = file_text(a, beside(a, file, c->include[i].file), &len);
+        if (!text || strcmp(fe_cfuncs_hash(a, text, len), c->include[i].hash) != 0) return false;
+    }
+    return true;
+}
+
+const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const char *model, const char *path, Span at)
+{
+    const char *file = beside(a, model, path), *kept = kept_path(a, file);
+    size_t len, json_len;
+    char err[CFUNCS_ERR];
+    const char *text = file_text(a, file, &len);
+    if (!text) {
+        fe_report(d, at, DG(own_file), file, strerror(errno));
+        fe_help(d, "the path is relative to the folder of the model file");
+        return NULL;
+    }
+    const char *json = file_text(a, kept, &json_len);
+    const CFuncs *c = json ? fe_cfuncs_read(a, json, json_len, err) : NULL;
+    if (c && holds(a, c, file, path, fe_cfuncs_hash(a, text, len))) return c;
+    fe_report(d, at, DG(own_clang), path);
+    return NULL;
+}

@@ -1,0 +1,322 @@
+/* frontend/own_ops.c: c_op of `from seqc import c_op`: a function in C becomes a layer.
+ *
+ * What the call names is a constant or a parameter of the layer; what it does not name is a tensor
+ * of each call, in the order of the C function. The layer is one map: the function with constants
+ * put in, in its stable form. Where that is what an op of ir/ops.def computes it is that op, so that
+ * an activation in C is the built-in one. */
+#include "frontend/own.h"
+#include <math.h>
+#include <string.h>
+
+static const Ex none = { 0 };
+
+/* ---- finding the function ---- */
+
+const char *fe_own_signature(Arena *a, const CFunc *f)
+{
+    const char *text = "";
+    for (int i = 0; i < f->n_param; i++)
+        text = arena_printf(a, "%s%s%s", text, i ? ", " : "", f->param[i]);
+    return arena_printf(a, "%s(%s)", f->name, text);
+}
+
+static const CFunc *unknown(Interp *in, const Call *c, const CFuncs *file, const Value *name)
+{
+    Nearest near = { name->u.s, NULL, 0 };
+    const char *all = "";
+    for (int i = 0; i < file->n; i++) {
+        fe_consider(&near, file->f[i].name);
+        if (strlen(all) < 200)
+            all = arena_printf(in->a, "%s%s%s", all, i ? ", " : "", file->f[i].name);
+    }
+    fe_report(in->d, c->arg[1].at, DG(own_function), file->source, name->u.s);
+    if (fe_nearest(&near)) fe_help(in->d, "did you mean `%s`?", near.best);
+    else if (file->n) fe_help(in->d, "it has %s", all);
+    return NULL;
+}
+
+/* Argument i without a name as a string; null: reported. */
+static const Value *string_at(Interp *in, const Call *c, int i, const char *what)
+{
+    if (i >= c->n_arg || c->arg[i].name) {
+        fe_report(in->d, c->of_at, DG(missing), c->name, what);
+        fe_help(in->d, "write %s(\"ops.c\", \"name\", …): the file beside this one and the function",
+                c->name);
+        return NULL;
+    }
+    const Value *v = c->arg[i].v;
+    if (v->kind == V_STR) return v;
+    if (v->kind != V_BAD)
+        fe_report(in->d, c->arg[i].at, DG(wrong_type), c->name, what, "a string", fe_kind_name(v),
+                  v->kind == V_NONE ? "" : ": ", v->kind == V_NONE ? "" : fe_repr(in->a, v));
+    return NULL;
+}
+
+const CFunc *fe_own_function(Interp *in, const Call *c, const CFuncs **file)
+{
+    const Value *path = string_at(in, c, 0, "path"), *name = path ? string_at(in, c, 1, "name") : NULL;
+    if (!name) return NULL;
+    if (c->n_given > FE_MAX_ARGS) {
+        fe_report(in->d, c->at, DG(many_args), c->name, c->n_given);
+        return NULL;
+    }
+    *file = fe_cfuncs(in->d, in->a, in->path, path->u.s, c->arg[0].at);
+    if (!*file) return NULL;
+    const CFunc *f = fe_cfunc(*file, name->u.s);
+    return f ? f : unknown(in, c, *file, name);
+}
+
+/* ---- a call's names ---- */
+
+int fe_own_argument(Interp *in, const Call *c, const CFunc *f, const ArgVal *x)
+{
+    if (!x->name) {
+        fe_report(in->d, x->at, DG(too_many), c->name, 2, "s", c->n_arg);
+        fe_help(in->d, "parameters of the C function are given by name: %s",
+                fe_own_signature(in->a, f));
+        return -1;
+    }
+    Nearest near = { x->name, NULL, 0 };
+    for (int i = 0; i < f->n_param; i++) {
+        if (strcmp(f->param[i], x->name) == 0) return i;
+        fe_consider(&near, f->param[i]);
+    }
+    fe_report(in->d, x->name_at, DG(own_parameter), f->name, x->name);
+    if (fe_nearest(&near)) fe_help(in->d, "did you mean `%s`?", near.best);
+    else fe_help(in->d, "the function is %s", fe_own_signature(in->a, f));
+    return -1;
+}
+
+bool fe_own_number(Interp *in, const Call *c, const ArgVal *x, const char *wants, double *number)
+{
+    if (x->v->kind == V_BAD) return false;
+    if (!fe_number(x->v, number)) {
+        fe_report(in->d, x->at, DG(wrong_type), c->name, x->name, wants, fe_kind_name(x->v),
+                  x->v->kind == V_NONE ? "" : ": ",
+                  x->v->kind == V_NONE ? "" : fe_repr(in->a, x->v));
+        return false;
+    }
+    if (isfinite(*number)) return true;
+    fe_report(in->d, x->at, DG(not_finite), c->name);
+    return false;
+}
+
+static bool take_parameter(Interp *in, Mod *m, const ArgVal *x)
+{
+    Param *p = x->v->u.param;
+    if (p->owner) {
+        fe_report(in->d, x->at, DG(param_twice), p->name);
+        return false;
+    }
+    p->name = x->name;
+    fe_own_param(in, m, p, false);
+    return true;
+}
+
+/* ---- expressions ---- */
+
+/* Are the formula and its derivatives short enough to be text of a graph? */
+static bool fits(Interp *in, const OwnForm *o, int n)
+{
+    char err[EX_ERR];
+    for (int i = -1; i < n; i++) {
+        Ex e = i < 0 ? o->f : ex_diff(o->pool, o->f, i);
+        const char *text = ex_print(in->a, o->pool, e);
+        if (strlen(text) > OWN_MAX_TEXT || !ex_parse(o->pool, text, NULL, err).i) return false;
+    }
+    return true;
+}
+
+/* Are pattern and expression alike, names of the pattern being literals of the expression or its
+ * arguments whose values are known? value: by the argument, NaN where there is none. */
+typedef struct Match {
+    const ExPool *pool;
+    const double *value;
+    const char *name[8];
+    double bound[8];
+    int n;
+} Match;
+
+static bool bind(Match *m, const char *name, double x)
+{
+    for (int i = 0; i < m->n; i++)
+        if (strcmp(m->name[i], name) == 0) return m->bound[i] == x;
+    if (m->n == 8) return false;
+    m->name[m->n] = name;
+    m->bound[m->n++] = x;
+    return true;
+}
+
+static bool known_number(const Match *m, Ex e, double *x)
+{
+    const ExNode *n = ex_node(m->pool, e);
+    if (n->op == EX_NUM) return *x = n->u.num, true;
+    if (n->op != EX_ARG || isnan(m->value[n->u.arg])) return false;
+    return *x = m->value[n->u.arg], true;
+}
+
+static bool matches(Match *m, Ex pattern, Ex e)
+{
+    const ExNode *p = ex_node(m->pool, pattern), *x = ex_node(m->pool, e);
+    double number;
+    if (p->op == EX_NAME) return known_number(m, e, &number) && bind(m, p->u.name, number);
+    if (p->op == EX_NEG && ex_node(m->pool, p->in[0])->op == EX_NAME && known_number(m, e, &number))
+        return bind(m, ex_node(m->pool, p->in[0])->u.name, -number);
+    if (p->op != x->op || p->type != x->type) return false;
+    if (p->op < EX_ADD) return pattern.i == e.i;
+    for (int k = 0; k < 3 && p->in[k].i; k++)
+        if (!matches(m, p->in[k], x->in[k])) return false;
+    return true;
+}
+
+/* The op of ir/ops.def that computes e of n operands, with its attributes; OP_map: none does. */
+static Op known_op(ExPool *pool, Ex e, int n, const double *value, Attr attr[8], int *n_attr)
+{
+    const char *names[AT_COUNT + 1];
+    char err[EX_ERR];
+    ir_real_names(names);
+    for (Op op = OP_NONE + 1; op < OP_COUNT; op++) {
+        const OpInfo *info = &ir_op[op];
+        if (info->kind != KIND_MAP || !info->scalar || info->min_in != n || op == OP_stop
+            || op == OP_expand) continue;
+        Match m = { .pool = pool, .value = value };
+        Ex pattern = ex_stable(pool, ex_parse(pool, info->scalar, names, err));
+        if (!matches(&m, pattern, e)) continue;
+        *n_attr = 0;
+        for (int id = 0; id < AT_COUNT; id++)
+            for (int k = 0; k < m.n; k++)
+                if (strcmp(ir_attr_info[id].name, m.name[k]) == 0)
+                    attr[(*n_attr)++] = ir_real((AttrId)id, m.bound[k]);
+        return op;
+    }
+    return OP_map;
+}
+
+bool fe_own_form(Interp *in, Span at, const CFunc *f, ExPool *pool, const Ex *arg,
+                 const double *value, int n, OwnForm *o)
+{
+    /* Constants are arguments behind the others first, so that an op's attributes are found. */
+    Ex args[EX_MAX_ARGS];
+    double of[EX_MAX_ARGS];
+    int open = n;
+    for (int i = 0; i < EX_MAX_ARGS; i++) of[i] = NAN;
+    for (int i = 0; i < f->n_param; i++) {
+        args[i] = arg[i].i ? arg[i] : ex_arg(pool, open);
+        if (!arg[i].i) of[open++] = value[i];
+    }
+    Ex whole = ex_stable(pool, ex_subst(pool, f->value, args, f->n_param));
+    for (int i = 0; i < open; i++) args[i] = i < n ? none : ex_num(pool, of[i]);
+    *o = (OwnForm){ .pool = pool, .f = ex_stable(pool, ex_subst(pool, whole, args, open)) };
+    o->op = known_op(pool, whole, n, of, o->attr, &o->n_attr);
+    if (o->op == OP_map) o->op = known_op(pool, o->f, n, of, o->attr, &o->n_attr);
+    if (o->op != OP_map || fits(in, o, n)) return true;
+    fe_report(in->d, at, DG(own_size), f->name, (int)OWN_MAX_TEXT);
+    return false;
+}
+
+Val fe_own_node(Graph *g, Arena *a, const OwnForm *o, const Val *in, int n, Loc loc)
+{
+    return o->op == OP_map ? ir_map(g, ex_print(a, o->pool, o->f), in, n, loc)
+                           : ir_add(g, o->op, loc, in, n, o->attr, o->n_attr);
+}
+
+/* ---- the layer ---- */
+
+/* What each argument of the C function is: an operand, or none and a number. False: reported. */
+static bool take_arguments(Interp *in, const Call *c, const CFunc *f, ExPool *pool, Mod *m,
+                           Ex arg[EX_MAX_ARGS], double value[EX_MAX_ARGS])
+{
+    OwnOp *o = m->own;
+    int place[EX_MAX_ARGS];              /* of a parameter among the layer's; -1: a tensor */
+    for (int i = 0; i < f->n_param; i++) place[i] = -1, value[i] = NAN;
+    for (int k = 2; k < c->n_arg; k++) {
+        const ArgVal *x = &c->arg[k];
+        int i = fe_own_argument(in, c, f, x);
+        if (i < 0) return false;
+        if (place[i] >= 0 || !isnan(value[i])) {
+            fe_report(in->d, x->name_at, DG(given_twice), c->name, x->name);
+            return false;
+        }
+        if (x->v->kind == V_PARAM) {
+            place[i] = m->n_param;
+            if (!take_parameter(in, m, x)) return false;
+        } else if (!fe_own_number(in, c, x, "a number or nn.Parameter(…)", &value[i])) return false;
+    }
+    for (int i = 0; i < f->n_param; i++)
+        if (place[i] < 0 && isnan(value[i])) o->tensor[o->n_tensor++] = f->param[i];
+    int next = 0;
+    for (int i = 0; i < f->n_param; i++)
+        arg[i] = !isnan(value[i]) ? none
+               : ex_arg(pool, place[i] >= 0 ? o->n_tensor + place[i] : next++);
+    if (o->n_tensor) return true;
+    fe_report(in->d, c->at, DG(own_no_tensor), fe_own_signature(in->a, f));
+    return false;
+}
+
+Value *fe_fn_c_op(Interp *in, const Call *c)
+{
+    const CFuncs *file = NULL;
+    const CFunc *f = fe_own_function(in, c, &file);
+    if (!f) return fe_bad(in, c->at);
+    LayerInfo *info = arena_alloc(in->a, 1, sizeof *info);
+    *info = (LayerInfo){ "c_op", "", "elementwise", OP_map, false, "" };
+    Mod *m = fe_new_module(in, c->at, info);
+    OwnOp *o = m->own = arena_alloc(in->a, 1, sizeof *o);
+    Ex arg[EX_MAX_ARGS];
+    double value[EX_MAX_ARGS];
+    o->function = f->name;
+    m->text = fe_call_text(in, c, "", false);
+    bool good = take_arguments(in, c, f, file->pool, m, arg, value)
+        && fe_own_form(in, c->at, f, file->pool, arg, value, o->n_tensor + m->n_param, &o->form);
+    return good ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
+}
+
+/* ---- a call of it ---- */
+
+static bool take_tensors(Trace *t, const OwnOp *o, const Call *c, Val *in)
+{
+    bool good = c->n_given == o->n_tensor;
+    for (int i = 0; i < c->n_given && good; i++) good = !c->arg[i].name;
+    for (int i = 0; i < o->n_tensor && good; i++) {
+        in[i] = fe_tensor_val(t, c->arg[i].v, c->arg[i].at);
+        if (!in[i].i) return false;
+    }
+    if (good) return true;
+    const char *names = "";
+    for (int i = 0; i < o->n_tensor; i++)
+        names = arena_printf(t->in->a, "%s%s%s", names, i ? ", " : "", o->tensor[i]);
+    fe_report(t->in->d, c->at, DG(own_call), o->function, o->n_tensor, o->n_tensor == 1 ? "" : "s",
+              names, c->n_given);
+    return false;
+}
+
+/* One number for each channel stands along axis 1, as PReLU's do; other shapes broadcast. */
+static Val parameter(const Forward *f, const Param *p, int rank)
+{
+    Val v = ir_state_val(f->g, p->state);
+    int64_t dim[IR_MAX_RANK] = { p->dim[0] };
+    for (int i = 1; i < rank; i++) dim[i] = 1;
+    return p->rank == 1 && p->dim[0] > 1 && rank > 2 ? fe_reshaped(f, v, ir_shape(rank - 1, dim)) : v;
+}
+
+Value *fe_call_own(Trace *t, Mod *m, const char *path, const Call *c)
+{
+    const OwnOp *o = m->own;
+    Val in[EX_MAX_ARGS] = { { 0 } };
+    int n = o->n_tensor + m->n_param, rank = 0;
+    Forward f = { .in = t->in, .t = t, .g = t->g, .at = c->at, .name = o->function,
+                  .loc = fe_loc(t->g->module, t->in->d, m->at) };
+    if (!take_tensors(t, o, c, in)) return fe_bad(t->in, c->at);
+    for (int i = 0; i < o->n_tensor; i++) {
+        int r = ir_type(t->g, in[i])->shape.rank;
+        rank = r > rank ? r : rank;
+    }
+    for (int i = 0; i < m->n_param; i++) in[o->n_tensor + i] = parameter(&f, m->param[i], rank);
+    Shape s = ir_type(t->g, in[0])->shape;
+    for (int i = 1; i < n; i++)
+        if (!fe_broadcast(&s, &ir_type(t->g, in[i])->shape)) return fe_two_shapes(&f, in[0], in[i]);
+    if (!fe_fits(t, c->at, &s)) return fe_bad(t->in, c->at);
+    Val y = fe_result(t, fe_own_node(t->g, t->in->a, &o->form, in, n, f.loc), f.loc);
+    fe_add_step(t, (Step){ m, path, m->text, m->at, s, y, false });
+    return fe_traced(t, y, NULL, c->at);
+}

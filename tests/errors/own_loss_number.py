@@ -1,0 +1,5 @@
+import torch
+from torch import nn
+from seqc import c_op, c_loss, c_optimizer
+model = nn.Linear(2, 2)
+criterion = c_loss("own/ops.c", "huber")
