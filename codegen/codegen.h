@@ -37,6 +37,7 @@ typedef struct LibraryOpts {
     int64_t batch;                    /* samples of a call, a multiple of the module's; 0: as many */
     bool total;                       /* the loss is a sum over samples, not their mean */
     int threads;                      /* most that compute a call; 0: the caller's alone */
+    const int *arch; int n_arch;      /* of a GPU: what kernels are compiled for */
     bool c11;                         /* says alignment and assertions as C11 does, not GNU C99 */
     bool no_libm;                     /* calls no function of math.h: they are its own */
     bool one_file;                    /* the weights stand in NAME.c, too */
@@ -63,6 +64,8 @@ void emit_library_params(const Module *m, const LibraryOpts *o, const char *stat
 bool emit_library_intact(const char *params, int64_t bytes);    /* it has the sum that it says */
 void emit_library_weights(const Module *m, const LibraryOpts *o, const char *params, FILE *out);
 bool emit_library_has_weights(const LibraryOpts *o);
+/* For a GPU NAME.cu, the file of its kernels. */
+void emit_library_kernels(const Module *m, const LibraryOpts *o, FILE *out);
 /* What goes around it: CMakeLists.txt, NAME.pc.in, example.c, README.md. */
 typedef enum {
 #define LIBRARY_FILE(id, path, text) LIBRARY_FILE_##id,
@@ -86,6 +89,7 @@ typedef struct LibraryStates {
     int n;
     uint64_t about[4];                /* ABI, model, bytes of params and of the workspace */
     int64_t train_workspace;          /* bytes; 0: it does not train */
+    int64_t device_bytes;             /* of params on a GPU */
 } LibraryStates;
 LibraryStates emit_library_states(const Module *m, const LibraryOpts *o, Arena *a);
 /* A program around it: CASES RESULTS [WEIGHTS], files of raw numbers. Of cases: how many inferences
@@ -144,6 +148,7 @@ typedef struct ImageOpts {
     const int *arch; int n_arch;      /* 80, 90: machine code for sm_80 and sm_90 */
     bool ptx;                         /* and PTX of the lowest, which newer ones translate */
     bool usage;                       /* print what each kernel takes of a multiprocessor */
+    const char *library;              /* its name: they are a library's, NAME_images; else a program's */
 } ImageOpts;
 
 /* NVRTC's version and where it is; null: this machine has none. */

@@ -355,6 +355,7 @@ bool emit_compile_library(const Module *m, const LibraryOpts *l, const char *con
     for (int i = 0; sources[i]; i++) arg(x, sources[i]);
     words(x, emit_library_libs(m, l, a));
     arg(x, "-lm");                           /* for what stands around it */
+    if (l->n_arch) arg(x, "-ldl");
     bool ok = start(&job, output, o, message) && finish(&job, message);
     if (!ok) unlink(output);
     return ok;

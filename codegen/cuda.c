@@ -5,7 +5,7 @@
 #include "codegen/program.h"
 #include <string.h>
 
-static const char *const language =
+const char *const cuda_language =
     "#ifdef __CUDACC__\n"
     "#ifdef __CUDACC_RTC__\n"
     "typedef unsigned char uint8_t;\n"
@@ -65,7 +65,7 @@ void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)
     out_line(o, " * A kernel computes a group of operations. Which block and thread computes what");
     out_line(o, " * follows from shapes alone, and sums are added in a fixed order: the same bits");
     out_line(o, " * always. Parts are compiled apart, each after what precedes the first. */");
-    out_raw(o, language);
+    out_raw(o, cuda_language);
     Out *steps = out_new(a);
     steps_kernels(&e, steps);
     snippets_all(&e, o);
@@ -81,14 +81,9 @@ void cuda_includes(Out *o)
     out_line(o, "%s", "");
 }
 
-void cuda_tables(Emit *e, Out *o)
+int cuda_kernel_rows(Emit *e, Out *names, Out *rows)
 {
-    int n_steps;
-    Out *names = out_new(e->a), *rows = out_new(e->a), *steps = out_new(e->a);
-    out_open(names, "enum");
-    out_open(rows, "static const rt_kernel kernels[] =");
-    out_open(steps, "static const rt_steps step_kernels[] =");
-    int n = steps_tables(e, names, rows, steps, &n_steps);
+    int n = 0;
     for (int i = 0; i < e->n_fn; i++) {
         if (e->fn[i]->inlined) continue;
         const Stage *const stage[] = { &e->fn[i]->main, &e->fn[i]->finish };
@@ -100,6 +95,18 @@ void cuda_tables(Emit *e, Out *o)
             n++;
         }
     }
+    return n;
+}
+
+void cuda_tables(Emit *e, Out *o)
+{
+    int n_steps;
+    Out *names = out_new(e->a), *rows = out_new(e->a), *steps = out_new(e->a);
+    out_open(names, "enum");
+    out_open(rows, "static const rt_kernel kernels[] =");
+    out_open(steps, "static const rt_steps step_kernels[] =");
+    int n = steps_tables(e, names, rows, steps, &n_steps);
+    n += cuda_kernel_rows(e, names, rows);
     out_close(names, ";");
     out_close(rows, ";");
     out_close(steps, ";");

@@ -4,9 +4,10 @@
 #include <string.h>
 
 const Names names_call = {
-    .call = "rt_call", .parallel = "rt_parallel(c->pool", .in = "c->in", .out = "c->out", .state = "c->state", .arena = "c->arena", .kept = "c->kept",
+    .call = "rt_call", .parallel = "rt_parallel(c->pool", .launch = "rt_launch(c", .in = "c->in",
+    .out = "c->out", .state = "c->state", .arena = "c->arena", .kept = "c->kept",
     .workers = "c->workers", .scalars = "c->scalars", .n = "c->n", .seed = "c->seed",
-    .step = "c->step"
+    .step = "c->step", .counters = "c->counters"
 };
 
 static int input_index(const GraphText *t, const char *name)
@@ -137,13 +138,13 @@ static void launch(Emit *e, Out *o, const GraphText *t, const KernelUse *u, cons
         n++;
     }
     if (out_mentions(stage->body, "counters")) {
-        arg[n] = "c->counters";
+        arg[n] = t->at.counters;
         what[n++] = "seed, step";
     }
     out_line(o, "const void *const %s[] = {", list);
     graph_list(e, o, arg, what, n, ",");
     out_line(o, "};");
-    out_line(o, "rt_launch(c, K_%s, %s, %s, %d);", stage->name, blocks, list, n);
+    out_line(o, "%s, K_%s, %s, %s, %d);", t->at.launch, stage->name, blocks, list, n);
 }
 
 static void wrapper(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const char *name,
@@ -339,6 +340,16 @@ static void loop_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u)
         loop_tasks(e, o, t, u, &u->fn->finish, text(e, "%lld", (long long)u->finish_tasks));
     else if (u->fn->finish.name)
         graph_call(e, o, t, u, &u->fn->finish, once);
+}
+
+void graph_launches(Emit *e, const Graph *g, const Names *at, bool once, Out *o)
+{
+    const GraphText t = { .g = g, .at = *at };
+    for (int i = 0; i < g->n_kernel; i++) {
+        if (at->keeps && ir_runs_once(g, i) != once) continue;
+        const KernelUse u = kernel_emit(e, g, i);
+        run_kernel(e, o, &t, &u, i);
+    }
 }
 
 void graph_calls(Emit *e, const Graph *g, const Names *at, Out *tasks, Out *o)

@@ -12,6 +12,7 @@
 #include "codegen/codegen.h"
 #include <dlfcn.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -251,16 +252,22 @@ static void write_bytes(FILE *f, const Image *image)
 
 static const char *kind(const Image *image) { return image->ptx ? "compute" : "sm"; }
 
-static void write_images(FILE *f, const char *name, const Image *const *image, int n)
+/* Of a library: words, since C promises no strings of that length; least significant byte first, as all
+ * hosts of these devices have them. */
+static void write_words(FILE *f, const Image *image)
 {
-    fprintf(f, "/* The images of %s: made by seqc with NVIDIA's compiler, byte by byte. */\n"
-               "#include \"runtime/cuda.h\"\n\n", name);
-    for (int i = 0; i < n; i++) {
-        fprintf(f, "static const char %s_%d_%d[] =\n", kind(image[i]), image[i]->arch,
-                image[i]->part);
-        write_bytes(f, image[i]);
-        fputs("    ;\n\n", f);
+    enum { PER_LINE = 4 };
+    for (size_t i = 0; i < image->n_bytes + 1; i += 8) {
+        uint64_t word = 0;
+        for (size_t k = 8; k-- > 0;)
+            word = word << 8 | (i + k < image->n_bytes ? (unsigned char)image->bytes[i + k] : 0U);
+        fprintf(f, "%s0x%" PRIx64 ",", i / 8 % PER_LINE ? " " : i ? "\n    " : "    ", word);
     }
+    fputc('\n', f);
+}
+
+static void write_table(FILE *f, const Image *const *image, int n)
+{
     fputs("extern const rt_cuda_image images[];\nconst rt_cuda_image images[] = {\n", f);
     for (int i = 0; i < n; i++)
         fprintf(f, "    { %d, %s, (const unsigned char *)%s_%d_%d, %zu },\n", image[i]->arch,
@@ -269,8 +276,37 @@ static void write_images(FILE *f, const char *name, const Image *const *image, i
     fputs("    { 0, false, 0, 0 }\n};\n", f);
 }
 
+/* A table of addresses would be memory that the loader writes to. */
+static void write_choice(FILE *f, const char *own, const Image *const *image, int n)
+{
+    fprintf(f, "const void *%s_image(int arch, int ptx)\n{\n", own);
+    for (int i = 0; i < n; i++)
+        fprintf(f, "    if (arch == %d && %sptx) return %s_%d_%d;\n", image[i]->arch,
+                image[i]->ptx ? "" : "!", kind(image[i]), image[i]->arch, image[i]->part);
+    fputs("    return 0;\n}\n", f);
+}
+
+static void write_images(FILE *f, const ImageOpts *o, const char *name, const Image *const *image, int n)
+{
+    const char *own = o->library;
+    if (own) fprintf(f, "/* %s_images.c: the", own);
+    else fputs("/* The", f);
+    fprintf(f, " images of %s: made by seqc with NVIDIA's compiler, byte by byte. */\n", name);
+    fprintf(f, "#include \"%s.h\"\n\n", own ? own : "runtime/cuda");
+    for (int i = 0; i < n; i++) {
+        fprintf(f, own ? "static const uint64_t %s_%d_%d[] = {\n" : "static const char %s_%d_%d[] =\n",
+                kind(image[i]), image[i]->arch, image[i]->part);
+        if (own) write_words(f, image[i]);
+        else write_bytes(f, image[i]);
+        fputs(own ? "};\n\n" : "    ;\n\n", f);
+    }
+    if (own) write_choice(f, own, image, n);
+    else write_table(f, image, n);
+}
+
 /* Machine code in the order of the architectures, then the PTX of one of them. */
-static bool write_file(const char *path, const Compiling *c, int n, char **message, Arena *a)
+static bool write_file(const char *path, const ImageOpts *o, const Compiling *c, int n,
+                       char **message, Arena *a)
 {
     const Image **image = arena_alloc(a, 2 * (size_t)n, sizeof *image);
     int n_image = 0;
@@ -278,7 +314,7 @@ static bool write_file(const char *path, const Compiling *c, int n, char **messa
     for (int i = 0; i < n; i++)
         if (c[i].ptx.ptx) image[n_image++] = &c[i].ptx;
     FILE *f = fopen(path, "w");
-    if (f) write_images(f, c->name, image, n_image);
+    if (f) write_images(f, o, c->name, image, n_image);
     bool ok = f && !ferror(f);
     if (f && fclose(f) != 0) ok = false;
     if (!ok) *message = arena_printf(a, "%s: cannot be written: %s", path, strerror(errno));
@@ -319,7 +355,7 @@ bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_
                             .ptx = { .arch = arch, .part = part + 1,
                                      .ptx = o->ptx && arch == lowest } };
     }
-    bool ok = compile_all(c, n, message, a) && write_file(images_c, c, n, message, a);
+    bool ok = compile_all(c, n, message, a) && write_file(images_c, o, c, n, message, a);
     for (int i = 0; i < n; i++) arena_free(c[i].a);
     dlclose(nvrtc.library);
     return ok;

@@ -49,6 +49,7 @@ Library library_of(const Module *m, const LibraryOpts *o, Arena *a)
     *opts = (EmitOpts){ .target = o->target, .version = o->version, .source = o->source,
                         .name = o->name };
     l.e = (Emit){ .m = m, .o = opts, .l = &dialect_c, .a = a };
+    l.gpu = o->target->block_threads > 0;
     l.blas = graph_uses_blas(l.infer) || (l.train && graph_uses_blas(l.train));
     find_states(&l);
     l.upper = emit_upper(o->name, a);
@@ -84,7 +85,11 @@ int64_t library_params_bytes(const Library *l)
     return l->offset_bytes[l->n_state] + library_prepared_bytes(l);
 }
 
-int64_t library_prepared_bytes(const Library *l) { return l->train ? 0 : l->infer->kept_bytes; }
+/* On a GPU it is the device that makes it. */
+int64_t library_prepared_bytes(const Library *l)
+{
+    return l->train || l->gpu ? 0 : l->infer->kept_bytes;
+}
 
 int64_t library_batch(const Library *l) { return l->o->batch ? l->o->batch : l->e.m->capacity; }
 bool library_in_pieces(const Library *l) { return library_batch(l) > l->e.m->capacity; }
@@ -93,6 +98,7 @@ int library_workers(const Library *l) { return l->o->threads ? l->o->threads : 1
 
 int64_t library_arena_bytes(const Library *l, const Graph *g)
 {
+    if (l->gpu) return ir_round64(g->arena_bytes);
     return ir_workspace_bytes(g, l->o->target->vector_bytes, library_workers(l));
 }
 
@@ -101,6 +107,7 @@ int64_t library_workspace_bytes(const Library *l, const Graph *g)
     int64_t bytes = library_arena_bytes(l, g) + (l->train ? g->kept_bytes : 0);
     int64_t after = g == l->train && l->apply ? library_workspace_bytes(l, l->apply) : 0;
     if (after > bytes) bytes = after;
+    if (l->gpu && g == l->train) bytes = ir_round64(bytes) + library_control_bytes(l);
     return bytes ? bytes : LIBRARY_HEAD_BYTES;       /* an array of no bytes is not C */
 }
 

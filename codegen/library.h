@@ -13,6 +13,7 @@ typedef struct Library {
     uint32_t *state; int n_state;     /* those that it reads, and where they lie in the params */
     int64_t *offset_bytes;            /* [n_state + 1]: then, where they end */
     bool blas;                        /* their kernels call OpenBLAS */
+    bool gpu;                         /* they are a GPU's */
     const char *upper;                /* "NET", before macros */
     const char *elems;                /* of the type of inputs and results: "float" */
 } Library;
@@ -66,6 +67,17 @@ extern const char *const library_pool_tasks, *const library_pool_threads;
  * reached the functions that they name. */
 void library_constants(Library *l, Out *o);
 const char *library_math(Library *l, const char *code);
+/* library_cuda.c: what the header of a library for a GPU says instead, and NAME.c after its head, with
+ * functions of the host's. How many kernels it has; bytes of the device's memory for params, with what kernels make of them; of a step's
+ * numbers, at the end of its workspace. */
+extern const char *const library_cuda_about, *const library_cuda_training;
+void library_cuda_declarations(Library *l, Out *o);
+void library_cuda_source(Library *l, const char *functions, Out *o);
+int library_cuda_kernels(Library *l);
+int64_t library_device_bytes(const Library *l);
+int64_t library_control_bytes(const Library *l);
+/* A macro HOLDS, and what must. */
+void library_holds(Library *l, Out *o);
 /* What tells apart weights of models that differ in a key, a shape or how they are stored. */
 uint64_t library_model(const Library *l);
 

@@ -58,7 +58,9 @@ static const char *const driver_head =
     "    }\n"
     "    return sum;\n"
     "}\n"
-    "\n"
+    "\n";
+
+static const char *const driver_infer =
     "static void infer(const $n_params *p)\n"
     "{\n"
     "    const uint64_t sum = sum_of(p);\n"
@@ -81,7 +83,7 @@ static const char *const driver_head =
     "}\n"
     "\n";
 
-static const char *const driver_train =
+static const char *const driver_room =
     "$N_ALIGNED static unsigned char train_workspace[GUARD + $N_TRAIN_WORKSPACE_BYTES + GUARD];\n"
     "$N_ALIGNED static $n_params params[2];\n"
     "static $target target[$N_TARGET_ELEMS];\n"
@@ -108,7 +110,9 @@ static const char *const driver_train =
     "    free(value);\n"
     "    free(again);\n"
     "}\n"
-    "\n"
+    "\n";
+
+static const char *const driver_train =
     "static void train(const $n_params *p)\n"
     "{\n"
     "    struct { int64_t n; uint64_t seed, step; double steps, lr[$N_RATES]; } head;\n"
@@ -126,7 +130,7 @@ static const char *const driver_train =
     "                          head.seed, head.step - 1 };\n"
     "        memcpy(t.lr, head.lr, sizeof t.lr);\n$by"
     "        memset(train_workspace, fills[k], sizeof train_workspace);\n"
-    "        $n_train_step(&t, in, target, &loss[k]);\n"
+    "        $step;\n"
     "        guards_hold(train_workspace, $N_TRAIN_WORKSPACE_BYTES, fills[k]);\n"
     "        if (t.step != head.step) fail(\"a step is not counted\");\n"
     "    }\n"
@@ -169,10 +173,127 @@ static const char *const driver_main =
     "    put(p, sizeof *p);\n"
     "    get(calls, sizeof calls);\n"
     "    for (int64_t i = 0; i < calls[0]; i++) infer(p);\n"
-    "$steps"
+    "$steps$close"
     "    return fclose(results) ? 1 : 0;\n"
     "}\n";
 
+/* The device, on which each call has copies of what it is given, guards and all. */
+static const char *const driver_device =
+    "static $n_cuda cuda;\n"
+    "static void *stream, *context;\n"
+    "static int device;\n"
+    "static int (*cuInit)(unsigned flags), (*cuDeviceGet)(int *device, int ordinal);\n"
+    "static int (*cuDevicePrimaryCtxRetain)(void **context, int device);\n"
+    "static int (*cuDevicePrimaryCtxRelease)(int device), (*cuCtxSetCurrent)(void *context);\n"
+    "static int (*cuStreamCreate)(void **stream, unsigned flags), (*cuStreamDestroy)(void *stream);\n"
+    "static int (*cuStreamSynchronize)(void *stream);\n"
+    "static int (*cuMemAlloc)(uint64_t *address, size_t bytes), (*cuMemFree)(uint64_t address);\n"
+    "\n"
+    "static void did(int status, const char *what)\n"
+    "{\n"
+    "    if (!status) return;\n"
+    "    fprintf(stderr, \"NVIDIA's driver, %s: CUDA error %d\\n\", what, status);\n"
+    "    exit(3);\n"
+    "}\n"
+    "\n"
+    "static void find(void *library, const char *symbol, void *function)\n"
+    "{\n"
+    "    void *const address = dlsym(library, symbol);\n"
+    "    did(address ? 0 : 500, symbol);\n"
+    "    memcpy(function, &address, sizeof address);\n"
+    "}\n"
+    "\n"
+    "static void open_device(void)\n"
+    "{\n"
+    "    void *const library = dlopen(\"libcuda.so.1\", RTLD_NOW);\n"
+    "    if (!library) {\n"
+    "        fprintf(stderr, \"it computes on a device of NVIDIA's, and there is no driver for one: %s\\n\",\n"
+    "                dlerror());\n"
+    "        exit(3);\n"
+    "    }\n"
+    "    find(library, \"cuInit\", &cuInit);\n"
+    "    find(library, \"cuDeviceGet\", &cuDeviceGet);\n"
+    "    find(library, \"cuDevicePrimaryCtxRetain\", &cuDevicePrimaryCtxRetain);\n"
+    "    find(library, \"cuDevicePrimaryCtxRelease_v2\", &cuDevicePrimaryCtxRelease);\n"
+    "    find(library, \"cuCtxSetCurrent\", &cuCtxSetCurrent);\n"
+    "    find(library, \"cuStreamCreate\", &cuStreamCreate);\n"
+    "    find(library, \"cuStreamDestroy_v2\", &cuStreamDestroy);\n"
+    "    find(library, \"cuStreamSynchronize\", &cuStreamSynchronize);\n"
+    "    find(library, \"cuMemAlloc_v2\", &cuMemAlloc);\n"
+    "    find(library, \"cuMemFree_v2\", &cuMemFree);\n"
+    "    did(cuInit(0), \"at its start\");\n"
+    "    did(cuDeviceGet(&device, 0), \"asked for its first device\");\n"
+    "    did(cuDevicePrimaryCtxRetain(&context, device), \"opening the device\");\n"
+    "    did(cuCtxSetCurrent(context), \"opening the device\");\n"
+    "    did(cuStreamCreate(&stream, 0), \"opening a stream\");\n"
+    "    const int status = $n_open(&cuda, dlsym, library, device);\n"
+    "    did(status, cuda.failed);\n"
+    "}\n"
+    "\n"
+    "static void close_device(void)\n"
+    "{\n"
+    "    $n_close(&cuda);\n"
+    "    did(cuStreamDestroy(stream), \"closing a stream\");\n"
+    "    did(cuDevicePrimaryCtxRelease(device), \"closing the device\");\n"
+    "}\n"
+    "\n"
+    "/* Memory of the device, with what lies here: and back. */\n"
+    "static char *there(const void *from, size_t bytes)\n"
+    "{\n"
+    "    uint64_t address = 0;\n"
+    "    did(cuMemAlloc(&address, bytes), \"asked for memory\");\n"
+    "    if (from) did(cuda.driver.send(address, from, bytes, stream), \"copying to the device\");\n"
+    "    return (char *)(uintptr_t)address;\n"
+    "}\n"
+    "\n"
+    "static void back(void *to, char *from, size_t bytes)\n"
+    "{\n"
+    "    if (to) did(cuda.driver.receive(to, (uintptr_t)from, bytes, stream), \"copying from the device\");\n"
+    "    did(cuStreamSynchronize(stream), \"computing\");\n"
+    "    did(cuMemFree((uintptr_t)from), \"giving memory back\");\n"
+    "}\n"
+    "\n"
+    "$N_ALIGNED static $n_params params_back;\n"
+    "static void infer_there(const $n_params *p, $real *result)\n"
+    "{\n"
+    "    char *const params = there(NULL, $N_DEVICE_BYTES), *const space = there(workspace, sizeof workspace);\n"
+    "    char *const x = there(in, sizeof in), *const y = there(result, sizeof out[0]);\n"
+    "    did($n_upload(&cuda, p, ($n_params *)(void *)params, stream), \"copying the weights\");\n"
+    "    did($n_forward(&cuda, (const $n_params *)(const void *)params, (const $real *)(const void *)x,\n"
+    "                   ($real *)(void *)y + EDGE, space + GUARD, stream), \"launching kernels\");\n"
+    "    did(cuda.driver.receive(&params_back, (uintptr_t)params, sizeof params_back, stream),\n"
+    "        \"copying from the device\");\n"
+    "    back(result, y, sizeof out[0]);\n"
+    "    back(in, x, sizeof in);\n"
+    "    back(workspace, space, sizeof workspace);\n"
+    "    back(NULL, params, 0);\n"
+    "    if (memcmp(&params_back, p, sizeof *p)) fail(\"an inference changes the weights\");\n"
+    "}\n"
+    "\n";
+
+static const char *const driver_device_step =
+    "static void step_there($n_training *t, $real *loss)\n"
+    "{\n"
+    "    $n_params *const learnt = t->params_device;\n"
+    "    char *const learning = there(NULL, $N_DEVICE_BYTES);\n"
+    "    char *const space = there(train_workspace, sizeof train_workspace);\n"
+    "    char *const x = there(in, sizeof in), *const y = there(target, sizeof target);\n"
+    "    char *const z = there(NULL, sizeof *loss);\n"
+    "    t->params_device = ($n_params *)(void *)learning;\n"
+    "    t->workspace_device = space + GUARD;\n"
+    "    did($n_upload(&cuda, learnt, t->params_device, stream), \"copying the weights\");\n"
+    "    did($n_train_step(&cuda, t, (const $real *)(const void *)x, (const $target *)(const void *)y,\n"
+    "                      ($real *)(void *)z, stream), \"launching kernels\");\n"
+    "    did($n_download(&cuda, t->params_device, learnt, stream), \"copying the weights\");\n"
+    "    back(NULL, learning, 0);\n"
+    "    back(train_workspace, space, sizeof train_workspace);\n"
+    "    back(loss, z, sizeof *loss);\n"
+    "    back(NULL, x, 0);\n"
+    "    back(NULL, y, 0);\n"
+    "}\n"
+    "\n";
+
+static const char *const one_step = "$n_train_step(&t, in, target, &loss[k])";
 static const char *const one_call = "$n_forward(p, in, out[k] + EDGE, workspace + GUARD)";
 /* The second time several threads compute it. */
 static const char *const pool_call =
@@ -189,13 +310,17 @@ void emit_library_driver(const Module *m, const LibraryOpts *opts, FILE *out)
     Out *o = out_new(a);
     bool loads = opts->weights == WEIGHTS_BIN;
     const char *target = l.train ? l.e.l->type[library_value(&l, l.train, "target")->dtype] : "";
-    bool pool = opts->threads > 0;
+    bool pool = opts->threads > 0, gpu = l.gpu;
     const Hole holes[] = {
         { "real", l.elems },
         { "target", target },
-        { "pool", pool ? library_names(&l, "#include \"$n_threads.h\"\nstatic $n_pool pool;\n") : "" },
-        { "open", pool ? library_names(&l, "    $n_pool_open(&pool, $N_THREADS);\n") : "" },
-        { "call", library_names(&l, pool ? pool_call : one_call) },
+        { "pool", pool ? library_names(&l, "#include \"$n_threads.h\"\nstatic $n_pool pool;\n")
+                  : gpu ? "#include <dlfcn.h>\n" : "" },
+        { "open", pool ? library_names(&l, "    $n_pool_open(&pool, $N_THREADS);\n")
+                  : gpu ? "    open_device();\n" : "" },
+        { "close", gpu ? "    close_device();\n" : "" },
+        { "call", library_names(&l, pool ? pool_call : gpu ? "infer_there(p, out[k])" : one_call) },
+        { "step", library_names(&l, gpu ? "step_there(&t, &loss[k])" : one_step) },
         { "by", pool ? library_names(&l, pool_by) : "" },
         { "depends", pool ? "what the workspace held before, or on the number of threads"
                           : "what the workspace held before" },
@@ -205,6 +330,10 @@ void emit_library_driver(const Module *m, const LibraryOpts *opts, FILE *out)
     };
     int n = (int)(sizeof holes / sizeof *holes);
     library_text(&l, o, driver_head, holes, n);
+    if (gpu) library_text(&l, o, driver_device, holes, n);
+    library_text(&l, o, driver_infer, holes, n);
+    if (l.train) library_text(&l, o, driver_room, holes, n);
+    if (gpu && l.train) library_text(&l, o, driver_device_step, holes, n);
     if (l.train) library_text(&l, o, driver_train, holes, n);
     if (loads) library_text(&l, o, driver_load, holes, n);
     library_text(&l, o, driver_main, holes, n);
@@ -219,6 +348,6 @@ LibraryStates emit_library_states(const Module *m, const LibraryOpts *opts, Aren
         l.state, l.offset_bytes, l.n_state,
         { LIBRARY_ABI, library_model(&l), (uint64_t)library_params_bytes(&l),
           (uint64_t)library_workspace_bytes(&l, l.infer) },
-        l.train ? library_workspace_bytes(&l, l.train) : 0
+        l.train ? library_workspace_bytes(&l, l.train) : 0, library_device_bytes(&l)
     };
 }

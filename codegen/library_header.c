@@ -49,15 +49,21 @@ static void sizes(Library *l, Out *o)
     define_elems(l, o, l->infer, "output", "OUT");
     if (l->train) define_elems(l, o, l->train, "target", "TARGET");
     define_bytes(l, o, "PARAMS", library_params_bytes(l));
+    if (l->gpu) {
+        define(o, text(e, "%s_DEVICE_BYTES", l->upper),
+               text(e, "%lld", (long long)library_device_bytes(l)), "for params on the device");
+        define(o, text(e, "%s_KERNELS", l->upper), text(e, "%d", library_cuda_kernels(l)), "");
+    }
     define_bytes(l, o, "WORKSPACE", library_workspace_bytes(l, l->infer));
     if (l->o->threads)
         define(o, text(e, "%s_THREADS", l->upper), text(e, "%d", l->o->threads),
                "most that compute a call");
     if (l->train) {
         define_bytes(l, o, "TRAIN_WORKSPACE", library_workspace_bytes(l, l->train));
-        define(o, text(e, "%s_RAM_BYTES", l->upper),
-               text(e, "%lld", (long long)library_ram_bytes(l)),
-               "params, and one workspace for steps and inferences");
+        if (!l->gpu)
+            define(o, text(e, "%s_RAM_BYTES", l->upper),
+                   text(e, "%lld", (long long)library_ram_bytes(l)),
+                   "params, and one workspace for steps and inferences");
         define(o, text(e, "%s_RATES", l->upper), text(e, "%d", n_groups(&e->m->prog)),
                "learning rates, of groups of parameters");
         define(o, text(e, "%s_LR", l->upper), text(e, "{ %s }", tables_rates(e)),
@@ -117,7 +123,9 @@ static const char *const train_text =
     "\n"
     "/* One step: *loss is that of these samples before it. The step is counted. */\n"
     "void $n_train_step($n_training *t, const $real *in, const $target *target, $real *loss);\n"
-    "\n"
+    "\n";
+
+static const char *const tensors_text =
     "/* The tensors of the params, PyTorch's keys and shapes. */\n"
     "#define $N_TENSORS $count\n"
     "typedef struct $n_tensor {\n"
@@ -160,7 +168,8 @@ static void training(Library *l, Out *o)
         { "counted", e->m->prog.schedule_steps ? "steps" : "epochs" },
     };
     int n = (int)(sizeof holes / sizeof *holes);
-    library_text(l, o, train_text, holes, n);
+    library_text(l, o, l->gpu ? library_cuda_training : train_text, holes, n);
+    library_text(l, o, tensors_text, holes, n);
     if (e->m->prog.schedule) library_text(l, o, schedule_text, holes, n);
 }
 
@@ -227,7 +236,7 @@ void emit_library_header(const Module *m, const LibraryOpts *opts, FILE *out)
     const char *params = loads ? "params" : text(&l.e, "&%s_weights", opts->name);
     const Hole holes[] = { { "real", l.elems }, { "params", params } };
     head_write(&l.e, o, ".h", opts->target->name);
-    library_text(&l, o, about_header, holes, 2);
+    library_text(&l, o, l.gpu ? library_cuda_about : about_header, holes, 2);
     sizes(&l, o);
     define(o, text(&l.e, "%s_MAGIC", l.upper), "UINT32_C(0x63716573)", "\"seqc\"");
     define(o, text(&l.e, "%s_MODEL", l.upper),
@@ -240,7 +249,8 @@ void emit_library_header(const Module *m, const LibraryOpts *opts, FILE *out)
     library_text(&l, o, "} $n_params;\n", NULL, 0);
     if (!loads) library_text(&l, o, "extern const $n_params $n_weights;\n", NULL, 0);
     out_line(o, "%s", "");
-    library_text(&l, o, forward_text, holes, 1);
+    if (l.gpu) library_cuda_declarations(&l, o);
+    else library_text(&l, o, forward_text, holes, 1);
     if (opts->threads) {
         library_text(&l, o, library_parallel_text, NULL, 0);
         library_text(&l, o, library_forward_parallel, holes, 1);

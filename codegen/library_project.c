@@ -41,12 +41,14 @@ static const char *size_table(Library *l)
 {
     return text(&l->e,
                 "| | bytes |\n| --- | --- |\n"
-                "| weights%s | %lld |\n"
+                "| weights%s | %lld |\n%s"
                 "| workspace of an inference | %lld |\n%s"
                 "\n"
                 "An inference computes %lld sample%s with %.0f floating-point operations.\n",
                 l->train ? " and the optimizer's numbers" : " (read only)",
                 (long long)library_params_bytes(l),
+                l->gpu ? text(&l->e, "| the same on the device | %lld |\n",
+                              (long long)library_device_bytes(l)) : "",
                 (long long)library_workspace_bytes(l, l->infer),
                 l->train ? text(&l->e, "| workspace of a training step | %lld |\n",
                                 (long long)library_workspace_bytes(l, l->train)) : "",
@@ -79,6 +81,14 @@ static const char *const read_weights =
     "        return 1;\n"
     "    }";
 
+static const char *const install =
+    "install(TARGETS $n EXPORT $n-targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})\n"
+    "install(FILES $headers DESTINATION ${CMAKE_INSTALL_INCLUDEDIR})\n"
+    "install(EXPORT $n-targets FILE $n-config.cmake NAMESPACE $n::\n"
+    "    DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/$n)\n"
+    "configure_file($n.pc.in $n.pc @ONLY)\n"
+    "install(FILES ${CMAKE_CURRENT_BINARY_DIR}/$n.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)\n";
+
 static const char *const assembled =
     "\nset_source_files_properties($source PROPERTIES\n"
     "    COMPILE_DEFINITIONS \"$N_WEIGHTS=\\\"${CMAKE_CURRENT_SOURCE_DIR}/$n_weights.bin\\\"\"\n"
@@ -96,6 +106,10 @@ static const char *const needs_blas =
     "memcpy and memset. OpenBLAS's numbers depend on how many threads it has itself: after\n"
     "`openblas_set_num_threads(1)` they are those of a program of seqc's. Where several threads call this\n"
     "library at a time, it must be the pthread build of OpenBLAS (Debian: libopenblas-pthread-dev).";
+
+static const char *const needs_driver =
+    "The driver of NVIDIA's is found when the\n"
+    "program runs (`dlopen`), or linked with it; nothing else of CUDA is needed.";
 
 static const char *const about_threads =
     "\n\n`$n_forward_parallel` hands the tasks of a call to up to $N_THREADS threads, and gives the same bits\n"
@@ -118,16 +132,21 @@ static const char *filled(Library *l, const char *template)
 {
     Out *o = out_new(l->e.a);
     const Hole holes[] = { { "params", params_text(l) },
+                           { "headers", text(&l->e, l->o->threads ? "%s.h %s_threads.h" : "%s.h",
+                                             l->o->name, l->o->name) },
                            { "source", text(&l->e, l->o->one_file ? "%s.c" : "%s_weights.c",
                                             l->o->name) } };
-    library_text(l, o, template, holes, 2);
+    library_text(l, o, template, holes, 3);
     return out_text(o);
 }
+
+/* On a GPU the host computes no more than a step's numbers. */
+static bool needs_math(const Library *l) { return l->gpu ? l->train != NULL : !l->o->no_libm; }
 
 /* What CMake links it with. */
 static const char *linked(Library *l)
 {
-    const char *m = l->o->no_libm ? "" : " m", *threads = l->o->threads ? " pthread" : "";
+    const char *m = needs_math(l) ? " m" : "", *threads = l->o->threads ? " pthread" : "";
     if (!*m && !*threads) return "";
     return text(&l->e, "target_link_libraries(%s PUBLIC%s%s%s)", l->o->name,
                 l->blas ? " openblas" : "", m, threads);
@@ -144,13 +163,30 @@ static const char *sources(Library *l)
 const char *emit_library_libs(const Module *m, const LibraryOpts *o, Arena *a)
 {
     Library l = library_of(m, o, a);
-    return arena_printf(a, "%s%s%s", l.blas ? " -lopenblas" : "", o->no_libm ? "" : " -lm",
+    return arena_printf(a, "%s%s%s", l.blas ? " -lopenblas" : "", needs_math(&l) ? " -lm" : "",
                         o->threads ? " -lpthread" : "");
 }
 
 bool emit_library_has(const LibraryOpts *o, LibraryFile file)
 {
-    return o->threads || (file != LIBRARY_FILE_threads_c && file != LIBRARY_FILE_threads_h);
+    bool gpu = o->target->block_threads > 0;
+    switch (file) {
+    case LIBRARY_FILE_threads_c: case LIBRARY_FILE_threads_h: return o->threads > 0;
+    case LIBRARY_FILE_cuda_cmake: case LIBRARY_FILE_cuda_readme: case LIBRARY_FILE_cuda_example:
+        return gpu;
+    case LIBRARY_FILE_pkgconfig: return true;
+    default: return !gpu;
+    }
+}
+
+static const char *arch_list(const Library *l)
+{
+    const LibraryOpts *o = l->o;
+    const char *s = "";
+    for (int i = 0; i < o->n_arch; i++)
+        s = arena_printf(l->e.a, "%s%ssm_%d", s, !i ? "" : i + 1 < o->n_arch ? ", " : " and ",
+                         o->arch[i]);
+    return s;
 }
 
 void emit_library_file(const Module *m, const LibraryOpts *opts, LibraryFile file, FILE *out)
@@ -174,12 +210,16 @@ void emit_library_file(const Module *m, const LibraryOpts *opts, LibraryFile fil
         { "libs", linked(&l) },
         { "lm", emit_library_libs(m, opts, a) },
         { "header", text(&l.e, opts->threads ? "%s_threads.h" : "%s.h", name) },
-        { "headers", text(&l.e, opts->threads ? "%s.h %s_threads.h" : "%s.h", name, name) },
         { "pool", opts->threads ? text(&l.e, "\nstatic %s_pool pool;", name) : "" },
         { "pool_tasks", filled(&l, library_pool_tasks) },
         { "pool_threads", filled(&l, library_pool_threads) },
         { "call", filled(&l, opts->threads ? call_parallel : call_alone) },
-        { "needs", l.blas ? needs_blas : opts->no_libm ? needs_none : needs_libm },
+        { "needs", l.gpu ? filled(&l, needs_driver) : l.blas ? needs_blas
+                   : opts->no_libm ? needs_none : needs_libm },
+        { "install", filled(&l, install) },
+        { "script", l.gpu ? nvcc_text(a, name, name, opts->arch, opts->n_arch, NVCC_SCRIPT) : "" },
+        { "commands", l.gpu ? nvcc_text(a, name, name, opts->arch, opts->n_arch, NVCC_COMMANDS) : "" },
+        { "archs", arch_list(&l) },
         { "threads", opts->threads ? filled(&l, about_threads) : "" },
         { "assembled", opts->weights == WEIGHTS_INCBIN ? filled(&l, assembled) : "" },
         { "about", text(&l.e, "The network of %s, generated by seqc %s: %s, math %s, %s.",

@@ -21,7 +21,9 @@ static const char *const source_head =
     "#else\n"
     "#define SIMD(how)\n"
     "#endif\n"
-    "\n"
+    "\n";
+
+static const char *const holds_text =
     "#ifdef __cplusplus\n"
     "#define HOLDS(what) static_assert(what, #what)\n"
     "#else\n"
@@ -89,6 +91,16 @@ const char *library_memory(Library *l, Out *o, const Graph *g, const char *body,
         any = true;
     }
     return any ? workspace : "";
+}
+
+void library_holds(Library *l, Out *o)
+{
+    const Hole holes[] = { { "real", l->elems },
+                           { "bytes", text(&l->e, "%lld",
+                                           (long long)ir_dtype_bytes(l->e.m->real)) },
+                           { "holds", l->o->c11 ? "_Static_assert(what, #what)"
+                                                : "extern char holds[what ? 1 : -1]" } };
+    library_text(l, o, holds_text, holes, 3);
 }
 
 /* A function that calls the graph's kernels, at the end of these: its first line, then its
@@ -252,40 +264,50 @@ static const char *without_pragmas(Library *l, const char *s)
     return out_text(o);
 }
 
+/* A processor's kernels, and the functions that call them. */
+static void kernels_source(Library *l, Out *o)
+{
+    Emit *e = &l->e;
+    Out *all = out_new(e->a), *functions = out_new(e->a);
+    out_raw(functions, out_text(forward(l)));
+    Out *kernels = out_new(e->a), *constants = out_new(e->a);
+    if (l->train) {
+        const char *step = out_text(train_step(l));
+        if (out_mentions(step, "scalars")) tables_scalars(e, kernels);
+        out_raw(functions, step);
+        schedule(l, functions);
+    }
+    for (int i = 0; i < e->n_fn; i++) {
+        if (!e->fn[i]->prepares) e->fn[i]->prepare = (Stage){ 0 };
+        kernel_write(e, kernels, e->fn[i]);
+    }
+    if (out_mentions(out_text(functions), "run_tasks")) library_run_tasks(l, kernels);
+    out_raw(kernels, out_text(functions));
+    const char *known = library_math(l, out_text(kernels));
+    snippets_all(e, all);
+    out_raw(all, out_text(kernels));
+    library_constants(l, constants);
+    const Hole holes[] = { { "constants", out_text(constants) },
+                           { "known", known },
+                           { "flags", emit_library_flags(e->m, l->o, e->a) } };
+    library_text(l, o, source_head, holes, (int)(sizeof holes / sizeof *holes));
+    library_holds(l, o);
+    out_raw(o, without_pragmas(l, out_text(all)));
+}
+
 void emit_library_source(const Module *m, const LibraryOpts *opts, const char *params, FILE *out)
 {
     Arena *a = arena_new();
     Library l = library_of(m, opts, a);
-    Out *o = out_new(a), *text = out_new(a), *functions = out_new(a);
-    out_raw(functions, out_text(forward(&l)));
-    Out *kernels = out_new(a), *constants = out_new(a);
-    if (l.train) {
-        const char *step = out_text(train_step(&l));
-        if (out_mentions(step, "scalars")) tables_scalars(&l.e, kernels);
-        out_raw(functions, step);
-        schedule(&l, functions);
-    }
-    for (int i = 0; i < l.e.n_fn; i++) {
-        if (!l.e.fn[i]->prepares) l.e.fn[i]->prepare = (Stage){ 0 };
-        kernel_write(&l.e, kernels, l.e.fn[i]);
-    }
-    if (out_mentions(out_text(functions), "run_tasks")) library_run_tasks(&l, kernels);
-    out_raw(kernels, out_text(functions));
-    const char *known = library_math(&l, out_text(kernels));
-    snippets_all(&l.e, text);
-    out_raw(text, out_text(kernels));
-    library_constants(&l, constants);
-    const Hole holes[] = { { "real", l.elems },
-                           { "constants", out_text(constants) },
-                           { "known", known },
-                           { "bytes", arena_printf(a, "%lld",
-                                                   (long long)ir_dtype_bytes(m->real)) },
-                           { "holds", opts->c11 ? "_Static_assert(what, #what)"
-                                                : "extern char holds[what ? 1 : -1]" },
-                           { "flags", emit_library_flags(m, opts, a) } };
+    Out *o = out_new(a);
     head_write(&l.e, o, ".c", opts->target->name);
-    library_text(&l, o, source_head, holes, (int)(sizeof holes / sizeof *holes));
-    out_raw(o, without_pragmas(&l, out_text(text)));
+    if (l.gpu) {
+        Out *functions = out_new(a);
+        if (l.train) schedule(&l, functions);
+        library_cuda_source(&l, out_text(functions), o);
+    } else {
+        kernels_source(&l, o);
+    }
     if (l.train) tensors(&l, o);
     if (opts->weights == WEIGHTS_BIN) library_text(&l, o, load_source, NULL, 0);
     layer_rows(&l, o);

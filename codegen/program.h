@@ -10,8 +10,9 @@ typedef struct Names {
     bool keeps, full;                 /* then: what is kept is there; n is the whole batch */
     const char *call, *parallel;      /* the type of what `c` points to; what begins a call that runs
                                          tasks of it. Null: tasks run one after the other */
+    const char *launch;               /* a GPU's: what begins a call that launches a kernel */
     const char *in, *out;             /* else: arrays of them, and bytes */
-    const char *state, *arena, *kept, *workers, *scalars, *n, *seed, *step;
+    const char *state, *arena, *kept, *workers, *scalars, *n, *seed, *step, *counters;
     int n_workers;                    /* of them, where each kernel's have so many bytes each in the */
     int64_t worker_bytes;             /* arena; 0: they have the graph's, wherever `workers` is */
 } Names;
@@ -30,6 +31,9 @@ GraphText graph_text(Emit *e, const Graph *g);
  * in parallel, the functions that they are go to `tasks`. Workers' memory is in the arena
  * (ir_workspace_bytes). */
 void graph_calls(Emit *e, const Graph *g, const Names *at, Out *tasks, Out *o);
+/* The same for a GPU: its kernels' launches. Where what it keeps is there (at->keeps), those that make
+ * it, or else all others. */
+void graph_launches(Emit *e, const Graph *g, const Names *at, bool once, Out *o);
 /* library.c: the member of a struct that a state is. */
 const char *state_name(Emit *e, State s);
 /* Arguments or elements of a list, one a line, with what each is; `end` follows the last. */
@@ -55,7 +59,17 @@ void snippets_all(Emit *e, Out *o);
 
 /* cuda.c: names and sizes of the kernels, which the launches name. */
 void cuda_tables(Emit *e, Out *o);
+/* Those of the module's graphs: lines of an enum K_NAME, rows { "NAME", threads, bytes }; how many. */
+int cuda_kernel_rows(Emit *e, Out *names, Out *rows);
+/* What a file of kernels asks of a language, after its head comment. */
+extern const char *const cuda_language;
 void cuda_includes(Out *o);
+
+/* nvcc.c: parts of a CMakeLists.txt: at its beginning, what writes the images as C when it runs as a
+ * script; and the commands that make them of NAME.cu by nvcc. Images of a library, or of a program. */
+typedef enum { NVCC_SCRIPT, NVCC_COMMANDS } NvccPart;
+const char *nvcc_text(Arena *a, const char *name, const char *library, const int *arch, int n_arch,
+                      NvccPart part);
 
 /* steps.c: the kernels around those of graphs that are steps, and the rows of the tables that name
  * them; how many kernels, and how many steps. */

@@ -65,22 +65,47 @@ static void keep_training(Module *m)
     m->n_graph = kept;
 }
 
-static bool has_inputs(const Graph *g, const char *a, const char *b)
+/* An input that is none of these; null: it has no other. */
+static const char *other_input(const Graph *g, const char *a, const char *b)
 {
-    for (uint32_t v = 1; g && v < g->n_node; v++) {
+    for (uint32_t v = 1; v < g->n_node; v++) {
         const Node *x = &g->node[v];
-        if (x->op == OP_input && strcmp(x->name, a) != 0 && strcmp(x->name, b) != 0) return false;
+        if (x->op == OP_input && strcmp(x->name, a) != 0 && strcmp(x->name, b) != 0) return x->name;
     }
-    return g != NULL;
+    return NULL;
+}
+
+/* A library's inference takes x and gives output. */
+static int check_inference(const Cmd *c, const Graph *g)
+{
+    const char *input = other_input(g, "x", "x"), *result = NULL;
+    bool gives = false;
+    for (int i = 0; i < g->n_root; i++) {
+        if (!strcmp(g->root[i].name, "output")) gives = true;
+        else result = g->root[i].name;
+    }
+    if (input)
+        return cmd_fail(c, EXIT_REFUSED, "%s: its graph `infer` has an input \"%.80s\", and a library's "
+                        "takes x alone", c->file, input);
+    if (!gives)
+        return cmd_fail(c, EXIT_REFUSED, "%s: its graph `infer` returns no `output`\nhelp: that is what a "
+                        "library's result is called: return output=%%…", c->file);
+    if (result)
+        return cmd_fail(c, EXIT_REFUSED, "%s: its graph `infer` returns \"%.80s\", too, and a library has "
+                        "one result, output\nhelp: take it out of the graph's return line", c->file,
+                        result);
+    return EXIT_OK;
 }
 
 /* IR text may be anything that verifies. */
 static int check_graphs(const Emission *e, const Module *m)
 {
     const Cmd *c = e->c;
-    const Graph *train = ir_graph_find(m, "train");
-    if (!ir_graph_find(m, "infer"))
+    const Graph *train = ir_graph_find(m, "train"), *infer = ir_graph_find(m, "infer");
+    if (!infer)
         return cmd_fail(c, EXIT_REFUSED, "%s: it has no graph `infer`", c->file);
+    int code = check_inference(c, infer);
+    if (code) return code;
     if (emit_uses_blas(m) && c->number[OPT_blas] != BLAS_OPENBLAS)
         return cmd_fail(c, EXIT_REFUSED, "%s: its kernels call OpenBLAS\nhelp: --blas openblas, if the "
                         "library may, or make the text with --blas none", c->file);
@@ -92,7 +117,7 @@ static int check_graphs(const Emission *e, const Module *m)
         return cmd_fail(c, EXIT_REFUSED, "%s: its training step is past the stage shape\n"
                         "help: `seqc ir FILE --stage shape` makes text that --mode train takes",
                         c->file);
-    if (!has_inputs(train, "x", "target"))
+    if (other_input(train, "x", "target"))
         return cmd_fail(c, EXIT_REFUSED, "%s: its masks are drawn by PyTorch's generator, which "
                         "libraries do not have\nhelp: leave --dropout torch out", c->file);
     return EXIT_OK;
@@ -105,6 +130,7 @@ static int plan(Emission *e, PassCtx *ctx)
     if (code) return code;
     ctx->target = e->opts.target;
     if (!e->c->text[OPT_blas]) ctx->blas = BLAS_NONE;
+    ctx->tier = TIER_GRAPH;          /* a project records a step into a graph of its own, if it wants */
     code = check_graphs(e, e->start);
     if (code) return code;
     if (e->opts.trains) keep_training(e->start);
@@ -157,7 +183,8 @@ static int make_params(Emission *e)
     char *kept = rt_alloc(&err, infer->kept_bytes, 1, "prepared weights");
     e->params = kept ? rt_alloc(&err, e->bytes, 1, "the library's weights") : NULL;
     if (!e->params) code = cmd_fail_rt(e->c, &err);
-    if (!code && infer->kept_bytes && !e->opts.trains) code = prepare(e, states, kept);
+    bool makes = !e->opts.trains && !e->opts.n_arch;      /* a GPU makes it itself */
+    if (!code && infer->kept_bytes && makes) code = prepare(e, states, kept);
     if (!code) emit_library_params(e->m, &e->opts, states, kept, e->params);
     rt_free(kept);
     rt_free(states);
@@ -189,6 +216,12 @@ static void print_source(FILE *out, const void *ctx)
     emit_library_source(e->m, &e->opts, e->params, out);
 }
 
+static void print_kernels(FILE *out, const void *ctx)
+{
+    const Emission *e = ctx;
+    emit_library_kernels(e->m, &e->opts, out);
+}
+
 static void print_weights(FILE *out, const void *ctx)
 {
     const Emission *e = ctx;
@@ -214,8 +247,8 @@ static void print_graphs(FILE *out, const void *ctx)
     const Emission *e = ctx;
     const Cmd *c = e->c;
     const char *text = ir_print_string(e->start, c->arena), *rest = strchr(text, '\n') + 1;
-    fprintf(out, "%.*s" EMISSION_OPTIONS "--name %s --march %s", (int)(rest - text), text,
-            e->opts.name, cmd_march(e->opts.target));
+    fprintf(out, "%.*s" EMISSION_OPTIONS "--name %s", (int)(rest - text), text, e->opts.name);
+    if (!e->opts.n_arch) fprintf(out, " --march %s", cmd_march(e->opts.target));
     for (int i = 0; i < OPT_COUNT; i++) {
         bool given = cmd_takes(CMD_emit, (OptId)i) && c->text[i];
         for (size_t k = 0; given && k < sizeof settled / sizeof *settled; k++)
@@ -233,7 +266,7 @@ static void print_file(FILE *out, const void *ctx)
 
 /* Files are written to a folder beside the library's and moved there when all are: a failure leaves
  * an earlier library as it was. What must not stay, where memory runs out, is known here. */
-enum { MOST_FILES = 5 + LIBRARY_FILES };
+enum { MOST_FILES = 7 + LIBRARY_FILES };
 static struct { const char *dir, *path[MOST_FILES], *place[MOST_FILES]; int n; } made;
 
 static void remove_made(void)
@@ -252,12 +285,35 @@ static int write_file(const Emission *e, const char *name, CmdPrint *print)
     return cmd_write(e->c, made.path[made.n++], print, e);
 }
 
+/* NAME.cu, and what its kernels become: without NVRTC the project's nvcc makes that. */
+static int write_kernels(const Emission *e)
+{
+    const Cmd *c = e->c;
+    Arena *a = c->arena;
+    char *message = NULL;
+    const ImageOpts o = { .arch = e->opts.arch, .n_arch = e->opts.n_arch, .ptx = true,
+                          .usage = c->text[OPT_verbose] != NULL, .library = e->opts.name };
+    int code = write_file(e, arena_printf(a, "%s.cu", e->opts.name), print_kernels);
+    if (code) return code;
+    if (!emit_nvrtc(a)) {
+        fprintf(stderr, "seqc: note: NVRTC, NVIDIA's compiler, is not here: CMake will have nvcc compile "
+                "%s.cu\n", e->opts.name);
+        return EXIT_OK;
+    }
+    const char *kernels = made.path[made.n - 1];
+    made.place[made.n] = arena_printf(a, "%s/%s_images.c", e->dir, e->opts.name);
+    made.path[made.n] = arena_printf(a, "%s/%s_images.c", made.dir, e->opts.name);
+    if (emit_images(kernels, &o, made.path[made.n++], &message, a)) return EXIT_OK;
+    return cmd_interrupted() ? cmd_interrupted() : cmd_fail(c, EXIT_IO, "%s", message);
+}
+
 static int write_files(Emission *e)
 {
     Arena *a = e->c->arena;
     const char *name = e->opts.name;
     int code = write_file(e, arena_printf(a, "%s.h", name), print_header);
     if (!code) code = write_file(e, arena_printf(a, "%s.c", name), print_source);
+    if (!code && e->opts.n_arch) code = write_kernels(e);
     if (!code && emit_library_has_weights(&e->opts))
         code = write_file(e, arena_printf(a, "%s_weights.c", name), print_weights);
     if (!code && e->opts.weights != WEIGHTS_CONST)
@@ -277,7 +333,8 @@ static int write_files(Emission *e)
  * load old weights. Its first bytes tell that we wrote it. */
 static void remove_earlier(const Emission *e)
 {
-    static const char *const end[] = { "_weights.c", "_threads.c", "_threads.h", "_weights.bin" };
+    static const char *const end[] = { "_weights.c", "_threads.c", "_threads.h", "_weights.bin",
+                                       "_images.c", ".cu" };
     Arena *a = e->c->arena;
     for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
         const char *path = arena_printf(a, "%s/%s%s", e->dir, e->opts.name, end[i]);
@@ -343,6 +400,26 @@ static int without_tiles(const Cmd *c, CmdTarget *t)
     return EXIT_OK;
 }
 
+/* What is said of a processor is none of a GPU's. */
+static int check_gpu(const Cmd *c)
+{
+    static const struct { OptId option; const char *why; } no[] = {
+        { OPT_blas, "OpenBLAS is for processors" },
+        { OPT_threads, "a call is launched by one thread" },
+        { OPT_embed, "a library for any processor has kernels in C" },
+        { OPT_no_libm, "kernels call functions of CUDA's own" },
+        { OPT_quantize, "this version has integer kernels in C alone" },
+        { OPT_calibrate, "this version has integer kernels in C alone" },
+        { OPT_store, "this version stores halves for kernels in C alone" },
+        { OPT_ram_budget, "budgets are for memory of a processor" },
+    };
+    for (size_t i = 0; i < sizeof no / sizeof *no; i++)
+        if (c->text[no[i].option])
+            return cmd_fail(c, EXIT_USAGE, "--%s goes with --target c: %s\nhelp: leave one of them out",
+                            cmd_option[no[i].option].name, no[i].why);
+    return EXIT_OK;
+}
+
 int emission_plan(Emission *e, const Cmd *c)
 {
     PassCtx ctx;
@@ -366,10 +443,12 @@ int emission_plan(Emission *e, const Cmd *c)
                                                              : c->text[OPT_embed] != NULL,
                              .version = SEQC_VERSION,
                              .source = slash ? slash + 1 : c->file };
-    if (c->number[OPT_target] == TARGET_CUDA)
-        return cmd_fail(c, EXIT_USAGE, "--target cuda: libraries are C alone in this version\n"
-                        "help: seqc build --target cuda --keep DIR leaves a CMake project with its "
-                        "kernels");
+    if (c->number[OPT_target] == TARGET_CUDA) {
+        code = check_gpu(c);
+        if (!code) code = cmd_archs(c, e->arch, &e->opts.n_arch);
+        if (code) return code;
+        e->opts.arch = e->arch;
+    }
     if (c->text[OPT_no_libm] && ctx.blas != BLAS_NONE && c->text[OPT_blas])
         return cmd_fail(c, EXIT_USAGE, "--no-libm: a library that calls OpenBLAS needs the C library\n"
                         "help: leave --no-libm or --blas %s out", c->text[OPT_blas]);

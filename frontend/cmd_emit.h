@@ -8,6 +8,7 @@ typedef struct Emission {
     const Cmd *c;
     Module *start, *m;               /* before the passes, of a library's graphs alone; planned */
     LibraryOpts opts;
+    int arch[CMD_MAX_ARCHS];         /* of opts, of a GPU */
     const char *dir;
     const double *const *value;      /* of the states, where they are neither drawn nor of --weights */
     char *params;                    /* bytes of them */

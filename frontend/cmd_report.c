@@ -13,6 +13,7 @@
 typedef struct Sizes {
     const char *why;                 /* null: measured; else why not */
     int64_t code, constants, data;
+    int64_t images;                  /* of a GPU's kernels; 0: none */
     int64_t stack, train_stack;      /* of NAME_forward, NAME_train_step; -1: not known */
 } Sizes;
 
@@ -139,22 +140,21 @@ static void read_stack(const Emission *e, const char *path, Sizes *s)
 
 /* ---- measuring ---- */
 
-static int measure(const Emission *e, Sizes *s)
+/* Adds up the object of one of the library's files. */
+static int measure_file(const Emission *e, const char *end, Sizes *s)
 {
     static const char *const calls[] = { "-c", "-fcallgraph-info=su", NULL };
     static const char *const plain[] = { "-c", NULL };
     const Cmd *c = e->c;
-    const char *dir, *sources[] = { arena_printf(c->arena, "%s/%s.c", e->dir, e->opts.name), NULL };
+    const char *dir, *sources[] = { arena_printf(c->arena, "%s/%s%s", e->dir, e->opts.name, end), NULL };
     rt_err err = { 0 };
     rt_buf object = { 0 };
     CompileOpts o;
     char *message = NULL;
-    *s = (Sizes){ .stack = -1, .train_stack = -1 };
     int code = cmd_compile_opts(c, &o);
     if (!code) code = cmd_folder(c, &dir);
     if (code) return code;
     const char *path = cmd_folder_file(c, dir, "-report.o");
-    const char *frames = cmd_folder_file(c, dir, "-report.ci");
     o.extra = calls;
     if (!emit_compile_library(e->m, &e->opts, sources, path, &o, &message, c->arena)) {
         o.extra = plain;
@@ -168,8 +168,20 @@ static int measure(const Emission *e, Sizes *s)
     else if (!code && !read_sections(&object, s))
         s->why = "the C compiler's objects are no ELF files";
     rt_buf_free(&object);
-    if (!code && !s->why) read_stack(e, frames, s);
+    return code;
+}
+
+static int measure(const Emission *e, Sizes *s)
+{
+    const char *dir;
+    Sizes images = { 0 };
+    *s = (Sizes){ .stack = -1, .train_stack = -1 };
+    int code = measure_file(e, ".c", s);
+    if (!code) code = cmd_folder(e->c, &dir);
+    if (!code && !s->why) read_stack(e, cmd_folder_file(e->c, dir, "-report.ci"), s);
     if (!s->why && e->opts.one_file && e->opts.weights != WEIGHTS_BIN) s->constants -= e->bytes;
+    if (!code && e->opts.n_arch && emit_nvrtc(e->c->arena)) code = measure_file(e, "_images.c", &images);
+    s->images = images.constants;
     return code;
 }
 
@@ -212,13 +224,25 @@ static void print_memory(const Report *r)
     const Sizes *s = &r->sizes;
     bool trains = e->opts.trains;
     int64_t workspace = (int64_t)r->states.about[3], step = r->states.train_workspace;
-    int64_t rom = e->bytes + s->code + s->constants;
+    int64_t rom = e->bytes + s->code + s->constants + s->images;
     int64_t ram = (step > workspace ? step : workspace) + r->input + r->output + s->data;
     int64_t stack = s->train_stack > s->stack ? s->train_stack : s->stack;
     Rows t = { .a = e->c->arena, .n = 1, .row[0] = { { "memory", "", "bytes" } } };
     if (!s->why) {
         add_row(&t, "code", "read only", s->code);
         add_row(&t, "constants", "read only", s->constants);
+    }
+    if (s->images) add_row(&t, "kernels", "read only, of all architectures", s->images);
+    if (e->opts.n_arch) {
+        add_row(&t, "weights", "read only", e->bytes);
+        add_row(&t, "on the device", "weights", r->states.device_bytes);
+        add_row(&t, "", "workspace", workspace);
+        if (trains) add_row(&t, "", "workspace of a training step", step);
+        add_row(&t, "", "input", r->input);
+        add_row(&t, "", "output", r->output);
+        add_row(&t, "ROM", s->why ? "but for code" : "", rom);
+        cmd_table(t.row, t.n, 3, 2);
+        return;
     }
     add_row(&t, "weights", trains ? "read only; learning takes a copy" : "read only", e->bytes);
     add_row(&t, "workspace", "", workspace);
@@ -279,7 +303,9 @@ static void print_json(const Report *r)
     json_bytes("code", s->why ? -1 : s->code);
     json_bytes("constants", s->why ? -1 : s->constants);
     json_bytes("data", s->why ? -1 : s->data);
+    if (e->opts.n_arch) json_bytes("kernels", s->images ? s->images : -1);
     json_bytes("weights", e->bytes);
+    if (e->opts.n_arch) json_bytes("device_weights", r->states.device_bytes);
     json_bytes("workspace", (int64_t)r->states.about[3]);
     if (e->opts.trains) json_bytes("train_workspace", r->states.train_workspace);
     json_bytes("stack", s->stack);

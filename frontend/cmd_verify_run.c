@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 enum { MOST_SOURCES = 8, MOST_WORDS = 16 };
+enum { NO_DEVICE = 3 };              /* the exit code of a program that finds none, or whose driver fails */
 
 /* ---- its files ---- */
 
@@ -29,6 +30,11 @@ int verify_files(Verify *v)
             rt_fail_errno(&err, errno, file[i], "cannot be read");
             return cmd_fail_rt(v->c, &err);
         }
+    const char *images = file_of(v, "_images.c");
+    if (v->e.opts.n_arch && access(images, R_OK))
+        return cmd_fail(v->c, EXIT_IO, "%s: it cannot be read: %s\nhelp: it has the compiled kernels: emit the "
+                        "library where there is NVRTC, or copy what CMake has made by nvcc", images,
+                        strerror(errno));
     v->e.opts.weights = v->emit.number[OPT_weights_as] == AS_BIN ? WEIGHTS_BIN : WEIGHTS_CONST;
     return EXIT_OK;
 }
@@ -39,6 +45,7 @@ static void sources_of(const Verify *v, const char *driver, const char *list[MOS
     int n = 0;
     list[n++] = file_of(v, ".c");
     if (emit_library_has_weights(&v->e.opts)) list[n++] = file_of(v, "_weights.c");
+    if (v->e.opts.n_arch) list[n++] = file_of(v, "_images.c");
     if (v->e.opts.threads) list[n++] = file_of(v, "_threads.c");
     list[n++] = driver;
     list[n] = NULL;
@@ -150,6 +157,8 @@ static int execute(const Verify *v, const char *program, const char *cases, cons
         return cmd_fail(v->c, EXIT_IO, "%s", printed);
     if (cmd_interrupted()) return cmd_interrupted();
     *wrong = NULL;
+    if (v->e.opts.n_arch && WIFEXITED(status) && WEXITSTATUS(status) == NO_DEVICE)
+        return cmd_fail(v->c, EXIT_IO, "%s: %.*s", v->dir, (int)strcspn(printed, "\n"), printed);
     if (WIFSIGNALED(status))
         *wrong = arena_printf(a, "it ends by signal %d", WTERMSIG(status));
     else if (status)
@@ -280,8 +289,8 @@ int verify_sanitize(Verify *v, bool *clean, const char **text)
     const char *program = program_of(v, "-sanitized"), *wrong = NULL;
     rt_buf results = { 0 };
     *clean = true;
-    *text = "skipped: it runs by --runner";
-    if (v->c->text[OPT_runner]) return EXIT_OK;
+    *text = v->e.opts.n_arch ? "skipped: it runs on the device" : "skipped: it runs by --runner";
+    if (v->c->text[OPT_runner] || v->e.opts.n_arch) return EXIT_OK;
     int code = compile(v, program, flags, &message);
     *text = "skipped: the C compiler has no sanitizers";
     if (code || message) return code;

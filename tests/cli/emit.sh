@@ -402,6 +402,8 @@ refuses "a mode that libraries have not" 2 "--mode infer" "$SEQC" emit norm.py -
 # ---- IR text ----
 "$SEQC" ir norm.py --stage shape >norm.ir && "$SEQC" ir norm.py --mode train >train.ir && "$SEQC" ir norm.py >plan.ir
 check "from IR text" "$SEQC" emit norm.ir --mode train --name n -o from-text
+sed '/^graph infer/,/return/s/return output=\(%[0-9]*\)/return output=\1 hidden=%2/' norm.ir >two.ir && refuses "a second result" 1 'returns "hidden", too' "$SEQC" emit two.ir
+sed '/^graph infer/,/return/s/return output=/return logits=/' norm.ir >none.ir && refuses "no output" 1 'returns no `output`' "$SEQC" emit none.ir
 refuses "text without inference" 1 'no graph `infer`' "$SEQC" emit train.ir
 refuses "a training step that is planned" 1 "--stage shape" "$SEQC" emit plan.ir --mode train --name n
 sed 's/nn.ReLU()/nn.Dropout(0.5)/' norm.py >drop.py && "$SEQC" ir drop.py --dropout torch --stage shape >drop.ir
@@ -436,7 +438,6 @@ refuses "another C" 2 "c99|c11" "$SEQC" emit mlp.py --std c89
 refuses "another layout" 2 "split|one" "$SEQC" emit mlp.py --layout two
 refuses "an unknown form of weights" 2 "auto|const|incbin|bin" "$SEQC" emit mlp.py --weights-as text
 refuses "matrix tiles" 2 "x86-64-v4" "$SEQC" emit mlp.py --march sapphirerapids
-refuses "CUDA" 2 "seqc build --target cuda --keep" "$SEQC" emit mlp.py --target cuda
 check "C, if asked for" "$SEQC" emit mlp.py --target c --name net -q -o for-c
 refuses "a mistake in the model" 1 "Linear" sh -c "echo 'from torch import nn
 model = nn.Sequential(nn.Liner(3, 2))' >bad.py; '$SEQC' emit bad.py"

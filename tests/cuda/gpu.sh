@@ -1,8 +1,9 @@
 #!/bin/sh
 # tests/cuda/gpu.sh: what one of NVIDIA's graphics processors alone can tell: samples trained on it ten
-# times with equal bits and the losses of C (samples.sh, large.sh), `seqc check --target cuda`, all of
-# PyTorch's fixtures, the kernels under compute-sanitizer where it is, and the times of tests/bench/gpu
-# where PyTorch for CUDA is. Without a device: one line that says so.
+# times with equal bits and the losses of C (samples.sh, large.sh), libraries that give the bits of
+# programs (library.sh), `seqc check --target cuda`, all of PyTorch's fixtures, the kernels under
+# compute-sanitizer where it is, and the times of tests/bench/gpu where PyTorch for CUDA is. Without a
+# device: one line that says so.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 if ! "$SEQC" build "$ROOT/samples/iris/model.py" --target cuda -o iris -q >build.log 2>&1; then
@@ -16,9 +17,10 @@ if [ ! "$architecture" ]; then
     exit 0
 fi
 
-mkdir -p samples large
+mkdir -p samples large library
 (cd "$ROOT" && DEVICE=real SCRATCH=$SCRATCH/samples sh tests/cuda/samples.sh)
 (cd "$ROOT" && DEVICE=real SCRATCH=$SCRATCH/large sh tests/cuda/large.sh)
+(cd "$ROOT" && DEVICE=real SCRATCH=$SCRATCH/library sh tests/cuda/library.sh)
 
 # Against the interpreter: by one block, in launches, with norms, masks, convolutions.
 check "seqc check of one block" "$SEQC" check "$ROOT/samples/iris/model.py" --target cuda

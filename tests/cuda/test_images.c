@@ -54,7 +54,7 @@ START_TEST(all_architectures)
 {
     char *message;
     const char *source = in_folder("images.c");
-    const ImageOpts o = { archs, N_ARCHS, true, false };
+    const ImageOpts o = { archs, N_ARCHS, true, false, NULL };
     if (missing()) return;
     ck_assert_msg(emit_images("tests/cuda/kernels.cu", &o, source, &message, arena), "%s", message);
     const rt_cuda_image *image = compiled(source);
@@ -88,7 +88,7 @@ START_TEST(parts)
     };
     char *message;
     const char *source = in_folder("parts.cu"), *made = in_folder("images.c");
-    const ImageOpts o = { arch, 2, true, false };
+    const ImageOpts o = { arch, 2, true, false, NULL };
     if (missing()) return;
     for (int wrong = 0; wrong < 2; wrong++) {
         FILE *f = fopen(source, "w");
@@ -115,7 +115,7 @@ START_TEST(usage)
     char *message, *at;
     static char text[1 << 16];
     const char *said = in_folder("said");
-    const ImageOpts o = { archs, N_ARCHS, false, true };
+    const ImageOpts o = { archs, N_ARCHS, false, true, NULL };
     if (missing()) return;
     fflush(NULL);
     int kept = dup(2), kernels = 0;
@@ -137,7 +137,7 @@ START_TEST(refused)
 {
     char *message;
     const char *source = in_folder("wrong.cu");
-    const ImageOpts o = { archs, 1, true, false };
+    const ImageOpts o = { archs, 1, true, false, NULL };
     FILE *f = fopen(source, "w");
     fputs("extern \"C\" __global__ void k(float *x)\n{\n    x[0] = y;\n}\n", f);
     fclose(f);
