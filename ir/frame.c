@@ -326,7 +326,8 @@ bool ir_conv_check(const Graph *g, const Kernel *k, char err[IR_ERR])
     int64_t pixels = tiles ? f.pixels[0] : ir_frame_pixels(&f);
     int64_t taps = ir_frame_taps(&f), most = INT32_MAX;
     if (ir_is_winograd(k->algo) && !ir_winograd_fits(&f, k->algo))
-        return ir_fail(err, "algorithm %s has no tile for these taps, strides and paddings", name);
+        return ir_fail(err, "algorithm %s has no tile for these taps, strides and paddings, or errs "
+                       "too much for sums of so few terms", name);
     bool whole = ir_is_winograd(k->algo) || k->tile[1] < pixels || k->tile[1] % pixels == 0;
     if (k->algo == ALGO_implicit && k->tile[1] < pixels) whole = k->tile[1] % f.pixels[1] == 0;
     if (tiles && f.op != OP_conv_weight)

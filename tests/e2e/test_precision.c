@@ -253,20 +253,22 @@ static const Square conv[] = {
     { 2, 20, 18, 12, 3, 1, 0 }, { 1, 130, 17, 6, 5, 1, 1 }, { 1, 200, 70, 7, 3, 1, 1 },
     { 2, 32, 32, 14, 5, 1, 2 }, { 2, 5, 9, 17, 7, 1, 3 },    { 2, 6, 5, 9, 4, 1, 1 },
     { 3, 6, 16, 12, 5, 1, 0 }, { 1, 2, 6, 28, 4, 1, 0 },    { 2, 3, 7, 40, 3, 1, 0 },
-    { 2, 4, 5, 6, 2, 1, 0 },
+    { 2, 4, 5, 6, 2, 1, 0 },   { 5, 8, 9, 8, 5, 1, 2 },     { 9, 4, 8, 8, 3, 1, 1 },
 };
 enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv) };
 
 static int results_of(const Square *l) { return (l->size + 2 * l->pad - l->taps) / l->stride + 1; }
 
 /* Winograd's is for 3x3 and 5x5 taps side by side; gradients are taken piece by piece, whatever the
- * taps are, where images are not tiny. */
+ * taps are. Sums have to be long enough, unless --math fast takes them. */
 static bool takes(Algo algo, int i)
 {
     const Square *l = &conv[i / N_FORMS];
-    bool three = l->taps == 3 && l->stride == 1, five = l->taps == 5;
-    bool by_piece = l->stride == 1 && results_of(l) >= 7;
-    bool precise = three || (i % N_FORMS == D_WEIGHT ? by_piece : five);
+    bool weight = i % N_FORMS == D_WEIGHT, three = l->taps == 3 && l->stride == 1;
+    bool five = l->taps == 5;
+    int channels = i % N_FORMS == FORWARD ? l->c : l->o;
+    bool precise = weight ? l->stride == 1 && results_of(l) >= 8
+                          : (three && channels >= 3) || (five && channels >= 8);
     if (ir_algo[algo].root != KIND_CONV) return false;
     if (algo == ALGO_implicit) return i % N_FORMS == FORWARD && l->stride == 1 && !l->pad;
     return algo == ALGO_patches || ir_is_tile_conv(algo) || ir_is_mma(algo)

@@ -624,6 +624,9 @@ static const struct { const char *op, *kernel, *says; } conv_tiles[] = {
     {"conv %0, \"w\" {padding=[1,1,1,1] dilation=[1,1] stride=[3,3]}",
      "winograd tile 4x1 micro 2x2",
      "algorithm winograd has no tile for these taps, strides and paddings"},
+    {"conv_weight %0, %0 {padding=[1,1,1,1]}", "winograd tile 4x4 micro 4x1",
+     "algorithm winograd has no tile for these taps, strides and paddings, or errs too much for "
+     "sums of so few terms"},
     {"conv %0, \"w\" {padding=[1,1,1,1]}", "conv_bf16x6 tile 4x2", NULL},
     {"conv %0, \"w\" {padding=[1,1,1,1]}", "conv_bf16x6 tile 4x6",
      "a tile of 4 by 6 does not divide its work"},
