@@ -2,12 +2,15 @@
  *
  * DIR/ops.c has DIR/.seqc/ops.json, which holds as long as the bytes of the file and of what it
  * includes have the hashes that stand there. */
+#define _DEFAULT_SOURCE   /* mkstemp, fchmod */
 #include "frontend/cfuncs.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { MAX_FILE_BYTES = 16 << 20 };
 
@@ -66,7 +69,24 @@ static bool holds(Arena *a, const CFuncs *c, const char *file, const char *sourc
     return true;
 }
 
-const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const char *model, const char *path, Span at)
+/* Whole or not at all; where the folder cannot be written the next run reads the file again. */
+static void keep(Arena *a, const CFuncs *c, const char *path)
+{
+    const char *json = fe_cfuncs_json(a, c), *slash = strrchr(path, '/');
+    const char *folder = arena_strn(a, path, (size_t)(slash - path));
+    char *partial = arena_printf(a, "%s.XXXXXX", path);
+    if (mkdir(folder, 0777) != 0 && errno != EEXIST) return;
+    int fd = mkstemp(partial);
+    FILE *f = fd < 0 ? NULL : fdopen(fd, "wb");
+    if (fd >= 0) fchmod(fd, 0644);
+    bool good = f && fputs(json, f) >= 0;
+    if (f) good = fclose(f) == 0 && good;
+    else if (fd >= 0) close(fd);
+    if (fd >= 0 && (!good || rename(partial, path) != 0)) unlink(partial);
+}
+
+const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const FeOpts *o, const char *model,
+                        const char *path, Span at)
 {
     const char *file = beside(a, model, path), *kept = kept_path(a, file);
     size_t len, json_len;
@@ -80,6 +100,7 @@ const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const char *model, const char *pat
     const char *json = file_text(a, kept, &json_len);
     const CFuncs *c = json ? fe_cfuncs_read(a, json, json_len, err) : NULL;
     if (c && holds(a, c, file, path, fe_cfuncs_hash(a, text, len))) return c;
-    fe_report(d, at, DG(own_clang), path);
-    return NULL;
+    c = fe_cfuncs_clang(d, a, o, &(CSource){ path, file, text, len }, at);
+    if (c) keep(a, c, kept);
+    return c;
 }

@@ -32,7 +32,12 @@ typedef struct CFuncs {
 
 /* Reads the C file that `path` names, relative to the folder of the file `model`: what was kept of
  * it, else by Clang. Null after a report at `at`. Lives in the arena. */
-const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const char *model, const char *path, Span at);
+const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const FeOpts *o, const char *model,
+                        const char *path, Span at);
+
+/* cfuncs_clang.c: the same by Clang alone. name: as the model has it; path: as it opens here. */
+typedef struct CSource { const char *name, *path, *text; size_t len; } CSource;
+const CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSource *source, Span at);
 
 /* Of a file's bytes, as caches have it. */
 const char *fe_cfuncs_hash(Arena *a, const char *text, size_t len);

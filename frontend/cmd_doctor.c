@@ -122,7 +122,30 @@ static bool opens(const char *library)
     return handle != NULL;
 }
 
-static void libraries(Arena *a)
+/* The module that reads C functions, and which Clang it opens; where there is none, Clang's own
+ * libraries, with which it could be built. */
+static void clang(Arena *a, const char *home)
+{
+    static const char *const purpose = "reads C functions of models; a kept .seqc/ does without";
+    const char *path = home ? arena_printf(a, "%s/libseqc_ctool.so", home) : "";
+    void *module = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    const char *(*version)(void) = NULL;
+    if (module)
+        *(void **)&version = dlsym(module, "ct_version");
+    if (version) {
+        row("Clang", arena_printf(a, "%s, by %s", version(), path), purpose);
+        return;
+    }
+    bool there = first_match(a, "/usr/lib/llvm-1[4-9]/lib/cmake/clang/ClangConfig.cmake");
+    if (home && access(path, R_OK) == 0)
+        row("Clang", "the libraries that the module was built with are gone", purpose);
+    else
+        row("Clang", there ? "there, but seqc was built without it" : "not found", purpose);
+    printf("  %-12s %s\n", "", there ? "build seqc again, with a C++ compiler"
+                                     : "sudo apt-get install libclang-dev clang g++, then build seqc again");
+}
+
+static void libraries(Arena *a, const char *home)
 {
     puts("\nlibraries");
     openblas(a);
@@ -138,11 +161,7 @@ static void libraries(Arena *a)
     else
         missing("images", "programs read PNG and JPEG with them",
                 "sudo apt-get install libpng-dev libjpeg-dev");
-    const char *llvm = NULL;
-    for (int v = 19; v >= 14 && !llvm; v--)
-        if (first_match(a, arena_printf(a, "/usr/lib/llvm-%d/lib/libclang-cpp.so*", v)))
-            llvm = arena_printf(a, "LLVM %d with Clang's libraries", v);
-    row("LLVM", llvm ? llvm : "not found", "nothing in this version");
+    clang(a, home);
 
     puts("\ngraphics processor (--target cuda)");
     rt_err e = {0};
@@ -173,6 +192,6 @@ int cmd_doctor(const Cmd *c)
     printf("runtime     %s\n\n", home ? home : "not found: build seqc, or set SEQC_HOME");
     compilers(a);
     processor(a);
-    libraries(a);
+    libraries(a, home);
     return EXIT_OK;
 }

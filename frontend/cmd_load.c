@@ -58,16 +58,17 @@ static int load_model(const Cmd *c, const rt_buf *text, Module **out)
                 .loss = c->text[OPT_loss], .optimizer = c->text[OPT_optimizer],
                 .real = c->command == CMD_check || c->number[OPT_dtype] == 1 ? DT_f64 : DT_f32,
                 .drawn_masks = c->number[OPT_dropout] == 1, .inference = c->command == CMD_emit,
-                .verbose = c->text[OPT_verbose] != NULL};
+                .verbose = c->text[OPT_verbose] != NULL, .home = cmd_runtime_dir(c->arena)};
     FeDiags *d = fe_diags_new();
     *out = fe_compile(c->file, text->data, (size_t)text->length, &o, d);
     if (c->json)
         fe_diags_json(d, stderr);
     else
         fe_diags_text(d, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
+    bool lacks = fe_lacks_tool(d);
     fe_diags_free(d);
     if (!*out)
-        return EXIT_REFUSED;
+        return lacks ? EXIT_IO : EXIT_REFUSED;
     set_math(c, *out);
     return EXIT_OK;
 }

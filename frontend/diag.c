@@ -36,6 +36,13 @@ void fe_diags_free(FeDiags *d)
 int fe_error_count(const FeDiags *d) { return d->errors; }
 int fe_warning_count(const FeDiags *d) { return d->warnings; }
 
+bool fe_lacks_tool(const FeDiags *d)
+{
+    for (int i = 0; i < d->n_item; i++)
+        if (d->item[i].id == DIAG_own_clang) return true;
+    return false;
+}
+
 const char *fe_explain(const char *code)
 {
     for (int i = 0; i < DIAG_COUNT; i++)

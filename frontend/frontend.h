@@ -10,6 +10,7 @@ FeDiags *fe_diags_new(void);
 void fe_diags_free(FeDiags *d);
 int fe_error_count(const FeDiags *d);
 int fe_warning_count(const FeDiags *d);
+bool fe_lacks_tool(const FeDiags *d);       /* an error is that something is not installed here */
 /* file:line:col, source line, caret, notes, help */
 void fe_diags_text(const FeDiags *d, FILE *out, bool color);
 void fe_diags_json(const FeDiags *d, FILE *out);                /* one JSON array */
@@ -23,6 +24,7 @@ typedef struct FeOpts {
     bool drawn_masks;                           /* of dropout, by PyTorch's generator, in order */
     bool inference;                             /* wanted alone: what cannot be trained is no error */
     bool verbose;                               /* print(...) is shown on stderr */
+    const char *home;                           /* lib/seqc, with the module over Clang; or null */
 } FeOpts;
 
 /* text: the file's bytes, any bytes. path: for messages. Returns a verified module at stage "shape"

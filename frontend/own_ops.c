@@ -60,7 +60,7 @@ const CFunc *fe_own_function(Interp *in, const Call *c, const CFuncs **file)
         fe_report(in->d, c->at, DG(many_args), c->name, c->n_given);
         return NULL;
     }
-    *file = fe_cfuncs(in->d, in->a, in->path, path->u.s, c->arg[0].at);
+    *file = fe_cfuncs(in->d, in->a, in->o, in->path, path->u.s, c->arg[0].at);
     if (!*file) return NULL;
     const CFunc *f = fe_cfunc(*file, name->u.s);
     return f ? f : unknown(in, c, *file, name);

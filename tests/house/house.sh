@@ -3,11 +3,11 @@
 # which, how files begin and how long they are, and words that mark unfinished work.
 . tests/lib.sh
 
-sources() { find frontend ir passes codegen runtime -name '*.[ch]' -o -path '*tests/*' -prune -o -name '*.def' -print | sort; }
+sources() { find frontend ir passes codegen runtime -name '*.[ch]' -o -name '*.cpp' -o -name '*.def' | sort; }
 
 # arrow ROOM "ROOM…": files of the room include only these rooms (main.c and cmd_*.c see all).
 arrow() {
-    bad=$(find "$1" -name '*.[ch]' ! -path 'frontend/main.c' ! -path 'frontend/cmd_*.c' -exec \
+    bad=$(find "$1" \( -name '*.[ch]' -o -name '*.cpp' \) ! -path 'frontend/main.c' ! -path 'frontend/cmd_*.c' -exec \
         grep -Hn '#include "' {} + | awk -F'"' -v allowed=" $1 $2 " '
         { split($2, part, "/"); if (!index(allowed, " " part[1] " ")) print $0 }')
     [ -z "$bad" ] && ok "arrows of $1" || { not_ok "arrows of $1" "includes another room"; echo "$bad" | sed 's/^/    /'; }
@@ -49,7 +49,7 @@ bad=$(awk -f tests/house/vocabulary.awk frontend/layers.def frontend/losses.def 
 [ -z "$bad" ] && ok "fixtures for every argument" ||
     not_ok "fixtures for every argument" "none gives $(echo "$bad" | head -n 9 | paste -sd' ')"
 
-find frontend ir passes codegen runtime -name '*.[ch]' -exec awk '
+find frontend ir passes codegen runtime \( -name '*.[ch]' -o -name '*.cpp' \) -exec awk '
     FNR == 1 { if (name && lines > 600) print "note: " name " has " lines " lines"; name = FILENAME }
     { lines = FNR }
     length($0) > 110 { long[FILENAME]++ }

@@ -1,0 +1,1 @@
+static inline float logistic(float z) { return 1.0f / (1.0f + expf(-z)); }
