@@ -18,8 +18,9 @@ typedef struct Dialect {
     const char *inlined;                   /* before a kernel that becomes part of its callers */
     const char *restricted;                /* a pointer that nothing else aliases */
     /* Loops over $i: of a task's elements that are independent of each other, from $from to
-     * $end; of its rows, from begin to end; along a row, from 0 to $end. */
-    const char *each, *row, *along;
+     * $end; of its rows, from begin to end; along a row, from 0 to $end; of blocks, along all parts
+     * of a row, where places are of $type. */
+    const char *each, *row, *along, *flat;
     const char *simd;                      /* before a loop whose sums' order is free, or null */
     /* Tasks are blocks of threads: loops above share them out, numbers that change from step to
      * step are read from memory, and what threads find is joined. */

@@ -16,6 +16,7 @@ const Dialect dialect_cuda = {
     .each = "for (int64_t $i = $from + threadIdx.x; $i < $end; $i += $threads)",
     .row = "for (int64_t $i = $from + warp; $i < $end; $i += $warps)",
     .along = "for (int64_t $i = lane; $i < $end; $i += $lanes)",
+    .flat = "for ($type $i = lane; $i < $end; $i += $lanes)",
     .blocks = true,
     .task = "block",
 };

@@ -161,6 +161,8 @@ Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *nam
 /* The loop over the task's rows, from begin to end; one along a row. */
 void row_open(Kern *k, Out *o, const char *var);
 void along_open(Kern *k, Out *o, const char *var, const char *end);
+/* Of blocks: one along all parts of a row. type: that of var, int or int64_t. */
+void flat_open(Kern *k, Out *o, const char *type, const char *var, const char *end);
 /* Before a loop that adds to these sums: their order is free, in float. */
 void free_order(Kern *k, Out *o, const char *sums);
 

@@ -143,6 +143,8 @@ static void write_copy(Simt *s, const Factor *f)
     const char *rest = text(e, "e %% %lld%s", (long long)side, f->fours ? " * 4" : "");
     out_line(s->o, "const %s %s = %s0 + %s, k = k0 + %s;", s->index, f->line, f->line,
              f->along ? whole : rest, f->along ? rest : whole);
+    if (f->of_line) f->of_line(s, f);
+    if (f->of_k) f->of_k(s, f);
     const char *element = f->element(s, f, &inside);
     out_line(s->o, "copy_%d(&shared->%c[stage][%s][%s], &%s,", (int)(together * 4), f->name, whole,
              rest, element);

@@ -85,13 +85,10 @@ static void open_flat(Row *r)
     Emit *e = r->e;
     Extent all = row_elems(r);
     int64_t most = all.n ? all.k * e->m->capacity : all.k;
-    const char *cols = extent_atom(e, r->cols), *type = "int64_t", *at = "at";
-    if (most < INT32_MAX / 2) {                  /* dividing is cheaper then */
-        type = "int";
-        at = "(int)at";
-    }
-    along_open(r->k, r->o, "at", extent_text(e, all));
-    out_line(r->o, "const %s part = %s / %s, col = %s %% %s;", type, at, cols, at, cols);
+    const char *cols = extent_atom(e, r->cols);
+    const char *type = most < INT32_MAX / 2 ? "int" : "int64_t";     /* dividing is cheaper then */
+    flat_open(r->k, r->o, type, "at", extent_text(e, all));
+    out_line(r->o, "const %s part = at / %s, col = at %% %s;", type, cols, cols);
 }
 
 /* Opens a loop over the row, in which `sums` are added to unless that is null, for a value of the

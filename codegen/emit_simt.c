@@ -170,38 +170,62 @@ static long long fetched(const Simt *s, const Factor *f)
     return (long long)(f->lines * s->step / s->k->threads);
 }
 
-/* Opens the loop over a thread's elements of a step: line and k of the tile are `at` and `deep`. */
-static void open_fetched(Simt *s, const Factor *f, const char **at, const char **deep)
+/* A thread fetches elements of one line, or of one k: where that is in the tile, and where the i-th
+ * of the others. */
+static const char *own(const Simt *s, const Factor *f)
 {
-    Emit *e = s->e;
+    return text(s->e, "(int)threadIdx.x %% %lld", (long long)(f->along ? s->step : f->lines));
+}
+
+static const char *ith(const Simt *s, const Factor *f)
+{
+    long long side = (long long)(f->along ? s->step : f->lines), apart = s->k->threads / side;
+    return text(s->e, "(int)threadIdx.x / %lld%s", side,
+                fetched(s, f) == 1 ? "" : text(s->e, " + %lld * i", apart));
+}
+
+static void open_fetched(Simt *s, const Factor *f)
+{
     out_line(s->o, "#pragma unroll");
     out_open(s->o, "for (int i = 0; i < %lld; i++)", fetched(s, f));
-    out_line(s->o, "const int e = (int)threadIdx.x + %d * i;", s->k->threads);
-    long long side = (long long)(f->along ? s->step : f->lines);
-    const char *whole = text(e, "e / %lld", side), *rest = text(e, "e %% %lld", side);
-    *at = f->along ? whole : rest;
-    *deep = f->along ? rest : whole;
+}
+
+static void write_line(Simt *s, const Factor *f, const char *place)
+{
+    out_line(s->o, "const %s %s = %s0 + %s;", s->index, f->line, f->line, place);
+    if (f->of_line) f->of_line(s, f);
+}
+
+static void write_k(Simt *s, const Factor *f, const char *place)
+{
+    out_line(s->o, "const %s k = k0 + %s;", s->index, place);
+    if (f->of_k) f->of_k(s, f);
 }
 
 static void write_fetch(Simt *s, const Factor *f)
 {
-    Emit *e = s->e;
-    const char *at, *deep, *inside;
-    open_fetched(s, f, &at, &deep);
-    out_line(s->o, "const %s %s = %s0 + %s, k = k0 + %s;", s->index, f->line, f->line, at, deep);
+    const char *inside;
+    if (f->along) {
+        out_open(s->o, "%s", "");
+        write_k(s, f, own(s, f));
+    }
+    open_fetched(s, f);
+    if (f->along) write_line(s, f, ith(s, f));
+    else write_k(s, f, ith(s, f));
     const char *element = f->element(s, f, &inside);
-    const char *there = text(e, "%s < %s && k < %s%s%s", f->line, extent_text(e, f->size), s->last,
-                             *inside ? " && " : "", inside);
+    const char *there = text(s->e, "%s < %s && k < %s%s%s", f->line, extent_text(s->e, f->size),
+                             s->last, *inside ? " && " : "", inside);
     out_line(s->o, "next_%c[i] = %s", f->name, there);
     out_line(s->o, "          ? %s : 0;", element);
     out_close(s->o, "");
+    if (f->along) out_close(s->o, "");
 }
 
 static void write_put(Simt *s, const Factor *f)
 {
-    const char *at, *deep;
-    open_fetched(s, f, &at, &deep);
-    out_line(s->o, "shared->%c[half][%s][%s] = next_%c[i];", f->name, deep, at, f->name);
+    const char *line = f->along ? ith(s, f) : own(s, f), *deep = f->along ? own(s, f) : ith(s, f);
+    open_fetched(s, f);
+    out_line(s->o, "shared->%c[half][%s][%s] = next_%c[i];", f->name, deep, line, f->name);
     out_close(s->o, "");
 }
 
@@ -219,6 +243,10 @@ static void write_sums(Simt *s, const Factor f[2])
     out_line(o, "%s sums[%lld][%lld] = { { 0 } }, next_a[%lld], next_b[%lld];", s->real,
              (long long)micro[0], (long long)micro[1], fetched(s, &f[0]), fetched(s, &f[1]));
     out_line(o, "int half = 0;");
+    bool apart = !f[0].along || !f[1].along;     /* from lines of results, which have these names */
+    if (apart) out_open(o, "%s", "");
+    for (int i = 0; i < 2; i++)
+        if (!f[i].along) write_line(s, &f[i], own(s, &f[i]));
     out_open(o, "for (%s k0 = %s; k0 < %s + %lld; k0 += %lld, half = 1 - half)", s->index, s->first,
              s->last, step, step);
     for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
@@ -227,6 +255,7 @@ static void write_sums(Simt *s, const Factor f[2])
     for (int i = 0; i < 2; i++) write_put(s, &f[i]);
     out_line(o, "__syncthreads();");
     out_close(o, "");
+    if (apart) out_close(o, "");
 }
 
 static const char *parts_of(Simt *s)
@@ -266,40 +295,61 @@ static void write_finish(Simt *s)
     out_close(o, "");
 }
 
-/* where: simt_product's. */
-static void write_stores(Simt *s, void (*where)(Simt *s))
+/* A value of the result that a thread has in `sum`. */
+static void write_store(Simt *s, const char *sum)
 {
-    Emit *e = s->e;
-    Out *o = s->o;
-    const int64_t *tile = s->k->k->tile;
-    bool mma = ir_is_mma(s->k->k->algo);
-    const int64_t loops[] = { s->k->k->micro[0], s->k->k->micro[1], 4 };
-    bool whole_rows = !s->m.n && s->m.k % tile[0] == 0;
-    bool whole_cols = !s->l.n && s->l.k % tile[1] == 0;
-    const char *inside = whole_rows ? "" : text(e, "row < %s", extent_text(e, s->m));
-    if (!whole_cols)
-        inside = text(e, "%s%scol < %s", inside, *inside ? " && " : "", extent_text(e, s->l));
-    for (int i = 0; i < 2 + mma; i++) {
-        out_line(o, "#pragma unroll");
-        out_open(o, "for (int %c = 0; %c < %lld; %c++)", "ije"[i], "ije"[i], (long long)loops[i],
-                 "ije"[i]);
-    }
-    const char *sum = mma ? "sums[i][j][e]" : "sums[i][j]";
-    if (mma) {
-        out_line(o, "const %s row = row0 + top + 16 * i + e / 2 * 8 + group;", s->index);
-        out_line(o, "const %s col = col0 + left + 8 * j + 2 * own + e %% 2;", s->index);
-    } else {
-        out_line(o, "const %s row = row0 + top + i, col = col0 + left + j;", s->index);
-    }
-    if (*inside) out_open(o, "if (%s)", inside);
-    if (where) where(s);
     if (s->parts > 1) write_part(s, sum);
-    else epilogue(s, o, sum);
-    if (*inside) out_close(o, "");
-    for (int i = 0; i < 2 + mma; i++) out_close(o, "");
+    else epilogue(s, s->o, sum);
 }
 
-void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
+/* Opens what depends on a row or column: `place`, and that it is one; returns what is to be closed. */
+static int open_side(Simt *s, const char *line, const char *place, Extent size, int64_t tile,
+                     void (*of)(Simt *s))
+{
+    bool whole = !size.n && size.k % tile == 0;
+    out_line(s->o, "const %s %s = %s0 + %s;", s->index, line, line, place);
+    if (!whole) out_open(s->o, "if (%s < %s)", line, extent_text(s->e, size));
+    if (of) of(s);
+    return !whole;
+}
+
+static int open_row(Simt *s, const char *place)
+{
+    return open_side(s, "row", place, s->m, s->k->k->tile[0], s->of_row);
+}
+
+static int open_col(Simt *s, const char *place)
+{
+    return open_side(s, "col", place, s->l, s->k->k->tile[1], s->of_col);
+}
+
+static void open_unrolled(Simt *s, char variable, int64_t end)
+{
+    out_line(s->o, "#pragma unroll");
+    out_open(s->o, "for (int %c = 0; %c < %lld; %c++)", variable, variable, (long long)end, variable);
+}
+
+static void write_stores(Simt *s)
+{
+    const int64_t *micro = s->k->k->micro;
+    bool mma = ir_is_mma(s->k->k->algo);
+    int open = 2 + mma;
+    open_unrolled(s, 'j', micro[1]);
+    if (!mma) open += open_col(s, "left + j");
+    open_unrolled(s, 'i', micro[0]);
+    if (mma) {
+        open_unrolled(s, 'e', 4);
+        open += open_col(s, "left + 8 * j + 2 * own + e % 2");
+        open += open_row(s, "top + 16 * i + e / 2 * 8 + group");
+        write_store(s, "sums[i][j][e]");
+    } else {
+        open += open_row(s, "top + i");
+        write_store(s, "sums[i][j]");
+    }
+    while (open--) out_close(s->o, "");
+}
+
+void simt_product(Simt *s, const Factor f[2])
 {
     Kern *k = s->k;
     const int64_t *tile = k->k->tile, *micro = k->k->micro;
@@ -319,7 +369,7 @@ void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s))
     place(s);
     if (mma) mma_sums(s, f);
     else write_sums(s, f);
-    write_stores(s, where);
+    write_stores(s);
     if (s->parts > 1) write_finish(s);
 }
 
@@ -363,7 +413,7 @@ void emit_simt(Kern *k)
         f[i].fours = (f[i].along ? s.depth.k : f[i].size.k) % 4 == 0;
         f[i].element = matrix_element;
     }
-    simt_product(&s, f, NULL);
+    simt_product(&s, f);
 }
 
 void emit_mma_tf32(Kern *k) { emit_simt(k); }

@@ -86,12 +86,25 @@ static const char *both(Simt *s, const char *of_rows, const char *of_cols)
     return s->c.window.rank > 1 ? text(s->e, "%s && %s", of_rows, of_cols) : of_cols;
 }
 
+static void window_of_line(Simt *s, const Factor *f) { write_pixel(s, f->line, false, "window"); }
+static void place_of_line(Simt *s, const Factor *f) { write_pixel(s, f->line, true, "place"); }
+static void taps_of_line(Simt *s, const Factor *f) { write_taps(s, f->line); }
+
+static void window_of_k(Simt *s, const Factor *f)
+{
+    (void)f;
+    write_pixel(s, "k", false, "window");
+}
+
+static void taps_of_k(Simt *s, const Factor *f)
+{
+    (void)f;
+    write_taps(s, "k");
+}
+
 /* conv: what tap k of channel k reads for a pixel; conv_weight: for pixel k what a tap reads. */
 static const char *patch_element(Simt *s, const Factor *f, const char **inside)
 {
-    bool weight = ir_is(s->k->g, s->k->root, OP_conv_weight);
-    write_pixel(s, weight ? "k" : f->line, false, "window");
-    write_taps(s, weight ? f->line : "k");
     const char *of_rows = s->c.window.rank > 1 ? write_place(s, rows_of(s), 'y') : NULL;
     *inside = both(s, of_rows, write_place(s, cols_of(s), 'x'));
     return image_element(s, f->operand, &s->c.x, of_group(s, in_per(s), "channel"), "at_y", "at_x");
@@ -100,8 +113,6 @@ static const char *patch_element(Simt *s, const Factor *f, const char **inside)
 /* conv_transpose: the element of y whose window has tap k at a place. */
 static const char *spread_element(Simt *s, const Factor *f, const char **inside)
 {
-    write_pixel(s, f->line, true, "place");
-    write_taps(s, "k");
     const char *of_rows = s->c.window.rank > 1 ? write_window(s, rows_of(s), 'y') : NULL;
     *inside = both(s, of_rows, write_window(s, cols_of(s), 'x'));
     return image_element(s, f->operand, &s->c.y, of_group(s, out_per(s), "channel"), "at_y",
@@ -117,38 +128,53 @@ static const char *weight_element(Simt *s, const Factor *f, const char **inside)
                 text_add(e, text_mul(e, of_group(s, out_per(s), "row"), s->depth), "k"));
 }
 
+static void tap_of_k(Simt *s, const Factor *f)
+{
+    (void)f;
+    split(s, "k", taps_of(s), "channel", "tap");
+}
+
 /* conv_transpose: weights of a channel of x, row, and of channel and tap k of y. */
 static const char *turned_element(Simt *s, const Factor *f, const char **inside)
 {
     Emit *e = s->e;
     *inside = "";
-    split(s, "k", taps_of(s), "channel", "tap");
     const char *at = text_mul(e, of_group(s, out_per(s), "channel"), extent(in_per(s), 0));
     at = text_mul(e, text_add(e, at, "row"), extent(taps_of(s), 0));
     return text(e, "%s[%s]", slot_read(s->k, f->operand), text_add(e, at, "tap"));
+}
+
+static int64_t windows_of(const Simt *s) { return rows_of(s)->windows * cols_of(s)->windows; }
+
+static void pixel_of_k(Simt *s, const Factor *f)
+{
+    (void)f;
+    split(s, "k", windows_of(s), "image", "pixel");
 }
 
 /* conv_weight: y's derivative of a channel, row, at pixel k of all images. */
 static const char *slope_element(Simt *s, const Factor *f, const char **inside)
 {
     Emit *e = s->e;
-    int64_t pixels = rows_of(s)->windows * cols_of(s)->windows;
     *inside = "";
-    split(s, "k", pixels, "image", "pixel");
     const char *at = text_add(e, text_mul(e, "image", extent_of(&s->c.y, 1, 2)),
                               of_group(s, out_per(s), "row"));
     return text(e, "%s[%s]", slot_read(s->k, f->operand),
-                text_add(e, text_mul(e, at, extent(pixels, 0)), "pixel"));
+                text_add(e, text_mul(e, at, extent(windows_of(s), 0)), "pixel"));
 }
 
-/* The channel of a result, and of one that is no weight image, unless there is one, and pixel. */
-static void write_where(Simt *s)
+static void channel_of_row(Simt *s)
 {
     bool to_x = ir_is(s->k->g, s->k->root, OP_conv_transpose);
-    int64_t pixels = to_x ? rows_of(s)->places * cols_of(s)->places
-                          : rows_of(s)->windows * cols_of(s)->windows;
     out_line(s->o, "const %s channel = %s;", s->index,
              of_group(s, to_x ? in_per(s) : out_per(s), "row"));
+}
+
+/* Of a result that is no weight: image, unless there is one, and pixel. */
+static void pixel_of_col(Simt *s)
+{
+    bool to_x = ir_is(s->k->g, s->k->root, OP_conv_transpose);
+    int64_t pixels = to_x ? rows_of(s)->places * cols_of(s)->places : windows_of(s);
     if (s->nest.rank == 2) return;
     if (s->nest.dim[0].var[0] == '0') out_line(s->o, "const %s pixel = col;", s->index);
     else split(s, "col", pixels, "image", "pixel");
@@ -180,19 +206,24 @@ void emit_simt_conv(Kern *k)
     if (x->n_in > 2) s.bias = text(k->e, "%s[channel]", slot_read(k, x->in[2]));
     Factor a = { .name = 'a', .line = "row", .lines = k->k->tile[0], .along = true,
                  .element = weight_element, .operand = x->in[1] };
-    Factor b = { .name = 'b', .line = "col", .lines = k->k->tile[1], .element = patch_element,
-                 .operand = x->in[0] };
+    Factor b = { .name = 'b', .line = "col", .lines = k->k->tile[1], .of_line = window_of_line,
+                 .of_k = taps_of_k, .element = patch_element, .operand = x->in[0] };
     s.m = extent(out_per(&s), 0);
     s.l = pixels;
     s.depth = extent_mul(extent(in_per(&s), 0), taps);
     if (x->op == OP_conv_transpose) {
+        a.of_k = tap_of_k;
         a.element = turned_element;
+        b.of_line = place_of_line;
         b.element = spread_element;
         s.m = extent(in_per(&s), 0);
         s.depth = extent_mul(extent(out_per(&s), 0), taps);
     } else if (x->op == OP_conv_weight) {
+        a.of_k = pixel_of_k;
         a.element = slope_element;
         b.along = true;
+        b.of_line = taps_of_line;
+        b.of_k = window_of_k;
         s.l = s.depth;
         s.depth = extent_mul(images, extent_of(&s.c.y, 2, s.c.y.rank));
     }
@@ -200,7 +231,9 @@ void emit_simt_conv(Kern *k)
     b.size = s.l;
     if (x->op == OP_conv) a.fours = s.depth.k % 4 == 0;
     if (x->op == OP_conv_weight) a.fours = extent_of(&s.c.y, 2, s.c.y.rank).k % 4 == 0;
-    simt_product(&s, (const Factor[]){ a, b }, write_where);
+    s.of_row = channel_of_row;
+    s.of_col = pixel_of_col;
+    simt_product(&s, (const Factor[]){ a, b });
 }
 
 void emit_conv_mma_tf32(Kern *k) { emit_simt_conv(k); }

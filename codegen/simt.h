@@ -18,6 +18,8 @@ typedef struct Simt {
     const char *first, *last;              /* what the block has of k */
     const char *real, *bias;               /* bias: an element's text, or null */
     Nest nest;                             /* of the result */
+    void (*of_row)(struct Simt *s);        /* write the nest's variables that follow from row, and */
+    void (*of_col)(struct Simt *s);        /* from col; or null */
 } Simt;
 
 /* A factor, of `lines` rows or columns of the tile. along: threads fetch neighbours in k, else
@@ -31,15 +33,17 @@ struct Factor {
     bool along;
     bool fours;                            /* four that are fetched together lie so, from a multiple
                                             * of 16 bytes on, and all are in the factor or none */
-    /* Writes what it needs to find its element of that line and of k, whose text it returns; and
-     * the condition under which there is one, or "". */
+    /* Write what follows from the line alone, and from k alone; null: nothing does. */
+    void (*of_line)(Simt *s, const Factor *f);
+    void (*of_k)(Simt *s, const Factor *f);
+    /* Writes what else it needs to find its element of that line and of k, whose text it returns;
+     * and the condition under which there is one, or "". */
     const char *(*element)(Simt *s, const Factor *f, const char **inside);
     Val operand;
 };
 
-/* The kernel of rows f[0] and columns f[1]. where: writes what the nest's variables are, from row
- * and col, or null. */
-void simt_product(Simt *s, const Factor f[2], void (*where)(Simt *s));
+/* The kernel of rows f[0] and columns f[1]. */
+void simt_product(Simt *s, const Factor f[2]);
 /* On tensor cores: the type of its shared memory, and sums[i][j][e], of fragment i, j the e-th of
  * the lane's four. */
 const char *mma_type(Simt *s, const Factor f[2]);

@@ -14,11 +14,11 @@ static const char *number(Emit *e, int64_t x) { return text(e, "%lld", (long lon
 static bool is_alone(const Kern *k) { return !k->e->l->blocks || k->lanes == 1; }
 
 /* The dialect's loop over `var`, open. */
-static void open_loop(Kern *k, Out *o, const char *loop, const char *var, const char *from,
-                      const char *end)
+static void open_loop(Kern *k, Out *o, const char *loop, const char *type, const char *var,
+                      const char *from, const char *end)
 {
     Emit *e = k->e;
-    const Hole holes[] = { { "i", var }, { "from", from }, { "end", end },
+    const Hole holes[] = { { "type", type }, { "i", var }, { "from", from }, { "end", end },
                            { "threads", number(e, k->threads) }, { "lanes", number(e, k->lanes) },
                            { "warps", number(e, k->threads / IR_WARP) } };
     Out *line = out_new(e->a);
@@ -35,7 +35,7 @@ void task_range(Kern *k, int64_t tile, Extent all)
 
 void each_open(Kern *k, Out *o, const char *var, const char *from, const char *end)
 {
-    open_loop(k, o, k->e->l->each, var, from, end);
+    open_loop(k, o, k->e->l->each, "int64_t", var, from, end);
 }
 
 Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *name)
@@ -58,12 +58,17 @@ void row_open(Kern *k, Out *o, const char *var)
     const char *loop = k->e->l->row;
     if (k->lanes == k->threads) loop = dialect_c.row;
     else if (is_alone(k)) loop = k->e->l->each;
-    open_loop(k, o, loop, var, "begin", "end");
+    open_loop(k, o, loop, "int64_t", var, "begin", "end");
 }
 
 void along_open(Kern *k, Out *o, const char *var, const char *end)
 {
-    open_loop(k, o, is_alone(k) ? dialect_c.along : k->e->l->along, var, "0", end);
+    open_loop(k, o, is_alone(k) ? dialect_c.along : k->e->l->along, "int64_t", var, "0", end);
+}
+
+void flat_open(Kern *k, Out *o, const char *type, const char *var, const char *end)
+{
+    open_loop(k, o, k->e->l->flat, type, var, "0", end);
 }
 
 void free_order(Kern *k, Out *o, const char *sums)
