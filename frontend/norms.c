@@ -3,7 +3,8 @@
  *
  * They are means and maps; fuse joins those into kernels again. The mean is taken twice: a float32
  * mean of values near 10000 is wrong by up to 0.0005, so the differences from it are centred once
- * more. No derivative goes through the first mean, because the result does not depend on it.
+ * more. No derivative goes through the first mean, because the result does not depend on it; nor
+ * from the variance through the second, because differences from the mean add up to 0.
  *
  * In training batch norm normalises by the batch's own variance (divided by its size) and moves
  * running_var towards the unbiased one (divided by the size less 1), as PyTorch does. In evaluation
@@ -292,14 +293,21 @@ typedef struct Moments {
     Val centred, var;            /* x less its mean; the mean of its squares */
 } Moments;
 
+static Val stop(const Spot *p, Val x)
+{
+    return ir_add(p->g, OP_stop, p->loc, IR_IN(x), IR_NO_ATTRS);
+}
+
 static Moments moments(const Spot *p, Over over, Val x)
 {
     Moments r;
-    r.first = ir_add(p->g, OP_stop, p->loc, IR_IN(mean(p, over, x)), IR_NO_ATTRS);
+    r.first = stop(p, mean(p, over, x));
     Val first = beside(p, over, r.first);
     r.rest = mean(p, over, map(p, "a - b", IR_IN(x, first)));
-    r.centred = map(p, "a - b - c", IR_IN(x, first, beside(p, over, r.rest)));
-    r.var = mean(p, over, map(p, "a * a", IR_IN(r.centred)));
+    Val rest = beside(p, over, r.rest);
+    r.centred = map(p, "a - b - c", IR_IN(x, first, rest));
+    Val again = map(p, "a - b - c", IR_IN(x, first, stop(p, rest)));
+    r.var = mean(p, over, map(p, "a * a", IR_IN(again)));
     return r;
 }
 

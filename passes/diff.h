@@ -1,5 +1,5 @@
-/* passes/diff.h: what the files of derivatives share: differentiate.c and diff_windows.c. Private to
- * the room. */
+/* passes/diff.h: what the files of derivatives share: differentiate.c, diff_sums.c and
+ * diff_windows.c. Private to the room. */
 #ifndef SEQC_DIFF_H
 #define SEQC_DIFF_H
 #include "ir/ir.h"
@@ -20,6 +20,8 @@ typedef void GradRule(Diff *c, Val y, Val d_y);
 bool diff_wants(const Diff *c, const Node *x, int i);
 /* Contributions of several readers are summed in the order in which the loop meets them. */
 void diff_add(Diff *c, Val v, Val d, Loc loc);
+/* v summed over the axes in which it is wider than `to`, with exactly that shape. */
+Val diff_sum_to(Diff *c, Val v, Shape to, Loc loc);
 
 GradRule grad_conv, grad_conv_transpose, grad_conv_weight, grad_pool_take, grad_pool_put,
     grad_pool_sum, grad_pool_spread, grad_pad, grad_pad_grad, grad_upsample, grad_upsample_grad;

@@ -148,7 +148,7 @@ static void map_operand(Diff *c, Val y, Val d_y, int i, Ex e)
     }
     if (!ir_shape_eq(&ir_type(c->g, d)->shape, &x.type.shape))
         d = ir_add_typed(c->g, OP_expand, x.loc, x.type, IR_IN(d), IR_NO_ATTRS);
-    diff_add(c, x.in[i], pass_sum_to(c->g, d, ir_type(c->g, x.in[i])->shape, x.loc), x.loc);
+    diff_add(c, x.in[i], diff_sum_to(c, d, ir_type(c->g, x.in[i])->shape, x.loc), x.loc);
 }
 
 static void map_by_expression(Diff *c, Val y, Val d_y, int i)
@@ -181,7 +181,7 @@ static void grad_bce(Diff *c, Val y, Val d_y)
 static void grad_expand(Diff *c, Val y, Val d_y)
 {
     const Node x = *ir_node(c->g, y);
-    diff_add(c, x.in[0], pass_sum_to(c->g, d_y, ir_type(c->g, x.in[0])->shape, x.loc), x.loc);
+    diff_add(c, x.in[0], diff_sum_to(c, d_y, ir_type(c->g, x.in[0])->shape, x.loc), x.loc);
 }
 
 /* ---- the rest, a rule each ---- */
@@ -268,7 +268,7 @@ static void grad_linear(Diff *c, Val y, Val d_y)
     if (diff_wants(c, &x, 1))
         diff_add(c, x.in[1], product(c, x.loc, d_y, x.in[0], true, false), x.loc);
     if (diff_wants(c, &x, 2))
-        diff_add(c, x.in[2], pass_sum_to(c->g, d_y, ir_type(c->g, x.in[2])->shape, x.loc), x.loc);
+        diff_add(c, x.in[2], diff_sum_to(c, d_y, ir_type(c->g, x.in[2])->shape, x.loc), x.loc);
     if (diff_wants(c, &x, 0))
         diff_add(c, x.in[0], product(c, x.loc, d_y, x.in[1], false, false), x.loc);
 }

@@ -326,10 +326,34 @@ static bool is_over(const Groups *f, uint32_t v, const Rows *rows)
         && ir_rows_eq(&own, rows);
 }
 
-/* Whether maps lead from the reduction v to another one over the same rows. */
+/* Whether v is computed by maps from what a row program gives for the same rows. */
+static bool follows_row(Groups *f, uint32_t v, const Rows *rows)
+{
+    uint32_t top = 0;
+    uint32_t *stack = f->stack[0], *seen = f->seen[0];
+    f->walk++;
+    stack[top++] = v;
+    while (top) {
+        const Node *x = &f->g->node[stack[--top]];
+        for (int k = 0; k < x->n_in; k++) {
+            uint32_t from = f->flow.base[x->in[k].i].i;
+            Rows own;
+            if (seen[from] == f->walk) continue;
+            seen[from] = f->walk;
+            if (kind_of(f, from) == KIND_MAP) stack[top++] = from;
+            if (kind_of(f, from) == KIND_ROW && ir_rows(f->g, (Val){ from }, &own)
+                && ir_rows_eq(&own, rows)) return true;
+        }
+    }
+    return false;
+}
+
+/* Whether maps lead from the reduction v to another one over the same rows, or back to their
+ * elements: of a row program that is there already these become a part anyway. */
 static bool leads_to_row(Groups *f, uint32_t v, const Rows *rows)
 {
     uint32_t top = 0;
+    bool own = !follows_row(f, v, rows);
     uint32_t *stack = f->stack[0], *seen = f->seen[0];
     f->walk++;
     stack[top++] = v;
@@ -341,7 +365,9 @@ static bool leads_to_row(Groups *f, uint32_t v, const Rows *rows)
             if (seen[to] == f->walk || !reads(f, to, at)) continue;
             seen[to] = f->walk;
             if (is_over(f, to, rows)) return true;
-            if (kind_of(f, to) == KIND_MAP) stack[top++] = to;
+            if (kind_of(f, to) != KIND_MAP) continue;
+            if (own && ir_shape_eq(&ir_type(f->g, (Val){ to })->shape, rows->frame)) return true;
+            stack[top++] = to;
         }
     }
     return false;
