@@ -3,7 +3,7 @@
  *
  * The module is opened here, for the first C file that has to be read, and stays open: nothing else
  * of seqc knows Clang. */
-#include "frontend/cfuncs.h"
+#include "frontend/caudit.h"
 #include "frontend/ctool/ctool.h"
 #include <dlfcn.h>
 #include <string.h>
@@ -72,9 +72,9 @@ static void report_all(FeDiags *d, const CtResult *r, Sources *s)
 
 /* ---- functions ---- */
 
-static Ex expression(ExPool *p, Arena *scratch, const CtFunc *f)
+/* e[i] is node i, place[…] where a handle first stands in the file. */
+static Ex expression(ExPool *p, const CtFunc *f, Ex *e)
 {
-    Ex *e = arena_alloc(scratch, f->n_node, sizeof *e);
     for (uint32_t i = 1; i < f->n_node; i++) {
         const CtNode *x = &f->node[i];
         switch (x->op) {
@@ -88,21 +88,27 @@ static Ex expression(ExPool *p, Arena *scratch, const CtFunc *f)
     return e[f->value];
 }
 
-static CFunc function(FeDiags *d, Arena *a, const CtResult *r, Sources *s, ExPool *p,
-                      const CtFunc *f)
+/* of: what the audit wants to know, places by handle among it. */
+static void function(FeDiags *d, Arena *a, const CtResult *r, Sources *s, ExPool *p, const CtFunc *f,
+                     CFunc *out, AuditFunc *of)
 {
-    LineCol place = fe_place(d, span_of(d, r, s, f->at));
-    CFunc out = { .name = arena_str(a, f->name), .n_param = (int)f->n_param,
-                  .param = arena_alloc(a, f->n_param + 1, sizeof *out.param),
-                  .is_double = f->is_double, .line = (int)place.line, .column = (int)place.col };
-    for (uint32_t i = 0; i < f->n_param; i++) out.param[i] = arena_str(a, f->param[i]);
-    Arena *scratch = arena_new();
-    out.value = expression(p, scratch, f);
-    arena_free(scratch);
-    return out;
+    Span at = span_of(d, r, s, f->at);
+    LineCol place = fe_place(d, at);
+    *out = (CFunc){ .name = arena_str(a, f->name), .n_param = (int)f->n_param,
+                    .param = arena_alloc(a, f->n_param + 1, sizeof *out->param),
+                    .is_double = f->is_double, .line = (int)place.line, .column = (int)place.col };
+    for (uint32_t i = 0; i < f->n_param; i++) out->param[i] = arena_str(a, f->param[i]);
+    Ex *e = arena_alloc(a, f->n_node, sizeof *e);
+    out->value = expression(p, f, e);
+    Span *of_node = arena_alloc(a, (size_t)out->value.i + 1, sizeof *of_node);
+    for (uint32_t i = f->n_node; i-- > 1;)
+        if (e[i].i <= out->value.i && f->node[i].at.len)
+            of_node[e[i].i] = span_of(d, r, s, f->node[i].at);
+    *of = (AuditFunc){ out, f->mixed, f->zero_sign, at, of_node };
 }
 
-static CFuncs *functions(FeDiags *d, Arena *a, const CtResult *r, Sources *s, const char *source)
+static CFuncs *functions(FeDiags *d, Arena *a, const CtResult *r, Sources *s, const char *source,
+                         Compiled *compiled)
 {
     CFuncs *c = arena_alloc(a, 1, sizeof *c);
     c->pool = ex_pool(a);
@@ -115,16 +121,20 @@ static CFuncs *functions(FeDiags *d, Arena *a, const CtResult *r, Sources *s, co
                                                  fe_cfuncs_hash(a, f->text, f->len) };
     }
     c->f = arena_alloc(a, r->n_func + 1, sizeof *c->f);
-    for (uint32_t i = 0; i < r->n_func; i++)
-        c->f[c->n++] = function(d, a, r, s, c->pool, &r->func[i]);
+    AuditFunc *audit = arena_alloc(a, r->n_func + 1, sizeof *audit);
+    for (; c->n < (int)r->n_func; c->n++)
+        function(d, a, r, s, c->pool, &r->func[c->n], &c->f[c->n], &audit[c->n]);
+    fe_audit(d, c->pool, audit, c->n, compiled, s->call);
     return c;
 }
 
 const CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSource *source, Span at)
 {
     Ctool t;
+    Compiled *compiled = o->cc ? fe_compiled_begin(a, o->cc, source->path) : NULL;
     const char *why = open_ctool(o, a, &t);
     if (why) {
+        fe_compiled_run(compiled, NULL, 0);
         fe_report(d, at, DG(own_clang), source->name, why);
         fe_help(d, "on Debian and Ubuntu: apt-get install libclang-dev clang, and build seqc again; "
                    "or bring .seqc/ from a machine that has them");
@@ -134,7 +144,8 @@ const CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSour
     CtResult *r = t.read(source->path, source->text, source->len, CFUNC_MAX_NODES);
     Sources s = { arena_alloc(a, r->n_file, sizeof *s.src), r->n_file, at };
     report_all(d, r, &s);
-    const CFuncs *c = d->errors == errors ? functions(d, a, r, &s, source->name) : NULL;
+    const CFuncs *c = d->errors == errors ? functions(d, a, r, &s, source->name, compiled) : NULL;
+    if (!c) fe_compiled_run(compiled, NULL, 0);
     t.free(r);
-    return c;
+    return d->errors == errors ? c : NULL;
 }

@@ -178,6 +178,8 @@ int cmd_tune_end(const Cmd *c);
 
 /* The first line that `cc --version` prints, or null if it does not run; cc may be several words. */
 const char *cmd_version_line(Arena *a, const char *cc);
+/* What --cc or $CC names, or cc. */
+const char *cmd_cc(const Cmd *c);
 /* That of the compiler that is called: --cc, $CC, cc, gcc, clang. "" where there is none. */
 const char *cmd_compiler_version(const Cmd *c);
 const char *cmd_processor(Arena *a);     /* its model's name */

@@ -58,7 +58,8 @@ static int load_model(const Cmd *c, const rt_buf *text, Module **out)
                 .loss = c->text[OPT_loss], .optimizer = c->text[OPT_optimizer],
                 .real = c->command == CMD_check || c->number[OPT_dtype] == 1 ? DT_f64 : DT_f32,
                 .drawn_masks = c->number[OPT_dropout] == 1, .inference = c->command == CMD_emit,
-                .verbose = c->text[OPT_verbose] != NULL, .home = cmd_runtime_dir(c->arena)};
+                .verbose = c->text[OPT_verbose] != NULL, .home = cmd_runtime_dir(c->arena),
+                .cc = cmd_cc(c)};
     FeDiags *d = fe_diags_new();
     *out = fe_compile(c->file, text->data, (size_t)text->length, &o, d);
     if (c->json)

@@ -48,6 +48,12 @@ const char *cmd_version_line(Arena *a, const char *cc)
     return arena_strn(a, text, end ? (size_t)(end - text) : n);
 }
 
+const char *cmd_cc(const Cmd *c)
+{
+    const char *cc = getenv("CC");
+    return c->text[OPT_cc] ? c->text[OPT_cc] : cc && *cc ? cc : "cc";
+}
+
 const char *cmd_compiler_version(const Cmd *c)
 {
     const char *const list[] = {c->text[OPT_cc], getenv("CC"), "cc", "gcc", "clang"};

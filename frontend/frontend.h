@@ -25,6 +25,7 @@ typedef struct FeOpts {
     bool inference;                             /* wanted alone: what cannot be trained is no error */
     bool verbose;                               /* print(...) is shown on stderr */
     const char *home;                           /* lib/seqc, with the module over Clang; or null */
+    const char *cc;                             /* C functions are compared with its; or null */
 } FeOpts;
 
 /* text: the file's bytes, any bytes. path: for messages. Returns a verified module at stage "shape"

@@ -58,7 +58,7 @@ class Files : public Places {
         std::optional<uint32_t> index = number_of(file);
         if (!index)
             return {};
-        return {*index, at, last - at + length};
+        return {*index, at, last - at + (length ? length : 1)};
     }
 
     /* Nothing for what stands in no file of the user's. */
@@ -104,7 +104,7 @@ void put(Kept &kept, const Report &r)
 {
     kept.diag.push_back({r.kind, r.at, kept.keep(r.text),
                          r.help.empty() ? nullptr : kept.keep(r.help),
-                         r.note.empty() ? nullptr : kept.keep(r.note), r.note_at});
+                         r.note.empty() || !r.note_at.len ? nullptr : kept.keep(r.note), r.note_at});
 }
 
 /* Clang's errors; its warnings are dropped, and notes but the first of an error. */
@@ -126,8 +126,7 @@ class Listener : public DiagnosticConsumer {
         Report r{CT_SYNTAX, at, words.str().str(), "", "", {}};
         if (level >= DiagnosticsEngine::Error) {
             if (info.getID() == diag::err_pp_file_not_found)
-                r = {CT_INCLUDE, at, "there is no file " + info.getArgStdStr(0) + " here",
-                     "<math.h>, <float.h>, <stdbool.h> and files beside this one are read", "", {}};
+                r = missing_file(at, info.getArgStdStr(0));
             put(kept, r);
         } else if (level == DiagnosticsEngine::Note && last >= DiagnosticsEngine::Error &&
                    at.len && !kept.diag.empty() && !kept.diag.back().note) {
@@ -139,6 +138,15 @@ class Listener : public DiagnosticConsumer {
     }
 
   private:
+    Report missing_file(CtPlace at, const std::string &name)
+    {
+        bool own = at.len && kept.file[at.file].text[at.at] == '"';
+        at.len = at.len ? static_cast<uint32_t>(name.size()) + 2 : 0;
+        return {CT_INCLUDE, at,
+                own ? "there is no file " + name + " beside this one" : "<" + name + "> is not read",
+                "<math.h>, <float.h>, <stdbool.h> and files beside this one are read", "", {}};
+    }
+
     Kept &kept;
     Files &files;
     DiagnosticsEngine::Level last = DiagnosticsEngine::Ignored;

@@ -174,16 +174,17 @@ Val Reader::run(const FunctionDecl *f, const std::vector<Val> &arg, const Stmt *
     running.push_back(f);
     stmt(f->getBody());
     running.pop_back();
+    bool ended = is_false(own.running);
+    Val v = ended && !failed() ? result() : known_int(int_type, 0);
     state = outer;
     if (failed())
-        return known_int(int_type, 0);
-    if (!is_false(own.running)) {
+        return v;
+    if (!ended) {
         refuse(CT_VALUE, f->getBody()->getEndLoc(),
                "`" + f->getNameAsString() + "` may end here without a value",
                own.running.known ? "" : "let the last `return` have no condition");
-        return known_int(int_type, 0);
     }
-    return own.result;
+    return v;
 }
 
 bool Reader::read(const FunctionDecl *f)

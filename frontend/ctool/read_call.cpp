@@ -60,6 +60,7 @@ Val Reader::composed(const std::string &name, Type t, const std::vector<Val> &ar
                      const CallExpr *at)
 {
     const Val &a = arg[0], &b = arg.size() > 1 ? arg[1] : arg[0], zero = known_real(t, 0);
+    nodes.at = {};                                       /* branches of ours, not of the file's */
     if (name == "fmax" || name == "fmin") {              /* a where b is NaN, as torch.fmax */
         zero_sign = true;
         Val first = nodes.compare(name == "fmax" ? EX_GE : EX_LE, a, b);
@@ -144,7 +145,7 @@ Val Reader::call(const CallExpr *e)
     std::vector<Val> arg;
     for (const Expr *a : e->arguments()) {
         if (!body && !type_of(a->getType()))
-            return refuse(CT_TYPE, a, "a `" + a->getType().getAsString() + "` is not read here");
+            return refuse(CT_TYPE, a, "`" + a->getType().getAsString() + "` is not read here");
         arg.push_back(expr(a));
         if (failed())
             return none;

@@ -100,11 +100,11 @@ Val Reader::conversion(const CastExpr *e)
     case CK_FloatingToIntegral: case CK_FloatingToBoolean: case CK_IntegralToBoolean:
         break;
     default:
-        return refuse(CT_TYPE, e, "a `" + sub->getType().getAsString() + "` is not read here");
+        return refuse(CT_TYPE, e, "`" + sub->getType().getAsString() + "` is not read here");
     }
     std::optional<Type> to = type_of(e->getType());
     if (!to || !type_of(sub->getType()))
-        return refuse(CT_TYPE, e, "a `" + (to ? sub->getType() : e->getType()).getAsString() +
+        return refuse(CT_TYPE, e, "this is a `" + (to ? sub->getType() : e->getType()).getAsString() +
                                       "`; numbers are float, double or integers");
     Val v = expr(sub);
     return failed() ? none : converted(v, *to, e);
@@ -190,6 +190,7 @@ Val Reader::integers(BinaryOperatorKind op, Type t, const Val &a, const Val &b, 
 
 Val Reader::operation(BinaryOperatorKind op, Type t, const Val &a, const Val &b, const Expr *at)
 {
+    nodes.at = places.of(at->getSourceRange());
     if (!a.type.real())
         return integers(op, t, a, b, at);
     if (BinaryOperator::isComparisonOp(op)) {

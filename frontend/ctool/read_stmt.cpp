@@ -39,7 +39,7 @@ bool Reader::matters(const State &s, const Variable &v) const
     return true;
 }
 
-State Reader::merged(const Val &c, const State &yes, const State &no)
+State Reader::merged(const Val &c, const State &yes, const State &no, size_t returns)
 {
     State s = no;
     for (auto &[name, v] : s.variable) {
@@ -63,11 +63,10 @@ State Reader::merged(const Val &c, const State &yes, const State &no)
         s.loop[i].unbroken = nodes.select(c, yes.loop[i].unbroken, no.loop[i].unbroken);
         s.loop[i].uncontinued = nodes.select(c, yes.loop[i].uncontinued, no.loop[i].uncontinued);
     }
-    if (yes.has_result && no.has_result)
-        s.result = nodes.select(c, yes.result, no.result);
-    else if (yes.has_result)
-        s.result = yes.result;
-    s.has_result = yes.has_result || no.has_result;
+    for (size_t i = returns; i < s.returns.size(); i++)
+        s.returns[i].condition = nodes.both(nodes.either_not(c), s.returns[i].condition);
+    for (size_t i = returns; i < yes.returns.size(); i++)
+        s.returns.push_back({nodes.both(c, yes.returns[i].condition), yes.returns[i].v});
     return s;
 }
 
@@ -82,10 +81,17 @@ void Reader::leave(const ReturnStmt *s)
     Val v = full(s->getRetValue());
     if (failed())
         return;
-    Val here = nodes.both(state->running, in_loops(0));
-    state->result = state->has_result ? nodes.select(here, v, state->result) : v;
-    state->has_result = true;
-    state->running = nodes.both(state->running, nodes.either_not(in_loops(0)));
+    Val here = in_loops(0);
+    state->returns.push_back({here, v});
+    state->running = nodes.both(state->running, nodes.either_not(here));
+}
+
+Val Reader::result()
+{
+    Val v = state->returns.back().v;                     /* surely, where none before is taken */
+    for (size_t i = state->returns.size() - 1; i-- > 0;)
+        v = nodes.select(state->returns[i].condition, state->returns[i].v, v);
+    return v;
 }
 
 /* ---- branches ---- */
@@ -110,7 +116,7 @@ void Reader::branch(const IfStmt *s)
     stmt(s->getElse());
     state = outer;
     if (!failed())
-        *state = merged(c, yes, no);
+        *state = merged(c, yes, no, state->returns.size());
 }
 
 /* ---- loops ---- */

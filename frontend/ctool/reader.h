@@ -2,7 +2,7 @@
  *
  * The function is run on values that are nodes. Where a condition is not known both ways are taken,
  * each on a copy of the variables, which then become choices. What follows an early `return` runs
- * as well: an expression has no effects, and the result is chosen by whether that place was reached.
+ * as well: an expression has no effects, and the first `return` that is reached gives the result.
  * After a `break` or `continue` on an unknown condition, assignments to what is seen outside the
  * loop become choices, too. Loops are unrolled: their conditions must be known.
  *
@@ -47,12 +47,14 @@ struct Variable {
 /* Is this place reached in the loop: no `break` before, no `continue` before? */
 struct LoopState { Val unbroken, uncontinued; };
 
+/* condition: that of its place, if no `return` before it is taken. */
+struct Return { Val condition, v; };
+
 struct State {
     std::map<const clang::VarDecl *, Variable> variable;
     std::vector<LoopState> loop;
     Val running;                     /* no `return` yet */
-    Val result;
-    bool has_result = false;
+    std::vector<Return> returns;     /* the first whose condition holds is the result */
 };
 
 class Reader {
@@ -139,9 +141,10 @@ class Reader {
               const clang::Expr *step, const clang::Stmt *body, bool body_first);
     bool loop_goes_on(const clang::Expr *condition);
     void leave(const clang::ReturnStmt *s);
+    Val result();                                /* of the function that has ended */
     Val in_loops(size_t from);                   /* neither left nor cut short, from loop `from` on */
     bool is_reached() const;                     /* false: surely not */
-    State merged(const Val &c, const State &yes, const State &no);
+    State merged(const Val &c, const State &yes, const State &no, size_t returns);
     bool matters(const State &s, const Variable &v) const;
 };
 

@@ -6,11 +6,13 @@
  * written instead of compared: read every line of the difference before you keep it. Where seqc was
  * built without Clang the program ends with 77, "skipped". */
 #define _POSIX_C_SOURCE 200809L
-#include "frontend/cfuncs.h"
+#include "frontend/caudit.h"
 #include <check.h>
 #include <glob.h>
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static char *slurp(const char *path, size_t *len)
@@ -34,10 +36,11 @@ static void print_functions(FILE *out, Arena *a, const CFuncs *c)
     }
 }
 
-/* What is said and what is read, as one text that the caller frees. */
-static char *outcome(const char *path, bool *read)
+/* What is said and what is read, as one text that the caller frees. What is read is compared with
+ * what cc makes of it, so that every expression here is right at the points of the audit. */
+static char *outcome(const char *path, const char *cc, bool *read)
 {
-    FeOpts o = { .real = DT_f32, .home = getenv("SEQC_HOME") };
+    FeOpts o = { .real = DT_f32, .home = getenv("SEQC_HOME"), .cc = cc };
     Arena *a = arena_new();
     FeDiags *d = fe_diags_new();
     size_t n, len;
@@ -66,7 +69,7 @@ static int compare(const char *pattern, bool reads, size_t least)
     for (size_t i = 0; i < g.gl_pathc; i++) {
         const char *path = g.gl_pathv[i];
         bool read;
-        char *said = outcome(path, &read), expected_path[512];
+        char *said = outcome(path, reads ? "cc" : NULL, &read), expected_path[512];
         snprintf(expected_path, sizeof expected_path, "%.*s.txt", (int)strlen(path) - 2, path);
         if (getenv("CTOOL_WRITE")) {
             FILE *f = fopen(expected_path, "wb");
@@ -86,12 +89,118 @@ static int compare(const char *pattern, bool reads, size_t least)
     return wrong;
 }
 
-START_TEST(functions_are_read) { ck_assert_int_eq(compare("tests/ctool/read/*.c", true, 1), 0); }
+START_TEST(functions_are_read) { ck_assert_int_eq(compare("tests/ctool/read/*.c", true, 5), 0); }
 END_TEST
 
 START_TEST(mistakes_are_refused)
 {
-    ck_assert_int_eq(compare("tests/ctool/refused/*.c", false, 1), 0);
+    ck_assert_int_eq(compare("tests/ctool/refused/*.c", false, 100), 0);
+}
+END_TEST
+
+/* ---- the audit ---- */
+
+static char *audited(const char *cc)
+{
+    bool read;
+    return outcome("tests/ctool/kept/differs.c", cc, &read);
+}
+
+START_TEST(what_differs_is_refused)
+{
+    static const struct { const char *cc, *says; } rows[] = {
+        { "cc", "16:7 float twice(x) = a*2\n" },
+        { "cc -DOTHER", "error: `twice` gives 1.25 in C, but 1 as a formula, at x = 0.5" },
+        { "cc -DBAD", "note: the C functions were not compared with compiled ones: the C compiler does "
+                      "not take the file" },
+        { "cc -DCRASH", "what the C compiler made of it does not run here" },
+        { "no-such-compiler", "there is no C compiler" },
+    };
+    char *said = audited(rows[_i].cc);
+    ck_assert_msg(strstr(said, rows[_i].says) != NULL, "%s", said);
+    free(said);
+}
+END_TEST
+
+/* Every function that a formula or its derivative may have is known to the audit. */
+START_TEST(all_functions_are_evaluated)
+{
+    static const double point[2] = { 0.3, 0.6 };
+    Arena *a = arena_new();
+    ExPool *p = ex_pool(a);
+    for (ExOp op = EX_exp; op < EX_COUNT; op++) {
+        bool two = ex_fn_arity[op - EX_exp] > 1;
+        Ex e = ex_op(p, op, ex_arg(p, 0), two ? ex_arg(p, 1) : (Ex){ 0 }, (Ex){ 0 });
+        double want = ex_eval(p, e, point), f32 = fe_tape_run(fe_tape(a, p, e, false), point);
+        if (isnan(want)) continue;
+        ck_assert_double_eq(fe_tape_run(fe_tape(a, p, e, true), point), want);
+        ck_assert(fabs(f32 - want) <= 1e-6 * fabs(want));
+    }
+    arena_free(a);
+}
+END_TEST
+
+/* ---- what is kept ---- */
+
+static void write_file(const char *folder, const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    fputs(text, f);
+    fclose(f);
+}
+
+/* The formula of `f` in folder/ops.c, by Clang or without it; "" where there is none. */
+static const char *formula(Arena *a, const char *folder, bool clang, bool *lacks)
+{
+    FeOpts o = { .real = DT_f32, .home = clang ? getenv("SEQC_HOME") : NULL };
+    FeDiags *d = fe_diags_new();
+    const CFuncs *c = fe_cfuncs(d, a, &o, arena_printf(a, "%s/model.py", folder), "ops.c", (Span){ 0 });
+    const char *text = c ? ex_print(a, c->pool, fe_cfunc(c, "f")->value) : "";
+    if (c) ck_assert_str_eq(c->source, "ops.c");
+    *lacks = fe_lacks_tool(d);
+    fe_diags_free(d);
+    return text;
+}
+
+START_TEST(what_was_read_is_kept)
+{
+    char folder[512], sub[560];
+    bool lacks;
+    Arena *a = arena_new();
+    snprintf(folder, sizeof folder, "%s/keptXXXXXX", getenv("SCRATCH"));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(sub, sizeof sub, "%s/sub", folder);
+    ck_assert_int_eq(mkdir(sub, 0777), 0);
+    write_file(folder, "ops.c", "#include \"sub/a.h\"\nfloat f(float x) { return twice(x) + K; }\n");
+    write_file(sub, "a.h", "#include \"b.h\"\n#define K 1.0f\n");
+    write_file(sub, "b.h", "static inline float twice(float x) { return 2.0f * x; }\n");
+    ck_assert_str_eq(formula(a, folder, false, &lacks), "");
+    ck_assert(lacks);
+    ck_assert_str_eq(formula(a, folder, true, &lacks), "2*a + 1");
+    ck_assert(!lacks);
+    ck_assert_str_eq(formula(a, folder, false, &lacks), "2*a + 1");
+    write_file(sub, "b.h", "static inline float twice(float x) { return x + x; }\n");
+    ck_assert_str_eq(formula(a, folder, false, &lacks), "");
+    ck_assert_str_eq(formula(a, folder, true, &lacks), "a + a + 1");
+    ck_assert_str_eq(formula(a, folder, false, &lacks), "a + a + 1");
+    arena_free(a);
+}
+END_TEST
+
+START_TEST(a_folder_may_be_read_only)
+{
+    char folder[512];
+    bool lacks;
+    Arena *a = arena_new();
+    snprintf(folder, sizeof folder, "%s/fixedXXXXXX", getenv("SCRATCH"));
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    write_file(folder, "ops.c", "float f(float x) { return -x; }\n");
+    write_file(folder, ".seqc", "a file where the folder would be\n");
+    ck_assert_str_eq(formula(a, folder, true, &lacks), "-a");
+    arena_free(a);
 }
 END_TEST
 
@@ -109,6 +218,14 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_test(t, functions_are_read);
     tcase_add_test(t, mistakes_are_refused);
+    suite_add_tcase(suite, t);
+    t = tcase_create("audit");
+    tcase_add_loop_test(t, what_differs_is_refused, 0, 5);
+    tcase_add_test(t, all_functions_are_evaluated);
+    suite_add_tcase(suite, t);
+    t = tcase_create("kept");
+    tcase_add_test(t, what_was_read_is_kept);
+    tcase_add_test(t, a_folder_may_be_read_only);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_ENV);

@@ -1,0 +1,16 @@
+/* frontend/caudit_priv.h: what the files of the audit share; nobody else includes it. */
+#ifndef SEQC_FRONTEND_CAUDIT_PRIV_H
+#define SEQC_FRONTEND_CAUDIT_PRIV_H
+#include "frontend/caudit.h"
+
+/* x[n][args] */
+typedef struct Points { double *x; int n, args; } Points;
+
+void fe_audit_points(Arena *a, const ExPool *p, const AuditFunc *f, Points *out);
+const char *fe_audit_number(Arena *a, const CFunc *f, double x);
+const char *fe_audit_point(Arena *a, const CFunc *f, const double *x);
+
+/* caudit_slope.c. t: of f's value. */
+void fe_audit_slopes(FeDiags *d, ExPool *p, const AuditFunc *f, const Points *points, Tape *t);
+void fe_audit_jumps(FeDiags *d, ExPool *p, const AuditFunc *f);
+#endif

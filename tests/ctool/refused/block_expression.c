@@ -1,0 +1,1 @@
+float f(float x) { return ({ float y = x; y * y; }); }

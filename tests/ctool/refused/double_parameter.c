@@ -1,0 +1,1 @@
+float f(float x, double y) { return x * (float)y; }

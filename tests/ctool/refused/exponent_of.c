@@ -1,0 +1,7 @@
+#include <math.h>
+
+float f(float x)
+{
+    int e;
+    return frexpf(x, &e);
+}

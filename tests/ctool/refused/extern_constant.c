@@ -1,0 +1,3 @@
+extern const float gain;
+
+float f(float x) { return gain * x; }

@@ -1,0 +1,5 @@
+float f(float x)
+{
+    extern float gain;
+    return gain * x;
+}

@@ -1,0 +1,3 @@
+#include <stdlib.h>
+
+float f(float x) { return x; }

@@ -1,0 +1,5 @@
+float f(float x)
+{
+    struct s { int a; };
+    return x;
+}

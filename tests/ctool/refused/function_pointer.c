@@ -1,0 +1,7 @@
+static float g(float x) { return x; }
+
+float f(float x)
+{
+    float (*h)(float) = g;
+    return h(x);
+}

@@ -1,0 +1,7 @@
+static int calls;
+
+float f(float x)
+{
+    ++calls;
+    return x;
+}

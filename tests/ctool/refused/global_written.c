@@ -1,0 +1,7 @@
+static float seen;
+
+float f(float x)
+{
+    seen = x;
+    return x;
+}

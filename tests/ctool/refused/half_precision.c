@@ -1,0 +1,5 @@
+float f(float x)
+{
+    __fp16 y = x;
+    return y;
+}

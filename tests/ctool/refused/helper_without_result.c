@@ -1,0 +1,7 @@
+static void nothing(float x) { (void)x; }
+
+float f(float x)
+{
+    nothing(x);
+    return x;
+}

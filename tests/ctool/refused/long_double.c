@@ -1,0 +1,5 @@
+float f(float x)
+{
+    long double y = x;
+    return (float)y;
+}

@@ -1,0 +1,5 @@
+float f(float x)
+{
+    for (;;)
+        x += 1.0f;
+}

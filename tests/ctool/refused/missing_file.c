@@ -1,0 +1,3 @@
+#include "nowhere.h"
+
+float f(float x) { return x; }

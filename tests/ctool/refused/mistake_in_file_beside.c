@@ -1,0 +1,3 @@
+#include "effects_beside.h"
+
+float f(float x) { return remembered(x); }

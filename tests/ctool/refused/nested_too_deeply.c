@@ -1,0 +1,26 @@
+float f(float x)
+{
+    return x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x
+        + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x + x;
+}

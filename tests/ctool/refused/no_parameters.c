@@ -1,0 +1,1 @@
+float f(void) { return 1.0f; }

@@ -1,0 +1,4 @@
+float f(float x)
+{
+    x += 1.0f;
+}

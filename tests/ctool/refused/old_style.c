@@ -1,0 +1,1 @@
+float f(x) float x; { return x; }

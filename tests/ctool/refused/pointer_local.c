@@ -1,0 +1,5 @@
+float f(float x)
+{
+    float *p = &x;
+    return *p;
+}

@@ -1,0 +1,7 @@
+int printf(const char *, ...);
+
+float f(float x)
+{
+    printf("%f\n", x);
+    return x;
+}

@@ -1,0 +1,3 @@
+int rand(void);
+
+float f(float x) { return x + (float)rand(); }

@@ -1,0 +1,1 @@
+float f(float x) { return x > 0 ? f(x - 1.0f) : x; }

@@ -1,0 +1,7 @@
+float f(float x)
+{
+    if (x > 0)
+        return x;
+    if (x <= 0)
+        return -x;
+}

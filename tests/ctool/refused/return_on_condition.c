@@ -1,0 +1,5 @@
+float f(float x)
+{
+    if (x > 0)
+        return x;
+}

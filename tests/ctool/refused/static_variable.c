@@ -1,0 +1,6 @@
+float f(float x)
+{
+    static float last;
+    last = x;
+    return last;
+}

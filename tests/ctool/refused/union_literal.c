@@ -1,0 +1,3 @@
+union bits { float f; unsigned u; };
+
+float f(float x) { return ((union bits){x}).f; }

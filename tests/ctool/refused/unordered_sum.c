@@ -1,0 +1,5 @@
+float f(float x)
+{
+    float t = x;
+    return (t = 2.0f) + t;
+}

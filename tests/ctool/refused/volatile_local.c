@@ -1,0 +1,5 @@
+float f(float x)
+{
+    volatile float y = x;
+    return y;
+}

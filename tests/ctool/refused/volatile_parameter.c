@@ -1,0 +1,1 @@
+float f(volatile float x) { return x; }

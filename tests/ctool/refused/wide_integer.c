@@ -1,0 +1,5 @@
+float f(float x)
+{
+    __int128 n = 3;
+    return x * (float)n;
+}
