@@ -49,7 +49,8 @@ static void infinite(FeDiags *d, Arena *a, const AuditFunc *f, const Points *p, 
         const double *x = p->x + (size_t)i * (size_t)p->args;
         if (!usual(x, p->args) || (worst && largest(x, p->args) >= largest(worst, p->args)))
             continue;
-        if (isfinite(fe_tape_run(value, x)) && !isfinite(fe_tape_run(slope, x))) worst = x;
+        double y = fe_tape_run(value, x);
+        if (usual(&y, 1) && !isfinite(fe_tape_run(slope, x))) worst = x;
     }
     if (!worst) return;
     double y = fe_tape_run(value, worst), s = fe_tape_run(slope, worst);

@@ -307,7 +307,7 @@ void Reader::assign(const Expr *to, const Val &v, const Expr *at)
         return;
     }
     Variable &x = it->second;
-    Val here = in_loops(x.loops);
+    Val here = in_loops_around(x);
     if (here.known) {
         x.v = v;
         x.has = Has::VALUE;

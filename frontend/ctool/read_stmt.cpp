@@ -28,13 +28,22 @@ Val Reader::in_loops(size_t from)
     return v;
 }
 
-/* Will anyone read v after the branch that ended in s? */
+/* After a `break` of a loop around both, v is gone and may be assigned to; so it may after a
+ * `continue`, but for one that the loop's head declares. */
+Val Reader::in_loops_around(const Variable &v)
+{
+    Val here = in_loops(v.loops);
+    return v.in_head ? nodes.both(state->loop[v.loops - 1].uncontinued, here) : here;
+}
+
+/* Will anyone read v after the branch that ended in s? Not where a loop was left that declares it. */
 bool Reader::matters(const State &s, const Variable &v) const
 {
     if (is_false(s.running))
         return false;
-    for (size_t i = v.loops; i < s.loop.size(); i++)
-        if (is_false(s.loop[i].unbroken) || is_false(s.loop[i].uncontinued))
+    for (size_t i = 0; i < v.loops; i++)
+        if (is_false(s.loop[i].unbroken) ||
+            (is_false(s.loop[i].uncontinued) && !(v.in_head && i + 1 == v.loops)))
             return false;
     return true;
 }
@@ -140,6 +149,10 @@ void Reader::loop(const Stmt *s, const Stmt *init, const Expr *condition, const 
 {
     state->loop.push_back({known_truth(true), known_truth(true)});
     stmt(init);
+    if (auto *head = dyn_cast_or_null<DeclStmt>(init))
+        for (const Decl *d : head->decls())
+            if (auto *v = dyn_cast<VarDecl>(d); v && state->variable.count(v))
+                state->variable[v].in_head = true;
     for (unsigned n = 0; !failed() && is_reached(); n++) {
         if ((n > 0 || !body_first) && !loop_goes_on(condition))
             break;
@@ -154,6 +167,8 @@ void Reader::loop(const Stmt *s, const Stmt *init, const Expr *condition, const 
             full(step);
     }
     state->loop.pop_back();
+    for (auto v = state->variable.begin(); v != state->variable.end();)
+        v = v->second.loops > state->loop.size() ? state->variable.erase(v) : std::next(v);
 }
 
 /* ---- variables ---- */

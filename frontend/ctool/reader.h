@@ -41,7 +41,8 @@ enum class Has : uint8_t { NONE, SOME, VALUE };
 struct Variable {
     Val v;
     Has has = Has::NONE;
-    size_t loops = 0;                /* how many were around it where it was declared */
+    size_t loops = 0;                /* how many are around it where it is declared */
+    bool in_head = false;            /* of the innermost of them: it lives on in the next round */
 };
 
 /* Is this place reached in the loop: no `break` before, no `continue` before? */
@@ -143,6 +144,7 @@ class Reader {
     void leave(const clang::ReturnStmt *s);
     Val result();                                /* of the function that has ended */
     Val in_loops(size_t from);                   /* neither left nor cut short, from loop `from` on */
+    Val in_loops_around(const Variable &v);      /* of those in which v may be assigned to */
     bool is_reached() const;                     /* false: surely not */
     State merged(const Val &c, const State &yes, const State &no, size_t returns);
     bool matters(const State &s, const Variable &v) const;

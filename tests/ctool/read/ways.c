@@ -93,3 +93,36 @@ float assigned_inside(float x)
     } while (i--);
     return c;
 }
+
+float assigned_before_leaving(float x)
+{
+    float y = 0.0f;
+    for (int i = 0; i < 3; i++) {
+        if (x > edge[i]) {
+            y += 1.0f;
+            continue;
+        }
+        if (x * y < -1.0f) {
+            y = x;
+            break;
+        }
+        y -= edge[i];
+    }
+    return y;
+}
+
+float head_changes(float x)
+{
+    float s = x;
+    for (float step = 1.0f, i = 0.0f; i < 4.0f; i += 1.0f) {
+        s += step;
+        if (s > 2.0f)
+            continue;
+        step *= -0.5f;
+        if (s < -1.0f) {
+            step = 3.0f;
+            break;
+        }
+    }
+    return s;
+}
