@@ -21,6 +21,9 @@ typedef struct CRun {
  * was begun; c may be null. */
 const char *fe_compiled_run(Compiled *c, CRun *run, int n);
 
+/* caudit_confine.c: from now on this process reads files and computes; false: that cannot be had here. */
+bool fe_confine(void);
+
 /* ---- caudit_eval.c: formulas, evaluated in float or double step by step, as C does ---- */
 
 typedef double Binary(double a, double b);

@@ -1,8 +1,8 @@
 /* frontend/caudit_run.c: the values of C functions that a C compiler has compiled.
  *
  * The file is compiled as it stands, without optimization, while its formulas are still being made.
- * What it became is opened in a process of its own, which may crash or hang without harm, and leaves
- * its values in shared memory. */
+ * What it became is opened in a process of its own, which may crash or hang without harm, can do
+ * nothing but compute (caudit_confine.c), and leaves its values in shared memory. */
 #define _DEFAULT_SOURCE   /* mkdtemp, MAP_ANONYMOUS, strsep */
 #include "frontend/caudit.h"
 #include <dlfcn.h>
@@ -16,7 +16,7 @@
 
 extern char **environ;
 
-enum { MAX_WORDS = 14, RUN_SECONDS = 20 };
+enum { MAX_WORDS = 14, RUN_SECONDS = 20, NOT_CONFINED = 3 };
 
 struct Compiled { pid_t pid; const char *folder, *object; };
 
@@ -125,6 +125,7 @@ static double call_double(void *f, int n, const double *v)
 static void run_all(const char *object, const CRun *run, int n, double *out)
 {
     alarm(RUN_SECONDS);
+    if (!fe_confine()) _exit(NOT_CONFINED);
     void *library = dlopen(object, RTLD_NOW | RTLD_LOCAL);
     for (int i = 0; i < n; i++) {
         void *f = library ? dlsym(library, run[i].name) : NULL;
@@ -154,7 +155,10 @@ static const char *run_apart(const char *object, CRun *run, int n)
         at += (size_t)run[i].n;
     }
     munmap(out, count * sizeof *out);
-    return ran ? NULL : "what the C compiler made of it does not run here";
+    return ran ? NULL
+         : WIFEXITED(status) && WEXITSTATUS(status) == NOT_CONFINED
+             ? "this system cannot keep them from doing more than compute"
+             : "what the C compiler made of it does not run here";
 }
 
 const char *fe_compiled_run(Compiled *c, CRun *run, int n)

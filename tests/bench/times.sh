@@ -20,6 +20,15 @@ median() {
     done | sort -n | awk '{ t[NR] = $1 } END { printf "%.1f ms", t[int((NR + 1) / 2)] / 1000 }'
 }
 echo "seqc --version            $(median 21 "$SEQC" --version)"
+# A model without C functions, with some that Clang reads (the audit by the C compiler included), and
+# with those as they were kept.
+cp samples/iris/model.py "$dir/plain.py"
+sed -e 's/^from torch.*/&\nfrom seqc import c_op/' -e 's/nn.Tanh()/c_op("ops.c", "swish")/' "$dir/plain.py" >"$dir/own.py"
+printf '#include <math.h>\nfloat swish(float x) { return x / (1.0f + expf(-x)); }\n' >"$dir/ops.c"
+cold() { rm -rf "$dir/.seqc"; "$SEQC" ir "$1" --stage shape; }
+echo "no C functions            $(median 21 "$SEQC" ir "$dir/plain.py" --stage shape)"
+echo "C functions, by Clang     $(median 21 cold "$dir/own.py")"
+echo "C functions, kept         $(median 21 "$SEQC" ir "$dir/own.py" --stage shape)"
 for sample in fashion_mnist softmax_regression regression iris; do
     file=samples/$sample/model.py
     printf '%-20s ir   %s\n' $sample "$(median 21 "$SEQC" ir $file)"

@@ -109,7 +109,7 @@ static char *audited(const char *cc)
 START_TEST(what_differs_is_refused)
 {
     static const struct { const char *cc, *says; } rows[] = {
-        { "cc", "16:7 float twice(x) = a*2\n" },
+        { "cc", "28:7 float twice(x) = a*2\n" },
         { "cc -DOTHER", "error: `twice` gives 1.25 in C, but 1 as a formula, at x = 0.5" },
         { "cc -DBAD", "note: the C functions were not compared with compiled ones: the C compiler does "
                       "not take the file" },
@@ -118,6 +118,25 @@ START_TEST(what_differs_is_refused)
     };
     char *said = audited(rows[_i].cc);
     ck_assert_msg(strstr(said, rows[_i].says) != NULL, "%s", said);
+    free(said);
+}
+END_TEST
+
+/* What a C file becomes runs when it is opened, but can only compute. */
+START_TEST(what_is_compiled_is_confined)
+{
+    char cc[600], file[512], victim[560];
+    snprintf(file, sizeof file, "%s/left", getenv("SCRATCH"));
+    snprintf(victim, sizeof victim, "%s.victim", file);
+    snprintf(cc, sizeof cc, "cc -DHOSTILE=\"%s\"", file);
+    remove(file);
+    FILE *f = fopen(victim, "wb");
+    ck_assert_ptr_nonnull(f);
+    fclose(f);
+    char *said = audited(cc);
+    ck_assert_str_eq(said, "28:7 float twice(x) = a*2\n");
+    ck_assert_int_ne(access(file, F_OK), 0);
+    ck_assert_int_eq(access(victim, F_OK), 0);
     free(said);
 }
 END_TEST
@@ -221,6 +240,7 @@ int main(void)
     suite_add_tcase(suite, t);
     t = tcase_create("audit");
     tcase_add_loop_test(t, what_differs_is_refused, 0, 5);
+    tcase_add_test(t, what_is_compiled_is_confined);
     tcase_add_test(t, all_functions_are_evaluated);
     suite_add_tcase(suite, t);
     t = tcase_create("kept");
