@@ -196,6 +196,8 @@ void tile_epilogue(Kern *k, const char *tile, int64_t width);
 /* States of the root's type that maps read, each once, and their bytes: what streams through a
  * gradient's epilogue. */
 int streams_of(Kern *k, Val out[MAX_SLOTS], int64_t *bytes);
+/* Tensors in memory of the type of `like` that maps read, and members of it that are stored. */
+int epilogue_streams(const Kern *k, Val like, Val out[MAX_SLOTS]);
 /* The places where this kernel stores v. */
 int stores_of(const Kern *k, Val v, Place out[4]);
 void store_emit(Kern *k, Out *o, Val v, const Nest *nest);

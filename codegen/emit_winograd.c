@@ -12,6 +12,7 @@
  * Not here: strides, dilation, other taps (emit_patches.c). */
 #include "codegen/vectors.h"
 #include "codegen/winograd.h"
+#include <string.h>
 
 enum { LINE_BYTES = 64 };
 
@@ -205,6 +206,28 @@ static void name_weights(Wino *w, const char *points)
              step, text_mul(w->e, text_add(w->e, row0, "group"), width));
 }
 
+/* Asks for the strip's part of what the epilogue reads and writes. */
+static void ask_results(Wino *w)
+{
+    Kern *k = w->k;
+    Val stream[MAX_SLOTS], result = w->pool.take.i ? w->pool.take : k->root;
+    const int64_t *size = w->pool.windows;
+    const Planes planes = {
+        ir_dim_at(ir_type(k->g, result)->shape.dim[0], w->e->m->capacity), w->f.rows,
+        size[0] * size[1], w->w.bands, w->w.tile[0] / w->pool.taps[0] * size[1] };
+    const char *asked[MAX_SLOTS];
+    for (int i = 0, n = epilogue_streams(k, result, stream); i < n; i++) {
+        Place place[4];
+        bool stored = stores_of(k, stream[i], place) > 0, again = false;
+        asked[i] = stored ? slot_write(k, place[0], ir_type(k->g, stream[i]))
+                          : slot_read(k, stream[i]);
+        for (int j = 0; j < i; j++) again = again || !strcmp(asked[i], asked[j]);
+        if (!again)
+            winograd_ask(k, &planes, asked[i], "band", "bands", text_add(w->e, w->row0, "r"),
+                         w->height, w->w.points);
+    }
+}
+
 /* The rows from `group` on at each point, panel by panel: products[point][panel][row][lanes]. */
 static void multiply(Wino *w)
 {
@@ -222,6 +245,7 @@ static void multiply(Wino *w)
     out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */",
              w->rows, w->height);
     name_weights(w, shared);
+    ask_results(w);
     if (g->panels > 1) {
         out_open(o, "for (int64_t panel = 0; panel < panels; panel++)");
         from = text(e, "%s + panel * %lld", from, (long long)w->f.channels * lanes);

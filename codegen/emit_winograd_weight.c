@@ -137,6 +137,28 @@ static void write_source(WeightKern *w)
     out_close(o, "");
 }
 
+/* Asks for the strip's part of what the next block reads of d_y, and as large a part of x. (Where
+ * points are cut that is slower: many rows are between two blocks.) */
+static void ask_next(WeightKern *w, int64_t height)
+{
+    Kern *k = w->k;
+    const Frame *f = &w->f;
+    int64_t n = ir_dim_at(ir_type(k->g, f->source)->shape.dim[0], w->e->m->capacity);
+    int64_t points = w->w.points, block = w->w.block;
+    int64_t strips = (w->tile_rows + height - 1) / height;
+    int64_t share = (f->channels + strips - 1) / strips;
+    const Planes x = { n, f->channels, f->places[0] * f->places[1], w->w.bands,
+                       w->w.tile[0] * f->places[1] };
+    const Planes d_y = { n, f->rows, ir_frame_pixels(f), w->w.bands, w->w.tile[0] * f->pixels[1] };
+    const char *next = text(w->e, "band + %lld", (long long)block);
+    const char *bands = text(w->e, "smaller(%lld, end - band - %lld)", (long long)block,
+                             (long long)block);
+    winograd_ask(k, &x, slot_read(k, f->source), next, bands,
+                 text(w->e, "r / %lld * %lld", (long long)height, (long long)share), share, points);
+    winograd_ask(k, &d_y, slot_read(k, f->weight), next, bands, text_add(w->e, w->row0, "r"),
+                 height, points);
+}
+
 /* At each point, panel by panel: sums[point][panel][rows][lanes]. */
 static void multiply(WeightKern *w)
 {
@@ -153,6 +175,7 @@ static void multiply(WeightKern *w)
     out_open(o, "for (int64_t r = 0; r < %s; r += %lld)", w->rows, (long long)height);
     out_line(o, "const int64_t top = smaller(r, %s - %lld);    /* the last strip overlaps */",
              w->rows, (long long)height);
+    if (!w->w.cut) ask_next(w, height);
     if (panels > 1) {
         out_open(o, "for (int64_t panel = 0; panel < %lld; panel++)", panels);
         from = text(e, "%s + panel * %lld", from, tiles * lanes);

@@ -209,6 +209,34 @@ int streams_of(Kern *k, Val out[MAX_SLOTS], int64_t *bytes)
     return n;
 }
 
+/* Constants are written out, and random numbers drawn, where they are read. */
+static bool in_memory(const Graph *g, Val v)
+{
+    Place p = ir_place(g, ir_view_base(g, v));
+    return p.where != AT_NOWHERE && p.where != AT_CONST;
+}
+
+int epilogue_streams(const Kern *k, Val like, Val out[MAX_SLOTS])
+{
+    const Graph *g = k->g;
+    Place place[4];
+    int n = 0;
+    for (int i = 0; i < k->k->n_member; i++) {
+        Val v = k->k->member[i];
+        const Node *x = ir_node(g, v);
+        bool map = ir_op[x->op].kind == KIND_MAP;
+        for (int j = 0; j <= x->n_in; j++) {
+            Val t = j < x->n_in ? x->in[j] : v;
+            bool taken = n == MAX_SLOTS || !ir_type_eq(ir_type(g, t), ir_type(g, like));
+            taken = taken || (j == x->n_in ? !stores_of(k, v, place)
+                                           : !map || value_in(k, t) || !in_memory(g, t));
+            for (int m = 0; m < n && !taken; m++) taken = ir_val_eq(out[m], t);
+            if (!taken) out[n++] = t;
+        }
+    }
+    return n;
+}
+
 void tile_place(Kern *k)
 {
     Product p = ir_product(k->g, k->root);

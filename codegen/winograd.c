@@ -96,6 +96,38 @@ const char *winograd_id(Kern *k, const int64_t tile[2], const Frame *f)
                 (long long)f->taps[0], (long long)f->taps[1]);
 }
 
+/* Inlined, as gcc takes a function that does nothing else for one that does nothing. */
+static const char ask_text[] =
+    "/* Asks for line `point`, and every $points-th further, of `bands` bands of $n planes of\n"
+    " * x[..][$planes][$plane]. */\n"
+    "static INLINED void winograd_ask_$id(const $R *x, int64_t band, int64_t bands, int64_t first,\n"
+    "    int64_t point)\n"
+    "{\n"
+    "    const int64_t last = smaller(first + $n, $planes);\n"
+    "    for (int64_t i = point; i < bands * $lines; i += $points) {\n"
+    "        const int64_t b = band + i / $lines, at = b % $bands * $band + i % $lines * $line;\n"
+    "        for (int64_t p = first; p < last; p++)\n"
+    "            __builtin_prefetch(x + (b / $bands * $planes + p) * $plane + at, 0, 2);\n"
+    "    }\n"
+    "}\n";
+
+void winograd_ask(Kern *k, const Planes *p, const char *x, const char *band, const char *bands,
+                  const char *first, int64_t n, int64_t points)
+{
+    enum { LINE_BYTES = 64 };
+    int64_t elem = ir_dtype_bytes(k->e->m->real), line = LINE_BYTES / elem;
+    if (p->images * p->planes * p->plane * elem <= k->e->o->target->l2_bytes / 2) return;
+    const Number number[] = { { "planes", p->planes }, { "plane", p->plane }, { "bands", p->bands },
+                              { "band", p->band }, { "n", n }, { "points", points },
+                              { "lines", (p->band + line - 1) / line }, { "line", line } };
+    const char *id = text(k->e, "%lldx%lld_%lldx%lld", (long long)n, (long long)p->planes,
+                          (long long)p->plane, (long long)points);
+    const Shaped shaped = { ask_text, "winograd_ask_", id, number, 8, NULL, 0 };
+    reach(k->e, SNIP_inlined);
+    out_line(k->out, "%s(%s, %s, %s, %s, point);", shaped_function(k, &shaped), x, band, bands,
+             first);
+}
+
 /* Taps are brought side by side along channels first. */
 static const char weights_text[] =
     "/* parts[$points] = G w G' of rows of weights w[channels][$taps], channels being so far\n"
