@@ -4,7 +4,8 @@
  * The passes run again: on pieces of the batch, from the whole of it down to single samples, whose
  * gradients are added up (passes/accumulate.c); for each with less and less memory that a kernel may take
  * for itself, as long as that decides. What lives at the same time is as little as any order of kernels
- * was found to need, always. Of what fits, the predicted time decides. */
+ * was found to need, always; where that is too much, less of it, and values that are computed again
+ * (passes/remat.c). Of what fits, the predicted time decides. */
 #include "codegen/codegen.h"
 #include "frontend/cmd_emit.h"
 #include "passes/passes.h"
@@ -75,17 +76,17 @@ static const char *tensors_text(const Cmd *c, const Peak *p)
 /* One of them: a piece of the batch at a time, and no more that a kernel takes than was needed. */
 typedef struct Way { Module *m; int64_t piece, bytes; double us; } Way;
 
-/* The module for pieces of so many samples. */
-static Module *planned(const Emission *e, const PassCtx *ctx, int64_t piece)
+/* The module for pieces of so many samples, its kernels in order. */
+static Module *ordered(const Emission *e, const PassCtx *ctx, int64_t piece)
 {
     Module *start = e->start, *m;
     int64_t batch = start->capacity;
     start->capacity = piece;
     if (!e->opts.trains || piece == batch) {
-        m = pass_run(start, ctx, NULL);
+        m = pass_run(start, ctx, "schedule");
     } else {
         Module *slopes = pass_run(start, ctx, "differentiate"), *sums = pass_accumulate(slopes);
-        m = pass_run(sums, ctx, NULL);
+        m = pass_run(sums, ctx, "schedule");
         ir_module_free(slopes);
         ir_module_free(sums);
     }
@@ -116,28 +117,51 @@ static bool better(const Way *a, const Way *b, int64_t budget)
     return fits ? a->us < b->us : a->bytes < b->bytes;
 }
 
+/* A way with no more than so many bytes alive, which may make one of the best of it. Its bytes. */
+static int64_t try_bytes(const Emission *e, PassCtx *ctx, const Module *in_order, int64_t piece,
+                         int64_t most_bytes, Way *best, Peak *peak)
+{
+    ctx->most_arena_bytes = most_bytes;
+    Way w = { .m = pass_run(in_order, ctx, NULL), .piece = piece };
+    ctx->most_arena_bytes = 0;
+    *peak = peak_of(e, w.m);
+    w.bytes = emit_library_ram(w.m, &e->opts);
+    w.us = predicted(e, w.m, e->start->capacity / piece);
+    bool wins = better(&w, best, e->c->number[OPT_ram_budget]);
+    ir_module_free(wins ? best->m : w.m);
+    if (wins) *best = w;
+    return w.bytes;
+}
+
+/* Values that are computed again: as few as make it fit, else as many as make it less. */
+static void try_again(const Emission *e, PassCtx *ctx, const Module *in_order, int64_t piece,
+                      int64_t bytes, int64_t arena_bytes, Way *best)
+{
+    enum { TRIES = 3 };               /* what lies between values may want a little more */
+    int64_t budget = e->c->number[OPT_ram_budget];
+    Peak p;
+    for (int i = 0; i < TRIES && bytes > budget && arena_bytes > 1; i++) {
+        arena_bytes -= bytes - budget;
+        if (arena_bytes < 1 || i + 1 == TRIES) arena_bytes = 1;
+        bytes = try_bytes(e, ctx, in_order, piece, arena_bytes, best, &p);
+    }
+}
+
 /* Less and less that a kernel may take for itself, until all fits or that no longer decides. */
 static void try_pieces(Emission *e, PassCtx *ctx, int64_t piece, Way *best)
 {
     enum { LINE_BYTES = 64 };
-    int64_t budget = e->c->number[OPT_ram_budget], batch = e->start->capacity;
+    int64_t budget = e->c->number[OPT_ram_budget];
+    e->opts.batch = e->start->capacity;
     for (ctx->most_scratch_bytes = 0;;) {
-        e->opts.batch = batch;
-        Way w = { .m = planned(e, ctx, piece), .piece = piece };
-        int64_t before = ctx->most_scratch_bytes;
-        Peak p = peak_of(e, w.m);
-        w.bytes = emit_library_ram(w.m, &e->opts);
-        w.us = predicted(e, w.m, batch / piece);
-        int64_t own = p.own_bytes / workers(e);
+        Module *in_order = ordered(e, ctx, piece);
+        Peak p;
+        int64_t bytes = try_bytes(e, ctx, in_order, piece, 0, best, &p);
+        int64_t before = ctx->most_scratch_bytes, own = p.own_bytes / workers(e);
         bool helps = own > LINE_BYTES && (!before || own <= before);
-        bool done = w.bytes <= budget || !helps;
-        if (better(&w, best, budget)) {
-            ir_module_free(best->m);
-            *best = w;
-        } else {
-            ir_module_free(w.m);
-        }
-        if (done) return;
+        if (bytes > budget) try_again(e, ctx, in_order, piece, bytes, p.end_bytes, best);
+        ir_module_free(in_order);
+        if (bytes <= budget || !helps) return;
         ctx->most_scratch_bytes = own - LINE_BYTES;
     }
 }

@@ -87,13 +87,12 @@ static int open_library(Verify *v)
     if (strcmp(v->e.opts.name, v->name) != 0)
         return cmd_fail(v->c, EXIT_REFUSED, "%s/%s.ir: it is that of a library called %s", v->dir,
                         v->name, v->e.opts.name);
-    if (v->e.opts.trains && v->e.start->capacity > v->e.m->capacity)
-        return cmd_fail(v->c, EXIT_REFUSED, "%s: its training step takes the batch in pieces, which this "
-                        "version does not verify\nhelp: it verifies the same library emitted without "
-                        "--ram-budget", v->dir);
     ctx.target = v->e.opts.target;
     v->reference = v->e.opts.trains ? pass_run(v->e.start, &ctx, "optimizer") : v->e.start;
     v->states = emit_library_states(v->e.m, &v->e.opts, v->c->arena);
+    v->seen = arena_alloc(v->c->arena, (size_t)v->states.n + 1, sizeof *v->seen);
+    for (int i = 0; i < v->states.n; i++)
+        v->seen[i] = ir_state_find(v->reference, v->e.m->state[v->states.state[i]].key);
     return verify_files(v);
 }
 

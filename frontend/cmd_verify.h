@@ -24,10 +24,11 @@ struct Verify {
     Emission e;
     const Module *reference;         /* the interpreter's graphs */
     LibraryStates states;
+    State *seen;                     /* [states.n]: what each is in the reference; none for sums of gradients */
     rt_tensors inputs;               /* of --inputs */
     Case *cases;                     /* first the inferences */
     int n_case, n_inference;
-    double **weight;                 /* [n_state]: those compiled in; null where it has none */
+    double **weight;                 /* [n_state] of the reference: those compiled in; null: not there */
     bool intact;                     /* they have the sum that they were emitted with */
     Report report;
 };

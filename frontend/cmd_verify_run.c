@@ -116,8 +116,9 @@ static void put_step(FILE *out, const Verify *v, Case *k)
     put_input(out, k, "target");
     for (int i = 0; i < v->states.n; i++) {
         const Type *t = &v->e.m->state[v->states.state[i]].type;
-        put(out, t->dtype, ir_trial_state(&k->trial, (State){ v->states.state[i] }),
-            ir_elems_at(&t->shape, 1));
+        int64_t n = ir_elems_at(&t->shape, 1);
+        put(out, t->dtype, v->seen[i].i ? ir_trial_state(&k->trial, v->seen[i])
+                                        : arena_alloc(v->c->arena, (size_t)n + 1, sizeof(double)), n);
     }
 }
 
@@ -186,10 +187,10 @@ static int take_weights(Verify *v, const rt_buf *b)
         return cmd_fail(v->c, EXIT_REFUSED, "%s: %s.c is not what %s.ir makes: one of them has been "
                         "changed, or seqc has\nhelp: emit it again", v->dir, v->name, v->name);
     v->intact = emit_library_intact(b->data + sizeof s->about, (int64_t)s->about[2]);
-    v->weight = arena_alloc(v->c->arena, v->e.m->n_state, sizeof *v->weight);
+    v->weight = arena_alloc(v->c->arena, v->reference->n_state, sizeof *v->weight);
     for (int i = 0; i < s->n; i++) {
         const Type *t = &v->e.m->state[s->state[i]].type;
-        v->weight[s->state[i]] = decoded(v, t, ir_elems_at(&t->shape, 1),
+        if (v->seen[i].i) v->weight[v->seen[i].i] = decoded(v, t, ir_elems_at(&t->shape, 1),
                                          b->data + sizeof s->about + s->offset_bytes[i], true);
     }
     return EXIT_OK;
@@ -215,9 +216,10 @@ const char *verify_take(const Verify *v, const Case *k, bool doubles, const char
     }
     for (int i = 0; k->trains && i < v->states.n; i++) {
         const Type *t = &v->e.m->state[v->states.state[i]].type;
+        if (doubles && !v->seen[i].i) continue;
         double *x = taken(v, t, ir_elems_at(&t->shape, 1), doubles, &at);
         for (int r = 0; r < g->n_root; r++)
-            if (g->root[r].kind == ROOT_UPDATE && g->root[r].state.i == v->states.state[i])
+            if (g->root[r].kind == ROOT_UPDATE && g->root[r].state.i == v->seen[i].i)
                 (*root)[r] = x;
     }
     return at;

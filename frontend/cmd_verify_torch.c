@@ -185,6 +185,14 @@ static const StateInfo *state_of(const Verify *v, int i)
     return &v->e.m->state[v->states.state[i]];
 }
 
+/* Those that PyTorch has, too. */
+static int n_seen(const Verify *v)
+{
+    int n = 0;
+    for (int i = 0; i < v->states.n; i++) n += v->seen[i].i != 0;
+    return n;
+}
+
 static void put_step(FILE *out, const Verify *v, Case *k)
 {
     const Graph *g = k->trial.g;
@@ -197,8 +205,9 @@ static void put_step(FILE *out, const Verify *v, Case *k)
     put_shape(out, &x->shape, k->trial.n);
     put_numbers(out, ir_trial_input(&k->trial, "x"), ir_elems_at(&x->shape, k->trial.n));
     for (int i = 0; i < v->states.n; i++)
-        put_numbers(out, ir_trial_state(&k->trial, (State){ v->states.state[i] }),
-                    ir_elems_at(&state_of(v, i)->type.shape, 1));
+        if (v->seen[i].i)
+            put_numbers(out, ir_trial_state(&k->trial, v->seen[i]),
+                        ir_elems_at(&state_of(v, i)->type.shape, 1));
 }
 
 /* Masks that a step draws are no ones of PyTorch's. */
@@ -214,14 +223,15 @@ static void print_cases(FILE *out, const void *ctx)
 {
     const Verify *v = ctx;
     fprintf(out, "%d %d %d %d\n", v->n_inference, draws(v) ? 0 : v->n_case - v->n_inference,
-            v->states.n, TRIAL_STEP);
+            n_seen(v), TRIAL_STEP);
     for (int i = 0; i < v->states.n; i++) {
+        if (!v->seen[i].i) continue;
         fprintf(out, "%s ", state_of(v, i)->key);
         put_shape(out, &state_of(v, i)->type.shape, 1);
     }
     for (int i = 0; i < v->states.n; i++)
-        if (state_of(v, i)->role != ROLE_OPTIMIZER)
-            put_numbers(out, v->weight[v->states.state[i]],
+        if (v->seen[i].i && state_of(v, i)->role != ROLE_OPTIMIZER)
+            put_numbers(out, v->weight[v->seen[i].i],
                         ir_elems_at(&state_of(v, i)->type.shape, 1));
     const Type *x = input_type(v->cases[0].trial.g, "x");
     put_shape(out, &x->shape, v->e.start->capacity);
@@ -240,7 +250,7 @@ static int64_t numbers_of(const Verify *v, const Case *k)
         if (g->root[r].kind == ROOT_RETURN)
             n += ir_elems_at(&ir_type(g, g->root[r].val)->shape, k->trial.n);
     for (int i = 0; k->trains && i < v->states.n; i++)
-        n += ir_elems_at(&state_of(v, i)->type.shape, 1);
+        if (v->seen[i].i) n += ir_elems_at(&state_of(v, i)->type.shape, 1);
     return n;
 }
 

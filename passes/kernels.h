@@ -1,5 +1,6 @@
 /* passes/kernels.h: kernels while they are made: who reads what, which order holds, what is stored.
- * Private to the room; used by fuse, schedule and plan. */
+ * Private to the room; used by fuse, schedule, remat and
+ * plan. */
 #ifndef SEQC_KERNELS_H
 #define SEQC_KERNELS_H
 #include "passes/offsets.h"
@@ -14,6 +15,9 @@ typedef struct Flow {
     Val *update_of;                  /* [n_state] the value that replaces it; none: none */
 } Flow;
 Flow pass_flow(const Graph *g, Arena *a);
+
+/* schedule.c: the graph's nodes and roots, and these kernels of it, in this order. */
+void pass_copy_kernels(Graph *to, const Graph *from, const Kernel *k, Arena *a);
 
 /* Whether members (ascending) are a kernel that generated code can run, and by which algorithm. */
 bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *algo);

@@ -38,6 +38,8 @@ typedef struct PassCtx {
     bool as_written;                  /* nothing is simplified, sums are plain loops: for comparisons */
     /* Bytes that a kernel may take for itself while it runs, where it has the choice; 0: any. */
     int64_t most_scratch_bytes;
+    /* Bytes of values that live at a time, where computing some of them again makes it less; 0: any. */
+    int64_t most_arena_bytes;
     bool verify;                      /* after every pass, with the text round trip */
     /* Called after every pass with its name; null: nobody looks. */
     void (*after)(void *ctx, const char *pass, const Module *m, double seconds);

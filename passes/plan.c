@@ -56,21 +56,13 @@ static void place_states(Module *m)
 static void plan_graph(Graph *to, const Graph *from, const PassCtx *ctx)
 {
     Arena *a = arena_new();
-    Val *map = arena_alloc(a, from->n_node, sizeof *map);
-    ir_copy_graph(to, from, map);
-    Kernel *k = arena_alloc(a, (size_t)from->n_kernel + 1, sizeof *k);
     int64_t worker = 0;
-    for (int i = 0; i < from->n_kernel; i++) {
-        Val *member = arena_alloc(a, (size_t)from->kernel[i].n_member, sizeof *member);
-        k[i] = from->kernel[i];
-        for (int j = 0; j < k[i].n_member; j++) member[j] = map[k[i].member[j].i];
-        k[i].member = member;
-        int64_t bytes = ir_worker_bytes(to, &k[i], pass_target(ctx)->vector_bytes);
+    pass_copy_kernels(to, from, from->kernel, a);
+    for (int i = 0; i < to->n_kernel; i++) {
+        int64_t bytes = ir_worker_bytes(to, &to->kernel[i], pass_target(ctx)->vector_bytes);
         if (bytes > worker) worker = bytes;
     }
-    ir_set_kernels(to, k, from->n_kernel);
-    to->one_block = from->one_block;
-    Memory m = pass_memory(to, k, from->n_kernel, ctx, a);
+    Memory m = pass_memory(to, to->kernel, to->n_kernel, ctx, a);
     Range *r = pass_ranges(&m, a);
     int64_t bound, peak = pass_offsets(r, m.n_chain, &bound, a);
     if (ctx->no_reuse) peak = 0;

@@ -202,6 +202,21 @@ static void classify(Sched *s, Arena *a)
         if (s->memory.keep[i].kind == BUF_STATE) s->updates[s->memory.keep[i].first] = true;
 }
 
+void pass_copy_kernels(Graph *to, const Graph *from, const Kernel *k, Arena *a)
+{
+    Val *map = arena_alloc(a, from->n_node, sizeof *map);
+    Kernel *copy = arena_alloc(a, (size_t)from->n_kernel + 1, sizeof *copy);
+    ir_copy_graph(to, from, map);
+    for (int i = 0; i < from->n_kernel; i++) {
+        Val *member = arena_alloc(a, (size_t)k[i].n_member, sizeof *member);
+        for (int j = 0; j < k[i].n_member; j++) member[j] = map[k[i].member[j].i];
+        copy[i] = k[i];
+        copy[i].member = member;
+    }
+    ir_set_kernels(to, copy, from->n_kernel);
+    to->one_block = from->one_block;
+}
+
 /* The search for an order costs the square of the kernels; beyond this the order stays as it is. */
 enum { MAX_SEARCHED = 2000 };
 
@@ -224,15 +239,7 @@ static void schedule_graph(Graph *to, const Graph *from, const PassCtx *ctx)
         best_bound = bound;
         memcpy(best, now, n * sizeof *best);
     }
-    Val *map = arena_alloc(a, from->n_node, sizeof *map);
-    ir_copy_graph(to, from, map);
-    for (size_t i = 0; i < n; i++) {
-        Val *member = arena_alloc(a, (size_t)best[i].n_member, sizeof *member);
-        for (int j = 0; j < best[i].n_member; j++) member[j] = map[best[i].member[j].i];
-        best[i].member = member;
-    }
-    ir_set_kernels(to, best, from->n_kernel);
-    to->one_block = from->one_block;
+    pass_copy_kernels(to, from, best, a);
     arena_free(a);
 }
 

@@ -6,7 +6,7 @@ cd "$SCRATCH" || exit 1
 samples="$ROOT/samples/fashion_mnist/model.py $ROOT/samples/softmax_regression/model.py
     $ROOT/samples/regression/model.py $ROOT/samples/iris/model.py $ROOT/samples/fashion_cnn/model.py"
 model=$ROOT/samples/regression/model.py
-stages="shape simplify differentiate optimizer tidy single layout fuse schedule plan"
+stages="shape simplify differentiate optimizer tidy single layout fuse schedule remat plan"
 
 check "version" sh -c "'$SEQC' --version | grep -qx 'seqc [0-9.]*'"
 check "help" sh -c "'$SEQC' --help | grep -q 'seqc VERB FILE'"

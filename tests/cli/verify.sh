@@ -55,6 +55,26 @@ if command -v aarch64-linux-gnu-gcc >/dev/null && command -v qemu-aarch64 >/dev/
 else
     skip "for another processor" "no gcc for it, or no qemu-user"
 fi
+cat >deep.py <<'EOF'
+import torch
+from torch import nn, optim
+torch.manual_seed(4)
+input_shape = (40, 8)
+layers = []
+for i in range(9):
+    layers += [nn.Linear(8, 8), nn.Tanh()]
+model = nn.Sequential(*layers, nn.Flatten(), nn.Linear(320, 3))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.01, momentum=0.9)
+EOF
+set -- deep.py --mode train --batch 5 --embed --name net
+least=$("$SEQC" emit "$@" --ram-budget 1 2>&1 | sed -n 's/^help: --ram-budget \([0-9]*\) is.*/\1/p')
+"$SEQC" emit "$@" --ram-budget "$least" -o pieces -q 2>/dev/null
+holds "a step in pieces, with values computed again" pieces
+"$SEQC" emit "$@" -o whole -q 2>/dev/null
+calls() { grep -c '_tanh_f32_n40x8(0, n,$' "$1/net.c"; }
+grep -q add_gradients pieces/net.c && [ "$(calls pieces)" -gt "$(calls whole)" ] &&
+    ok "it takes pieces, and computes again" || not_ok "it takes pieces, and computes again" "$(calls pieces), $(calls whole)"
 check "the same library of NAME.ir" sh -c "'$SEQC' emit tiny/net.ir \$(sed -n 's/^# seqc emit //p' tiny/net.ir) -q -o again &&
     for f in net.c net.h; do sed 's/ from [a-z.]*ir\\. / from model.py. /; s/net.ir/model.py/' again/\$f | cmp - tiny/\$f || exit 1; done"
 
@@ -94,6 +114,7 @@ finds "a write behind the result" "it writes behind its result" train 's/^\( *\)
 finds "memory that is read before it is written" "depends on what the workspace held" train 's/^\( *\)\(k[0-9]_linear_tanh[^(]*(NET_BATCH\)/\1if (*(char *)workspace == 0x55) ((float *)(uintptr_t)in)[0] += 1;\n\1\2/' net.c
 finds "undefined behaviour" "undefined behaviour" train 's/^\( *\)\(k[0-9]_linear_tanh[^(]*(NET_BATCH\)/\1int most = 2147483647; most += (int)(p->magic \& 1) + 1; *(char *)workspace = (char)most;\n\1\2/' net.c
 finds "a momentum wrong by 1%" "momentum_buffer" train 's/0\.9f \*/0.891f */' net.c
+finds "gradients of pieces that are added up wrongly" "what is left of 2 steps" pieces 's/(float)count/(float)1/' net.c
 finds "a weight that was changed" "changed since" train '/w_0_bias\|0.bias/,/}/s/0\.[0-9]*f/0.25f/' net_weights.c
 finds "a library of another model" "is not what net.ir makes" train 's/_MODEL UINT64_C(0x./_MODEL UINT64_C(0x/' net.h
 finds "code that does not compile" "the C compiler failed" train 's/NET_BATCH,/NET_BATCH/' net.c 3

@@ -89,7 +89,7 @@ static void check_graph(const char *name, const Programs *p, int graph)
                       g, n, one, run(r, g, &in, threads, POISON, a));
         same_bits(name, "what memory held before", g, n, one, run(r, g, &in, 1, 0, a));
         if (p->other)
-            same_bits(name, "launching kernels one by one", g, n, one,
+            same_bits(name, "another way", g, n, one,
                       run(p->r_other, p->other->graph[graph], &in, 1, POISON, a));
         arena_free(a);
     }
@@ -127,16 +127,17 @@ static void prefer(void *algo, Candidates *c)
 /* From layout on to the end. */
 static Module *planned(const char *name, const Module *m, Variant v)
 {
-    static const char *const steps[] = { "layout", "fuse", "schedule", "plan" };
+    static const char *const steps[] = { "layout", "fuse", "schedule", "remat", "plan" };
     char err[IR_ERR];
     PassCtx c = { .target = v.cuda ? ir_gpu("cuda") : ir_target(v.march),
                   .blas = v.blas ? BLAS_OPENBLAS : BLAS_NONE,
                   .tier = v.one_block ? TIER_BLOCK : TIER_GRAPH,
                   .measure = v.algo ? prefer : NULL,
                   .tuning = &v.algo,
+                  .most_arena_bytes = v.again,
                   .no_fuse = v.no_fuse };
     ck_assert(c.target != NULL);
-    Module *p = pass_run_list(m, &c, steps, 4, err);
+    Module *p = pass_run_list(m, &c, steps, 5, err);
     ck_assert_msg(p != NULL, "%s: %s", name, err);
     ck_assert_msg(ir_verify(p, err), "%s: %s", name, err);
     return p;
@@ -161,10 +162,15 @@ void check_text(const char *name, const char *text, Variant v)
         for (int k = 0; k < p.m->graph[i]->n_kernel; k++)
             served = served || p.m->graph[i]->kernel[k].algo == v.algo;
     ck_assert_msg(served, "%s: nothing is by %s", name, ir_algo[v.algo].name);
-    if (v.one_block) {
-        v.one_block = false;
+    bool again = v.again;
+    if (v.one_block || v.again) {
+        v.one_block = v.again = false;
         p.other = planned(name, m, v);
         p.r_other = opened(name, p.other, v, a);
+    }
+    for (int i = 0; i < p.m->n_graph && again; i++) {
+        ck_assert_int_gt(p.m->graph[i]->n_kernel, p.other->graph[i]->n_kernel);
+        ck_assert_int_lt(p.m->graph[i]->arena_bytes, p.other->graph[i]->arena_bytes * 9 / 10);
     }
     check_scalars(name, p.m, p.r);
     for (int i = 0; i < p.m->n_graph; i++) check_graph(name, &p, i);

@@ -10,6 +10,7 @@
 #include "openblas.h"
 #include "runtime/base.h"
 #include <check.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -146,6 +147,22 @@ START_TEST(test_codes)
 }
 END_TEST
 
+/* A training step of convolutions, norms and masks, with values computed again. */
+START_TEST(test_again)
+{
+    static const char *const marches[] = { NULL, "x86-64-v3", "generic" };
+    const char *name = marches[_i] ? marches[_i] : march();
+    FILE *f = fopen("tests/e2e/again.ir", "rb");
+    char *text = calloc(1, 1 << 16);
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_gt(fread(text, 1, (1 << 16) - 1, f), 0);
+    fclose(f);
+    if (rt_cpu_runs(ir_target(name)->features))
+        check_text("values again", text, (Variant){ .again = true, .march = name });
+    free(text);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("kernels");
@@ -158,6 +175,7 @@ int main(void)
     tcase_add_loop_test(t, test_fast, 0, N_CASES);
     tcase_add_loop_test(t, test_codes, 0, N_CASES * N_INSTRUCTIONS);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
+    tcase_add_loop_test(t, test_again, 0, 3);
     tcase_add_test(t, test_no_op_is_left_out);
     setenv("OPENBLAS_NUM_THREADS", "1", 1);
     if (openblas()) tcase_add_loop_test(t, test_blas, 0, N_CASES);

@@ -136,6 +136,7 @@ START_TEST(golden)
     if (strstr(text, "# cuda")) c.target = ir_gpu("cuda");
     c.no_fuse = strstr(text, "# no_fuse") != NULL;
     c.no_reuse = strstr(text, "# no_reuse") != NULL;
+    c.most_arena_bytes = strstr(text, "# again") != NULL;
     c.blas = strstr(text, "# blas") ? BLAS_AUTO : BLAS_NONE;
     int n = passes_of(text, folders[_i], line, names);
     Module *out = pass_run_list(m, &c, names, n, err);
@@ -308,7 +309,7 @@ static void run_pipeline(const char *text, const char *path, PassCtx c)
     ir_module_free(w.last);
 }
 
-static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
+static void keeps_values(const char *march, bool no_fuse, bool no_reuse, bool again)
 {
     for (int i = 0; i < n_cases; i++) {
         char path[PATH + 8];
@@ -317,6 +318,7 @@ static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
         PassCtx c = context(march);
         c.no_fuse = no_fuse;
         c.no_reuse = no_reuse;
+        c.most_arena_bytes = again;
         run_pipeline(text, path, c);
         if (!no_reuse) {
             Module *m = parse(text, path), *out = pass_run(m, &c, NULL);
@@ -328,9 +330,10 @@ static void keeps_values(const char *march, bool no_fuse, bool no_reuse)
     }
 }
 
-START_TEST(values_fused) { keeps_values("x86-64-v4", false, false); } END_TEST
-START_TEST(values_alone) { keeps_values("x86-64-v3", true, false); } END_TEST
-START_TEST(values_apart) { keeps_values("", false, true); } END_TEST
+START_TEST(values_fused) { keeps_values("x86-64-v4", false, false, false); } END_TEST
+START_TEST(values_alone) { keeps_values("x86-64-v3", true, false, false); } END_TEST
+START_TEST(values_apart) { keeps_values("", false, true, false); } END_TEST
+START_TEST(values_again) { keeps_values("", false, false, true); } END_TEST
 
 /* ---- random graphs ---- */
 
@@ -342,6 +345,7 @@ START_TEST(random_graphs)
         snprintf(what, sizeof what, "random graph %d", (int)seed);
         PassCtx c = context("x86-64-v4");
         c.no_fuse = k % 8 == 7;
+        c.most_arena_bytes = k % 3 == 1;      /* as many values as can be are computed again */
         run_pipeline(text, what, c);
         free(text);
     }
@@ -436,6 +440,7 @@ int main(void)
     tcase_add_test(t, values_fused);
     tcase_add_test(t, values_alone);
     tcase_add_test(t, values_apart);
+    tcase_add_test(t, values_again);
     tcase_add_test(t, deterministic);
     tcase_add_loop_test(t, random_graphs, 0, 8);
     tcase_add_test(t, shown);
