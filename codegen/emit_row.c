@@ -510,11 +510,12 @@ void emit_row(Kern *k)
     int slots = ir_kernel_slots(k->g, k->k);
     const char *rows = extent_text(e, r.row.dim[0].size);
     long long tile = (long long)k->tasks.tile_rows;
-    k->note = text(e, "A %s is %lld rows.", e->l->task, tile);
+    k->note = tile == 1 ? text(e, "A %s is a row.", e->l->task)
+                        : text(e, "A %s is %lld rows.", e->l->task, tile);
     if (slots)
         k->note = text(e, "%s Its sums go to `parts`; the %ss are added in order.", k->note,
                        e->l->task);
-    task_range(k, k->tasks.tile_rows, r.row.dim[0].size);
+    if (tile > 1) task_range(k, tile, r.row.dim[0].size);
     team_rows(k, o, tile == 1 ? k->threads : tile < k->threads ? IR_WARP : 1);
     if (needs_scale(&r))
         out_line(o, "const %s scale = %s / (%s)%s;", real_type(k), literal(k, 1), real_type(k),
@@ -523,7 +524,8 @@ void emit_row(Kern *k)
     for (int i = 0; i < slots; i++)
         zeros = text(e, "%s%s total%d = 0", zeros, i ? "," : "double", i);
     if (slots) out_line(o, "%s;", zeros);
-    row_open(k, o, "row");
+    if (tile > 1) row_open(k, o, "row");
+    else out_line(o, "const int64_t row = task;");
     if (r.inner)
         out_line(o, "const int64_t outer = row / %s, inner = row %% %s;", r.inner, r.inner);
     name_row_values(&r);
@@ -544,6 +546,6 @@ void emit_row(Kern *k)
     members_emit(k, stores, &r.row);
     if (*out_text(stores)) team_wait(k, o);
     team_store(k, o, stores);
-    out_close(o, "");
+    if (tile > 1) out_close(o, "");
     if (slots) team_parts(k, o, slots);
 }
