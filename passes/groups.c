@@ -419,8 +419,8 @@ static void take_own_sources(Groups *f, uint32_t group)
         near_sort(&near);
         for (int i = 0; i < near.n && !again; i++) {
             uint32_t v = near.v[i].i;
-            again = is_own(f, v, group) && is_cheap(f, v) && !follows_windows(f, v)
-                 && join(f, group, v);
+            bool elsewhere = follows_windows(f, v) && !only_reduced(f, v);
+            again = is_own(f, v, group) && is_cheap(f, v) && !elsewhere && join(f, group, v);
         }
     }
 }
@@ -437,8 +437,8 @@ static bool reads_same(const Groups *f, uint32_t group, uint32_t v, const Shape 
 }
 
 /* Takes other reductions over the same rows of what the group reads, or of maps of it for them
- * alone. */
-static void take_fellows(Groups *f, uint32_t group, const Rows *rows)
+ * alone; with what follows from them, or alone. */
+static void take_fellows(Groups *f, uint32_t group, const Rows *rows, bool alone)
 {
     for (uint32_t v = 1; v < f->g->n_node; v++) {
         if (!is_single(f, v, group) || !is_over(f, v, rows)) continue;
@@ -449,7 +449,7 @@ static void take_fellows(Groups *f, uint32_t group, const Rows *rows)
         for (int k = 0; k < x->n_in && map && !same; k++)
             same = reads_same(f, group, f->flow.base[x->in[k].i].i, rows->frame);
         if (!same || !join(f, group, v)) continue;
-        take_rows(f, group);
+        if (!alone) take_rows(f, group);
         take_own_sources(f, group);
     }
 }
@@ -529,9 +529,12 @@ void pass_groups_grow(Groups *f)
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && f->group[v].n == 1 && kind_of(f, v) == KIND_REDUCE
             && ir_rows(f->g, (Val){ v }, &rows) && leads_to_row(f, v, &rows)) {
+            /* Before maps that read several of these sums: later, paths would lead out and back. */
+            take_own_sources(f, v);
+            take_fellows(f, v, &rows, true);
             take_rows(f, v);
             take_own_sources(f, v);
-            take_fellows(f, v, &rows);
+            take_fellows(f, v, &rows, false);
         }
     f->normalising = false;
     for (uint32_t v = 1; v < n; v++)
