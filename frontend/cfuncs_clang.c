@@ -136,8 +136,8 @@ const CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSour
     if (why) {
         fe_compiled_run(compiled, NULL, 0);
         fe_report(d, at, DG(own_clang), source->name, why);
-        fe_help(d, "on Debian and Ubuntu: apt-get install libclang-dev clang, and build seqc again; "
-                   "or bring .seqc/ from a machine that has them");
+        fe_help(d, "on Debian and Ubuntu: apt-get install libclang-dev llvm-dev clang g++, and build "
+                   "seqc again; or bring .seqc/ from a machine that has them");
         return NULL;
     }
     int errors = d->errors;

@@ -142,7 +142,7 @@ static void clang(Arena *a, const char *home)
     else
         row("Clang", there ? "there, but seqc was built without it" : "not found", purpose);
     printf("  %-12s %s\n", "", there ? "build seqc again, with a C++ compiler"
-                                     : "sudo apt-get install libclang-dev clang g++, then build seqc again");
+                                     : "sudo apt-get install libclang-dev llvm-dev clang g++, and build seqc again");
 }
 
 static void libraries(Arena *a, const char *home)

@@ -57,6 +57,7 @@ constexpr const char *math_header =
     LIMIT(prefix, "MAX_10_EXP") LIMIT(prefix, "MIN_10_EXP") LIMIT(prefix, "DECIMAL_DIG") \
     "#define " prefix "_TRUE_MIN __" prefix "_DENORM_MIN__\n"
 constexpr const char *float_header = "#pragma once\n#define FLT_RADIX __FLT_RADIX__\n"
+    "#define FLT_EVAL_METHOD 0\n"
     LIMITS("FLT") LIMITS("DBL");
 #undef LIMIT
 #undef LIMITS
@@ -64,10 +65,30 @@ constexpr const char *float_header = "#pragma once\n#define FLT_RADIX __FLT_RADI
 constexpr const char *stdbool_header =
     "#pragma once\n#define bool _Bool\n#define true 1\n#define false 0\n";
 
+constexpr const char *stddef_header = "#pragma once\ntypedef __SIZE_TYPE__ size_t;\n";
+
+#define LIMITS(name, type) "#define " name "_MAX __" type "_MAX__\n" \
+    "#define " name "_MIN (-__" type "_MAX__ - 1)\n"
+constexpr const char *limits_header =
+    "#pragma once\n#define CHAR_BIT 8\n" LIMITS("SCHAR", "SCHAR") LIMITS("SHRT", "SHRT")
+    LIMITS("INT", "INT") LIMITS("LONG", "LONG") LIMITS("LLONG", "LONG_LONG")
+    "#define UCHAR_MAX 255\n#define USHRT_MAX 65535\n#define UINT_MAX (__INT_MAX__ * 2U + 1U)\n";
+#undef LIMITS
+
+#define INTEGER(bits) "typedef __INT" bits "_TYPE__ int" bits "_t;\n" \
+    "typedef __UINT" bits "_TYPE__ uint" bits "_t;\n"
+constexpr const char *stdint_header =
+    "#pragma once\n" INTEGER("8") INTEGER("16") INTEGER("32") INTEGER("64");
+#undef INTEGER
+
 struct Header { const char *name, *text; };
 constexpr Header headers[] = {
-    {"math.h", math_header}, {"float.h", float_header}, {"stdbool.h", stdbool_header},
+    {"math.h", math_header}, {"float.h", float_header}, {"limits.h", limits_header},
+    {"stdbool.h", stdbool_header}, {"stddef.h", stddef_header}, {"stdint.h", stdint_header},
 };
+constexpr const char *headers_read =
+    "<math.h>, <float.h>, <limits.h>, <stdbool.h>, <stddef.h>, <stdint.h> and files beside this one "
+    "are read";
 
 } // namespace ctool
 #endif

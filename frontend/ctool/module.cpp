@@ -144,7 +144,7 @@ class Listener : public DiagnosticConsumer {
         at.len = at.len ? static_cast<uint32_t>(name.size()) + 2 : 0;
         return {CT_INCLUDE, at,
                 own ? "there is no file " + name + " beside this one" : "<" + name + "> is not read",
-                "<math.h>, <float.h>, <stdbool.h> and files beside this one are read", "", {}};
+                headers_read, "", {}};
     }
 
     Kept &kept;

@@ -1,5 +1,8 @@
+#include <limits.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 
 enum { COUNT = 4 };
 static const float table[COUNT] = {1.0f, 0.5f, [3] = 0.125f};
@@ -63,4 +66,13 @@ float halves(float x)
     s /= 2;
     s += 0.75;
     return x * s;
+}
+
+float sizes(float x)
+{
+    float s = x;
+    for (size_t i = 0; i < sizeof weights / sizeof *weights; i++)
+        s += (uint8_t)(200 * (i + 1));
+    const int64_t big = (int64_t)1 << 40;
+    return s + (float)(INT_MAX % 1000) + (float)(INT_MIN / 1000) + (float)(big >> 38) * (UINT_MAX > 0);
 }
