@@ -8,7 +8,7 @@ float rounded(float x) { return roundf(x); }
 float nearest(float x) { return rintf(x) + nearbyintf(x); }
 float whole(float x) { return floorf(x) + ceilf(x) + truncf(x); }
 float above(float x, float y) { return fdimf(x, y); }
-float copied(float x) { return copysignf(x, -1.0f); }
+float copied(float x) { return -fabsf(x); }
 float classified(float x) { return isnan(x) ? 0.0f : isinf(x) ? 1.0f : isfinite(x) ? x : 2.0f; }
 float zero(float x) { return -(x * 0.0f); }
 float limits(float x) { return x > FLT_MAX ? FLT_MAX : x < FLT_EPSILON ? -INFINITY : NAN; }
