@@ -126,8 +126,19 @@ const char *emit_library_flags(const Module *m, const LibraryOpts *o, Arena *a)
     return arena_printf(a, "%s-D%s_SIMD", all, emit_upper(o->name, a));
 }
 
+/* A compiler of C++ that is named takes what is C for that only if it is told so. */
+static bool speaks_cpp(const Args *compiler)
+{
+    for (int i = 0; i < compiler->n; i++) {
+        size_t length = strlen(compiler->v[i]);
+        if (length > 2 && !strcmp(compiler->v[i] + length - 2, "++")) return true;
+    }
+    return false;
+}
+
 static void compiling(Args *x, const CompileUnit *u, const CompileOpts *o)
 {
+    if (speaks_cpp(x)) arg(x, "-xc");
     arg(x, "-std=c11");
     kernel_flags(x, u->target, u->native, u->half_vectors);
     for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
@@ -334,6 +345,7 @@ bool emit_compile(const CompileUnit *unit, int n, const char *output, const Comp
     arg(x, "-o");
     arg(x, output);
     for (int i = 0; i < n; i++) arg(x, n == 1 ? unit[i].source : unit[i].object);
+    if (n == 1 && speaks_cpp(&compiler)) arg(x, "-xnone");
     libraries(x, o, unit[0].target);
     bool ok = start(&link, output, o, message) && finish(&link, message);
     if (!ok) unlink(output);

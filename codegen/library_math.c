@@ -38,11 +38,11 @@ static void own(Library *l, Out *o, const char *code, const DialectFn *f, bool t
 
 void library_constants(Library *l, Out *o)
 {
-    if (!l->o->no_libm) {
-        out_line(o, "#include <math.h>");
-        return;
-    }
-    const char *suffix = l->e.m->real == DT_f32 ? "f" : "";
+    bool single = l->e.m->real == DT_f32;
+    const char *suffix = single ? "f" : "";
+    if (!l->o->no_libm) out_line(o, "#include <math.h>");
+    if (!l->o->no_libm && single) return;
+    if (!l->o->no_libm) out_line(o, "#undef INFINITY                      /* floats there */\n#undef NAN");
     out_line(o, "#define INFINITY __builtin_inf%s()", suffix);
     out_line(o, "#define NAN __builtin_nan%s(\"\")", suffix);
 }

@@ -394,6 +394,14 @@ EOF
 check "batch norm for one sample" sh -c "'$SEQC' emit norm.py -o norm -q 2>/dev/null && cc -c norm/norm.c -o norm.o && ! grep -q num_batches norm/norm.h"
 check "a batch" sh -c "'$SEQC' emit norm.py --batch 5 -o norm5 --name n -q 2>/dev/null && grep -q '^#define N_IN_ELEMS 30 ' norm5/n.h"
 check "float64" sh -c "'$SEQC' emit norm.py --dtype f64 -o norm64 --name n -q 2>/dev/null && grep -q 'const double in\[' norm64/n.h && cc -c norm64/n.c -o n64.o"
+sed 's/nn.Linear(4, 2)/nn.Linear(4, 2), nn.LogSoftmax(dim=1)/; s/nn.CrossEntropyLoss/nn.NLLLoss/' norm.py >soft.py
+check "float64: no float of math.h's" sh -c "'$SEQC' emit soft.py --dtype f64 --mode train --batch 8 -o soft --name n -q 2>/dev/null && grep -q INFINITY soft/n.c &&
+    cc -std=c99 -O2 -Wall -Wextra -Wpedantic -Wconversion -Wdouble-promotion -Werror -c soft/n.c -o n64.o"
+if command -v g++ >/dev/null; then      # weights are prepared by what it compiles
+    check "a compiler of C++" "$SEQC" emit norm.py --cc g++ -o by-cpp --name n -q
+else
+    skip "a compiler of C++" "it is not here"
+fi
 
 # ---- a training step ----
 check "a library that trains" sh -c "'$SEQC' emit norm.py --mode train --batch 8 -o trains --name n -q 2>/dev/null &&
