@@ -27,6 +27,18 @@ int8 --report json -o told >told.json 2>told.txt
 grep -q '^{.*"multiply_adds":[1-9].*}$' told.json && [ "$(wc -l <told.json)" = 1 ] && grep -q 'the worst layer' told.txt &&
     ok "beside a report as JSON it is on stderr" || not_ok "beside a report as JSON it is on stderr" "$(cat told.json told.txt)"
 
+# ---- --ram-budget ----
+for how in "--quantize int8 --calibrate $DATA" "--store bf16"; do
+    what=${how%% --c*}
+    # shellcheck disable=SC2086  # a list of options
+    least=$(emit $how --batch 4 --ram-budget 1 -o tight 2>&1 | sed -n 's/^help: --ram-budget \([0-9]*\) is.*/\1/p')
+    # shellcheck disable=SC2086
+    check "$what: the smallest budget that works" emit $how --batch 4 --ram-budget "$least" -q -o tight
+    grep -q "^#define NET_WORKSPACE_BYTES $least\$" tight/net.h && ok "$what: it is that of the header" || not_ok "$what: it is that of the header" "$least"
+    check "$what: seqc verify" "$SEQC" verify tight
+    rm -rf tight
+done
+
 # ---- the library: outputs of one sample, on this machine, on any, beside float's ----
 awk -F, 'NR == 7 { for (i = 1; i < NF; i++) print $i }' "$DATA" >input.txt
 outputs() { (cd "$1" && ${CC:-cc} $CFLAGS $2 net*.c example.c -lm -o example && ./example <../input.txt >"../$1.txt") >log 2>&1; }
