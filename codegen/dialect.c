@@ -1,8 +1,8 @@
 /* codegen/dialect.c: what the languages have in common.
  *
  * float functions that a loop over elements should keep in vector registers are our own
- * snippets, in both languages, so that both compute the same numbers; sin, cos and pow are the
- * language's library's, as are all of double. */
+ * snippets, in both languages, so that both compute the same numbers; sin, cos, pow and what people
+ * write less often are the language's library's, as are all of double. */
 #include "codegen/dialect.h"
 #include <math.h>
 #include <stdlib.h>
@@ -29,6 +29,23 @@ const DialectFn dialect_fn32[EX_COUNT] = {
     [EX_max] = { "max_f32", SNIP_max_f32 },
     [EX_min] = { "min_f32", SNIP_min_f32 },
     [EX_pow] = { "powf", SNIP_none, SNIP_pow_f32 },
+    [EX_tan] = { "tanf", SNIP_none, SNIP_tan_f32 },
+    [EX_asin] = { "asinf", SNIP_none, SNIP_asin_f32 },
+    [EX_acos] = { "acosf", SNIP_none, SNIP_acos_f32 },
+    [EX_atan] = { "atanf", SNIP_none, SNIP_atan_f32 },
+    [EX_sinh] = { "sinhf", SNIP_none, SNIP_sinh_f32 },
+    [EX_cosh] = { "coshf", SNIP_none, SNIP_cosh_f32 },
+    [EX_asinh] = { "asinhf", SNIP_none, SNIP_asinh_f32 },
+    [EX_acosh] = { "acoshf", SNIP_none, SNIP_acosh_f32 },
+    [EX_atanh] = { "atanhf", SNIP_none, SNIP_atanh_f32 },
+    [EX_exp2] = { "exp2f", SNIP_none, SNIP_exp2_f32 },
+    [EX_log2] = { "log2f", SNIP_none, SNIP_log2_f32 },
+    [EX_log10] = { "log10f", SNIP_none, SNIP_log10_f32 },
+    [EX_cbrt] = { "cbrtf", SNIP_none, SNIP_cbrt_f32 },
+    [EX_hypot] = { "hypotf", SNIP_none, SNIP_hypot_f32 },
+    [EX_atan2] = { "atan2f", SNIP_none, SNIP_atan2_f32 },
+    [EX_fmod] = { "fmodf", SNIP_none, SNIP_fmod_f32 },
+    [EX_copysign] = { "copysignf", SNIP_none },
 };
 
 const DialectFn dialect_fn64[EX_COUNT] = {
@@ -52,6 +69,23 @@ const DialectFn dialect_fn64[EX_COUNT] = {
     [EX_max] = { "max_f64", SNIP_max_f64 },
     [EX_min] = { "min_f64", SNIP_min_f64 },
     [EX_pow] = { "pow", SNIP_none, SNIP_pow_f64 },
+    [EX_tan] = { "tan", SNIP_none, SNIP_tan_f64 },
+    [EX_asin] = { "asin", SNIP_none, SNIP_asin_f64 },
+    [EX_acos] = { "acos", SNIP_none, SNIP_acos_f64 },
+    [EX_atan] = { "atan", SNIP_none, SNIP_atan_f64 },
+    [EX_sinh] = { "sinh", SNIP_none, SNIP_sinh_f64 },
+    [EX_cosh] = { "cosh", SNIP_none, SNIP_cosh_f64 },
+    [EX_asinh] = { "asinh", SNIP_none, SNIP_asinh_f64 },
+    [EX_acosh] = { "acosh", SNIP_none, SNIP_acosh_f64 },
+    [EX_atanh] = { "atanh", SNIP_none, SNIP_atanh_f64 },
+    [EX_exp2] = { "exp2", SNIP_none, SNIP_exp2_f64 },
+    [EX_log2] = { "log2", SNIP_none, SNIP_log2_f64 },
+    [EX_log10] = { "log10", SNIP_none, SNIP_log10_f64 },
+    [EX_cbrt] = { "cbrt", SNIP_none, SNIP_cbrt_f64 },
+    [EX_hypot] = { "hypot", SNIP_none, SNIP_hypot_f64 },
+    [EX_atan2] = { "atan2", SNIP_none, SNIP_atan2_f64 },
+    [EX_fmod] = { "fmod", SNIP_none, SNIP_fmod_f64 },
+    [EX_copysign] = { "copysign", SNIP_none },
 };
 
 const Dialect *dialect_of(const Target *t)

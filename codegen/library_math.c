@@ -55,9 +55,10 @@ const char *library_math(Library *l, const char *code)
     built_in(l, o, code);
     if (!l->o->no_libm) return out_text(o);
     code = without_comments(l, code);
-    for (ExOp op = 0; op < EX_COUNT; op++) {
-        own(l, o, code, &dialect_fn32[op], op == EX_pow);
-        own(l, o, code, &dialect_fn64[op], op == EX_pow);
+    for (ExOp op = EX_exp; op < EX_COUNT; op++) {
+        bool two = ex_fn_arity[op - EX_exp] == 2;
+        own(l, o, code, &dialect_fn32[op], two);
+        own(l, o, code, &dialect_fn64[op], two);
     }
     return out_text(o);
 }

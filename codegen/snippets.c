@@ -233,6 +233,7 @@ void snippets_write(Out *o, const bool *reached, const Hole *holes, int n_hole)
         const char *text = snippet_text[s]      ? snippet_text[s]
                          : snippet_math_text[s]  ? snippet_math_text[s]
                          : snippet_libm_text[s]  ? snippet_libm_text[s]
+                         : snippet_angles_text[s] ? snippet_angles_text[s]
                          : snippet_tiles_text[s] ? snippet_tiles_text[s]
                          : snippet_warp_text[s]  ? snippet_warp_text[s]
                          : snippet_int8_text[s]  ? snippet_int8_text[s]

@@ -16,6 +16,7 @@ typedef enum {
 extern const char *const snippet_text[SNIP_COUNT];
 extern const char *const snippet_math_text[SNIP_COUNT];    /* null where it is in another */
 extern const char *const snippet_libm_text[SNIP_COUNT];
+extern const char *const snippet_angles_text[SNIP_COUNT];
 extern const char *const snippet_tiles_text[SNIP_COUNT];
 extern const char *const snippet_warp_text[SNIP_COUNT];
 extern const char *const snippet_mma_text[SNIP_COUNT];

@@ -57,10 +57,16 @@ static const char *kept_path(Arena *a, const char *file)
     return arena_printf(a, "%.*s.seqc/%.*s.json", (int)(base - file), file, (int)n, base);
 }
 
-/* Was it made of these bytes, and of files that are as they were? */
-static bool holds(Arena *a, const CFuncs *c, const char *file, const char *source, const char *hash)
+static const char *base_of(const char *path)
 {
-    if (strcmp(c->source, source) != 0 || strcmp(c->hash, hash) != 0) return false;
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* Was it made of these bytes, and of files that are as they were? */
+static bool holds(Arena *a, const CFuncs *c, const char *file, const char *hash)
+{
+    if (strcmp(c->source, base_of(file)) != 0 || strcmp(c->hash, hash) != 0) return false;
     for (int i = 0; i < c->n_include; i++) {
         size_t len;
         const char *text = file_text(a, beside(a, file, c->include[i].file), &len);
@@ -99,7 +105,7 @@ const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const FeOpts *o, const char *model
     }
     const char *json = file_text(a, kept, &json_len);
     const CFuncs *c = json ? fe_cfuncs_read(a, json, json_len, err) : NULL;
-    if (c && holds(a, c, file, path, fe_cfuncs_hash(a, text, len))) return c;
+    if (c && holds(a, c, file, fe_cfuncs_hash(a, text, len))) return c;
     c = fe_cfuncs_clang(d, a, o, &(CSource){ path, file, text, len }, at);
     if (c) keep(a, c, kept);
     return c;

@@ -25,7 +25,7 @@ typedef struct CInclude { const char *file, *hash; } CInclude;
 
 typedef struct CFuncs {
     ExPool *pool;
-    const char *source, *hash;           /* "ops.c", as the model names it; of its bytes */
+    const char *source, *hash;           /* the file's name without its folder; of its bytes */
     CInclude *include; int n_include;
     CFunc *f; int n;
 } CFuncs;

@@ -112,7 +112,8 @@ static CFuncs *functions(FeDiags *d, Arena *a, const CtResult *r, Sources *s, co
 {
     CFuncs *c = arena_alloc(a, 1, sizeof *c);
     c->pool = ex_pool(a);
-    c->source = arena_str(a, source);
+    const char *slash = strrchr(source, '/');
+    c->source = arena_str(a, slash ? slash + 1 : source);
     c->hash = fe_cfuncs_hash(a, r->file[0].text, r->file[0].len);
     c->include = arena_alloc(a, r->n_file, sizeof *c->include);
     for (uint32_t i = 1; i < r->n_file; i++) {
@@ -144,7 +145,7 @@ const CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSour
     CtResult *r = t.read(source->path, source->text, source->len, CFUNC_MAX_NODES);
     Sources s = { arena_alloc(a, r->n_file, sizeof *s.src), r->n_file, at };
     report_all(d, r, &s);
-    const CFuncs *c = d->errors == errors ? functions(d, a, r, &s, source->name, compiled) : NULL;
+    const CFuncs *c = d->errors == errors ? functions(d, a, r, &s, source->path, compiled) : NULL;
     if (!c) fe_compiled_run(compiled, NULL, 0);
     t.free(r);
     return d->errors == errors ? c : NULL;

@@ -2,8 +2,12 @@
  *
  * {"seqc_functions": 1, "source": "ops.c", "hash": "…", "includes": [{"file": "…", "hash": "…"}],
  *  "functions": [{"name": "swish", "params": ["x", "beta"], "type": "float", "line": 3, "column": 7,
- *    "nodes": [["arg", 0], ["arg", 1], ["mul", 1, 0], …, ["num", 1.0]], "value": 7}]}
+ *    "nodes": [["arg", 0], ["arg", 1], ["mul", 1, 0], …, ["num", 1.0]], "value": 7,
+ *    "gradient": {"nodes": […], "value": 5, "derivatives": [9, 12]}}]}
  *
+ * "gradient" is for the Python module, which differentiates nothing: the value in the form that is
+ * differentiated and the derivative by each parameter, of nodes of their own. Nothing here believes
+ * it: it is read to be skipped, and may be missing.
  * Operands are numbers of earlier nodes, so that sharing survives and nothing can run in a circle.
  * Numbers have the fewest digits that read back the same bits; what JSON has no number for is
  * "inf", "-inf" or "nan". The reader takes any bytes: every object has exactly its keys, in any
@@ -65,42 +69,67 @@ static void put_real(Text *t, double x)
     put(t, "%s%s%s%s", quote, s, *quote || strpbrk(s, ".e") ? "" : ".0", quote);
 }
 
-/* number: of each node that was written before, by its handle. */
-static void put_node(Text *t, const ExNode *x, const int *number)
+/* Nodes that are being written: number[handle] of each that stands, from 1. */
+typedef struct Nodes { Text *t; const ExPool *pool; int *number; int n; } Nodes;
+
+/* Operands first, so that the order follows from the expression alone. An expression is at most as
+ * deep as it has nodes. */
+static int put_node(Nodes *w, Ex e)
 {
-    put(t, "[\"%s\"", ex_op_name(x->op));
+    const ExNode *x = ex_node(w->pool, e);
+    int in[3] = { 0 };
+    if (w->number[e.i]) return w->number[e.i] - 1;
+    for (int k = 0; k < 3 && x->in[k].i; k++) in[k] = put_node(w, x->in[k]);
+    put(w->t, "%s[\"%s\"", w->n ? ", " : "", ex_op_name(x->op));
     switch (x->op) {
-    case EX_NUM: put(t, ", "), put_real(t, x->u.num); break;
-    case EX_INT: put(t, ", %" PRId64, x->u.i); break;
-    case EX_BOOL: put(t, ", %s", x->u.i ? "true" : "false"); break;
-    case EX_ARG: put(t, ", %u", (unsigned)x->u.arg); break;
+    case EX_NUM: put(w->t, ", "), put_real(w->t, x->u.num); break;
+    case EX_INT: put(w->t, ", %" PRId64, x->u.i); break;
+    case EX_BOOL: put(w->t, ", %s", x->u.i ? "true" : "false"); break;
+    case EX_ARG: put(w->t, ", %u", (unsigned)x->u.arg); break;
     default:
-        for (int k = 0; k < 3 && x->in[k].i; k++) put(t, ", %d", number[x->in[k].i]);
+        for (int k = 0; k < 3 && x->in[k].i; k++) put(w->t, ", %d", in[k]);
     }
+    put(w->t, "]");
+    w->number[e.i] = ++w->n;
+    return w->n - 1;
+}
+
+/* "nodes": all that the roots read; at[i]: the number of root i. */
+static void put_nodes(Text *t, const ExPool *pool, const Ex *root, int n_root, int *at)
+{
+    uint32_t last = 0;
+    for (int i = 0; i < n_root; i++) last = root[i].i > last ? root[i].i : last;
+    Nodes w = { t, pool, arena_alloc(t->arena, (size_t)last + 1, sizeof(int)), 0 };
+    put(t, "\"nodes\": [");
+    for (int i = 0; i < n_root; i++) at[i] = put_node(&w, root[i]);
     put(t, "]");
 }
 
-static void put_function(Text *t, const ExPool *pool, const CFunc *f)
+static void put_gradient(Text *t, ExPool *pool, const CFunc *f)
 {
-    uint32_t n = f->value.i + 1;
-    bool *live = arena_alloc(t->arena, n, sizeof *live);
-    int *number = arena_alloc(t->arena, n, sizeof *number), count = 0;
+    Ex root[1 + EX_MAX_ARGS] = { ex_stable(pool, f->value) };
+    for (int i = 0; i < f->n_param; i++) root[1 + i] = ex_diff(pool, f->value, i);
+    put(t, ",\n  \"gradient\": {");
+    int at[1 + EX_MAX_ARGS];
+    put_nodes(t, pool, root, 1 + f->n_param, at);
+    put(t, ", \"value\": %d, \"derivatives\": [", at[0]);
+    for (int i = 0; i < f->n_param; i++) put(t, i ? ", %d" : "%d", at[1 + i]);
+    put(t, "]}");
+}
+
+static void put_function(Text *t, ExPool *pool, const CFunc *f)
+{
     put(t, "{\"name\": ");
     put_string(t, f->name);
     put(t, ", \"params\": [");
     for (int i = 0; i < f->n_param; i++) put(t, i ? ", " : ""), put_string(t, f->param[i]);
-    put(t, "], \"type\": \"%s\", \"line\": %d, \"column\": %d,\n  \"nodes\": [",
+    put(t, "], \"type\": \"%s\", \"line\": %d, \"column\": %d,\n  ",
         f->is_double ? "double" : "float", f->line, f->column);
-    live[f->value.i] = true;
-    for (uint32_t i = n; i-- > 1;)
-        for (int k = 0; live[i] && k < 3; k++) live[ex_node(pool, (Ex){ i })->in[k].i] = true;
-    for (uint32_t i = 1; i < n; i++) {
-        if (!live[i]) continue;
-        put(t, count ? ", " : "");
-        put_node(t, ex_node(pool, (Ex){ i }), number);
-        number[i] = count++;
-    }
-    put(t, "], \"value\": %d}", number[f->value.i]);
+    int at;
+    put_nodes(t, pool, &f->value, 1, &at);
+    put(t, ", \"value\": %d", at);
+    put_gradient(t, pool, f);
+    put(t, "}");
 }
 
 const char *fe_cfuncs_json(Arena *a, const CFuncs *c)
@@ -236,7 +265,7 @@ static bool real(Reader *r, double *x)
 /* ---- reading: arrays and objects ---- */
 
 typedef bool Read(Reader *r, void *to);
-typedef struct Field { const char *name; Read *read; } Field;
+typedef struct Field { const char *name; Read *read; } Field;   /* "?name": may be missing */
 
 /* An array of what `item` reads into one and the same place. */
 static bool array(Reader *r, Read *item, void *to)
@@ -258,14 +287,14 @@ static bool object(Reader *r, const Field *field, int n, void *to)
         const char *key;
         int k = 0;
         if (!read_string(r, &key)) return false;
-        while (k < n && strcmp(field[k].name, key) != 0) k++;
+        while (k < n && strcmp(field[k].name + (*field[k].name == '?'), key) != 0) k++;
         if (k == n) return fail(r, "unknown key \"%.40s\"", key);
-        if (seen >> k & 1) return fail(r, "\"%s\" stands twice", field[k].name);
+        if (seen >> k & 1) return fail(r, "\"%.40s\" stands twice", key);
         seen |= 1u << k;
         if (!want(r, ':') || !field[k].read(r, to)) return false;
     } while (accept(r, ','));
     for (int k = 0; k < n; k++)
-        if (!(seen >> k & 1)) return fail(r, "\"%s\" is missing", field[k].name);
+        if (!(seen >> k & 1) && *field[k].name != '?') return fail(r, "\"%s\" is missing", field[k].name);
     return want(r, '}');
 }
 
@@ -282,10 +311,13 @@ static void *room(Reader *r, void *list, int n, size_t size)
 typedef struct Function {
     CFunc f;
     ExPool *pool;
-    Ex *node; int n_node;
+    Ex *node; int n_node, max_node;
     int64_t line, column, value;
     const char *type;
 } Function;
+
+/* Derivatives by all parameters of the largest functions stay far below it. */
+enum { MAX_GRADIENT_NODES = 200000 };
 
 static bool read_name(Reader *r, void *to) { return read_string(r, &((Function *)to)->f.name); }
 static bool read_type(Reader *r, void *to) { return read_string(r, &((Function *)to)->type); }
@@ -299,7 +331,7 @@ static bool read_column(Reader *r, void *to)
 }
 static bool read_value(Reader *r, void *to)
 {
-    return integer(r, 0, CFUNC_MAX_NODES - 1, &((Function *)to)->value);
+    return integer(r, 0, MAX_GRADIENT_NODES - 1, &((Function *)to)->value);
 }
 
 static bool read_param(Reader *r, void *to)
@@ -357,7 +389,7 @@ static bool read_node(Reader *r, void *to)
 {
     Function *f = to;
     const char *name;
-    if (f->n_node == CFUNC_MAX_NODES) return fail(r, "more than %d nodes", (int)CFUNC_MAX_NODES);
+    if (f->n_node == f->max_node) return fail(r, "more than %d nodes", f->max_node);
     if (!want(r, '[') || !read_string(r, &name)) return false;
     ExOp op = ex_op_named(name);
     if (op == EX_NONE || op == EX_NAME) return fail(r, "there is no operation \"%.40s\"", name);
@@ -368,6 +400,24 @@ static bool read_node(Reader *r, void *to)
     return good && want(r, ']');
 }
 static bool read_nodes(Reader *r, void *to) { return array(r, read_node, to); }
+
+static bool read_derivative(Reader *r, void *to)
+{
+    int64_t node;
+    (void)to;
+    return integer(r, 0, MAX_GRADIENT_NODES - 1, &node);
+}
+static bool read_derivatives(Reader *r, void *to) { return array(r, read_derivative, to); }
+
+static bool read_gradient(Reader *r, void *to)
+{
+    static const Field fields[] = {
+        { "nodes", read_nodes }, { "value", read_value }, { "derivatives", read_derivatives },
+    };
+    Function skipped = { .pool = ex_pool(r->arena), .max_node = MAX_GRADIENT_NODES };
+    (void)to;
+    return object(r, fields, 3, &skipped);
+}
 
 /* What holds between the fields. */
 static bool whole(Reader *r, Function *f)
@@ -388,10 +438,10 @@ static bool read_function(Reader *r, void *to)
     static const Field fields[] = {
         { "name", read_name }, { "params", read_params }, { "type", read_type },
         { "line", read_line }, { "column", read_column }, { "nodes", read_nodes },
-        { "value", read_value },
+        { "value", read_value }, { "?gradient", read_gradient },
     };
     CFuncs *c = to;
-    Function f = { .pool = c->pool };
+    Function f = { .pool = c->pool, .max_node = CFUNC_MAX_NODES };
     if (!object(r, fields, sizeof fields / sizeof *fields, &f) || !whole(r, &f)) return false;
     if (fe_cfunc(c, f.f.name)) return fail(r, "the function \"%.40s\" stands twice", f.f.name);
     c->f = room(r, c->f, c->n, sizeof *c->f);

@@ -47,6 +47,7 @@ enum { CMD_MAX_DEFINES = 256 };
 typedef struct {
     Command command;
     const char *file;                /* null: none given */
+    const char *second;              /* what diff takes behind it; null: none given */
     bool help;
     const char *text[OPT_COUNT];     /* as written; of flags ""; null: not given */
     int64_t number[OPT_COUNT];       /* COUNT, NUMBER; CHOICE: index of the word, 0 if not given */

@@ -263,6 +263,12 @@ static int option(Cmd *c, int argc, char **argv, int *at)
     return unknown_option(c, word);
 }
 
+/* "FILE [OTHER]" */
+static bool takes_two(int verb)
+{
+    return cmd_info[verb].argument && strchr(cmd_info[verb].argument, '[');
+}
+
 int cmd_parse(Cmd *c, int argc, char **argv)
 {
     int verb = -1;
@@ -286,6 +292,8 @@ int cmd_parse(Cmd *c, int argc, char **argv)
             int code = option(c, argc, argv, &i);
             if (code)
                 return code;
+        } else if (c->file && !c->second && takes_two(verb)) {
+            c->second = argv[i];
         } else if (c->file) {
             return cmd_fail(c, EXIT_USAGE, "one %s at a time, but got '%.60s' and '%.60s'",
                             cmd_info[verb].argument, c->file, argv[i]);

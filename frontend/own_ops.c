@@ -29,7 +29,7 @@ static const CFunc *unknown(Interp *in, const Call *c, const CFuncs *file, const
         if (strlen(all) < 200)
             all = arena_printf(in->a, "%s%s%s", all, i ? ", " : "", file->f[i].name);
     }
-    fe_report(in->d, c->arg[1].at, DG(own_function), file->source, name->u.s);
+    fe_report(in->d, c->arg[1].at, DG(own_function), c->arg[0].v->u.s, name->u.s);
     if (fe_nearest(&near)) fe_help(in->d, "did you mean `%s`?", near.best);
     else if (file->n) fe_help(in->d, "it has %s", all);
     return NULL;
@@ -54,7 +54,8 @@ static const Value *string_at(Interp *in, const Call *c, int i, const char *what
 
 const CFunc *fe_own_function(Interp *in, const Call *c, const CFuncs **file)
 {
-    const Value *path = string_at(in, c, 0, "path"), *name = path ? string_at(in, c, 1, "name") : NULL;
+    const Value *path = string_at(in, c, 0, "path");
+    const Value *name = path ? string_at(in, c, 1, "name") : NULL;
     if (!name) return NULL;
     if (c->n_given > FE_MAX_ARGS) {
         fe_report(in->d, c->at, DG(many_args), c->name, c->n_given);

@@ -58,7 +58,7 @@ static bool take_states(Interp *in, const Call *c, OwnRule *r)
         const char *name = arena_printf(in->a, "%s_%s", f->name, state);
         r->f[1 + i] = fe_cfunc(r->file, name);
         if (!r->f[1 + i]) {
-            fe_report(in->d, c->arg[1].at, DG(own_function), r->file->source, name);
+            fe_report(in->d, c->arg[1].at, DG(own_function), c->arg[0].v->u.s, name);
             fe_help(in->d, "the new value of the state `%s` comes from a function %s", state, name);
             return false;
         }

@@ -79,6 +79,23 @@ static double apply_fn(ExOp op, double a, double b)
     case EX_max: return fn_max(a, b);
     case EX_min: return fn_min(a, b);
     case EX_pow: return pow(a, b);
+    case EX_tan: return tan(a);
+    case EX_asin: return asin(a);
+    case EX_acos: return acos(a);
+    case EX_atan: return atan(a);
+    case EX_sinh: return sinh(a);
+    case EX_cosh: return cosh(a);
+    case EX_asinh: return asinh(a);
+    case EX_acosh: return acosh(a);
+    case EX_atanh: return atanh(a);
+    case EX_exp2: return exp2(a);
+    case EX_log2: return log2(a);
+    case EX_log10: return log10(a);
+    case EX_cbrt: return cbrt(a);
+    case EX_hypot: return hypot(a, b);
+    case EX_atan2: return atan2(a, b);
+    case EX_fmod: return fmod(a, b);
+    case EX_copysign: return isnan(b) ? fabs(a) : copysign(a, b);   /* NaNs have no sign here */
     default: ir_die(NULL, "expression: %d is no function", (int)op);
     }
 }

@@ -67,7 +67,8 @@ Ex ex_diff(ExPool *p, Ex e, int arg);
 /* Rewrites that change no bit of any value (a NaN stays a NaN). */
 Ex ex_simplify(ExPool *p, Ex e);
 /* Simplifies, and replaces forms that overflow or cancel by equal ones that do not:
- * log(1 + exp(a)), 1 / (1 + exp(-a)), log(1 + a), exp(a) - 1. Equal as mathematics, not in bits. */
+ * log(1 + exp(a)), 1 / (1 + exp(-a)), log(1 + a), exp(a) - 1, log(exp(a) + exp(b)), log(cosh(a)),
+ * roots of squares. Equal as mathematics, not in bits. */
 Ex ex_stable(ExPool *p, Ex e);
 /* g times the derivative d, for the chain rule. It goes into the branches of a d that masks: there
  * a branch that is 0 gives 0 whatever g is (inf and NaN too, as PyTorch's masks do) and one that is

@@ -6,7 +6,8 @@
  * every rule makes the expression smaller or moves a sign to where it is looked for, so this ends.
  *
  * ex_stable adds the forms that programs use against overflow and cancellation; each is an identity
- * of real numbers that holds at the infinities as well. */
+ * of real numbers that holds at the infinities as well, but for log(exp(u) + exp(v)) where both are
+ * the same infinity. */
 #include "ir/expr_pool.h"
 #include "ir/ir.h"
 #include <math.h>
@@ -114,9 +115,9 @@ static Ex simp_neg(ExPool *p, Ex a)
     if (is(p, a, EX_MUL) || is(p, a, EX_DIV)) {
         ExOp op = ex_op_of(p, a);
         Ex x = in(p, a, 0), y = in(p, a, 1);
-        if (is(p, x, EX_NUM))
+        if (is(p, x, EX_NUM) || is(p, x, EX_NEG))
             return two(p, op, minus(p, x), y);
-        if (is(p, y, EX_NUM))
+        if (is(p, y, EX_NUM) || is(p, y, EX_NEG))
             return two(p, op, x, minus(p, y));
     }
     if (is(p, a, EX_SELECT) && is(p, in(p, a, 1), EX_NUM) && is(p, in(p, a, 2), EX_NUM))
@@ -259,8 +260,25 @@ static Ex stable_log1p(ExPool *p, Ex u)
     return one(p, EX_log1p, u);
 }
 
+/* log(exp(u) + exp(v)) = v + log(1 + exp(u - v)) */
+static Ex stable_log_sum(ExPool *p, Ex u, Ex v)
+{
+    return two(p, EX_SUB, v, one(p, EX_logsigmoid, two(p, EX_SUB, v, u)));
+}
+
+/* log(cosh(u)) = |u| + log(1 + exp(-2 |u|)) - log(2) */
+static Ex stable_log_cosh(ExPool *p, Ex u)
+{
+    Ex a = one(p, EX_abs, u), twice = two(p, EX_MUL, ex_num(p, 2), a);
+    return two(p, EX_SUB, two(p, EX_SUB, a, one(p, EX_logsigmoid, twice)), ex_num(p, log(2)));
+}
+
 static Ex stable_log(ExPool *p, Ex a)
 {
+    if (is(p, a, EX_cosh))
+        return stable_log_cosh(p, in(p, a, 0));
+    if (is(p, a, EX_ADD) && is(p, in(p, a, 0), EX_exp) && is(p, in(p, a, 1), EX_exp))
+        return stable_log_sum(p, in(p, in(p, a, 0), 0), in(p, in(p, a, 1), 0));
     if (ex_some(beside_one(p, a)))
         return stable_log1p(p, beside_one(p, a));
     if (is(p, a, EX_SUB) && ex_is_num(p, in(p, a, 0), 1))
@@ -281,7 +299,11 @@ static Ex hyperbolic(ExPool *p, Ex e, ExOp op)
 
 static Ex stable_div(ExPool *p, Ex a, Ex b)
 {
-    Ex u = beside_one(p, b);
+    Ex u = beside_one(p, b), top = is(p, a, EX_NEG) ? in(p, a, 0) : a;
+    if (ex_some(u) && is(p, u, EX_exp) && is(p, top, EX_expm1) && ex_eq(in(p, top, 0), in(p, u, 0))) {
+        u = one(p, EX_tanh, two(p, EX_MUL, ex_num(p, 0.5), in(p, u, 0)));
+        return ex_eq(top, a) ? u : minus(p, u);       /* (exp(v) - 1) / (exp(v) + 1) = tanh(v / 2) */
+    }
     if (ex_some(u) && is(p, u, EX_exp)) {             /* a / (1 + exp(v)) */
         if (ex_eq(a, u))
             return one(p, EX_sigmoid, in(p, u, 0));
@@ -299,13 +321,15 @@ static Ex stable_div(ExPool *p, Ex a, Ex b)
     return none;
 }
 
-/* 1 - x - sigmoid(v) = sigmoid(-v) - x, exp(v) - 1, and k - (k - x) of a finite k */
+/* 1 - x - sigmoid(v) = sigmoid(-v) - x, exp(v) - 1, 1 - exp(v), and k - (k - x) of a finite k */
 static Ex stable_sub(ExPool *p, Ex a, Ex b)
 {
     if (is(p, a, EX_NUM) && isfinite(num(p, a)) && is(p, b, EX_SUB) && ex_eq(in(p, b, 0), a))
         return in(p, b, 1);
     if (is(p, a, EX_exp) && ex_is_num(p, b, 1))
         return one(p, EX_expm1, in(p, a, 0));
+    if (ex_is_num(p, a, 1) && is(p, b, EX_exp))
+        return minus(p, one(p, EX_expm1, in(p, b, 0)));
     if (is(p, b, EX_sigmoid) && is(p, a, EX_SUB) && ex_is_num(p, in(p, a, 0), 1))
         return two(p, EX_SUB, one(p, EX_sigmoid, minus(p, in(p, b, 0))), in(p, a, 1));
     return none;
@@ -320,6 +344,24 @@ static Ex stable_mul(ExPool *p, Ex a, Ex b)
     return power_of_two(k) && power_of_two(m) && k * m == 1 ? in(p, b, 0) : none;
 }
 
+/* Roots of squares do not overflow, and have a derivative at 0. */
+static Ex stable_sqrt(ExPool *p, Ex a)
+{
+    if (is(p, a, EX_MUL) && ex_eq(in(p, a, 0), in(p, a, 1)))
+        return one(p, EX_abs, in(p, a, 0));
+    if (!is(p, a, EX_ADD))
+        return none;
+    Ex u = in(p, a, 0), v = in(p, a, 1);
+    bool squares = is(p, u, EX_MUL) && ex_eq(in(p, u, 0), in(p, u, 1)) && is(p, v, EX_MUL) &&
+                   ex_eq(in(p, v, 0), in(p, v, 1));
+    return squares ? two(p, EX_hypot, in(p, u, 0), in(p, v, 0)) : none;
+}
+
+static Ex stable_pow(ExPool *p, Ex a, Ex b)
+{
+    return ex_is_num(p, b, 2) ? two(p, EX_MUL, a, a) : none;
+}
+
 static Ex stable_rule(ExPool *p, Ex old, const ExNode *x, void *ctx)
 {
     Ex e = simplify_rule(p, old, x, ctx);
@@ -329,6 +371,10 @@ static Ex stable_rule(ExPool *p, Ex old, const ExNode *x, void *ctx)
         r = stable_log(p, a);
     else if (y->op == EX_log1p)
         r = stable_log1p(p, a);
+    else if (y->op == EX_sqrt)
+        r = stable_sqrt(p, a);
+    else if (y->op == EX_pow)
+        r = stable_pow(p, a, b);
     else if (y->op == EX_DIV)
         r = stable_div(p, a, b);
     else if (y->op == EX_SUB)

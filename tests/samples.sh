@@ -19,6 +19,11 @@ check "predictions are near the prices" sh -c "paste -d, prices.csv '$S/regressi
     \$1 + 0 == \$1 && \$NF + 0 == \$NF { d = \$1 - \$NF; s += d < 0 ? -d : d; n++ } END { exit !(n >= 599 && s / n < 25) }'"
 check "make_data.py writes houses.csv" sh -c "command -v python3 >/dev/null || exit 0; python3 '$S/regression/make_data.py' | cmp - '$S/regression/houses.csv'"
 
+check "own_ops builds" "$SEQC" build "$S/own_ops/model.py" -o own
+check "own_ops trains" ./own train --data "$S/regression/houses.csv" --target price --normalize zscore --val-split 0.2 --out own.run
+r2=$(./own eval --data "$S/regression/houses.csv" --target price --weights own.run/best.safetensors | sed -n 's/.*r2 *\([0-9.]*\).*/\1/p')
+above "$r2" 0.97 && ok "own_ops learns" || not_ok "own_ops learns" "r2 is $r2"
+
 flats="--data $S/regression/houses.csv --target price"
 for name in model uncertain; do
     check "residual_mlp $name builds" "$SEQC" build "$S/residual_mlp/$name.py" -o res_$name

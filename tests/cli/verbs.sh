@@ -10,7 +10,7 @@ stages="shape simplify differentiate optimizer tidy single layout fuse schedule 
 
 check "version" sh -c "'$SEQC' --version | grep -qx 'seqc [0-9.]*'"
 check "help" sh -c "'$SEQC' --help | grep -q 'seqc VERB FILE'"
-for verb in build emit ir opt summary check doctor explain completion; do
+for verb in build emit ir opt summary check diff doctor explain completion; do
     check "$verb --help" sh -c "'$SEQC' $verb --help | grep -q 'usage: seqc $verb'"
 done
 for verb in weights; do

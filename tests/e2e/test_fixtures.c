@@ -13,6 +13,7 @@
 /* One model's files. */
 typedef struct Case {
     rt_tensors want;
+    double tight;                /* what tolerances are multiplied by */
     char dir[512], program[800], weights[600];        /* program: the command that runs it */
 } Case;
 
@@ -37,9 +38,11 @@ static void write_npy(const Case *c, const char *key, const char *name)
     ck_assert_msg(rt_npy_write(&e, file(c, name), want(c, key)), "%s", e.message);
 }
 
-static void open_case(Case *c, const char *name)
+/* more: options of the build. */
+static void open_case(Case *c, const char *name, const char *more)
 {
     memset(c, 0, sizeof *c);
+    c->tight = 1;
     char path[512];
     snprintf(path, sizeof path, FOLDER "/%s.safetensors", name);
     c->want = read_tensors(path);
@@ -59,8 +62,8 @@ static void open_case(Case *c, const char *name)
     ck_assert_msg(rt_safetensors_write(&e, c->weights, &w), "%s", e.message);
     rt_tensors_free(&w);
     const char *seqc = getenv("SEQC");
-    run("%s build " FOLDER "/%s.py %s -o %s", seqc ? seqc : "seqc", name,
-        options ? options : "--math strict", file(c, "program"));
+    run("%s build " FOLDER "/%s.py %s %s -o %s", seqc ? seqc : "seqc", name,
+        options ? options : "--math strict", more, file(c, "program"));
 }
 
 /* Every tensor PREFIX.KEY of the fixture against KEY, with its own prefix, in `got`. */
@@ -86,7 +89,7 @@ static void check_predict(const Case *c, const char *weights, const char *key)
     rt_err e = {0};
     rt_tensor y = {0};
     ck_assert_msg(rt_npy_read(&e, file(c, "y.npy"), &y), "%s", e.message);
-    compare(key, &y, want(c, key), 1.3e-6, 0, 1e-5);
+    compare(key, &y, want(c, key), 1.3e-6 * c->tight, 0, 1e-5 * c->tight);
     rt_tensor_free(&y);
 }
 
@@ -96,14 +99,16 @@ static void check_grad(const Case *c)
     run("%s grad --weights %s --input %s --target %s -o %s", c->program, c->weights, file(c, "x.npy"),
         file(c, "t.npy"), file(c, "g.safetensors"));
     rt_tensors got = read_tensors(file(c, "g.safetensors"));
-    compare("output", rt_tensors_find(&got, "output"), want(c, "output"), 1.3e-6, 0, 1e-5);
-    compare("loss", rt_tensors_find(&got, "loss"), want(c, "loss"), 1.3e-6, 0, 1e-5);
+    compare("output", rt_tensors_find(&got, "output"), want(c, "output"), 1.3e-6 * c->tight, 0,
+            1e-5 * c->tight);
+    compare("loss", rt_tensors_find(&got, "loss"), want(c, "loss"), 1.3e-6 * c->tight, 0, 1e-5 * c->tight);
     double G = largest(want(c, "d_input"));
     for (int64_t i = 0; i < c->want.count; i++)
         if (strncmp(c->want.item[i].name, "d.", 2) == 0)
             G = fmax(G, largest(&c->want.item[i]));
-    compare("d_input", rt_tensors_find(&got, "d_input"), want(c, "d_input"), 0, 1e-5, 1e-6 * G);
-    compare_all(c, "d.", &got, "d_", 0, 1e-5, 1e-6 * G);
+    G *= c->tight;
+    compare("d_input", rt_tensors_find(&got, "d_input"), want(c, "d_input"), 0, 1e-5 * c->tight, 1e-6 * G);
+    compare_all(c, "d.", &got, "d_", 0, 1e-5 * c->tight, 1e-6 * G);
     rt_tensors_free(&got);
 }
 
@@ -154,7 +159,7 @@ static void check_train(const Case *c)
 START_TEST(model)
 {
     Case c;
-    open_case(&c, model_name[_i]);
+    open_case(&c, model_name[_i], "");
     check_predict(&c, c.weights, "output_eval");
     if (want(&c, "target")) {
         check_grad(&c);
@@ -163,6 +168,20 @@ START_TEST(model)
         check_init(&c);
         check_train(&c);
     }
+    rt_tensors_free(&c.want);
+    run("rm -rf %s", c.dir);
+}
+END_TEST
+
+/* Functions in C, computed in double: nearer by far than 1e-6. */
+START_TEST(own_in_double)
+{
+    Case c;
+    if (strncmp(model_name[_i], "own_", 4) != 0) return;
+    open_case(&c, model_name[_i], "--dtype f64");
+    c.tight = 1e-3;
+    check_predict(&c, c.weights, "output_eval");
+    check_grad(&c);
     rt_tensors_free(&c.want);
     run("rm -rf %s", c.dir);
 }
@@ -179,6 +198,7 @@ int main(void)
     TCase *t = tcase_create("models");
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, model, 0, n_models);
+    tcase_add_loop_test(t, own_in_double, 0, n_models);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

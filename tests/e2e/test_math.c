@@ -26,6 +26,16 @@ static long double root3_l(long double x) { return powl(x, (long double)(1.0 / 3
 static long double power_l(long double x) { return powl(x, -131.25L); }
 static long double power2_l(long double x) { return powl(1.0009765625L, x); }
 
+static double hypot_d(double x) { return hypot(x, 3.5); }
+static double angle_d(double x) { return atan2(x, -3.5); }
+static double rest_d(double x) { return fmod(x, 0.75); }
+static long double hypot_l(long double x) { return hypotl(x, 3.5L); }
+static long double hypot_far_l(long double x) { return hypotl((long double)1e300, x); }
+static long double angle_l(long double x) { return atan2l(x, 3.5L); }
+static long double angle_below_l(long double x) { return atan2l(-2.5L, x); }
+static long double rest_l(long double x) { return fmodl(x, (long double)-0.7); }
+static long double rest_far_l(long double x) { return fmodl((long double)1e18, x); }
+
 /* Of float, or of double where it is known in long double. */
 typedef struct Fn {
     const char *call;                 /* of x */
@@ -53,6 +63,10 @@ static const Fn fns[] = {
     { "ceil_f32(x)", SNIP_ceil_f32, 0, ceil, NULL },
     { "trunc_f32(x)", SNIP_trunc_f32, 0, trunc, NULL },
     { "rint_f32(x)", SNIP_rint_f32, 0, rint, NULL },
+    { "atan_f32(x)", SNIP_atan_f32, 0.51, atan, NULL },
+    { "hypot_f32(x, 3.5f)", SNIP_hypot_f32, 0.51, hypot_d, NULL },
+    { "atan2_f32(x, -3.5f)", SNIP_atan2_f32, 0.51, angle_d, NULL },
+    { "fmod_f32(x, 0.75f)", SNIP_fmod_f32, 0, rest_d, NULL },
     { "exp_f64(x)", SNIP_exp_f64, 1.1, NULL, expl },
     { "expm1_f64(x)", SNIP_expm1_f64, 1.6, NULL, expm1l },
     { "log_f64(x)", SNIP_log_f64, 1.1, NULL, logl },
@@ -69,6 +83,25 @@ static const Fn fns[] = {
     { "ceil_f64(x)", SNIP_ceil_f64, 0, NULL, ceill },
     { "trunc_f64(x)", SNIP_trunc_f64, 0, NULL, truncl },
     { "rint_f64(x)", SNIP_rint_f64, 0, NULL, rintl },
+    { "atan_f64(x)", SNIP_atan_f64, 1.5, NULL, atanl },
+    { "asin_f64(x)", SNIP_asin_f64, 2.5, NULL, asinl },
+    { "acos_f64(x)", SNIP_acos_f64, 2.5, NULL, acosl },
+    { "tan_f64(x)", SNIP_tan_f64, 2.5, NULL, tanl },
+    { "sinh_f64(x)", SNIP_sinh_f64, 3, NULL, sinhl },
+    { "cosh_f64(x)", SNIP_cosh_f64, 3, NULL, coshl },
+    { "asinh_f64(x)", SNIP_asinh_f64, 2.5, NULL, asinhl },
+    { "acosh_f64(x)", SNIP_acosh_f64, 2.5, NULL, acoshl },
+    { "atanh_f64(x)", SNIP_atanh_f64, 2.5, NULL, atanhl },
+    { "exp2_f64(x)", SNIP_exp2_f64, 1.3, NULL, exp2l },
+    { "log2_f64(x)", SNIP_log2_f64, 2, NULL, log2l },
+    { "log10_f64(x)", SNIP_log10_f64, 2, NULL, log10l },
+    { "cbrt_f64(x)", SNIP_cbrt_f64, 1, NULL, cbrtl },
+    { "hypot_f64(x, 3.5)", SNIP_hypot_f64, 2.5, NULL, hypot_l },
+    { "hypot_f64(1e300, x)", SNIP_hypot_f64, 2.5, NULL, hypot_far_l },
+    { "atan2_f64(x, 3.5)", SNIP_atan2_f64, 2.5, NULL, angle_l },
+    { "atan2_f64(-2.5, x)", SNIP_atan2_f64, 2.5, NULL, angle_below_l },
+    { "fmod_f64(x, -0.7)", SNIP_fmod_f64, 0, NULL, rest_l },
+    { "fmod_f64(1e18, x)", SNIP_fmod_f64, 0, NULL, rest_far_l },
 };
 enum { N_FNS = sizeof fns / sizeof *fns };
 /* The last calls the compiler's functions for nothing: roots are drawn bit by bit. */

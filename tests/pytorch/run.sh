@@ -2,6 +2,8 @@
 # tests/pytorch/run.sh: where PyTorch is installed: the language's files run under it, and programs
 # beside the same model file.
 . tests/lib.sh
+PYTHONPATH=$ROOT/frontend/python
+export PYTHONPATH
 for python in /usr/bin/python3 python3; do
     if $python -c 'import torch, numpy' 2>/dev/null; then
         for file in tests/unit/language/*.py; do
@@ -16,6 +18,7 @@ for python in /usr/bin/python3 python3; do
             fi
             check "PyTorch runs $file" "$python" "$file"
         done
+        check "functions in C under PyTorch" "$python" tests/pytorch/own.py
         exec $python tests/pytorch/parity.py "$@"
     fi
 done
