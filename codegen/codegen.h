@@ -64,6 +64,8 @@ void emit_library_params(const Module *m, const LibraryOpts *o, const char *stat
 bool emit_library_intact(const char *params, int64_t bytes);    /* it has the sum that it says */
 void emit_library_weights(const Module *m, const LibraryOpts *o, const char *params, FILE *out);
 bool emit_library_has_weights(const LibraryOpts *o);
+/* NAME.contract.c: functions that call the library's as a caller may, which is what is certified. */
+void emit_library_contract(const Module *m, const LibraryOpts *o, FILE *out);
 /* For a GPU NAME.cu, the file of its kernels. */
 void emit_library_kernels(const Module *m, const LibraryOpts *o, FILE *out);
 /* What goes around it: CMakeLists.txt, NAME.pc.in, example.c, README.md. */

@@ -99,7 +99,8 @@ static void write_tail(Weight *w)
                        (long long)ir_frame_taps(w->f)) } };
     for (int i = 0; i < 2; i++) {
         out_line(w->o, "for (int64_t i = 0; i < %s; i++)", both[i].rows);
-        out_line(w->o, "    for (int64_t j = depth; j %% %lld; j++)", lanes);
+        out_line(w->o, "    for (int64_t j = depth; j < (depth + %lld) / %lld * %lld; j++)",
+                 lanes - 1, lanes, lanes);
         out_line(w->o, "        %s[i * %lld + j] = 0;", both[i].array, step);
     }
 }

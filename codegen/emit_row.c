@@ -162,15 +162,15 @@ static bool is_index(const Row *r, Val target)
            ir_type(r->k->g, target)->shape.rank == 1;
 }
 
-/* The class that an index target names, or -1. */
+/* The class that an index target names, or -1. It is read once: what is compared is what is used. */
 static const char *wanted(Row *r, Val target)
 {
     Val base = ir_view_base(r->k->g, target);
     if (r->wanted[base.i]) return r->wanted[base.i];
-    const char *name = local(r, "wanted"), *array = slot_read(r->k, target);
-    const char *cols = extent_text(r->e, r->cols);
-    out_line(r->o, "const int64_t %s = %s[row] >= 0 && %s[row] < %s ? %s[row] : -1;", name, array,
-             array, cols, array);
+    const char *label = local(r, "label"), *name = local(r, "wanted");
+    out_line(r->o, "const int64_t %s = %s[row];", label, slot_read(r->k, target));
+    out_line(r->o, "const int64_t %s = %s >= 0 && %s < %s ? %s : -1;", name, label, label,
+             extent_text(r->e, r->cols), label);
     return r->wanted[base.i] = name;
 }
 

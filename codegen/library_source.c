@@ -172,15 +172,16 @@ static Out *train_step(Library *l)
 /* ---- tensors in PyTorch's order ---- */
 
 static const char *const tensors_text =
-    "/* Where the next element lies, in elements; `at` counts its places on the axes. */\n"
-    "static long place_of(const $n_tensor *x, long at[$rank])\n"
+    "/* Where element e of a tensor lies, in elements. */\n"
+    "static long place_of(const $n_tensor *x, long e)\n"
     "{\n"
     "    long place = 0;\n"
-    "    int k;\n"
-    "    for (k = 0; k < x->rank; k++)\n"
-    "        place += at[k] / x->axis[k].block * x->axis[k].outer\n"
-    "               + at[k] % x->axis[k].block * x->axis[k].inner;\n"
-    "    for (k = x->rank - 1; k >= 0 && ++at[k] == x->axis[k].size; k--) at[k] = 0;\n"
+    "    for (int k = x->rank - 1; k >= 0; k--) {\n"
+    "        const long at = e % x->axis[k].size;\n"
+    "        place += at / x->axis[k].block * x->axis[k].outer\n"
+    "               + at % x->axis[k].block * x->axis[k].inner;\n"
+    "        e /= x->axis[k].size;\n"
+    "    }\n"
     "    return place;\n"
     "}\n"
     "\n"
@@ -188,9 +189,8 @@ static const char *const tensors_text =
     "{\n"
     "    const $n_tensor *const x = &$n_tensors[i];\n"
     "    const size_t bytes = (size_t)x->element;\n"
-    "    long at[$rank] = { 0 };\n"
     "    for (long e = 0; e < x->elems; e++) {\n"
-    "        const char *from = (const char *)p + x->offset + (size_t)place_of(x, at) * bytes;\n"
+    "        const char *from = (const char *)p + x->offset + (size_t)place_of(x, e) * bytes;\n"
     "        for (size_t b = 0; b < bytes; b++) ((char *)to)[(size_t)e * bytes + b] = from[b];\n"
     "    }\n"
     "}\n"
@@ -199,9 +199,8 @@ static const char *const tensors_text =
     "{\n"
     "    const $n_tensor *const x = &$n_tensors[i];\n"
     "    const size_t bytes = (size_t)x->element;\n"
-    "    long at[$rank] = { 0 };\n"
     "    for (long e = 0; e < x->elems; e++) {\n"
-    "        char *to = (char *)p + x->offset + (size_t)place_of(x, at) * bytes;\n"
+    "        char *to = (char *)p + x->offset + (size_t)place_of(x, e) * bytes;\n"
     "        for (size_t b = 0; b < bytes; b++)\n"
     "            to[b] = ((const char *)from)[(size_t)e * bytes + b];\n"
     "    }\n"
@@ -211,8 +210,7 @@ static const char *const tensors_text =
 static void tensors(Library *l, Out *o)
 {
     Emit *e = &l->e;
-    const Hole holes[] = { { "rank", text(e, "%d", IR_MAX_RANK) } };
-    library_text(l, o, tensors_text, holes, 1);
+    library_text(l, o, tensors_text, NULL, 0);
     out_open(o, "const %s_tensor %s_tensors[%s_TENSORS] =", l->o->name, l->o->name, l->upper);
     for (int i = 0; i < l->n_state; i++) {
         const StateInfo *s = &e->m->state[l->state[i]];

@@ -242,7 +242,7 @@ static void print_graphs(FILE *out, const void *ctx)
     static const OptId settled[] = { OPT_define, OPT_input, OPT_batch, OPT_weights, OPT_name,
                                      OPT_model, OPT_loss, OPT_optimizer, OPT_dtype, OPT_march,
                                      OPT_quantize, OPT_calibrate, OPT_store, OPT_verify,
-                                     OPT_output, OPT_report, OPT_cc, OPT_quiet,
+                                     OPT_output, OPT_report, OPT_certify, OPT_cc, OPT_quiet,
                                      OPT_verbose, OPT_diagnostics };
     const Emission *e = ctx;
     const Cmd *c = e->c;
@@ -334,7 +334,7 @@ static int write_files(Emission *e)
 static void remove_earlier(const Emission *e)
 {
     static const char *const end[] = { "_weights.c", "_threads.c", "_threads.h", "_weights.bin",
-                                       "_images.c", ".cu" };
+                                       "_images.c", ".cu", ".contract.c" };
     Arena *a = e->c->arena;
     for (size_t i = 0; i < sizeof end / sizeof *end; i++) {
         const char *path = arena_printf(a, "%s/%s%s", e->dir, e->opts.name, end[i]);
@@ -348,6 +348,9 @@ static void remove_earlier(const Emission *e)
         bool ours = fgets(words, sizeof words, f) && !strncmp(words, head, strlen(head));
         fclose(f);
         if (ours) unlink(path);
+        if (!ours || strcmp(end[i], ".contract.c") != 0) continue;
+        unlink(arena_printf(a, "%s/%s.certificate.txt", e->dir, e->opts.name));
+        unlink(arena_printf(a, "%s/%s.certificate.json", e->dir, e->opts.name));
     }
 }
 
@@ -412,6 +415,7 @@ static int check_gpu(const Cmd *c)
         { OPT_calibrate, "this version has integer kernels in C alone" },
         { OPT_store, "this version stores halves for kernels in C alone" },
         { OPT_ram_budget, "budgets are for memory of a processor" },
+        { OPT_certify, "what is proved is C for processors, not kernels of a GPU" },
     };
     for (size_t i = 0; i < sizeof no / sizeof *no; i++)
         if (c->text[no[i].option])
@@ -474,12 +478,14 @@ int cmd_emit(const Cmd *c)
     Emission e;
     cmd_catch_signals();
     int code = emission_plan(&e, c);
+    if (!code && c->text[OPT_certify]) code = certify_ready(c);
     if (!code) code = choose_folder(&e);
     if (!code) code = make_params(&e);
     if (!code) code = choose_form(&e);
     if (!code) code = write_all(&e);
     if (!code && !c->text[OPT_quiet]) say_done(&e);
     if (!code && c->text[OPT_report]) code = emission_report(&e);
+    if (!code && c->text[OPT_certify]) code = certify(&e, c, e.dir);
     emission_free(&e);
     return code;
 }

@@ -30,6 +30,12 @@ target_include_directories(seqc_ctool SYSTEM PRIVATE ${CLANG_INCLUDE_DIRS} ${LLV
 separate_arguments(llvm_definitions NATIVE_COMMAND "${LLVM_DEFINITIONS}")
 target_compile_options(seqc_ctool PRIVATE -Wall -Wextra -Wshadow -fno-exceptions -ffp-contract=off
   ${llvm_definitions})
+foreach(version ${LLVM_PACKAGE_VERSION} ${LLVM_VERSION_MAJOR})     # where Clang has its stddef.h
+  if(EXISTS ${LLVM_LIBRARY_DIR}/clang/${version}/include)
+    set(clang_headers ${LLVM_LIBRARY_DIR}/clang/${version})
+  endif()
+endforeach()
+target_compile_definitions(seqc_ctool PRIVATE SEQC_CLANG_HEADERS="${clang_headers}")
 if(NOT LLVM_ENABLE_RTTI)
   target_compile_options(seqc_ctool PRIVATE -fno-rtti)
 endif()
