@@ -6,9 +6,9 @@
  * compiler makes of the text are not looked at. */
 #include "frontend/ctool/certify.h"
 #include "frontend/ctool/walk.h"
-#include "clang/Frontend/ASTUnit.h"
-#include "clang/Tooling/Tooling.h"
-#include "llvm/Support/MemoryBuffer.h"
+#include <clang/Frontend/ASTUnit.h>
+#include <clang/Tooling/Tooling.h>
+#include <llvm/Support/MemoryBuffer.h>
 
 using namespace clang;
 

@@ -8,7 +8,7 @@
  * proof, and a "no" says nothing. All arithmetic is checked: what overflows is lost, and never holds. */
 #ifndef SEQC_CTOOL_LINEAR_H
 #define SEQC_CTOOL_LINEAR_H
-#include "llvm/ADT/SmallVector.h"
+#include <llvm/ADT/SmallVector.h>
 #include <cstdint>
 #include <deque>
 #include <map>

@@ -5,9 +5,9 @@
  * value that depends on it is any of its type. A loop is walked once, for any of its turns. */
 #ifndef SEQC_CTOOL_WALK_H
 #define SEQC_CTOOL_WALK_H
-#include "clang/AST/ASTContext.h"
-#include "clang/AST/Expr.h"
-#include "clang/AST/Stmt.h"
+#include <clang/AST/ASTContext.h>
+#include <clang/AST/Expr.h>
+#include <clang/AST/Stmt.h>
 #include "frontend/ctool/linear.h"
 #include <functional>
 #include <set>

@@ -4,7 +4,7 @@
  * object may hold. A value that is read is one of those stored: whether it was stored before it is
  * read is not asked here. */
 #include "frontend/ctool/walk.h"
-#include "clang/AST/RecordLayout.h"
+#include <clang/AST/RecordLayout.h>
 
 using namespace clang;
 

@@ -1,6 +1,6 @@
 /* walk_value.cpp: what an expression is, and what it does to a state. */
 #include "frontend/ctool/walk.h"
-#include "clang/AST/RecordLayout.h"
+#include <clang/AST/RecordLayout.h>
 
 using namespace clang;
 
