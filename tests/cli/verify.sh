@@ -114,7 +114,7 @@ finds "a write behind the result" "it writes behind its result" train 's/^\( *\)
 finds "memory that is read before it is written" "depends on what the workspace held" train 's/^\( *\)\(k[0-9]_linear_tanh[^(]*(NET_BATCH\)/\1if (*(char *)workspace == 0x55) ((float *)(uintptr_t)in)[0] += 1;\n\1\2/' net.c
 finds "undefined behaviour" "undefined behaviour" train 's/^\( *\)\(k[0-9]_linear_tanh[^(]*(NET_BATCH\)/\1int most = 2147483647; most += (int)(p->magic \& 1) + 1; *(char *)workspace = (char)most;\n\1\2/' net.c
 finds "a momentum wrong by 1%" "momentum_buffer" train 's/0\.9f \*/0.891f */' net.c
-finds "gradients of pieces that are added up wrongly" "what is left of 2 steps" pieces 's/(float)count/(float)1/' net.c
+finds "gradients of pieces that are added up wrongly" "what is left of 2 steps" pieces 's/(float)count \/ (float)n/(float)count \/ (float)(n + 1)/' net.c
 finds "a weight that was changed" "changed since" train '/w_0_bias\|0.bias/,/}/s/0\.[0-9]*f/0.25f/' net_weights.c
 finds "a library of another model" "is not what net.ir makes" train 's/_MODEL UINT64_C(0x./_MODEL UINT64_C(0x/' net.h
 finds "code that does not compile" "the C compiler failed" train 's/NET_BATCH,/NET_BATCH/' net.c 3
