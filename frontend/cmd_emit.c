@@ -94,6 +94,11 @@ static int check_inference(const Cmd *c, const Graph *g)
         return cmd_fail(c, EXIT_REFUSED, "%s: its graph `infer` returns \"%.80s\", too, and a library has "
                         "one result, output\nhelp: take it out of the graph's return line", c->file,
                         result);
+    for (uint32_t v = 1; v < g->n_node; v++)
+        if (ir_is(g, (Val){ v }, OP_random))
+            return cmd_fail(c, EXIT_REFUSED, "%s: its inference draws random numbers, and a library's has "
+                            "no seed\nhelp: `seqc build` makes a program of it; in a library, masks are "
+                            "for training alone", c->file);
     return EXIT_OK;
 }
 

@@ -418,6 +418,7 @@ refuses "a mode that libraries have not" 2 "--mode infer" "$SEQC" emit norm.py -
 check "from IR text" "$SEQC" emit norm.ir --mode train --name n -o from-text
 sed '/^graph infer/,/return/s/return output=\(%[0-9]*\)/return output=\1 hidden=%2/' norm.ir >two.ir && refuses "a second result" 1 'returns "hidden", too' "$SEQC" emit two.ir
 sed '/^graph infer/,/return/s/return output=/return logits=/' norm.ir >none.ir && refuses "no output" 1 'returns no `output`' "$SEQC" emit none.ir
+refuses "an inference that draws" 1 "its inference draws random numbers" "$SEQC" emit "$ROOT/samples/mc_dropout/model.py"
 refuses "text without inference" 1 'no graph `infer`' "$SEQC" emit train.ir
 refuses "a training step that is planned" 1 "--stage shape" "$SEQC" emit plan.ir --mode train --name n
 sed 's/nn.ReLU()/nn.Dropout(0.5)/' norm.py >drop.py && "$SEQC" ir drop.py --dropout torch --stage shape >drop.ir

@@ -18,6 +18,7 @@ sample walkthrough "$S/ir_walkthrough/model.py" --data two.csv --epochs 2
 sample regression "$S/regression/model.py" $houses
 sample residual "$S/residual_mlp/model.py" $houses
 sample uncertain "$S/residual_mlp/uncertain.py" $houses
+sample own_ops "$S/own_ops/model.py" $houses
 sample schedules "$S/schedules/model.py" $houses
 sample plateau "$S/schedules/plateau.py" $houses
 sample binary "$S/binary/model.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
