@@ -315,7 +315,7 @@ planted() {
 {
 planted "a barrier left out of a product" iris 1e-5 \
     '/^(KERNEL|SUBROUTINE).*linear/ { on = 1 } on && /__syncthreads\(\);/ && !done { done = 1; next } 1' $iris
-planted "a write out of bounds" deep 1e-5 '{ sub(/row < n && col < 10\)/, "row < n)") } 1' $small
+planted "a write out of bounds" deep 1e-5 '{ sub(/if \(col < 10\)/, "if (col < 16)") } 1' $small
 planted "an unwritten output" deep 1e-5 '/^ *y\[row \* 10 \+ col\] = v0;/ && !done { done = 1; next } 1' $small
 planted "a barrier left out before tensor cores" deep_tf32 2e-3 \
     '/^(KERNEL|SUBROUTINE).*linear/ { on = 1 } on && /__syncthreads\(\);/ && !done { done = 1; next } 1' $small
