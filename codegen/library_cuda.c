@@ -22,16 +22,7 @@ const char *const library_cuda_about =
     " * CUstream or a cudaStream_t, and its context is current. Calls allocate nothing and wait for\n"
     " * nothing: they tell the stream what to do, and return 0 or the driver's CUresult. Threads and\n"
     " * streams may share `cuda` and params, each with a workspace of its own; $n_forward may be recorded\n"
-    " * into a CUDA graph. */\n"
-    "#ifndef $N_H\n"
-    "#define $N_H\n"
-    "#include <stddef.h>\n"
-    "#include <stdint.h>\n"
-    "\n"
-    "#ifdef __cplusplus\n"
-    "extern \"C\" {\n"
-    "#endif\n"
-    "\n";
+    " * into a CUDA graph. */\n";
 
 static const char *const open_text =
     "/* The kernels on a device, in one of its contexts. */\n"

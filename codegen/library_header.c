@@ -216,7 +216,9 @@ static const char *const about_header =
     " *     $n_forward($params, in, out, workspace);\n"
     " *\n"
     " * Nothing is allocated, and no call leaves anything behind: threads may call it at the same\n"
-    " * time, each with a workspace of its own. */\n"
+    " * time, each with a workspace of its own. */\n";
+
+static const char *const begin_header =
     "#ifndef $N_H\n"
     "#define $N_H\n"
     "#include <stddef.h>\n"
@@ -237,6 +239,7 @@ void emit_library_header(const Module *m, const LibraryOpts *opts, FILE *out)
     const Hole holes[] = { { "real", l.elems }, { "params", params } };
     head_write(&l.e, o, ".h", opts->target->name);
     library_text(&l, o, l.gpu ? library_cuda_about : about_header, holes, 2);
+    library_text(&l, o, begin_header, NULL, 0);
     sizes(&l, o);
     define(o, text(&l.e, "%s_MAGIC", l.upper), "UINT32_C(0x63716573)", "\"seqc\"");
     define(o, text(&l.e, "%s_MODEL", l.upper),

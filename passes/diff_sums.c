@@ -120,12 +120,12 @@ Val diff_sum_to(Diff *c, Val v, Shape to, Loc loc)
     if (ir_shape_eq(&type.shape, &to) || !is_product(&s, v)) return pass_sum_to(g, v, to, loc);
     const Node *x = ir_node(g, v);
     split(&s, x, ir_scalar_expr(c->pool, x));
-    if (s.full || !s.before.n || !s.within.n) return pass_sum_to(g, v, to, loc);
+    if (s.full || !s.before.n || s.before.n == MOST || !s.within.n) return pass_sum_to(g, v, to, loc);
     Val within = product_of(&s, &s.within, type, loc);
     if (!ir_shape_eq(&ir_type(g, within)->shape, &type.shape)) return pass_sum_to(g, v, to, loc);
     Factors all = { .in = { pass_sum_to(g, within, to, loc) }, .n = 1 };
     Ex arg[MOST];
-    for (int i = 0; i < s.before.n && i + 1 < MOST; i++) {
+    for (int i = 0; i < s.before.n; i++) {
         all.in[all.n] = s.before.in[i];
         arg[i] = ex_arg(c->pool, all.n++);
     }
