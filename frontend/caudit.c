@@ -39,12 +39,12 @@ static void special(Specials *s, double x)
     if (s->n < MAX_SPECIAL) s->x[s->n++] = x;
 }
 
-static void specials(const ExPool *p, const AuditFunc *f, Specials *s)
+static void specials(const ExPool *p, const CFunc *f, Specials *s)
 {
     static const double fixed[] = {
         0, 0.5, 1, 2, 3, 0.1, 10, 88, 100, 1e-3, 1e4, 1e10, 1e-20, 1e20, 16777216,
     };
-    bool wide = f->f->is_double;
+    bool wide = f->is_double;
     const double extreme[] = {
         wide ? DBL_TRUE_MIN : (double)FLT_TRUE_MIN, wide ? DBL_MIN : (double)FLT_MIN,
         wide ? DBL_MAX : (double)FLT_MAX, (double)INFINITY, (double)NAN,
@@ -54,7 +54,7 @@ static void specials(const ExPool *p, const AuditFunc *f, Specials *s)
         special(s, fixed[i]), special(s, -fixed[i]);
     for (size_t i = 0; i < sizeof extreme / sizeof *extreme; i++)
         special(s, extreme[i]), special(s, -extreme[i]);
-    for (uint32_t i = 1; i <= f->f->value.i; i++) {
+    for (uint32_t i = 1; i <= f->value.i; i++) {
         const ExNode *x = ex_node(p, (Ex){ i });
         if (x->op != EX_NUM) continue;
         double c = x->u.num;
@@ -64,10 +64,10 @@ static void specials(const ExPool *p, const AuditFunc *f, Specials *s)
     }
 }
 
-void fe_audit_points(Arena *a, const ExPool *p, const AuditFunc *f, Points *out)
+void fe_audit_points(Arena *a, const ExPool *p, const CFunc *f, Points *out)
 {
     Specials s;
-    int args = f->f->n_param, alone = MAX_SPECIAL * args;
+    int args = f->n_param, alone = MAX_SPECIAL * args;
     uint64_t state = 0x9e3779b97f4a7c15u;
     specials(p, f, &s);
     size_t most = (size_t)(alone + MIXTURES + RANDOM + EQUAL);
@@ -85,7 +85,7 @@ void fe_audit_points(Arena *a, const ExPool *p, const AuditFunc *f, Points *out)
             if (i < s.n * args) x[k] = i % args == k ? s.x[i / args] : y;
             else if (mixture) x[k] = r & 3 ? s.x[r / 4 % (uint64_t)s.n] : y;
             else x[k] = equal && (r & 1) ? shared : y;
-            if (!f->f->is_double) x[k] = (double)(float)x[k];
+            if (!f->is_double) x[k] = (double)(float)x[k];
         }
     }
 }
@@ -100,6 +100,7 @@ static const char *number(Arena *a, double x, bool is_double)
     for (int digits = 1; digits <= 17; digits++) {
         snprintf(text, sizeof text, "%.*g", digits, x);
         double y = strtod(text, NULL);
+        if (strchr(text, 'e') && fabs(x) >= 1e-4 && fabs(x) < 1e6) continue;      /* 20, not 2e+01 */
         if (isnan(x) || (is_double ? y == x : (float)y == (float)x)) break;
     }
     return isnan(x) ? "nan" : arena_str(a, text);
@@ -145,24 +146,26 @@ static void compare(FeDiags *d, Arena *a, const AuditFunc *f, const Points *p, T
     }
 }
 
-void fe_audit(FeDiags *d, ExPool *p, const AuditFunc *f, int n, Compiled *c, Span call)
+void fe_audit(FeDiags *d, ExPool *p, AuditFunc *f, int n, Compiled *c)
 {
     Arena *scratch = arena_new();
     Points *points = arena_alloc(scratch, (size_t)n + 1, sizeof *points);
     CRun *run = arena_alloc(scratch, (size_t)n + 1, sizeof *run);
     for (int i = 0; i < n; i++) {
-        fe_audit_points(scratch, p, &f[i], &points[i]);
+        fe_audit_points(scratch, p, f[i].f, &points[i]);
         double *out = arena_alloc(scratch, (size_t)points[i].n, sizeof *out);
         run[i] = (CRun){ f[i].f->name, f[i].f->is_double, f[i].f->n_param, points[i].n, points[i].x,
                          out };
     }
     const char *why = fe_compiled_run(c, run, n);
-    if (why && n) fe_report(d, call, DG(c_alone), why);
+    if (why && n) fe_report(d, (Span){ 0 }, DG(c_alone), why);
     for (int i = 0; i < n; i++) {
         Tape *t = fe_tape(scratch, p, f[i].f->value, f[i].f->is_double);
         if (!why) compare(d, scratch, &f[i], &points[i], t, run[i].out);
+        f[i].from = d->n_item;
         fe_audit_slopes(d, p, &f[i], &points[i], t);
         fe_audit_jumps(d, p, &f[i]);
+        f[i].to = d->n_item;
     }
     arena_free(scratch);
 }

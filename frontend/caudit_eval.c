@@ -79,6 +79,8 @@ Tape *fe_tape(Arena *a, const ExPool *p, Ex e, bool is_double)
     t->step = arena_alloc(a, (size_t)e.i + 1, sizeof *t->step);
     t->n_v = (size_t)e.i + 1;
     t->v = arena_alloc(a, t->n_v, sizeof *t->v);
+    t->error = arena_alloc(a, t->n_v, sizeof *t->error);
+    t->was = arena_alloc(a, t->n_v, sizeof *t->was);
     t->is_double = is_double;
     needed[e.i] = true;
     for (uint32_t i = e.i; i > 0; i--)
@@ -139,4 +141,54 @@ double fe_tape_run(Tape *t, const double *arg)
         t->v[t->step[i].node] = v;
     }
     return v;
+}
+
+/* ---- rounding ---- */
+
+static double times(double a, double error) { return error == 0 ? 0 : fabs(a) * error; }
+
+/* What an error of the arguments makes of a function's value v: asked by the function itself. */
+static double through(Binary *f, double a, double b, double v, double of_a, double of_b)
+{
+    double sum = 0;
+    for (int k = 0; k < 2; k++) {
+        double x = k ? b : a, error = k ? of_b : of_a, step = fmax(error, 0x1p-50 * fabs(x));
+        if (error == 0) continue;
+        double up = f(k ? a : a + step, k ? b + step : b), down = f(k ? a : a - step, k ? b - step : b);
+        /* No fmax: it drops a NaN. */
+        double most = fabs(up - v) >= fabs(down - v) ? fabs(up - v) : fabs(down - v);
+        sum += most * (error / step);
+    }
+    return sum;
+}
+
+/* Of one step with the value v: what comes with its operands, and its own rounding. A function of the
+ * C library is taken to be off by up to two units of the last place. */
+static double error_of(const Step *s, const ExNode *x, const double *v, const double *e)
+{
+    uint32_t a = x->in[0].i, b = x->in[1].i, c = x->in[2].i;
+    double y = v[s->node], unit = 0x1p-53 * fabs(y) + 0x1p-1074;
+    switch (x->op) {
+    case EX_ADD: case EX_SUB: return e[a] + e[b] + unit;
+    case EX_MUL: return times(v[a], e[b]) + times(v[b], e[a]) + unit;
+    case EX_DIV: return (e[a] + times(y, e[b])) / fabs(v[b]) + unit;
+    case EX_NEG: return e[a];
+    case EX_SELECT: return v[a] != 0 ? e[b] : e[c];
+    case EX_floor: case EX_ceil: case EX_trunc: case EX_round: case EX_sign: case EX_abs: case EX_max:
+    case EX_min: case EX_fmod: case EX_copysign:
+        return through(s->f, v[a], v[b], y, e[a], e[b]);
+    default:
+        if (!s->f) return 0;
+        return through(s->f, v[a], v[b], y, e[a], e[b]) + 4 * unit;
+    }
+}
+
+double fe_tape_error(Tape *t)
+{
+    double e = 0;
+    for (int i = 0; i < t->n; i++) {
+        const Step *s = &t->step[i];
+        e = t->error[s->node] = error_of(s, ex_node(t->pool, (Ex){ s->node }), t->v, t->error);
+    }
+    return e;
 }

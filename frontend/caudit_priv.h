@@ -6,11 +6,10 @@
 /* x[n][args] */
 typedef struct Points { double *x; int n, args; } Points;
 
-void fe_audit_points(Arena *a, const ExPool *p, const AuditFunc *f, Points *out);
+void fe_audit_points(Arena *a, const ExPool *p, const CFunc *f, Points *out);
 const char *fe_audit_number(Arena *a, const CFunc *f, double x);
-const char *fe_audit_point(Arena *a, const CFunc *f, const double *x);
 
-/* caudit_slope.c. t: of f's value. */
+/* caudit_slope.c, caudit_jump.c. t: of f's value. */
 void fe_audit_slopes(FeDiags *d, ExPool *p, const AuditFunc *f, const Points *points, Tape *t);
 void fe_audit_jumps(FeDiags *d, ExPool *p, const AuditFunc *f);
 #endif

@@ -1,7 +1,7 @@
 /* frontend/cfuncs.c: finds the functions of a C file beside a model: in what was kept of it.
  *
  * DIR/ops.c has DIR/.seqc/ops.json, which holds as long as the bytes of the file and of what it
- * includes have the hashes that stand there. */
+ * includes have the hashes that stand there. Warnings stand there, too, to be said every time. */
 #define _DEFAULT_SOURCE   /* mkstemp, fchmod */
 #include "frontend/cfuncs.h"
 #include <errno.h>
@@ -63,16 +63,55 @@ static const char *base_of(const char *path)
     return slash ? slash + 1 : path;
 }
 
-/* Was it made of these bytes, and of files that are as they were? */
-static bool holds(Arena *a, const CFuncs *c, const char *file, const char *hash)
+static bool lies_in(CPlace at, const CText *text, int n)
 {
+    return at.file == CPLACE_CALL
+        || (at.file < n && at.at <= text[at.file].len && at.len <= text[at.file].len - at.at);
+}
+
+/* Was it made of these bytes, and of files that are as they were? text: [1 + n_include], the first one
+ * filled. */
+static bool holds(Arena *a, const CFuncs *c, const char *file, CText *text)
+{
+    const char *hash = fe_cfuncs_hash(a, text[0].text, text[0].len);
     if (strcmp(c->source, base_of(file)) != 0 || strcmp(c->hash, hash) != 0) return false;
     for (int i = 0; i < c->n_include; i++) {
-        size_t len;
-        const char *text = file_text(a, beside(a, file, c->include[i].file), &len);
-        if (!text || strcmp(fe_cfuncs_hash(a, text, len), c->include[i].hash) != 0) return false;
+        CText *t = &text[1 + i];
+        t->name = c->include[i].file;
+        t->text = file_text(a, beside(a, file, t->name), &t->len);
+        if (!t->text || strcmp(fe_cfuncs_hash(a, t->text, t->len), c->include[i].hash) != 0)
+            return false;
     }
+    for (int i = 0; i < c->n_said; i++)
+        if (!lies_in(c->said[i].at, text, 1 + c->n_include)
+            || !lies_in(c->said[i].note_at, text, 1 + c->n_include)) return false;
     return true;
+}
+
+/* Its functions were never compared with compiled ones, and now they can be. */
+static bool is_due(const CFuncs *c, const FeOpts *o, Arena *a)
+{
+    bool alone = false;
+    for (int i = 0; i < c->n_said; i++) alone = alone || c->said[i].id == DIAG_c_alone;
+    return alone && o->cc && o->home && access(fe_cfuncs_module(a, o), R_OK) == 0;
+}
+
+static Span span_of(FeDiags *d, const CFuncs *c, CPlace at, Span call)
+{
+    if (at.file == CPLACE_CALL) return call;
+    const CText *f = &c->text[at.file];
+    return (Span){ fe_source_again(d, f->name, f->text, f->len), at.at, at.len };
+}
+
+void fe_cfuncs_say(FeDiags *d, const CFuncs *c, const CFunc *f, Span call)
+{
+    for (int i = 0; i < c->n_said; i++) {
+        const CSaid *s = &c->said[i];
+        if (f ? !s->function || strcmp(s->function, f->name) != 0 : s->function != NULL) continue;
+        fe_report(d, span_of(d, c, s->at, call), s->id, "%s", s->text);
+        if (s->note) fe_note(d, span_of(d, c, s->note_at, call), "%s", s->note);
+        if (s->help) fe_help(d, "%s", s->help);
+    }
 }
 
 /* Whole or not at all; where the folder cannot be written the next run reads the file again. */
@@ -104,9 +143,15 @@ const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const FeOpts *o, const char *model
         return NULL;
     }
     const char *json = file_text(a, kept, &json_len);
-    const CFuncs *c = json ? fe_cfuncs_read(a, json, json_len, err) : NULL;
-    if (c && holds(a, c, file, fe_cfuncs_hash(a, text, len))) return c;
-    c = fe_cfuncs_clang(d, a, o, &(CSource){ path, file, text, len }, at);
-    if (c) keep(a, c, kept);
+    CFuncs *c = json ? fe_cfuncs_read(a, json, json_len, err) : NULL;
+    CText *all = arena_alloc(a, c ? 1 + (size_t)c->n_include : 1, sizeof *all);
+    all[0] = (CText){ file, text, len };
+    if (c && holds(a, c, file, all) && !is_due(c, o, a)) {
+        c->text = all;
+    } else {
+        c = fe_cfuncs_clang(d, a, o, &(CSource){ path, file, text, len }, at);
+        if (c) keep(a, c, kept);
+    }
+    if (c) fe_cfuncs_say(d, c, NULL, at);
     return c;
 }

@@ -18,12 +18,16 @@ static bool find(void *library, const char *name, void *to)
     return p != NULL;
 }
 
+const char *fe_cfuncs_module(Arena *a, const FeOpts *o)
+{
+    return arena_printf(a, "%s/libseqc_ctool.so", o->home);
+}
+
 /* Null, or why not. */
 static const char *open_ctool(const FeOpts *o, Arena *a, Ctool *t)
 {
     if (!o->home) return "seqc's own library folder is not found";
-    const char *path = arena_printf(a, "%s/libseqc_ctool.so", o->home);
-    void *library = dlopen(path, RTLD_LAZY | RTLD_LOCAL);
+    void *library = dlopen(fe_cfuncs_module(a, o), RTLD_LAZY | RTLD_LOCAL);
     if (!library) return "this seqc has no module over Clang";
     bool whole = find(library, "ct_abi", &t->abi) && t->abi() == CTOOL_ABI
               && find(library, "ct_read", &t->read) && find(library, "ct_free", &t->free);
@@ -32,15 +36,68 @@ static const char *open_ctool(const FeOpts *o, Arena *a, Ctool *t)
 
 /* ---- diagnostics ---- */
 
-typedef struct Sources { uint16_t *src; uint32_t n; Span call; } Sources;
+/* src[file]: of diagnostics that are collected apart; a place in none stands for where the model names
+ * the file. */
+typedef struct Sources { uint16_t *src; uint32_t n; } Sources;
 
-/* Where the C file has it; of what stands nowhere there, where the model names the file. */
 static Span span_of(FeDiags *d, const CtResult *r, Sources *s, CtPlace at)
 {
-    if (!at.len) return s->call;
+    if (!at.len) return (Span){ 0 };
     const CtFile *f = &r->file[at.file];
     if (!s->src[at.file]) s->src[at.file] = fe_source(d, f->name, f->text, f->len);
     return (Span){ s->src[at.file], at.at, at.len };
+}
+
+static CPlace place_of(const Sources *s, Span at)
+{
+    for (uint32_t i = 0; i < s->n && at.src; i++)
+        if (s->src[i] == at.src) return (CPlace){ (int)i, at.at, at.len };
+    return (CPlace){ CPLACE_CALL, 0, 0 };
+}
+
+/* As long as what is kept may have it. */
+static const char *kept(Arena *a, const char *text)
+{
+    size_t n = strlen(text);
+    return arena_strn(a, text, n < CFUNCS_STRING ? n : CFUNCS_STRING);
+}
+
+/* audit: of n functions, whose warnings about derivatives are said where somebody takes them. */
+static CSaid *all_said(Arena *a, const FeDiags *d, const Sources *s, const AuditFunc *audit, int n)
+{
+    CSaid *said = arena_alloc(a, (size_t)d->n_item + 1, sizeof *said);
+    for (int i = 0; i < d->n_item; i++) {
+        const Diag *x = &d->item[i];
+        said[i] = (CSaid){ .id = x->id, .text = kept(a, x->text), .at = place_of(s, x->at),
+                           .note_at = { CPLACE_CALL, 0, 0 } };
+        for (int k = 0; k < n; k++)
+            if (i >= audit[k].from && i < audit[k].to) said[i].function = audit[k].f->name;
+        for (int k = 0; k < x->n_part; k++) {
+            const DiagPart *part = &x->part[k];
+            if (part->help) said[i].help = kept(a, part->text);
+            else said[i].note = kept(a, part->text), said[i].note_at = place_of(s, part->at);
+        }
+    }
+    return said;
+}
+
+static const CText *texts(Arena *a, const CtResult *r)
+{
+    CText *text = arena_alloc(a, r->n_file + 1, sizeof *text);
+    for (uint32_t i = 0; i < r->n_file; i++) {
+        const CtFile *f = &r->file[i];
+        text[i] = (CText){ arena_str(a, f->name), arena_strn(a, f->text, f->len), f->len };
+    }
+    return text;
+}
+
+/* Of a file that is refused: all that was collected, errors that found no room there counted. */
+static void say_errors(FeDiags *d, const FeDiags *own, const CFuncs *c, Span at)
+{
+    int errors = d->errors;
+    fe_cfuncs_say(d, c, NULL, at);
+    d->dropped += own->dropped;
+    if (d->errors == errors) d->errors++;
 }
 
 static void report(FeDiags *d, Span at, CtKind kind, const char *text)
@@ -104,13 +161,14 @@ static void function(FeDiags *d, Arena *a, const CtResult *r, Sources *s, ExPool
     for (uint32_t i = f->n_node; i-- > 1;)
         if (e[i].i <= out->value.i && f->node[i].at.len)
             of_node[e[i].i] = span_of(d, r, s, f->node[i].at);
-    *of = (AuditFunc){ out, f->mixed, f->zero_sign, at, of_node };
+    *of = (AuditFunc){ out, f->mixed, f->zero_sign, at, of_node, 0, 0 };
 }
 
-static CFuncs *functions(FeDiags *d, Arena *a, const CtResult *r, Sources *s, const char *source,
-                         Compiled *compiled)
+/* c: without functions where something is an error. d: the diagnostics that are collected apart. */
+static void functions(CFuncs *c, FeDiags *d, Arena *a, const CtResult *r, Sources *s, const char *source,
+                      Compiled *compiled)
 {
-    CFuncs *c = arena_alloc(a, 1, sizeof *c);
+    AuditFunc *audit = arena_alloc(a, r->n_func + 1, sizeof *audit);
     c->pool = ex_pool(a);
     const char *slash = strrchr(source, '/');
     c->source = arena_str(a, slash ? slash + 1 : source);
@@ -122,14 +180,15 @@ static CFuncs *functions(FeDiags *d, Arena *a, const CtResult *r, Sources *s, co
                                                  fe_cfuncs_hash(a, f->text, f->len) };
     }
     c->f = arena_alloc(a, r->n_func + 1, sizeof *c->f);
-    AuditFunc *audit = arena_alloc(a, r->n_func + 1, sizeof *audit);
-    for (; c->n < (int)r->n_func; c->n++)
+    for (; d->errors == 0 && c->n < (int)r->n_func; c->n++)
         function(d, a, r, s, c->pool, &r->func[c->n], &c->f[c->n], &audit[c->n]);
-    fe_audit(d, c->pool, audit, c->n, compiled, s->call);
-    return c;
+    fe_audit(d, c->pool, audit, c->n, compiled);
+    c->text = texts(a, r);
+    c->said = all_said(a, d, s, audit, c->n);
+    c->n_said = d->n_item;
 }
 
-const CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSource *source, Span at)
+CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSource *source, Span at)
 {
     Ctool t;
     Compiled *compiled = o->cc ? fe_compiled_begin(a, o->cc, source->path) : NULL;
@@ -141,12 +200,16 @@ const CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSour
                    "seqc again; or bring .seqc/ from a machine that has them");
         return NULL;
     }
-    int errors = d->errors;
+    FeDiags *own = fe_diags_new();
     CtResult *r = t.read(source->path, source->text, source->len, CFUNC_MAX_NODES);
-    Sources s = { arena_alloc(a, r->n_file, sizeof *s.src), r->n_file, at };
-    report_all(d, r, &s);
-    const CFuncs *c = d->errors == errors ? functions(d, a, r, &s, source->path, compiled) : NULL;
-    if (!c) fe_compiled_run(compiled, NULL, 0);
+    Sources s = { arena_alloc(a, r->n_file + 1, sizeof *s.src), r->n_file };
+    CFuncs *c = arena_alloc(a, 1, sizeof *c);
+    report_all(own, r, &s);
+    if (own->errors) fe_compiled_run(compiled, NULL, 0);
+    functions(c, own, a, r, &s, source->path, own->errors ? NULL : compiled);
+    bool good = own->errors == 0;
+    if (!good) say_errors(d, own, c, at);
+    fe_diags_free(own);
     t.free(r);
-    return d->errors == errors ? c : NULL;
+    return good ? c : NULL;
 }

@@ -1,26 +1,24 @@
-/* frontend/cfuncs_json.c: functions in C as JSON, written and read.
+/* frontend/cfuncs_json.c: functions in C as JSON, written; cfuncs_read.c reads it.
  *
- * {"seqc_functions": 1, "source": "ops.c", "hash": "…", "includes": [{"file": "…", "hash": "…"}],
+ * {"seqc_functions": 2, "source": "ops.c", "hash": "…", "includes": [{"file": "…", "hash": "…"}],
+ *  "warnings": [{"code": "W811", "function": "swish", "text": "…", "at": [0, 29, 5]}],
  *  "functions": [{"name": "swish", "params": ["x", "beta"], "type": "float", "line": 3, "column": 7,
  *    "nodes": [["arg", 0], ["arg", 1], ["mul", 1, 0], …, ["num", 1.0]], "value": 7,
  *    "gradient": {"nodes": […], "value": 5, "derivatives": [9, 12]}}]}
  *
- * "gradient" is for the Python module, which differentiates nothing: the value in the form that is
- * differentiated and the derivative by each parameter, of nodes of their own. Nothing here believes
+ * "warnings" are what was found out when Clang read the file, with places as CPlace has them: file, byte,
+ * length; those with "function" are about its derivatives. "gradient" is for the Python module, which differentiates nothing: the value in the form that
+ * is differentiated and the derivative by each parameter, of nodes of their own. Nothing here believes
  * it: it is read to be skipped, and may be missing.
  * Operands are numbers of earlier nodes, so that sharing survives and nothing can run in a circle.
  * Numbers have the fewest digits that read back the same bits; what JSON has no number for is
- * "inf", "-inf" or "nan". The reader takes any bytes: every object has exactly its keys, in any
- * order, and nothing nests deeper than the format does. */
+ * "inf", "-inf" or "nan". */
 #include "frontend/cfuncs.h"
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
-
-enum { VERSION = 1, MAX_STRING = 4096, MAX_NUMBER = 40 };
 
 const CFunc *fe_cfunc(const CFuncs *c, const char *name)
 {
@@ -28,8 +26,6 @@ const CFunc *fe_cfunc(const CFuncs *c, const char *name)
         if (strcmp(c->f[i].name, name) == 0) return &c->f[i];
     return NULL;
 }
-
-/* ---- writing ---- */
 
 typedef struct Text { Arena *arena; char *s; size_t n, cap; } Text;
 
@@ -132,10 +128,27 @@ static void put_function(Text *t, ExPool *pool, const CFunc *f)
     put(t, "}");
 }
 
+static void put_place(Text *t, const char *key, CPlace at)
+{
+    put(t, ", \"%s\": [%d, %" PRIu32 ", %" PRIu32 "]", key, at.file, at.at, at.len);
+}
+
+static void put_said(Text *t, const CSaid *s)
+{
+    put(t, "{\"code\": \"%s\"", fe_diag_info[s->id].code);
+    if (s->function) put(t, ", \"function\": "), put_string(t, s->function);
+    put(t, ", \"text\": ");
+    put_string(t, s->text);
+    put_place(t, "at", s->at);
+    if (s->help) put(t, ", \"help\": "), put_string(t, s->help);
+    if (s->note) put(t, ", \"note\": "), put_string(t, s->note), put_place(t, "note_at", s->note_at);
+    put(t, "}");
+}
+
 const char *fe_cfuncs_json(Arena *a, const CFuncs *c)
 {
     Text t = { .arena = a };
-    put(&t, "{\"seqc_functions\": %d, \"source\": ", VERSION);
+    put(&t, "{\"seqc_functions\": %d, \"source\": ", CFUNCS_VERSION);
     put_string(&t, c->source);
     put(&t, ", \"hash\": ");
     put_string(&t, c->hash);
@@ -147,6 +160,11 @@ const char *fe_cfuncs_json(Arena *a, const CFuncs *c)
         put_string(&t, c->include[i].hash);
         put(&t, "}");
     }
+    put(&t, "],\n \"warnings\": [");
+    for (int i = 0; i < c->n_said; i++) {
+        put(&t, i ? ",\n " : "\n ");
+        put_said(&t, &c->said[i]);
+    }
     put(&t, "],\n \"functions\": [");
     for (int i = 0; i < c->n; i++) {
         put(&t, i ? ",\n " : "\n ");
@@ -154,342 +172,4 @@ const char *fe_cfuncs_json(Arena *a, const CFuncs *c)
     }
     put(&t, "]}\n");
     return t.s;
-}
-
-/* ---- reading: characters ---- */
-
-typedef struct Reader {
-    const char *start, *at, *end;
-    Arena *arena;
-    char *err;                       /* filled: reading has failed */
-} Reader;
-
-__attribute__((format(printf, 2, 3)))
-static bool fail(Reader *r, const char *fmt, ...)
-{
-    if (r->err[0]) return false;     /* the first mistake counts */
-    int n = snprintf(r->err, CFUNCS_ERR, "byte %td: ", r->at - r->start);
-    va_list args;
-    va_start(args, fmt);
-    vsnprintf(r->err + n, CFUNCS_ERR - (size_t)n, fmt, args);
-    va_end(args);
-    return false;
-}
-
-static char peek(Reader *r)
-{
-    while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r'))
-        r->at++;
-    return r->at < r->end ? *r->at : 0;
-}
-
-static bool accept(Reader *r, char c)
-{
-    if (peek(r) != c || !c) return false;
-    r->at++;
-    return true;
-}
-
-static bool want(Reader *r, char c)
-{
-    return accept(r, c) || fail(r, "expected '%c'", c);
-}
-
-/* The character that an escape stands for, the backslash read; 0 after an error. */
-static char escaped(Reader *r)
-{
-    char c = r->at < r->end ? *r->at++ : 0, digits[5] = { 0 };
-    if (c == '"' || c == '\\' || c == '/') return c;
-    for (int i = 0; c == 'u' && i < 4 && r->at < r->end; i++) digits[i] = *r->at++;
-    char *end;
-    long code = strtol(digits, &end, 16);
-    if (end == digits + 4 && code > 0 && code < 0x20) return (char)code;
-    return (char)fail(r, "an escape that is never written");
-}
-
-static bool read_string(Reader *r, void *to)
-{
-    char s[MAX_STRING];
-    size_t n = 0;
-    if (!want(r, '"')) return false;
-    while (r->at < r->end && *r->at != '"') {
-        if ((unsigned char)*r->at < 0x20) return fail(r, "a control character in a string");
-        if (n == MAX_STRING) return fail(r, "a string longer than %d bytes", (int)MAX_STRING);
-        char c = *r->at++;
-        s[n++] = c == '\\' ? escaped(r) : c;
-        if (!s[n - 1]) return false;
-    }
-    *(const char **)to = arena_strn(r->arena, s, n);
-    return want(r, '"');
-}
-
-/* The characters of a number of JSON; false: there is none. */
-static bool number(Reader *r, char text[MAX_NUMBER])
-{
-    size_t n = 0;
-    peek(r);
-    while (r->at + n < r->end && r->at[n] && strchr("+-.0123456789eE", r->at[n])) n++;
-    const char *digits = r->at + (n && *r->at == '-');
-    if (!n || n >= MAX_NUMBER || *digits < '0' || *digits > '9') return fail(r, "expected a number");
-    memcpy(text, r->at, n);
-    text[n] = 0;
-    r->at += n;
-    return true;
-}
-
-static bool integer(Reader *r, int64_t low, int64_t high, int64_t *x)
-{
-    char text[MAX_NUMBER], *end;
-    if (!number(r, text)) return false;
-    errno = 0;
-    *x = strtoll(text, &end, 10);
-    return (!*end && errno == 0 && *x >= low && *x <= high)
-        || fail(r, "expected an integer from %" PRId64 " to %" PRId64, low, high);
-}
-
-static bool real(Reader *r, double *x)
-{
-    char text[MAX_NUMBER], *end;
-    const char *word;
-    if (peek(r) != '"') {
-        if (!number(r, text)) return false;
-        *x = strtod(text, &end);
-        return (!*end && isfinite(*x)) || fail(r, "this is not a number");
-    }
-    if (!read_string(r, &word)) return false;
-    bool inf = strcmp(word, "inf") == 0 || strcmp(word, "-inf") == 0;
-    *x = inf ? (*word == '-' ? -(double)INFINITY : (double)INFINITY) : (double)NAN;
-    return inf || strcmp(word, "nan") == 0 || fail(r, "a number in quotes is inf, -inf or nan");
-}
-
-/* ---- reading: arrays and objects ---- */
-
-typedef bool Read(Reader *r, void *to);
-typedef struct Field { const char *name; Read *read; } Field;   /* "?name": may be missing */
-
-/* An array of what `item` reads into one and the same place. */
-static bool array(Reader *r, Read *item, void *to)
-{
-    if (!want(r, '[')) return false;
-    if (accept(r, ']')) return true;
-    do
-        if (!item(r, to)) return false;
-    while (accept(r, ','));
-    return want(r, ']');
-}
-
-/* An object of exactly these fields, each of which reads into one and the same place. */
-static bool object(Reader *r, const Field *field, int n, void *to)
-{
-    unsigned seen = 0;
-    if (!want(r, '{')) return false;
-    do {
-        const char *key;
-        int k = 0;
-        if (!read_string(r, &key)) return false;
-        while (k < n && strcmp(field[k].name + (*field[k].name == '?'), key) != 0) k++;
-        if (k == n) return fail(r, "unknown key \"%.40s\"", key);
-        if (seen >> k & 1) return fail(r, "\"%.40s\" stands twice", key);
-        seen |= 1u << k;
-        if (!want(r, ':') || !field[k].read(r, to)) return false;
-    } while (accept(r, ','));
-    for (int k = 0; k < n; k++)
-        if (!(seen >> k & 1) && *field[k].name != '?') return fail(r, "\"%s\" is missing", field[k].name);
-    return want(r, '}');
-}
-
-/* Room for one more of n, in steps that double. */
-static void *room(Reader *r, void *list, int n, size_t size)
-{
-    size_t used = (size_t)n;
-    return used & (used - 1) ? list
-         : arena_grow(r->arena, list, used, used ? 2 * used : 1, size);
-}
-
-/* ---- reading: functions ---- */
-
-typedef struct Function {
-    CFunc f;
-    ExPool *pool;
-    Ex *node; int n_node, max_node;
-    int64_t line, column, value;
-    const char *type;
-} Function;
-
-/* Derivatives by all parameters of the largest functions stay far below it. */
-enum { MAX_GRADIENT_NODES = 200000 };
-
-static bool read_name(Reader *r, void *to) { return read_string(r, &((Function *)to)->f.name); }
-static bool read_type(Reader *r, void *to) { return read_string(r, &((Function *)to)->type); }
-static bool read_line(Reader *r, void *to)
-{
-    return integer(r, 0, INT32_MAX, &((Function *)to)->line);
-}
-static bool read_column(Reader *r, void *to)
-{
-    return integer(r, 0, INT32_MAX, &((Function *)to)->column);
-}
-static bool read_value(Reader *r, void *to)
-{
-    return integer(r, 0, MAX_GRADIENT_NODES - 1, &((Function *)to)->value);
-}
-
-static bool read_param(Reader *r, void *to)
-{
-    CFunc *f = &((Function *)to)->f;
-    if (f->n_param == EX_MAX_ARGS)
-        return fail(r, "more than %d parameters", (int)EX_MAX_ARGS);
-    f->param = room(r, f->param, f->n_param, sizeof *f->param);
-    return read_string(r, &f->param[f->n_param++]);
-}
-static bool read_params(Reader *r, void *to) { return array(r, read_param, to); }
-
-/* Numbers of earlier nodes, as many as the operation takes. */
-static bool read_operands(Reader *r, Function *f, ExOp op, Ex *e)
-{
-    Ex in[3] = { { 0 }, { 0 }, { 0 } };
-    int k = 0;
-    for (; k < 3 && accept(r, ','); k++) {
-        int64_t i;
-        if (!integer(r, 0, f->n_node - 1, &i)) return false;
-        in[k] = f->node[i];
-    }
-    if (!ex_fits(f->pool, op, in[0], in[1], in[2]))
-        return fail(r, "these are no operands of \"%s\"", ex_op_name(op));
-    *e = ex_op(f->pool, op, in[0], in[1], in[2]);
-    return true;
-}
-
-static bool read_bool(Reader *r, ExPool *pool, Ex *e)
-{
-    bool truth = peek(r) == 't';
-    const char *word = truth ? "true" : "false";
-    size_t n = strlen(word);
-    if ((size_t)(r->end - r->at) < n || memcmp(r->at, word, n) != 0)
-        return fail(r, "expected true or false");
-    r->at += n;
-    *e = ex_bool(pool, truth);
-    return true;
-}
-
-static bool read_leaf(Reader *r, ExPool *pool, ExOp op, Ex *e)
-{
-    int64_t i = 0;
-    double x = 0;
-    if (!want(r, ',')) return false;
-    switch (op) {
-    case EX_NUM: return real(r, &x) && (*e = ex_num(pool, x)).i;
-    case EX_INT: return integer(r, INT64_MIN, INT64_MAX, &i) && (*e = ex_int(pool, i)).i;
-    case EX_ARG: return integer(r, 0, EX_MAX_ARGS - 1, &i) && (*e = ex_arg(pool, (int)i)).i;
-    default: return read_bool(r, pool, e);
-    }
-}
-
-static bool read_node(Reader *r, void *to)
-{
-    Function *f = to;
-    const char *name;
-    if (f->n_node == f->max_node) return fail(r, "more than %d nodes", f->max_node);
-    if (!want(r, '[') || !read_string(r, &name)) return false;
-    ExOp op = ex_op_named(name);
-    if (op == EX_NONE || op == EX_NAME) return fail(r, "there is no operation \"%.40s\"", name);
-    f->node = room(r, f->node, f->n_node, sizeof *f->node);
-    Ex *e = &f->node[f->n_node];
-    bool good = op < EX_ADD ? read_leaf(r, f->pool, op, e) : read_operands(r, f, op, e);
-    f->n_node++;
-    return good && want(r, ']');
-}
-static bool read_nodes(Reader *r, void *to) { return array(r, read_node, to); }
-
-static bool read_derivative(Reader *r, void *to)
-{
-    int64_t node;
-    (void)to;
-    return integer(r, 0, MAX_GRADIENT_NODES - 1, &node);
-}
-static bool read_derivatives(Reader *r, void *to) { return array(r, read_derivative, to); }
-
-static bool read_gradient(Reader *r, void *to)
-{
-    static const Field fields[] = {
-        { "nodes", read_nodes }, { "value", read_value }, { "derivatives", read_derivatives },
-    };
-    Function skipped = { .pool = ex_pool(r->arena), .max_node = MAX_GRADIENT_NODES };
-    (void)to;
-    return object(r, fields, 3, &skipped);
-}
-
-/* What holds between the fields. */
-static bool whole(Reader *r, Function *f)
-{
-    bool is_double = strcmp(f->type, "double") == 0;
-    f->f.is_double = is_double;
-    f->f.line = (int)f->line, f->f.column = (int)f->column;
-    if (!is_double && strcmp(f->type, "float") != 0) return fail(r, "\"type\" is float or double");
-    if (f->value >= f->n_node) return fail(r, "\"value\" is none of the nodes");
-    f->f.value = f->node[f->value];
-    if (ex_node(f->pool, f->f.value)->type != EXT_REAL) return fail(r, "\"value\" is no real number");
-    return ex_args_used(f->pool, f->f.value) >> f->f.n_param == 0
-        || fail(r, "an argument that is none of \"params\"");
-}
-
-static bool read_function(Reader *r, void *to)
-{
-    static const Field fields[] = {
-        { "name", read_name }, { "params", read_params }, { "type", read_type },
-        { "line", read_line }, { "column", read_column }, { "nodes", read_nodes },
-        { "value", read_value }, { "?gradient", read_gradient },
-    };
-    CFuncs *c = to;
-    Function f = { .pool = c->pool, .max_node = CFUNC_MAX_NODES };
-    if (!object(r, fields, sizeof fields / sizeof *fields, &f) || !whole(r, &f)) return false;
-    if (fe_cfunc(c, f.f.name)) return fail(r, "the function \"%.40s\" stands twice", f.f.name);
-    c->f = room(r, c->f, c->n, sizeof *c->f);
-    c->f[c->n++] = f.f;
-    return true;
-}
-
-/* ---- reading: the file ---- */
-
-static bool read_version(Reader *r, void *to)
-{
-    int64_t version;
-    (void)to;
-    return integer(r, VERSION, VERSION, &version);
-}
-static bool read_source(Reader *r, void *to) { return read_string(r, &((CFuncs *)to)->source); }
-static bool read_hash(Reader *r, void *to) { return read_string(r, &((CFuncs *)to)->hash); }
-static bool read_functions(Reader *r, void *to) { return array(r, read_function, to); }
-
-static bool read_include_file(Reader *r, void *to)
-{
-    return read_string(r, &((CInclude *)to)->file);
-}
-static bool read_include_hash(Reader *r, void *to)
-{
-    return read_string(r, &((CInclude *)to)->hash);
-}
-
-static bool read_include(Reader *r, void *to)
-{
-    static const Field fields[] = { { "file", read_include_file }, { "hash", read_include_hash } };
-    CFuncs *c = to;
-    c->include = room(r, c->include, c->n_include, sizeof *c->include);
-    return object(r, fields, 2, &c->include[c->n_include++]);
-}
-static bool read_includes(Reader *r, void *to) { return array(r, read_include, to); }
-
-const CFuncs *fe_cfuncs_read(Arena *a, const char *text, size_t len, char err[CFUNCS_ERR])
-{
-    static const Field fields[] = {
-        { "seqc_functions", read_version }, { "source", read_source }, { "hash", read_hash },
-        { "includes", read_includes }, { "functions", read_functions },
-    };
-    Reader r = { .start = text, .at = text, .end = text + len, .arena = a, .err = err };
-    CFuncs *c = arena_alloc(a, 1, sizeof *c);
-    err[0] = 0;
-    c->pool = ex_pool(a);
-    bool good = object(&r, fields, sizeof fields / sizeof *fields, c);
-    if (good && (peek(&r) || r.at < r.end)) good = fail(&r, "something follows the functions");
-    return good ? c : NULL;
 }

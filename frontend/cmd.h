@@ -87,6 +87,8 @@ const char *cmd_nearest(const char *word, const char *const *words, int count);
 
 /* A model file or IR text becomes a module; 0 or an exit code after the messages are printed. */
 int cmd_load(const Cmd *c, Module **out);
+/* The same, and of a model file's C functions `own` is told. */
+int cmd_load_own(const Cmd *c, FeOwn *own, void *ctx, Module **out);
 bool cmd_is_ir(const char *text, int64_t length);
 /* --march, --blas, --math and so on as the passes want them; of several targets the best. 0 or an
  * exit code. */

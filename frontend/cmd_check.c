@@ -3,6 +3,7 @@
  * The model in float64, on weights and inputs made up from names, so that every run and every
  * variant sees the same numbers:
  *   the values of every graph before and after each pass, by the interpreter;
+ *   first and second derivatives of its functions against differences (cmd_slopes.c);
  *   symbolic gradients against differences (cmd_differences.c);
  *   the pipeline with each pass left out that can be, by the interpreter and as generated code,
  *   compiled and run at the whole batch and at a smaller last one (cmd_generated.c), for CUDA on
@@ -291,6 +292,7 @@ static int compare_all(Check *k)
     if (!code) {
         k->given.output = check_outputs(k->start, k->small, &k->given);
         each_pass(k);
+        check_functions(k);
         check_gradients(&k->report, k->derived, k->small, &k->given);
         interpret_variants(k, list);
         code = check_code_run(k);
@@ -314,7 +316,7 @@ int cmd_check(const Cmd *c)
     ctx.after = NULL;
     ctx.verify = true;
     k.ctx = &ctx;
-    if (!code) code = cmd_load(c, &k.start);
+    if (!code) code = cmd_load_own(c, check_own, &k, &k.start);
     if (!code && c->text[OPT_weights]) {
         code = cmd_weights_read(c, k.start, &weights);
         k.given.weights = &weights;

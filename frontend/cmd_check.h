@@ -51,6 +51,7 @@ typedef struct Check {
     const char *device;              /* what it is called; null likewise */
     Report report;
     Given given;
+    struct CheckFunction *function;  /* of the model's own and built-in functions, see below */
     int64_t small, batch[2];
     int n_batch;
     Module *start, *derived, *done;  /* as read; after differentiate; after all passes */
@@ -59,6 +60,14 @@ typedef struct Check {
 
 /* Every gradient of a module that has some, by central differences at batch n. */
 void check_gradients(Report *r, const Module *m, int64_t n, const Given *given);
+
+/* ---- derivatives of elementwise functions: cmd_slopes.c ---- */
+
+/* FeOwn of a Check: compares the derivatives of a C function of the model and remembers how far off
+ * they are. */
+FeOwn check_own;
+/* Adds lines for those, and for the built-in functions of its graphs. */
+void check_functions(Check *k);
 
 /* ---- the device that generated code for CUDA runs on: cmd_device.c ---- */
 

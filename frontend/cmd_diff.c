@@ -1,5 +1,5 @@
 /* frontend/cmd_diff.c: `seqc diff FILE.c [FUNCTION]`: what a function in C is to seqc: its formula and
- * its derivative by each argument, in C and as people write mathematics, with operation counts and
+ * its derivative by each argument (--order 2: second ones, too), in C and as people write mathematics, with operation counts and
  * a plot. cmd_formula.c prints formulas, cmd_plot.c plots. */
 #define _POSIX_C_SOURCE 200809L
 #include "frontend/cmd_diff.h"
@@ -43,15 +43,18 @@ static const char *operations(Arena *a, const ExPool *p, Ex e)
 
 /* ---- one function ---- */
 
-static void show(Arena *a, const CFunc *f, ExPool *p, Ex e, const char *of, int by)
+/* e: the derivative by the arguments by[0] and then by[1]; -1: by none. */
+static void show(Arena *a, const CFunc *f, ExPool *p, Ex e, const char *of, const int by[2])
 {
-    const char *name = by < 0 ? f->name : arena_printf(a, "%s_d%s", f->name, f->param[by]);
-    if (by < 0) printf("\n%s\n", of);
-    else printf("\nd %s / d %s\n", f->name, f->param[by]);
+    const char *name = f->name;
+    for (int i = 0; i < 2 && by[i] >= 0; i++) name = arena_printf(a, "%s_d%s", name, f->param[by[i]]);
+    if (by[0] < 0) printf("\n%s\n", of);
+    else if (by[1] < 0) printf("\nd %s / d %s\n", f->name, f->param[by[0]]);
+    else printf("\nd2 %s / d %s d %s\n", f->name, f->param[by[0]], f->param[by[1]]);
     printf("    %s\n", cmd_formula_math(a, f, p, e));
     printf("    %s\n\n", operations(a, p, e));
     fputs(cmd_formula_c(a, f, name, p, e), stdout);
-    if (by < 0 || f->n_param != 1) return;
+    if (by[0] < 0 || by[1] >= 0 || f->n_param != 1) return;
     Ex d = ex_in_output(p, f->value, e, 0, 1);
     if (!d.i || ex_cost(p, d) >= ex_cost(p, e)) return;
     const char *both[] = { f->param[0], "y" };
@@ -68,10 +71,15 @@ static void show_function(const Cmd *c, const CFuncs *file, const CFunc *f, cons
         params = arena_printf(c->arena, "%s%s%s %s", params, i ? ", " : "", type, f->param[i]);
     const char *of = arena_printf(c->arena, "%s(%s)", f->name, params);
     printf("%s:%d:%d: %s %s\n", c->file, f->line, f->column, type, of);
-    fputs(cmd_formula_helpers(c->arena, f, file->pool), stdout);
-    show(c->arena, f, file->pool, ex_stable(file->pool, f->value), of, -1);
+    bool second = c->number[OPT_order] == 2;
+    fputs(cmd_formula_helpers(c->arena, f, file->pool, second), stdout);
+    show(c->arena, f, file->pool, ex_stable(file->pool, f->value), of, (int[]){ -1, -1 });
     for (int i = 0; i < f->n_param; i++)
-        show(c->arena, f, file->pool, ex_diff(file->pool, f->value, i), of, i);
+        show(c->arena, f, file->pool, ex_diff(file->pool, f->value, i), of, (int[]){ i, -1 });
+    for (int i = 0; i < f->n_param && second; i++)
+        for (int k = i; k < f->n_param; k++)
+            show(c->arena, f, file->pool, ex_diff(file->pool, ex_diff(file->pool, f->value, i), k), of,
+                 (int[]){ i, k });
     if (plot->n) cmd_plot_text(stdout, plot);
 }
 
@@ -162,9 +170,14 @@ int cmd_diff(const Cmd *c)
 {
     FeDiags *d = fe_diags_new();
     const char *slash = strrchr(c->file, '/');
-    FeOpts o = { .home = cmd_runtime_dir(c->arena) };
+    FeOpts o = { .home = cmd_runtime_dir(c->arena), .cc = cmd_cc(c) };
+    if (c->number[OPT_order] > 2)
+        return cmd_fail(c, EXIT_USAGE, "--order is 1 or 2");
     const CFuncs *file = fe_cfuncs(d, c->arena, &o, c->file, slash ? slash + 1 : c->file, (Span){ 0 });
     int code = fe_lacks_tool(d) ? EXIT_IO : EXIT_REFUSED;
+    for (int i = 0; file && i < file->n; i++)
+        if (!c->second || strcmp(c->second, file->f[i].name) == 0)
+            fe_cfuncs_say(d, file, &file->f[i], (Span){ 0 });
     if (c->json) fe_diags_json(d, stderr);
     else fe_diags_text(d, stderr, isatty(STDERR_FILENO) && !getenv("NO_COLOR"));
     fe_diags_free(d);

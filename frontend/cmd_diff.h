@@ -8,8 +8,8 @@
 const char *cmd_formula_math(Arena *a, const CFunc *f, ExPool *p, Ex e);   /* one line */
 /* "float name(…)\n{…}\n" */
 const char *cmd_formula_c(Arena *a, const CFunc *f, const char *name, ExPool *p, Ex e);
-/* Definitions of what f and its derivatives call and <math.h> lacks. */
-const char *cmd_formula_helpers(Arena *a, const CFunc *f, ExPool *p);
+/* Definitions of what f and its derivatives, second ones among them or not, call and <math.h> lacks. */
+const char *cmd_formula_helpers(Arena *a, const CFunc *f, ExPool *p, bool second);
 
 /* cmd_plot.c: a function and its derivative at points from low to high. */
 enum { PLOT_POINTS = 481 };

@@ -225,16 +225,23 @@ const char *cmd_formula_c(Arena *a, const CFunc *f, const char *name, ExPool *p,
                         f->n_param ? params : "void", w.locals, s);
 }
 
-const char *cmd_formula_helpers(Arena *a, const CFunc *f, ExPool *p)
+static void add_needed(Arena *a, const CFunc *f, const ExPool *p, Ex e, bool needed[N_HELPERS])
+{
+    Show w = begin(a, f, p, e, false);
+    for (uint32_t n = e.i; n > 0; n--)
+        for (int k = 0; k < N_HELPERS; k++)
+            needed[k] = needed[k] || (w.uses[n] && ex_node(p, (Ex){ n })->op == helpers[k].op);
+}
+
+const char *cmd_formula_helpers(Arena *a, const CFunc *f, ExPool *p, bool second)
 {
     const char *text = "";
     bool needed[N_HELPERS] = { false };
-    for (int i = -1; i < f->n_param; i++) {
-        Ex e = i < 0 ? ex_stable(p, f->value) : ex_diff(p, f->value, i);
-        Show w = begin(a, f, p, e, false);
-        for (uint32_t n = e.i; n > 0; n--)
-            for (int k = 0; k < N_HELPERS; k++)
-                needed[k] = needed[k] || (w.uses[n] && ex_node(p, (Ex){ n })->op == helpers[k].op);
+    add_needed(a, f, p, ex_stable(p, f->value), needed);
+    for (int i = 0; i < f->n_param; i++) {
+        Ex e = ex_diff(p, f->value, i);
+        add_needed(a, f, p, e, needed);
+        for (int k = i; k < f->n_param && second; k++) add_needed(a, f, p, ex_diff(p, e, k), needed);
     }
     for (int k = 0; k < N_HELPERS; k++)
         if (needed[k])

@@ -50,7 +50,7 @@ static int load_ir(const Cmd *c, const rt_buf *text, Module **out)
     return cmd_fail(c, EXIT_REFUSED, "%s: %s", c->file, why);
 }
 
-static int load_model(const Cmd *c, const rt_buf *text, Module **out)
+static int load_model(const Cmd *c, const rt_buf *text, FeOwn *own, void *ctx, Module **out)
 {
     FeOpts o = {.define = c->define, .n_define = c->n_define, .input = c->text[OPT_input],
                 .batch = c->command == CMD_emit && !c->text[OPT_batch] ? 1 : c->number[OPT_batch],
@@ -59,7 +59,7 @@ static int load_model(const Cmd *c, const rt_buf *text, Module **out)
                 .real = c->command == CMD_check || c->number[OPT_dtype] == 1 ? DT_f64 : DT_f32,
                 .drawn_masks = c->number[OPT_dropout] == 1, .inference = c->command == CMD_emit,
                 .verbose = c->text[OPT_verbose] != NULL, .home = cmd_runtime_dir(c->arena),
-                .cc = cmd_cc(c)};
+                .cc = cmd_cc(c), .own = own, .own_ctx = ctx};
     FeDiags *d = fe_diags_new();
     *out = fe_compile(c->file, text->data, (size_t)text->length, &o, d);
     if (c->json)
@@ -74,7 +74,7 @@ static int load_model(const Cmd *c, const rt_buf *text, Module **out)
     return EXIT_OK;
 }
 
-int cmd_load(const Cmd *c, Module **out)
+int cmd_load_own(const Cmd *c, FeOwn *own, void *ctx, Module **out)
 {
     rt_err e = {0};
     rt_buf text = {0};
@@ -86,10 +86,12 @@ int cmd_load(const Cmd *c, Module **out)
                  ? cmd_fail(c, EXIT_REFUSED, "%s is no IR text: its first line is not "
                             "\"seqc.ir %d\"\nhelp: `seqc ir model.py` writes such text",
                             c->file, IR_VERSION)
-                 : load_model(c, &text, out);
+                 : load_model(c, &text, own, ctx, out);
     rt_buf_free(&text);
     return code;
 }
+
+int cmd_load(const Cmd *c, Module **out) { return cmd_load_own(c, NULL, NULL, out); }
 
 const char *cmd_stem(const Cmd *c)
 {

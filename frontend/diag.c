@@ -82,6 +82,16 @@ uint16_t fe_source(FeDiags *d, const char *name, const char *text, size_t len)
     return (uint16_t)d->n_source++;
 }
 
+uint16_t fe_source_again(FeDiags *d, const char *name, const char *text, size_t len)
+{
+    for (int i = 1; i < d->n_source; i++) {
+        const DiagSource *s = &d->source[i];
+        if (s->len == len && strcmp(s->name, base_name(name)) == 0 && memcmp(s->text, text, len) == 0)
+            return (uint16_t)i;
+    }
+    return fe_source(d, name, text, len);
+}
+
 const char *fe_source_name(const FeDiags *d, uint16_t src) { return d->source[src].name; }
 
 const char *fe_source_text(const FeDiags *d, uint16_t src, size_t *len)

@@ -31,6 +31,8 @@ enum { FE_MAX_DIAGS = 20, FE_MAX_SOURCE = 64 << 20 };
 
 /* Keeps a copy of the text: the model file, or an option's expression named "--loss". */
 uint16_t fe_source(FeDiags *d, const char *name, const char *text, size_t len);
+/* The same, but a source of that name and text is there once. */
+uint16_t fe_source_again(FeDiags *d, const char *name, const char *text, size_t len);
 const char *fe_source_name(const FeDiags *d, uint16_t src);
 const char *fe_source_text(const FeDiags *d, uint16_t src, size_t *len);
 

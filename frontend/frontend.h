@@ -15,6 +15,13 @@ bool fe_lacks_tool(const FeDiags *d);       /* an error is that something is not
 void fe_diags_text(const FeDiags *d, FILE *out, bool color);
 void fe_diags_json(const FeDiags *d, FILE *out);                /* one JSON array */
 
+struct CFuncs;
+struct CFunc;
+/* Told of each C function that the model differentiates, layers and losses, as often as it uses it, while
+ * it is compiled. value[i]: the number that the model gives its parameter i; NaN: a tensor or a weight.
+ * Types of frontend/cfuncs.h. */
+typedef void FeOwn(void *ctx, const struct CFuncs *file, const struct CFunc *f, const double *value);
+
 typedef struct FeOpts {
     const char *const *define; int n_define;    /* "NAME=VALUE" as given to -D */
     const char *input;                          /* "3,32,32" or null */
@@ -26,6 +33,7 @@ typedef struct FeOpts {
     bool verbose;                               /* print(...) is shown on stderr */
     const char *home;                           /* lib/seqc, with the module over Clang; or null */
     const char *cc;                             /* C functions are compared with its; or null */
+    FeOwn *own; void *own_ctx;                  /* own: or null */
 } FeOpts;
 
 /* text: the file's bytes, any bytes. path: for messages. Returns a verified module at stage "shape"

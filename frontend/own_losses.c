@@ -58,6 +58,7 @@ Value *fe_fn_c_loss(Interp *in, const Call *c)
     }
     o->own = arena_alloc(in->a, 1, sizeof *o->own);
     if (!fe_own_form(in, c->at, f, file->pool, arg, value, n, o->own)) return fe_bad(in, c->at);
+    fe_own_used(in, file, f, value, c->at);
     Value *v = fe_val(in, V_LOSS, c->at);
     v->u.loss = o;
     return v;

@@ -52,6 +52,26 @@ static const Value *string_at(Interp *in, const Call *c, int i, const char *what
     return NULL;
 }
 
+/* A C file, by the path in the model: read once, whatever is kept of it. */
+typedef struct OwnFile { struct OwnFile *next; const char *path; const CFuncs *file; } OwnFile;
+
+static const CFuncs *functions_of(Interp *in, const char *path, Span at)
+{
+    for (const OwnFile *x = in->own_files; x; x = x->next)
+        if (strcmp(x->path, path) == 0) return x->file;
+    const CFuncs *file = fe_cfuncs(in->d, in->a, in->o, in->path, path, at);
+    OwnFile *x = arena_alloc(in->a, 1, sizeof *x);
+    *x = (OwnFile){ in->own_files, path, file };
+    if (file) in->own_files = x;
+    return file;
+}
+
+void fe_own_used(Interp *in, const CFuncs *file, const CFunc *f, const double *value, Span at)
+{
+    fe_cfuncs_say(in->d, file, f, at);
+    if (in->o->own) in->o->own(in->o->own_ctx, file, f, value);
+}
+
 const CFunc *fe_own_function(Interp *in, const Call *c, const CFuncs **file)
 {
     const Value *path = string_at(in, c, 0, "path");
@@ -61,7 +81,7 @@ const CFunc *fe_own_function(Interp *in, const Call *c, const CFuncs **file)
         fe_report(in->d, c->at, DG(many_args), c->name, c->n_given);
         return NULL;
     }
-    *file = fe_cfuncs(in->d, in->a, in->o, in->path, path->u.s, c->arg[0].at);
+    *file = functions_of(in, path->u.s, c->arg[0].at);
     if (!*file) return NULL;
     const CFunc *f = fe_cfunc(*file, name->u.s);
     return f ? f : unknown(in, c, *file, name);
@@ -269,6 +289,7 @@ Value *fe_fn_c_op(Interp *in, const Call *c)
     m->text = fe_call_text(in, c, "", false);
     bool good = take_arguments(in, c, f, file->pool, m, arg, value)
         && fe_own_form(in, c->at, f, file->pool, arg, value, o->n_tensor + m->n_param, &o->form);
+    if (good) fe_own_used(in, file, f, value, c->at);
     return good ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
 }
 

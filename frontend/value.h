@@ -253,6 +253,7 @@ struct Interp {
     bool has_seed; int64_t seed;
     bool said_device, said_download;
     const ImageSet **images; int n_images;       /* all that were made */
+    struct OwnFile *own_files;   /* own_ops.c: C files that were read */
     int lenient;                 /* > 0: names that are not there are data */
     int quiet;                   /* > 0: inside a call that is already refused */
     bool said_vocabulary;

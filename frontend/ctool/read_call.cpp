@@ -76,12 +76,7 @@ Val Reader::composed(const std::string &name, Type t, const std::vector<Val> &ar
         v.precision = t == float_type ? Precision::IS_FLOAT : a.precision;
         return v;
     }
-    if (name == "copysign" && b.known) {
-        Val size = nodes.function(EX_abs, t, a);
-        return std::signbit(b.real) ? nodes.negated(size) : size;
-    }
-    return refuse(CT_CALL, at, "there is no expression for `" + name + "` of <math.h>",
-                  name == "copysign" ? "its second argument must be a constant; x < 0 ? -a : a" : "");
+    return refuse(CT_CALL, at, "there is no expression for `" + name + "` of <math.h>");
 }
 
 /* ---- calls ---- */
@@ -100,8 +95,10 @@ Val Reader::call_math(const CallExpr *e, const FunctionDecl *f, const std::vecto
         return refuse(CT_CALL, e, "`" + name + "` is not declared as <math.h> does",
                       "#include <math.h>");
     if (!m) {
+        bool fused = name == "fma" || name == "fmaf";
         refuse(CT_CALL, e, "`" + name + "` has no body here and is none of the functions of <math.h> "
-                                        "that are read");
+                                        "that are read",
+               fused ? "it rounds once, which no formula says: write a * b + c" : "");
         if (!f->isImplicit())
             note(f->getSourceRange(), "declared here");
         return none;

@@ -82,6 +82,34 @@ for f in mish gelu gelu_tanh quick_gelu tanhexp lisht serf bent bell arctan_unit
             "$cuda_infer $cuda_train" ] && ok "$name fuses" || not_ok "$name fuses" "more kernels than with nn.ReLU()"
 done
 
+# Own losses and rules take no more kernels than built-in ones that read and write as much.
+fuses() {
+    for mode in train eval; do
+        printf '%s %s ' "$(kernels $mode)" "$(kernels $mode '--target cuda --tier graph')"
+    done
+}
+with_rule() { sed -i "s/^optimizer = .*/optimizer = $1/" model.py; }
+model "nn.ReLU()"
+loss=$(fuses)
+for f in "huber delta" "log_cosh" "quantile q" "focal gamma" "charbonnier eps"; do
+    name=${f%% *} parameter=${f#* }
+    [ "$parameter" = "$f" ] && constant= || constant=", $parameter=0.7"
+    model "nn.ReLU()" "c_loss('ops/ops.c', '$name'$constant)"
+    [ "$(fuses)" = "$loss" ] && ok "the loss $name fuses" ||
+        not_ok "the loss $name fuses" "$(fuses)kernels, with nn.MSELoss() $loss"
+done
+own_rule() { # NAME BUILTIN ARGUMENTS
+    model "nn.ReLU()"
+    with_rule "optim.$2"
+    rule=$(fuses)
+    with_rule "c_optimizer('ops\\/ops.c', '$1', model.parameters(), $3)"
+    [ "$(fuses)" = "$rule" ] && ok "the rule $1 fuses" ||
+        not_ok "the rule $1 fuses" "$(fuses)kernels, with optim.$2 $rule"
+}
+own_rule lion "SGD(model.parameters(), lr=0.1, momentum=0.9)" "state=1, lr=0.1, beta1=0.9, beta2=0.99, decay=0.1"
+own_rule rmsprop "RMSprop(model.parameters(), lr=0.1)" "state=1, lr=0.1, alpha=0.9, eps=1e-6"
+own_rule adabelief "Adam(model.parameters(), lr=0.1)" "state=2, lr=0.1, beta1=0.9, beta2=0.99, eps=1e-6"
+
 check "diff" sh -c "'$SEQC' diff ops/ops.c swish >swish.txt"
 for text in 'ops/ops.c:7:8: double swish(double x, double beta)' '    x·σ(β·x)' '3 operations: 2 mul, sigmoid' \
     'd swish / d beta' 'double swish_dx(double x, double beta)' 'return s + x \* (s \* (1.0 - s) \* beta);' \
@@ -107,6 +135,52 @@ refuses "a plot of everything" 2 "the plot of one function" "$SEQC" diff ops/ops
 refuses "a value of no parameter" 2 "no parameter gamma" "$SEQC" diff ops/ops.c swish -D gamma=1
 refuses "a value that is no number" 2 "NAME=NUMBER" "$SEQC" diff ops/ops.c swish -D beta=x
 refuses "three words" 2 "at a time" "$SEQC" diff ops/ops.c swish mish
+
+check "second derivatives" sh -c "'$SEQC' diff ops/ops.c swish --order 2 >second.txt"
+for text in 'd2 swish / d x d x' 'd2 swish / d x d beta' 'd2 swish / d beta d beta' 'double swish_dx_dbeta(double x, double beta)'; do
+    check "diff --order 2 says $text" grep -qF "$text" second.txt
+done
+check "without --order there are none" sh -c "! grep -q '^d2' swish.txt"
+# All that is printed as one program: second derivatives against differences of the first.
+{ echo '#include <math.h>'; sed -n '/^\(static \)\{0,1\}double [a-z_]*(.*)$/,/^}/p' second.txt
+    echo 'int main(void) { double h = 1e-5, d = (swish_dx(0.4, 0.7 + h) - swish_dx(0.4, 0.7 - h)) / (2 * h);'
+    echo 'return !(fabs(d - swish_dx_dbeta(0.4, 0.7)) < 1e-9); }'; } >second.c
+check "they compile, and are what they say" sh -c "${CC:-cc} -std=c11 second.c -o second -lm && ./second"
+refuses "third derivatives" 2 "--order is 1 or 2" "$SEQC" diff ops/ops.c swish --order 3
+
+# ---- seqc check: derivatives of functions ----
+
+model "c_op('ops/ops.c', 'serf')" "c_loss('ops/ops.c', 'huber', delta=0.6)"
+check "seqc check" sh -c "'$SEQC' check model.py >check.txt"
+for line in 'serf(x), first .* of 1e-06  .* points' 'serf(x), second .* of 1e-06  ' 'huber(x, y, delta), first .* of 1e-06' \
+    'built-in, second .* of 1e-06'; do
+    check "it has a line '$line'" grep -q "$line" check.txt
+done
+check "numbers of the model stay" sh -c "grep 'huber.*first' check.txt | grep -q 'delta = 0.6$'"
+# A compiler whose table of derivatives has a mistake finds it. What the command is made of is linked again.
+built=$(dirname "$SEQC")
+if [ -d "$built/CMakeFiles/seqc.dir/frontend" ]; then
+    # table ROW EDIT PATTERN MODEL: exfuncs.def edited; what check then says of the first order.
+    table() {
+        mkdir -p table/ir && sed "$2" "$ROOT/ir/exfuncs.def" >table/ir/exfuncs.def
+        cmp -s table/ir/exfuncs.def "$ROOT/ir/exfuncs.def" && { not_ok "a mistake in $1" "nothing is edited"; return; }
+        (cd "$ROOT" && ${CC:-cc} -std=c11 -O1 -I"$SCRATCH/table" -I. -c ir/expr_diff.c -o "$SCRATCH/table/diff.o") &&
+            ${CC:-cc} -rdynamic "$built"/CMakeFiles/seqc.dir/frontend/*.o table/diff.o "$built"/libseqc_frontend.a \
+                "$built"/libseqc_codegen.a "$built"/libseqc_passes.a "$built"/libseqc_ir.a \
+                "$built"/lib/seqc/libseqc_rt.a -lz -lm -lpthread -ldl -o table/seqc 2>link.txt ||
+            { not_ok "a mistake in $1" "$(head -n 1 link.txt)"; return; }
+        refuses "a mistake in the derivative of $1" 1 "FAILS" \
+            env SEQC_HOME="${SEQC_HOME:-$built/lib/seqc}" table/seqc check model.py
+        check "it is named, with both numbers" grep -q "$3" refuses.log
+    }
+    table erf 's/1.1283791670955126/1.1284/' 'serf(x), first .* FAILS .*d serf / d x at x = .*, differences say'
+    model "nn.ReLU()" "c_loss('ops/ops.c', 'charbonnier', eps=0.3)"
+    table hypot 's|y == 0 ? 0 : a / y|y == 0 ? 0 : 1.00001 * a / y|' 'charbonnier(x, y, eps), first .* FAILS .*, differences say'
+    model "nn.GELU()"
+    table "erf, in a built-in" 's/1.1283791670955126/1.1284/' 'built-in, first .* FAILS .*d gelu / d a at a = .*, differences say'
+else
+    skip "mistakes in the table of derivatives" "seqc is not where it was built"
+fi
 
 # Own rules as IR text, and libraries without a C library's mathematics.
 cp "$ROOT/tests/fixtures/models/own_adabelief.py" . && rm -rf own && cp -r ops own

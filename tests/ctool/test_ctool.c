@@ -36,6 +36,12 @@ static void print_functions(FILE *out, Arena *a, const CFuncs *c)
     }
 }
 
+static void say_all(FeDiags *d, const CFuncs *c)
+{
+    fe_cfuncs_say(d, c, NULL, (Span){ 0 });
+    for (int i = 0; i < c->n; i++) fe_cfuncs_say(d, c, &c->f[i], (Span){ 0 });
+}
+
 /* What is said and what is read, as one text that the caller frees. What is read is compared with
  * what cc makes of it, so that every expression here is right at the points of the audit. */
 static char *outcome(const char *path, const char *cc, bool *read)
@@ -49,6 +55,7 @@ static char *outcome(const char *path, const char *cc, bool *read)
     const CFuncs *c = fe_cfuncs_clang(d, a, &o, &source, (Span){ 0 });
     ck_assert_int_eq(c == NULL, fe_error_count(d) > 0);
     *read = c != NULL;
+    if (c) say_all(d, c);
     FILE *out = open_memstream(&said, &n);
     fe_diags_text(d, out, false);
     if (c) print_functions(out, a, c);
@@ -171,6 +178,14 @@ static void write_file(const char *folder, const char *name, const char *text)
     fclose(f);
 }
 
+enum { FOLDER = 512 };
+
+static void make_folder(char folder[FOLDER], const char *name)
+{
+    snprintf(folder, FOLDER, "%s/%sXXXXXX", getenv("SCRATCH"), name);
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+}
+
 /* The formula of `f` in folder/ops.c, by Clang or without it; "" where there is none. */
 static const char *formula(Arena *a, const char *folder, bool clang, bool *lacks)
 {
@@ -186,11 +201,10 @@ static const char *formula(Arena *a, const char *folder, bool clang, bool *lacks
 
 START_TEST(what_was_read_is_kept)
 {
-    char folder[512], sub[560];
+    char folder[FOLDER], sub[FOLDER + 50];
     bool lacks;
     Arena *a = arena_new();
-    snprintf(folder, sizeof folder, "%s/keptXXXXXX", getenv("SCRATCH"));
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder(folder, "kept");
     snprintf(sub, sizeof sub, "%s/sub", folder);
     ck_assert_int_eq(mkdir(sub, 0777), 0);
     write_file(folder, "ops.c", "#include \"sub/a.h\"\nfloat f(float x) { return twice(x) + K; }\n");
@@ -209,13 +223,91 @@ START_TEST(what_was_read_is_kept)
 }
 END_TEST
 
+/* What is said about folder/ops.c, which the caller frees. */
+static char *said_of(Arena *a, const char *folder, const char *home, const char *cc)
+{
+    FeOpts o = { .real = DT_f32, .home = home, .cc = cc };
+    FeDiags *d = fe_diags_new();
+    char *said;
+    size_t n;
+    const CFuncs *c = fe_cfuncs(d, a, &o, arena_printf(a, "%s/model.py", folder), "ops.c", (Span){ 0 });
+    if (c) say_all(d, c);
+    FILE *out = open_memstream(&said, &n);
+    fe_diags_text(d, out, false);
+    fclose(out);
+    fe_diags_free(d);
+    return said;
+}
+
+/* A damaged file is read again, here without Clang: nothing of it is believed. */
+static void damaged(Arena *a, const char *folder, const char *good, const char *from, const char *to)
+{
+    const char *at = strstr(good, from);
+    ck_assert_ptr_nonnull(at);
+    write_file(folder, ".seqc/ops.json", arena_printf(a, "%.*s%s%s", (int)(at - good), good, to,
+                                                      at + strlen(from)));
+    char *said = said_of(a, folder, NULL, NULL);
+    ck_assert_msg(strstr(said, "has to be read by Clang") != NULL, "%s: %s", to, said);
+    free(said);
+}
+
+START_TEST(warnings_are_said_again)
+{
+    char folder[FOLDER];
+    const char *home = getenv("SEQC_HOME");
+    Arena *a = arena_new();
+    make_folder(folder, "warns");
+    write_file(folder, "beside.h", "static inline float step(float x) { return x > 1.0f ? 1.0f : 0.0f; }\n");
+    write_file(folder, "ops.c", "#include <math.h>\n#include \"beside.h\"\n"
+               "float root(float x) { return sqrtf(fabsf(x)) + 0.1 * x; }\n"
+               "float f(float x) { return step(x) + x; }\n");
+    char *first = said_of(a, folder, home, "cc"), *again = said_of(a, folder, NULL, NULL);
+    ck_assert_msg(strstr(first, "ops.c:3:30: warning: C computes this in double") != NULL, "%s", first);
+    ck_assert_msg(strstr(first, "help: float literals and functions") != NULL, "%s", first);
+    ck_assert_msg(strstr(first, "ops.c:3:7: warning: the derivative of `root` by `x` is") != NULL, "%s",
+                  first);
+    ck_assert_msg(strstr(first, "beside.h:1:44: warning: `f` jumps from 1 to 2") != NULL, "%s", first);
+    ck_assert_str_eq(first, again);
+    size_t len;
+    char *good = slurp(arena_printf(a, "%s/.seqc/ops.json", folder), &len);
+    damaged(a, folder, good, "\"at\": [0, ", "\"at\": [0, 9");
+    damaged(a, folder, good, "\"at\": [0, ", "\"at\": [2, ");
+    damaged(a, folder, good, "\"at\": [0, ", "\"at\": [0, 4294967295, ");
+    damaged(a, folder, good, "W809", "E811");
+    damaged(a, folder, good, "\"seqc_functions\": 2", "\"seqc_functions\": 1");
+    free(first), free(again), free(good);
+    arena_free(a);
+}
+END_TEST
+
+/* What was not compared with compiled functions says so until it is. */
+START_TEST(what_is_kept_is_compared_later)
+{
+    static const char alone[] = "were not compared with compiled ones";
+    char folder[FOLDER];
+    const char *home = getenv("SEQC_HOME");
+    Arena *a = arena_new();
+    make_folder(folder, "alone");
+    write_file(folder, "ops.c", "float f(float x) { return -x; }\n");
+    static const struct { bool clang; const char *cc; bool alone; } rows[] = {
+        { true, NULL, true }, { true, NULL, true }, { false, "cc", true }, { true, "cc", false },
+        { true, NULL, false }, { false, NULL, false },
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char *said = said_of(a, folder, rows[i].clang ? home : NULL, rows[i].cc);
+        ck_assert_msg((strstr(said, alone) != NULL) == rows[i].alone, "row %zu: %s", i, said);
+        free(said);
+    }
+    arena_free(a);
+}
+END_TEST
+
 START_TEST(a_folder_may_be_read_only)
 {
-    char folder[512];
+    char folder[FOLDER];
     bool lacks;
     Arena *a = arena_new();
-    snprintf(folder, sizeof folder, "%s/fixedXXXXXX", getenv("SCRATCH"));
-    ck_assert_ptr_nonnull(mkdtemp(folder));
+    make_folder(folder, "fixed");
     write_file(folder, "ops.c", "float f(float x) { return -x; }\n");
     write_file(folder, ".seqc", "a file where the folder would be\n");
     ck_assert_str_eq(formula(a, folder, true, &lacks), "-a");
@@ -245,6 +337,8 @@ int main(void)
     suite_add_tcase(suite, t);
     t = tcase_create("kept");
     tcase_add_test(t, what_was_read_is_kept);
+    tcase_add_test(t, warnings_are_said_again);
+    tcase_add_test(t, what_is_kept_is_compared_later);
     tcase_add_test(t, a_folder_may_be_read_only);
     suite_add_tcase(suite, t);
     SRunner *runner = srunner_create(suite);

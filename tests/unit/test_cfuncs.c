@@ -27,8 +27,8 @@ static const CFuncs *reads(const char *text)
 static const char *with(const char *nodes, const char *value)
 {
     return arena_printf(arena,
-                        "{\"seqc_functions\": 1, \"source\": \"ops.c\", \"hash\": \"1f\", "
-                        "\"includes\": [],\n \"functions\": [\n {\"name\": \"f\", "
+                        "{\"seqc_functions\": 2, \"source\": \"ops.c\", \"hash\": \"1f\", "
+                        "\"includes\": [],\n \"warnings\": [],\n \"functions\": [\n {\"name\": \"f\", "
                         "\"params\": [\"x\", \"y\"], \"type\": \"float\", \"line\": 3, "
                         "\"column\": 7,\n  \"nodes\": [%s], \"value\": %s}]}\n",
                         nodes, value);
@@ -43,8 +43,8 @@ static double value_of(const char *nodes, const char *value, double x, double y)
 START_TEST(reads_a_file)
 {
     const CFuncs *c = reads(
-        "{\"seqc_functions\": 1, \"source\": \"ops.c\", \"hash\": \"1f\",\n"
-        "\"includes\": [{\"file\": \"util.h\", \"hash\": \"2e\"}],\n"
+        "{\"seqc_functions\": 2, \"source\": \"ops.c\", \"hash\": \"1f\",\n"
+        "\"includes\": [{\"file\": \"util.h\", \"hash\": \"2e\"}], \"warnings\": [],\n"
         "\"functions\": [{\"column\": 7, \"line\": 3, \"type\": \"float\", \"name\": \"swish\",\n"
         "\"params\": [\"x\", \"beta\"], \"value\": 7, \"nodes\": [[\"arg\", 0], [\"arg\", 1],\n"
         "[\"mul\", 1, 0], [\"neg\", 2], [\"exp\", 3], [\"num\", 1], [\"add\", 5, 4],\n"
@@ -98,7 +98,7 @@ START_TEST(writes_what_it_reads)
         const char *params[] = {"x", "y\"\\", "\xc3\xa4\x01"};
         CFunc f = {"f", params, 3, true, 1, 2, {0}};
         CInclude include = {"a/b.h", "00"};
-        CFuncs c = {ex_pool(arena), "o \"p\".c", "ff", &include, 1, &f, 1};
+        CFuncs c = {ex_pool(arena), "o \"p\".c", "ff", &include, 1, NULL, 0, NULL, &f, 1};
         f.value = ex_parse(c.pool, texts[i], NULL, err);
         ck_assert_msg(f.value.i != 0, "%s: %s", texts[i], err);
         const char *json = fe_cfuncs_json(arena, &c);
@@ -134,6 +134,35 @@ START_TEST(derivatives_are_written)
                                "[\"exp\", 2], [\"mul\", 3, 1], [\"mul\", 3, 0]], \"value\": 3, "
                                "\"derivatives\": [4, 5]}}"), "%s", json);
     reads(json);
+}
+END_TEST
+
+/* A file without functions, of which this was said. */
+static const char *warned(const char *warnings)
+{
+    return arena_printf(arena, "{\"seqc_functions\": 2, \"source\": \"ops.c\", \"hash\": \"1f\", "
+                               "\"includes\": [],\n \"warnings\": [%s],\n \"functions\": []}\n", warnings);
+}
+
+START_TEST(warnings_are_kept)
+{
+    const char *json = warned(
+        "\n {\"code\": \"W811\", \"function\": \"f\", \"text\": \"at \\\"x\\\" = 0\", \"at\": [0, 29, 4], \"help\": "
+        "\"add\"},\n {\"code\": \"N907\", \"text\": \"\", \"at\": [-1, 0, 0], \"note\": \"here\", "
+        "\"note_at\": [2, 1, 7]}");
+    const CFuncs *c = reads(json);
+    ck_assert_int_eq(c->n_said, 2);
+    ck_assert_int_eq(c->said[0].id, DIAG_c_slope);
+    ck_assert_str_eq(c->said[0].text, "at \"x\" = 0");
+    ck_assert_str_eq(c->said[0].function, "f");
+    ck_assert_ptr_null(c->said[1].function);
+    ck_assert_str_eq(c->said[0].help, "add");
+    ck_assert(c->said[0].at.file == 0 && c->said[0].at.at == 29 && c->said[0].at.len == 4);
+    ck_assert_int_eq(c->said[1].id, DIAG_c_alone);
+    ck_assert_int_eq(c->said[1].at.file, CPLACE_CALL);
+    ck_assert_str_eq(c->said[1].note, "here");
+    ck_assert_int_eq(c->said[1].note_at.file, 2);
+    ck_assert_str_eq(strstr(fe_cfuncs_json(arena, c), "\"warnings\""), strstr(json, "\"warnings\""));
 }
 END_TEST
 
@@ -196,9 +225,9 @@ START_TEST(refuses_files)
         {"", "byte 0: expected '{'"},
         {"[]", "byte 0: expected '{'"},
         {"{}", "expected '\"'"},
-        {"{\"seqc_functions\": 2", "expected an integer from 1 to 1"},
-        {"{\"seqc_functions\": 1}", "\"source\" is missing"},
-        {"{\"seqc_functions\": 1, \"seqc_functions\": 1}", "\"seqc_functions\" stands twice"},
+        {"{\"seqc_functions\": 1", "expected an integer from 2 to 2"},
+        {"{\"seqc_functions\": 2}", "\"source\" is missing"},
+        {"{\"seqc_functions\": 2, \"seqc_functions\": 2}", "\"seqc_functions\" stands twice"},
         {"{\"functions\": {}}", "expected '['"},
         {"{\"functions\": [{}]}", "expected '\"'"},
         {"{\"functions\": [{\"name\": \"f\", \"body\": 1}]}", "unknown key \"body\""},
@@ -220,6 +249,30 @@ START_TEST(refuses_files)
     char *typed = arena_str(arena, good);
     memcpy(strstr(typed, "float"), "fluid", 5);
     refuses(typed, "\"type\" is float or double");
+}
+END_TEST
+
+START_TEST(refuses_warnings)
+{
+    static const char *const rows[][2] = {
+        {"{}", "expected '\"'"},
+        {"{\"code\": \"W811\", \"text\": \"\"}", "\"at\" is missing"},
+        {"{\"code\": \"E811\"}", "no warning of C functions has the code \"E811\""},
+        {"{\"code\": \"W801\"}", "no warning of C functions has the code \"W801\""},
+        {"{\"code\": 811}", "expected '\"'"},
+        {"{\"at\": []}", "a place has three numbers"},
+        {"{\"at\": [0, 1]}", "a place has three numbers"},
+        {"{\"at\": [0, 1, 2, 3]}", "a place has three numbers"},
+        {"{\"at\": [-2, 1, 2]}", "expected an integer from -1 to 2147483647"},
+        {"{\"at\": [0, -1, 2]}", "expected an integer from 0 to 4294967295"},
+        {"{\"at\": [0, 1, 4294967296]}", "expected an integer from 0 to 4294967295"},
+        {"{\"at\": [0, 1, 2.5]}", "expected an integer"},
+    };
+    for (int i = 0; i < COUNT(rows); i++) refuses(warned(rows[i][0]), rows[i][1]);
+    const char *one = "{\"code\": \"W813\", \"text\": \"\", \"at\": [0, 0, 0]}", *many = one;
+    for (int i = 1; i < FE_MAX_DIAGS; i++) many = arena_printf(arena, "%s, %s", many, one);
+    ck_assert_int_eq(reads(warned(many))->n_said, FE_MAX_DIAGS);
+    refuses(warned(arena_printf(arena, "%s, %s", many, one)), "more than 20 warnings");
 }
 END_TEST
 
@@ -263,8 +316,10 @@ int main(void)
     tcase_add_test(t, writes_what_it_reads);
     tcase_add_test(t, sharing_survives);
     tcase_add_test(t, derivatives_are_written);
+    tcase_add_test(t, warnings_are_kept);
     tcase_add_test(t, refuses_nodes);
     tcase_add_test(t, refuses_files);
+    tcase_add_test(t, refuses_warnings);
     tcase_add_test(t, refuses_what_is_too_large);
     tcase_add_test(t, refuses_every_beginning);
     suite_add_tcase(s, t);

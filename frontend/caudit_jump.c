@@ -1,0 +1,76 @@
+/* frontend/caudit_jump.c: do the branches of a function meet?
+ *
+ * They are searched for jumps along each argument: where a comparison comes out another way, down to
+ * two neighbouring numbers. */
+#include "frontend/caudit_priv.h"
+#include <math.h>
+
+typedef struct Search {
+    FeDiags *d;
+    Arena *a;
+    const AuditFunc *f;
+    Tape *t;                             /* the point before is marked */
+} Search;
+
+static double look(Search *s, double *x, int k, double at)
+{
+    x[k] = at;
+    return fe_tape_run(s->t, x);
+}
+
+/* Some branch changes between low and high: where, and does the value jump there? True: that was
+ * said. */
+static bool narrow(Search *s, double *x, int k, double low, double high)
+{
+    double below = look(s, x, k, low);
+    fe_tape_mark(s->t);
+    for (double middle; middle = low / 2 + high / 2, middle > low && middle < high;) {
+        double y = look(s, x, k, middle);
+        if (fe_tape_flipped(s->t)) {
+            high = middle;
+        } else {
+            low = middle, below = y;
+            fe_tape_mark(s->t);
+        }
+    }
+    double above = look(s, x, k, high), size = fmax(fabs(below), fabs(above));
+    uint32_t n = fe_tape_flipped(s->t);
+    if (!n || !s->f->place[n].len || !isfinite(size)
+        || !(fabs(above - below) > 1e-6 * size + 1e-12)) return false;
+    const CFunc *f = s->f->f;
+    fe_report(s->d, s->f->place[n], DG(c_jump), f->name, arena_printf(s->a, "%.6g", below),
+              arena_printf(s->a, "%.6g", above), fe_audit_point(s->a, f, x));
+    return true;
+}
+
+/* Along argument k from x on, -10 … 10. */
+static bool jumps_along(Search *s, double *x, int k)
+{
+    enum { STEPS = 80 };
+    double before = -10;
+    look(s, x, k, before);
+    fe_tape_mark(s->t);
+    for (int i = 1; i <= STEPS; i++) {
+        double here = -10 + 0.25 * i;
+        look(s, x, k, here);
+        if (fe_tape_flipped(s->t) && narrow(s, x, k, before, here)) return true;
+        look(s, x, k, here);
+        fe_tape_mark(s->t);
+        before = here;
+    }
+    return false;
+}
+
+void fe_audit_jumps(FeDiags *d, ExPool *p, const AuditFunc *f)
+{
+    static const double around[] = { 0.7, -1.3, 2.1 };
+    Arena *scratch = arena_new();
+    Search s = { .d = d, .a = scratch, .f = f, .t = fe_tape(scratch, p, f->f->value, true) };
+    bool said = false;
+    for (int i = 0; i < 3 * f->f->n_param && !said; i++) {
+        double x[EX_MAX_ARGS];
+        for (int k = 0; k < f->f->n_param; k++) x[k] = around[(i + k) % 3];
+        said = jumps_along(&s, x, i / 3);
+    }
+    arena_free(scratch);
+}
