@@ -13,14 +13,15 @@
  * before. A copy into shared memory leaves NaN bits there until its thread has waited for it. A
  * fiber's stack ends in a page that is not there.
  *
- * The functions of codegen/snippets_mma.c, which are PTX, are macros and functions here.
+ * The functions of codegen/snippets_mma.c, which are PTX, are macros and functions here; those of
+ * warpgroups stand in wgmma.h.
  *
  * Source: CUDA C++ Programming Guide, sections on synchronization, warp shuffle and warp vote; PTX
- * ISA, sections on mma and cp.async. */
+ * ISA, sections on mma, cp.async and wgmma. */
 #ifndef SEQC_EMULATOR_H
 #define SEQC_EMULATOR_H
-#include "tests/cuda/fragments.h"
 #include "tests/cuda/module.h"
+#include "tests/cuda/warpgroup.h"
 #include <math.h>
 #include <stdarg.h>
 #include <stdbool.h>
@@ -41,14 +42,20 @@
 
 enum { EMU_THREADS = 1024, EMU_WARP = 32, EMU_PAGE = 4096 };
 enum { EMU_COPIES = 256 };               /* of a thread, under way at once */
+enum { EMU_PRODUCTS = 16 };              /* of a warpgroup */
+enum { EMU_SHARED_START = 1024 };        /* where instructions find a block's shared memory */
 enum { EMU_GUARD_BYTES = 256, EMU_STACK_BYTES = 256 << 10 };   /* the sanitizers want large ones */
 enum { EMU_FORWARD, EMU_BACKWARD, EMU_SHUFFLED };   /* and every number from there on is an order */
 
 typedef struct emu_index { unsigned x, y, z; } emu_index;
 
 typedef enum emu_state {
-    EMU_RUNS, EMU_AT_BARRIER, EMU_AT_SHUFFLE, EMU_AT_VOTE, EMU_AT_TF32, EMU_AT_BF16, EMU_ENDED
+    EMU_RUNS, EMU_AT_BARRIER, EMU_AT_SHUFFLE, EMU_AT_VOTE, EMU_AT_TF32, EMU_AT_BF16,
+    EMU_AT_WGMMA, EMU_AT_WGMMA_WAIT, EMU_ENDED
 } emu_state;
+
+/* what a thread says of a warpgroup's product; waiting, of the first group that it does not wait for */
+typedef struct emu_asked { float *sums; uint64_t a, b; int cols, turn; } emu_asked;
 
 typedef struct emu_thread {
     void *stack;                 /* where it goes on */
@@ -61,10 +68,28 @@ typedef struct emu_thread {
     uint64_t gives, gets;
     emu_fragments fragments;     /* that it gives a tensor core */
     int copies, group;           /* under way; the number of their group that is not ended */
+    int arrived;                 /* that the asynchronous proxy does not see */
+    emu_asked asked;
+    int turn;                    /* of products, the same */
+    bool fenced;
 } emu_thread;
 
 /* into shared memory; from null: zeros */
 typedef struct emu_copy { char *to; const char *from; int bytes, group; } emu_copy;
+
+typedef struct emu_product {
+    uint64_t a, b;
+    int cols, turn;
+    bool taken;                  /* its factors have been read */
+    emu_group_factors factors;
+} emu_product;
+
+/* A warpgroup's products under way, and their accumulators. */
+typedef struct emu_group {
+    emu_product product[EMU_PRODUCTS];
+    int n, cols;
+    float sums[WARPGROUP * GROUP_MOST_COLS / 2];
+} emu_group;
 
 static struct {
     emu_thread thread[EMU_THREADS], *now;
@@ -79,12 +104,18 @@ static struct {
     emu_index block, blocks;
     char *shared;
     int shared_bytes;
+    char *shown, *hidden;        /* what the asynchronous proxy sees of it; bytes that others show it */
     uint64_t random;
-    emu_copy copy[EMU_THREADS][EMU_COPIES];
+    int launch_order;
+    emu_copy copy[EMU_THREADS][EMU_COPIES], arrived[EMU_THREADS][EMU_COPIES];
+    emu_group group[EMU_THREADS / WARPGROUP];
 } emu;
 
 /* ---- what kernels see ---- */
 
+#ifndef EMU_WARPS                        /* multiply, as on devices but sm_90 */
+#define WARPGROUPS
+#endif
 #define KERNEL(threads) static void
 #define DEVICE static inline
 #define SUBROUTINE static
@@ -141,10 +172,19 @@ static const char *emu_place(char text[80], const emu_thread *t)
 {
     static const char *const what[] = { "runs on", "waits at the barrier", "waits in the shuffle",
                                         "waits in the vote", "waits in mma_tf32",
-                                        "waits in mma_bf16", "has ended" };
+                                        "waits in mma_bf16", "waits in wgmma", "waits in wgmma_wait",
+                                        "has ended" };
     if (t->state == EMU_RUNS || t->state == EMU_ENDED) snprintf(text, 80, "%s", what[t->state]);
     else snprintf(text, 80, "%s of line %d", what[t->state], t->line);
     return text;
+}
+
+static uint64_t emu_random(void)         /* splitmix64 */
+{
+    uint64_t z = emu.random += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return z ^ z >> 31;
 }
 
 /* ---- stacks ---- */
@@ -273,6 +313,9 @@ static bool emu_together(const emu_thread *a, const emu_thread *b)
     return a->state == b->state && a->line == b->line && a->mask == b->mask;
 }
 
+#include "tests/cuda/shared.h"
+#include "tests/cuda/wgmma.h"
+
 /* Lets the block go on where all of it is at one barrier. */
 static bool emu_release_block(void)
 {
@@ -315,7 +358,7 @@ static bool emu_release(void)
         int lanes = emu.threads - w < EMU_WARP ? emu.threads - w : EMU_WARP;
         for (int i = 0; i < lanes; i++) {
             emu_state state = emu.thread[w + i].state;
-            if (state != EMU_RUNS && state != EMU_AT_BARRIER && state != EMU_ENDED)
+            if (EMU_AT_SHUFFLE <= state && state <= EMU_AT_BF16)
                 any = emu_release_lanes(&emu.thread[w], lanes, i) || any;
         }
     }
@@ -330,58 +373,16 @@ static void emu_stuck(void)
         if (emu.thread[i].state != EMU_ENDED) waits = &emu.thread[i];
     if (!waits) return;
     bool block = waits->state == EMU_AT_BARRIER;
-    int first = block ? 0 : waits->number / EMU_WARP * EMU_WARP;
-    for (int i = first; i < emu.threads && !other; i++)
-        if ((block || (i < first + EMU_WARP && waits->mask >> (i - first) & 1)) &&
+    bool group = waits->state == EMU_AT_WGMMA || waits->state == EMU_AT_WGMMA_WAIT;
+    int many = block ? emu.threads : group ? WARPGROUP : EMU_WARP, first = waits->number / many * many;
+    for (int i = first; i < emu.threads && i < first + many && !other; i++)
+        if ((block || group || waits->mask >> (i - first) & 1) &&
             !emu_together(waits, &emu.thread[i]))
             other = &emu.thread[i];
     char here[80], there[80];
     if (!other) emu_fail(waits, "deadlock: it %s", emu_place(here, waits));
     emu_fail(waits, "deadlock: it %s, and thread %d %s", emu_place(here, waits), other->number,
              emu_place(there, other));
-}
-
-/* ---- copies into shared memory ---- */
-
-static inline void emu_copy_start(void *to, const void *from, int bytes, bool inside)
-{
-    emu_thread *me = emu.now;
-    char *at = (char *)to;
-    if (at < emu.shared || at + bytes > emu.shared + emu.shared_bytes)
-        emu_fail(me, "copies to where no shared memory is");
-    if ((uintptr_t)to % (unsigned)bytes || (inside && (uintptr_t)from % (unsigned)bytes))
-        emu_fail(me, "copies %d bytes that are not aligned to as many", bytes);
-    if (me->copies == EMU_COPIES) emu_fail(me, "more than %d copies are under way", EMU_COPIES);
-    memset(at, 0xff, (size_t)bytes);
-    emu.copy[me->number][me->copies++] =
-        (emu_copy){ at, inside ? (const char *)from : NULL, bytes, me->group };
-}
-
-static inline void copy_4(float *to, const float *from, bool inside)
-{
-    emu_copy_start(to, from, 4, inside);
-}
-
-static inline void copy_16(float *to, const float *from, bool inside)
-{
-    emu_copy_start(to, from, 16, inside);
-}
-
-static inline void copies_end(void) { emu.now->group++; }
-
-/* All arrive but those of the group that ended last, and of what has not ended. */
-static inline void copies_wait(void)
-{
-    emu_thread *me = emu.now;
-    emu_copy *copy = emu.copy[me->number];
-    int left = 0;
-    for (int i = 0; i < me->copies; i++) {
-        const emu_copy *c = &copy[i];
-        if (c->group >= me->group - 1) copy[left++] = *c;
-        else if (c->from) memcpy(c->to, c->from, (size_t)c->bytes);
-        else memset(c->to, 0, (size_t)c->bytes);
-    }
-    me->copies = left;
 }
 
 /* ---- blocks and grids ---- */
@@ -392,14 +393,6 @@ static char *emu_shared(size_t bytes)
         emu_fail(emu.now, "%zu bytes of shared memory are used, %d were asked for", bytes,
                  emu.shared_bytes);
     return emu.shared;
-}
-
-static uint64_t emu_random(void)         /* splitmix64 */
-{
-    uint64_t z = emu.random += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return z ^ z >> 31;
 }
 
 /* The numbers 0 to n-1 in a launch's order; a shuffled one is another each time. */
@@ -430,6 +423,9 @@ static void emu_run_block(int order)
 {
     memset(emu.shared, 0xff, (size_t)emu.shared_bytes);
     memset(emu.shared + emu.shared_bytes, 0xa5, EMU_GUARD_BYTES);
+    memset(emu.shown, 0xff, (size_t)emu.shared_bytes);
+    memset(emu.hidden, 0, (size_t)emu.shared_bytes);
+    for (int g = 0; g < EMU_THREADS / WARPGROUP; g++) emu.group[g].n = 0;
     for (int i = 0; i < emu.threads; i++) emu_start_thread(i);
     for (bool any = true; any || emu_release();) {
         any = false;
@@ -438,10 +434,13 @@ static void emu_run_block(int order)
             emu_thread *t = &emu.thread[emu.order[i]];
             if (t->state != EMU_RUNS) continue;
             emu_to_thread(t);
+            emu_release_group(&emu.thread[t->number / WARPGROUP * WARPGROUP]);
             any = true;
         }
     }
     emu_stuck();
+    for (int g = 0; g < EMU_THREADS / WARPGROUP; g++)
+        if (emu.group[g].n) emu_fail(NULL, "it ends while warpgroup %d's products are under way", g);
     for (int i = 0; i < EMU_GUARD_BYTES; i++)
         if ((unsigned char)emu.shared[emu.shared_bytes + i] != 0xa5)
             emu_fail(NULL, "something was written behind its %d bytes of shared memory",
@@ -460,13 +459,16 @@ static void emu_launch(const emu_kernel *kernel, unsigned grid_x, unsigned grid_
     emu.blocks = (emu_index){ grid_x, grid_y, 1 };
     emu.shared_bytes = shared_bytes;
     emu.random = (uint64_t)order;
+    emu.launch_order = order;
     if (threads != kernel->threads || threads < 1 || threads > EMU_THREADS)
         emu_fail(NULL, "launched with %d threads, made for %d", threads, kernel->threads);
     if (!emu.stacks) emu_map_stacks();
     int blocks = (int)(grid_x * grid_y), *number = (int *)malloc(sizeof(int) * (size_t)blocks);
-    size_t room = ((size_t)shared_bytes + EMU_GUARD_BYTES + 127) / 128 * 128;
-    emu.shared = (char *)aligned_alloc(128, room);
-    if (!number || !emu.shared) emu_fail(NULL, "no memory to run it");
+    size_t room = ((size_t)shared_bytes + EMU_GUARD_BYTES + 1023) / 1024 * 1024;
+    emu.shared = (char *)aligned_alloc(1024, room);
+    emu.shown = (char *)malloc(room);
+    emu.hidden = (char *)malloc(room);
+    if (!number || !emu.shared || !emu.shown || !emu.hidden) emu_fail(NULL, "no memory to run it");
     emu_permute(number, blocks, order);
     for (int i = 0; i < blocks; i++) {
         emu.block = (emu_index){ (unsigned)number[i] % grid_x, (unsigned)number[i] / grid_x, 0 };
@@ -474,6 +476,8 @@ static void emu_launch(const emu_kernel *kernel, unsigned grid_x, unsigned grid_
     }
     free(number);
     free(emu.shared);
+    free(emu.shown);
+    free(emu.hidden);
     emu.shared = NULL;
 }
 

@@ -155,3 +155,101 @@ KERNEL(32) copy_to_memory(float *__restrict__ y)
 {
     copy_4(y, y + 1, true);
 }
+
+/* As warpgroup, but 1: what is stored is not shown to the proxy; 2: the accumulators are read before they
+ * are waited for; 3: a line is stored again before; 4: chunks are not where they are looked for. */
+DEVICE void warpgroup_without(int what, const float *x, const float *w, float *y)
+{
+    SHARED(Warpgroup_shared, s);
+    float sums[64] = { 0 };
+    put_lines(s->a, x, 64);
+    put_lines(s->b, w, 128);
+    if (what == 4) s->a[threadIdx.x % 64][0] = s->a[threadIdx.x % 64][4];
+    if (what != 1) proxy_fence();
+    __syncthreads();
+    wgmma_fence();
+    wgmma_bf16_128(sums, described(s->a, 16, 1024, 1), described(s->b, 16, 1024, 1));
+    wgmma_end();
+    if (what == 3) s->b[threadIdx.x][0] = 0x3f803f80;
+    if (what == 2) take_group(y, sums);
+    wgmma_wait_all_128(sums);
+    if (what != 2) take_group(y, sums);
+}
+
+KERNEL(128) no_proxy_fence(const float *__restrict__ x, const float *__restrict__ w,
+                           float *__restrict__ y)
+{
+    warpgroup_without(1, x, w, y);
+}
+
+KERNEL(128) no_wgmma_wait(const float *__restrict__ x, const float *__restrict__ w,
+                          float *__restrict__ y)
+{
+    warpgroup_without(2, x, w, y);
+}
+
+KERNEL(128) stored_too_early(const float *__restrict__ x, const float *__restrict__ w,
+                             float *__restrict__ y)
+{
+    warpgroup_without(3, x, w, y);
+}
+
+KERNEL(128) wrong_chunk(const float *__restrict__ x, const float *__restrict__ w,
+                        float *__restrict__ y)
+{
+    warpgroup_without(4, x, w, y);
+}
+
+KERNEL(256) late_proxy_fence(const float *__restrict__ x, const float *__restrict__ w,
+                             float *__restrict__ y)
+{
+    multiply_others(x, w, y, true);
+}
+
+KERNEL(128) no_wgmma_fence(float *__restrict__ y)
+{
+    SHARED(Warpgroup_shared, s);
+    wgmma_bf16_128(y, described(s->a, 16, 1024, 1), described(s->b, 16, 1024, 1));
+}
+
+KERNEL(128) half_a_warpgroup(float *__restrict__ y)
+{
+    SHARED(Warpgroup_shared, s);
+    wgmma_fence();
+    if (threadIdx.x < 64) wgmma_bf16_128(y, described(s->a, 16, 1024, 1), described(s->b, 16, 1024, 1));
+}
+
+KERNEL(128) touched_too_early(float *__restrict__ y)
+{
+    SHARED(Warpgroup_shared, s);
+    float sums[64] = { 0 };
+    for (int k = 0; k < 2; k++) {
+        wgmma_fence();
+        wgmma_bf16_128(sums, described(s->a, 16, 1024, 1), described(s->b, 16, 1024, 1));
+        sums[0] = 1;
+    }
+    wgmma_end();
+    wgmma_wait_all_128(sums);
+    y[threadIdx.x] = sums[0];
+}
+
+KERNEL(128) descriptor_outside(float *__restrict__ y)
+{
+    SHARED(Warpgroup_shared, s);
+    float sums[64] = { 0 };
+    wgmma_fence();
+    wgmma_bf16_128(sums, described(s->a, 16, 1024, 1), described(s->b, 16, 2048, 1));
+    wgmma_end();
+    wgmma_wait_all_128(sums);
+    y[threadIdx.x] = sums[0];
+}
+
+KERNEL(128) never_awaited(float *__restrict__ y)
+{
+    SHARED(Warpgroup_shared, s);
+    float sums[64] = { 0 };
+    wgmma_fence();
+    wgmma_bf16_128(sums, described(s->a, 16, 1024, 1), described(s->b, 16, 1024, 1));
+    wgmma_end();
+    y[threadIdx.x] = sums[0];
+}

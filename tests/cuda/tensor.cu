@@ -77,3 +77,80 @@ KERNEL(64) fours(const float *__restrict__ x, float *__restrict__ y)
     __syncthreads();
     for (int i = 0; i < 4; i++) y[64 * i + t] = s->x[i][t];
 }
+
+/* y[64][128] = x[64][64] w[128][64]', by a warpgroup: factors lie along k in lines of 128 bytes, whose
+ * eight chunks are exchanged by the line's number. */
+typedef struct Warpgroup_shared { uint32_t a[64][32], b[128][32]; } Warpgroup_shared;
+
+DEVICE uint64_t described(const void *at, uint64_t leading, uint64_t stride, uint64_t swizzle)
+{
+    return (uint64_t)__cvta_generic_to_shared(at) / 16 | leading / 16 << 16 | stride / 16 << 32
+         | swizzle << 62;
+}
+
+DEVICE void put_lines(uint32_t (*to)[32], const float *from, int lines)
+{
+    for (int e = (int)threadIdx.x; e < lines * 32; e += 128) {
+        const int line = e / 32, word = e % 32;
+        to[line][(word / 4 ^ line % 8) * 4 + word % 4] = to_bf16(from[2 * e], from[2 * e + 1]);
+    }
+}
+
+DEVICE void take_group(float *y, const float *sums)
+{
+    for (int i = 0; i < 64; i++) {
+        const int t = (int)threadIdx.x % 128;                          /* row + 64 column */
+        const int at = t % 4 * 128 + t / 4 % 8 + t / 32 * 16 + i % 2 * 64 + i / 2 % 2 * 8 + i / 4 * 512;
+        y[at % 64 * 128 + at / 64] = sums[i];
+    }
+}
+
+KERNEL(128) warpgroup(const float *__restrict__ x, const float *__restrict__ w, float *__restrict__ y)
+{
+    SHARED(Warpgroup_shared, s);
+    float sums[64] = { 0 };
+    put_lines(s->a, x, 64);
+    put_lines(s->b, w, 128);
+    proxy_fence();
+    __syncthreads();
+    const uint64_t a = described(s->a, 16, 1024, 1), b = described(s->b, 16, 1024, 1);
+    for (uint64_t k = 0; k < 4; k++) {
+        wgmma_fence();
+        wgmma_bf16_128(sums, a + 2 * k, b + 2 * k);
+        wgmma_end();
+        if (k == 1) wgmma_wait_1();
+    }
+    wgmma_wait_all_128(sums);
+    take_group(y, sums);
+}
+
+/* The same of two warpgroups, each with a step of 16 of k that threads copied: [chunk][line][8], not
+ * swizzled. x and w hold pairs of bfloat16. Of y each has 64 rows. */
+typedef struct Chunks_shared { uint32_t a[2][2][64][4], b[2][2][128][4]; } Chunks_shared;
+DEVICE void multiply_others(const float *x, const float *w, float *y, bool late)
+{
+    SHARED(Chunks_shared, s);
+    const int t = (int)threadIdx.x, group = t / 128;
+    float sums[64] = { 0 };
+    copy_16(s->a[group][t / 64 % 2][t % 64], x + 4 * t, true);
+    copies_end();
+    for (int chunk = 0; chunk < 2; chunk++)
+        copy_16(s->b[group][chunk][t % 128], w + 4 * (group * 256 + chunk * 128 + t % 128), true);
+    copies_end();
+    copies_end();
+    copies_wait();
+    if (!late) proxy_fence();
+    __syncthreads();
+    if (late) proxy_fence();
+    wgmma_fence();
+    wgmma_bf16_128(sums, described(s->a[1 - group], 1024, 128, 0), described(s->b[1 - group], 2048, 128, 0));
+    wgmma_end();
+    wgmma_wait_all_128(sums);
+    take_group(y + group * 8192, sums);
+}
+
+KERNEL(256) two_warpgroups(const float *__restrict__ x, const float *__restrict__ w,
+                           float *__restrict__ y)
+{
+    multiply_others(x, w, y, false);
+}

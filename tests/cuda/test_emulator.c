@@ -7,8 +7,8 @@
 #include <unistd.h>
 
 #include "tests/cuda/kernels.cu"
-#include "tests/cuda/faulty.cu"
 #include "tests/cuda/tensor.cu"
+#include "tests/cuda/faulty.cu"
 #include "emulator_table.h"
 
 enum { ORDERS = 5, N = 300 };
@@ -152,6 +152,119 @@ static double rounded(double x, int bits, bool even)
     return unit * (even ? nearbyint(x / unit) : round(x / unit));
 }
 
+/* A layout as the manual and CUTLASS write it, outermost last: elements of an index are `shape` times
+ * those of the next, which lie `stride` apart. */
+typedef struct Layout { int shape[3], stride[3]; } Layout;
+
+static int laid(Layout l, int index)
+{
+    int at = 0;
+    for (int i = 0; i < 3 && l.shape[i]; index /= l.shape[i++]) at += index % l.shape[i] * l.stride[i];
+    return at;
+}
+
+/* The manual's examples of layouts, by which swizzle<bits, 4, 3> of bytes comes then. */
+static const struct {
+    const char *what;
+    int size, swizzle_bits;
+    uint32_t leading, stride;
+    uint64_t mode;
+    bool along_k;
+    Layout row, k;
+} layouts[] = {
+    { "along k, not swizzled, tf32", 4, 0, 256, 128, 0, true,
+      { { 8, 2 }, { 4, 32 } }, { { 4, 4 }, { 1, 64 } } },
+    { "along k, 32 bytes, tf32", 4, 1, 16, 256, 3, true, { { 8, 2 }, { 8, 64 } }, { { 4, 4 }, { 1, 4 } } },
+    { "along rows, not swizzled, bf16", 2, 0, 256, 128, 0, false,
+      { { 8, 1, 2 }, { 1, 8, 64 } }, { { 8, 2 }, { 8, 128 } } },
+    { "along rows, 32 bytes, bf16", 2, 1, 256, 512, 3, false,
+      { { 8, 2, 2 }, { 1, 8, 128 } }, { { 8, 2 }, { 16, 256 } } },
+    { "along rows, 64 bytes, bf16", 2, 2, 512, 1024, 2, false,
+      { { 8, 4, 2 }, { 1, 8, 256 } }, { { 8, 2 }, { 32, 512 } } },
+    /* these two by the rule: ((8,m),(T,2k)):((8T,SBO),(1,T)) and ((T,8,m),(8,k)):((1,T,LBO),(8T,SBO)) */
+    { "along k, 128 bytes, bf16", 2, 3, 16, 1024, 1, true,
+      { { 8, 2 }, { 64, 512 } }, { { 8, 2 }, { 1, 8 } } },
+    { "along rows, 128 bytes, bf16", 2, 3, 2048, 1024, 1, false,
+      { { 8, 8, 2 }, { 1, 8, 1024 } }, { { 8, 2 }, { 64, 512 } } },
+};
+
+START_TEST(descriptors)
+{
+    enum { START = 4096 };
+    uint64_t bits = START / 16 | (uint64_t)layouts[_i].leading / 16 << 16
+                  | (uint64_t)layouts[_i].stride / 16 << 32 | layouts[_i].mode << 62;
+    emu_descriptor d = emu_described(bits);
+    Layout row = layouts[_i].row, k = layouts[_i].k;
+    int rows = 1, depth = 1;
+    for (int i = 0; i < 3; i++) {
+        rows *= row.shape[i] ? row.shape[i] : 1;
+        depth *= k.shape[i] ? k.shape[i] : 1;
+    }
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < depth; j++) {
+            uint32_t at = START + (uint32_t)((laid(row, i) + laid(k, j)) * layouts[_i].size);
+            at ^= (at & ((1U << layouts[_i].swizzle_bits) - 1) << 7) >> 3;
+            ck_assert_msg(emu_element_at(&d, i, j, layouts[_i].size, layouts[_i].along_k) == at,
+                          "%s: row %d, k %d", layouts[_i].what, i, j);
+        }
+}
+END_TEST
+
+/* The largest difference of y[rows][cols] from the sums over k of x[rows][depth] w[cols][depth]', both
+ * rounded to bfloat16. */
+static double far_from_group(const float *x, const float *w, const float *y, int rows, int depth)
+{
+    double most = 0;
+    for (int i = 0; i < rows; i++)
+        for (int j = 0; j < 128; j++) {
+            double sum = 0;
+            for (int k = 0; k < depth; k++)
+                sum += rounded(x[i * depth + k], 7, true) * rounded(w[j * depth + k], 7, true);
+            double d = fabs(y[i * 128 + j] - sum);
+            if (!(d <= most)) most = d;
+        }
+    return most;
+}
+
+START_TEST(warpgroups)
+{
+    int bytes = (int)sizeof(Warpgroup_shared);
+    float *x = numbers(64 * 64), *w = numbers(128 * 64 + 100) + 100;
+    float *y = in_all_orders((Job){ "warpgroup", 1, 1, bytes, { x, w }, 2, NULL, 0 }, 64 * 128);
+    ck_assert_double_lt(far_from_group(x, w, y, 64, 64), 2e-5);
+    free(x);
+    free(w - 100);
+    free(y);
+}
+END_TEST
+
+/* Factors of two warpgroups, [group][line][16], as pairs of bfloat16 in chunks of eight. */
+static float *chunks(const float *x, int lines)
+{
+    uint32_t *pair = malloc(sizeof *pair * (size_t)(2 * lines * 8));
+    for (int i = 0; i < 2 * lines * 8; i++) {
+        int group = i / (lines * 8), line = i / 8 % lines, word = i % 8;
+        pair[((group * 2 + word / 4) * lines + line) * 4 + word % 4] = to_bf16(x[2 * i], x[2 * i + 1]);
+    }
+    return (float *)(void *)pair;
+}
+
+START_TEST(two_warpgroups_of_copies)
+{
+    int bytes = (int)sizeof(Chunks_shared);
+    float *x = numbers(2 * 64 * 16), *w = numbers(2 * 128 * 16 + 100) + 100;
+    float *a = chunks(x, 64), *b = chunks(w, 128);
+    float *y = in_all_orders((Job){ "two_warpgroups", 1, 1, bytes, { a, b }, 2, NULL, 0 }, 2 * 64 * 128);
+    ck_assert_double_lt(far_from_group(x + 64 * 16, w + 128 * 16, y, 64, 16), 4e-6);
+    ck_assert_double_lt(far_from_group(x, w, y + 64 * 128, 64, 16), 4e-6);
+    free(x);
+    free(w - 100);
+    free(a);
+    free(b);
+    free(y);
+}
+END_TEST
+
 /* The largest difference of y[16][8] from the sums over k of rounded factors. */
 static double far_from_product(const float *x, const float *w, const float *y, int depth)
 {
@@ -246,6 +359,12 @@ static const struct { const char *kernel; int shared_bytes; const char *says; } 
                         "has ended" },
     { "askew", 128, ", thread 1: copies 16 bytes that are not aligned to as many" },
     { "copy_to_memory", 128, ", thread 0: copies to where no shared memory is" },
+    { "no_wgmma_fence", 24576, ", thread 0: multiplies without a wgmma_fence before, line 212" },
+    { "half_a_warpgroup", 24576, ", thread 0: deadlock: it waits in wgmma of line 219, and thread 64 "
+                                 "has ended" },
+    { "touched_too_early", 24576, ", thread 0: its accumulators are touched before wgmma_wait, line 228" },
+    { "descriptor_outside", 24576, ", thread 0: a descriptor leads out of shared memory" },
+    { "never_awaited", 24576, ": it ends while warpgroup 0's products are under way" },
     { "beyond_shared", 64, ", thread 0: 128 bytes of shared memory are used, 64 were asked for" },
 };
 
@@ -266,13 +385,15 @@ END_TEST
 static int orders_that_differ(Job job, int elems)
 {
     int differ = 0;
-    float first[N], y[N];
+    float *first = malloc(sizeof *first * (size_t)elems), *y = malloc(sizeof *y * (size_t)elems);
     for (int order = 0; order < ORDERS; order++) {
         job.out = order ? y : first;
-        memset(job.out, 0xff, sizeof y);
+        memset(job.out, 0xff, sizeof *y * (size_t)elems);
         run(&job, order);
         differ += order && memcmp(first, y, sizeof *y * (size_t)elems) != 0;
     }
+    free(first);
+    free(y);
     return differ;
 }
 
@@ -307,6 +428,27 @@ START_TEST(a_missing_wait)
     }
     ck_assert_int_gt(orders_that_differ((Job){ "others_copy", 1, 1, 128, { x }, 1, NULL, 0 }, 32), 0);
     free(x);
+}
+END_TEST
+
+START_TEST(warpgroups_that_do_not_wait)
+{
+    enum { ELEMS = 2 * 64 * 128 };
+    static const char *const kernel[] = { "no_proxy_fence", "stored_too_early", "late_proxy_fence" };
+    float *x = numbers(64 * 64), *w = numbers(128 * 64), *y = malloc(ELEMS * sizeof *y);
+    int bytes = (int)sizeof(Warpgroup_shared);
+    for (int i = 0; i < 3; i++)
+        ck_assert_msg(orders_that_differ((Job){ kernel[i], 1, 1, bytes, { x, w }, 2, NULL, 0 },
+                                         i < 2 ? ELEMS / 2 : ELEMS) > 0, "%s", kernel[i]);
+    for (int order = 0; order < ORDERS; order++) {
+        run(&(Job){ "no_wgmma_wait", 1, 1, bytes, { x, w }, 2, y, 0 }, order);
+        for (int i = 0; i < ELEMS / 2; i++) ck_assert(isnan(y[i]));
+        run(&(Job){ "wrong_chunk", 1, 1, bytes, { x, w }, 2, y, 0 }, order);
+        ck_assert_double_gt(far_from_group(x, w, y, 64, 64), 0.1);
+    }
+    free(x);
+    free(w);
+    free(y);
 }
 END_TEST
 
@@ -367,6 +509,9 @@ int main(void)
     tcase_add_test(t, votes_and_atomics);
     tcase_add_test(t, shuffles);
     tcase_add_test(t, tensor_cores);
+    tcase_add_loop_test(t, descriptors, 0, (int)(sizeof layouts / sizeof *layouts));
+    tcase_add_test(t, warpgroups);
+    tcase_add_test(t, two_warpgroups_of_copies);
     tcase_add_test(t, roundings);
     tcase_add_test(t, copies);
     suite_add_tcase(s, t);
@@ -375,6 +520,7 @@ int main(void)
     tcase_add_test(t, a_missing_barrier);
     tcase_add_test(t, a_wrong_lane);
     tcase_add_test(t, a_missing_wait);
+    tcase_add_test(t, warpgroups_that_do_not_wait);
     tcase_add_test(t, another_blocks_results);
     tcase_add_test(t, a_write_out_of_bounds);
     tcase_add_test(t, an_unwritten_output);
