@@ -28,7 +28,7 @@ const char *const cuda_language =
     "#define KERNEL(threads) extern \"C\" __global__ void __launch_bounds__(threads, 1)\n"
     "#define DEVICE static __device__ __forceinline__\n"
     "#define SUBROUTINE static __device__ __noinline__\n"
-    "extern __shared__ __align__(16) char block_memory[];\n"
+    "extern __shared__ __align__(1024) char block_memory[];\n"
     "#define SHARED(type, name) type *const name = (type *)block_memory\n"
     "#endif\n"
     "\n";
@@ -86,8 +86,8 @@ int cuda_kernel_rows(Emit *e, Out *names, Out *rows)
     int n = 0;
     for (int i = 0; i < e->n_fn; i++) {
         if (e->fn[i]->inlined) continue;
-        const Stage *const stage[] = { &e->fn[i]->main, &e->fn[i]->finish };
-        for (int k = 0; k < 2; k++) {
+        const Stage *const stage[] = { &e->fn[i]->prepare, &e->fn[i]->main, &e->fn[i]->finish };
+        for (int k = 0; k < 3; k++) {
             if (!stage[k]->name || stage[k]->there) continue;
             out_line(names, "K_%s,", stage[k]->name);
             out_line(rows, "{ \"%s\", %d, %lld },", stage[k]->name, stage[k]->threads,

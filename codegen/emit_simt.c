@@ -6,7 +6,8 @@
  * of the shared memory. So there is one barrier a step. Beyond the ends of a factor there are
  * zeros.
  *
- * mma_tf32, mma_bf16: the same around sums of tensor cores (emit_mma.c).
+ * mma_tf32, mma_bf16: the same around sums of tensor cores (emit_mma.c). wide_bf16: these of factors that
+ * were rounded before (emit_wide.c).
  *
  * Where tiles are few and sums long, a block may have a part of k (ir_simt_parts), whose sums a second
  * kernel adds up, in order, before the epilogue.
@@ -36,7 +37,7 @@ static const char wide_index[] = "int64_t";
 /* A block looks at places beyond the ends of factors, too, up to a tile or a step. */
 static const char *index_type(const Simt *s)
 {
-    enum { BEYOND = 128 };
+    enum { BEYOND = 256 };
     const Graph *g = s->k->g;
     int64_t capacity = g->module->capacity, most = 0, side = 0;
     const Extent size[] = { s->m, s->l, s->depth };
@@ -323,22 +324,22 @@ static int open_col(Simt *s, const char *place)
     return open_side(s, "col", place, s->l, s->k->k->tile[1], s->of_col);
 }
 
-static void open_unrolled(Simt *s, char variable, int64_t end)
+static void open_unrolled(Simt *s, char variable, const char *end)
 {
     out_line(s->o, "#pragma unroll");
-    out_open(s->o, "for (int %c = 0; %c < %lld; %c++)", variable, variable, (long long)end, variable);
+    out_open(s->o, "for (int %c = 0; %c < %s; %c++)", variable, variable, end, variable);
 }
 
 static void write_stores(Simt *s)
 {
     const int64_t *micro = s->k->k->micro;
-    bool mma = ir_is_mma(s->k->k->algo);
+    bool mma = ir_is_mma(s->k->k->algo), wide = s->k->k->algo == ALGO_wide_bf16;
     int open = 2 + mma;
-    open_unrolled(s, 'j', micro[1]);
+    open_unrolled(s, 'j', wide ? wide_bound(s, 1) : text(s->e, "%lld", (long long)micro[1]));
     if (!mma) open += open_col(s, "left + j");
-    open_unrolled(s, 'i', micro[0]);
+    open_unrolled(s, 'i', wide ? wide_bound(s, 0) : text(s->e, "%lld", (long long)micro[0]));
     if (mma) {
-        open_unrolled(s, 'e', 4);
+        open_unrolled(s, 'e', "4");
         open += open_col(s, "left + 8 * j + 2 * own + e % 2");
         open += open_row(s, "top + 16 * i + e / 2 * 8 + group");
         write_store(s, "sums[i][j][e]");
@@ -353,21 +354,22 @@ void simt_product(Simt *s, const Factor f[2])
 {
     Kern *k = s->k;
     const int64_t *tile = k->k->tile, *micro = k->k->micro;
-    bool mma = ir_is_mma(k->k->algo);
+    bool mma = ir_is_mma(k->k->algo), wide = k->k->algo == ALGO_wide_bf16;
     s->step = ir_block_step(k->g, k->k);
     s->index = index_type(s);
-    k->note = text(s->e, "A block is a tile of %lldx%lld results, a %s %lldx%lld %s.",
+    k->note = wide ? wide_note(s) : text(s->e, "A block is a tile of %lldx%lld results, a %s %lldx%lld %s.",
                    (long long)tile[0], (long long)tile[1], mma ? "warp" : "thread",
                    (long long)micro[0], (long long)micro[1], mma ? "fragments of 16x8" : "of them");
     if (s->parts > 1)
         k->note = text(s->e, "%s %lld parts of %s\n * have blocks of their own; then their sums are "
                        "added in order.", k->note, (long long)s->parts,
                        ir_op[ir_node(k->g, k->root)->op].kind == KIND_CONV ? "the pixels" : "k");
-    out_line(s->o, "SHARED(%s, shared);", mma ? mma_type(s, f) : write_type(s));
+    out_line(s->o, "SHARED(%s, shared);", wide ? wide_type(s) : mma ? mma_type(s, f) : write_type(s));
     s->first = "0";
     s->last = extent_text(s->e, s->depth);
     place(s);
-    if (mma) mma_sums(s, f);
+    if (wide) wide_sums(s, f);
+    else if (mma) mma_sums(s, f);
     else write_sums(s, f);
     write_stores(s);
     if (s->parts > 1) write_finish(s);
@@ -418,6 +420,7 @@ void emit_simt(Kern *k)
 
 void emit_mma_tf32(Kern *k) { emit_simt(k); }
 void emit_mma_bf16(Kern *k) { emit_simt(k); }
+void emit_wide_bf16(Kern *k) { emit_simt(k); }
 
 /* ---- simt_dots ---- */
 

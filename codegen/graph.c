@@ -209,6 +209,9 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
 {
     const char *count = graph_tasks(e, t, u), *name = kernel_name(e, t, i);
     if (e->l->blocks) {
+        if (u->fn->prepare.name)
+            launch(e, o, t, u, &u->fn->prepare, text(e, "m%d_prepare", i),
+                   text(e, "%lld", (long long)u->prepare_tasks));
         launch(e, o, t, u, &u->fn->main, text(e, "m%d", i), count);
         if (u->fn->finish.name)
             launch(e, o, t, u, &u->fn->finish, text(e, "m%d_finish", i),

@@ -7,6 +7,9 @@
  * side by side: NVRTC's programs know nothing of each other, and from 12.3 on it compiles several at a
  * time. The same kernels, architectures and NVRTC give the same bytes.
  *
+ * Where a part has what only sm_90a has, machine code for 9.0 is of that; no other processor takes it, so
+ * PTX is compiled by itself.
+ *
  * Source: NVRTC's documentation, Thread Safety. */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
@@ -160,21 +163,31 @@ static const char *log_of(Compiling *c, void *program)
     return c->nvrtc->nvrtcGetProgramLog(program, log) ? "" : log;
 }
 
-static void compile(Compiling *c)
+/* For `arch`, "sm_90a": the code, the PTX, or both; null: not that. */
+static void compile_for(Compiling *c, const char *arch, Image *code, Image *ptx)
 {
     const Nvrtc *n = c->nvrtc;
-    const char *option[] = { arena_printf(c->a, "--gpu-architecture=sm_%d", c->code.arch),
-                             "--std=c++17", "--ptxas-options=-v" };
+    const char *option[] = { arena_printf(c->a, "--gpu-architecture=%s", arch), "--std=c++17",
+                             "--ptxas-options=-v" };
     void *program = NULL;
     int error = n->nvrtcCreateProgram(&program, c->text, c->name, 0, NULL, NULL);
     if (!error) error = n->nvrtcCompileProgram(program, c->usage ? 3 : 2, option);
-    c->log = log_of(c, program);
-    if (!error) error = take(c, program, &c->code);
-    if (!error && c->ptx.ptx) error = take(c, program, &c->ptx);
+    if (code || error) c->log = log_of(c, program);
+    if (!error && code) error = take(c, program, code);
+    if (!error && ptx) error = take(c, program, ptx);
     if (error)
-        c->message = arena_printf(c->a, "NVRTC does not compile %s for sm_%d: %s\n%s", c->name,
-                                  c->code.arch, n->nvrtcGetErrorString(error), c->log);
+        c->message = arena_printf(c->a, "NVRTC does not compile %s for %s: %s\n%s", c->name, arch,
+                                  n->nvrtcGetErrorString(error), c->log);
     if (program) n->nvrtcDestroyProgram(&program);
+}
+
+static void compile(Compiling *c)
+{
+    bool own = c->code.arch == 90 && strstr(c->text, emit_sm_90a);
+    Image *ptx = c->ptx.ptx ? &c->ptx : NULL;
+    compile_for(c, arena_printf(c->a, "sm_%d%s", c->code.arch, own ? "a" : ""), &c->code,
+                own ? NULL : ptx);
+    if (own && ptx && !c->message) compile_for(c, "compute_90", NULL, ptx);
 }
 
 /* What the assembler says of each kernel: registers, shared memory, what it spills. */

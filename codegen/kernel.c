@@ -411,8 +411,8 @@ static void name_stage(Emit *e, Stage *s, bool inlined, const char *name)
     s->name = name;
     for (int i = 0; i < e->n_fn && e->l->blocks && !inlined; i++) {
         const KernelFn *f = e->fn[i];
-        const Stage *const other[] = { &f->main, &f->finish };
-        for (int k = 0; k < 2 && !f->inlined; k++) {
+        const Stage *const other[] = { &f->prepare, &f->main, &f->finish };
+        for (int k = 0; k < 3 && !f->inlined; k++) {
             if (!other[k]->body || !same_stage(other[k], s) || other[k]->threads != s->threads
                 || other[k]->shared_bytes != s->shared_bytes) continue;
             s->name = other[k]->name;
@@ -438,7 +438,8 @@ static KernelFn *share(Kern *k)
     Emit *e = k->e;
     bool one_block = in_one_block(k);
     Stage main = stage_of(k, fixed, k->out, true, !k->prepare);
-    Stage prepare = stage(k, fixed, k->prepare, true);
+    Stage prepare = e->l->blocks ? block_stage(k, k->prepare, true, true, k->threads)
+                                 : stage(k, fixed, k->prepare, true);
     Stage finish = stage_of(k, fixed_finish, k->finish, k->finish_tasks > 0, false);
     const char *base = base_name(k);
     for (int i = 0; i < e->n_fn; i++) {
@@ -453,7 +454,7 @@ static KernelFn *share(Kern *k)
     KernelFn *f = arena_alloc(e->a, 1, sizeof *f);
     const char *id = text(e, "k%d", e->n_fn);
     name_stage(e, &main, one_block, text(e, "%s_%s", id, base));
-    if (prepare.body) prepare.name = text(e, "%s_prepare", id);
+    if (prepare.body) name_stage(e, &prepare, one_block, text(e, "%s_prepare", id));
     if (finish.body) name_stage(e, &finish, one_block, text(e, "%s_finish", id));
     *f = (KernelFn){ .main = main, .prepare = prepare, .finish = finish, .head = head_text(k, id),
                      .users = "", .first = k->g, .last = k->g, .inlined = one_block };

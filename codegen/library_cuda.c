@@ -148,8 +148,9 @@ static void device_of(Library *l, Device *d)
     }
     size_t longest = sizeof "begin_step";
     for (int i = 0; i < d->e.n_fn; i++) {
-        const Stage *const stage[] = { &d->e.fn[i]->main, &d->e.fn[i]->finish };
-        for (int k = 0; k < 2; k++)
+        const KernelFn *f = d->e.fn[i];
+        const Stage *const stage[] = { &f->prepare, &f->main, &f->finish };
+        for (int k = 0; k < 3; k++)
             if (stage[k]->name && strlen(stage[k]->name) >= longest)
                 longest = strlen(stage[k]->name) + 1;
     }

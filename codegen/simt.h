@@ -1,5 +1,5 @@
 /* codegen/simt.h: a product in tiles, as emit_simt.c writes it, of factors that the caller describes.
- * Private to it, emit_simt_conv.c and emit_mma.c. */
+ * Private to it, emit_simt_conv.c, emit_mma.c and emit_wide.c. */
 #ifndef SEQC_SIMT_H
 #define SEQC_SIMT_H
 #include "codegen/emit.h"
@@ -48,6 +48,12 @@ void simt_product(Simt *s, const Factor f[2]);
  * the lane's four. */
 const char *mma_type(Simt *s, const Factor f[2]);
 void mma_sums(Simt *s, const Factor f[2]);
+/* The same of factors that are rounded to bfloat16 first, in a stage of its own; and how many fragments a
+ * warp has, on each axis. */
+const char *wide_type(Simt *s);
+const char *wide_note(Simt *s);
+void wide_sums(Simt *s, const Factor f[2]);
+const char *wide_bound(Simt *s, int axis);
 /* " * x", or nothing for 1. */
 const char *simt_times(Emit *e, int64_t x);
 #endif

@@ -237,6 +237,7 @@ void snippets_write(Out *o, const bool *reached, const Hole *holes, int n_hole)
                          : snippet_tiles_text[s] ? snippet_tiles_text[s]
                          : snippet_warp_text[s]  ? snippet_warp_text[s]
                          : snippet_int8_text[s]  ? snippet_int8_text[s]
+                         : snippet_wgmma_text[s] ? snippet_wgmma_text[s]
                                                  : snippet_mma_text[s];
         out_template(o, text, holes, n_hole);
         out_line(o, "%s", "");

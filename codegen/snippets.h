@@ -20,6 +20,7 @@ extern const char *const snippet_angles_text[SNIP_COUNT];
 extern const char *const snippet_tiles_text[SNIP_COUNT];
 extern const char *const snippet_warp_text[SNIP_COUNT];
 extern const char *const snippet_mma_text[SNIP_COUNT];
+extern const char *const snippet_wgmma_text[SNIP_COUNT];
 extern const char *const snippet_int8_text[SNIP_COUNT];
 
 const char *snippet_name(Snippet s);

@@ -178,6 +178,19 @@ static void tile_mma(const Problem *p, const Target *t, Choice *c)
 {
     if (suits_mma(p->m, p->l, p->k, p->elem_bytes)) tile_simt(p, t, c);
 }
+
+/* Factors in tiles of their own: the wider tile where there are enough. */
+static void tile_wide_bf16(const Problem *p, const Target *t, Choice *c)
+{
+    Choice wider = *c;
+    (void)t;
+    if (!suits_mma(p->m, p->l, p->k, p->elem_bytes)) return;
+    for (int i = 0; i < 2; i++) c->tile[i] = wider.tile[i] = IR_WIDE_LINES;
+    wider.tile[1] *= 2;
+    c->micro[0] = c->micro[1] = wider.micro[0] = 1;
+    wider.micro[1] = 2;
+    if (p->l > IR_WIDE_LINES && pass_gpu_seconds(p, &wider) < pass_gpu_seconds(p, c)) *c = wider;
+}
 #define tile_mma_tf32 tile_mma
 #define tile_mma_bf16 tile_mma
 
@@ -253,9 +266,14 @@ Candidates pass_products(const Graph *g, Val root, Layout b, Layout result, cons
         if (ir_split_parts((Algo)a) && !tiles) continue;
         Choice c = { .algo = (Algo)a };
         tile[a](&p, t, &c);
-        if (t->block_threads) {                  /* by the first that suits it: nothing predicts */
-            if (!c.tile[0]) continue;
-            all.choice[all.n++] = c;
+        if (t->block_threads) {           /* by the first that suits it, but for large products */
+            bool wide = a == ALGO_wide_bf16;
+            if (!c.tile[0] || (wide && ctx->tier == TIER_BLOCK)) continue;
+            if (wide || all.n) c.seconds = pass_gpu_seconds(&p, &c);
+            if (all.n) all.choice[1] = all.choice[0];
+            all.choice[0] = c;
+            all.n++;
+            if (wide) continue;
             break;
         }
         c.seconds = pass_cost(&p, t, &c);

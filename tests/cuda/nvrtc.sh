@@ -78,6 +78,21 @@ check "tensor cores multiply tf32" asynchronous cifar10_tf32 \
     mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
 check "tensor cores multiply bfloat16" asynchronous cifar10_bf16 \
     mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+check "wide layers for bfloat16 compile without spills" usage wide_bf16 "$ROOT/tests/bench/models/wide.py" bf16
+wide() { grep -c "^ *SHARED(Wide" wide_bf16.src/*.cu; }
+check "their products are of sm_90a" sh -c "[ $(wide) -gt 0 ] && grep -q \"'k0_linear.*for 'sm_90a'\" wide_bf16.log"
+check "whose instructions no later PTX has" has_not wide_bf16 'wgmma\|sm_90a'
+check "nothing of them is serialized" sh -c "! grep -i 'serializ\|potential performance loss' wide_bf16.log"
+nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
+# Each of them multiplies 16 of k twice a step.
+products() {
+    "$nvcc" -std=c++17 -ptx -arch=compute_90a -o wide.ptx wide_bf16.src/*.cu 2>/dev/null || return 1
+    [ "$(grep -c 'wgmma\.mma_async\.sync\.aligned\.m64n256k16\.f32\.bf16\.bf16' wide.ptx)" = $((2 * $(wide))) ] &&
+        [ "$(grep -c 'wgmma\.wait_group\.sync\.aligned 0;' wide.ptx)" = "$(wide)" ] &&
+        [ "$(grep -c 'fence\.proxy\.async\.shared::cta;' wide.ptx)" = "$(wide)" ]
+}
+if [ -x "$nvcc" ]; then check "a warpgroup multiplies them" products
+else skip "PTX of sm_90a" "there is no nvcc"; fi
 check "nothing is rounded for them by default" has_not cifar10 'mma\.sync\|cvt\.rna\.tf32\|bf16'
 check "two of its numbers are read at once" has cifar10_bf16 'ld\.shared\.v2\.f32'
 for name in cifar10 cifar10_tf32 cifar10_bf16; do

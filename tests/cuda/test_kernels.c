@@ -97,6 +97,65 @@ START_TEST(test_elementwise)
 }
 END_TEST
 
+/* Products whose factors are rounded first, by warpgroups and by warps. They are chosen for sizes that the
+ * emulator does not do in seconds; here they are whatever the sizes: ends of tiles and steps, both ways
+ * that factors lie, k = n, an update behind it. */
+static const Case wide[] = {
+    { "wide, factors along k", 150, 0, "state \"w\" : real[130,72] param\nstate \"b\" : real[130] param\n",
+      "%0 = input \"x\" : real[n,72]\n"
+      "%1 = linear %0, \"w\", \"b\" : real[n,130]\n"
+      "%2 = relu %1 : real[n,130]\n"
+      "return output=%2\n" },
+    { "wide, one of them across k", 130, 0, "state \"w\" : real[45,300] param\n",
+      "%0 = input \"x\" : real[n,45]\n"
+      "%1 = matmul %0, \"w\" : real[n,300]\n"
+      "return output=%1\n" },
+    { "wide, both across k, with an update", 90, 0, "state \"w\" : real[140,300] param\n",
+      "%0 = input \"x\" : real[n,300]\n"
+      "%1 = input \"cotangent\" : real[n,140]\n"
+      "%2 = matmul %1, %0 {ta} : real[140,300]\n"
+      "%3 = map \"w\", %2 {f=\"a - 0.1*b\"} : real[140,300]\n"
+      "update \"w\" = %3\n" },
+};
+
+START_TEST(test_wide)
+{
+    Variant v = { .quick = true, .algo = ALGO_wide_bf16, .flag = _i % 2 ? "-DEMU_WARPS" : NULL };
+    char *text = in_mode(case_text(&wide[_i / 2], "f32"), MATH_bf16);
+    ck_assert(text != NULL);
+    run(wide[_i / 2].name, text, v.flag ? "bf16, warps" : "bf16, warpgroups", v);
+}
+END_TEST
+
+/* The larger the product, the wider: what copies of factors cost must be little beside it. */
+START_TEST(test_choice)
+{
+    static const char *const steps[] = { "layout", "fuse" };
+    static const struct { int n, size; MathMode math; Algo algo; int64_t cols; } choice[] = {
+        { 4096, 4096, MATH_bf16, ALGO_wide_bf16, 256 }, { 4096, 4096, MATH_tf32, ALGO_mma_tf32, 128 },
+        { 4096, 4096, MATH_default, ALGO_simt, 128 }, { 512, 512, MATH_bf16, ALGO_mma_bf16, 64 },
+        { 128, 4096, MATH_bf16, ALGO_mma_bf16, 64 },
+    };
+    char text[512], err[IR_ERR];
+    snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= %d\nreal f32\nmath %s\nstage tidy\n\n"
+             "state \"w\" : f32[%d,%d] param\n\nprogram \"p\"\ninput [%d]\noutput [%d]\n\n"
+             "graph infer\n%%0 = input \"x\" : f32[n,%d]\n%%1 = linear %%0, \"w\" : f32[n,%d]\n"
+             "return output=%%1\n", choice[_i].n, ir_math[choice[_i].math].name, choice[_i].size,
+             choice[_i].size, choice[_i].size, choice[_i].size, choice[_i].size, choice[_i].size);
+    ParseErr parse;
+    Module *m = ir_parse(text, strlen(text), &parse);
+    ck_assert_msg(m != NULL, "%s", parse.text);
+    PassCtx c = { .target = ir_gpu("cuda"), .blas = BLAS_NONE };
+    Module *p = pass_run_list(m, &c, steps, 2, err);
+    ck_assert_msg(p != NULL, "%s", err);
+    const Kernel *k = &p->graph[0]->kernel[0];
+    ck_assert_str_eq(ir_algo[k->algo].name, ir_algo[choice[_i].algo].name);
+    ck_assert_int_eq(k->tile[1], choice[_i].cols);
+    ir_module_free(p);
+    ir_module_free(m);
+}
+END_TEST
+
 /* Places are 32 bits wide where all that a kernel touches has fewer elements, at capacity. */
 START_TEST(test_widths)
 {
@@ -136,6 +195,8 @@ int main(void)
     tcase_add_loop_test(t, test_double, 0, N_CASES);
     tcase_add_loop_test(t, test_tf32, 0, N_CASES);
     tcase_add_loop_test(t, test_bf16, 0, N_CASES);
+    tcase_add_loop_test(t, test_wide, 0, 2 * (int)(sizeof wide / sizeof *wide));
+    tcase_add_loop_test(t, test_choice, 0, 5);
     tcase_add_loop_test(t, test_one_block, 0, N_CASES);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
     tcase_add_loop_test(t, test_widths, 0, 2);
