@@ -37,5 +37,8 @@ bool fe_own_number(Interp *in, const Call *c, const ArgVal *x, const char *wants
  * the number value[i]. False: it is too long, reported. */
 bool fe_own_form(Interp *in, Span at, const CFunc *f, ExPool *pool, const Ex *arg,
                  const double *value, int n, OwnForm *o);
+/* own_known.c: the op that computes e of n operands, with its attributes in o; OP_map: none does. value: of
+ * e's arguments, those behind the operands; NaN: not known. */
+Op fe_own_known(Interp *in, const ExPool *pool, Ex e, int n, const double *value, OwnForm *o);
 Val fe_own_node(Graph *g, Arena *a, const OwnForm *o, const Val *in, int n, Loc loc);
 #endif

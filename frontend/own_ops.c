@@ -148,71 +148,6 @@ static bool fits(Interp *in, const OwnForm *o, int n)
     return true;
 }
 
-/* Are pattern and expression alike, names of the pattern being literals of the expression or its
- * arguments whose values are known? value: by the argument, NaN where there is none. */
-typedef struct Match {
-    const ExPool *pool;
-    const double *value;
-    const char *name[8];
-    double bound[8];
-    int n;
-} Match;
-
-static bool bind(Match *m, const char *name, double x)
-{
-    for (int i = 0; i < m->n; i++)
-        if (strcmp(m->name[i], name) == 0) return m->bound[i] == x;
-    if (m->n == 8) return false;
-    m->name[m->n] = name;
-    m->bound[m->n++] = x;
-    return true;
-}
-
-static bool known_number(const Match *m, Ex e, double *x)
-{
-    const ExNode *n = ex_node(m->pool, e);
-    if (n->op == EX_NUM) return *x = n->u.num, true;
-    if (n->op != EX_ARG || isnan(m->value[n->u.arg])) return false;
-    return *x = m->value[n->u.arg], true;
-}
-
-static bool matches(Match *m, Ex pattern, Ex e)
-{
-    const ExNode *p = ex_node(m->pool, pattern), *x = ex_node(m->pool, e);
-    double number;
-    if (p->op == EX_NAME) return known_number(m, e, &number) && bind(m, p->u.name, number);
-    if (p->op == EX_NEG && ex_node(m->pool, p->in[0])->op == EX_NAME && known_number(m, e, &number))
-        return bind(m, ex_node(m->pool, p->in[0])->u.name, -number);
-    if (p->op != x->op || p->type != x->type) return false;
-    if (p->op < EX_ADD) return pattern.i == e.i;
-    for (int k = 0; k < 3 && p->in[k].i; k++)
-        if (!matches(m, p->in[k], x->in[k])) return false;
-    return true;
-}
-
-/* The op of ir/ops.def that computes e of n operands, with its attributes; OP_map: none does. */
-static Op known_op(ExPool *pool, Ex e, int n, const double *value, Attr attr[8], int *n_attr)
-{
-    const char *names[AT_COUNT + 1];
-    char err[EX_ERR];
-    ir_real_names(names);
-    for (Op op = OP_NONE + 1; op < OP_COUNT; op++) {
-        const OpInfo *info = &ir_op[op];
-        if (info->kind != KIND_MAP || !info->scalar || info->min_in != n || op == OP_stop
-            || op == OP_expand) continue;
-        Match m = { .pool = pool, .value = value };
-        Ex pattern = ex_stable(pool, ex_parse(pool, info->scalar, names, err));
-        if (!matches(&m, pattern, e)) continue;
-        *n_attr = 0;
-        for (int id = 0; id < AT_COUNT; id++)
-            for (int k = 0; k < m.n; k++)
-                if (strcmp(ir_attr_info[id].name, m.name[k]) == 0)
-                    attr[(*n_attr)++] = ir_real((AttrId)id, m.bound[k]);
-        return op;
-    }
-    return OP_map;
-}
-
 bool fe_own_form(Interp *in, Span at, const CFunc *f, ExPool *pool, const Ex *arg,
                  const double *value, int n, OwnForm *o)
 {
@@ -228,8 +163,8 @@ bool fe_own_form(Interp *in, Span at, const CFunc *f, ExPool *pool, const Ex *ar
     Ex whole = ex_stable(pool, ex_subst(pool, f->value, args, f->n_param));
     for (int i = 0; i < open; i++) args[i] = i < n ? none : ex_num(pool, of[i]);
     *o = (OwnForm){ .pool = pool, .f = ex_stable(pool, ex_subst(pool, whole, args, open)) };
-    o->op = known_op(pool, whole, n, of, o->attr, &o->n_attr);
-    if (o->op == OP_map) o->op = known_op(pool, o->f, n, of, o->attr, &o->n_attr);
+    o->op = fe_own_known(in, pool, whole, n, of, o);
+    if (o->op == OP_map) o->op = fe_own_known(in, pool, o->f, n, of, o);
     if (o->op != OP_map || fits(in, o, n)) return true;
     fe_report(in->d, at, DG(own_size), f->name, (int)OWN_MAX_TEXT);
     return false;

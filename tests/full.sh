@@ -23,6 +23,15 @@ if have clang; then
 else
     skip clang "not installed"
 fi
+# Without Clang's libraries or a C++ compiler everything builds but what reads C functions, and says so.
+bare=$SCRATCH/bare
+rm -rf "$bare"
+check "there need be no C++ compiler" sh -c "CXX=/bin/false cmake -S . -B '$bare' -DSEQC_TESTS=OFF &&
+    cmake --build '$bare' -j $jobs && [ ! -e '$bare/lib/seqc/libseqc_ctool.so' ]"
+mkdir -p "$bare/scratch"
+SEQC=$bare/seqc SCRATCH=$bare/scratch sh tests/cli/ctool.sh
+check "-DSEQC_CLANG=OFF" sh -c "cmake -S . -B '$bare/off' -DSEQC_TESTS=OFF -DSEQC_CLANG=OFF &&
+    ! grep -q '^CMAKE_CXX_COMPILER:' '$bare/off/CMakeCache.txt'"
 # The sanitizers' runtime must be in the programs too, which link the runtime library; at -O1, since
 # gcc takes four times as long for them at -O3. Their exit code is none of ours: 1, their default,
 # would pass for a refusal in the tests that expect one.

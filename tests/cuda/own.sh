@@ -9,17 +9,19 @@ cd "$SCRATCH" || exit 1
 # rows COLUMNS FILE: 40 rows of numbers in 0 … 1, the last three columns are targets.
 rows() {
     awk -v columns="$1" 'BEGIN {
-        for (i = 1; i <= columns; i++) printf "%sc%d", i > 1 ? "," : "", i
+        for (i = 1; i <= columns; i++) printf "%sc%d", (i > 1 ? "," : ""), i
         print ""
         for (k = x = 1; k <= 40; k++) {
             for (i = 1; i <= columns; i++) {
                 x = (x * 16807) % 2147483647
-                printf "%s%.5f", i > 1 ? "," : "", x / 2147483647
+                printf "%s%.5f", (i > 1 ? "," : ""), x / 2147483647
             }
             print ""
         }
     }' >"$2"
 }
+# Programs run for a moment and are compiled for longer.
+SEQC_CFLAGS="$SEQC_CFLAGS -O1"
 rows 8 rows.csv
 rows 39 images.csv
 
