@@ -24,7 +24,8 @@ Compiled *fe_compiled_begin(Arena *a, const char *cc, const char *path)
 {
     /* Bound to itself: a function may be called like one of the C library. */
     static const char *const flags[] = {
-        "-std=c11", "-O0", "-fno-builtin", "-ffp-contract=off", "-fPIC", "-shared", "-w",
+        "-std=c11", "-D_DEFAULT_SOURCE",         /* M_PI and its like, as our <math.h> has them */
+        "-O0", "-fno-builtin", "-ffp-contract=off", "-fPIC", "-shared", "-w",
         "-Wl,-Bsymbolic", "-o",
     };
     enum { FLAGS = sizeof flags / sizeof *flags };

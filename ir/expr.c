@@ -68,6 +68,7 @@ static double apply_fn(ExOp op, double a, double b)
     case EX_logsigmoid: return fn_logsigmoid(a);
     case EX_tanh: return tanh(a);
     case EX_erf: return erf(a);
+    case EX_erfc: return erfc(a);
     case EX_sin: return sin(a);
     case EX_cos: return cos(a);
     case EX_abs: return fabs(a);

@@ -70,7 +70,7 @@ model "nn.ReLU()"
 for mode in infer train; do
     eval "$mode=$(kernels $mode)" "cuda_$mode=$(kernels $mode '--target cuda --tier graph')"
 done
-for f in mish gelu gelu_tanh quick_gelu tanhexp lisht serf bent bell arctan_unit powers bounded hard_swish horner \
+for f in mish gelu gelu_tanh gelu_erfc quick_gelu tanhexp lisht serf bent bell arctan_unit powers bounded hard_swish horner \
     spline sinc newton_root triangle relu_c "swish beta" "softplus beta" "isru a" "squareplus b" "snake a" \
     "asinh_unit a" "leaky slope" "clipped_exp top" "smooth_abs eps" "soft_step width" "signed_power p"; do
     name=${f%% *} parameter=${f#* }
@@ -150,6 +150,8 @@ refuses "third derivatives" 2 "--order is 1 or 2" "$SEQC" diff ops/ops.c swish -
 
 # ---- seqc check: derivatives of functions ----
 
+model "c_op('ops/ops.c', 'gelu_erfc')"
+check "erfc in generated code" "$SEQC" check model.py
 model "c_op('ops/ops.c', 'serf')" "c_loss('ops/ops.c', 'huber', delta=0.6)"
 check "seqc check" sh -c "'$SEQC' check model.py >check.txt"
 for line in 'serf(x), first .* of 1e-06  .* points' 'serf(x), second .* of 1e-06  ' 'huber(x, y, delta), first .* of 1e-06' \
@@ -193,3 +195,6 @@ refuses "an own rule that reads too far" 1 "reads more than" "$SEQC" opt wrong.i
 model "c_op('ops/ops.c', 'powers')"
 check "a library without libm" sh -c "'$SEQC' emit model.py -o lib --no-libm -q && cd lib &&
     ${CC:-cc} -std=gnu99 -O1 -c model.c -o model.o && ! nm -u model.o | grep -w -e cosh -e coshf -e log2f -e exp2f"
+model "c_op('ops/ops.c', 'gelu_erfc')"
+check "nor erfc" sh -c "'$SEQC' emit model.py -o lib2 --no-libm -q && cd lib2 &&
+    ${CC:-cc} -std=gnu99 -O1 -c model.c -o model.o && ! nm -u model.o | grep -w -e erfc -e erfcf"

@@ -54,6 +54,7 @@ static const Fn fns[] = {
     { "logsigmoid_f32(x)", SNIP_logsigmoid_f32, 2.1, logsigmoid, NULL },
     { "erf_f32(x)", SNIP_erf_f32, 1.6, erf, NULL },
     /* those of --no-libm */
+    { "erfc_f32(x)", SNIP_erfc_f32, 0.51, erfc, NULL },
     { "sin_f32(x)", SNIP_sin_f32, 0.51, sin, NULL },
     { "cos_f32(x)", SNIP_cos_f32, 0.51, cos, NULL },
     { "pow_f32(x, 0x1.555556p-2f)", SNIP_pow_f32, 0.51, root3, NULL },
@@ -73,6 +74,7 @@ static const Fn fns[] = {
     { "log1p_f64(x)", SNIP_log1p_f64, 1.6, NULL, log1pl },
     { "tanh_f64(x)", SNIP_tanh_f64, 2.5, NULL, tanhl },
     { "erf_f64(x)", SNIP_erf_f64, 1.6, NULL, erfl },
+    { "erfc_f64(x)", SNIP_erfc_f64, 2.6, NULL, erfcl },
     { "sin_f64(x)", SNIP_sin_f64, 1, NULL, sinl },
     { "cos_f64(x)", SNIP_cos_f64, 1, NULL, cosl },
     { "pow_f64(x, 1.0 / 3)", SNIP_pow_f64, 1.3, NULL, root3_l },

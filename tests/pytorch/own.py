@@ -18,7 +18,7 @@ failed = 0
 
 def compare(what, got, want):
     global failed
-    got, want = got.detach().double(), torch.tensor(want).double()
+    got, want = got.detach().double(), torch.as_tensor(want).double()
     error = (got - want).abs().max().item()
     if not error <= 1e-6 * max(1e-3, want.abs().max().item()):
         failed += 1
@@ -76,6 +76,9 @@ assert torch.autograd.gradcheck(swish, x) and torch.autograd.gradgradcheck(swish
 far = torch.tensor([-1e4, 1e4], requires_grad=True)
 seqc.c_op("own/ops.c", "mish")(far).sum().backward()
 compare("derivatives far out", far.grad, [0.0, 1.0])
+x = torch.linspace(-30, -1, 400, dtype=torch.float64)      # every digit, however small it is
+tail = seqc.c_op("own/ops.c", "gelu_erfc")(x) / (0.5 * x * torch.special.erfc(-x * 0.5 ** 0.5))
+compare("erfc far out", tail, torch.ones(400))
 refuses("an unknown function", "has no function", lambda: seqc.c_op("own/ops.c", "swsh"))
 refuses("an unknown parameter", "no parameter `betta`", lambda: seqc.c_op("own/ops.c", "swish", betta=1))
 refuses("an unknown file", "cannot read", lambda: seqc.c_op("own/nothing.c", "swish"))

@@ -24,7 +24,7 @@ static CFunc function(const char *text, int n)
 }
 
 static const struct { const char *text; int n; } right[] = {
-    { "a*sigmoid(b*a)", 2 }, { "log(1 + exp(a))", 1 }, { "tanh(a)", 1 }, { "erf(a)*a", 1 },
+    { "a*sigmoid(b*a)", 2 }, { "log(1 + exp(a))", 1 }, { "tanh(a)", 1 }, { "erf(a)*a", 1 }, { "a*erfc(-a)", 1 },
     { "abs(a)", 1 }, { "a > b ? a*a : b*a", 2 }, { "max(a, b)*c", 3 }, { "sqrt(a*a + b*b + 0.01)", 2 },
     { "pow(abs(a) + 0.1, 1 + b*b)", 2 }, { "fmod(a, b)", 2 }, { "copysign(sqrt(abs(a)), b)", 2 },
     { "atan2(a, b)", 2 }, { "floor(a)*b", 2 }, { "hypot(a, b)", 2 }, { "log(cosh(a - b))", 2 },

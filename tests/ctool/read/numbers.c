@@ -19,3 +19,6 @@ float half_in_double(float x) { return 0.5 * x; }
 float root_in_double(float x) { return x > 0.0 ? sqrt(x) : -x; }
 /* Differences say nothing where y is so small that they meet another quotient. */
 float rest(float x, float y) { return fmodf(x, y); }
+float tails(float x) { return erfcf(x) / erfcf(-x); }
+double far_out(double x) { return x * erfc(-x); }
+double quarter(double x) { return x > M_PI_4 ? M_PI_4 : x; }
