@@ -2,9 +2,10 @@
  *
  * simt: a block has a tile of the result, each of its 16 x 16 threads a register tile of it. Steps
  * of k come through shared memory, as [k][row] and [k][column]: while the threads add up the
- * products of one step, the next is on its way to registers, from where it goes to the other half
- * of the shared memory. So there is one barrier a step. Beyond the ends of a factor there are
- * zeros.
+ * products of one step, the next is on its way to the other half of the shared memory, copied behind
+ * the threads' backs, or through registers where one block has all of a graph. So there is one
+ * barrier a step. Beyond the ends of a factor there are zeros. A thread's columns are neighbours, so
+ * sums go back through shared memory: then neighbouring threads have those that lie together.
  *
  * mma_tf32, mma_bf16: the same around sums of tensor cores (emit_mma.c). wide_bf16: these of factors that
  * were rounded before (emit_wide.c).
@@ -185,9 +186,12 @@ static const char *ith(const Simt *s, const Factor *f)
                 fetched(s, f) == 1 ? "" : text(s->e, " + %lld * i", apart));
 }
 
+/* Does the processor copy them? Numbers of 4 bytes, in the device's memory. */
+static bool is_copied(const Simt *s) { return !s->k->g->one_block && s->e->m->real == DT_f32; }
+
 static void open_fetched(Simt *s, const Factor *f)
 {
-    out_line(s->o, "#pragma unroll");
+    out_line(s->o, is_copied(s) ? "#pragma unroll 2" : "#pragma unroll");
     out_open(s->o, "for (int i = 0; i < %lld; i++)", fetched(s, f));
 }
 
@@ -203,6 +207,13 @@ static void write_k(Simt *s, const Factor *f, const char *place)
     if (f->of_k) f->of_k(s, f);
 }
 
+/* Where in shared memory the i-th goes. */
+static const char *put_text(Simt *s, const Factor *f)
+{
+    const char *line = f->along ? ith(s, f) : own(s, f), *deep = f->along ? own(s, f) : ith(s, f);
+    return text(s->e, "shared->%c[half][%s][%s]", f->name, deep, line);
+}
+
 static void write_fetch(Simt *s, const Factor *f)
 {
     const char *inside;
@@ -216,22 +227,26 @@ static void write_fetch(Simt *s, const Factor *f)
     const char *element = f->element(s, f, &inside);
     const char *there = text(s->e, "%s < %s && k < %s%s%s", f->line, extent_text(s->e, f->size),
                              s->last, *inside ? " && " : "", inside);
-    out_line(s->o, "next_%c[i] = %s", f->name, there);
-    out_line(s->o, "          ? %s : 0;", element);
+    if (is_copied(s)) {
+        out_line(s->o, "copy_4(&%s, &%s,", put_text(s, f), element);
+        out_line(s->o, "       %s);", there);
+    } else {
+        out_line(s->o, "next_%c[i] = %s", f->name, there);
+        out_line(s->o, "          ? %s : 0;", element);
+    }
     out_close(s->o, "");
     if (f->along) out_close(s->o, "");
 }
 
 static void write_put(Simt *s, const Factor *f)
 {
-    const char *line = f->along ? ith(s, f) : own(s, f), *deep = f->along ? own(s, f) : ith(s, f);
     open_fetched(s, f);
-    out_line(s->o, "shared->%c[half][%s][%s] = next_%c[i];", f->name, deep, line, f->name);
+    out_line(s->o, "%s = next_%c[i];", put_text(s, f), f->name);
     out_close(s->o, "");
 }
 
 /* The loop over k: in turn t step t is fetched, step t - 1 added up, step t put where step t - 2
- * was. */
+ * was. Copies go there at once: all have passed the barrier after what was read of it. */
 static void write_sums(Simt *s, const Factor f[2])
 {
     Emit *e = s->e;
@@ -241,8 +256,10 @@ static void write_sums(Simt *s, const Factor f[2])
     int side = (int)ir_block_tile(s->k->k->algo).side;
     out_line(o, "const int top = (int)threadIdx.x / %d%s;", side, simt_times(e, micro[0]));
     out_line(o, "const int left = (int)threadIdx.x %% %d%s;", side, simt_times(e, micro[1]));
-    out_line(o, "%s sums[%lld][%lld] = { { 0 } }, next_a[%lld], next_b[%lld];", s->real,
-             (long long)micro[0], (long long)micro[1], fetched(s, &f[0]), fetched(s, &f[1]));
+    const char *next = is_copied(s) ? "" : text(e, ", next_a[%lld], next_b[%lld]",
+                                                fetched(s, &f[0]), fetched(s, &f[1]));
+    out_line(o, "%s sums[%lld][%lld] = { { 0 } }%s;", s->real, (long long)micro[0],
+             (long long)micro[1], next);
     out_line(o, "int half = 0;");
     bool apart = !f[0].along || !f[1].along;     /* from lines of results, which have these names */
     if (apart) out_open(o, "%s", "");
@@ -253,7 +270,11 @@ static void write_sums(Simt *s, const Factor f[2])
     for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
     out_line(o, "if (k0 > %s) add_products_%s(shared, 1 - half, top, left, sums);", s->first,
              tile_name(s));
-    for (int i = 0; i < 2; i++) write_put(s, &f[i]);
+    if (is_copied(s)) {
+        reach(e, SNIP_copies);
+        out_line(o, "copies_wait_all();");
+    }
+    for (int i = 0; i < 2 && !is_copied(s); i++) write_put(s, &f[i]);
     out_line(o, "__syncthreads();");
     out_close(o, "");
     if (apart) out_close(o, "");
@@ -350,6 +371,50 @@ static void write_stores(Simt *s)
     while (open--) out_close(s->o, "");
 }
 
+/* Do sums go back through shared memory? In how many parts, then, as large as the factors were. */
+static int64_t turns(const Simt *s)
+{
+    const Kernel *k = s->k->k;
+    int64_t rows = k->tile[0], cols = k->tile[1], turns = 1;
+    bool own = k->algo == ALGO_simt || k->algo == ALGO_simt_conv;
+    if (!own || k->micro[1] == 1 || s->k->g->one_block) return 0;
+    while (rows * (cols + IR_SIMT_PAD) / turns > 2 * s->step * (rows + cols + 2 * IR_SIMT_PAD))
+        turns *= 2;
+    return turns;
+}
+
+/* A thread has one column of them, and rows. */
+static void write_stores_together(Simt *s, int64_t turns)
+{
+    Emit *e = s->e;
+    Out *o = s->o;
+    const int64_t *micro = s->k->k->micro;
+    long long cols = (long long)s->k->k->tile[1], wide = cols + IR_SIMT_PAD;
+    long long high = (long long)(micro[0] / turns), side = (long long)ir_block_tile(s->k->k->algo).side;
+    out_line(o, "%s (*const results)[%lld] = (%s (*)[%lld])shared;", s->real, wide, s->real, wide);
+    if (turns > 1) {
+        open_unrolled(s, 'r', text(e, "%lld", (long long)turns));
+        out_line(o, "if (r > 0) __syncthreads();");
+    }
+    open_unrolled(s, 'i', text(e, "%lld", high));
+    out_line(o, "#pragma unroll");
+    out_line(o, "for (int j = 0; j < %lld; j++)", (long long)micro[1]);
+    out_deeper(o, 1);
+    out_line(o, "results[(int)threadIdx.x / %lld%s + i][left + j] = sums[%s][j];", side,
+             simt_times(e, high), turns > 1 ? text(e, "%lld * r + i", high) : "i");
+    out_deeper(o, -1);
+    out_close(o, "");
+    out_line(o, "__syncthreads();");
+    int open = 1 + (turns > 1) + open_col(s, text(e, "(int)threadIdx.x %% %lld", cols));
+    out_line(o, "#pragma unroll 4");
+    out_open(o, "for (int i = (int)threadIdx.x / %lld; i < %lld; i += %lld)", cols, side * high,
+             s->k->threads / cols);
+    open += open_row(s, turns == 1 ? "i" : text(e, "i / %lld%s + %lld * r + i %% %lld", high,
+                                                simt_times(e, micro[0]), high, high));
+    write_store(s, text(e, "results[i][(int)threadIdx.x %% %lld]", cols));
+    while (open--) out_close(o, "");
+}
+
 void simt_product(Simt *s, const Factor f[2])
 {
     Kern *k = s->k;
@@ -371,7 +436,8 @@ void simt_product(Simt *s, const Factor f[2])
     if (wide) wide_sums(s, f);
     else if (mma) mma_sums(s, f);
     else write_sums(s, f);
-    write_stores(s);
+    if (turns(s)) write_stores_together(s, turns(s));
+    else write_stores(s);
     if (s->parts > 1) write_finish(s);
 }
 

@@ -16,9 +16,10 @@ const char *const snippet_mma_text[SNIP_COUNT] = {
     "    asm volatile(\"cp.async.cg.shared.global [%0], [%1], 16, %2;\" :: \"r\"(\n"
     "        (uint32_t)__cvta_generic_to_shared(to)), \"l\"(from), \"r\"(inside ? 16 : 0) : \"memory\");\n"
     "}\n"
-    "/* Ends a group of copies; waits for all groups that have ended but the last one. */\n"
+    "/* Ends a group of copies; waits for all groups that have ended but the last one, for all. */\n"
     "DEVICE void copies_end(void) { asm volatile(\"cp.async.commit_group;\" ::: \"memory\"); }\n"
     "DEVICE void copies_wait(void) { asm volatile(\"cp.async.wait_group 1;\" ::: \"memory\"); }\n"
+    "DEVICE void copies_wait_all(void) { asm volatile(\"cp.async.wait_all;\" ::: \"memory\"); }\n"
     "#endif\n",
     [SNIP_mma_tf32] =
     "#ifdef __CUDACC__\n"
