@@ -521,6 +521,27 @@ static void share(Groups *f, uint32_t v)
         }
 }
 
+static bool reads_buffer(const Groups *f, uint32_t v)
+{
+    const Node *x = &f->g->node[v];
+    for (int k = 0; k < x->n_in; k++) {
+        const Node *from = ir_node(f->g, f->flow.base[x->in[k].i]);
+        if (from->op == OP_state && ir_state(f->g->module, from->state)->role == ROLE_BUFFER) return true;
+    }
+    return false;
+}
+
+/* Gradients with evaluation behaviour are asked for once. On a GPU their convolutions take in no batch
+ * norm: then they are kernels of training, where it is none of theirs. Those take long to compile. */
+static bool stays_alone(const Groups *f, uint32_t conv)
+{
+    if (!f->target->block_threads || kind_of(f, conv) != KIND_CONV || strcmp(f->g->name, "grad_eval"))
+        return false;
+    for (uint32_t e = f->flow.at[conv]; e < f->flow.at[conv + 1]; e++)
+        if (reads_buffer(f, f->flow.next[e])) return true;
+    return false;
+}
+
 void pass_groups_grow(Groups *f)
 {
     uint32_t n = f->g->n_node;
@@ -545,7 +566,7 @@ void pass_groups_grow(Groups *f)
         if (f->of[v] == v && (kind_of(f, v) == KIND_CONV || kind_of(f, v) == KIND_WINDOW)) {
             take_pool(f, v);
             take_found(f, v);
-            take_readers(f, v);
+            if (!stays_alone(f, v)) take_readers(f, v);
         }
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && kind_of(f, v) == KIND_ROW) take_rows(f, v);

@@ -10,11 +10,12 @@
  *
  * Algorithms and tiles are chosen for a full batch. Of one image that is one task, so that no second
  * thread has any, and tiles are empty for the most part; where n is 1, both follow from what is
- * there. Convolutions alone, of work enough, are worth the code. */
+ * there. Convolutions alone, of work enough, are worth the code; on a GPU launches take longer than the
+ * work of small images, and kernels are compiled longer. */
 #include "passes/rules.h"
 #include "passes/stages.h"
 
-static const double least_flop = 1e6;            /* of a sample */
+static const double least_flop = 1e6, least_gpu_flop = 1e8;            /* of a sample */
 
 static double conv_flop(const Graph *g)
 {
@@ -51,14 +52,14 @@ static void copy_one(Graph *to, const Graph *from, Arena *scratch)
 
 Module *pass_single(const Module *in, const PassCtx *ctx)
 {
-    (void)ctx;
+    double least = pass_target(ctx)->block_threads ? least_gpu_flop : least_flop;
     Module *m = pass_begin(in, "single");
     Arena *scratch = arena_new();
     for (int i = 0; i < in->n_graph; i++)
         ir_copy_graph(ir_graph_add(m, in->graph[i]->name), in->graph[i], NULL);
     const Graph *infer = ir_graph_find(in, "infer");
     if (infer && !ir_graph_find(in, "infer_one") && in->capacity > 1
-        && conv_flop(infer) >= least_flop)
+        && conv_flop(infer) >= least)
         copy_one(ir_graph_add(m, "infer_one"), infer, scratch);
     arena_free(scratch);
     return m;
