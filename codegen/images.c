@@ -201,9 +201,9 @@ static void print_usage(const Compiling *c)
     }
 }
 
-/* What is to be compiled, and what is next of it. */
+/* What is to be compiled, in this order, and what is next of it. */
 typedef struct Queue {
-    Compiling *c;
+    Compiling **c;
     int n, next;
     pthread_mutex_t lock;
 } Queue;
@@ -216,21 +216,32 @@ static void *work(void *queue)
         int mine = q->next++;
         pthread_mutex_unlock(&q->lock);
         if (mine >= q->n) return NULL;
-        compile(&q->c[mine]);
+        compile(q->c[mine]);
     }
 }
 
-/* Side by side, two a processor, so that none is idle at the end. */
+/* Longest first. */
+static int by_length(const void *a, const void *b)
+{
+    const Compiling *x = *(Compiling *const *)a, *y = *(Compiling *const *)b;
+    size_t m = strlen(x->text), n = strlen(y->text);
+    return m != n ? (m < n ? 1 : -1) : (x > y) - (x < y);
+}
+
+/* Side by side, one a processor: more take longer, each waiting for the others' memory. The longest
+ * come first, so that none is alone at the end. */
 static bool compile_all(Compiling *c, int n, char **message, Arena *a)
 {
     enum { MOST = 64 };
-    Queue q = { .c = c, .n = n };
+    Queue q = { .c = arena_alloc(a, (size_t)n, sizeof *q.c), .n = n };
     pthread_t thread[MOST];
-    long wanted = 2 * sysconf(_SC_NPROCESSORS_ONLN);
-    int most = wanted < 2 ? 2 : wanted > MOST ? MOST : (int)wanted, n_thread = 0;
+    long wanted = sysconf(_SC_NPROCESSORS_ONLN);
+    int most = wanted < 1 ? 1 : wanted > MOST ? MOST : (int)wanted, n_thread = 0;
     for (int i = 0; i < n; i++) c[i].a = arena_new();
+    for (int i = 0; i < n; i++) q.c[i] = &c[i];
+    qsort(q.c, (size_t)n, sizeof *q.c, by_length);
     pthread_mutex_init(&q.lock, NULL);
-    while (n_thread < most && n_thread + 1 < n
+    while (n_thread + 1 < most && n_thread + 1 < n
            && pthread_create(&thread[n_thread], NULL, work, &q) == 0) n_thread++;
     work(&q);
     for (int i = 0; i < n_thread; i++) pthread_join(thread[i], NULL);
