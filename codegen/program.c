@@ -88,12 +88,14 @@ GraphText *graphs_text(Emit *e)
 void snippets_all(Emit *e, Out *o)
 {
     const Target *t = e->o->target;
-    bool single = e->m->real == DT_f32;
+    bool single = e->m->real == DT_f32, whole = !e->l->blocks;
+    for (int i = 0; i < e->m->n_graph; i++) whole = whole || e->m->graph[i]->one_block;
     const Hole holes[] = {
         { "R", single ? "float" : "double" },
         { "S", single ? "f32" : "f64" },
         { "F", single ? "f" : "" },
         { "function", e->l->function },
+        { "joining", whole ? e->l->function : "SUBROUTINE" },
         { "vector_bytes", text(e, "%d", t->vector_bytes) },
         { "lanes", text(e, "%lld", (long long)(t->vector_bytes / ir_dtype_bytes(e->m->real))) },
         { "warps", text(e, "%d", t->block_threads / IR_WARP) }

@@ -3,7 +3,8 @@
  *
  * Lanes exchange numbers in a butterfly, so that all have the same in the end; the warps of a
  * block leave theirs in `room`, and each thread joins them in their order. The order never
- * changes: two runs give the same bits. */
+ * changes: two runs give the same bits. Kernels call the latter, which is a call a row and saves
+ * compiling them in each; where one block does all, they are part of it. */
 #include "codegen/snippets.h"
 
 /* real: float or double, name: f32 or f64. */
@@ -46,7 +47,7 @@
     "}\n"
 #define BLOCK_SUM(real, name) \
     "/* The sum over the threads of a block. */\n" \
-    "$function " real " block_sum_" name "(" real " x, Room *room)\n" \
+    "$joining " real " block_sum_" name "(" real " x, Room *room)\n" \
     "{\n" \
     "    x = warp_sum_" name "(x);\n" \
     "    __syncthreads();              /* what was in the room has been read */\n" \
@@ -59,7 +60,7 @@
     "}\n"
 #define BLOCK_MAX(real, name) \
     "/* The largest over the threads of a block, without NaN. */\n" \
-    "$function " real " block_max_" name "(" real " x, Room *room)\n" \
+    "$joining " real " block_max_" name "(" real " x, Room *room)\n" \
     "{\n" \
     "    x = warp_max_" name "(x);\n" \
     "    __syncthreads();\n" \
@@ -71,7 +72,7 @@
     "}\n"
 #define BLOCK_FIRST(real, name) \
     "/* The same over the threads of a block. */\n" \
-    "$function int64_t block_first_" name "(" real " *best, int64_t at, Room *room)\n" \
+    "$joining int64_t block_first_" name "(" real " *best, int64_t at, Room *room)\n" \
     "{\n" \
     "    at = warp_first_" name "(best, at);\n" \
     "    __syncthreads();\n" \
