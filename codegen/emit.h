@@ -97,6 +97,8 @@ bool extent_eq(Extent a, Extent b);
 /* Rows and columns of a product as loops over the node's result. */
 Nest product_nest(const Product *p, NestDim row, NestDim col);
 const char *extent_text(Emit *e, Extent x);
+/* The type of a place among so many elements: int where that is enough, as dividing is cheaper then. */
+const char *extent_type(const Emit *e, Extent x);
 const char *text_mul(Emit *e, const char *index, Extent by);
 const char *text_add(Emit *e, const char *a, const char *b);
 const char *text_shift(Emit *e, const char *s, int64_t by);         /* "s + 2", "s - 2" */

@@ -215,6 +215,13 @@ static Extent reduced_of(const Groups *g)
     return n;
 }
 
+/* The type of r, which is divided to find where an element lies. */
+static const char *place_type(Kern *k, Val operand)
+{
+    const Shape *s = &ir_type(k->g, operand)->shape;
+    return extent_type(k->e, extent_of(s, 0, s->rank));
+}
+
 /* The nest over the operand at element r of result `flat`. */
 static Nest block_nest(Emit *e, const Groups *g, const char *flat)
 {
@@ -253,7 +260,7 @@ static void emit_row_results(Kern *k, Val operand, const Groups *g, Extent resul
     team_rows(k, o, k->tasks.tile_cols == 1 ? k->threads : IR_WARP);
     row_open(k, o, "i");
     out_line(o, "double total = 0;");
-    along_open(k, o, "r", extent_text(k->e, reduced_of(g)));
+    flat_open(k, o, place_type(k, operand), "r", extent_text(k->e, reduced_of(g)));
     write_addition(k, operand, g);
     out_close(o, "");
     team_join(k, o, JOIN_sum, DT_f64, "total", "total");
@@ -280,8 +287,8 @@ static void emit_column_results(Kern *k, Val operand, const Groups *g, Extent re
     if (several) out_open(o, "for (int64_t first = begin; first < end; first += %d)", IR_WARP);
     out_line(o, "const int64_t i = %s + lane;", several ? "first" : "begin");
     out_line(o, "double total = 0;");
-    out_open(o, "for (int64_t r = warp; i < end && r < %s; r += %d)", extent_text(e, reduced_of(g)),
-             warps);
+    out_open(o, "for (%s r = warp; i < end && r < %s; r += %d)", place_type(k, operand),
+             extent_text(e, reduced_of(g)), warps);
     write_addition(k, operand, g);
     out_close(o, "");
     out_line(o, "shared->total[warp][lane] = total;");

@@ -84,9 +84,8 @@ static void open_flat(Row *r)
 {
     Emit *e = r->e;
     Extent all = row_elems(r);
-    int64_t most = all.n ? all.k * e->m->capacity : all.k;
     const char *cols = extent_atom(e, r->cols);
-    const char *type = most < INT32_MAX / 2 ? "int" : "int64_t";     /* dividing is cheaper then */
+    const char *type = extent_type(e, extent_mul(r->row.dim[0].size, all));
     flat_open(r->k, r->o, type, "at", extent_text(e, all));
     out_line(r->o, "const %s part = at / %s, col = at %% %s;", type, cols, cols);
 }

@@ -28,6 +28,13 @@ Nest product_nest(const Product *p, NestDim row, NestDim col)
 
 static bool is_one(Extent x) { return x.k == 1 && x.n == 0; }
 
+const char *extent_type(const Emit *e, Extent x)
+{
+    int64_t elems = x.k;
+    for (int i = 0; i < x.n; i++) elems *= e->m->capacity;
+    return elems < INT32_MAX / 2 ? "int" : "int64_t";
+}
+
 const char *extent_text(Emit *e, Extent x)
 {
     const char *s = x.n && x.k == 1 ? "n" : text(e, "%lld", (long long)x.k);
