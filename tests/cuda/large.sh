@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/cuda/large.sh: the samples whose kernels take the emulator longer than those of samples.sh: a
-# few steps of small batches, by tests/run --full. AlexNet, which is used as it comes, gets an
-# optimizer here, and photographs that are as small as its layers take.
+# few steps of small batches, by tests/run --full, in some 200 seconds of one processor. AlexNet, which
+# is used as it comes, gets an optimizer here, and photographs that are as small as its layers take.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 . "$ROOT/tests/cuda/programs.sh"
