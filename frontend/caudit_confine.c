@@ -40,6 +40,7 @@ bool fe_confine(void)
         IF_CALL(newfstatat), IF_CALL(mmap), IF_CALL(munmap), IF_CALL(mprotect), IF_CALL(madvise),
         IF_CALL(brk), IF_CALL(futex), IF_CALL(rt_sigprocmask), IF_CALL(rt_sigreturn),
         IF_CALL(getrandom), IF_CALL(exit_group),
+        IF_CALL(sigaltstack),            /* the address sanitizer's, where a process ends */
         UNLESS(SYS_openat, 3),
         LOAD(args[2]),                   /* flags; the low half, as both are little-endian */
         BPF_STMT(BPF_ALU | BPF_AND | BPF_K, O_ACCMODE | O_CREAT | O_TRUNC),

@@ -46,9 +46,12 @@ endif()
 if(SEQC_SANITIZE)
   target_compile_options(seqc_ctool PRIVATE -g -fno-omit-frame-pointer -fsanitize=${SEQC_SANITIZE}
     -fno-sanitize=vptr -fno-sanitize-recover=all)
+  target_link_options(seqc_ctool PRIVATE -fsanitize=${SEQC_SANITIZE})
+else()
+  target_link_options(seqc_ctool PRIVATE -Wl,-z,defs)
 endif()
 target_link_libraries(seqc_ctool PRIVATE clang-cpp LLVM)
-target_link_options(seqc_ctool PRIVATE -Wl,-z,defs -Wl,--as-needed)
+target_link_options(seqc_ctool PRIVATE -Wl,--as-needed)
 set_target_properties(seqc_ctool PROPERTIES CXX_STANDARD 17 CXX_STANDARD_REQUIRED ON
   CXX_EXTENSIONS OFF CXX_VISIBILITY_PRESET hidden LIBRARY_OUTPUT_DIRECTORY ${SEQC_HOME})
 add_dependencies(seqc seqc_ctool)
