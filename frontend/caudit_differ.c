@@ -84,19 +84,23 @@ static bool extrapolated(Tape *t, const double *x, int n, int k, double here, do
     return p[2].bend <= 0.5 * p[0].bend + 4 * rounding;
 }
 
+/* A second, smaller width has to say the same: the first may be periods of a wave. */
 bool fe_difference(Tape *t, const double *x, int n, int k, double enough, Estimate *e)
 {
     static const double widths[] = { 0x1p-6, 0x1p-9, 0x1p-12, 0x1p-15, 0x1p-19 };
     double here = fe_tape_run(t, x);
-    bool known = false;
+    bool known = false, confirmed = false;
     if (!isfinite(here)) return false;
     fe_tape_mark(t);
     for (size_t i = 0; i < sizeof widths / sizeof *widths; i++) {
         Estimate next;
         if (!extrapolated(t, x, n, k, here, widths[i] * fmax(1, fabs(x[k])), &next)) continue;
-        if (!known || next.error < e->error) *e = next;
+        bool tells = next.error <= 1e-3 * fabs(next.slope) + 1e-9;
+        bool same = known && fabs(next.slope - e->slope) <= 4 * (next.error + e->error);
+        confirmed = tells ? same : confirmed;
+        if (!known || (tells && !same) || next.error < e->error) *e = next;
         known = true;
-        if (e->error <= enough * fabs(e->slope)) break;
+        if (confirmed && e->error <= enough * fabs(e->slope)) break;
     }
-    return known && isfinite(e->slope) && isfinite(e->error);
+    return confirmed && isfinite(e->slope) && isfinite(e->error);
 }

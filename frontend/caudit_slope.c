@@ -45,6 +45,14 @@ static void infinite(FeDiags *d, Arena *a, const AuditFunc *f, const Points *p, 
 /* Where derivatives are compared. */
 static bool near(const double *x, int n) { return largest(x, n) <= 100 && usual(x, n); }
 
+/* Is a derivative that is no number at x one beside it, or f itself huge, so that it may be? */
+static bool alone(Tape *value, Tape *slope, const double *x, int n, double differences)
+{
+    double y[EX_MAX_ARGS], all[] = { fe_tape_run(value, x), differences };
+    for (int i = 0; i < n; i++) y[i] = x[i] + (0x1p-12 + 0x1p-16 * i) * fmax(1, fabs(x[i]));
+    return !usual(all, 2) || isfinite(fe_tape_run(slope, y));
+}
+
 /* How far the derivative by argument k is from what differences give at x: its share of the larger
  * one. NaN: they say nothing there, or neither is far enough from 0 to tell. */
 static double share_at(Tape *value, Tape *slope, const double *x, int n, int k, double bound,
@@ -56,7 +64,9 @@ static double share_at(Tape *value, Tape *slope, const double *x, int n, int k, 
     double s = *symbolic = fe_tape_run(slope, x), apart = fabs(s - e.slope);
     double size = fmax(isfinite(s) ? fabs(s) : 0, fabs(e.slope));
     *differences = e.slope;
-    if (!isfinite(s)) return e.error <= 0.1 * bound * size ? (double)INFINITY : (double)NAN;
+    if (!isfinite(s))
+        return e.error <= 0.1 * bound * size && !alone(value, slope, x, n, e.slope) ? (double)INFINITY
+                                                                                    : (double)NAN;
     double doubt = e.error + fe_tape_error(slope);
     if (apart <= doubt && doubt <= nothing && size <= nothing) return 0;
     return doubt <= 0.1 * bound * size ? apart / size : (double)NAN;

@@ -132,6 +132,8 @@ START_TEST(differences_stay_on_a_piece)
     ck_assert(!slope_at("fmod(a, b)", 6, 3, 0, &s));
     ck_assert(!slope_at("a > 1 ? a : b", 1, 5, 0, &s));
     ck_assert(!slope_at("1/a", 0, 0, 0, &s));
+    /* Widths that are whole periods: 2 pi is 6.25 nearly. */
+    ck_assert(slope_at("cos(26.666666666666668*a)", 60, 0, 0, &s) && fabs(s + 26.7 * sin(1600)) < 0.1);
     /* Rounding is known, too: 1e8 takes what a has. */
     Tape *t = fe_tape(arena, pool, function("(a + 100000000) - 100000000", 1).value, true);
     fe_tape_run(t, (double[]){ 0.1 });
