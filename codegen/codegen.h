@@ -26,6 +26,14 @@ void emit_kernels(const Module *m, const EmitOpts *o, FILE *out);
 extern const char emit_sm_90a[];
 /* Writes the file with main for the variants of m, one a target, best first. */
 void emit_main(const Module *m, const EmitOpts *variant, int n, FILE *out);
+/* NAME.contract.c of such a file, whose name without folder is `source`: functions that call it as the
+ * runtime does, which is what is certified. A line of it that begins so has the compiler's flags. */
+#define CONTRACT_FLAGS " * Compiled with "
+#define CONTRACT_END ".contract.c"
+void emit_program_contract(const Module *m, const EmitOpts *o, const char *source, const char *flags,
+                           FILE *out);
+void emit_main_contract(const Module *m, const EmitOpts *variant, const char *source,
+                        const char *flags, FILE *out);
 bool emit_uses_blas(const Module *m);
 
 /* ---- a library for other people's projects: `seqc emit` ---- */
@@ -114,6 +122,9 @@ typedef struct CompileUnit {
     bool native;                      /* -march=native instead of the target's */
     bool half_vectors;                /* loops are short: fewer elements are left over */
 } CompileUnit;
+
+/* "-std=c11 -O3 -march=…": what its text depends on, and how it is optimized. In the arena. */
+const char *emit_unit_flags(const CompileUnit *u, Arena *a);
 
 /* How to call the C compiler. */
 typedef struct CompileOpts {

@@ -117,13 +117,25 @@ static void kernel_flags(Args *x, const Target *t, bool native, bool half_vector
         arg(x, half_vectors ? "-mprefer-vector-width=256" : "-mprefer-vector-width=512");
 }
 
-const char *emit_library_flags(const Module *m, const LibraryOpts *o, Arena *a)
+/* Those, and a last one, with blanks between them. */
+static const char *flags_text(const Target *t, bool native, bool half_vectors, const char *last, Arena *a)
 {
     Args x = { .a = a };
     const char *all = "";
-    kernel_flags(&x, o->target, o->native, emit_is_short(m, o->target));
+    kernel_flags(&x, t, native, half_vectors);
     for (int i = 0; i < x.n; i++) all = arena_printf(a, "%s%s ", all, x.v[i]);
-    return arena_printf(a, "%s-D%s_SIMD", all, emit_upper(o->name, a));
+    return arena_printf(a, "%s%s", all, last);
+}
+
+const char *emit_library_flags(const Module *m, const LibraryOpts *o, Arena *a)
+{
+    return flags_text(o->target, o->native, emit_is_short(m, o->target),
+                      arena_printf(a, "-D%s_SIMD", emit_upper(o->name, a)), a);
+}
+
+const char *emit_unit_flags(const CompileUnit *u, Arena *a)
+{
+    return flags_text(u->target, u->native, u->half_vectors, "-std=c11", a);
 }
 
 /* A compiler of C++ that is named takes what is C for that only if it is told so. */

@@ -109,7 +109,7 @@ void emit_library_contract(const Module *m, const LibraryOpts *opts, FILE *out)
     Library l = library_of(m, opts, a);
     Out *o = out_new(a);
     const Hole real[] = { { "real", l.elems } };
-    head_write(&l.e, o, ".contract.c", opts->target->name);
+    head_write(&l.e, o, CONTRACT_END, opts->target->name);
     library_text(&l, o, contract_head, NULL, 0);
     if (opts->threads) library_text(&l, o, workers_text, NULL, 0);
     library_text(&l, o, forward_text, real, 1);

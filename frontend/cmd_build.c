@@ -6,7 +6,7 @@
  * begun. */
 #define _XOPEN_SOURCE 700
 #include "codegen/codegen.h"
-#include "frontend/cmd.h"
+#include "frontend/cmd_certify.h"
 #include "passes/passes.h"
 #include <errno.h>
 #include <stdlib.h>
@@ -32,6 +32,7 @@ typedef struct {
     const char *output, *part;       /* the program and its temporary name */
     const char *dir;                 /* the folder of C files */
     CompileUnit unit[MAX_UNITS];     /* one; of several targets, a unit for each, then main's */
+    Certified certified[MAX_UNITS];  /* each, with --certify */
     int n_unit;
 } Build;
 
@@ -58,7 +59,12 @@ static int choose_output(const Cmd *c, Build *p)
     return EXIT_OK;
 }
 
-typedef struct { const Module *module; const EmitOpts *options; int n; } Source;
+typedef struct {
+    const Module *module;
+    const EmitOpts *options;
+    int n;
+    const char *name, *flags;        /* of the file that a contract is for */
+} Source;
 
 static void print_program(FILE *out, const void *ctx)
 {
@@ -72,6 +78,30 @@ static void print_main(FILE *out, const void *ctx)
     emit_main(s->module, s->options, s->n, out);
 }
 
+static void print_contract(FILE *out, const void *ctx)
+{
+    const Source *s = ctx;
+    if (s->n == 1) emit_program_contract(s->module, s->options, s->name, s->flags, out);
+    else emit_main_contract(s->module, s->options, s->name, s->flags, out);
+}
+
+/* What the unit whose name ends so is certified for. */
+static int write_contract(const Cmd *c, Build *p, const char *end, Source s)
+{
+    Arena *a = c->arena;
+    const CompileUnit *u = &p->unit[p->n_unit - 1];
+    const char *stem = arena_strn(a, end, strlen(end) - strlen(".c"));
+    const char *contract = cmd_folder_file(c, p->dir, arena_printf(a, "%s" CONTRACT_END, stem));
+    Certified *x = &p->certified[p->n_unit - 1];
+    s.name = strrchr(u->source, '/') + 1;
+    *x = (Certified){.contract = contract, .dir = p->dir,
+                     .name = arena_strn(a, s.name, strlen(s.name) - strlen(".c")),
+                     .place = arena_printf(a, "%s%s", p->output, stem),
+                     .flags = emit_unit_flags(u, a), .program = true, .gone = !c->text[OPT_keep]};
+    s.flags = x->flags;
+    return cmd_write(c, x->contract, print_contract, &s);
+}
+
 /* Writes a unit whose name ends so. */
 static int write_unit(const Cmd *c, Build *p, const char *end, CmdTarget t, CmdPrint *print,
                       Source s)
@@ -80,7 +110,8 @@ static int write_unit(const Cmd *c, Build *p, const char *end, CmdTarget t, CmdP
     const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
     bool short_loops = print == print_program && emit_is_short(s.module, t.target);
     p->unit[p->n_unit++] = (CompileUnit){path, object, t.target, t.native, short_loops};
-    return cmd_write(c, path, print, &s);
+    int code = cmd_write(c, path, print, &s);
+    return code || !c->text[OPT_certify] ? code : write_contract(c, p, end, s);
 }
 
 static const Target any = {.march = "", .machine = ""};
@@ -139,14 +170,15 @@ static int write_sources(const Cmd *c, Build *p)
         options[i] = (EmitOpts){.target = t.target, .version = SEQC_VERSION,
                                 .source = slash ? slash + 1 : c->file, .variant = p->n > 1};
         const char *end = p->n > 1 ? arena_printf(c->arena, "-%s.c", cmd_march(t.target)) : ".c";
-        int code = write_unit(c, p, end, t, print_program, (Source){p->module[i], &options[i], 1});
+        Source own = {.module = p->module[i], .options = &options[i], .n = 1};
+        int code = write_unit(c, p, end, t, print_program, own);
         if (!code && t.target->block_threads)
-            code = write_kernels(c, p, (Source){p->module[i], &options[i], 1});
+            code = write_kernels(c, p, own);
         if (code)
             return code;
     }
-    return p->n == 1 ? EXIT_OK : write_unit(c, p, ".c", (CmdTarget){&any, false}, print_main,
-                                            (Source){p->module[0], options, p->n});
+    Source all = {.module = p->module[0], .options = options, .n = p->n};
+    return p->n == 1 ? EXIT_OK : write_unit(c, p, ".c", (CmdTarget){&any, false}, print_main, all);
 }
 
 static bool uses_blas(const Build *p)
@@ -234,6 +266,8 @@ static int make_program(const Cmd *c, Build *p)
     int code = cmd_folder(c, &p->dir);
     if (!code)
         code = write_sources(c, p);
+    for (int i = 0; !code && c->text[OPT_certify] && i < p->n_unit; i++)
+        code = certify(c, &p->certified[i]);
     if (!code)
         code = compile(c, p);
     remove_temporary();
@@ -282,6 +316,10 @@ int cmd_build(const Cmd *c)
     static Build p;                          /* atexit looks at it */
     Module *m = NULL;
     int code = cmd_pass_ctx(c, &ctx);
+    if (!code && c->text[OPT_certify])
+        code = certify_ready(c);
+    if (c->text[OPT_certify])
+        ctx.blas = BLAS_NONE;
     if (!code)
         code = cmd_targets(c, p.target, &p.n);
     if (!code)

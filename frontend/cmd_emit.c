@@ -5,6 +5,7 @@
  * program of the same target and batch. Everything is made before anything is written. */
 #define _XOPEN_SOURCE 700
 #include "codegen/codegen.h"
+#include "frontend/cmd_certify.h"
 #include "frontend/cmd_quantize.h"
 #include "passes/passes.h"
 #include "runtime/base.h"
@@ -490,7 +491,7 @@ int cmd_emit(const Cmd *c)
     if (!code) code = write_all(&e);
     if (!code && !c->text[OPT_quiet]) say_done(&e);
     if (!code && c->text[OPT_report]) code = emission_report(&e);
-    if (!code && c->text[OPT_certify]) code = certify(&e, c, e.dir);
+    if (!code && c->text[OPT_certify]) code = certify_library(&e, c, e.dir);
     emission_free(&e);
     return code;
 }

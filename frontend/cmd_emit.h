@@ -23,11 +23,8 @@ void emission_free(Emission *e);
 /* cmd_report.c: prints what the library takes, of one whose files are written. An exit code. */
 int emission_report(const Emission *e);
 
-/* cmd_certify.c: whether seqc can, before anything is written; then NAME.contract.c beside the library
- * in `dir`, what of it was proved, and what not, as text and JSON. 0, or 1 where a point stays open, or
- * another exit code. */
-int certify_ready(const Cmd *c);
-int certify(const Emission *e, const Cmd *c, const char *dir);
+/* NAME.contract.c beside the library in `dir`, and its certificate (cmd_certify.h). */
+int certify_library(const Emission *e, const Cmd *c, const char *dir);
 
 /* The passes over e->start, so that the library writes to no more than --ram-budget. */
 int emission_fit(Emission *e, struct PassCtx *ctx);

@@ -35,8 +35,27 @@ static void explain_pass(const PassInfo *p)
     printf("\n  `seqc ir FILE --stage %s` shows what it leaves\n", p->name);
 }
 
+static const char *const certificate =
+    "certificate: what `--certify` of build, emit and verify proves of generated C\n"
+    "\n"
+    "  no allocation, no recursion, loops that end, every subscript and pointer inside its object;\n"
+    "  what depends on data has to be compared before it is used\n"
+    "\n"
+    "  NAME.contract.c        the calls for which that holds, as C: with what memory, for which numbers\n"
+    "  NAME.certificate.txt   what was proved, the stack of each function, and what stays open, by file\n"
+    "                         and line: then it is none, and the exit code is 1\n"
+    "  NAME.certificate.json  the same for programs\n"
+    "\n"
+    "  of a library it is its own C; of a program what is generated of the model, not the runtime that\n"
+    "  it is linked with. `seqc verify DIR --certify` asks it again of a folder as it stands: a\n"
+    "  library's, or one of `seqc build --keep DIR --certify`\n";
+
 static bool explain_list(const char *word)
 {
+    if (strcmp(word, "certificate") == 0) {
+        fputs(certificate, stdout);
+        return true;
+    }
     if (strcmp(word, "passes") == 0) {
         for (int i = 0; i < pass_count; i++)
             printf("%-14s %s\n", pass_table[i].name, pass_table[i].doc);

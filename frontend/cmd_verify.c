@@ -8,6 +8,7 @@
 #define _XOPEN_SOURCE 700
 #include "codegen/codegen.h"
 #include "runtime/files.h"
+#include "frontend/cmd_certify.h"
 #include "frontend/cmd_verify.h"
 #include "passes/passes.h"
 #include "runtime/base.h"
@@ -22,13 +23,13 @@ static const double budget_flop = 2e9;
 
 /* ---- the library ---- */
 
-/* The one file of graphs in the folder. */
-static int find_graphs(Verify *v)
+/* How many files of graphs are in the folder; v->name is the last one's. */
+static int count_graphs(Verify *v, int *found)
 {
     const Cmd *c = v->c;
     rt_err err = { 0 };
     const struct dirent *d;
-    int found = 0;
+    *found = 0;
     DIR *dir = opendir(v->dir);
     if (!dir) {
         rt_fail_errno(&err, errno, v->dir, "cannot be opened as a folder");
@@ -38,13 +39,19 @@ static int find_graphs(Verify *v)
         size_t length = strlen(d->d_name);
         if (length < 4 || strcmp(d->d_name + length - 3, ".ir") != 0) continue;
         v->name = arena_strn(c->arena, d->d_name, length - 3);
-        found++;
+        ++*found;
     }
     if (errno) rt_fail_errno(&err, errno, v->dir, "cannot be read");
     closedir(dir);
-    if (err.code) return cmd_fail_rt(c, &err);
-    if (found == 1) return EXIT_OK;
-    return cmd_fail(c, EXIT_REFUSED, found ? "%s: several files end in .ir\nhelp: a library has one"
+    return err.code ? cmd_fail_rt(c, &err) : EXIT_OK;
+}
+
+/* The one that a library has. */
+static int find_graphs(Verify *v)
+{
+    int found, code = count_graphs(v, &found);
+    if (code || found == 1) return code;
+    return cmd_fail(v->c, EXIT_REFUSED, found ? "%s: several files end in .ir\nhelp: a library has one"
                     : "%s: it has no NAME.ir\nhelp: `seqc emit` writes one beside the library; emit "
                     "it again", v->dir);
 }
@@ -415,13 +422,17 @@ static int verify(Verify *v)
     return compare_all(v);
 }
 
-/* The folder's C as it stands, whoever changed it, for the contract of what it says that it is. */
-static int certify_library(Verify *v)
+/* The folder's C as it stands, whoever changed it: a library's for the contract of what it says that it
+ * is; what `seqc build --keep` left for the contract beside it. */
+static int certify_folder(Verify *v)
 {
-    int code = certify_ready(v->c);
-    if (!code) code = find_graphs(v);
+    int graphs, kept = 0, code = certify_ready(v->c);
+    if (!code) code = count_graphs(v, &graphs);
+    if (!code && !graphs) code = certify_kept(v->c, v->dir, &kept);
+    if (code || kept) return code;
+    code = find_graphs(v);
     if (!code) code = read_options(v);
-    return code ? code : certify(&v->e, v->c, v->dir);
+    return code ? code : certify_library(&v->e, v->c, v->dir);
 }
 
 int cmd_verify(const Cmd *c)
@@ -431,7 +442,7 @@ int cmd_verify(const Cmd *c)
     while (length > 1 && c->file[length - 1] == '/') length--;
     v.dir = arena_strn(c->arena, c->file, length);
     cmd_catch_signals();
-    int code = c->text[OPT_certify] ? certify_library(&v) : verify(&v);
+    int code = c->text[OPT_certify] ? certify_folder(&v) : verify(&v);
     cmd_folder_remove();
     rt_tensors_free(&v.inputs);
     if (v.reference && v.reference != v.e.start) ir_module_free((Module *)(uintptr_t)v.reference);

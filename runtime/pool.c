@@ -26,7 +26,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { SPIN_NS = 30000, SPIN_STEP = 32, MAX_THREADS = 1024 };
+enum { SPIN_NS = 30000, SPIN_STEP = 32 };
 enum { TASK_BITS = 18, MAX_TASKS = (1 << TASK_BITS) - 1 };
 
 typedef struct Worker {
@@ -59,7 +59,7 @@ int rt_cpu_count(void)
     cpu_set_t set;
     long count = sched_getaffinity(0, sizeof set, &set) == 0 ? CPU_COUNT(&set)
                                                              : sysconf(_SC_NPROCESSORS_ONLN);
-    return count < 1 ? 1 : count > MAX_THREADS ? MAX_THREADS : (int)count;
+    return count < 1 ? 1 : count > RT_MAX_THREADS ? RT_MAX_THREADS : (int)count;
 }
 
 static void relax(void)
@@ -213,7 +213,7 @@ static void start_workers(rt_pool *pool, int threads)
 
 rt_pool *rt_pool_open(int threads)
 {
-    threads = threads < 1 ? 1 : threads > MAX_THREADS ? MAX_THREADS : threads;
+    threads = threads < 1 ? 1 : threads > RT_MAX_THREADS ? RT_MAX_THREADS : threads;
     size_t bytes = sizeof(rt_pool) + (size_t)(threads - 1) * sizeof(Worker);
     rt_pool *pool = rt_alloc_raw(NULL, 1, (int64_t)bytes, "the threads");
     if (!pool)

@@ -17,7 +17,7 @@ extern "C" {
 #endif
 
 #define RT_ABI 10
-enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80 };
+enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80, RT_MAX_THREADS = 1024 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
 #define RT_ABI_SYMBOL rt_abi_10

@@ -51,7 +51,9 @@ struct Frame {
 struct Program {
     ASTContext &context;
     std::vector<const FunctionDecl *> functions, roots;
+    std::set<const FunctionDecl *> own;     /* of the file that calls the program */
     std::map<const FunctionDecl *, Frame> frames;
+    std::set<const FunctionDecl *> held;    /* by tables, for somebody else to call */
     long long static_bytes = 0, constant_bytes = 0;
 
     explicit Program(ASTContext &c) : context(c)
@@ -65,6 +67,7 @@ struct Program {
             const FunctionDecl *const f = dyn_cast<FunctionDecl>(d);
             if (!f || !f->isThisDeclarationADefinition()) continue;
             functions.push_back(f);
+            if (main) own.insert(f);
             if (main && f->isExternallyVisible()) roots.push_back(f);
             function(f, main);
         }
@@ -73,6 +76,11 @@ struct Program {
     {
         if (of_root || !v->hasGlobalStorage() || v->getType()->isIncompleteType()) return;
         if (v->isThisDeclarationADefinition() != VarDecl::Definition) return;
+        each(v->getInit(), [&](const Stmt *s) {
+            const DeclRefExpr *const r = dyn_cast<DeclRefExpr>(s);
+            const FunctionDecl *f = r ? dyn_cast<FunctionDecl>(r->getDecl()) : nullptr;
+            if (f && f->hasBody(f)) held.insert(f);
+        });
         const bool constant = context.getBaseElementType(v->getType()).isConstQualified();
         (constant ? constant_bytes : static_bytes) += context.getTypeSizeInChars(v->getType()).getQuantity();
     }
@@ -116,10 +124,11 @@ struct Program {
     }
 };
 
-void count(const Walk &walk, Certificate &c)
+void count(const Walk &walk, const SourceManager &sm, Certificate &c)
 {
     for (const auto &s : walk.sites) {
         const bool proved = s.second.why.empty();
+        if (proved && sm.isInMainFile(s.second.at)) continue;    /* the contract's own */
         const Kind kind = s.second.kind;
         int &all = kind == Kind::ACCESS ? c.accesses : kind == Kind::LOOP ? c.loops : c.calls;
         int &well = kind == Kind::ACCESS ? c.accesses_proved
@@ -144,21 +153,20 @@ void certify(ASTContext &context, Certificate &c, Text &text)
     Program program(context);
     Walk walk(context);
     for (const FunctionDecl *f : program.roots) walk.root(f);
-    count(walk, c);
     const SourceManager &sm = context.getSourceManager();
+    count(walk, sm, c);
     for (const auto &s : walk.sites)
         if (!s.second.why.empty()) say(text, sm, s.second.at, s.second.function, s.second.why);
-    std::set<const FunctionDecl *> roots(program.roots.begin(), program.roots.end());
     const FunctionDecl *deepest = nullptr;
     for (const FunctionDecl *f : program.functions) {
         const std::string name = f->getNameAsString();
         const long long depth = program.depth(f);
         if (depth < 0) say(text, sm, f->getLocation(), name, "it may come to call itself");
-        if (!walk.entered.count(f) && !roots.count(f)) {    /* what is the file's own then never runs */
-            if (f->isExternallyVisible()) say(text, sm, f->getLocation(), name, "no root calls it");
+        if (!walk.entered.count(f) && !program.own.count(f)) {    /* what is the file's own then never runs */
+            if (f->isExternallyVisible() || program.held.count(f)) say(text, sm, f->getLocation(), name, "no root calls it");
             continue;
         }
-        const bool root = roots.count(f) != 0;
+        const bool root = program.own.count(f) != 0;
         text.functions.push_back({ text.keep(name), program.frames[f].bytes, depth, root });
         if (!root && (!deepest || depth > program.depth(deepest))) deepest = f;
     }

@@ -19,7 +19,7 @@ typedef struct CertifyFunction {
     const char *name;
     long long stack_bytes;    /* of its variables and parameters */
     long long deepest;        /* with those of what it calls */
-    int root;                 /* a root of the certificate: it belongs to no one's program */
+    int root;                 /* of the file with the roots: it belongs to no one's program */
 } CertifyFunction;
 
 typedef struct Certificate {

@@ -128,17 +128,35 @@ Range Facts::range(const Lin &a) const
     return r;
 }
 
-void Facts::narrow(unsigned unknown, Range r)
+bool Facts::narrow(unsigned unknown, Range r)
 {
     Range now = range(unknown);
-    if (r.lo <= now.lo && r.hi >= now.hi) return;
+    if (r.lo <= now.lo && r.hi >= now.hi) return false;
     now.lo = std::max(now.lo, r.lo);
     now.hi = std::min(now.hi, r.hi);
     if (now.lo > now.hi) broken = true;
     narrowed[unknown] = now;
+    return true;
 }
 
-/* What is said is kept, and narrows the range of each unknown in it. */
+/* by * unknown >= -(the most that the rest may be), of each unknown in it; and what follows from that for
+ * others, some steps far. */
+void Facts::narrow_all(const Lin &a, int steps)
+{
+    const Lin negative = scaled(a, -1);
+    for (const Term &t : a.terms) {
+        const Int opposite = least(*this, negative, t.of);
+        if (opposite == INT64_MIN) continue;
+        Range r;
+        if (t.by > 0) r.lo = -floor_div(-opposite, t.by);
+        else r.hi = floor_div(-opposite, -t.by);
+        if (!narrow(t.of, r) || broken || !steps) continue;
+        for (size_t i = 0; i < known.size(); i++)
+            if (known[i].terms.size() > 1 && known[i].factor(t.of)) narrow_all(Lin(known[i]), steps - 1);
+    }
+}
+
+/* What is said is kept, and narrows ranges. */
 void Facts::note(const Lin &at_least_0)
 {
     Lin a = at_least_0;
@@ -148,23 +166,14 @@ void Facts::note(const Lin &at_least_0)
         if (a.k < 0) broken = true;
         return;
     }
-    known.push_back(a);
-    const Lin negative = scaled(a, -1);
-    for (const Term &t : a.terms) {    /* by * unknown >= -(the most that the rest may be) */
-        const Int opposite = least(*this, negative, t.of);
-        if (opposite == INT64_MIN) continue;
-        Range r;
-        if (t.by > 0) r.lo = -floor_div(-opposite, t.by);
-        else r.hi = floor_div(-opposite, -t.by);
-        narrow(t.of, r);
-    }
+    if (std::find(known.begin(), known.end(), a) == known.end()) known.push_back(a);
+    narrow_all(a, 2);
 }
 
 void Facts::add(const Lin &at_least_0)
 {
-    const size_t before = known.size();
     note(at_least_0);
-    if (known.size() > before) keep_possible_cases(known.back().terms.back().of);
+    if (!at_least_0.lost && !at_least_0.terms.empty()) keep_possible_cases(at_least_0.terms.back().of);
 }
 
 /* Whether a case may be the value here; `under` gets what it says. */
@@ -174,7 +183,8 @@ bool Facts::possible(const Case &c, unsigned unknown, Facts &under) const
     if (v.hi < r.lo || v.lo > r.hi) return false;
     for (const Lin &w : c.when) {
         int steps = 40;
-        if (search(Lin(-1) - w, { steps, 0, 1 })) return false;
+        Tried tried;
+        if (search(Lin(-1) - w, { steps, 0, 1, tried })) return false;
         under.note(w);
     }
     for (const Lin &g : known) {
@@ -201,9 +211,11 @@ void Facts::keep_possible_cases(unsigned unknown)
         return;
     }
     for (const Lin &w : left->when) add(w);
+    note(Lin::of(unknown) - left->value);
+    note(left->value - Lin::of(unknown));
     narrow(unknown, range(left->value));
-    known.push_back(Lin::of(unknown) - left->value);
-    known.push_back(left->value - Lin::of(unknown));
+    for (const Term &t : left->value.terms)    /* of which it may now be known what they are */
+        if (t.of < unknown) keep_possible_cases(t.of);
 }
 
 bool Facts::by_cases(const Lin &a, unsigned unknown, Limits l) const
@@ -214,9 +226,110 @@ bool Facts::by_cases(const Lin &a, unsigned unknown, Limits l) const
     for (const Case &c : cases) {
         Facts under = *this;
         if (!possible(c, unknown, under)) continue;
-        if (!under.search(replaced(a, unknown, c.value), l)) return false;
+        Tried tried;
+        if (!under.search(replaced(a, unknown, c.value), { l.steps, l.cases, l.newer, tried })) return false;
     }
     return true;
+}
+
+bool Facts::Tried::insert(const Lin &a, int cases, int newer)
+{
+    uint64_t hash = 0;
+    const auto mix = [&](uint64_t x) {
+        hash = (hash ^ x) * UINT64_C(0x9e3779b97f4a7c15);
+        hash ^= hash >> 32;
+    };
+    mix((uint64_t)a.k);
+    for (const Term &t : a.terms) {
+        mix(t.of);
+        mix((uint64_t)t.by);
+    }
+    const auto found = failed.emplace(hash, std::make_pair(cases, newer));
+    if (found.second) return true;
+    std::pair<int, int> &before = found.first->second;
+    if (cases <= before.first && newer <= before.second) return false;
+    before = { cases, newer };
+    return true;
+}
+
+/* Unknowns of which something is said beside others: by conditions, or by what defines newer ones. */
+void Facts::tie(const Lin &a, Tried &tried) const
+{
+    std::vector<unsigned> next;
+    const auto reach = [&](const Lin &l) {
+        for (const Term &t : l.terms) next.push_back(t.of);
+    };
+    reach(a);
+    for (const Lin &g : known) {
+        unsigned others = 0;
+        for (const Term &t : g.terms) others += range(t.of).lo != range(t.of).hi;
+        for (const Term &t : g.terms)
+            if (others > 1) tried.tied.insert(t.of);
+        reach(g);
+    }
+    std::set<unsigned> seen;
+    while (!next.empty()) {
+        const unsigned of = next.back();
+        next.pop_back();
+        if (!seen.insert(of).second) continue;
+        const auto define = [&](const Lin &l) {
+            for (const Term &t : l.terms)
+                if (t.of != of) tried.tied.insert(t.of);
+            reach(l);
+        };
+        const Unknown &u = (*unknowns)[of];
+        if (!u.facts.empty() || !u.cases.empty()) tried.tied.insert(of);
+        for (const Lin &f : u.facts) define(f);
+        for (const Case &c : u.cases) {
+            define(c.value);
+            for (const Lin &w : c.when) define(w);
+        }
+    }
+}
+
+/* A term whose unknown is a number here, or not tied: it is at its end whatever the others are. */
+const Term *Facts::independent(const Lin &a, Tried &tried) const
+{
+    if (!tried.ready) tie(a, tried);
+    tried.ready = true;
+    for (size_t i = 0; i + 1 < a.terms.size(); i++) {    /* the last one is next in any case */
+        const Range r = range(a.terms[i].of);
+        if (r.lo == r.hi || !tried.tied.count(a.terms[i].of)) return &a.terms[i];
+    }
+    return nullptr;
+}
+
+/* Where the newest is the quotient of what is in it, too: of = by * quotient + rest, the rest at its end. */
+Lin Facts::without_rest(const Lin &a) const
+{
+    const Term &x = a.terms.back();
+    const Division &d = *(*unknowns)[x.of].division;
+    if (!d.positive || d.of.terms.empty()) return a;
+    const Term &last = d.of.terms.back();
+    const Int in = a.factor(last.of);
+    Int most;
+    if (!in || in % last.by || __builtin_mul_overflow(in / last.by, d.by - 1, &most)) return a;
+    const Lin quotient = scaled(Lin::of(x.of), d.by);
+    return certify::add(a, quotient - d.of, in / last.by) + Lin(most < 0 ? most : 0);
+}
+
+/* Terms that together are no more than one of the newest is alone, at their ends: where that is the
+ * quotient of an index, they are what it leaves. */
+Lin Facts::without_digits(const Lin &a) const
+{
+    __extension__ typedef __int128 Wide;
+    const Term &x = a.terms.back();
+    Lin most = a;
+    Wide room = x.by < 0 ? -(Wide)x.by : x.by;
+    for (const Term &t : a.terms) {
+        const Range r = range(t.of);
+        if (t.of == x.of || r.lo == INT64_MIN || r.hi == INT64_MAX) continue;
+        const Wide width = ((Wide)r.hi - r.lo) * (t.by < 0 ? -(Wide)t.by : t.by);
+        if (width >= room) continue;
+        room -= width;
+        most = replaced(most, t.of, Lin(t.by > 0 ? r.lo : r.hi));
+    }
+    return most;
 }
 
 bool Facts::search(Lin a, Limits l) const
@@ -227,13 +340,26 @@ bool Facts::search(Lin a, Limits l) const
     const Range r = range(a);
     if (r.lo >= 0) return true;
     if (r.hi < 0) return false;
+    if (!l.tried.insert(a, l.cases, l.newer)) return false;
+    const Term *const free = independent(a, l.tried);
+    if (free) {
+        const Range ends = range(free->of);
+        const Int end = free->by > 0 ? ends.lo : ends.hi;
+        return end != INT64_MIN && end != INT64_MAX && search(replaced(a, free->of, Lin(end)), l);
+    }
     const Term x = a.terms.back();
+    if ((*unknowns)[x.of].division) {
+        const Lin whole = without_rest(a), most = without_digits(a);
+        if (!(whole == a) && search(whole, l)) return true;
+        if (!(most == a) && search(most, l)) return true;
+    }
     const auto by = [&](const Lin &g) {
         const Int own = g.factor(x.of);
         if (!own || (own > 0) != (x.by > 0)) return false;
         const Int shared = gcd(x.by, own);
         const Int up = (own < 0 ? -own : own) / shared, down = (x.by < 0 ? -x.by : x.by) / shared;
-        return search(certify::add(scaled(a, up), g, -down), l);
+        /* Of integers up * a >= 1 - up is enough for a >= 0. */
+        return search(certify::add(scaled(a, up) + Lin(up - 1), g, -down), l);
     };
     for (size_t i = known.size(); i-- > 0;)
         if (known[i].terms.back().of == x.of && by(known[i])) return true;
@@ -251,8 +377,9 @@ bool Facts::search(Lin a, Limits l) const
 
 bool Facts::holds(const Lin &a) const
 {
-    int steps = 2000;
-    return broken || search(a, { steps, 5, 2 });
+    int steps = 16000;
+    Tried tried;
+    return broken || search(a, { steps, 5, 2, tried });
 }
 
 unsigned Unknowns::quotient(const Division &d)

@@ -12,6 +12,7 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <set>
 #include <unordered_map>
 #include <vector>
 
@@ -117,14 +118,28 @@ private:
     bool broken = false;
 
     void note(const Lin &at_least_0);
+    /* Questions of one search that were asked before, with what was left to look further: what did not
+     * hold does not now. By hashes: two of the same cost a proof, no more. */
+    struct Tried {
+        std::unordered_map<uint64_t, std::pair<int, int>> failed;
+        std::set<unsigned> tied;    /* Facts::tie, once it is ready */
+        bool ready = false;
+        bool insert(const Lin &, int cases, int newer);
+    };
     /* How far to look: replacements in all, cases within cases, bounds by newer unknowns in a row. */
     struct Limits {
         int &steps;
         int cases, newer;
+        Tried &tried;
     };
     bool search(Lin at_least_0, Limits) const;
+    void tie(const Lin &, Tried &) const;
+    Lin without_digits(const Lin &) const;
+    Lin without_rest(const Lin &) const;
+    const Term *independent(const Lin &, Tried &) const;
     bool by_cases(const Lin &at_least_0, unsigned unknown, Limits) const;
-    void narrow(unsigned unknown, Range r);
+    bool narrow(unsigned unknown, Range r);
+    void narrow_all(const Lin &at_least_0, int steps);
     void keep_possible_cases(unsigned unknown);
     bool possible(const Case &c, unsigned unknown, Facts &under) const;
 };

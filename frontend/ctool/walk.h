@@ -64,6 +64,9 @@ struct State {
 };
 using States = std::vector<State>;
 
+/* What a path has come to know. */
+Lins learned(const State &before, const State &after);
+
 struct Returned {
     State state;
     Value value;
@@ -155,6 +158,7 @@ private:
     Value load(const clang::Stmt *site, const Value &pointer, clang::QualType, State &);
     void store(const clang::Stmt *site, const Value &pointer, clang::QualType, const Value &, State &);
     void forget(const Value &pointer, State &);
+    Value pointed(const clang::Expr *initializer, State &);
     Value table(const Object *, Int at, clang::QualType, State &);
     void fill(const Value &pointer, clang::QualType, const clang::Expr *initializer, State &);
     Stored renewed(const Stored &, unsigned since);
@@ -174,6 +178,8 @@ private:
     Value binary(const clang::BinaryOperator *, State &);
     Value arithmetic(clang::BinaryOperatorKind, const Value &, const Value &, clang::QualType left,
                      clang::QualType type, State &);
+    Lin ratio(const Lin &a, const Lin &b, State &);
+    Lin rest(const Lin &a, const Lin &b, State &);
     Value product(const Lin &, const Lin &, clang::QualType, State &);
     Value conditional(const clang::Expr *condition, const clang::Expr *yes, const clang::Expr *no,
                       clang::QualType, State &);
@@ -189,22 +195,32 @@ private:
 
     /* walk_paths.cpp */
     void execute(const clang::Stmt *, State, Flow &);
+    void choose(const clang::SwitchStmt *, State, Flow &);
     void declare(const clang::VarDecl *, State &);
     States assume(const clang::Expr *, bool, const State &);
     State joined(const State &base, States);
     bool same(const State &, const State &) const;
     Value merged(const std::vector<Stored> &, clang::QualType, const State &base);
 
+    /* walk_changes.cpp */
+    const Changes &changed(const Loop &);
+
     /* walk_loops.cpp */
     void loop(const Loop &, const State &, Flow &);
     bool each_turn(const Loop &, const State &, Flow &);
-    const Changes &changed(const Loop &);
+    bool step_of(const clang::VarDecl *, const Changes &, const State &before, Lin &by);
     State turn(const State &before, const Shape &, const Lin &number);
     States once(const Loop &, const State &head, Flow &);
+
+    /* walk_watch.cpp */
     void observe(const Loop &, const State &before, Shape &);
+    bool watched(const clang::VarDecl *, const State &head, const std::map<const clang::VarDecl *, Lin> &at,
+                 const States &back, unsigned since, Shape::Open &, Lin &by);
     void compare(const Loop &, const State &before, Shape &);
     void remember(const Loop &, const State &before, Shape &);
     bool confirmed(const State &before, const States &back, const Shape &, const Lin &number);
+
+    /* walk_ends.cpp */
     bool bounded(const clang::Expr *, const Changes &, const State &head, const States &back, Int &turns,
                  const State &first);
     bool slack(const clang::Expr *, const State &, Lin &);

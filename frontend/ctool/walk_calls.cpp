@@ -110,8 +110,7 @@ Value Walk::enter(const FunctionDecl *f, const std::vector<Value> &args, State &
     States all;
     std::vector<Stored> values;
     for (Returned &r : out.returns) {
-        Lins when(r.state.facts.known.begin() + (long)before.facts.known.size(), r.state.facts.known.end());
-        values.push_back({ r.value, when });
+        values.push_back({ r.value, learned(before, r.state) });
         all.push_back(std::move(r.state));
     }
     State after = joined(before, std::move(all));

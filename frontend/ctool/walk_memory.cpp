@@ -247,10 +247,33 @@ static bool numbers(const ASTContext &c, const Expr *e, QualType type, Range &al
     return true;
 }
 
+/* The pointer that an initializer is, perhaps to a function; null: it is left out. */
+Value Walk::pointed(const Expr *e, State &s)
+{
+    Int n;
+    if (!e || (e->getType()->isIntegralOrEnumerationType() && number(context, e, n) && !n))
+        return Value::to(nullptr, Lin(0), Lin(0), Lin(0));
+    const DeclRefExpr *const d = dyn_cast<DeclRefExpr>(e->IgnoreParenCasts());
+    const FunctionDecl *const f = d ? dyn_cast<FunctionDecl>(d->getDecl()) : nullptr;
+    if (f) {
+        Value v;
+        v.kind = Value::FUNCTION;
+        v.function = f;
+        return v;
+    }
+    const Value v = value(e, s);
+    return v.kind == Value::POINTER ? v : Value::anywhere();
+}
+
 /* What a constant holds; at < 0: at some offset. */
 Value Walk::table(const Object *o, Int at, QualType type, State &s)
 {
     const VarDecl *const var = o->table;
+    if (type->isPointerType() && at >= 0) {
+        QualType found;
+        const Expr *const e = element(context, var->getAnyInitializer(), var->getType(), at, &found);
+        if (!e || found->isPointerType()) return pointed(e, s);
+    }
     if (!type->isIntegralOrEnumerationType()) return unknown(type, s);
     if (at >= 0) {
         QualType found;

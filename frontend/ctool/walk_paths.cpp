@@ -35,8 +35,7 @@ State Walk::joined(const State &base, States all)
     if (all.size() == 1) return all[0];
     State s = base;
     std::vector<Lins> when;
-    for (const State &one : all)
-        when.emplace_back(one.facts.known.begin() + (long)base.facts.known.size(), one.facts.known.end());
+    for (const State &one : all) when.push_back(learned(base, one));
     for (auto &v : s.variables) {
         std::vector<Stored> values;
         bool differ = false, lost = false;
@@ -166,6 +165,42 @@ void Walk::declare(const VarDecl *v, State &s)
     set(v, v->getInit() ? value(v->getInit(), s) : unknown(type, s), s);
 }
 
+/* Each label's statements, and those behind them, as far as a break. */
+void Walk::choose(const SwitchStmt *st, State s, Flow &out)
+{
+    const Value v = value(st->getCond(), s);
+    const CompoundStmt *const body = dyn_cast<CompoundStmt>(st->getBody());
+    if (!body || v.kind != Value::INTEGER) {
+        record(Kind::CALL, st, false, "a switch that is not read");
+        out.on.push_back(std::move(s));
+        return;
+    }
+    bool all = false;    /* there is a default */
+    States on;
+    for (const Stmt *each : body->body()) {
+        const Stmt *inner = each;
+        for (; const SwitchCase *const label = dyn_cast<SwitchCase>(inner); inner = label->getSubStmt()) {
+            State under = s;
+            const CaseStmt *const one = dyn_cast<CaseStmt>(label);
+            if (one && !one->getRHS()) {
+                const Value at = value(one->getLHS(), under);
+                under.facts.add(v.number - at.number);
+                under.facts.add(at.number - v.number);
+            }
+            all = all || !one;
+            if (!under.facts.contradiction()) on.push_back(std::move(under));
+        }
+        Flow step;
+        for (State &x : on) execute(inner, std::move(x), step);
+        on = std::move(step.on);
+        for (State &x : step.breaks) out.on.push_back(std::move(x));
+        for (State &x : step.continues) out.continues.push_back(std::move(x));
+        for (Returned &x : step.returns) out.returns.push_back(std::move(x));
+    }
+    for (State &x : on) out.on.push_back(std::move(x));
+    if (!all) out.on.push_back(std::move(s));
+}
+
 void Walk::execute(const Stmt *st, State s, Flow &out)
 {
     if (!st || isa<NullStmt>(st)) {
@@ -216,6 +251,8 @@ void Walk::execute(const Stmt *st, State s, Flow &out)
     } else if (const ReturnStmt *const r = dyn_cast<ReturnStmt>(st)) {
         const Value v = r->getRetValue() ? value(r->getRetValue(), s) : Value();
         out.returns.push_back({ std::move(s), v });
+    } else if (const SwitchStmt *const one = dyn_cast<SwitchStmt>(st)) {
+        choose(one, std::move(s), out);
     } else if (isa<BreakStmt>(st)) {
         out.breaks.push_back(std::move(s));
     } else if (isa<ContinueStmt>(st)) {

@@ -8,6 +8,11 @@ namespace certify {
 
 static bool whole(QualType t) { return t->isIntegralOrEnumerationType(); }
 
+Lins learned(const State &before, const State &after)
+{
+    return Lins(after.facts.known.begin() + (long)before.facts.known.size(), after.facts.known.end());
+}
+
 void Walk::children(const Stmt *e, State &s)
 {
     for (const Stmt *c : e->children())
@@ -138,6 +143,11 @@ Value Walk::cast(const CastExpr *c, State &s)
         const Value v = value(e, s);
         return v.kind == Value::INTEGER ? fitted(v.number, c->getType(), s) : unknown(c->getType(), s);
     }
+    case CK_IntegralToBoolean: {
+        const Value v = value(e, s);
+        const bool truth = v.kind == Value::INTEGER && s.facts.range(v.number).within({ 0, 1 });
+        return truth ? v : unknown(c->getType(), s);
+    }
     case CK_NoOp:
     case CK_BitCast: {
         const Value v = value(e, s);
@@ -222,6 +232,34 @@ Value Walk::unary(const UnaryOperator *u, State &s)
     }
 }
 
+/* a / b and a % b, a >= 0, of a b that is no number, but at least 1. Of the quotient a condition may say the
+ * most: a < c * b. */
+Lin Walk::ratio(const Lin &a, const Lin &b, State &s)
+{
+    Range r = { 0, s.facts.range(a).hi };
+    if (r.hi != INT64_MAX) r.hi /= s.facts.range(b).lo;
+    for (const Lin &known : s.facts.known) {
+        if (a.terms.empty() || b.terms.empty()) break;
+        const Term &x = a.terms.back(), &y = b.terms.back();
+        const Int of_a = known.factor(x.of), of_b = known.factor(y.of);
+        if (of_a >= 0 || of_b <= 0 || x.by <= 0 || y.by <= 0) continue;
+        const Int most = (of_b / y.by * x.by - of_a - 1) / -of_a;
+        if (most > 0 && most <= r.hi && s.facts.holds(scaled(b, most) - a - Lin(1))) r.hi = most - 1;
+    }
+    const unsigned whole = unknowns.make(r);
+    unknowns[whole].facts.push_back(a - Lin::of(whole));
+    return Lin::of(whole);
+}
+
+Lin Walk::rest(const Lin &a, const Lin &b, State &s)
+{
+    const Range x = s.facts.range(a), y = s.facts.range(b);
+    const unsigned left = unknowns.make({ 0, std::min(x.hi, y.hi - 1) });
+    unknowns[left].facts.push_back(b - Lin(1) - Lin::of(left));
+    unknowns[left].facts.push_back(a - Lin::of(left));
+    return Lin::of(left);
+}
+
 /* Two unknowns' product: case by case where one has few, else their ranges'. */
 Value Walk::product(const Lin &a, const Lin &b, QualType type, State &s)
 {
@@ -275,7 +313,7 @@ Value Walk::arithmetic(BinaryOperatorKind op, const Value &x, const Value &y, Qu
     case BO_Rem: {
         if (q.lo != q.hi || q.lo <= 0) {
             if (r.lo < 0 || q.lo <= 0) return unknown(type, s);
-            return computed(Lin::of(unknowns.make({ 0, op == BO_Div ? r.hi : q.hi })), type, s);
+            return computed(op == BO_Div ? ratio(a, b, s) : rest(a, b, s), type, s);
         }
         const Lin whole_part = s.facts.quotient(a, q.lo);
         return computed(op == BO_Div ? whole_part : certify::add(a, whole_part, -q.lo), type, s);
@@ -380,8 +418,7 @@ Value Walk::conditional(const Expr *condition, const Expr *yes, const Expr *no, 
     for (int turn = 0; turn < 2; turn++)
         for (State &under : assume(condition, turn == 0, before)) {
             const Value v = value(turn ? no : yes, under);
-            Lins when(under.facts.known.begin() + (long)before.facts.known.size(), under.facts.known.end());
-            values.push_back({ v, when });
+            values.push_back({ v, learned(before, under) });
             after.push_back(under);
         }
     if (after.empty()) return unknown(type, s);

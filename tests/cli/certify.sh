@@ -3,23 +3,13 @@
 # the forms that a library has; mistakes that are put into its C are found, each where it stands.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
-
-if [ ! -e "${SEQC_HOME:-$ROOT/build/lib/seqc}/libseqc_ctool.so" ]; then
-    skip "certificates" "this build has no module over Clang"
-    exit 0
-fi
+. "$ROOT/tests/cli/certificates.sh"
 
 # certified NAME MODEL OPTIONS…: whole, as text and as JSON.
 certified() {
     _name=$1 _model=$2
     shift 2
-    if "$SEQC" emit "$_model" -q --name net -o net --certify "$@" >log 2>&1 &&
-        grep -q '"certified": true' net/net.certificate.json && head -n 1 net/net.certificate.txt | grep -q ': certified$'; then
-        ok "$_name"
-    else
-        not_ok "$_name" "exit code $?"
-        grep -v note log | head -n 5 | sed 's/^/    /'
-    fi
+    "$SEQC" emit "$_model" -q --name net -o net --certify "$@" >log 2>&1 && certificate net/net && ok "$_name" || why "$_name"
 }
 
 for model in "$ROOT"/samples/*/*.py; do
@@ -44,20 +34,7 @@ certified "several threads" "$cnn" --batch 40 --threads 3 --mode train
 mlp=$ROOT/samples/fashion_mnist/model.py
 "$SEQC" emit "$mlp" -q --mode train --name net -o whole --certify 2>/dev/null
 
-# finds NAME TEXT EDIT: after sed's EDIT of net.c the certificate names that, at a line of net.c.
-finds() {
-    rm -rf net && cp -r whole net
-    sed -i "$3" net/net.c
-    if cmp -s whole/net.c net/net.c; then
-        not_ok "$1" "nothing was changed"
-        return
-    fi
-    "$SEQC" verify net --certify >log 2>&1
-    _got=$?
-    [ $_got = 1 ] && grep -q "net\.c:[0-9]*:.*$2" net/net.certificate.txt && grep -q '"certified": false' net/net.certificate.json &&
-        ok "$1" || { not_ok "$1" "exit code $_got"; tail -n 5 log | sed 's/^/    /'; }
-}
-
+SOURCE=net
 check "the library as it was" "$SEQC" verify whole --certify
 finds "a subscript one too far" "of .p." 's/p->w_1_bias,/p->w_1_bias + 1,/'
 finds "a loop that turns once too often" "subscript may be" 's/r0 < n; r0++) {/r0 < n; r0++) { total[10 + r0] = 0;/'
