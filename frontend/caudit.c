@@ -124,6 +124,7 @@ static bool agree(const AuditFunc *f, double c, double formula)
 {
     if (isnan(c) || isnan(formula)) return isnan(c) && isnan(formula);
     if (c == formula) return f->zero_sign || f->mixed || signbit(c) == signbit(formula);
+    if (f->zero_sign && isinf(c) && c == -formula) return true;      /* 1 / fmax(0, -0) */
     return f->mixed && fabs(c - formula) <= 1e-5 * fmax(fabs(c), fabs(formula)) + (double)FLT_MIN;
 }
 

@@ -22,3 +22,4 @@ float rest(float x, float y) { return fmodf(x, y); }
 float tails(float x) { return erfcf(x) / erfcf(-x); }
 double far_out(double x) { return x * erfc(-x); }
 double quarter(double x) { return x > M_PI_4 ? M_PI_4 : x; }
+double over_larger(double x) { return 1.0 / fmax(0.0, x); }
