@@ -3,19 +3,24 @@
  *
  * First a kernel of its own rounds both factors to bfloat16 and writes them as they are wanted in shared
  * memory: tiles of 128 lines and 32 of k, lines along k whatever way the factor is stored, with zeros
- * beyond its ends. A block of the product then copies them without looking at anything, four steps in
- * turn: one is multiplied, one has been and is still being read, two are on their way; so one barrier a
- * step is enough.
+ * beyond its ends. A block of the product then copies them as they are, four steps in turn: one is
+ * multiplied, one has been and is still being read, two are on their way; so one barrier a step is
+ * enough.
  *
- * For sm_90a two warpgroups have 64 rows of the tile each and multiply by wgmma, which reads shared
- * memory by itself: while it does, the next step begins. A warp's accumulators lie as mma.sync's
- * fragments of 16 rows do. Elsewhere eight warps have parts of 64 rows and a quarter of the columns, and
- * multiply by mma.sync, in the same order of k.
+ * For sm_90a one thread asks for a step by bulk copies, which arrive at an mbarrier. Two warpgroups have
+ * 64 rows of the tile each and multiply by wgmma, which reads shared memory by itself: while it does, the
+ * next step begins. A warp's accumulators lie as mma.sync's fragments of 16 rows do. Elsewhere all threads
+ * copy, and eight warps have parts of 64 rows and a quarter of the columns, which they multiply by
+ * mma.sync, in the same order of k.
  *
- * Not here: the bulk copy engine and clusters of blocks, tcgen05, tf32 (for which wgmma wants lines along k,
+ * What comes next, where there is a device to measure on: a factor that two products read is rounded twice,
+ * since each reads it along its own k. wgmma could read such tiles across k, too, and who computes a
+ * factor could write it rounded. By the model copies are a sixth of a large product's time.
+ *
+ * Not here: warps that only copy, clusters of blocks, tcgen05, tf32 (for which wgmma wants lines along k,
  * too, and whose factors are no smaller than float32).
- * Source: PTX ISA, sections on wgmma, its shared memory layouts, and the asynchronous proxy; CUTLASS's
- * mainloops for sm_90 with cp.async. */
+ * Source: PTX ISA, sections on wgmma, its shared memory layouts, the asynchronous proxy, mbarrier and
+ * cp.async.bulk; CUTLASS's mainloops for sm_90. */
 #include "codegen/simt.h"
 #include <string.h>
 
@@ -88,7 +93,9 @@ static void write_steps(Simt *s)
         { "rows", text(e, "%lld", rows) },
         { "cols", text(e, "%lld", cols) },
         { "words", text(e, "%d", WORDS) },
-        { "tile", text(e, "%d", TILE_WORDS) },
+        { "tile_bytes", text(e, "%d", 4 * TILE_WORDS) },
+        { "step_bytes", text(e, "%lld", (rows + cols) * WORDS * 4) },
+        { "b_tiles", text(e, "%lld", cols / IR_WIDE_LINES) },
         { "chunks", text(e, "%d", TILE_WORDS / 4) },
         { "a_each", text(e, "%lld", rows * WORDS / 4 / s->k->threads) },
         { "b_each", text(e, "%lld", cols * WORDS / 4 / s->k->threads) },
@@ -99,23 +106,59 @@ static void write_steps(Simt *s)
     };
     static const char *const words =
         "/* Steps of both factors, pairs of bfloat16 along k, which is swizzled. */\n"
-        "typedef struct { uint32_t a[$stages][$rows][$words], b[$stages][$cols][$words]; } $name;\n"
-        "/* Begins to copy a step; b's tiles of 128 columns lie `apart`. */\n"
-        "DEVICE void fetch_$name($name *shared, int stage, const int32_t *a, const int32_t *b,\n"
+        "typedef struct {\n"
+        "    uint32_t a[$stages][$rows][$words], b[$stages][$cols][$words];\n"
+        "    uint64_t arrivals[$stages];\n"
+        "} $name;\n"
+        "/* begin_: before all copies. fetch_: begins to copy a step, if there is one; b's tiles of 128\n"
+        " * columns lie `apart`. await_: it is there, when all threads have waited. */\n"
+        "#ifdef WARPGROUPS\n"
+        "DEVICE void begin_$name($name *shared)\n"
+        "{\n"
+        "    if (threadIdx.x == 0) {\n"
+        "        for (int i = 0; i < $stages; i++) barrier_init(&shared->arrivals[i]);\n"
+        "        barrier_fence();\n"
+        "    }\n"
+        "    __syncthreads();\n"
+        "}\n"
+        "DEVICE void fetch_$name($name *shared, bool there, int stage, const int32_t *a, const int32_t *b,\n"
+        "    $index apart)\n"
+        "{\n"
+        "    uint64_t *const arrivals = &shared->arrivals[stage];\n"
+        "    if (!there || threadIdx.x > 0) return;\n"
+        "    barrier_expect(arrivals, $step_bytes);\n"
+        "    bulk_copy(shared->a[stage], a, $tile_bytes, arrivals);\n"
+        "    for (int i = 0; i < $b_tiles; i++)\n"
+        "        bulk_copy(shared->b[stage][128 * i], b + i * apart, $tile_bytes, arrivals);\n"
+        "}\n"
+        "DEVICE void await_$name($name *shared, $index step)\n"
+        "{\n"
+        "    barrier_wait(&shared->arrivals[step % $stages], step / $stages % 2);\n"
+        "}\n"
+        "#else\n"
+        "DEVICE void begin_$name($name *shared) { (void)shared; }\n"
+        "DEVICE void fetch_$name($name *shared, bool there, int stage, const int32_t *a, const int32_t *b,\n"
         "    $index apart)\n"
         "{\n"
         "    #pragma unroll\n"
         "    for (int i = 0; i < $a_each; i++) {\n"
         "        const int e = (int)threadIdx.x + $threads * i;\n"
-        "        copy_16(&shared->a[stage][e / 4][e % 4 * 4], a + 4 * e, true);\n"
+        "        if (there) copy_16(&shared->a[stage][e / 4][e % 4 * 4], a + 4 * e, true);\n"
         "    }\n"
         "    #pragma unroll\n"
         "    for (int i = 0; i < $b_each; i++) {\n"
         "        const int e = (int)threadIdx.x + $threads * i;\n"
         "        const int32_t *const from = b + e / $chunks * apart + e % $chunks * 4;\n"
-        "        copy_16(&shared->b[stage][e / 4][e % 4 * 4], from, true);\n"
+        "        if (there) copy_16(&shared->b[stage][e / 4][e % 4 * 4], from, true);\n"
         "    }\n"
+        "    copies_end();\n"
         "}\n"
+        "DEVICE void await_$name($name *shared, $index step)\n"
+        "{\n"
+        "    (void)shared, (void)step;\n"
+        "    copies_wait();\n"
+        "}\n"
+        "#endif\n"
         "#ifdef WARPGROUPS\n"
         "enum { $down = 1, $across = $fragments };      /* fragments of a warp */\n"
         "DEVICE int top_$name(void) { return (int)threadIdx.x / 32 * 16; }\n"
@@ -173,7 +216,8 @@ const char *wide_type(Simt *s)
     reach(s->e, SNIP_rounded);
     write_wgmma(s);
     write_steps(s);
-    s->k->shared_bytes = STAGES * (s->k->k->tile[0] + s->k->k->tile[1]) * IR_WIDE_STEP * 2;
+    s->k->shared_bytes = STAGES * (s->k->k->tile[0] + s->k->k->tile[1]) * IR_WIDE_STEP * 2
+                       + STAGES * (int64_t)sizeof(uint64_t);
     return type_name(s);
 }
 
@@ -270,21 +314,17 @@ void wide_sums(Simt *s, const Factor f[2])
     out_line(o, "const int32_t *const b = %s + (%s + col0 / %d) * apart;", tiles,
              text(s->e, "%s(%s)", cast, tiles_text(s, s->m, 1)), IR_WIDE_LINES);
     out_line(o, "float sums[%s][%s][4] = { { { 0 } } };", wide_bound(s, 0), wide_bound(s, 1));
-    out_open(o, "for (int step = 0; step < 2; step++)");
-    out_line(o, "if (step < steps) fetch_%s(shared, step, a + step * %d, b + step * %d, apart);", name,
+    out_line(o, "begin_%s(shared);", name);
+    out_line(o, "for (int step = 0; step < 2; step++)");
+    out_line(o, "    fetch_%s(shared, step < steps, step, a + step * %d, b + step * %d, apart);", name,
              TILE_WORDS, TILE_WORDS);
-    out_line(o, "copies_end();");
-    out_close(o, "");
     out_open(o, "for (%s step = 0; step < steps; step++)", s->index);
-    out_line(o, "copies_wait();");
-    out_line(o, "proxy_fence();");
+    out_line(o, "const %s next = step + 2, from = next * %d;", s->index, TILE_WORDS);
+    out_line(o, "await_%s(shared, step);", name);
     out_line(o, "__syncthreads();");
-    out_open(o, "if (step + 2 < steps)");
-    out_line(o, "const %s next = (step + 2) * %d;", s->index, TILE_WORDS);
-    out_line(o, "fetch_%s(shared, (int)(step + 2) %% %d, a + next, b + next, apart);", name, STAGES);
-    out_close(o, "");
-    out_line(o, "copies_end();");
-    out_line(o, "add_%s(shared, (int)step %% %d, sums);", name, STAGES);
+    out_line(o, "fetch_%s(shared, next < steps, (int)(next %% %d), a + from, b + from, apart);", name,
+             STAGES);
+    out_line(o, "add_%s(shared, (int)(step %% %d), sums);", name, STAGES);
     out_close(o, "");
     out_line(o, "finish_%s(sums);", name);
 }

@@ -14,7 +14,7 @@
  * fiber's stack ends in a page that is not there.
  *
  * The functions of codegen/snippets_mma.c, which are PTX, are macros and functions here; those of
- * warpgroups stand in wgmma.h.
+ * snippets_wgmma.c stand in shared.h, bulk.h and wgmma.h.
  *
  * Source: CUDA C++ Programming Guide, sections on synchronization, warp shuffle and warp vote; PTX
  * ISA, sections on mma, cp.async and wgmma. */
@@ -43,6 +43,7 @@
 enum { EMU_THREADS = 1024, EMU_WARP = 32, EMU_PAGE = 4096 };
 enum { EMU_COPIES = 256 };               /* of a thread, under way at once */
 enum { EMU_PRODUCTS = 16 };              /* of a warpgroup */
+enum { EMU_BARRIERS = 16, EMU_BULKS = 64 };      /* of a block */
 enum { EMU_SHARED_START = 1024 };        /* where instructions find a block's shared memory */
 enum { EMU_GUARD_BYTES = 256, EMU_STACK_BYTES = 256 << 10 };   /* the sanitizers want large ones */
 enum { EMU_FORWARD, EMU_BACKWARD, EMU_SHUFFLED };   /* and every number from there on is an order */
@@ -51,11 +52,20 @@ typedef struct emu_index { unsigned x, y, z; } emu_index;
 
 typedef enum emu_state {
     EMU_RUNS, EMU_AT_BARRIER, EMU_AT_SHUFFLE, EMU_AT_VOTE, EMU_AT_TF32, EMU_AT_BF16,
-    EMU_AT_WGMMA, EMU_AT_WGMMA_WAIT, EMU_ENDED
+    EMU_AT_WGMMA, EMU_AT_WGMMA_WAIT, EMU_AT_ARRIVAL, EMU_ENDED
 } emu_state;
 
 /* what a thread says of a warpgroup's product; waiting, of the first group that it does not wait for */
 typedef struct emu_asked { float *sums; uint64_t a, b; int cols, turn; } emu_asked;
+
+/* arrivals and bytes that end its phase; does its maker's fence show it to others? */
+typedef struct emu_barrier {
+    const uint64_t *at;
+    int expected, bytes, phase, maker;
+    bool shown;
+} emu_barrier;
+
+typedef struct emu_bulk { char *to; const char *from; int bytes; emu_barrier *barrier; } emu_bulk;
 
 typedef struct emu_thread {
     void *stack;                 /* where it goes on */
@@ -72,6 +82,8 @@ typedef struct emu_thread {
     emu_asked asked;
     int turn;                    /* of products, the same */
     bool fenced;
+    emu_barrier *barrier;        /* where it waits for the end of the phase of that parity */
+    int parity;
 } emu_thread;
 
 /* into shared memory; from null: zeros */
@@ -109,6 +121,10 @@ static struct {
     int launch_order;
     emu_copy copy[EMU_THREADS][EMU_COPIES], arrived[EMU_THREADS][EMU_COPIES];
     emu_group group[EMU_THREADS / WARPGROUP];
+    emu_barrier barrier[EMU_BARRIERS];
+    emu_bulk bulk[EMU_BULKS];
+    int barriers, bulks;
+    bool multiplies;             /* a warpgroup does, in this block */
 } emu;
 
 /* ---- what kernels see ---- */
@@ -173,7 +189,7 @@ static const char *emu_place(char text[80], const emu_thread *t)
     static const char *const what[] = { "runs on", "waits at the barrier", "waits in the shuffle",
                                         "waits in the vote", "waits in mma_tf32",
                                         "waits in mma_bf16", "waits in wgmma", "waits in wgmma_wait",
-                                        "has ended" };
+                                        "waits at the mbarrier", "has ended" };
     if (t->state == EMU_RUNS || t->state == EMU_ENDED) snprintf(text, 80, "%s", what[t->state]);
     else snprintf(text, 80, "%s of line %d", what[t->state], t->line);
     return text;
@@ -314,7 +330,14 @@ static bool emu_together(const emu_thread *a, const emu_thread *b)
 }
 
 #include "tests/cuda/shared.h"
+#ifndef EMU_PLAIN                        /* for kernels that have none of it: compiles faster */
+#include "tests/cuda/bulk.h"
 #include "tests/cuda/wgmma.h"
+#else
+static bool emu_release_arrivals(void) { return false; }
+static bool emu_release_group(const emu_thread *first) { return first == NULL; }
+static int emu_group_ahead(int order) { return order < 0 ? order : -1; }
+#endif
 
 /* Lets the block go on where all of it is at one barrier. */
 static bool emu_release_block(void)
@@ -353,7 +376,7 @@ static bool emu_release_lanes(emu_thread *warp, int lanes, int lane)
 
 static bool emu_release(void)
 {
-    bool any = emu_release_block();
+    bool any = emu_release_arrivals() || emu_release_block();
     for (int w = 0; w < emu.threads && !any; w += EMU_WARP) {
         int lanes = emu.threads - w < EMU_WARP ? emu.threads - w : EMU_WARP;
         for (int i = 0; i < lanes; i++) {
@@ -426,13 +449,16 @@ static void emu_run_block(int order)
     memset(emu.shown, 0xff, (size_t)emu.shared_bytes);
     memset(emu.hidden, 0, (size_t)emu.shared_bytes);
     for (int g = 0; g < EMU_THREADS / WARPGROUP; g++) emu.group[g].n = 0;
+    emu.barriers = emu.bulks = 0;
+    emu.multiplies = false;
     for (int i = 0; i < emu.threads; i++) emu_start_thread(i);
     for (bool any = true; any || emu_release();) {
+        int ahead = emu_group_ahead(order);
         any = false;
         emu_permute(emu.order, emu.threads, order);
         for (int i = 0; i < emu.threads; i++) {
             emu_thread *t = &emu.thread[emu.order[i]];
-            if (t->state != EMU_RUNS) continue;
+            if (t->state != EMU_RUNS || (ahead >= 0 && t->number / WARPGROUP != ahead)) continue;
             emu_to_thread(t);
             emu_release_group(&emu.thread[t->number / WARPGROUP * WARPGROUP]);
             any = true;
@@ -441,6 +467,7 @@ static void emu_run_block(int order)
     emu_stuck();
     for (int g = 0; g < EMU_THREADS / WARPGROUP; g++)
         if (emu.group[g].n) emu_fail(NULL, "it ends while warpgroup %d's products are under way", g);
+    if (emu.bulks) emu_fail(NULL, "it ends while %d bulk copies are under way", emu.bulks);
     for (int i = 0; i < EMU_GUARD_BYTES; i++)
         if ((unsigned char)emu.shared[emu.shared_bytes + i] != 0xa5)
             emu_fail(NULL, "something was written behind its %d bytes of shared memory",

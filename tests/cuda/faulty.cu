@@ -253,3 +253,31 @@ KERNEL(128) never_awaited(float *__restrict__ y)
     wgmma_end();
     y[threadIdx.x] = sums[0];
 }
+
+KERNEL(64) no_bulk_wait(float *y) { copy_in_bulk(1, y, y); }
+KERNEL(64) wrong_phase(float *y) { copy_in_bulk(2, y, y); }
+KERNEL(64) hidden_barrier(float *y) { copy_in_bulk(3, y, y); }
+
+KERNEL(64) too_many_bytes(float *__restrict__ y)
+{
+    SHARED(Bulk_shared, s);
+    if (threadIdx.x == 0) {
+        barrier_init(&s->arrivals[0]);
+        barrier_fence();
+        barrier_expect(&s->arrivals[0], 32);
+        bulk_copy(s->x[0], y, 16, &s->arrivals[0]);
+    }
+    __syncthreads();
+    barrier_wait(&s->arrivals[0], 0);
+}
+
+KERNEL(64) nobody_waits(float *__restrict__ y)
+{
+    SHARED(Bulk_shared, s);
+    if (threadIdx.x > 0) return;
+    barrier_init(&s->arrivals[0]);
+    barrier_fence();
+    barrier_expect(&s->arrivals[0], 32);
+    bulk_copy(s->x[0], y, 16, &s->arrivals[0]);
+    bulk_copy(s->x[1], y, 16, &s->arrivals[0]);
+}

@@ -90,7 +90,9 @@ products() {
     "$nvcc" -std=c++17 -ptx -arch=compute_90a -o wide.ptx wide_bf16.src/*.cu 2>/dev/null || return 1
     [ "$(grep -c 'wgmma\.mma_async\.sync\.aligned\.m64n256k16\.f32\.bf16\.bf16' wide.ptx)" = $((2 * $(wide))) ] &&
         [ "$(grep -c 'wgmma\.wait_group\.sync\.aligned 0;' wide.ptx)" = "$(wide)" ] &&
-        [ "$(grep -c 'fence\.proxy\.async\.shared::cta;' wide.ptx)" = "$(wide)" ]
+        [ "$(grep -c 'mbarrier\.try_wait\.parity' wide.ptx)" = "$(wide)" ] &&
+        [ "$(grep -c 'mbarrier\.init' wide.ptx)" = $((4 * $(wide))) ] &&
+        [ "$(grep -c 'cp\.async\.bulk\.shared::cluster\.global\.mbarrier' wide.ptx)" = $((3 * $(wide) * 3)) ]
 }
 if [ -x "$nvcc" ]; then check "a warpgroup multiplies them" products
 else skip "PTX of sm_90a" "there is no nvcc"; fi

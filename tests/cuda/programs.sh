@@ -55,9 +55,10 @@ END
 
 # kernels NAME FILE: NAME.so of the file's kernels.
 kernels() {
+    grep -q WARPGROUPS "$2" && plain='' || plain=-DEMU_PLAIN
     awk -f "$T/table.awk" "$2" >"$1.src/table.h" &&
         cc -std=gnu11 -O2 $SEQC_CFLAGS -shared -fPIC -I"$ROOT" -I"$PWD/$1.src" \
-            -DKERNELS="\"$(readlink -f "$2")\"" -DTABLE='"table.h"' "$T/module.c" -lm -o "$1.so"
+            -DKERNELS="\"$(readlink -f "$2")\"" -DTABLE='"table.h"' $plain "$T/module.c" -lm -o "$1.so"
 }
 
 # on_device NAME ORDER VERB…

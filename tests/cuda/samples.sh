@@ -361,7 +361,8 @@ planted "a wait left out before tensor cores" deep_tf32 2e-3 '/^ *copies_wait\(\
 planted "a wrong lane" deep_tf32 2e-3 '{ sub(/own \+ r \/ 2 \* 4/, "own + r % 2 * 4") } 1' $small
 planted "a barrier left out before warpgroups" tiles 2e-2 \
     '/SHARED\(Wide/ { on = 1 } on && /__syncthreads\(\);/ { on = 0; next } 1' $small
-planted "copies that warpgroups are not shown" tiles 2e-2 '/^ *proxy_fence\(\);/ { next } 1' $small
+planted "a wait left out before warpgroups" tiles 2e-2 '/^ *barrier_wait\(&/ { next } 1' $small
+planted "a phase that is not the step's" tiles 2e-2 '{ sub(/step \/ 4 % 2/, "step / 2 % 2") } 1' $small
 planted "a wait left out after warpgroups" tiles 2e-2 '/^ *wgmma_wait_1\(\);/ { next } 1' $small
 planted "lines that lie elsewhere" tiles 2e-2 '{ sub(/line \/ 2 % 4/, "line % 4") } 1' $small
 planted "a wrong half of a pair" deep_bf16 2e-2 '{ sub(/2 \* own \+ r \* 8 \+ 1/, "2 * own + r * 8") } 1' $small

@@ -332,8 +332,9 @@ static int run_apart(const Job *job, char said[512])
     ck_assert(pipe(pipes) == 0);
     pid_t child = fork();
     if (child == 0) {
+        bool late = !strcmp(job->kernel, "nobody_waits") || !strcmp(job->kernel, "no_bulk_wait");
         dup2(pipes[1], 2);
-        run(job, EMU_FORWARD);
+        run(job, late ? EMU_BACKWARD : EMU_FORWARD);
         _exit(0);
     }
     close(pipes[1]);
@@ -365,13 +366,18 @@ static const struct { const char *kernel; int shared_bytes; const char *says; } 
     { "touched_too_early", 24576, ", thread 0: its accumulators are touched before wgmma_wait, line 228" },
     { "descriptor_outside", 24576, ", thread 0: a descriptor leads out of shared memory" },
     { "never_awaited", 24576, ": it ends while warpgroup 0's products are under way" },
+    { "hidden_barrier", 2064, ", thread 0: there is no mbarrier where it looks for one" },
+    { "too_many_bytes", 2064, ", thread 0: deadlock: it waits at the mbarrier of line 271" },
+    { "wrong_phase", 2064, ", thread 0: deadlock: it waits at the mbarrier of line 175" },
+    { "no_bulk_wait", 2064, ", thread 0: arrives at an mbarrier that expects nobody" },
+    { "nobody_waits", 2064, ": it ends while 2 bulk copies are under way" },
     { "beyond_shared", 64, ", thread 0: 128 bytes of shared memory are used, 64 were asked for" },
 };
 
 START_TEST(named_mistakes)
 {
     char said[512], says[512];
-    float y[64];
+    float y[1024] = { 0 };
     Job job = { mistakes[_i].kernel, 1, 1, mistakes[_i].shared_bytes, { 0 }, 0, y, 64 };
     int status = run_apart(&job, said);
     ck_assert_msg(WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT, "status %x", status);
@@ -428,6 +434,17 @@ START_TEST(a_missing_wait)
     }
     ck_assert_int_gt(orders_that_differ((Job){ "others_copy", 1, 1, 128, { x }, 1, NULL, 0 }, 32), 0);
     free(x);
+}
+END_TEST
+
+START_TEST(bulk_copies)
+{
+    int bytes = (int)sizeof(Bulk_shared);
+    float *x = numbers(1024);
+    float *y = in_all_orders((Job){ "bulk", 1, 1, bytes, { x }, 1, NULL, 0 }, 1024);
+    ck_assert_mem_eq(x, y, 1024 * sizeof *x);
+    free(x);
+    free(y);
 }
 END_TEST
 
@@ -520,6 +537,7 @@ int main(void)
     tcase_add_test(t, a_missing_barrier);
     tcase_add_test(t, a_wrong_lane);
     tcase_add_test(t, a_missing_wait);
+    tcase_add_test(t, bulk_copies);
     tcase_add_test(t, warpgroups_that_do_not_wait);
     tcase_add_test(t, another_blocks_results);
     tcase_add_test(t, a_write_out_of_bounds);

@@ -109,6 +109,29 @@ START_TEST(parts)
 }
 END_TEST
 
+/* What sm_90a alone has is in machine code for 9.0, and in no PTX, which later ones translate. */
+START_TEST(own_instructions)
+{
+    static const int arch[] = { 100, 90 };
+    char *message;
+    const char *source = in_folder("own.cu"), *made = in_folder("images.c");
+    const ImageOpts o = { arch, 2, true, false, NULL };
+    if (missing()) return;
+    FILE *f = fopen(source, "w");
+    fprintf(f, "#ifdef %s\nextern \"C\" __global__ void own(float *x)\n{\n", emit_sm_90a);
+    fputs("    asm volatile(\"wgmma.fence.sync.aligned;\");\n    x[0] = 1;\n}\n#else\n"
+          "extern \"C\" __global__ void others(float *x) { x[0] = 2; }\n#endif\n", f);
+    fclose(f);
+    ck_assert_msg(emit_images(source, &o, made, &message, arena), "%s", message);
+    const rt_cuda_image *image = compiled(made);
+    ck_assert(image[0].arch == 100 && !image[0].ptx && found(&image[0], "others"));
+    ck_assert(image[1].arch == 90 && !image[1].ptx && found(&image[1], "own"));
+    ck_assert(image[2].arch == 90 && image[2].ptx && found(&image[2], ".entry others("));
+    ck_assert(found(&image[2], ".target sm_90\n") && !found(&image[2], "wgmma"));
+    ck_assert_ptr_null(image[3].bytes);
+}
+END_TEST
+
 /* What print_usage writes goes to the error stream. */
 START_TEST(usage)
 {
@@ -161,6 +184,7 @@ int main(void)
     tcase_add_checked_fixture(t, open_folder, close_folder);
     tcase_add_test(t, all_architectures);
     tcase_add_test(t, parts);
+    tcase_add_test(t, own_instructions);
     tcase_add_test(t, usage);
     tcase_add_test(t, refused);
     suite_add_tcase(s, t);

@@ -9,11 +9,6 @@
  * next product; one set of accumulators at a time; descriptors whose pattern does not begin where bit 7
  * to 9 of an address are 0 are refused. */
 
-static bool emu_late(void)
-{
-    return emu.launch_order == EMU_BACKWARD || (emu.launch_order >= EMU_SHUFFLED && emu_random() & 1);
-}
-
 static inline void wgmma_fence(void) { emu.now->fenced = true; }
 static inline void wgmma_end(void) { emu.now->turn++; }
 
@@ -21,6 +16,7 @@ static inline void emu_wgmma(int cols, float *sums, uint64_t a, uint64_t b, int 
 {
     if (!emu.now->fenced) emu_fail(emu.now, "multiplies without a wgmma_fence before, line %d", line);
     emu.now->asked = (emu_asked){ sums, a, b, cols, emu.now->turn };
+    emu.multiplies = true;
     emu_wait(EMU_AT_WGMMA, 0xffffffffu, 0, line);
 }
 
@@ -108,4 +104,18 @@ static bool emu_release_group(emu_thread *first)
     (state == EMU_AT_WGMMA ? emu_ask : emu_finish)(first, &emu.group[first->number / WARPGROUP]);
     for (int t = 0; t < WARPGROUP; t++) first[t].state = EMU_RUNS;
     return true;
+}
+
+/* Where warpgroups multiply, in two of the orders one of them is ahead, as far as nothing holds it; -1: all
+ * go on. */
+static int emu_group_ahead(int order)
+{
+    int groups = (emu.threads + WARPGROUP - 1) / WARPGROUP;
+    if (!emu.multiplies || order <= EMU_SHUFFLED) return -1;
+    for (int i = 0; i < groups; i++) {
+        int g = order % 2 ? groups - 1 - i : i;
+        for (int t = g * WARPGROUP; t < (g + 1) * WARPGROUP && t < emu.threads; t++)
+            if (emu.thread[t].state == EMU_RUNS) return g;
+    }
+    return -1;
 }
