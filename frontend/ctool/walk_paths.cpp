@@ -165,6 +165,23 @@ void Walk::declare(const VarDecl *v, State &s)
     set(v, v->getInit() ? value(v->getInit(), s) : unknown(type, s), s);
 }
 
+/* One vector instruction that computes with registers alone: without addresses there is no memory. */
+static bool computes(const GCCAsmStmt *a)
+{
+    const StringRef text = a->getAsmString()->getString();
+    bool plain = !a->getNumClobbers() && !text.empty() && text[0] == 'v';
+    plain = plain && text.find_first_of("([;\n") == StringRef::npos;
+    for (const Stmt *s : a->children()) {
+        const Expr *const e = dyn_cast_or_null<Expr>(s);
+        plain = plain && e && (e->getType()->isVectorType() || e->getType()->isRealFloatingType());
+    }
+    for (unsigned i = 0; i < a->getNumOutputs(); i++)
+        plain = plain && a->getOutputConstraint(i).find_first_of("mop<>gX") == StringRef::npos;
+    for (unsigned i = 0; i < a->getNumInputs(); i++)
+        plain = plain && a->getInputConstraint(i).find_first_of("mop<>gX") == StringRef::npos;
+    return plain;
+}
+
 /* Each label's statements, and those behind them, as far as a break. */
 void Walk::choose(const SwitchStmt *st, State s, Flow &out)
 {
@@ -253,6 +270,8 @@ void Walk::execute(const Stmt *st, State s, Flow &out)
         out.returns.push_back({ std::move(s), v });
     } else if (const SwitchStmt *const one = dyn_cast<SwitchStmt>(st)) {
         choose(one, std::move(s), out);
+    } else if (const GCCAsmStmt *const g = dyn_cast<GCCAsmStmt>(st); g && computes(g)) {
+        out.on.push_back(std::move(s));
     } else if (isa<BreakStmt>(st)) {
         out.breaks.push_back(std::move(s));
     } else if (isa<ContinueStmt>(st)) {

@@ -27,6 +27,11 @@ certified "for any compiler" "$cnn" --embed --mode train
 certified "its own math" "$cnn" --no-libm
 refuses "tables that the bits of a number subscript" 1 "stay open" "$SEQC" emit "$cnn" --no-libm --mode train --certify -o bits
 certified "several samples a call" "$cnn" --batch 40 --mode train
+small=$ROOT/samples/fashion_mnist/small
+certified "weights of 16 bits" "$small.py" --store bf16
+certified "halves" "$small.py" --store fp16
+certified "integers" "$small.py" --quantize int8 --calibrate "$small.csv"
+certified "a budget" "$small.py" --mode train --ram-budget 64k
 certified "several threads" "$cnn" --batch 40 --threads 3 --mode train
 
 # ---- mistakes ----
