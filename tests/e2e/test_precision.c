@@ -7,7 +7,8 @@
  * plain float32 sum (of each image, where images are summed over), or with the largest result. What
  * no float32 product would survive (infinities, NaN, numbers near the ends of the range) has to
  * come out as it does there. Tensor cores are those of the emulator. SHOW=1 prints what was measured,
- * ONLY=winograd measures these alone. */
+ * ONLY=winograd measures these alone, DRAWS=100 takes that many draws of the numbers of convolutions
+ * and says how many are beyond the class. */
 #define _GNU_SOURCE
 #include "loaded.h"
 #include "ir/tasks.h"
@@ -52,6 +53,8 @@ static char *module_text(Algo algo, const Target *t)
     int lanes = t->vector_bytes / 4, rows = t->accumulators / 2;
     if (algo == ALGO_gemm)
         snprintf(choice, sizeof choice, "tile=[%d,%d] micro=[%d,2]", 10 * rows, 2 * lanes, rows);
+    else if (algo == ALGO_wide_bf16)
+        snprintf(choice, sizeof choice, "tile=[128,256] micro=[1,2]");
     else
         snprintf(choice, sizeof choice, "tile=[64,64]%s", ir_is_mma(algo) ? " micro=[2,2]" : "");
     FILE *f = open_memstream(&text, &size);
@@ -194,11 +197,30 @@ static bool within(Algo algo, Shape3 s, Worst w)
     }
 }
 
-static void check_errors(const char *what, Algo algo, Shape3 s, Worst w)
+/* DRAWS counts, it refuses nothing: the largest of few errors of a plain sum varies, too. */
+typedef struct Tally { int draws, beyond; double worst; } Tally;
+static int draws(void)
 {
+    const char *n = getenv("DRAWS");
+    return n && atoi(n) > 1 ? atoi(n) : 1;
+}
+
+static void show_tally(const char *what, Tally t)
+{
+    if (t.draws > 1)
+        printf("%-60s %d of %d beyond its class, at most %.2f times plain float32 summation's\n", what,
+               t.beyond, t.draws, t.worst);
+}
+
+static void check_errors(const char *what, Algo algo, Shape3 s, Worst w, Tally *t)
+{
+    t->draws++;
+    t->beyond += !within(algo, s, w);
+    t->worst = fmax(t->worst, w.of_plain);
     if (getenv("SHOW"))
         printf("%-60s %8.3f of plain float32 summation's, %.1e of the largest\n", what, w.of_plain,
                w.of_largest);
+    if (draws() > 1) return;
     ck_assert_msg(within(algo, s, w), "%s: the largest error is %.3g times that of plain float32 "
                   "summation, %.2g of the largest result", what, w.of_plain, w.of_largest);
 }
@@ -206,6 +228,7 @@ static void check_errors(const char *what, Algo algo, Shape3 s, Worst w)
 /* The algorithm, compiled for all instruction sets that this processor has; on tiles, which C
  * computes, for the first. */
 typedef struct Built { const Target *target; Module *module; Replay *code; } Built;
+enum { MOST_TARGETS = 16 };
 
 static const double *factor(void *ctx, const char *name)
 {
@@ -236,7 +259,7 @@ static void check_product(Algo algo, int i, const Built *built, int n_built, rt_
             const Graph *g = built[t].module->graph[i];
             const double *got = emit_run(built[t].code, g, &in, &how, arena)[0];
             if (data == EDGES) same_edges(what, s, got, plain);
-            else check_errors(what, algo, s, errors(s, got, exact, plain));
+            else check_errors(what, algo, s, errors(s, got, exact, plain), &(Tally){ 0 });
         }
         arena_free(arena);
     }
@@ -253,7 +276,7 @@ static const Square conv[] = {
     { 2, 20, 18, 12, 3, 1, 0 }, { 1, 130, 17, 6, 5, 1, 1 }, { 1, 200, 70, 7, 3, 1, 1 },
     { 2, 32, 32, 14, 5, 1, 2 }, { 2, 5, 9, 17, 7, 1, 3 },    { 2, 6, 5, 9, 4, 1, 1 },
     { 3, 6, 16, 12, 5, 1, 0 }, { 1, 2, 6, 28, 4, 1, 0 },    { 2, 3, 7, 40, 3, 1, 0 },
-    { 2, 4, 5, 6, 2, 1, 0 },   { 5, 8, 9, 8, 5, 1, 2 },     { 9, 4, 8, 8, 3, 1, 1 },
+    { 2, 4, 5, 6, 2, 1, 0 },   { 5, 8, 9, 8, 5, 1, 2 },     { 40, 4, 8, 8, 3, 1, 1 },
 };
 enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv) };
 
@@ -276,7 +299,8 @@ static bool takes(Algo algo, int i)
         || (algo == ALGO_winograd_fast && (three || five));
 }
 
-/* All of them as graphs of one module, in tiles that divide none of the sizes. */
+/* All of them as graphs of one module, in tiles that divide none of the sizes; those of gradients by
+ * Winograd are as many as programs have, since each is one more term of the sums of all. */
 static char *convs_text(Algo algo)
 {
     static const char *const op[] = { "conv", "conv_transpose", "conv_weight" };
@@ -294,7 +318,7 @@ static char *convs_text(Algo algo)
         sprintf(y, "f32[%d,%d,%d,%d]", l->n, l->o, out, out);
         sprintf(w, "f32[%d,%d,%d,%d]", l->o, l->c, l->taps, l->taps);
         if (form == D_INPUT && algo == ALGO_patches) cols = 48;
-        if (form == D_WEIGHT && !ir_is_winograd(algo)) cols = 2 * l->taps * l->taps;
+        if (form == D_WEIGHT) cols = ir_is_winograd(algo) ? l->n * out / 8 + 1 : 2 * l->taps * l->taps;
         if (ir_is_tile_conv(algo)) rows = all < IR_SIDE ? all : IR_SIDE;
         if (ir_is_mma(algo)) rows = 32, cols = 64;
         if (algo == ALGO_implicit) cols = 3 * out;
@@ -354,12 +378,15 @@ static void check_conv(Algo algo, int i, int graph, const Built *built, int n_bu
     Shape3 s = { .m = size, .l = 1, .k = of_w / l->o };
     /* A zero around an image times infinity is NaN; transforms spread them over tiles. */
     bool edges = !l->pad && form != D_INPUT && !ir_is_winograd(algo);
-    for (int data = 0; data < (edges ? N_DATA : EDGES); data++) {
+    Tally tally[N_DATA][MOST_TARGETS] = { 0 };
+    int n_data = edges ? N_DATA : EDGES;
+    for (int turn = 0; turn < n_data * draws(); turn++) {
+        int data = turn % n_data;
         Arena *arena = arena_new();
         double *exact = arena_alloc(arena, (size_t)size, sizeof *exact);
         float *plain = arena_alloc(arena, (size_t)size, sizeof *plain);
         float *image = arena_alloc(arena, (size_t)size, sizeof *image);
-        lcg = (uint32_t)(i * N_DATA + data + 1);
+        lcg = (uint32_t)(i * N_DATA + data + 1) + 7919u * (uint32_t)(turn / n_data);
         double *a = numbers(arena, algo, (Data)data, form, false, size_a, s.k);
         double *b = numbers(arena, algo, (Data)data, form, true, size_b, s.k);
         for (int n = 0; n < l->n; n++) {
@@ -371,13 +398,14 @@ static void check_conv(Algo algo, int i, int graph, const Built *built, int n_bu
         ReplayHow how = { .fill = 0xff, .workers = 2, .pool = pool };
         for (int t = 0; t < n_built; t++) {
             char what[160];
-            snprintf(what, sizeof what, "%s on %s, %s, %d -> %d channels, %d x %d, %s",
+            snprintf(what, sizeof what, "%s on %s, %s, %d -> %d channels, %d x %d, %d taps, %s",
                      ir_algo[algo].name, built[t].target->name, form_name[form], l->c, l->o,
-                     l->size, l->size, data_name[data]);
+                     l->size, l->size, l->taps, data_name[data]);
             const Graph *g = built[t].module->graph[graph];
             const double *got = emit_run(built[t].code, g, &in, &how, arena)[0];
             if (data == EDGES) same_edges(what, s, got, plain);
-            else check_errors(what, algo, s, errors(s, got, exact, plain));
+            else check_errors(what, algo, s, errors(s, got, exact, plain), &tally[data][t]);
+            if (turn / n_data == draws() - 1) show_tally(what, tally[data][t]);
         }
         arena_free(arena);
     }
@@ -405,8 +433,7 @@ static Built build_for(const Target *target, Algo algo, bool convs, Arena *arena
 
 START_TEST(test_class)
 {
-    enum { MOST = 16 };
-    Built built[MOST];
+    Built built[MOST_TARGETS];
     int n = 0;
     Algo algo = (Algo)_i;
     bool gpu = ir_algo[algo].machine == ON_GPU;
@@ -421,7 +448,7 @@ START_TEST(test_class)
     rt_pool *pool = rt_pool_open(2);
     ck_assert(pool != NULL);
     if (gpu) built[n++] = build_for(ir_gpu("cuda"), algo, convs, arena);
-    for (int t = 0; t < ir_n_targets && n < MOST && !gpu; t++) {
+    for (int t = 0; t < ir_n_targets && n < MOST_TARGETS && !gpu; t++) {
         bool twin = ir_targets[t].tile_per_cycle && !ir_split_parts(algo);   /* of AVX-512 */
         if (!can_load(&ir_targets[t]) || twin || (n && ir_split_parts(algo))) continue;
         built[n++] = build_for(&ir_targets[t], algo, convs, arena);
