@@ -47,6 +47,9 @@ else
     skip coverage "gcov is not installed"
 fi
 check "own functions, at every float" env EVERY=1 "$(dirname "$SEQC")/test_e2e_math"
+for test in e2e_kernels e2e_precision cuda_kernels; do
+    check "all cases of $test" env EVERY=1 "$(dirname "$SEQC")/test_$test"
+done
 check "libraries of all models" env EVERY=1 "$(dirname "$SEQC")/test_e2e_library"
 
 # ---- generated code: every warning, C and C++, both compilers ----

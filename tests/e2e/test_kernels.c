@@ -1,12 +1,13 @@
 /* tests/e2e/test_kernels.c: every op, algorithm and type of generated code against the interpreter.
  *
  * A case is a graph as text; kernels_run.c takes it through layout, fuse, schedule, plan and
- * codegen, compiles and runs it. Each case runs fused and with every node its own kernel, in float
- * and double. Most of the time is the C compiler's, so that it optimizes where users' programs run:
+ * codegen, compiles and runs it. Each case runs fused in float, and in its turn (turns.h) with every
+ * node its own kernel, in double, and for the plainest machine. Most of the time is the C compiler's, so that it optimizes where users' programs run:
  * float, fused. */
 #define _POSIX_C_SOURCE 200809L   /* setenv */
 #include "cases.h"
 #include "kernels_run.h"
+#include "turns.h"
 #include "openblas.h"
 #include "runtime/base.h"
 #include <check.h>
@@ -38,12 +39,12 @@ static const char *march(void)
 START_TEST(test_fused) { one(_i, "f32", (Variant){ .march = march() }); } END_TEST
 START_TEST(test_unfused)
 {
-    one(_i, "f32", (Variant){ .no_fuse = true, .quick = true, .march = march() });
+    if (its_turn(_i)) one(_i, "f32", (Variant){ .no_fuse = true, .quick = true, .march = march() });
 } END_TEST
 /* But for weights of 16 bits, whose sums are floats in any module. */
 START_TEST(test_double)
 {
-    if (!strstr(cases[_i].body, "linear_half"))
+    if (its_turn(_i + 1) && !strstr(cases[_i].body, "linear_half"))
         one(_i, "f64", (Variant){ .quick = true, .march = march() });
 } END_TEST
 START_TEST(test_elementwise)
@@ -120,7 +121,11 @@ START_TEST(test_blas)
                 (Variant){ .blas = true, .quick = true, .march = march() });
 }
 END_TEST
-START_TEST(test_plain_machine) { one(_i, "f32", (Variant){ .march = "x86-64" }); } END_TEST
+START_TEST(test_plain_machine)
+{
+    if (its_turn(_i + 2)) one(_i, "f32", (Variant){ .march = "x86-64" });
+}
+END_TEST
 
 /* Sums of codes by each instruction that this processor has, and by C: the interpreter's bits. The same of
  * weights of 16 bits, to float's rounding. */

@@ -6,11 +6,13 @@
  * gradients of which most are tiny. The largest error against float64 is compared with that of one
  * plain float32 sum (of each image, where images are summed over), or with the largest result. What
  * no float32 product would survive (infinities, NaN, numbers near the ends of the range) has to
- * come out as it does there. Tensor cores are those of the emulator. SHOW=1 prints what was measured,
+ * come out as it does there. Each algorithm is compiled for the best instruction set that this processor
+ * has, and for others in their turn (turns.h). Tensor cores are those of the emulator. SHOW=1 prints what was measured,
  * ONLY=winograd measures these alone, DRAWS=100 takes that many draws of the numbers of convolutions
  * and says how many are beyond the class. */
 #define _GNU_SOURCE
 #include "loaded.h"
+#include "turns.h"
 #include "ir/tasks.h"
 #include "ir/tiles.h"
 #include "ir/winograd.h"
@@ -451,6 +453,7 @@ START_TEST(test_class)
     for (int t = 0; t < ir_n_targets && n < MOST_TARGETS && !gpu; t++) {
         bool twin = ir_targets[t].tile_per_cycle && !ir_split_parts(algo);   /* of AVX-512 */
         if (!can_load(&ir_targets[t]) || twin || (n && ir_split_parts(algo))) continue;
+        if (n && !its_turn(t + (int)algo)) continue;
         built[n++] = build_for(&ir_targets[t], algo, convs, arena);
     }
     ck_assert_int_gt(n, 0);

@@ -1,0 +1,13 @@
+/* tests/e2e/turns.h: which of many cases a run takes: every third, or all where $EVERY is 1, as `tests/run
+ * --full` asks, or one is named by $ONLY. */
+#ifndef SEQC_TEST_TURNS_H
+#define SEQC_TEST_TURNS_H
+#include <stdbool.h>
+#include <stdlib.h>
+
+static inline bool its_turn(int i)
+{
+    const char *every = getenv("EVERY");
+    return getenv("ONLY") || (every && atoi(every) == 1) || i % 3 == 0;
+}
+#endif
