@@ -44,8 +44,12 @@ build() {
 extern const rt_cuda_image images[];
 const rt_cuda_image images[] = { { 90, true, (const unsigned char *)"// none", 8 }, { 0, false, 0, 0 } };
 END
+        decoders=$HOME_OF_RT/libseqc_image.a
+        [ -e "$decoders" ] && decoders="-Wl,-u,rt_image_decoders $decoders" formats='-lpng -ljpeg' ||
+            decoders='' formats=''
+        # shellcheck disable=SC2086  # lists of words
         cc -std=c11 -O2 $SEQC_CFLAGS -I"$HOME_OF_RT/include" "$source.c" "$name.src/no_images.c" \
-            "$HOME_OF_RT/libseqc_rt.a" -lz -lm -lpthread -ldl -o "$name.cuda" || return 1
+            $decoders "$HOME_OF_RT/libseqc_rt.a" $formats -lz -lm -lpthread -ldl -o "$name.cuda" || return 1
     elif [ $code != 0 ]; then
         cat "$name.log"
         return 1
