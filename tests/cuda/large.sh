@@ -4,6 +4,7 @@
 # is used as it comes, gets an optimizer here, and photographs that are as small as its layers take.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+full=yes
 . "$ROOT/tests/cuda/programs.sh"
 
 # Bytes of a text as pixels: 48 images of 28 x 28, of six kinds; as many of 3 x 32 x 32, of four.

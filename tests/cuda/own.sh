@@ -20,8 +20,6 @@ rows() {
         }
     }' >"$2"
 }
-# Programs run for a moment and are compiled for longer.
-SEQC_CFLAGS="$SEQC_CFLAGS -O1"
 rows 8 rows.csv
 rows 39 images.csv
 

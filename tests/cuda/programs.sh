@@ -6,11 +6,12 @@
 # DEVICE=real runs them on this machine's device instead: ten runs give the same bits, and losses
 # agree to 1e-4, as NVIDIA's compiler contracts.
 #
-# Sourced by samples.sh and large.sh in their folders, behind tests/lib.sh.
+# Sourced by samples.sh and large.sh in their folders, behind tests/lib.sh; full=yes has all programs
+# built with images.
 # shellcheck shell=sh
 S=$ROOT/samples T=$ROOT/tests/cuda DRIVER=$(dirname "$SEQC")/tests/cuda/driver
 HOME_OF_RT=$("$SEQC" doctor | sed -n 's/^runtime  *//p')
-export SEQC_CFLAGS=-ffp-contract=off
+export SEQC_CFLAGS='-ffp-contract=off -O1'    # they run for a moment, and are compiled for longer
 arch=sm_90 math=default near=1e-5          # the stand-in looks at no image
 orders='0 1 2 3 4'
 if [ "${DEVICE:-}" = real ]; then
@@ -26,18 +27,25 @@ elif [ ! -e "$DRIVER/libcuda.so.1" ]; then
 fi
 "$SEQC" doctor | grep -q '^  NVRTC *[0-9]' && nvrtc=yes || nvrtc=''
 [ "$nvrtc" ] || skip "images by NVRTC" "there is none: programs get an image that only the stand-in takes"
+# The stand-in looks at no image, and nvrtc.sh compiles the kernels of every sample: a few programs are
+# built with images here, the others as where there is no NVRTC, which a library without it hides.
+imaged='iris block tiles files'
+[ "${full:-}" ] || [ ! "$DRIVER" ] && imaged=''
+mkdir -p hidden
+[ ! "$imaged" ] || cc -shared -o hidden/libnvrtc.so.13 -x c /dev/null || imaged=''
 
 # The program NAME.cuda of MODEL, and NAME.so of its kernels; options: seqc's.
 options=''
 build() {
-    name=$1 model=$2
+    name=$1 model=$2 libraries=${LD_LIBRARY_PATH:-} images=$nvrtc
+    case " ${imaged:-$name} " in *" $name "*) ;; *) images='' libraries=$PWD/hidden:$libraries ;; esac
     # shellcheck disable=SC2086  # a list of words
-    "$SEQC" build "$model" --target cuda --math $math --arch $arch --tier "${TIER:-auto}" \
+    LD_LIBRARY_PATH=$libraries "$SEQC" build "$model" --target cuda --math $math --arch $arch --tier "${TIER:-auto}" \
         --keep "$name.src" -o "$name.cuda" -q $options >"$name.log" 2>&1
     code=$?
     source=$(echo "$name".src/*.cu)
     source=${source%.cu}
-    if [ ! "$nvrtc" ]; then
+    if [ ! "$images" ]; then
         [ $code = 3 ] && grep -q "^help: install the CUDA toolkit" "$name.log" || return 1
         cat >"$name.src/no_images.c" <<'END'
 #include "runtime/cuda.h"
@@ -48,7 +56,7 @@ END
         [ -e "$decoders" ] && decoders="-Wl,-u,rt_image_decoders $decoders" formats='-lpng -ljpeg' ||
             decoders='' formats=''
         # shellcheck disable=SC2086  # lists of words
-        cc -std=c11 -O2 $SEQC_CFLAGS -I"$HOME_OF_RT/include" "$source.c" "$name.src/no_images.c" \
+        cc -std=c11 $SEQC_CFLAGS -I"$HOME_OF_RT/include" "$source.c" "$name.src/no_images.c" \
             $decoders "$HOME_OF_RT/libseqc_rt.a" $formats -lz -lm -lpthread -ldl -o "$name.cuda" || return 1
     elif [ $code != 0 ]; then
         cat "$name.log"
@@ -61,7 +69,7 @@ END
 kernels() {
     grep -q WARPGROUPS "$2" && plain='' || plain=-DEMU_PLAIN
     awk -f "$T/table.awk" "$2" >"$1.src/table.h" &&
-        cc -std=gnu11 -O2 $SEQC_CFLAGS -shared -fPIC -I"$ROOT" -I"$PWD/$1.src" \
+        cc -std=gnu11 $SEQC_CFLAGS -shared -fPIC -I"$ROOT" -I"$PWD/$1.src" \
             -DKERNELS="\"$(readlink -f "$2")\"" -DTABLE='"table.h"' $plain "$T/module.c" -lm -o "$1.so"
 }
 

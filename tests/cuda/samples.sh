@@ -4,6 +4,7 @@
 # tests/run --full (large.sh). Sanitizers look at some kernels; planted faults are found.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+[ "${1-}" = --full ] && full=yes || full=''
 . "$ROOT/tests/cuda/programs.sh"
 
 houses="--data $S/regression/houses.csv --target price --normalize zscore --val-split 0.2 --epochs 1"
