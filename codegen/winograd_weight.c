@@ -24,14 +24,11 @@ static const char line_text[] =
     "    $R *restrict lines)\n"
     "{\n"
     "    static const $R none[$x_w] = { 0 };\n"
-    "    const $R *line[$size_y];\n"
-    "    int64_t step[$size_y];\n"
-    "    for (int64_t i = 0; i < $size_y; i++) {\n"
-    "        const bool inside = top + i >= 0 && top + i < $x_h;\n"
-    "        line[i] = inside ? x + (top + i) * $x_w : none;\n"
-    "        step[i] = inside ? $x_h * $x_w : 0;\n"
-    "    }\n"
     "    for (int64_t c = 0; c < $x_channels; c++) {\n"
+    "        const $R *line[$size_y];\n"
+    "        for (int i = 0; i < $size_y; i++)\n"
+    "            line[i] = top + i >= 0 && top + i < $x_h\n"
+    "                ? x + (c * $x_h + top + i) * $x_w : none;\n"
     "$names"
     "        $R *restrict const to = lines + c * $x_w;\n"
     "$at_lines"
@@ -130,13 +127,13 @@ static const char *lines_text(WeightKern *w, AxisTransform t, int64_t columns)
     return text(e, "%sswitch (y) {\n%s%s}\n", in, all, in);
 }
 
-/* Names for the elements of `line`, moved by step[] for each channel. */
-static const char *name_lines(WeightKern *w, char name, int64_t n, bool steps)
+/* Names for the elements of `line`. */
+static const char *name_lines(WeightKern *w, char name, int64_t n)
 {
     const char *all = "";
     for (int i = 0; i < n; i++)
-        all = text(w->e, "%s        const %s *restrict const %c%d = line[%d]%s;\n", all,
-                   real_type(w->k), name, i, i, steps ? text(w->e, " + c * step[%d]", i) : "");
+        all = text(w->e, "%s        const %s *restrict const %c%d = line[%d];\n", all,
+                   real_type(w->k), name, i, i);
     return all;
 }
 
@@ -147,7 +144,7 @@ const char *winograd_line_function(WeightKern *w)
 {
     const Frame *f = &w->f;
     AxisTransform lines = along(w, IR_OF_SOURCE, 0, real_type(w->k), "x#[i]", "to[i]", 8);
-    const Hole piece[] = { { "names", name_lines(w, 'x', w->w.size[0], true) },
+    const Hole piece[] = { { "names", name_lines(w, 'x', w->w.size[0]) },
                            { "at_lines", lines_text(w, lines, f->places[1]) } };
     return add_function(w, line_text, "winograd_line_",
                         text(w->e, "_%lldx%lldx%lld", (long long)f->channels,
@@ -208,7 +205,7 @@ const char *winograd_slopes_function(WeightKern *w)
     const Hole piece[] = {
         { "at_lines", lines_text(w, lines, f->pixels[1]) },
         { "at_columns", points_text(w->k, &across) },
-        { "names", name_lines(w, 'y', g->tile[0], false) }, { "rest", rest },
+        { "names", name_lines(w, 'y', g->tile[0]) }, { "rest", rest },
         { "what", g->cut ? "line y of A d_y A'" : "A d_y A'" },
         { "frame_lines", g->cut ? "" : text(e, "[%lld]", (long long)g->size[0]) },
         { "bands_from", g->cut ? "int64_t y, int64_t band, int64_t bands"

@@ -153,6 +153,7 @@ void Facts::narrow_all(const Lin &a, int steps)
         if (!narrow(t.of, r) || broken || !steps) continue;
         for (size_t i = 0; i < known.size(); i++)
             if (known[i].terms.size() > 1 && known[i].factor(t.of)) narrow_all(Lin(known[i]), steps - 1);
+        for (const Lin &f : (*unknowns)[t.of].facts) narrow_all(f, steps - 1);    /* of what it was made of */
     }
 }
 
@@ -378,8 +379,29 @@ bool Facts::search(Lin a, Limits l) const
 bool Facts::holds(const Lin &a) const
 {
     int steps = 16000;
-    Tried tried;
-    return broken || search(a, { steps, 5, 2, tried });
+    for (const int cases : { 0, 5 }) {    /* most proofs need no cases, and what these try is much */
+        Tried tried;
+        if (broken || search(a, { steps, cases, 2, tried })) return true;
+    }
+    return false;
+}
+
+void Facts::sharpen(unsigned unknown)
+{
+    const auto at_most = [&](Int end) {
+        int steps = 200;
+        Tried tried;
+        return search(Lin(end) - Lin::of(unknown), { steps, 1, 1, tried });
+    };
+    const Range r = range(unknown);
+    Int low = r.lo, high = r.hi;
+    if (low < 0 || high == INT64_MAX || low >= high || !at_most(high - 1)) return;
+    while (low < high) {
+        const Int middle = low + (high - low) / 2;
+        if (at_most(middle)) high = middle;
+        else low = middle + 1;
+    }
+    narrow(unknown, { r.lo, high });
 }
 
 unsigned Unknowns::quotient(const Division &d)

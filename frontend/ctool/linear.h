@@ -105,6 +105,10 @@ public:
     Range range(const Lin &) const;
     Range range(unsigned unknown) const;
 
+    /* Brings the upper end of a number's range nearer, where facts do so together: as integers, which a sum
+     * of these facts forgets. */
+    void sharpen(unsigned unknown);
+
     /* a / b as C has it, b > 0. */
     Lin quotient(const Lin &a, Int b);
     /* One of the cases, each of which may add to these facts. */

@@ -210,7 +210,7 @@ private:
     bool each_turn(const Loop &, const State &, Flow &);
     bool step_of(const clang::VarDecl *, const Changes &, const State &before, Lin &by);
     State turn(const State &before, const Shape &, const Lin &number);
-    States once(const Loop &, const State &head, Flow &);
+    States once(const Loop &, const State &head, Flow &, const Lin &number = Lin());
 
     /* walk_watch.cpp */
     void observe(const Loop &, const State &before, Shape &);

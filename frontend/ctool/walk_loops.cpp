@@ -44,13 +44,16 @@ State Walk::turn(const State &before, const Shape &shape, const Lin &number)
     return s;
 }
 
-/* One turn from `head` on, whose condition holds: the states that go on to the next one. */
-States Walk::once(const Loop &l, const State &head, Flow &out)
+/* One turn from `head` on, turn `number` if that is told, whose condition holds: the states that go on to the
+ * next one. */
+States Walk::once(const Loop &l, const State &head, Flow &out, const Lin &number)
 {
     Flow turn;
     States in;
     if (l.condition) in = assume(l.condition, true, head);
     else in.push_back(head);
+    for (State &s : in)
+        if (!number.terms.empty()) s.facts.sharpen(number.terms[0].of);
     for (State &s : in) execute(l.body, std::move(s), turn);
     for (State &s : turn.continues) turn.on.push_back(std::move(s));
     for (State &s : turn.breaks) out.on.push_back(std::move(s));
@@ -133,7 +136,7 @@ void Walk::loop(const Loop &l, const State &before, Flow &out)
     const Lin number = Lin::of(unknowns.make({ 0, INT64_MAX }));
     const State head = turn(before, shape, number);
     Flow turns;
-    const States back = once(l, head, turns);
+    const States back = once(l, head, turns, number);
     if (!quiet && !confirmed(before, back, shape, number))
         record(Kind::LOOP, l.site, false, "what changes from turn to turn could not be followed");
     Int most = -1;
