@@ -190,6 +190,7 @@ private:
 
     /* walk_calls.cpp */
     Value call(const clang::CallExpr *, State &);
+    Value copied(const clang::ParmVarDecl *, const Value &from, State &);
     Value enter(const clang::FunctionDecl *, const std::vector<Value> &, State &, const clang::Stmt *site);
     bool library(const clang::CallExpr *, const std::string &name, const std::vector<Value> &, State &);
 

@@ -80,6 +80,21 @@ Value Walk::call(const CallExpr *c, State &s)
     return unknown(c->getType(), s);
 }
 
+/* A record that a function gets: an object of its own, which holds what the caller's does. */
+Value Walk::copied(const ParmVarDecl *p, const Value &from, State &s)
+{
+    const Object *const o = object(p->getNameAsString(), Lin(size_of(p->getType())), p->getType(), nullptr);
+    if (o->followed) {
+        const Place *const place = from.places.size() == 1 ? &from.places[0] : nullptr;
+        const auto held = place && place->at.is(0) ? s.memory.find(place->object) : s.memory.end();
+        Held all;
+        if (held != s.memory.end() && place->object->bytes == o->bytes) all = held->second;
+        else all.anything = true;
+        s.memory[o] = all;
+    }
+    return Value::to(o, Lin(0), Lin(0), o->bytes);
+}
+
 Value Walk::enter(const FunctionDecl *f, const std::vector<Value> &args, State &s, const Stmt *site)
 {
     for (const FunctionDecl *on : stack)
@@ -94,6 +109,10 @@ Value Walk::enter(const FunctionDecl *f, const std::vector<Value> &args, State &
     State before = s;
     for (unsigned i = 0; i < f->getNumParams(); i++) {
         const ParmVarDecl *const p = f->getParamDecl(i);
+        if (p->getType()->isRecordType()) {
+            before.variables[p] = copied(p, i < args.size() ? args[i] : Value(), before);
+            continue;
+        }
         set(p, i < args.size() ? args[i] : Value(), before);
         if (addressed[f].count(p)) {
             const Object *const o

@@ -169,7 +169,7 @@ void Walk::declare(const VarDecl *v, State &s)
 static bool computes(const GCCAsmStmt *a)
 {
     const StringRef text = a->getAsmString()->getString();
-    bool plain = !a->getNumClobbers() && !text.empty() && text[0] == 'v';
+    bool plain = !a->getNumClobbers() && (text.substr(0, 1) == "v" || text.substr(0, 8) == "pmaddwd ");
     plain = plain && text.find_first_of("([;\n") == StringRef::npos;
     for (const Stmt *s : a->children()) {
         const Expr *const e = dyn_cast_or_null<Expr>(s);

@@ -30,7 +30,9 @@ certified "several samples a call" "$cnn" --batch 40 --mode train
 small=$ROOT/samples/fashion_mnist/small
 certified "weights of 16 bits" "$small.py" --store bf16
 certified "halves" "$small.py" --store fp16
-certified "integers" "$small.py" --quantize int8 --calibrate "$small.csv"
+for isa in x86-64 x86-64-v3 x86-64-v4 armv8-a; do
+    certified "integers, $isa" "$small.py" --quantize int8 --calibrate "$small.csv" --march $isa
+done
 certified "a budget" "$small.py" --mode train --ram-budget 64k
 certified "several threads" "$cnn" --batch 40 --threads 3 --mode train
 
