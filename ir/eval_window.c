@@ -15,9 +15,40 @@ static int64_t place_of(const WindowAxis *a, int64_t o, int64_t k)
 
 /* ---- convolutions ---- */
 
+/* The windows whose tap k is a place are [first, end) of a convolution's axis. */
+typedef struct Span { int64_t first, end; } Span;
+
+static Span span_of(const WindowAxis *a, int64_t k)
+{
+    int64_t shift = a->low - k * a->dilation;    /* window o has it at o * stride - shift */
+    int64_t first = shift > 0 ? (shift + a->stride - 1) / a->stride : 0;
+    int64_t end = a->places + shift > 0 ? (a->places + shift - 1) / a->stride + 1 : 0;
+    return (Span){first, end < a->windows ? end : a->windows};
+}
+
+typedef struct Terms { Op op; const double *a, *b; double *out; } Terms;
+
+/* Tap w of a pair of channels, whose planes begin at y and at x: the terms of all its windows. */
+static void convolve_tap(const Terms *s, const Window *window, int64_t tap, int64_t y, int64_t x, int64_t w)
+{
+    const WindowAxis *row = &window->axis[0], *col = &window->axis[1];
+    int64_t k = tap / col->taps, l = tap % col->taps, step = col->stride;
+    Span rows = span_of(row, k), cols = span_of(col, l);
+    for (int64_t r = rows.first; r < rows.end; r++) {
+        int64_t i = x + (ir_window_begin(row, r) + k * row->dilation) * col->places +
+                    ir_window_begin(col, cols.first) + l * col->dilation;
+        int64_t p = y + r * col->windows + cols.first, end = y + r * col->windows + cols.end;
+        if (s->op == OP_conv)
+            for (; p < end; p++, i += step) s->out[p] += s->a[i] * s->b[w];
+        else if (s->op == OP_conv_transpose)
+            for (; p < end; p++, i += step) s->out[i] += s->a[p] * s->b[w];
+        else
+            for (; p < end; p++, i += step) s->out[w] += s->a[i] * s->b[p];
+    }
+}
+
 /* y[n,o,p] += x[n,c,p + tap] w[o,c,tap], or one of the other two from two of them. */
-static void convolve(const Eval *e, const Conv *c, Op op, const double *a, const double *b,
-                     double *out)
+static void convolve(const Eval *e, const Conv *c, const Terms *s)
 {
     const WindowAxis *row = &c->window.axis[0], *col = &c->window.axis[1];
     int64_t in = c->x.dim[1].k, results = c->w.dim[0].k, per = c->w.dim[1].k;
@@ -26,23 +57,10 @@ static void convolve(const Eval *e, const Conv *c, Op op, const double *a, const
     for (int64_t n = 0; n < eval_size(e, &c->x, 0); n++)
         for (int64_t o = 0; o < results; o++)
             for (int64_t k = 0; k < per; k++)
-                for (int64_t p = 0; p < windows; p++)
-                    for (int64_t t = 0; t < taps; t++) {
-                        int64_t i = place_of(row, p / col->windows, t / col->taps);
-                        int64_t j = place_of(col, p % col->windows, t % col->taps);
-                        if (i < 0 || j < 0)
-                            continue;
-                        int64_t channel = o / (results / c->groups) * per + k;
-                        int64_t x = (n * in + channel) * places + i * col->places + j;
-                        int64_t y = (n * results + o) * windows + p;
-                        int64_t w = (o * per + k) * taps + t;
-                        if (op == OP_conv)
-                            out[y] += a[x] * b[w];
-                        else if (op == OP_conv_transpose)
-                            out[x] += a[y] * b[w];
-                        else
-                            out[w] += a[x] * b[y];
-                    }
+                for (int64_t t = 0; t < taps; t++)
+                    convolve_tap(s, &c->window, t, (n * results + o) * windows,
+                                 (n * in + o / (results / c->groups) * per + k) * places,
+                                 (o * per + k) * taps + t);
 }
 
 /* A bias starts the sums of its channel. */
@@ -53,7 +71,7 @@ void eval_conv(const Eval *e, const Node *x, double *out)
     int64_t plane = n / (eval_size(e, &x->type.shape, 0) * channels);
     for (int64_t i = 0; x->n_in > 2 && i < n; i++)
         out[i] = eval_operand(e, x, 2)[i / plane % channels];
-    convolve(e, &c, x->op, eval_operand(e, x, 0), eval_operand(e, x, 1), out);
+    convolve(e, &c, &(Terms){x->op, eval_operand(e, x, 0), eval_operand(e, x, 1), out});
 }
 
 /* ---- pooling ---- */
