@@ -68,8 +68,8 @@ extern const char *const library_pool_tasks, *const library_pool_threads;
 void library_constants(Library *l, Out *o);
 const char *library_math(Library *l, const char *code);
 /* library_cuda.c: what the header of a library for a GPU says instead, and NAME.c after its head, with
- * functions of the host's. How many kernels it has; bytes of the device's memory for params, with what kernels make of them; of a step's
- * numbers, at the end of its workspace. */
+ * functions of the host's. How many kernels it has; bytes of the device's memory for params, with what
+ * kernels make of them; of a step's numbers, at the end of its workspace. */
 extern const char *const library_cuda_about, *const library_cuda_training;
 void library_cuda_declarations(Library *l, Out *o);
 void library_cuda_source(Library *l, const char *functions, Out *o);

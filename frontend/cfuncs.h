@@ -57,7 +57,8 @@ const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const FeOpts *o, const char *model
 /* Reports what is about f's derivatives; null: about no function's. call: see CPLACE_CALL. */
 void fe_cfuncs_say(FeDiags *d, const CFuncs *c, const CFunc *f, Span call);
 
-/* cfuncs_clang.c: the same by Clang alone, which reports errors and says nothing else. name: as the model has it; path: as it opens here. */
+/* cfuncs_clang.c: the same by Clang alone, which reports errors and says nothing else. name: as the
+ * model has it; path: as it opens here. */
 typedef struct CSource { const char *name, *path, *text; size_t len; } CSource;
 CFuncs *fe_cfuncs_clang(FeDiags *d, Arena *a, const FeOpts *o, const CSource *source, Span at);
 

@@ -6,10 +6,11 @@
  *    "nodes": [["arg", 0], ["arg", 1], ["mul", 1, 0], …, ["num", 1.0]], "value": 7,
  *    "gradient": {"nodes": […], "value": 5, "derivatives": [9, 12]}}]}
  *
- * "warnings" are what was found out when Clang read the file, with places as CPlace has them: file, byte,
- * length; those with "function" are about its derivatives. "gradient" is for the Python module, which differentiates nothing: the value in the form that
- * is differentiated and the derivative by each parameter, of nodes of their own. Nothing here believes
- * it: it is read to be skipped, and may be missing.
+ * "warnings" are what was found out when Clang read the file, with places as CPlace has them: file,
+ * byte, length; those with "function" are about its derivatives. "gradient" is for the Python module,
+ * which differentiates nothing: the value in the form that is differentiated and the derivative by
+ * each parameter, of nodes of their own. Nothing here believes it: it is read to be skipped, and may
+ * be missing.
  * Operands are numbers of earlier nodes, so that sharing survives and nothing can run in a circle.
  * Numbers have the fewest digits that read back the same bits; what JSON has no number for is
  * "inf", "-inf" or "nan". */

@@ -1,6 +1,6 @@
 /* frontend/cmd_diff.c: `seqc diff FILE.c [FUNCTION]`: what a function in C is to seqc: its formula and
- * its derivative by each argument (--order 2: second ones, too), in C and as people write mathematics, with operation counts and
- * a plot. cmd_formula.c prints formulas, cmd_plot.c plots. */
+ * its derivative by each argument (--order 2: second ones, too), in C and as people write mathematics,
+ * with operation counts and a plot. cmd_formula.c prints formulas, cmd_plot.c plots. */
 #define _POSIX_C_SOURCE 200809L
 #include "frontend/cmd_diff.h"
 #include <math.h>

@@ -1,9 +1,9 @@
 /* tests/e2e/test_kernels.c: every op, algorithm and type of generated code against the interpreter.
  *
- * A case is a graph as text; kernels_run.c takes it through layout, fuse, schedule, plan and
- * codegen, compiles and runs it. Each case runs fused in float, and in its turn (turns.h) with every
- * node its own kernel, in double, and for the plainest machine. Most of the time is the C compiler's, so that it optimizes where users' programs run:
- * float, fused. */
+ * A case is a graph as text; kernels_run.c takes it through layout, fuse, schedule, plan and codegen,
+ * compiles and runs it. Each case runs fused in float, and in its turn (turns.h) with every node its
+ * own kernel, in double, and for the plainest machine. Most of the time is the C compiler's, so that
+ * it optimizes where users' programs run: float, fused. */
 #define _POSIX_C_SOURCE 200809L   /* setenv */
 #include "cases.h"
 #include "kernels_run.h"
