@@ -258,18 +258,40 @@ static void remove_temporary(void)
     temporary = NULL;
 }
 
+/* What an earlier build proved, of this program and of the sources in --keep's folder, holds no longer. */
+static void forget_certificates(const Cmd *c, const Build *p, bool kept)
+{
+    Arena *a = c->arena;
+    for (int t = -1; t < ir_n_targets; t++) {
+        const char *stem = t < 0 ? "" : arena_printf(a, "-%s", cmd_march(&ir_targets[t]));
+        const char *place = arena_printf(a, "%s%s", p->output, stem);
+        bool renewed = false;
+        for (int i = 0; i < p->n_unit; i++)
+            renewed = renewed || (p->certified[i].place && !strcmp(p->certified[i].place, place));
+        if (kept)
+            certify_forget(c, cmd_folder_file(c, p->dir, stem),
+                           cmd_folder_file(c, p->dir, arena_printf(a, "%s" CONTRACT_END, stem)));
+        else if (!renewed)
+            certify_forget(c, place, NULL);
+    }
+}
+
 /* What is left to do once the modules are planned; everything temporary is gone afterwards. */
 static int make_program(const Cmd *c, Build *p)
 {
     temporary = p;
     atexit(remove_temporary);
     int code = cmd_folder(c, &p->dir);
+    if (!code && c->text[OPT_keep])
+        forget_certificates(c, p, true);
     if (!code)
         code = write_sources(c, p);
     for (int i = 0; !code && c->text[OPT_certify] && i < p->n_unit; i++)
         code = certify(c, &p->certified[i]);
     if (!code)
         code = compile(c, p);
+    if (!code)
+        forget_certificates(c, p, false);
     remove_temporary();
     cmd_folder_remove();
     return cmd_interrupted() ? cmd_interrupted() : code;

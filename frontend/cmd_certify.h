@@ -19,6 +19,9 @@ int certify_ready(const Cmd *c);
 /* What of it is proved, and what not, as text and JSON. 0, or 1 where a point stays open, or another exit
  * code. */
 int certify(const Cmd *c, const Certified *what);
+/* Removes certificates of an earlier source at PLACE, and their contract, where that is not null: files of
+ * others stay. */
+void certify_forget(const Cmd *c, const char *place, const char *contract);
 /* cmd_contract.c: the same for each source with a contract in a folder of `seqc build --keep`; *n says how
  * many there are. */
 int certify_kept(const Cmd *c, const char *dir, int *n);

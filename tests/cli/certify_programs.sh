@@ -37,6 +37,22 @@ certified "masks of PyTorch" "$ROOT/samples/regularization/model.py" --dropout t
 "$SEQC" build "$mlp" -q -o many --cc ./cc --certify --march x86-64-v3,x86-64 >log 2>&1
 certificate many-x86-64-v3 && certificate many-x86-64 && certificate many && ok "each of several instruction sets" ||
     not_ok "each of several instruction sets" "$(head -n 1 log)"
+# gone NAME FILE…: none of them is there.
+gone() {
+    _name=$1
+    shift
+    for _file in "$@"; do [ ! -e "$_file" ] || { not_ok "$_name" "$_file is there"; return; }; done
+    ok "$_name"
+}
+"$SEQC" build "$mlp" -q -o many --cc ./cc --certify --march x86-64 --keep once >log 2>&1
+gone "certificates of instruction sets that are no longer in it" many-x86-64-v3.certificate.* many-x86-64.certificate.*
+certificate many && [ -e once/small.contract.c ] && ok "and one for the one that is" || why "and one for the one that is"
+"$SEQC" verify once --certify -q >log 2>&1
+echo "somebody's" >many.certificate.json
+"$SEQC" build "$mlp" -q -o many --cc ./cc --march x86-64 --keep once >log 2>&1
+gone "certificates after a build without" many.certificate.txt once/small.certificate.* once/small.contract.c
+[ "$(cat many.certificate.json)" = "somebody's" ] && ok "a file of somebody else's stays" ||
+    not_ok "a file of somebody else's stays" "$(ls)"
 refuses "programs for CUDA" 2 "goes with --target c" "$SEQC" build "$mlp" -o gpu --target cuda --certify
 refuses "products by OpenBLAS" 2 "not proved" "$SEQC" build "$mlp" -o blas --blas openblas --certify
 refuses "programs without the module" 3 "libclang-dev" env SEQC_HOME="$SCRATCH" "$SEQC" build "$mlp" --certify -o none
