@@ -3,14 +3,17 @@
  * Both are asked for the same points: numbers where C and formulas could part (the zeros, smallest
  * and largest numbers, infinities, NaN, and the function's own constants with their neighbours), one
  * by one and in mixtures, and random ones, equal arguments among them. A float or double function has
- * to agree in every bit, but for a NaN's; one that mixes both to five digits. */
+ * to agree in every bit, but for a NaN's; one that mixes both to five digits.
+ *
+ * What slopes and jumps there are is asked of any arguments when the file is read, and of those that a
+ * model gives whenever it names the function: few points are enough then. */
 #include "frontend/caudit_priv.h"
 #include <float.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_SPECIAL = 64, MIXTURES = 700, RANDOM = 500, EQUAL = 100 };
+enum { MAX_SPECIAL = 64, MIXTURES = 700, RANDOM = 500, EQUAL = 100, USED = 50 };
 
 /* ---- points ---- */
 
@@ -39,7 +42,15 @@ static void special(Specials *s, double x)
     if (s->n < MAX_SPECIAL) s->x[s->n++] = x;
 }
 
-static void specials(const ExPool *p, const CFunc *f, Specials *s)
+/* A number and its neighbours. */
+static void specials_at(Specials *s, double c, bool wide)
+{
+    special(s, c);
+    special(s, wide ? nextafter(c, DBL_MAX) : (double)nextafterf((float)c, FLT_MAX));
+    special(s, wide ? nextafter(c, -DBL_MAX) : (double)nextafterf((float)c, -FLT_MAX));
+}
+
+static void specials(const ExPool *p, const CFunc *f, const CUse *use, Specials *s)
 {
     static const double fixed[] = {
         0, 0.5, 1, 2, 3, 0.1, 10, 88, 100, 1e-3, 1e4, 1e10, 1e-20, 1e20, 16777216,
@@ -50,41 +61,49 @@ static void specials(const ExPool *p, const CFunc *f, Specials *s)
         wide ? DBL_MAX : (double)FLT_MAX, (double)INFINITY, (double)NAN,
     };
     *s = (Specials){ .n = 0 };
+    for (int k = 0; k < f->n_param && use; k++)
+        if (!isnan(use->arg[k].at)) specials_at(s, use->arg[k].at, wide);
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++)
         special(s, fixed[i]), special(s, -fixed[i]);
     for (size_t i = 0; i < sizeof extreme / sizeof *extreme; i++)
         special(s, extreme[i]), special(s, -extreme[i]);
     for (uint32_t i = 1; i <= f->value.i; i++) {
         const ExNode *x = ex_node(p, (Ex){ i });
-        if (x->op != EX_NUM) continue;
-        double c = x->u.num;
-        special(s, c);
-        special(s, wide ? nextafter(c, DBL_MAX) : (double)nextafterf((float)c, FLT_MAX));
-        special(s, wide ? nextafter(c, -DBL_MAX) : (double)nextafterf((float)c, -FLT_MAX));
+        if (x->op == EX_NUM) specials_at(s, x->u.num, wide);
     }
 }
 
-void fe_audit_points(Arena *a, const ExPool *p, const CFunc *f, Points *out)
+/* y, or what the model gives the argument instead. */
+static double given(const CArg *x, double y, uint64_t *state)
+{
+    if (isnan(x->at)) return y;
+    uint64_t r = x->within > 0 ? next_random(state) : 0;
+    return r & 1 ? x->at + x->within * ((double)(r >> 11) * 0x1p-53 * 2 - 1) : x->at;
+}
+
+void fe_audit_points(Arena *a, const ExPool *p, const CFunc *f, const CUse *use, Points *out)
 {
     Specials s;
     int args = f->n_param, alone = MAX_SPECIAL * args;
+    int mixtures = use ? USED : MIXTURES, equals = use ? USED : EQUAL, random = use ? USED : RANDOM;
     uint64_t state = 0x9e3779b97f4a7c15u;
-    specials(p, f, &s);
+    specials(p, f, use, &s);
     size_t most = (size_t)(alone + MIXTURES + RANDOM + EQUAL);
     out->x = arena_alloc(a, most * (size_t)args, sizeof *out->x);
     out->n = 0, out->args = args;
-    int total = s.n * args + (args > 1 ? MIXTURES + EQUAL : 0) + RANDOM;
+    int total = s.n * args + (args > 1 ? mixtures + equals : 0) + random;
     for (int i = 0; i < total; i++) {
         double *x = out->x + (size_t)out->n++ * (size_t)args;
         double shared = random_number(&state);
         for (int k = 0; k < args; k++) {
             uint64_t r = next_random(&state);
             double y = random_number(&state);
-            bool mixture = args > 1 && i < s.n * args + MIXTURES;
-            bool equal = args > 1 && i < s.n * args + MIXTURES + EQUAL;
+            bool mixture = args > 1 && i < s.n * args + mixtures;
+            bool equal = args > 1 && i < s.n * args + mixtures + equals;
             if (i < s.n * args) x[k] = i % args == k ? s.x[i / args] : y;
             else if (mixture) x[k] = r & 3 ? s.x[r / 4 % (uint64_t)s.n] : y;
             else x[k] = equal && (r & 1) ? shared : y;
+            if (use) x[k] = given(&use->arg[k], x[k], &state);
             if (!f->is_double) x[k] = (double)(float)x[k];
         }
     }
@@ -153,7 +172,7 @@ void fe_audit(FeDiags *d, ExPool *p, AuditFunc *f, int n, Compiled *c)
     Points *points = arena_alloc(scratch, (size_t)n + 1, sizeof *points);
     CRun *run = arena_alloc(scratch, (size_t)n + 1, sizeof *run);
     for (int i = 0; i < n; i++) {
-        fe_audit_points(scratch, p, f[i].f, &points[i]);
+        fe_audit_points(scratch, p, f[i].f, NULL, &points[i]);
         double *out = arena_alloc(scratch, (size_t)points[i].n, sizeof *out);
         run[i] = (CRun){ f[i].f->name, f[i].f->is_double, f[i].f->n_param, points[i].n, points[i].x,
                          out };
@@ -164,9 +183,19 @@ void fe_audit(FeDiags *d, ExPool *p, AuditFunc *f, int n, Compiled *c)
         Tape *t = fe_tape(scratch, p, f[i].f->value, f[i].f->is_double);
         if (!why) compare(d, scratch, &f[i], &points[i], t, run[i].out);
         f[i].from = d->n_item;
-        fe_audit_slopes(d, p, &f[i], &points[i], t);
-        fe_audit_jumps(d, p, &f[i]);
+        fe_audit_slopes(d, p, &f[i], NULL, &points[i], t);
+        fe_audit_jumps(d, p, &f[i], NULL);
         f[i].to = d->n_item;
     }
+    arena_free(scratch);
+}
+
+void fe_audit_used(FeDiags *d, ExPool *p, const AuditFunc *f, const CUse *use)
+{
+    Arena *scratch = arena_new();
+    Points points;
+    fe_audit_points(scratch, p, f->f, use, &points);
+    fe_audit_slopes(d, p, f, use, &points, fe_tape(scratch, p, f->f->value, f->f->is_double));
+    fe_audit_jumps(d, p, f, use);
     arena_free(scratch);
 }

@@ -86,4 +86,6 @@ typedef struct AuditFunc {
 } AuditFunc;
 /* Warnings and errors about the functions of a file, whose compilation `c` has begun or is null. */
 void fe_audit(FeDiags *d, ExPool *p, AuditFunc *f, int n, Compiled *c);
+/* Slopes and jumps of a function as a model uses it. */
+void fe_audit_used(FeDiags *d, ExPool *p, const AuditFunc *f, const CUse *use);
 #endif

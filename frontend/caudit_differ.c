@@ -10,13 +10,13 @@
 
 void fe_tape_mark(Tape *t) { memcpy(t->was, t->v, t->n_v * sizeof *t->was); }
 
-static bool is_comparison(ExOp op) { return op >= EX_LT && op <= EX_NE; }
+bool fe_is_comparison(ExOp op) { return op >= EX_LT && op <= EX_NE; }
 
 uint32_t fe_tape_flipped(const Tape *t)
 {
     for (int i = 0; i < t->n; i++) {
         uint32_t n = t->step[i].node;
-        if (is_comparison(ex_node(t->pool, (Ex){ n })->op) && t->v[n] != t->was[n]) return n;
+        if (fe_is_comparison(ex_node(t->pool, (Ex){ n })->op) && t->v[n] != t->was[n]) return n;
     }
     return 0;
 }
@@ -27,7 +27,7 @@ static int sign_of(double x) { return (x > 0) - (x < 0); }
 static double piece(const ExNode *x, uint32_t node, const double *v)
 {
     double a = v[x->in[0].i], b = v[x->in[1].i];
-    if (is_comparison(x->op)) return v[node];
+    if (fe_is_comparison(x->op)) return v[node];
     switch (x->op) {
     case EX_floor: case EX_ceil: case EX_trunc: case EX_round: case EX_sign: case EX_TO_INT:
         return v[node];

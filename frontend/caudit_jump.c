@@ -43,15 +43,14 @@ static bool narrow(Search *s, double *x, int k, double low, double high)
     return true;
 }
 
-/* Along argument k from x on, -10 … 10. */
-static bool jumps_along(Search *s, double *x, int k)
+/* Along argument k from x on, from `first` on in so many steps. */
+static bool jumps_along(Search *s, double *x, int k, double first, double step, int steps)
 {
-    enum { STEPS = 80 };
-    double before = -10;
+    double before = first;
     look(s, x, k, before);
     fe_tape_mark(s->t);
-    for (int i = 1; i <= STEPS; i++) {
-        double here = -10 + 0.25 * i;
+    for (int i = 1; i <= steps; i++) {
+        double here = first + step * i;
         look(s, x, k, here);
         if (fe_tape_flipped(s->t) && narrow(s, x, k, before, here)) return true;
         look(s, x, k, here);
@@ -61,16 +60,37 @@ static bool jumps_along(Search *s, double *x, int k)
     return false;
 }
 
-void fe_audit_jumps(FeDiags *d, ExPool *p, const AuditFunc *f)
+/* Argument k at the i-th of three numbers; of a parameter its first value, and two that it may get. */
+static double around(const CUse *use, int k, int i)
 {
-    static const double around[] = { 0.7, -1.3, 2.1 };
+    static const double any[] = { 0.7, -1.3, 2.1 }, learned[] = { 0, -0.7, 0.6 };
+    const CArg *x = use ? &use->arg[k] : NULL;
+    return !x || isnan(x->at) ? any[(i + k) % 3] : x->at + x->within * learned[i % 3];
+}
+
+/* -10 … 10, and as far as twice the numbers that a model gives, a threshold for one. */
+static double far(const CUse *use, int n)
+{
+    double most = 10;
+    for (int k = 0; k < n && use; k++)
+        if (!isnan(use->arg[k].at)) most = fmax(most, 2 * fabs(use->arg[k].at));
+    return fmin(ceil(most), 100);
+}
+
+void fe_audit_jumps(FeDiags *d, ExPool *p, const AuditFunc *f, const CUse *use)
+{
     Arena *scratch = arena_new();
     Search s = { .d = d, .a = scratch, .f = f, .t = fe_tape(scratch, p, f->f->value, true) };
     bool said = false;
+    double end = far(use, f->f->n_param);
     for (int i = 0; i < 3 * f->f->n_param && !said; i++) {
+        const CArg *of = use ? &use->arg[i / 3] : NULL;
         double x[EX_MAX_ARGS];
-        for (int k = 0; k < f->f->n_param; k++) x[k] = around[(i + k) % 3];
-        said = jumps_along(&s, x, i / 3);
+        if (is_fixed(use, i / 3)) continue;
+        for (int k = 0; k < f->f->n_param; k++) x[k] = around(use, k, i);
+        said = of && !isnan(of->at)
+             ? jumps_along(&s, x, i / 3, of->at - of->within, of->within / 40, 80)
+             : jumps_along(&s, x, i / 3, -end, 0.25, (int)(8 * end));
     }
     arena_free(scratch);
 }

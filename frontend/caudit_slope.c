@@ -24,17 +24,31 @@ static bool usual(const double *x, int n)
     return true;
 }
 
+/* How far from 0 a point's arguments are, but for those of one number; infinite: training meets no such
+ * sizes. */
+static double size_of(const double *x, int n, const CUse *use)
+{
+    double size = 0;
+    for (int i = 0; i < n; i++) {
+        if (is_fixed(use, i)) continue;
+        if (!usual(&x[i], 1)) return (double)INFINITY;
+        size = fmax(size, fabs(x[i]));
+    }
+    return size;
+}
+
 /* The point nearest to 0 where f is finite and its derivative by argument k is not. */
-static void infinite(FeDiags *d, Arena *a, const AuditFunc *f, const Points *p, Tape *value,
-                     Tape *slope, int k)
+static void infinite(FeDiags *d, Arena *a, const AuditFunc *f, const CUse *use, const Points *p,
+                     Tape *value, Tape *slope, int k)
 {
     const double *worst = NULL;
+    double least = (double)INFINITY;
     for (int i = 0; i < p->n; i++) {
         const double *x = p->x + (size_t)i * (size_t)p->args;
-        if (!usual(x, p->args) || (worst && largest(x, p->args) >= largest(worst, p->args)))
-            continue;
+        double size = size_of(x, p->args, use);
+        if (size >= least) continue;
         double y = fe_tape_run(value, x);
-        if (usual(&y, 1) && !isfinite(fe_tape_run(slope, x))) worst = x;
+        if (usual(&y, 1) && !isfinite(fe_tape_run(slope, x))) worst = x, least = size;
     }
     if (!worst) return;
     double y = fe_tape_run(value, worst), s = fe_tape_run(slope, worst);
@@ -99,15 +113,16 @@ static void wrong(FeDiags *d, Arena *a, const AuditFunc *f, const Points *p, Tap
     }
 }
 
-void fe_audit_slopes(FeDiags *d, ExPool *p, const AuditFunc *f, const Points *points,
+void fe_audit_slopes(FeDiags *d, ExPool *p, const AuditFunc *f, const CUse *use, const Points *points,
                      Tape *t)
 {
     Arena *scratch = arena_new();
     Tape *exact = fe_tape(scratch, p, f->f->value, true);
     for (int k = 0; k < f->f->n_param; k++) {
+        if (use && !use->arg[k].slope) continue;
         Ex slope = ex_diff(p, f->f->value, k);
-        infinite(d, scratch, f, points, t, fe_tape(scratch, p, slope, f->f->is_double), k);
-        wrong(d, scratch, f, points, exact, fe_tape(scratch, p, slope, true), k);
+        infinite(d, scratch, f, use, points, t, fe_tape(scratch, p, slope, f->f->is_double), k);
+        if (!use) wrong(d, scratch, f, points, exact, fe_tape(scratch, p, slope, true), k);
     }
     arena_free(scratch);
 }
@@ -138,7 +153,7 @@ bool fe_slopes(ExPool *p, const CFunc *f, const double *fixed, Derive *derive, S
     Points points;
     int n = f->n_param, most = 1, pairs = n * (n + 1) / 2;
     Ex slope[EX_MAX_ARGS];
-    fe_audit_points(scratch, p, f, &points);
+    fe_audit_points(scratch, p, f, NULL, &points);
     for (int i = 0; i < points.n; i++)
         for (int k = 0; fixed && k < n; k++)
             if (!isnan(fixed[k])) points.x[(size_t)i * (size_t)n + (size_t)k] = fixed[k];

@@ -3,7 +3,7 @@
  * DIR/ops.c has DIR/.seqc/ops.json, which holds as long as the bytes of the file and of what it
  * includes have the hashes that stand there. Warnings stand there, too, to be said every time. */
 #define _DEFAULT_SOURCE   /* mkstemp, fchmod */
-#include "frontend/cfuncs.h"
+#include "frontend/caudit.h"
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -85,15 +85,23 @@ static bool holds(Arena *a, const CFuncs *c, const char *file, CText *text)
     for (int i = 0; i < c->n_said; i++)
         if (!lies_in(c->said[i].at, text, 1 + c->n_include)
             || !lies_in(c->said[i].note_at, text, 1 + c->n_include)) return false;
+    for (int i = 0; i < c->n; i++) {
+        const CFunc *f = &c->f[i];
+        if (!lies_in(f->at, text, 1 + c->n_include)) return false;
+        for (int k = 0; k < f->n_compared; k++)
+            if (!lies_in(f->compared[k].at, text, 1 + c->n_include)) return false;
+    }
     return true;
 }
 
-/* Its functions were never compared with compiled ones, and now they can be. */
+/* Its functions were never compared with compiled ones, and now they can be; or an older seqc kept them,
+ * without places. */
 static bool is_due(const CFuncs *c, const FeOpts *o, Arena *a)
 {
-    bool alone = false;
+    bool alone = false, old = false;
     for (int i = 0; i < c->n_said; i++) alone = alone || c->said[i].id == DIAG_c_alone;
-    return alone && o->cc && o->home && access(fe_cfuncs_module(a, o), R_OK) == 0;
+    for (int i = 0; i < c->n; i++) old = old || !c->f[i].at.len;
+    return ((alone && o->cc) || old) && o->home && access(fe_cfuncs_module(a, o), R_OK) == 0;
 }
 
 static Span span_of(FeDiags *d, const CFuncs *c, CPlace at, Span call)
@@ -103,15 +111,39 @@ static Span span_of(FeDiags *d, const CFuncs *c, CPlace at, Span call)
     return (Span){ fe_source_again(d, f->name, f->text, f->len), at.at, at.len };
 }
 
+static void say(FeDiags *d, const CFuncs *c, const CSaid *s, Span call)
+{
+    fe_report(d, span_of(d, c, s->at, call), s->id, "%s", s->text);
+    if (s->note) fe_note(d, span_of(d, c, s->note_at, call), "%s", s->note);
+    if (s->help) fe_help(d, "%s", s->help);
+}
+
+static bool is_about(const CSaid *s, const CFunc *f)
+{
+    return f ? s->function && strcmp(s->function, f->name) == 0 : !s->function;
+}
+
 void fe_cfuncs_say(FeDiags *d, const CFuncs *c, const CFunc *f, Span call)
 {
-    for (int i = 0; i < c->n_said; i++) {
-        const CSaid *s = &c->said[i];
-        if (f ? !s->function || strcmp(s->function, f->name) != 0 : s->function != NULL) continue;
-        fe_report(d, span_of(d, c, s->at, call), s->id, "%s", s->text);
-        if (s->note) fe_note(d, span_of(d, c, s->note_at, call), "%s", s->note);
-        if (s->help) fe_help(d, "%s", s->help);
+    for (int i = 0; i < c->n_said; i++)
+        if (is_about(&c->said[i], f)) say(d, c, &c->said[i], call);
+}
+
+void fe_cfuncs_say_used(FeDiags *d, const CFuncs *c, const CFunc *f, const CUse *use, Span call)
+{
+    if (!f->at.len) {                    /* kept by an older seqc, and nothing here reads C */
+        fe_cfuncs_say(d, c, f, call);
+        return;
     }
+    for (int i = 0; i < c->n_said; i++)
+        if (is_about(&c->said[i], f) && c->said[i].id == DIAG_c_derivative) say(d, c, &c->said[i], call);
+    Arena *scratch = arena_new();
+    Span *place = arena_alloc(scratch, (size_t)f->value.i + 1, sizeof *place);
+    for (int i = 0; i < f->n_compared; i++)
+        place[f->compared[i].node] = span_of(d, c, f->compared[i].at, call);
+    AuditFunc audit = { .f = f, .at = span_of(d, c, f->at, call), .place = place };
+    fe_audit_used(d, c->pool, &audit, use);
+    arena_free(scratch);
 }
 
 /* Whole or not at all; where the folder cannot be written the next run reads the file again. */

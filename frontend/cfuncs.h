@@ -11,6 +11,16 @@
  * EX_MAX_ARGS. */
 enum { CFUNC_MAX_NODES = 2000 };
 
+/* len bytes from byte `at` of a file: 0 is the C file, i its include i - 1; CPLACE_CALL: where the
+ * model names it. */
+enum { CPLACE_CALL = -1 };
+typedef struct CPlace { int file; uint32_t at, len; } CPlace;
+
+/* Where a comparison of a function stands. */
+typedef struct CCompared { uint32_t node; CPlace at; } CCompared;    /* node: its handle */
+
+bool fe_is_comparison(ExOp op);      /* caudit_differ.c */
+
 /* One function of floats or doubles that returns one. */
 typedef struct CFunc {
     const char *name;
@@ -18,12 +28,17 @@ typedef struct CFunc {
     bool is_double;
     int line, column;                    /* of its name in the C file, from 1 */
     Ex value;                            /* real, in the pool of CFuncs */
+    CPlace at;                           /* of its name; len 0: what was kept does not say it */
+    CCompared *compared; int n_compared;
 } CFunc;
 
-/* len bytes from byte `at` of a file: 0 is the C file, i its include i - 1; CPLACE_CALL: where the
- * model names it. */
-enum { CPLACE_CALL = -1 };
-typedef struct CPlace { int file; uint32_t at, len; } CPlace;
+/* What a model gives an argument: any number (at: NaN), one number, or what training makes of a
+ * parameter, from at - within to at + within. */
+typedef struct CArg {
+    double at, within;
+    bool slope;                          /* the model takes the derivative by it */
+} CArg;
+typedef struct CUse { CArg arg[EX_MAX_ARGS]; } CUse;
 
 /* What was found out about the file when Clang read it. help, note: or null. */
 typedef struct CSaid {
@@ -56,6 +71,8 @@ const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const FeOpts *o, const char *model
 
 /* Reports what is about f's derivatives; null: about no function's. call: see CPLACE_CALL. */
 void fe_cfuncs_say(FeDiags *d, const CFuncs *c, const CFunc *f, Span call);
+/* The same for a model that uses f so: slopes and jumps that it meets. */
+void fe_cfuncs_say_used(FeDiags *d, const CFuncs *c, const CFunc *f, const CUse *use, Span call);
 
 /* cfuncs_clang.c: the same by Clang alone, which reports errors and says nothing else. name: as the
  * model has it; path: as it opens here. */

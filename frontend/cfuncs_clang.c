@@ -157,10 +157,15 @@ static void function(FeDiags *d, Arena *a, const CtResult *r, Sources *s, ExPool
     for (uint32_t i = 0; i < f->n_param; i++) out->param[i] = arena_str(a, f->param[i]);
     Ex *e = arena_alloc(a, f->n_node, sizeof *e);
     out->value = expression(p, f, e);
+    out->at = place_of(s, at);
     Span *of_node = arena_alloc(a, (size_t)out->value.i + 1, sizeof *of_node);
     for (uint32_t i = f->n_node; i-- > 1;)
         if (e[i].i <= out->value.i && f->node[i].at.len)
             of_node[e[i].i] = span_of(d, r, s, f->node[i].at);
+    out->compared = arena_alloc(a, f->n_node, sizeof *out->compared);
+    for (uint32_t i = 1; i <= out->value.i; i++)
+        if (of_node[i].len && fe_is_comparison(ex_node(p, (Ex){ i })->op))
+            out->compared[out->n_compared++] = (CCompared){ i, place_of(s, of_node[i]) };
     *of = (AuditFunc){ out, f->mixed, f->zero_sign, at, of_node, 0, 0 };
 }
 

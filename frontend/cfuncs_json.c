@@ -4,13 +4,15 @@
  *  "warnings": [{"code": "W811", "function": "swish", "text": "…", "at": [0, 29, 5]}],
  *  "functions": [{"name": "swish", "params": ["x", "beta"], "type": "float", "line": 3, "column": 7,
  *    "nodes": [["arg", 0], ["arg", 1], ["mul", 1, 0], …, ["num", 1.0]], "value": 7,
+ *    "at": [0, 6, 5], "compared": [[4, 0, 30, 7]],
  *    "gradient": {"nodes": […], "value": 5, "derivatives": [9, 12]}}]}
  *
  * "warnings" are what was found out when Clang read the file, with places as CPlace has them: file,
- * byte, length; those with "function" are about its derivatives. "gradient" is for the Python module,
- * which differentiates nothing: the value in the form that is differentiated and the derivative by
- * each parameter, of nodes of their own. Nothing here believes it: it is read to be skipped, and may
- * be missing.
+ * byte, length; those with "function" are about its derivatives. "at" is the place of the function's
+ * name, "compared" has those of comparisons among its nodes: number, file, byte, length. "gradient" is
+ * for the Python module, which differentiates nothing: the value in the form that is differentiated
+ * and the derivative by each parameter, of nodes of their own. Nothing here believes it: it is read to
+ * be skipped, and may be missing.
  * Operands are numbers of earlier nodes, so that sharing survives and nothing can run in a circle.
  * Numbers have the fewest digits that read back the same bits; what JSON has no number for is
  * "inf", "-inf" or "nan". */
@@ -92,7 +94,7 @@ static int put_node(Nodes *w, Ex e)
 }
 
 /* "nodes": all that the roots read; at[i]: the number of root i. */
-static void put_nodes(Text *t, const ExPool *pool, const Ex *root, int n_root, int *at)
+static Nodes put_nodes(Text *t, const ExPool *pool, const Ex *root, int n_root, int *at)
 {
     uint32_t last = 0;
     for (int i = 0; i < n_root; i++) last = root[i].i > last ? root[i].i : last;
@@ -100,6 +102,7 @@ static void put_nodes(Text *t, const ExPool *pool, const Ex *root, int n_root, i
     put(t, "\"nodes\": [");
     for (int i = 0; i < n_root; i++) at[i] = put_node(&w, root[i]);
     put(t, "]");
+    return w;
 }
 
 static void put_gradient(Text *t, ExPool *pool, const CFunc *f)
@@ -114,6 +117,25 @@ static void put_gradient(Text *t, ExPool *pool, const CFunc *f)
     put(t, "]}");
 }
 
+static void put_place(Text *t, const char *key, CPlace at)
+{
+    put(t, ", \"%s\": [%d, %" PRIu32 ", %" PRIu32 "]", key, at.file, at.at, at.len);
+}
+
+static void put_compared(Text *t, const CFunc *f, const Nodes *w)
+{
+    const char *between = "";
+    put(t, ", \"compared\": [");
+    for (int i = 0; i < f->n_compared; i++) {
+        const CCompared *x = &f->compared[i];
+        if (!w->number[x->node]) continue;           /* the value does not need it */
+        put(t, "%s[%d, %d, %" PRIu32 ", %" PRIu32 "]", between, w->number[x->node] - 1, x->at.file,
+            x->at.at, x->at.len);
+        between = ", ";
+    }
+    put(t, "]");
+}
+
 static void put_function(Text *t, ExPool *pool, const CFunc *f)
 {
     put(t, "{\"name\": ");
@@ -123,15 +145,11 @@ static void put_function(Text *t, ExPool *pool, const CFunc *f)
     put(t, "], \"type\": \"%s\", \"line\": %d, \"column\": %d,\n  ",
         f->is_double ? "double" : "float", f->line, f->column);
     int at;
-    put_nodes(t, pool, &f->value, 1, &at);
+    Nodes w = put_nodes(t, pool, &f->value, 1, &at);
     put(t, ", \"value\": %d", at);
+    if (f->at.len) put_place(t, "at", f->at), put_compared(t, f, &w);
     put_gradient(t, pool, f);
     put(t, "}");
-}
-
-static void put_place(Text *t, const char *key, CPlace at)
-{
-    put(t, ", \"%s\": [%d, %" PRIu32 ", %" PRIu32 "]", key, at.file, at.at, at.len);
 }
 
 static void put_said(Text *t, const CSaid *s)

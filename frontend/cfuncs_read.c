@@ -162,6 +162,28 @@ static void *room(Reader *r, void *list, int n, size_t size)
          : arena_grow(r->arena, list, used, used ? 2 * used : 1, size);
 }
 
+/* ---- places ---- */
+
+/* [file, byte, length]; node: a number in front of them, or null. Whether the file has such bytes is for
+ * who has the file: cfuncs.c. */
+static bool read_numbered(Reader *r, int64_t *node, CPlace *to)
+{
+    int64_t x[4] = { 0 };
+    int first = node ? 0 : 1;
+    if (!want(r, '[')) return false;
+    for (int i = first; i < 4; i++) {
+        if (peek(r) == ']' || (i > first && !accept(r, ',')))
+            return fail(r, "a place has three numbers%s", node ? ", behind a node's" : "");
+        int64_t low = i == 1 && !node ? CPLACE_CALL : 0;
+        if (!integer(r, low, i == 0 ? CFUNC_MAX_NODES - 1 : i == 1 ? INT32_MAX : UINT32_MAX, &x[i])) return false;
+    }
+    if (node) *node = x[0];
+    *to = (CPlace){ (int)x[1], (uint32_t)x[2], (uint32_t)x[3] };
+    return accept(r, ']') || fail(r, "a place has three numbers%s", node ? ", behind a node's" : "");
+}
+
+static bool read_place(Reader *r, CPlace *to) { return read_numbered(r, NULL, to); }
+
 /* ---- functions ---- */
 
 typedef struct Function {
@@ -257,6 +279,22 @@ static bool read_node(Reader *r, void *to)
 }
 static bool read_nodes(Reader *r, void *to) { return array(r, read_node, to); }
 
+static bool read_function_at(Reader *r, void *to) { return read_place(r, &((Function *)to)->f.at); }
+
+/* node: its number, until all are known. */
+static bool read_one_compared(Reader *r, void *to)
+{
+    CFunc *f = &((Function *)to)->f;
+    int64_t node;
+    if (f->n_compared == CFUNC_MAX_NODES) return fail(r, "more than %d comparisons", (int)CFUNC_MAX_NODES);
+    f->compared = room(r, f->compared, f->n_compared, sizeof *f->compared);
+    CCompared *x = &f->compared[f->n_compared++];
+    if (!read_numbered(r, &node, &x->at)) return false;
+    x->node = (uint32_t)node;
+    return true;
+}
+static bool read_compared(Reader *r, void *to) { return array(r, read_one_compared, to); }
+
 static bool read_derivative(Reader *r, void *to)
 {
     int64_t node;
@@ -285,6 +323,13 @@ static bool whole(Reader *r, Function *f)
     if (f->value >= f->n_node) return fail(r, "\"value\" is none of the nodes");
     f->f.value = f->node[f->value];
     if (ex_node(f->pool, f->f.value)->type != EXT_REAL) return fail(r, "\"value\" is no real number");
+    for (int i = 0; i < f->f.n_compared; i++) {
+        CCompared *x = &f->f.compared[i];
+        Ex e = x->node < (uint32_t)f->n_node ? f->node[x->node] : (Ex){ 0 };
+        if (!e.i || e.i > f->f.value.i || !fe_is_comparison(ex_node(f->pool, e)->op))
+            return fail(r, "\"compared\" has a node that is no comparison");
+        x->node = e.i;
+    }
     return ex_args_used(f->pool, f->f.value) >> f->f.n_param == 0
         || fail(r, "an argument that is none of \"params\"");
 }
@@ -294,7 +339,8 @@ static bool read_function(Reader *r, void *to)
     static const Field fields[] = {
         { "name", read_name }, { "params", read_params }, { "type", read_type },
         { "line", read_line }, { "column", read_column }, { "nodes", read_nodes },
-        { "value", read_value }, { "?gradient", read_gradient },
+        { "value", read_value }, { "?at", read_function_at }, { "?compared", read_compared },
+        { "?gradient", read_gradient },
     };
     CFuncs *c = to;
     Function f = { .pool = c->pool, .max_node = CFUNC_MAX_NODES };
@@ -312,7 +358,7 @@ static const DiagId kept[] = {
     DIAG_c_precision, DIAG_c_rounds, DIAG_c_slope, DIAG_c_derivative, DIAG_c_jump, DIAG_c_alone,
 };
 
-typedef struct Said { CSaid s; CPlace *place; int n; } Said;       /* n: numbers of a place */
+typedef struct Said { CSaid s; } Said;
 
 static bool read_code(Reader *r, void *to)
 {
@@ -327,27 +373,8 @@ static bool read_text(Reader *r, void *to) { return read_string(r, &((Said *)to)
 static bool read_help(Reader *r, void *to) { return read_string(r, &((Said *)to)->s.help); }
 static bool read_note(Reader *r, void *to) { return read_string(r, &((Said *)to)->s.note); }
 
-/* Whether the file has such bytes is for who has the file: cfuncs.c. */
-static bool read_coordinate(Reader *r, void *to)
-{
-    Said *s = to;
-    int64_t x;
-    if (s->n == 3) return fail(r, "a place has three numbers");
-    if (!integer(r, s->n ? 0 : CPLACE_CALL, s->n ? UINT32_MAX : INT32_MAX, &x)) return false;
-    if (s->n == 0) s->place->file = (int)x;
-    else if (s->n == 1) s->place->at = (uint32_t)x;
-    else s->place->len = (uint32_t)x;
-    s->n++;
-    return true;
-}
-
-static bool read_place(Reader *r, Said *s, CPlace *to)
-{
-    s->place = to, s->n = 0;
-    return array(r, read_coordinate, s) && (s->n == 3 || fail(r, "a place has three numbers"));
-}
-static bool read_at(Reader *r, void *to) { return read_place(r, to, &((Said *)to)->s.at); }
-static bool read_note_at(Reader *r, void *to) { return read_place(r, to, &((Said *)to)->s.note_at); }
+static bool read_at(Reader *r, void *to) { return read_place(r, &((Said *)to)->s.at); }
+static bool read_note_at(Reader *r, void *to) { return read_place(r, &((Said *)to)->s.note_at); }
 
 static bool read_warning(Reader *r, void *to)
 {
@@ -356,7 +383,7 @@ static bool read_warning(Reader *r, void *to)
         { "?help", read_help }, { "?note", read_note }, { "?note_at", read_note_at },
     };
     CFuncs *c = to;
-    Said said = { .n = 0 };
+    Said said = { .s = { .id = 0 } };
     if (c->n_said == FE_MAX_DIAGS) return fail(r, "more than %d warnings", (int)FE_MAX_DIAGS);
     if (!object(r, fields, sizeof fields / sizeof *fields, &said)) return false;
     c->said = room(r, c->said, c->n_said, sizeof *c->said);

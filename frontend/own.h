@@ -27,8 +27,8 @@ typedef struct OwnOp {
 /* The function that c_op("ops.c", "swish", …) and its like name; null: reported. */
 const CFunc *fe_own_function(Interp *in, const Call *c, const CFuncs **file);
 const char *fe_own_signature(Arena *a, const CFunc *f);  /* "swish(x, beta)" */
-/* The model differentiates f: what is to be said about its derivatives, and FeOwn. */
-void fe_own_used(Interp *in, const CFuncs *file, const CFunc *f, const double *value, Span at);
+/* The model differentiates f so: what is to be said about its derivatives, and FeOwn. */
+void fe_own_used(Interp *in, const CFuncs *file, const CFunc *f, const CUse *use, Span at);
 /* The parameter of the C function that an argument names; -1: reported. */
 int fe_own_argument(Interp *in, const Call *c, const CFunc *f, const ArgVal *x);
 /* A finite number; false: reported. */

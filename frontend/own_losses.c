@@ -41,8 +41,10 @@ Value *fe_fn_c_loss(Interp *in, const Call *c)
     double value[EX_MAX_ARGS];
     if (!take_numbers(in, c, f, o, value)) return fe_bad(in, c->at);
     Ex arg[EX_MAX_ARGS] = { { 0 } };
+    CUse use;
     int n = 0;
     for (int i = 0; i < f->n_param; i++) {
+        use.arg[i] = (CArg){ .at = value[i], .slope = isnan(value[i]) && n == 0 };   /* the prediction */
         if (!isnan(value[i])) continue;
         if (n == 2) {
             fe_report(in->d, c->of_at, DG(missing), c->name, f->param[i]);
@@ -58,7 +60,7 @@ Value *fe_fn_c_loss(Interp *in, const Call *c)
     }
     o->own = arena_alloc(in->a, 1, sizeof *o->own);
     if (!fe_own_form(in, c->at, f, file->pool, arg, value, n, o->own)) return fe_bad(in, c->at);
-    fe_own_used(in, file, f, value, c->at);
+    fe_own_used(in, file, f, &use, c->at);
     Value *v = fe_val(in, V_LOSS, c->at);
     v->u.loss = o;
     return v;

@@ -66,9 +66,32 @@ static const CFuncs *functions_of(Interp *in, const char *path, Span at)
     return file;
 }
 
-void fe_own_used(Interp *in, const CFuncs *file, const CFunc *f, const double *value, Span at)
+/* A use of which all was said. */
+typedef struct OwnUse { struct OwnUse *next; const CFunc *f; CUse use; } OwnUse;
+
+static bool same_number(double a, double b) { return a == b || (isnan(a) && isnan(b)); }
+
+static bool same_use(const CUse *a, const CUse *b, int n)
 {
-    fe_cfuncs_say(in->d, file, f, at);
+    for (int i = 0; i < n; i++) {
+        const CArg *x = &a->arg[i], *y = &b->arg[i];
+        if (!same_number(x->at, y->at) || x->within != y->within || x->slope != y->slope) return false;
+    }
+    return true;
+}
+
+void fe_own_used(Interp *in, const CFuncs *file, const CFunc *f, const CUse *use, Span at)
+{
+    double value[EX_MAX_ARGS];
+    const OwnUse *u = in->own_uses;
+    while (u && !(u->f == f && same_use(&u->use, use, f->n_param))) u = u->next;
+    if (!u) {
+        OwnUse *said = arena_alloc(in->a, 1, sizeof *said);
+        *said = (OwnUse){ in->own_uses, f, *use };
+        in->own_uses = said;
+        fe_cfuncs_say_used(in->d, file, f, use, at);
+    }
+    for (int i = 0; i < f->n_param; i++) value[i] = use->arg[i].within > 0 ? NAN : use->arg[i].at;
     if (in->o->own) in->o->own(in->o->own_ctx, file, f, value);
 }
 
@@ -178,13 +201,30 @@ Val fe_own_node(Graph *g, Arena *a, const OwnForm *o, const Val *in, int n, Loc 
 
 /* ---- the layer ---- */
 
+/* What a parameter may come to be: about as much more or less as it is when training begins. */
+static CArg learned(const Interp *in, const Param *p)
+{
+    for (int i = in->n_draw - 1; i >= 0; i--) {
+        const DrawRec *r = &in->draw[i];
+        if (r->param != p) continue;
+        if (r->kind != DRAW_UNIFORM && r->kind != DRAW_NORMAL && r->kind != DRAW_CONSTANT) break;
+        double middle = r->kind == DRAW_UNIFORM ? (r->a + r->b) / 2 : r->a;
+        double width = r->kind == DRAW_UNIFORM ? fabs(r->b - r->a) / 2 : fabs(r->b);    /* of a constant: 0 */
+        return (CArg){ middle, width + (p->frozen ? 0 : fmax(1, fabs(middle))), !p->frozen };
+    }
+    return (CArg){ .at = NAN, .slope = true };
+}
+
 /* What each argument of the C function is: an operand, or none and a number. False: reported. */
 static bool take_arguments(Interp *in, const Call *c, const CFunc *f, ExPool *pool, Mod *m,
-                           Ex arg[EX_MAX_ARGS], double value[EX_MAX_ARGS])
+                           Ex arg[EX_MAX_ARGS], double value[EX_MAX_ARGS], CUse *use)
 {
     OwnOp *o = m->own;
     int place[EX_MAX_ARGS];              /* of a parameter among the layer's; -1: a tensor */
-    for (int i = 0; i < f->n_param; i++) place[i] = -1, value[i] = NAN;
+    for (int i = 0; i < f->n_param; i++) {
+        place[i] = -1, value[i] = NAN;
+        use->arg[i] = (CArg){ .at = NAN, .slope = true };
+    }
     for (int k = 2; k < c->n_arg; k++) {
         const ArgVal *x = &c->arg[k];
         int i = fe_own_argument(in, c, f, x);
@@ -196,7 +236,9 @@ static bool take_arguments(Interp *in, const Call *c, const CFunc *f, ExPool *po
         if (x->v->kind == V_PARAM) {
             place[i] = m->n_param;
             if (!take_parameter(in, m, x)) return false;
+            use->arg[i] = learned(in, x->v->u.param);
         } else if (!fe_own_number(in, c, x, "a number or nn.Parameter(…)", &value[i])) return false;
+        if (!isnan(value[i])) use->arg[i] = (CArg){ .at = value[i] };
     }
     for (int i = 0; i < f->n_param; i++)
         if (place[i] < 0 && isnan(value[i])) o->tensor[o->n_tensor++] = f->param[i];
@@ -220,11 +262,12 @@ Value *fe_fn_c_op(Interp *in, const Call *c)
     OwnOp *o = m->own = arena_alloc(in->a, 1, sizeof *o);
     Ex arg[EX_MAX_ARGS];
     double value[EX_MAX_ARGS];
+    CUse use;
     o->function = f->name;
     m->text = fe_call_text(in, c, "", false);
-    bool good = take_arguments(in, c, f, file->pool, m, arg, value)
+    bool good = take_arguments(in, c, f, file->pool, m, arg, value, &use)
         && fe_own_form(in, c->at, f, file->pool, arg, value, o->n_tensor + m->n_param, &o->form);
-    if (good) fe_own_used(in, file, f, value, c->at);
+    if (good) fe_own_used(in, file, f, &use, c->at);
     return good ? fe_module_value(in, m, c->at) : fe_bad(in, c->at);
 }
 

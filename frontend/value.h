@@ -254,6 +254,7 @@ struct Interp {
     bool said_device, said_download;
     const ImageSet **images; int n_images;       /* all that were made */
     struct OwnFile *own_files;   /* own_ops.c: C files that were read */
+    struct OwnUse *own_uses;     /* own_ops.c: of which all was said */
     struct OwnPatterns *own_patterns;            /* own_known.c: formulas of ops; null until asked for */
     int lenient;                 /* > 0: names that are not there are data */
     int quiet;                   /* > 0: inside a call that is already refused */

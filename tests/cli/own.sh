@@ -148,6 +148,37 @@ check "without --order there are none" sh -c "! grep -q '^d2' swish.txt"
 check "they compile, and are what they say" sh -c "${CC:-cc} -std=c11 second.c -o second -lm && ./second"
 refuses "third derivatives" 2 "--order is 1 or 2" "$SEQC" diff ops/ops.c swish --order 3
 
+# ---- jumps and slopes: those that the model meets ----
+
+mkdir -p met && cat >met/met.c <<'END'
+#include <math.h>
+double edge(double x, double t, double v) { return x > t ? x : v; }
+double root(double x, double a) { return sqrt(x - a); }
+double rooted(double x, double y) { return x * sqrt(y) - x * x; }
+END
+# met NAME TEXT LAYER [LOSS]: what is said of that model has TEXT; silent NAME LAYER [LOSS]: nothing is.
+said() { model "$@" && "$SEQC" ir model.py --stage shape 2>&1 >/dev/null | grep -A3 'warning' >said.txt; }
+met() { said "$3" "${4:-}"; grep -qF "$2" said.txt && ok "$1" || not_ok "$1" "$(head -n 1 said.txt)"; }
+silent() { said "$2" "${3:-}"; [ ! -s said.txt ] && ok "$1" || not_ok "$1" "$(head -n 1 said.txt)"; }
+parameter() { echo "nn.Parameter(torch.full((1,), $1))"; }
+silent "softplus as it is used meets no jump" "c_op('ops/builtin.c', 'softplus', beta=1.0, threshold=20.0)"
+silent "nor where its beta is learned" "c_op('ops/builtin.c', 'softplus', beta=$(parameter 1.0), threshold=20.0)"
+met "a threshold that is too low" "jumps from 0.850707 to 0.75 at x = 0.75" \
+    "c_op('ops/builtin.c', 'softplus', beta=2.0, threshold=1.5)"
+met "a jump far from 0" "met.c:2:52: warning: \`edge\` jumps from 0 to 35 at x = 35" "c_op('met/met.c', 'edge', t=35, v=0)"
+silent "branches that meet where the model's numbers say" "c_op('met/met.c', 'edge', t=35, v=35)"
+met "a jump at a parameter's first value" "jumps from 0.5 to 3 at x = 3" "c_op('met/met.c', 'edge', t=$(parameter 3.0), v=0.5)"
+silent "a parameter that stays, where branches meet" "c_op('met/met.c', 'edge', t=0.5, v=0.5)"
+met "a jump where a parameter may come to be" "jumps" "c_op('met/met.c', 'edge', t=0.5, v=$(parameter 0.5))"
+met "a slope at the model's number" "the derivative of \`root\` by \`x\` is inf at x = 0.37" "c_op('met/met.c', 'root', a=0.37)"
+check "no slope of what is not learned" sh -c "! grep -q 'by .a. is' said.txt"
+met "a slope of what is" "the derivative of \`root\` by \`a\` is -inf" "c_op('met/met.c', 'root', a=$(parameter 0.37))"
+silent "no slope of a target" "nn.ReLU()" "c_loss('met/met.c', 'rooted')"
+cp met/.seqc/met.json new.json
+sed -i 's/, "at": \[[^]]*\], "compared": .*$/,/' met/.seqc/met.json
+silent "what an older seqc kept is made again" "nn.ReLU()" "c_loss('met/met.c', 'rooted')"
+check "with places" cmp -s new.json met/.seqc/met.json
+
 # ---- seqc check: derivatives of functions ----
 
 model "c_op('ops/ops.c', 'gelu_erfc')"

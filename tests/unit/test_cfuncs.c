@@ -96,7 +96,7 @@ START_TEST(writes_what_it_reads)
     for (int i = 0; i < COUNT(texts); i++) {
         char err[EX_ERR];
         const char *params[] = {"x", "y\"\\", "\xc3\xa4\x01"};
-        CFunc f = {"f", params, 3, true, 1, 2, {0}};
+        CFunc f = {.name = "f", .param = params, .n_param = 3, .is_double = true, .line = 1, .column = 2};
         CInclude include = {"a/b.h", "00"};
         CFuncs c = {ex_pool(arena), "o \"p\".c", "ff", &include, 1, NULL, 0, NULL, &f, 1};
         f.value = ex_parse(c.pool, texts[i], NULL, err);
@@ -243,6 +243,11 @@ START_TEST(refuses_files)
     refuses(with("[\"arg\", 0]", odd), "expected an integer from 0 to -1");
     refuses(with("[\"arg\", 0]", "0, \"gradient\": {\"nodes\": []}"), "\"value\" is missing");
     refuses(with("[\"arg\", 0]", "0, \"gradient\": 3"), "expected '{'");
+    refuses(with("[\"arg\", 0]", "0, \"at\": [0, 1]"), "a place has three numbers");
+    refuses(with("[\"arg\", 0]", "0, \"at\": [0, -1, 2]"), "expected an integer from 0 to 4294967295");
+    refuses(with("[\"arg\", 0]", "0, \"compared\": [[0, 0, 1, 2]]"), "has a node that is no comparison");
+    refuses(with("[\"arg\", 0]", "0, \"compared\": [[1, 0, 1, 2]]"), "has a node that is no comparison");
+    refuses(with("[\"arg\", 0]", "0, \"compared\": [[0, 0, 1]]"), "three numbers, behind a node's");
     const char *f = strstr(good, "{\"name\"");
     const char *twice = arena_printf(arena, "%.*s, %s", (int)(strlen(good) - 3), good, f);
     refuses(twice, "the function \"f\" stands twice");
