@@ -176,6 +176,7 @@ const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const FeOpts *o, const char *model
     }
     const char *json = file_text(a, kept, &json_len);
     CFuncs *c = json ? fe_cfuncs_read(a, json, json_len, err) : NULL;
+    const char *why = c ? "the file, or one that it includes, has changed since" : err;
     CText *all = arena_alloc(a, c ? 1 + (size_t)c->n_include : 1, sizeof *all);
     all[0] = (CText){ file, text, len };
     if (c && holds(a, c, file, all) && !is_due(c, o, a)) {
@@ -183,6 +184,8 @@ const CFuncs *fe_cfuncs(FeDiags *d, Arena *a, const FeOpts *o, const char *model
     } else {
         c = fe_cfuncs_clang(d, a, o, &(CSource){ path, file, text, len }, at);
         if (c) keep(a, c, kept);
+        else if (json && d->n_item && d->item[d->n_item - 1].id == DIAG_own_clang)
+            fe_help(d, "%s does not stand for it: %s", kept, why);
     }
     if (c) fe_cfuncs_say(d, c, NULL, at);
     return c;

@@ -52,7 +52,7 @@ static const Value *string_at(Interp *in, const Call *c, int i, const char *what
     return NULL;
 }
 
-/* A C file, by the path in the model: read once, whatever is kept of it. */
+/* A C file, by the path in the model: read once, whatever is kept of it. file: null, was reported. */
 typedef struct OwnFile { struct OwnFile *next; const char *path; const CFuncs *file; } OwnFile;
 
 static const CFuncs *functions_of(Interp *in, const char *path, Span at)
@@ -62,7 +62,7 @@ static const CFuncs *functions_of(Interp *in, const char *path, Span at)
     const CFuncs *file = fe_cfuncs(in->d, in->a, in->o, in->path, path, at);
     OwnFile *x = arena_alloc(in->a, 1, sizeof *x);
     *x = (OwnFile){ in->own_files, path, file };
-    if (file) in->own_files = x;
+    in->own_files = x;
     return file;
 }
 

@@ -41,8 +41,16 @@ check "what was kept serves without the module" env SEQC_HOME="$PWD/home" "$SEQC
 echo 'float relu(float x) { return x > 0.0f ? x : 0.0f; }' >>model/ops.c
 refuses "a file that was changed is read again" 3 "has to be read by Clang" \
     env SEQC_HOME="$PWD/home" "$SEQC" ir model/own.py
+refuses "why what was kept does not serve" 3 "ops.json does not stand for it: the file, or one that it includes, has changed" \
+    env SEQC_HOME="$PWD/home" "$SEQC" ir model/own.py
+cp model/.seqc/ops.json kept.json && head -c 40 kept.json >model/.seqc/ops.json
+refuses "or that it is damaged" 3 "ops.json does not stand for it: byte 40: " \
+    env SEQC_HOME="$PWD/home" "$SEQC" ir model/own.py
+cp kept.json model/.seqc/ops.json
 sed 's/, "swish"/, "step"/' model/own.py >model/step.py
 echo 'static float last; float step(float x) { last = x; return last; }' >>model/ops.c
 refuses "what a C file may not have" 1 "ops.c:4:42: error" "$SEQC" ir model/step.py
+sed 's/nn.Linear(8, 3))/c_op("ops.c", "step"), &/' model/step.py >model/twice.py
+refuses "it is read and said once, wherever the model names it" 1 "1 error; more about" "$SEQC" ir model/twice.py
 check "the doctor says what Clang there is" sh -c "'$SEQC' doctor | grep -q '^  Clang  *1[4-9]'"
 exit 0
