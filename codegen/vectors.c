@@ -8,20 +8,50 @@ static int64_t lanes_of(const Emit *e)
     return e->o->target->vector_bytes / ir_dtype_bytes(e->m->real);
 }
 
-/* Adds `name`: so many lanes of two vectors, from `first` on, `step` apart; or, step 0, pairs of
- * lanes of both. */
-static const char *pick(Emit *e, const char *name, const char *what, int64_t first, int64_t step)
+/* Adds `name`: lanes `order` of vectors a and b, after the statements `first`. */
+static void add_pick(Emit *e, const char *name, const char *what, const char *first,
+                     const char *order)
 {
     static const char form[] = "/* %s */\n"
                                "static inline vec %s(vec a, vec b)\n"
                                "{\n"
-                               "    return __builtin_shufflevector(a, b%s);\n"
+                               "%s"
+                               "    return __builtin_shufflevector(%s);\n"
                                "}\n";
-    const char *lanes = "";
+    add_micro(e, text(e, form, what, name, first, order));
+}
+
+/* So many lanes of two vectors, from `first` on, `step` apart; or, step 0, pairs of lanes of both. */
+static const char *pick(Emit *e, const char *name, const char *what, int64_t first, int64_t step)
+{
+    const char *order = "a, b";
     for (int64_t i = 0, n = lanes_of(e); i < n; i++)
-        lanes = text(e, "%s, %lld", lanes,
+        order = text(e, "%s, %lld", order,
                      (long long)(step ? first + i * step : first + i / 2 + i % 2 * n));
-    add_micro(e, text(e, form, what, name, lanes));
+    add_pick(e, name, what, "", order);
+    return name;
+}
+
+/* Lanes `odd`, `odd` + 2 … of two vectors. Those of AVX2 are two halves, between which few
+ * instructions move single lanes, each three times as long as others: so first come the halves. */
+static const char *every_other(Emit *e, int odd)
+{
+    enum { AVX2_BYTES = 32 };
+    const char *name = odd ? "odd" : "even";
+    const char *what = odd ? "Elements 1, 3 … of a, then of b." : "Elements 0, 2 … of a, then of b.";
+    const char *half[2] = { "", "" }, *order = "low, high";
+    if (e->o->target->vector_bytes != AVX2_BYTES) return pick(e, name, what, odd, 2);
+    for (int64_t i = 0, n = lanes_of(e); i < n; i++) {
+        int64_t at = i % (n / 2), other = i / (n / 2) * n / 2;
+        for (int64_t h = 0; h < 2; h++)
+            half[h] = text(e, "%s, %lld", half[h], (long long)(at + h * n / 2 + other * 2));
+        order = text(e, "%s, %lld", order,
+                     (long long)(other + (2 * at + odd) % (n / 2) + 2 * at / (n / 2) * n));
+    }
+    add_pick(e, name, what,
+             text(e, "    const vec low = __builtin_shufflevector(a, b%s);\n"
+                     "    const vec high = __builtin_shufflevector(a, b%s);\n", half[0], half[1]),
+             order);
     return name;
 }
 
@@ -30,8 +60,7 @@ const char *vec_dealt(Emit *e, const char *const *x, int64_t n, int64_t k)
     const char *half[MAX_DEALT];
     if (n == 1) return x[0];
     if (n > MAX_DEALT) ir_die(e->m, "codegen: %lld vectors are dealt", (long long)n);
-    const char *name = k % 2 ? pick(e, "odd", "Elements 1, 3 … of a, then of b.", 1, 2)
-                             : pick(e, "even", "Elements 0, 2 … of a, then of b.", 0, 2);
+    const char *name = every_other(e, k % 2);
     for (int64_t i = 0; i < n / 2; i++)
         half[i] = text(e, "%s(%s, %s)", name, x[2 * i], x[2 * i + 1]);
     return vec_dealt(e, half, n / 2, k / 2);
