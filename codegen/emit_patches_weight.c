@@ -3,10 +3,11 @@
  *
  * A task is some rows o and some channels, so that no sum is split between tasks. It frames an
  * image's channels (ir/frame.h) and packs what each tap reads of it as a row of pixels, so that
- * both operands are rows and vectors run along pixels. Images whose rows are short are taken
- * several at a time. Register tiles (dots_add_HxV: H rows of d_y, V of patches) add up lanes in the
- * worker's memory; these are summed when all images are through. The last strips overlap, each with
- * sums of its own. */
+ * both operands are rows and vectors run along pixels; where lines are whole vectors nothing is
+ * packed. Images whose rows are short are taken several at a time. Register tiles (dots_add_HxV: H
+ * rows of d_y, V of patches; dots_lines_HxV: V taps in the frame) add up lanes in the worker's
+ * memory; these are summed when all images are through. The last strips overlap, each with sums of
+ * its own. */
 #include "codegen/patches.h"
 
 typedef struct Weight {
@@ -19,6 +20,7 @@ typedef struct Weight {
     int64_t images;                        /* at a time */
     int height, width;
     bool in_place;                         /* d_y is read where it lies */
+    bool in_lines;                         /* and the frame, too */
     const char *row0, *rows, *channel0, *channels;
 } Weight;
 
@@ -34,6 +36,7 @@ static void shape(Weight *w)
     w->height = (int)ir_strip(w->f->rows, w->tile_rows, k->k->micro[0]);
     w->width = (int)ir_strip(ir_frame_depth(w->f), w->tile_cols, k->k->micro[1]);
     w->in_place = ir_frame_in_place(w->f);
+    w->in_lines = ir_frame_weight_in_lines(w->f);
 }
 
 static const char *number(Emit *e, int64_t x) { return text(e, "%lld", (long long)x); }
@@ -56,6 +59,12 @@ static void place(Weight *w)
     out_line(w->o, "memset(frame, 0, %lld);    /* what is around images stays so */",
              (long long)b.frame);
     out_line(w->o, "memset(sums, 0, %lld);", (long long)b.sums);
+    if (!w->in_lines) return;
+    long long columns = (long long)w->tile_cols;
+    out_line(w->o, "int32_t read[%lld];    /* where in the frame */", columns);
+    out_line(w->o, "for (int32_t q = 0; q < %lld; q++)", columns);
+    out_line(w->o, "    read[q] = q / %lld * %lld + taps[q %% %lld];", (long long)taps,
+             (long long)ir_frame_plane(w->f), (long long)taps);
 }
 
 /* Image `image` into the rows of patches, from their element `at` on. */
@@ -66,6 +75,7 @@ static void write_image(Weight *w, const char *image, const char *at)
     const Frame *f = w->f;
     long long taps = (long long)ir_frame_taps(f), columns = (long long)f->pixels[1];
     patches_frame(w->k, f, image, w->channel0, w->channels);
+    if (w->in_lines) return;
     out_open(o, "for (int64_t c = 0; c < %s; c++)", w->channels);
     out_open(o, "for (int64_t tap = 0; tap < %lld; tap++)", taps);
     out_line(o, "const %s *const from = frame + c * %lld + taps[tap];", real_type(w->k),
@@ -157,8 +167,15 @@ static void write_images(Weight *w)
         out_line(o, "const %s *const slopes = %s;", real_type(w->k), slopes);
     }
     open_tiles(w);
-    out_line(o, "%s(%s, slopes + top * %lld, %lld, pack + left * %lld, %lld, tile);",
-             micro_dots_add(e, w->height, w->width), depth, slope_step, slope_step, step, step);
+    if (w->in_lines)
+        out_line(o, "%s(%lld, %lld, slopes + top * %lld, %lld, frame, %lld, read + left, tile);",
+                 micro_dots_lines(e, w->height, w->width), (long long)w->f->pixels[0],
+                 (long long)w->f->pixels[1], slope_step, slope_step,
+                 (long long)ir_frame_pixel(w->f, 1, 0));
+    else
+        out_line(o, "%s(%s, slopes + top * %lld, %lld, pack + left * %lld, %lld, tile);",
+                 micro_dots_add(e, w->height, w->width), depth, slope_step, slope_step, step,
+                 step);
     close_tiles(w);
     out_close(o, "");
 }

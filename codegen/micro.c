@@ -4,7 +4,7 @@
  * micro_HxV: H rows of a, one element at a time, times V vectors of columns of b; micro_HxV_ahead
  * also asks for memory that is read next, a line a step. taps_HxV: the same where the vectors are of
  * V lines of an image, and those of the next step stand at the next tap. dots_HxC: H rows of a times
- * C rows of b, both contiguous in k, vectors along k. */
+ * C rows of b, both contiguous in k, vectors along k; dots_lines_HxC: what C taps read of lines. */
 #include "codegen/emit.h"
 #include <string.h>
 
@@ -184,6 +184,42 @@ const char *micro_dots(Emit *e, int height, int cols)
     return name;
 }
 
+/* Sums that are in memory to registers, and back. */
+static void dots_begin(Emit *e, Out *o, int height, int cols)
+{
+    out_line(o, "vec *const sum = (vec *)sums;");
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < cols; j++)
+            s = text(e, "%s%s c%d_%d = sum[%d]", s, j ? "," : "vec", i, j, i * cols + j);
+        out_line(o, "%s;", s);
+    }
+}
+
+static void dots_end(Emit *e, Out *o, int height, int cols)
+{
+    for (int i = 0; i < height; i++) {
+        const char *s = "";
+        for (int j = 0; j < cols; j++)
+            s = text(e, "%s%ssum[%d] = c%d_%d;", s, j ? " " : "", i * cols + j, i, j);
+        out_line(o, "%s", s);
+    }
+}
+
+/* A vector of k of each row of a and, at b with its number, of each of b. */
+static void dots_step(Emit *e, Out *o, int height, int cols, const char *b)
+{
+    for (int j = 0; j < cols; j++)
+        out_line(o, "const vec b%d = *(const vec *)(%s);", j, text(e, b, j));
+    for (int i = 0; i < height; i++) {
+        out_line(o, "const vec a%d = *(const vec *)(a + %d * a_step + k);", i, i);
+        const char *s = "";
+        for (int j = 0; j < cols; j++)
+            s = text(e, "%s%sc%d_%d += a%d * b%d;", s, j ? " " : "", i, j, i, j);
+        out_line(o, "%s", s);
+    }
+}
+
 const char *micro_dots_add(Emit *e, int height, int cols)
 {
     Out *o = out_new(e->a);
@@ -194,30 +230,40 @@ const char *micro_dots_add(Emit *e, int height, int cols)
     out_line(o, "ONCE void %s(int64_t depth, const %s *restrict a, int64_t a_step,", name, real);
     out_line(o, "    const %s *restrict b, int64_t b_step, %s *restrict sums)", real, real);
     out_open(o, "%s", "");
-    out_line(o, "vec *const sum = (vec *)sums;");
-    for (int i = 0; i < height; i++) {
-        const char *s = "";
-        for (int j = 0; j < cols; j++)
-            s = text(e, "%s%s c%d_%d = sum[%d]", s, j ? "," : "vec", i, j, i * cols + j);
-        out_line(o, "%s;", s);
-    }
+    dots_begin(e, o, height, cols);
     out_open(o, "for (int64_t k = 0; k < depth; k += %lld)", vector);
-    for (int j = 0; j < cols; j++)
-        out_line(o, "const vec b%d = *(const vec *)(b + %d * b_step + k);", j, j);
-    for (int i = 0; i < height; i++) {
-        out_line(o, "const vec a%d = *(const vec *)(a + %d * a_step + k);", i, i);
-        const char *s = "";
-        for (int j = 0; j < cols; j++)
-            s = text(e, "%s%sc%d_%d += a%d * b%d;", s, j ? " " : "", i, j, i, j);
-        out_line(o, "%s", s);
-    }
+    dots_step(e, o, height, cols, "b + %d * b_step + k");
     out_close(o, "");
-    for (int i = 0; i < height; i++) {
-        const char *s = "";
-        for (int j = 0; j < cols; j++)
-            s = text(e, "%s%ssum[%d] = c%d_%d;", s, j ? " " : "", i * cols + j, i, j);
-        out_line(o, "%s", s);
-    }
+    dots_end(e, o, height, cols);
+    out_close(o, "");
+    add_micro(e, out_text(o));
+    return name;
+}
+
+/* One loop for all lines: gcc 12 unrolls one over a short line, and takes a sixth longer. */
+const char *micro_dots_lines(Emit *e, int height, int cols)
+{
+    Out *o = out_new(e->a);
+    const char *real = e->l->type[e->m->real], *name = text(e, "dots_lines_%dx%d", height, cols);
+    long long vector = lanes_of(e);
+    out_line(o, "/* Adds %d rows of a, [lines][width], times what these taps read to", height);
+    out_line(o, " * sums[%d][%d][%lld], lane by lane: of lines that are b_line apart, from b + tap on. */",
+             height, cols, vector);
+    out_line(o, "ONCE void %s(int64_t lines, int64_t width, const %s *restrict a, int64_t a_step,",
+             name, real);
+    out_line(o, "    const %s *restrict b, int64_t b_line, const int32_t *restrict tap,", real);
+    out_line(o, "    %s *restrict sums)", real);
+    out_open(o, "%s", "");
+    dots_begin(e, o, height, cols);
+    out_line(o, "int64_t at = 0, end = width;           /* in the frame; of the line */");
+    out_open(o, "for (int64_t k = 0; k < lines * width; k += %lld, at += %lld)", vector, vector);
+    out_open(o, "if (k == end)");
+    out_line(o, "end += width;");
+    out_line(o, "at += b_line - width;");
+    out_close(o, "");
+    dots_step(e, o, height, cols, "b + tap[%d] + at");
+    out_close(o, "");
+    dots_end(e, o, height, cols);
     out_close(o, "");
     add_micro(e, out_text(o));
     return name;

@@ -60,7 +60,7 @@ const char *vec_dealt(Emit *e, const char *const *x, int64_t n, int64_t k)
     const char *half[MAX_DEALT];
     if (n == 1) return x[0];
     if (n > MAX_DEALT) ir_die(e->m, "codegen: %lld vectors are dealt", (long long)n);
-    const char *name = every_other(e, k % 2);
+    const char *name = every_other(e, (int)(k % 2));
     for (int64_t i = 0; i < n / 2; i++)
         half[i] = text(e, "%s(%s, %s)", name, x[2 * i], x[2 * i + 1]);
     return vec_dealt(e, half, n / 2, k / 2);

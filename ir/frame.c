@@ -99,6 +99,12 @@ bool ir_frame_in_place(const Frame *f)
     return pixels >= LONG_ROW && pixels % (VECTOR_BYTES / 4) == 0;
 }
 
+bool ir_frame_weight_in_lines(const Frame *f)
+{
+    return f->op == OP_conv_weight && ir_frame_in_place(f)
+        && f->pixels[1] % (VECTOR_BYTES / 4) == 0;
+}
+
 bool ir_frame_in_lines(const Frame *f, int64_t pixels, int64_t vectors, int64_t elem_bytes)
 {
     int64_t panel = vectors * VECTOR_BYTES / elem_bytes;
@@ -152,7 +158,7 @@ static ConvBytes weight_bytes(const Frame *f, const Kernel *k, int64_t vector_by
     int64_t tiles = ceil_div(k->tile[0], height) * ceil_div(k->tile[1], width);
     return (ConvBytes){
         .frame = beyond(channels * ir_frame_plane(f) * elem, vector_bytes),
-        .pack = k->tile[1] * row,
+        .pack = ir_frame_weight_in_lines(f) ? 0 : k->tile[1] * row,
         .sums = ir_round64(tiles * height * width * vector_bytes),
         .weights = ir_frame_in_place(f) ? 0 : k->tile[0] * row };
 }

@@ -50,6 +50,8 @@ bool ir_frame_in_lines(const Frame *f, int64_t pixels, int64_t vectors, int64_t 
 int64_t ir_frame_images(const Frame *f);
 int64_t ir_frame_row_bytes(const Frame *f, int64_t elem_bytes);
 bool ir_frame_in_place(const Frame *f);
+/* Are they whole vectors on each line? Then no patches are packed, the frame is read where it lies. */
+bool ir_frame_weight_in_lines(const Frame *f);
 /* Or are lines of taps so long that they are copied whole, into lanes, IR_PIXELS pixels at a time
  * (codegen/emit_patches_lanes.c)? A register tile is then rows by vectors of columns, and the frame
  * in the image's order: of one phase. */

@@ -46,17 +46,22 @@ static bool tile_implicit(const Graph *g, Val root, const Frame *f, int64_t imag
 }
 
 /* No sum is cut: a task is some channels of x by some of the results'. What it packs of x serves
- * all its rows, so these stay together for longest. */
+ * all its rows, so these stay together for longest; where nothing is packed few channels do, as each
+ * of their tasks would read all of d_y. */
 static void tile_weight(const Frame *f, const Target *t, Choice *c)
 {
-    enum { MOST_ROWS = 128, MOST_COLS = 160 };
+    enum { MOST_ROWS = 128, MOST_COLS = 160, LEAST_ROWS = 8 };
     int64_t taps = ir_frame_taps(f), rows = f->rows, channels = f->channels;
+    int64_t cut = ir_frame_weight_in_lines(f) ? LEAST_ROWS : 32;
     if (rows > MOST_ROWS) rows = ceil_div(rows, ceil_div(rows, MOST_ROWS));
     while (channels > 1 && channels * taps > MOST_COLS) channels = ceil_div(channels, 2);
-    while (ceil_div(f->rows, rows) * ceil_div(f->channels, channels) < ENOUGH_TASKS / 2) {
+    for (;;) {
+        int64_t tasks = ceil_div(f->rows, rows) * ceil_div(f->channels, channels);
+        if (tasks >= ENOUGH_TASKS / 2) break;
         if (channels > 8) channels = ceil_div(channels, 2);
-        else if (rows > 32) rows = ceil_div(rows, 2);
-        else if (channels > 1) channels = ceil_div(channels, 2);
+        else if (rows > cut) rows = ceil_div(rows, 2);
+        else if (channels > 1 && (cut > LEAST_ROWS || tasks < ENOUGH_TASKS / 4))
+            channels = ceil_div(channels, 2);
         else break;
     }
     c->tile[0] = rows;

@@ -198,7 +198,8 @@ static double patches_cycles(const Graph *g, Val root, const Frame *f, double im
     if (!weight)
         pixels = (double)(ceil_div(f->pixels[0], together) * c->micro[1])
                * vectors(together * f->pixels[1], c->micro[1] * lanes);
-    if (ir_frame_in_lines(f, c->tile[1], c->micro[1], elem)) down = 0;       /* nothing is packed */
+    if (ir_frame_weight_in_lines(f) || ir_frame_in_lines(f, c->tile[1], c->micro[1], elem))
+        down = 0;                                                            /* nothing is packed */
     return images * pixels
          * (rows * depth / conv_share + PACK_CYCLES * (depth * down + rows * across));
 }
