@@ -22,6 +22,8 @@ void emit_kernels(const Module *m, const EmitOpts *o, FILE *out);
 /* A line of that file. What follows it, up to the next one, can be compiled apart, after all that
  * precedes the first. */
 #define EMIT_PART "/* ---- part ---- */\n"
+/* The next line of a part whose kernels run so seldom that compiling them is what takes time. */
+#define EMIT_SELDOM "/* Run seldom: compiled fast. */\n"
 /* What a part asks for that has instructions of sm_90a: the compiler defines it there alone. */
 extern const char emit_sm_90a[];
 /* Writes the file with main for the variants of m, one a target, best first. */

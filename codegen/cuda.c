@@ -34,7 +34,7 @@ const char *const cuda_language =
     "\n";
 
 /* The kernels in parts of some 32 kB, which are compiled side by side; those that call kernels of one
- * block stay with them. */
+ * block stay with them. What is run seldom comes last, in parts of its own. */
 static void write_parts(Emit *e, Out *o, const char *steps)
 {
     enum { PART_BYTES = 32 << 10 };
@@ -43,15 +43,20 @@ static void write_parts(Emit *e, Out *o, const char *steps)
     for (int i = 0; i < e->n_fn; i++) apart = apart && !e->fn[i]->inlined;
     out_raw(o, EMIT_PART);
     out_raw(o, steps);
-    for (int i = 0; i < e->n_fn; i++) {
-        Out *one = out_new(e->a);
-        kernel_write(e, one, e->fn[i]);
-        bytes += strlen(out_text(one));
-        if (apart && bytes > PART_BYTES) {
-            out_raw(o, EMIT_PART);
-            bytes = strlen(out_text(one));
+    for (int seldom = 0, last = 0; seldom < 2; seldom++) {
+        for (int i = 0; i < e->n_fn; i++) {
+            Out *one = out_new(e->a);
+            if (apart ? e->fn[i]->seldom != seldom : seldom) continue;
+            kernel_write(e, one, e->fn[i]);
+            bytes += strlen(out_text(one));
+            if (apart && (bytes > PART_BYTES || seldom != last)) {
+                out_raw(o, EMIT_PART);
+                if (seldom) out_raw(o, EMIT_SELDOM);
+                bytes = strlen(out_text(one));
+                last = seldom;
+            }
+            out_raw(o, out_text(one));
         }
-        out_raw(o, out_text(one));
     }
 }
 

@@ -13,7 +13,7 @@ const Dialect dialect_cuda = {
     .function = "DEVICE",
     .inlined = "SUBROUTINE void",
     .restricted = "__restrict__",
-    .each = "for (int64_t $i = $from + threadIdx.x; $i < $end; $i += $threads)",
+    .each = "for ($type $i = $own; $i < $end; $i += $threads)",
     .row = "for (int64_t $i = $from + warp; $i < $end; $i += $warps)",
     .along = "for (int64_t $i = lane; $i < $end; $i += $lanes)",
     .flat = "for ($type $i = lane; $i < $end; $i += $lanes)",

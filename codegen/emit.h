@@ -9,6 +9,7 @@
 #include "codegen/codegen.h"
 #include "codegen/dialect.h"
 #include "codegen/out.h"
+#include "codegen/sizes.h"
 #include "ir/tasks.h"
 
 /* k, or k times n once or more. */
@@ -35,6 +36,7 @@ typedef struct Stage {
     const char *name, *params, *body;
     int threads;
     int64_t shared_bytes;
+    Sizes sizes;                      /* parameters after memory */
     bool there;                       /* another kernel's stage has this name and text */
 } Stage;
 
@@ -45,6 +47,8 @@ typedef struct KernelFn {
     const char *users;                /* ", also in eval, infer" */
     const Graph *first, *last;        /* graphs that use it */
     bool inlined;                     /* into graphs that are one function, or one block's */
+    bool resized;                     /* used for other sizes than its own, too */
+    bool seldom;                      /* no graph that is run often uses it */
     bool prepares;                    /* a library calls what comes before its tasks */
 } KernelFn;
 
@@ -58,6 +62,7 @@ typedef struct Emit {
     Arena *a;
     bool reached[SNIP_COUNT];
     KernelFn **fn; int n_fn;
+    bool marks;                       /* numbers from shapes are marked (sizes.h) */
     const char **micro; int n_micro;  /* texts of register tiles, of structs of shared memory */
 } Emit;
 
@@ -144,9 +149,14 @@ typedef struct KernelUse {
     Tasks tasks;
     Extent rows, cols;
     int64_t prepare_tasks, finish_tasks;
+    Sizes sizes[3];                   /* of its stages, in their order */
 } KernelUse;
 KernelUse kernel_emit(Emit *e, const Graph *g, int i);
 void kernel_add(Emit *e, KernelFn *f);                   /* to those of the file */
+void sizes_mark(Kern *k, bool on);
+/* kernel_head.c: the comment above it without its end; its name after "k5_". */
+const char *kernel_head(Kern *k, const char *id);
+const char *kernel_base(Kern *k);
 const char *node_line(Emit *e, const Graph *g,
                       Val v); /* %5 = relu %4 : f32[n,128]   fashion.py:10 */
 const char *type_text(Emit *e, const Type *t);           /* [n][784] */
@@ -155,8 +165,8 @@ const char *type_text(Emit *e, const Type *t);           /* [n][784] */
 
 /* begin and end: the task's part of so many elements, results or rows, of `tile` each. */
 void task_range(Kern *k, int64_t tile, Extent all);
-/* Opens a loop over elements of the task that are independent of each other. */
-void each_open(Kern *k, Out *o, const char *var, const char *from, const char *end);
+/* Opens a loop over elements of the task that are independent of each other; type: of their places. */
+void each_open(Kern *k, Out *o, const char *type, const char *var, const char *from, const char *end);
 /* Writes where element `flat` of a shape is on its axes, which get these names ("0" where there is
  * one). */
 Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *name);

@@ -64,9 +64,10 @@ void emit_map(Kern *k)
     }
     k->note = text(e, "A %s is %lld elements.", e->l->task, (long long)k->tasks.tile_rows);
     task_range(k, k->tasks.tile_rows, elems);
+    const char *type = extent_type(e, elems);
     if (extent_eq(run, elems)) {
         Nest nest = { 1, { { elems, "i" } } };
-        each_open(k, o, "i", "begin", "end");
+        each_open(k, o, type, "i", "begin", "end");
         members_emit(k, o, &nest);
         out_close(o, "");
         return;
@@ -75,7 +76,7 @@ void emit_map(Kern *k)
     Nest nest = { 2, { { rows, "row" }, { run, "col" } } };
     const char *cols = extent_text(e, run);
     if (run.k == 1 && !run.n) {              /* every element is a row */
-        each_open(k, o, "row", "begin", "end");
+        each_open(k, o, type, "row", "begin", "end");
         members_emit(k, o, &nest);
         out_close(o, "");
         return;

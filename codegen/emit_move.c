@@ -145,7 +145,7 @@ static void emit_shared_out(Kern *k, int i, int64_t start)
         if (!start) end = text(e, "smaller(end, %s)",
                                extent_text(e, extent_of(from, axis, axis + 1)));
     }
-    each_open(k, k->out, "i", text_mul(e, first, each), text_mul(e, end, each));
+    each_open(k, k->out, "int64_t", "i", text_mul(e, first, each), text_mul(e, end, each));
     Nest flat = { 1, { { extent_of(space, 0, space->rank), "i" } } }, put = flat, get = flat;
     if (x->op == OP_cat || x->op == OP_slice || x->op == OP_permute) {
         static const char *const names[IR_MAX_RANK] = { "i0", "i1", "i2", "i3", "i4", "i5" };

@@ -64,7 +64,7 @@ static void emit_total(Kern *k, Val operand)
     out_line(o, "double total = 0;");
     Nest nest = { 1, { { elems, "i" } } };
     free_order(k, o, "total");
-    each_open(k, o, "i", "begin", "end");
+    each_open(k, o, "int64_t", "i", "begin", "end");
     out_line(o, "total += %s;", text_double(e, value_emit(k, o, operand, &nest)));
     members_emit(k, o, &nest);
     out_close(o, "");

@@ -302,6 +302,7 @@ static void write_finish(Simt *s)
     Out *o = k->finish = out_new(e->a);
     const Shape *r = &ir_type(k->g, k->root)->shape;
     Extent elems = extent_of(r, 0, r->rank);
+    sizes_mark(k, true);
     for (uint32_t i = 0; i < k->g->n_node; i++) k->name[i] = NULL;
     k->finish_tasks = (elems.k + k->threads - 1) / k->threads;
     s->nest = (Nest){ 1, { { elems, "i" } } };
@@ -313,6 +314,7 @@ static void write_finish(Simt *s)
     out_line(o, "for (int part = 0; part < %lld; part++)", (long long)s->parts);
     out_line(o, "    sum += %s[part * %s + i];", parts_of(s), extent_text(e, elems));
     epilogue(s, o, "sum");
+    sizes_mark(k, false);
     out_close(o, "");
     out_close(o, "");
 }

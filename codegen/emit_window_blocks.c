@@ -101,7 +101,7 @@ void win_in_blocks(Win *w)
     k->note = text(w->e, "A block is %lld elements.",
                    (long long)(k->tasks.tile_rows * k->tasks.cols));
     task_range(k, k->tasks.tile_rows, k->rows);
-    each_open(k, w->o, "element", text_mul(w->e, "begin", each), text_mul(w->e, "end", each));
+    each_open(k, w->o, "int64_t", "element", text_mul(w->e, "begin", each), text_mul(w->e, "end", each));
     w->nest = places_of(k, w->own, "element", line_names(w->own->rank));
     if (ir_by_planes(w->x->op)) gather_scattered(w);
     else win_line(w);

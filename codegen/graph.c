@@ -126,16 +126,20 @@ void graph_call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const S
 }
 
 /* The same as a launch of so many blocks: its parameters are memory, in a list of that name, and
- * n. */
+ * sizes, each eight bytes, and n. */
 static void launch(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
-                   const char *list, const char *blocks)
+                   const Sizes *sizes, const char *list, const char *blocks)
 {
-    const char *arg[MAX_SLOTS + 1], *what[MAX_SLOTS + 1];
+    const char *arg[MAX_SLOTS + SIZES_MOST + 1], *what[MAX_SLOTS + SIZES_MOST + 1];
     int n = 0;
     for (int i = 0; i < u->n_slot; i++) {
         if (!out_mentions(stage->body, u->slot[i].name)) continue;
         arg[n] = memory(e, t, &u->slot[i], &what[n]);
         n++;
+    }
+    for (int i = 0; i < sizes->n; i++) {
+        arg[n] = text(e, "(const void *)(uintptr_t)%s", size_value(&sizes->size[i], e->a));
+        what[n++] = sizes->size[i].name;
     }
     if (out_mentions(stage->body, "counters")) {
         arg[n] = t->at.counters;
@@ -210,11 +214,11 @@ static void run_kernel(Emit *e, Out *o, const GraphText *t, const KernelUse *u, 
     const char *count = graph_tasks(e, t, u), *name = kernel_name(e, t, i);
     if (e->l->blocks) {
         if (u->fn->prepare.name)
-            launch(e, o, t, u, &u->fn->prepare, text(e, "m%d_prepare", i),
+            launch(e, o, t, u, &u->fn->prepare, &u->sizes[0], text(e, "m%d_prepare", i),
                    text(e, "%lld", (long long)u->prepare_tasks));
-        launch(e, o, t, u, &u->fn->main, text(e, "m%d", i), count);
+        launch(e, o, t, u, &u->fn->main, &u->sizes[1], text(e, "m%d", i), count);
         if (u->fn->finish.name)
-            launch(e, o, t, u, &u->fn->finish, text(e, "m%d_finish", i),
+            launch(e, o, t, u, &u->fn->finish, &u->sizes[2], text(e, "m%d_finish", i),
                    text(e, "%lld", u->finish_tasks ? (long long)u->finish_tasks : 1));
         return;
     }

@@ -163,15 +163,21 @@ static const char *log_of(Compiling *c, void *program)
     return c->nvrtc->nvrtcGetProgramLog(program, log) ? "" : log;
 }
 
-/* For `arch`, "sm_90a": the code, the PTX, or both; null: not that. */
+/* For `arch`, "sm_90a": the code, the PTX, or both; null: not that. What runs seldom is compiled fast, if
+ * NVRTC can. */
 static void compile_for(Compiling *c, const char *arch, Image *code, Image *ptx)
 {
+    enum { NO_SUCH_OPTION = 5 };         /* of compilers before 13.0 */
     const Nvrtc *n = c->nvrtc;
-    const char *option[] = { arena_printf(c->a, "--gpu-architecture=%s", arch), "--std=c++17",
-                             "--ptxas-options=-v" };
+    const char *option[4] = { arena_printf(c->a, "--gpu-architecture=%s", arch), "--std=c++17" };
+    int plain = 2, all;
+    if (c->usage) option[plain++] = "--ptxas-options=-v";
+    all = plain;
+    if (strstr(c->text, EMIT_SELDOM)) option[all++] = "--Ofast-compile=mid";
     void *program = NULL;
     int error = n->nvrtcCreateProgram(&program, c->text, c->name, 0, NULL, NULL);
-    if (!error) error = n->nvrtcCompileProgram(program, c->usage ? 3 : 2, option);
+    if (!error) error = n->nvrtcCompileProgram(program, all, option);
+    if (error == NO_SUCH_OPTION && all > plain) error = n->nvrtcCompileProgram(program, plain, option);
     if (code || error) c->log = log_of(c, program);
     if (!error && code) error = take(c, program, code);
     if (!error && ptx) error = take(c, program, ptx);

@@ -37,7 +37,8 @@ const char *extent_type(const Emit *e, Extent x)
 
 const char *extent_text(Emit *e, Extent x)
 {
-    const char *s = x.n && x.k == 1 ? "n" : text(e, "%lld", (long long)x.k);
+    const char *mark = e->marks && x.k > 1 ? "@" : "";
+    const char *s = x.n && x.k == 1 ? "n" : text(e, "%s%lld", mark, (long long)x.k);
     for (int i = x.k == 1 ? 1 : 0; i < x.n; i++) s = text(e, "%s * n", s);
     return s;
 }
@@ -45,7 +46,7 @@ const char *extent_text(Emit *e, Extent x)
 bool text_simple(const char *s)
 {
     for (; *s; s++)
-        if (!isalnum((unsigned char)*s) && *s != '_') return false;
+        if (!isalnum((unsigned char)*s) && *s != '_' && *s != SIZE_MARK) return false;
     return true;
 }
 

@@ -174,7 +174,8 @@ static const char *slot_declaration(const Kern *k, const Slot *s, bool fills)
     return text(e, "%s%s *%s %s", constant ? "const " : "", type, e->l->restricted, s->name);
 }
 
-typedef struct { const char *decl[MAX_SLOTS + 2], *note[MAX_SLOTS + 2]; int n; } Params;
+enum { MAX_PARAMS = MAX_SLOTS + SIZES_MOST + 2 };
+typedef struct { const char *decl[MAX_PARAMS], *note[MAX_PARAMS]; int n; } Params;
 
 static void add_param(Params *p, const char *decl, const char *note)
 {
@@ -227,109 +228,6 @@ static const char *fixed_params(Emit *e, const char *const *fixed, const char *b
     return s;
 }
 
-/* ---- what a kernel says about itself ---- */
-
-static const char *attr_text(Emit *e, const Attr *a)
-{
-    const char *s = "";
-    switch (ir_attr_info[a->id].kind) {
-    case ATK_FLAG: return ir_attr_info[a->id].name;
-    case ATK_INT: s = text(e, "%lld", (long long)a->u.i); break;
-    case ATK_REAL: s = text(e, "%.9g", a->u.r); break;
-    case ATK_STR: case ATK_EXPR: s = text(e, "\"%s\"", a->u.s); break;
-    case ATK_INTS:
-        for (int i = 0; i < a->count; i++)
-            s = text(e, "%s%s%lld", s, i ? "," : "", (long long)a->u.ints[i]);
-        s = text(e, "[%s]", s);
-        break;
-    case ATK_REALS: s = a->count == 1 ? text(e, "[%.9g]", a->u.reals[0]) : "[...]"; break;
-    }
-    return text(e, "%s=%s", ir_attr_info[a->id].name, s);
-}
-
-static const char *val_text(Emit *e, const Graph *g, Val v)
-{
-    const Node *x = ir_node(g, v);
-    if (x->op == OP_state) return text(e, "\"%s\"", ir_state(e->m, x->state)->key);
-    return text(e, "%%%d", ir_printed_number(g, v));
-}
-
-/* "%5 = relu %4" and what follows it apart, so that columns can be aligned. */
-static const char *node_left(Emit *e, const Graph *g, Val v)
-{
-    const Node *x = ir_node(g, v);
-    const char *s = text(e, "%%%d = %s", ir_printed_number(g, v), ir_op[x->op].name);
-    for (int i = 0; i < x->n_in; i++)
-        s = text(e, "%s%s %s", s, i ? "," : "", val_text(e, g, x->in[i]));
-    for (int i = 0; i < x->n_attr; i++)
-        s = text(e, "%s%s%s%s", s, i ? " " : " {", attr_text(e, &x->attr[i]),
-                 i + 1 < x->n_attr ? "" : "}");
-    return out_comment(e->a, s);
-}
-
-static const char *node_right(Emit *e, const Graph *g, Val v)
-{
-    const Node *x = ir_node(g, v);
-    const char *s = ir_type_string(&x->type, e->a);
-    if (!x->loc.file) return s;
-    return text(e, "%s   %s:%u", s, out_comment(e->a, e->m->file[x->loc.file]), x->loc.line);
-}
-
-static const char *flop_text(Emit *e, double flop)
-{
-    static const char *const unit[] = { "FLOP", "kFLOP", "MFLOP", "GFLOP", "TFLOP" };
-    int u = 0;
-    for (; flop >= 1000 && u < 4; u++) flop /= 1000;
-    return text(e, "%.3g %s", flop, unit[u]);
-}
-
-static const char *head_text(Kern *k, const char *id)
-{
-    Emit *e = k->e;
-    int width = 0, n = k->k->n_member;
-    for (int i = 0; i < n; i++) {
-        int w = (int)strlen(node_left(e, k->g, k->k->member[i]));
-        if (w > width && w < 70) width = w;
-    }
-    double flop = ir_kernel_flop(k->g, k->index);
-    const char *s = text(e, "/* %s: %s of %s", id,
-                         out_comment(e->a, ir_kernel_name(k->g, k->index, e->a)), k->g->name);
-    if (flop > 0)
-        s = text(e, "%s, %s at n = %lld", s, flop_text(e, flop), (long long)e->m->capacity);
-    for (int i = 0; i < n; i++) {
-        const char *left = node_left(e, k->g, k->k->member[i]);
-        s = text(e, "%s\n *   %-*s : %s", s, width, left, node_right(e, k->g, k->k->member[i]));
-    }
-    return text(e, "%s\n * %s", s, k->note);
-}
-
-static const char *dims_text(Emit *e, const Kern *k)
-{
-    Shape s = ir_type(k->g, k->root)->shape;
-    if (ir_algo[k->k->algo].root == KIND_PROD) {
-        s.rank = 3;
-        s.dim[2] = ir_product(k->g, k->root).k;
-    } else if (ir_op[ir_node(k->g, k->root)->op].kind != KIND_MAP) {
-        s = ir_type(k->g, ir_node(k->g, k->root)->in[0])->shape;
-    }
-    const char *t = "";
-    for (int i = 0; i < s.rank; i++) {
-        bool bare_n = i && s.dim[i - 1].n;
-        const char *d = s.dim[i].n ? s.dim[i].k == 1 ? "n" : text(e, "%lldn", (long long)s.dim[i].k)
-                                   : text(e, "%lld", (long long)s.dim[i].k);
-        t = text(e, "%s%s%s", t, i && !bare_n ? "x" : "", d);
-    }
-    return *t ? t : "1";
-}
-
-static const char *base_name(Kern *k)
-{
-    Emit *e = k->e;
-    char ops[41];
-    snprintf(ops, sizeof ops, "%s", out_ident(e->a, ir_kernel_name(k->g, k->index, e->a)));
-    return text(e, "%s_%s_%s", ops, ir_dtype_name(e->m->real), dims_text(e, k));
-}
-
 /* ---- emitting and sharing ---- */
 
 static void by_n(Kern *k)
@@ -363,14 +261,29 @@ static Stage of_blocks(Kern *k, Stage s, const char *begin, int threads)
     return s;
 }
 
+/* Sizes, where they are parameters. */
+static void add_sizes(Emit *e, Params *p, const Sizes *sizes)
+{
+    for (int i = 0; i < sizes->n; i++) {
+        const Size *s = &sizes->size[i];
+        if (s->divides) reach(e, SNIP_divisor);
+        add_param(p, text(e, "%s %s", s->divides ? "Divisor" : "int", s->name),
+                  text(e, "%s%lld here", s->divides ? "by " : "", (long long)s->value));
+    }
+}
+
 /* The same for a kernel of several blocks, or of one: all that it is given lies in memory but n,
  * which comes last; what the body has beside that it finds out first. */
 static Stage block_stage(Kern *k, const Out *o, bool several, bool fills, int threads)
 {
     Emit *e = k->e;
     if (!o) return (Stage){ 0 };
-    const char *body = out_text(o), *begin = "";
+    Sizes sizes = { .n = 0 };
+    bool room = k->n_slot + SIZES_MOST < MAX_SLOTS;        /* a launch takes no more than that */
+    const char *begin = "", *body = room ? sizes_named(out_text(o), &sizes, e->a)
+                                         : sizes_numbers(out_text(o), e->a);
     Params p = memory_params(k, body, fills);
+    add_sizes(e, &p, &sizes);
     if (out_mentions(body, "seed")) {
         add_param(&p, "const uint64_t *__restrict__ counters", "seed, step");
         begin = "    const uint64_t seed = counters[0], step = counters[1];\n";
@@ -378,7 +291,8 @@ static Stage block_stage(Kern *k, const Out *o, bool several, bool fills, int th
     if (out_mentions(body, "n")) add_param(&p, "int64_t n", NULL);
     if (several && out_mentions(body, "task"))
         begin = text(e, "    const int64_t task = blockIdx.x;\n%s", begin);
-    return of_blocks(k, (Stage){ .params = params_text(e, "", &p), .body = body }, begin, threads);
+    return of_blocks(k, (Stage){ .params = params_text(e, "", &p), .body = body, .sizes = sizes },
+                     begin, threads);
 }
 
 /* What is computed once for many runs of the graph is launched by itself. */
@@ -398,25 +312,52 @@ static Stage stage_of(Kern *k, const char *const *fixed, const Out *o, bool task
     return of_blocks(k, stage(k, fixed, o, fills), "", threads);
 }
 
+/* Past blanks and comments. */
+static const char *past_comments(const char *s)
+{
+    while (*s == ' ' || *s == '\n' || !strncmp(s, "/*", 2))
+        s = *s == '/' ? strstr(s, "*/") + 2 : s + 1;
+    return s;
+}
+
+/* Are the parameters of equal stages with sizes the same, for whatever sizes? */
+static bool same_params(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        a = past_comments(a);
+        b = past_comments(b);
+        if (*a != *b || !*a) return *a == *b;
+    }
+}
+
 static bool same_stage(const Stage *a, const Stage *b)
 {
     if (!a->body || !b->body) return a->body == b->body;
-    return !strcmp(a->body, b->body) && !strcmp(a->params, b->params);
+    return !strcmp(a->body, b->body) && a->sizes.n == b->sizes.n
+        && (a->sizes.n ? same_params(a->params, b->params) : !strcmp(a->params, b->params));
+}
+
+static bool same_sizes(const Sizes *a, const Sizes *b)
+{
+    for (int i = 0; i < a->n; i++)
+        if (a->size[i].value != b->size[i].value) return false;
+    return true;
 }
 
 /* Kernels of blocks are launched by their names, whatever they are part of: takes that of an equal
  * one, or `name`. */
-static void name_stage(Emit *e, Stage *s, bool inlined, const char *name)
+static void name_stage(Emit *e, Stage *s, bool inlined, bool seldom, const char *name)
 {
     s->name = name;
     for (int i = 0; i < e->n_fn && e->l->blocks && !inlined; i++) {
-        const KernelFn *f = e->fn[i];
+        KernelFn *f = e->fn[i];
         const Stage *const other[] = { &f->prepare, &f->main, &f->finish };
         for (int k = 0; k < 3 && !f->inlined; k++) {
             if (!other[k]->body || !same_stage(other[k], s) || other[k]->threads != s->threads
                 || other[k]->shared_bytes != s->shared_bytes) continue;
             s->name = other[k]->name;
             s->there = true;
+            f->seldom = f->seldom && seldom;
             return;
         }
     }
@@ -428,7 +369,13 @@ void kernel_add(Emit *e, KernelFn *f)
     e->fn[e->n_fn++] = f;
 }
 
-static KernelFn *share(Kern *k)
+/* Graphs of which people ask for one run: derivatives of a result, or of a loss as such. */
+static bool is_seldom(const Graph *g)
+{
+    return !strncmp(g->name, "grad", 4) || !strncmp(g->name, "loss", 4);
+}
+
+static KernelFn *share(Kern *k, Sizes own[3])
 {
     static const char *const fixed[] = { "int64_t task",  "int64_t n",     "char *scratch",
                                          "uint64_t seed", "uint64_t step", NULL };
@@ -441,26 +388,36 @@ static KernelFn *share(Kern *k)
     Stage prepare = e->l->blocks ? block_stage(k, k->prepare, true, true, k->threads)
                                  : stage(k, fixed, k->prepare, true);
     Stage finish = stage_of(k, fixed_finish, k->finish, k->finish_tasks > 0, false);
-    const char *base = base_name(k);
+    const char *base = kernel_base(k);
+    own[0] = prepare.sizes;
+    own[1] = main.sizes;
+    own[2] = finish.sizes;
     for (int i = 0; i < e->n_fn; i++) {
         KernelFn *f = e->fn[i];
         if (e->l->blocks && f->inlined != one_block) continue;
         if (!same_stage(&f->main, &main) || !same_stage(&f->prepare, &prepare)
             || !same_stage(&f->finish, &finish)) continue;
         if (f->last != k->g) f->users = text(e, "%s, %s", f->users, k->g->name);
+        if (!is_seldom(k->g)) f->seldom = false;
+        if (!same_sizes(&f->main.sizes, &main.sizes)) f->resized = true;
         f->last = k->g;
         return f;
     }
     KernelFn *f = arena_alloc(e->a, 1, sizeof *f);
     const char *id = text(e, "k%d", e->n_fn);
-    name_stage(e, &main, one_block, text(e, "%s_%s", id, base));
-    if (prepare.body) name_stage(e, &prepare, one_block, text(e, "%s_prepare", id));
-    if (finish.body) name_stage(e, &finish, one_block, text(e, "%s_finish", id));
-    *f = (KernelFn){ .main = main, .prepare = prepare, .finish = finish, .head = head_text(k, id),
-                     .users = "", .first = k->g, .last = k->g, .inlined = one_block };
+    bool seldom = is_seldom(k->g);
+    name_stage(e, &main, one_block, seldom, text(e, "%s_%s", id, base));
+    if (prepare.body) name_stage(e, &prepare, one_block, seldom, text(e, "%s_prepare", id));
+    if (finish.body) name_stage(e, &finish, one_block, seldom, text(e, "%s_finish", id));
+    *f = (KernelFn){ .main = main, .prepare = prepare, .finish = finish, .head = kernel_head(k, id),
+                     .users = "", .first = k->g, .last = k->g, .inlined = one_block,
+                     .seldom = seldom };
     kernel_add(e, f);
     return f;
 }
+
+/* From here on, or no more, numbers from shapes are marked, where a kernel may have them as parameters. */
+void sizes_mark(Kern *k, bool on) { k->e->marks = on && k->e->l->blocks && !k->g->one_block; }
 
 typedef void Emitter(Kern *k);
 static Emitter *const emitters[ALGO_COUNT] = {
@@ -490,10 +447,16 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
         ir_die(e->m, "kernel k%d of %s is for another machine than %s", i, g->name,
                e->o->target->name);
     out_open(k->out, "%s", "");
-    emitters[k->k->algo](k);
+    Algo algo = k->k->algo;
+    sizes_mark(k, algo == ALGO_map || algo == ALGO_row || algo == ALGO_reduce);
+    emitters[algo](k);
+    sizes_mark(k, true);
     if (ir_kernel_slots(g, k->k)) finish_emit(k);
+    sizes_mark(k, false);
     out_close(k->out, "");
-    KernelFn *fn = share(k);
-    return (KernelUse){ fn, k->slot, k->n_slot, k->tasks, k->rows, k->cols, k->prepare_tasks,
-                        k->finish_tasks };
+    KernelUse u = { .slot = k->slot, .n_slot = k->n_slot, .tasks = k->tasks, .rows = k->rows,
+                    .cols = k->cols, .prepare_tasks = k->prepare_tasks,
+                    .finish_tasks = k->finish_tasks };
+    u.fn = share(k, u.sizes);
+    return u;
 }

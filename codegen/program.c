@@ -12,6 +12,7 @@ void kernel_write(Emit *e, Out *o, const KernelFn *f)
 {
     const Stage *const stage[] = { &f->prepare, &f->main, &f->finish };
     const char *note = *f->users ? text(e, "\n * Also in %s.", f->users + 2) : "";
+    if (f->resized) note = text(e, "%s\n * Other layers give it other sizes.", note);
     for (int i = 0; i < 3; i++)
         if (stage[i]->there) note = text(e, "%s\n * It begins with %s.", note, stage[i]->name);
     out_raw(o, text(e, "%s%s */\n", f->head, note));

@@ -15,6 +15,14 @@ const char *const snippet_text[SNIP_COUNT] = {
 #undef PAD
     [SNIP_smaller] =
     "$function int64_t smaller(int64_t a, int64_t b) { return a < b ? a : b; }\n",
+    [SNIP_divisor] =
+    "/* What divides by a size: x / size = x * times >> shift for 0 <= x < 2^31. And the rest. */\n"
+    "typedef struct { uint32_t times, shift; } Divisor;\n"
+    "$function int whole_by(int x, Divisor by)\n"
+    "{\n"
+    "    return (int)((uint64_t)x * by.times >> by.shift);\n"
+    "}\n"
+    "$function int left_by(int x, Divisor by, int size) { return x - whole_by(x, by) * size; }\n",
     [SNIP_columns] =
     "/* The first column, and the one after the last, whose column * stride + shift is one of so\n"
     " * many places. */\n"

@@ -7,6 +7,7 @@
  * 0 stores it. A short row is a thread's, as in C. Emitters say which of these a loop is; the
  * loops' texts are the dialect's. */
 #include "codegen/emit.h"
+#include <string.h>
 
 static const char *number(Emit *e, int64_t x) { return text(e, "%lld", (long long)x); }
 
@@ -18,7 +19,9 @@ static void open_loop(Kern *k, Out *o, const char *loop, const char *type, const
                       const char *from, const char *end)
 {
     Emit *e = k->e;
-    const Hole holes[] = { { "type", type }, { "i", var }, { "from", from }, { "end", end },
+    const char *own = strcmp(type, "int") ? text(e, "%s + threadIdx.x", from)
+                                          : text(e, "(int)%s + (int)threadIdx.x", text_atom(e, from));
+    const Hole holes[] = { { "type", type }, { "i", var }, { "from", from }, { "end", end }, { "own", own },
                            { "threads", number(e, k->threads) }, { "lanes", number(e, k->lanes) },
                            { "warps", number(e, k->threads / IR_WARP) } };
     Out *line = out_new(e->a);
@@ -33,9 +36,9 @@ void task_range(Kern *k, int64_t tile, Extent all)
              (long long)tile, (long long)tile, extent_text(k->e, all));
 }
 
-void each_open(Kern *k, Out *o, const char *var, const char *from, const char *end)
+void each_open(Kern *k, Out *o, const char *type, const char *var, const char *from, const char *end)
 {
-    open_loop(k, o, k->e->l->each, "int64_t", var, from, end);
+    open_loop(k, o, k->e->l->each, type, var, from, end);
 }
 
 Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *name)
