@@ -297,12 +297,13 @@ static void write_part(Simt *s, const char *sum)
 /* The second kernel: an element a thread. */
 static void write_finish(Simt *s)
 {
+    enum { FEW = 64 };
     Kern *k = s->k;
     Emit *e = s->e;
     Out *o = k->finish = out_new(e->a);
     const Shape *r = &ir_type(k->g, k->root)->shape;
     Extent elems = extent_of(r, 0, r->rank);
-    sizes_mark(k, true);
+    sizes_mark(k, s->parts <= FEW);      /* many are read ahead, at places that are known */
     for (uint32_t i = 0; i < k->g->n_node; i++) k->name[i] = NULL;
     k->finish_tasks = (elems.k + k->threads - 1) / k->threads;
     s->nest = (Nest){ 1, { { elems, "i" } } };
