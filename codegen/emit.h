@@ -25,7 +25,7 @@ typedef struct { int rank; NestDim dim[NEST_MAX]; } Nest;
 typedef struct Slot {
     Place place;
     Type type;                        /* of the first value seen in it */
-    bool read, written;
+    bool read, written, null;         /* null: there is none, which the kernel looks for */
     const char *base, *name;          /* weight, weight_2 */
     const char *note;                 /* what common memory of tasks holds */
 } Slot;
@@ -136,6 +136,7 @@ const char *local_name(Kern *k, const char *word);
 /* The parameter that holds v outside, made on first use. */
 const char *slot_read(Kern *k, Val v);
 const char *slot_write(Kern *k, Place p, const Type *t);
+const char *slot_null(Kern *k, const Type *t, const char *name);
 /* The tasks' common memory: partial sums, or what the note says. */
 const char *slot_parts(Kern *k, DType dtype);
 const char *slot_shared(Kern *k, DType dtype, const char *name, const char *note);

@@ -60,6 +60,10 @@ static const char *memory(Emit *e, const GraphText *t, const Slot *s, const char
     }
     default:
         if (s->note) *what = s->note;
+        if (s->null) {
+            *what = "none";
+            return "0";
+        }
         return text(e, "%s + %lld", s->place.where == AT_KEPT ? t->at.kept : t->at.arena,
                     (long long)s->place.offset_bytes);
     }

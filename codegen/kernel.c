@@ -146,6 +146,13 @@ const char *slot_shared(Kern *k, DType dtype, const char *name, const char *note
     return name;
 }
 
+const char *slot_null(Kern *k, const Type *t, const char *name)
+{
+    k->slot[k->n_slot++] = (Slot){ .place = { .where = AT_NOWHERE }, .type = *t, .written = true,
+                                   .base = name, .name = name, .null = true };
+    return name;
+}
+
 const char *slot_parts(Kern *k, DType dtype)
 {
     return slot_shared(k, dtype, "parts", "partial sums, a row a task");
