@@ -295,6 +295,8 @@ static bool takes(Algo algo, int i)
     bool precise = weight ? l->stride == 1 && results_of(l) >= 8
                           : (three && channels >= 3) || (five && channels >= 8);
     if (ir_algo[algo].root != KIND_CONV) return false;
+    /* Tiles that C computes take their time. */
+    if ((ir_is_tile_conv(algo) || ir_is_mma(algo)) && !its_turn(i / N_FORMS + (int)algo)) return false;
     if (algo == ALGO_implicit) return i % N_FORMS == FORWARD && l->stride == 1 && !l->pad;
     return algo == ALGO_patches || ir_is_tile_conv(algo) || ir_is_mma(algo)
         || (algo == ALGO_winograd && precise)
@@ -338,34 +340,36 @@ static char *convs_text(Algo algo)
     return text;
 }
 
-/* All x of image n, and the w that take them to the y. */
-typedef struct Place3 { size_t x, w, y; } Place3;
-typedef void Visit(void *ctx, Place3 at);
-static void visit(const Square *l, int n, Visit *at, void *ctx)
+typedef struct Sums { Form form; const double *a, *b; double *exact; float *plain; } Sums;
+
+/* A term: of which y, x and w. */
+static inline void add_up(const Sums *s, int64_t y, int64_t x, int64_t w)
+{
+    int64_t a = s->form == D_INPUT ? y : x, b = s->form == D_WEIGHT ? y : w;
+    int64_t to = s->form == FORWARD ? y : s->form == D_INPUT ? x : w;
+    s->exact[to] += s->a[a] * s->b[b];
+    s->plain[to] += (float)s->a[a] * (float)s->b[b];
+}
+
+/* All terms of image n. */
+static void add_up_image(const Sums *s, const Square *l, int n)
 {
     int out = results_of(l);
     for (int o = 0; o < l->o; o++)
         for (int c = 0; c < l->c; c++)
-            for (int p = 0; p < out * out; p++)
-                for (int t = 0; t < l->taps * l->taps; t++) {
-                    int i = p / out * l->stride + t / l->taps - l->pad;
-                    int j = p % out * l->stride + t % l->taps - l->pad;
-                    if (i < 0 || j < 0 || i >= l->size || j >= l->size) continue;
-                    at(ctx, (Place3){
-                        (size_t)(((n * l->c + c) * l->size + i) * l->size + j),
-                        (size_t)((o * l->c + c) * l->taps * l->taps + t),
-                        (size_t)((n * l->o + o) * out * out + p) });
+            for (int p = 0; p < out; p++)
+                for (int q = 0; q < out; q++) {
+                    int64_t y = ((int64_t)(n * l->o + o) * out + p) * out + q;
+                    int left = q * l->stride - l->pad;
+                    for (int k = 0; k < l->taps; k++) {
+                        int i = p * l->stride + k - l->pad;
+                        if (i < 0 || i >= l->size) continue;
+                        int64_t x = ((int64_t)(n * l->c + c) * l->size + i) * l->size + left;
+                        int64_t w = ((int64_t)(o * l->c + c) * l->taps + k) * l->taps;
+                        for (int j = left < 0 ? -left : 0; j < l->taps && left + j < l->size; j++)
+                            add_up(s, y, x + j, w + j);
+                    }
                 }
-}
-
-typedef struct Sums { Form form; const double *a, *b; double *exact; float *plain; } Sums;
-static void add_up(void *ctx, Place3 at)
-{
-    Sums *s = ctx;
-    size_t a = s->form == D_INPUT ? at.y : at.x, b = s->form == D_WEIGHT ? at.y : at.w;
-    size_t to = s->form == FORWARD ? at.y : s->form == D_INPUT ? at.x : at.w;
-    s->exact[to] += s->a[a] * s->b[b];
-    s->plain[to] += (float)s->a[a] * (float)s->b[b];
 }
 
 static void check_conv(Algo algo, int i, int graph, const Built *built, int n_built,
@@ -393,7 +397,7 @@ static void check_conv(Algo algo, int i, int graph, const Built *built, int n_bu
         double *b = numbers(arena, algo, (Data)data, form, true, size_b, s.k);
         for (int n = 0; n < l->n; n++) {
             memset(image, 0, (size_t)size * sizeof *image);
-            visit(l, n, add_up, &(Sums){ form, a, b, exact, image });
+            add_up_image(&(Sums){ form, a, b, exact, image }, l, n);
             for (int64_t e = 0; e < size; e++) plain[e] += image[e];
         }
         EvalIn in = { .n = 1, .input = factor, .ctx = (const double *[]){ a, b }, .step = 1 };
