@@ -25,7 +25,29 @@ done
 cnn=$ROOT/samples/fashion_cnn/model.py
 certified "for any compiler" "$cnn" --embed --mode train
 certified "its own math" "$cnn" --no-libm
-refuses "tables that the bits of a number subscript" 1 "stay open" "$SEQC" emit "$cnn" --no-libm --mode train --certify -o bits
+cat >functions.py <<'END'
+import torch
+from torch import nn, optim
+import torch.nn.functional as F
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.a, self.b = nn.Linear(4, 16), nn.Linear(16, 3)
+
+    def forward(self, x):
+        x = self.a(x) * 3
+        y = torch.sin(x * 1e9) + torch.cos(x) + torch.pow(x.abs() + 0.1, 1.7) + torch.exp(-x) + torch.round(x)
+        return self.b(y + F.gelu(x) + torch.tanh(x) + F.softplus(x) + torch.sqrt(x.abs() + 1))
+
+model = Net()
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.Adam(model.parameters(), lr=0.01)
+input_shape = (4,)
+END
+for type in f32 f64; do    # tables that the bits of a number subscript
+    certified "its own math, training, $type" functions.py --no-libm --mode train --dtype $type
+done
 certified "several samples a call" "$cnn" --batch 40 --mode train
 small=$ROOT/samples/fashion_mnist/small
 certified "weights of 16 bits" "$small.py" --store bf16
