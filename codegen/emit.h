@@ -228,7 +228,8 @@ const char *micro_tile_ahead(Emit *e, int height, int vectors);
 const char *micro_dots(Emit *e, int height, int cols);
 /* Adds such products to sums[height][cols][lanes of a vector], lane by lane. */
 const char *micro_dots_add(Emit *e, int height, int cols);
-const char *micro_dots_lines(Emit *e, int height, int cols);
+typedef struct FrameLines { int64_t n, width, apart; } FrameLines;    /* of an image in its frame */
+const char *micro_dots_lines(Emit *e, int height, int cols, const FrameLines *lines);
 
 /* ---- the algorithms: emit_##algo ---- */
 #define ALGO(name, ...) void emit_##name(Kern *k);

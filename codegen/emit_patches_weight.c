@@ -167,11 +167,10 @@ static void write_images(Weight *w)
         out_line(o, "const %s *const slopes = %s;", real_type(w->k), slopes);
     }
     open_tiles(w);
+    const FrameLines lines = { w->f->pixels[0], w->f->pixels[1], ir_frame_pixel(w->f, 1, 0) };
     if (w->in_lines)
-        out_line(o, "%s(%lld, %lld, slopes + top * %lld, %lld, frame, %lld, read + left, tile);",
-                 micro_dots_lines(e, w->height, w->width), (long long)w->f->pixels[0],
-                 (long long)w->f->pixels[1], slope_step, slope_step,
-                 (long long)ir_frame_pixel(w->f, 1, 0));
+        out_line(o, "%s(slopes + top * %lld, %lld, frame, read + left, tile);",
+                 micro_dots_lines(e, w->height, w->width, &lines), slope_step, slope_step);
     else
         out_line(o, "%s(%s, slopes + top * %lld, %lld, pack + left * %lld, %lld, tile);",
                  micro_dots_add(e, w->height, w->width), depth, slope_step, slope_step, step,

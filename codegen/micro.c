@@ -240,27 +240,25 @@ const char *micro_dots_add(Emit *e, int height, int cols)
     return name;
 }
 
-/* One loop for all lines: gcc 12 unrolls one over a short line, and takes a sixth longer. */
-const char *micro_dots_lines(Emit *e, int height, int cols)
+/* Shapes are in the text, so that the division is none. One loop for all lines: gcc 12 unrolls one
+ * over a short line, and takes a sixth longer. */
+const char *micro_dots_lines(Emit *e, int height, int cols, const FrameLines *lines)
 {
     Out *o = out_new(e->a);
-    const char *real = e->l->type[e->m->real], *name = text(e, "dots_lines_%dx%d", height, cols);
-    long long vector = lanes_of(e);
-    out_line(o, "/* Adds %d rows of a, [lines][width], times what these taps read to", height);
-    out_line(o, " * sums[%d][%d][%lld], lane by lane: of lines that are b_line apart, from b + tap on. */",
-             height, cols, vector);
-    out_line(o, "ONCE void %s(int64_t lines, int64_t width, const %s *restrict a, int64_t a_step,",
-             name, real);
-    out_line(o, "    const %s *restrict b, int64_t b_line, const int32_t *restrict tap,", real);
-    out_line(o, "    %s *restrict sums)", real);
+    long long n = (long long)lines->n, width = (long long)lines->width;
+    long long apart = (long long)lines->apart, all = n * width, vector = lanes_of(e);
+    const char *real = e->l->type[e->m->real];
+    const char *name = text(e, "dots_lines_%dx%d_%lldx%lld_%lld", height, cols, n, width, apart);
+    out_line(o, "/* Adds %d rows of a, [%lld][%lld], times what these taps read to sums[%d][%d][%lld],",
+             height, n, width, height, cols, vector);
+    out_line(o, " * lane by lane: of lines that are %lld apart, from b + tap on. */", apart);
+    out_line(o, "ONCE void %s(const %s *restrict a, int64_t a_step,", name, real);
+    out_line(o, "    const %s *restrict b, const int32_t *restrict tap, %s *restrict sums)", real,
+             real);
     out_open(o, "%s", "");
     dots_begin(e, o, height, cols);
-    out_line(o, "int64_t at = 0, end = width;           /* in the frame; of the line */");
-    out_open(o, "for (int64_t k = 0; k < lines * width; k += %lld, at += %lld)", vector, vector);
-    out_open(o, "if (k == end)");
-    out_line(o, "end += width;");
-    out_line(o, "at += b_line - width;");
-    out_close(o, "");
+    out_open(o, "for (int64_t k = 0; k < %lld; k += %lld)", all, vector);
+    out_line(o, "const int64_t at = k + k / %lld * %lld;", width, apart - width);
     dots_step(e, o, height, cols, "b + tap[%d] + at");
     out_close(o, "");
     dots_end(e, o, height, cols);
