@@ -173,8 +173,8 @@ static void compile_for(Compiling *c, const char *arch, Image *code, Image *ptx)
     int plain = 2, all;
     if (c->usage) option[plain++] = "--ptxas-options=-v";
     all = plain;
-    if (strstr(c->text, EMIT_SELDOM)) {
-        option[all++] = "--Ofast-compile=mid";
+    if (strstr(c->text, EMIT_SELDOM) && !strstr(c->text, emit_sm_90a)) {
+        option[all++] = "--Ofast-compile=min";
         option[all++] = "-DSUBROUTINE=static __device__ __forceinline__";
     }
     void *program = NULL;
