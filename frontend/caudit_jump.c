@@ -52,9 +52,11 @@ static bool jumps_along(Search *s, double *x, int k, double first, double step, 
     for (int i = 1; i <= steps; i++) {
         double here = first + step * i;
         look(s, x, k, here);
-        if (fe_tape_flipped(s->t) && narrow(s, x, k, before, here)) return true;
-        look(s, x, k, here);
-        fe_tape_mark(s->t);
+        if (fe_tape_flipped(s->t)) {
+            if (narrow(s, x, k, before, here)) return true;
+            look(s, x, k, here);
+            fe_tape_mark(s->t);
+        }
         before = here;
     }
     return false;
@@ -77,8 +79,17 @@ static double far(const CUse *use, int n)
     return fmin(ceil(most), 100);
 }
 
+/* Does anything in it compare, at a place that can be named? */
+static bool has_branches(const AuditFunc *f)
+{
+    for (uint32_t i = 1; i <= f->f->value.i; i++)
+        if (f->place[i].len) return true;
+    return false;
+}
+
 void fe_audit_jumps(FeDiags *d, ExPool *p, const AuditFunc *f, const CUse *use)
 {
+    if (!has_branches(f)) return;
     Arena *scratch = arena_new();
     Search s = { .d = d, .a = scratch, .f = f, .t = fe_tape(scratch, p, f->f->value, true) };
     bool said = false;
