@@ -26,7 +26,9 @@ Compiled *fe_compiled_begin(Arena *a, const char *cc, const char *path)
     static const char *const flags[] = {
         "-std=c11", "-D_DEFAULT_SOURCE",         /* M_PI and its like, as our <math.h> has them */
         "-O0", "-fno-builtin", "-ffp-contract=off", "-fPIC", "-shared", "-w",
-        "-Wl,-Bsymbolic", "-o",
+        "-Wl,-Bsymbolic",
+        "-nostdlib", "-fno-use-linker-plugin",   /* a fifth of the time; libc is here when it is opened */
+        "-o",
     };
     enum { FLAGS = sizeof flags / sizeof *flags };
     const char *tmp = getenv("TMPDIR");
@@ -35,7 +37,7 @@ Compiled *fe_compiled_begin(Arena *a, const char *cc, const char *path)
     Compiled *c = arena_alloc(a, 1, sizeof *c);
     c->folder = folder;
     c->object = arena_printf(a, "%s/functions.so", folder);
-    char *argv[MAX_WORDS + FLAGS + 5] = { NULL }, *rest = arena_str(a, cc);
+    char *argv[MAX_WORDS + FLAGS + 6] = { NULL }, *rest = arena_str(a, cc);
     int n = 0;
     for (char *word; n < MAX_WORDS && (word = strsep(&rest, " \t")) != NULL;)
         if (*word) argv[n++] = word;
@@ -43,6 +45,7 @@ Compiled *fe_compiled_begin(Arena *a, const char *cc, const char *path)
     argv[n++] = arena_str(a, c->object);
     argv[n++] = *path == '/' ? arena_str(a, path) : arena_printf(a, "./%s", path);
     argv[n++] = arena_str(a, "-lm");
+    argv[n++] = arena_str(a, "-lgcc");
     posix_spawn_file_actions_t quiet;
     posix_spawn_file_actions_init(&quiet);
     posix_spawn_file_actions_addopen(&quiet, 0, "/dev/null", O_RDONLY, 0);
