@@ -213,6 +213,11 @@ int streams_of(Kern *k, Val out[MAX_SLOTS], int64_t *bytes);
 int epilogue_streams(const Kern *k, Val like, Val out[MAX_SLOTS]);
 /* The places where this kernel stores v. */
 int stores_of(const Kern *k, Val v, Place out[4]);
+/* loss.c: the one member with that op, where a kernel has a loss, its hits and perhaps its gradient, and no
+ * more; none: 0. Whether a kernel, a loss for steps of training, is launched without memory for the gradient,
+ * too, by what evaluates. */
+Val loss_part(const Graph *g, const Kernel *k, Op op);
+bool loss_may_lack_gradient(const Kern *k);
 void store_emit(Kern *k, Out *o, Val v, const Nest *nest);
 bool value_in(const Kern *k, Val v);                     /* computed by this kernel */
 

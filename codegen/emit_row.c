@@ -488,42 +488,14 @@ static bool needs_scale(const Row *r)
     return false;
 }
 
-/* ---- a loss for training and for more ---- */
-
-/* The one member with that op, where a kernel has a loss, its hits and perhaps its gradient, and no more. */
-static Val of_loss(const Graph *g, const Kernel *k, Op op)
-{
-    Val found = { 0 }, loss = { 0 };
-    for (int i = 0; i < k->n_member; i++) {
-        Op own = ir_node(g, k->member[i])->op;
-        if (own == OP_cross_entropy && i == 0) loss = k->member[0];
-        else if ((own != OP_correct || i != 1) && (own != OP_cross_entropy_grad || i != 2)) return (Val){ 0 };
-        if (own == op) found = k->member[i];
-    }
-    return loss.i && k->n_member > 1 ? found : (Val){ 0 };
-}
-
-/* Where steps of training have all three in a kernel, what evaluates launches the same, without memory
- * for the gradient. */
-static bool may_lack_gradient(const Kern *k)
-{
-    const Module *m = k->e->m;
-    Place p[4];
-    Val slope = of_loss(k->g, k->k, OP_cross_entropy_grad);
-    if (!k->e->l->blocks || k->g->one_block || !of_loss(k->g, k->k, OP_correct).i) return false;
-    if (slope.i) return stores_of(k, slope, p) == 1;
-    for (int i = 0; i < m->n_graph; i++)
-        for (int j = 0; j < m->graph[i]->n_kernel && !strncmp(m->graph[i]->name, "train", 5); j++)
-            if (of_loss(m->graph[i], &m->graph[i]->kernel[j], OP_cross_entropy_grad).i) return true;
-    return false;
-}
+/* ---- a loss for training and for more (loss.c) ---- */
 
 /* The elements of the gradient, or of what it would be, `x`. */
 static void write_gradient(Row *r, const Node *x)
 {
     Kern *k = r->k;
     const Type *t = ir_type(k->g, x->in[0]);
-    Val own = of_loss(k->g, k->k, OP_cross_entropy_grad);
+    Val own = loss_part(k->g, k->k, OP_cross_entropy_grad);
     Place p[4];
     if (own.i) stores_of(k, own, p);
     const char *y = own.i ? slot_write(k, p[0], ir_type(k->g, own)) : slot_null(k, t, "y");
@@ -564,9 +536,9 @@ void emit_row(Kern *k)
                        e->l->task);
     if (tile > 1) task_range(k, tile, r.row.dim[0].size);
     team_rows(k, o, tile == 1 ? k->threads : tile < k->threads ? IR_WARP : 1);
-    const bool may_lack = may_lack_gradient(k);
+    const bool may_lack = loss_may_lack_gradient(k);
     Node slope = *ir_node(k->g, k->root);
-    if (may_lack) slope = *ir_node(k->g, of_loss(k->g, k->k, OP_cross_entropy));
+    if (may_lack) slope = *ir_node(k->g, loss_part(k->g, k->k, OP_cross_entropy));
     slope.op = OP_cross_entropy_grad;
     if (needs_scale(&r) || (may_lack && !ir_has(&slope, AT_total)))
         out_line(o, "const %s scale = %s / (%s)%s;", real_type(k), literal(k, 1), real_type(k),
