@@ -46,11 +46,13 @@ if have gcov; then
 else
     skip coverage "gcov is not installed"
 fi
-check "own functions, at every float" env EVERY=1 "$(dirname "$SEQC")/test_e2e_math"
-for test in e2e_kernels e2e_precision cuda_kernels; do
-    check "all cases of $test" env EVERY=1 "$(dirname "$SEQC")/test_$test"
+# all_cases TEST: what tests/run takes in turns.
+all_cases() {
+    (cd "$(dirname "$SEQC")" && EVERY=1 ctest --output-on-failure -R "^$1\$")
+}
+for test in e2e_math e2e_kernels e2e_precision e2e_source e2e_library cuda_kernels; do
+    check "all cases of $test" all_cases $test
 done
-check "libraries of all models" env EVERY=1 "$(dirname "$SEQC")/test_e2e_library"
 
 # ---- generated code: every warning, C and C++, both compilers ----
 strict="-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror"

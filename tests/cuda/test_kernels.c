@@ -1,7 +1,7 @@
 /* tests/cuda/test_kernels.c: generated kernels for CUDA in the emulator against the interpreter:
- * the graphs of tests/e2e/kernels_cases.def whose ops they compute, fused and with every node
- * its own kernel, in float and double, in five orders of threads; and by one block, which gives
- * the same bits. */
+ * the graphs of tests/e2e/kernels_cases.def whose ops they compute, fused, in five orders of threads;
+ * in its turn (turns.h) each with every node its own kernel, in double, on tensor cores, and by one
+ * block, which gives the same bits. */
 #define _POSIX_C_SOURCE 200809L
 #include "tests/e2e/cases.h"
 #include "tests/e2e/kernels_run.h"
@@ -90,9 +90,13 @@ START_TEST(test_unfused)
     if (its_turn(_i)) one(_i, "f32", (Variant){ .no_fuse = true, .quick = true });
 }
 END_TEST
-START_TEST(test_tf32) { in(_i, MATH_tf32); } END_TEST
-START_TEST(test_bf16) { in(_i, MATH_bf16); } END_TEST
-START_TEST(test_one_block) { one(_i, "f32", (Variant){ .one_block = true }); } END_TEST
+START_TEST(test_tf32) { if (its_turn(_i)) in(_i, MATH_tf32); } END_TEST
+START_TEST(test_bf16) { if (its_turn(_i + 1)) in(_i, MATH_bf16); } END_TEST
+START_TEST(test_one_block)
+{
+    if (its_turn(_i + 2)) one(_i, "f32", (Variant){ .one_block = true });
+}
+END_TEST
 START_TEST(test_double)
 {
     if (its_turn(_i + 1)) one(_i, "f64", (Variant){ .quick = true });

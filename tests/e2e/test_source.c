@@ -1,11 +1,12 @@
 /* tests/e2e/test_source.c: the text of generated programs.
  *
- * Every case of the catalogue: the same bytes twice, no warning from gcc and clang as C11 at the
- * optimization that users get, none as C++17 (the language's own: what the optimizer warns of is the
- * same in both), no line that is absurdly long. Hostile names (of
- * states, files, layers, losses) neither end a comment or string nor become code. */
+ * Every case of the catalogue: the same bytes twice, no warning from gcc, and in its turn (turns.h)
+ * from clang, as C11 at the optimization that users get, none as C++17 (the language's own: what the
+ * optimizer warns of is the same in both), no line that is absurdly long. Hostile names (of states,
+ * files, layers, losses) neither end a comment or string nor become code. */
 #define _POSIX_C_SOURCE 200809L   /* open_memstream */
 #include "cases.h"
+#include "turns.h"
 #include "codegen/codegen.h"
 #include "passes/passes.h"
 #include <check.h>
@@ -52,7 +53,7 @@ static bool there(const char *program)
     return system(command) == 0;
 }
 
-static void compile_everywhere(const char *name, const char *source, const char *march)
+static void compile_everywhere(int turn, const char *name, const char *source, const char *march)
 {
     static const char *const cc[][2] = { { "gcc", "-std=c11" },
                                          { "clang", "-std=c11" },
@@ -63,7 +64,7 @@ static void compile_everywhere(const char *name, const char *source, const char 
     FILE *f = fopen(path, "w");
     ck_assert(f != NULL && fputs(source, f) >= 0 && fclose(f) == 0);
     for (int i = 0; i < 4; i++) {
-        if (!there(cc[i][0])) continue;
+        if (!there(cc[i][0]) || (i % 2 && !its_turn(turn))) continue;     /* clang takes longest */
         snprintf(
             command, sizeof command,
             "%s %s -O3 -march=%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
@@ -87,7 +88,7 @@ START_TEST(test_cases)
     ck_assert_msg(!strcmp(one, two), "%s: another text the second time", c->name);
     for (const char *line = one; *line; line += strcspn(line, "\n") + 1)
         if (strcspn(line, "\n") >= 400) ck_abort_msg("%s: %.60s… is a long line", c->name, line);
-    compile_everywhere(c->name, one, "x86-64-v4");
+    compile_everywhere(_i, c->name, one, "x86-64-v4");
     free(one);
     free(two);
     free(text);
@@ -103,9 +104,9 @@ START_TEST(test_tiles)
     char *text = case_text(c, "f32"), *s = source_of(text, c->name, TILES);
     static const char *const wants = "#ifndef TILE_INSTRUCTIONS\n#error no tiles\n#endif\n";
     ck_assert_msg(strstr(s, "void tiles_") != NULL, "%s: no tiles", c->name);
-    compile_everywhere(c->name, s, "x86-64-v4");
+    compile_everywhere(_i, c->name, s, "x86-64-v4");
     s = realloc(s, strlen(s) + strlen(wants) + 1);
-    compile_everywhere(c->name, strcat(s, wants), "sapphirerapids");
+    compile_everywhere(_i, c->name, strcat(s, wants), "sapphirerapids");
     free(s);
     free(text);
 }
@@ -116,8 +117,8 @@ START_TEST(test_variant)
 {
     char *text = case_text(&cases[0], "f32");
     char *variant = source_of(text, "variant", VARIANT), *program = source_of(text, "main", MAIN);
-    compile_everywhere("variant", variant, "x86-64-v4");
-    compile_everywhere("main", program, "x86-64");
+    compile_everywhere(0, "variant", variant, "x86-64-v4");
+    compile_everywhere(0, "main", program, "x86-64");
     ck_assert(!strstr(variant, "int main(") && strstr(variant, "const rt_model model_x86_64_v4 ="));
     ck_assert(strstr(program, "&model_x86_64_v4,\n        &model_generic,\n        0 }"));
     free(variant);
@@ -142,7 +143,7 @@ START_TEST(test_hostile)
         "\"?\?/\\\\\", \"\\xff\\x01int\""
         " {f=\"a + b + c + d + e + f\"} : f32[n,3] @ \"\\\" int evil;\\n.py\":1:1\nreturn output=%1\n";
     char *s = source_of(text, "hostile", ALONE);
-    compile_everywhere("hostile", s, "x86-64-v4");
+    compile_everywhere(0, "hostile", s, "x86-64-v4");
     for (const char *p = s; *p; p++)
         if (*p != '\n' && (*p < 0x20 || *p >= 0x7f)) ck_abort_msg("byte %d", *p);
     /* Without comments and strings no word of a user is left. */
