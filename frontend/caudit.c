@@ -166,27 +166,28 @@ static void compare(FeDiags *d, Arena *a, const AuditFunc *f, const Points *p, T
     }
 }
 
+/* What wants formulas alone is done while the C compiler runs. */
 void fe_audit(FeDiags *d, ExPool *p, AuditFunc *f, int n, Compiled *c)
 {
     Arena *scratch = arena_new();
     Points *points = arena_alloc(scratch, (size_t)n + 1, sizeof *points);
     CRun *run = arena_alloc(scratch, (size_t)n + 1, sizeof *run);
+    Tape **tape = arena_alloc(scratch, (size_t)n + 1, sizeof *tape);
     for (int i = 0; i < n; i++) {
         fe_audit_points(scratch, p, f[i].f, NULL, &points[i]);
+        tape[i] = fe_tape(scratch, p, f[i].f->value, f[i].f->is_double);
+        f[i].from = d->n_item;
+        fe_audit_slopes(d, p, &f[i], NULL, &points[i], tape[i]);
+        fe_audit_jumps(d, p, &f[i], NULL);
+        f[i].to = d->n_item;
         double *out = arena_alloc(scratch, (size_t)points[i].n, sizeof *out);
         run[i] = (CRun){ f[i].f->name, f[i].f->is_double, f[i].f->n_param, points[i].n, points[i].x,
                          out };
     }
     const char *why = fe_compiled_run(c, run, n);
     if (why && n) fe_report(d, (Span){ 0 }, DG(c_alone), why);
-    for (int i = 0; i < n; i++) {
-        Tape *t = fe_tape(scratch, p, f[i].f->value, f[i].f->is_double);
-        if (!why) compare(d, scratch, &f[i], &points[i], t, run[i].out);
-        f[i].from = d->n_item;
-        fe_audit_slopes(d, p, &f[i], NULL, &points[i], t);
-        fe_audit_jumps(d, p, &f[i], NULL);
-        f[i].to = d->n_item;
-    }
+    for (int i = 0; i < n && !why; i++)
+        compare(d, scratch, &f[i], &points[i], tape[i], run[i].out);
     arena_free(scratch);
 }
 
