@@ -157,9 +157,9 @@ double root(double x, double a) { return sqrt(x - a); }
 double rooted(double x, double y) { return x * sqrt(y) - x * x; }
 END
 # met NAME TEXT LAYER [LOSS]: what is said of that model has TEXT; silent NAME LAYER [LOSS]: nothing is.
-said() { model "$@" && "$SEQC" ir model.py --stage shape 2>&1 >/dev/null | grep -A3 'warning' >said.txt; }
-met() { said "$3" "${4:-}"; grep -qF "$2" said.txt && ok "$1" || not_ok "$1" "$(head -n 1 said.txt)"; }
-silent() { said "$2" "${3:-}"; [ ! -s said.txt ] && ok "$1" || not_ok "$1" "$(head -n 1 said.txt)"; }
+said() { model "$@" && "$SEQC" ir model.py --stage shape >/dev/null 2>all.txt && { grep -A3 warning all.txt >said.txt || :; }; }
+met() { said "$3" "${4:-}" && grep -qF "$2" said.txt && ok "$1" || not_ok "$1" "$(head -n 1 all.txt)"; }
+silent() { said "$2" "${3:-}" && [ ! -s said.txt ] && ok "$1" || not_ok "$1" "$(head -n 1 all.txt)"; }
 parameter() { echo "nn.Parameter(torch.full((1,), $1))"; }
 silent "softplus as it is used meets no jump" "c_op('ops/builtin.c', 'softplus', beta=1.0, threshold=20.0)"
 silent "nor where its beta is learned" "c_op('ops/builtin.c', 'softplus', beta=$(parameter 1.0), threshold=20.0)"
