@@ -376,12 +376,6 @@ void kernel_add(Emit *e, KernelFn *f)
     e->fn[e->n_fn++] = f;
 }
 
-/* Graphs of which people ask for one run: derivatives of a result, or of a loss as such. */
-static bool is_seldom(const Graph *g)
-{
-    return !strncmp(g->name, "grad", 4) || !strncmp(g->name, "loss", 4);
-}
-
 static KernelFn *share(Kern *k, Sizes own[3])
 {
     static const char *const fixed[] = { "int64_t task",  "int64_t n",     "char *scratch",
@@ -405,14 +399,14 @@ static KernelFn *share(Kern *k, Sizes own[3])
         if (!same_stage(&f->main, &main) || !same_stage(&f->prepare, &prepare)
             || !same_stage(&f->finish, &finish)) continue;
         if (f->last != k->g) f->users = text(e, "%s, %s", f->users, k->g->name);
-        if (!is_seldom(k->g)) f->seldom = false;
+        if (!ir_derives(k->g)) f->seldom = false;
         if (!same_sizes(&f->main.sizes, &main.sizes)) f->resized = true;
         f->last = k->g;
         return f;
     }
     KernelFn *f = arena_alloc(e->a, 1, sizeof *f);
     const char *id = text(e, "k%d", e->n_fn);
-    bool seldom = is_seldom(k->g);
+    bool seldom = ir_derives(k->g);
     name_stage(e, &main, one_block, seldom, text(e, "%s_%s", id, base));
     if (prepare.body) name_stage(e, &prepare, one_block, seldom, text(e, "%s_prepare", id));
     if (finish.body) name_stage(e, &finish, one_block, seldom, text(e, "%s_finish", id));

@@ -5,6 +5,11 @@
 #include "ir/winograd.h"
 #include <string.h>
 
+bool ir_derives(const Graph *g)
+{
+    return !strncmp(g->name, "grad", 4) || !strncmp(g->name, "loss", 4);
+}
+
 bool ir_keeps(const Graph *g)
 {
     for (int i = 0; i < g->n_root; i++)

@@ -159,6 +159,8 @@ int64_t ir_pack_bytes(const Graph *g, const Kernel *k);
 /* Evaluation runs again and again on the same states. A graph that replaces none and has no
  * derivatives keeps, from one call to the next, what follows from states and constants alone. */
 bool ir_keeps(const Graph *g);
+/* Are its results derivatives, of an output or of the loss as such, which people ask for seldom? */
+bool ir_derives(const Graph *g);
 /* Of kernels in this order, [n] each: does it compute nothing else, so that it runs once, when the
  * states have changed? Is that what all its tasks share (weights, transformed)? `by` [n_node]: the
  * kernel that stores a value. */

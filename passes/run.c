@@ -2,6 +2,7 @@
  *
  * With ctx->verify each result is verified, printed, parsed, printed again and compared, and the
  * next pass runs on what was parsed: so text is as good as memory, everywhere. */
+#include "ir/tasks.h"
 #include "passes/passes.h"
 #include "passes/stages.h"
 #include <string.h>
@@ -28,7 +29,7 @@ static bool is_forward(const Module *m)
 {
     for (int i = 0; i < m->n_graph; i++) {
         const Graph *g = m->graph[i];
-        bool derived = !strncmp(g->name, "grad", 4) || !strncmp(g->name, "loss", 4);
+        bool derived = ir_derives(g);
         for (int r = 0; r < g->n_root; r++) {
             const Root *x = &g->root[r];
             bool buffer = x->kind == ROOT_UPDATE
