@@ -1,7 +1,7 @@
 # tests/cli/certificates.sh: what certify.sh and certify_programs.sh share. Sourced in a folder of the suite's own,
 # after tests/lib.sh.
 # shellcheck shell=sh
-if [ ! -e "${SEQC_HOME:-$ROOT/build/lib/seqc}/libseqc_ctool.so" ]; then
+if [ ! -e "${SEQC_HOME:-$(dirname "$SEQC")/lib/seqc}/libseqc_ctool.so" ]; then
     skip "certificates" "this build has no module over Clang"
     exit 0
 fi
