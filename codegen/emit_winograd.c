@@ -79,7 +79,7 @@ static const char *read_places(Wino *w)
         int64_t at = j - low, k = (at + low * tile) % tile;
         bool whole = at >= 0 && tile * (g->across - 1) + at < width;
         const char *x = vec_moved(e, vec_dealt(e, own, tile, k), tile, (at - k) / tile,
-                                  text_shift(e, first, k));
+                                  g->across, text_shift(e, first, k));
         if (!whole) x = vec_inside(e, x, "begin + t", at, width);
         all = text(e, "%s                const vec x%lld = %s;\n", all, (long long)j, x);
     }

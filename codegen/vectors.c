@@ -32,15 +32,21 @@ static const char *pick(Emit *e, const char *name, const char *what, int64_t fir
     return name;
 }
 
-/* Lanes `odd`, `odd` + 2 … of two vectors. Those of AVX2 are two halves, between which few
- * instructions move single lanes, each three times as long as others: so first come the halves. */
-static const char *every_other(Emit *e, int odd)
+/* Vectors of AVX2 are two halves, between which few instructions move single lanes, each three times
+ * as long as others. */
+static bool in_halves(const Emit *e)
 {
     enum { AVX2_BYTES = 32 };
+    return e->o->target->vector_bytes == AVX2_BYTES;
+}
+
+/* Lanes `odd`, `odd` + 2 … of two vectors; of two halves those come first. */
+static const char *every_other(Emit *e, int odd)
+{
     const char *name = odd ? "odd" : "even";
     const char *what = odd ? "Elements 1, 3 … of a, then of b." : "Elements 0, 2 … of a, then of b.";
     const char *half[2] = { "", "" }, *order = "low, high";
-    if (e->o->target->vector_bytes != AVX2_BYTES) return pick(e, name, what, odd, 2);
+    if (!in_halves(e)) return pick(e, name, what, odd, 2);
     for (int64_t i = 0, n = lanes_of(e); i < n; i++) {
         int64_t at = i % (n / 2), other = i / (n / 2) * n / 2;
         for (int64_t h = 0; h < 2; h++)
@@ -83,8 +89,45 @@ const char *vec_zipped(Emit *e, const char *const *x, int64_t n, int64_t k)
                 vec_zipped(e, odd, n / 2, k / 2));
 }
 
+/* The neighbours of lanes `by` away, where those of a band lie in one vector: lanes at its edges, which
+ * have none, get any. Between the halves of AVX2 go whole halves alone, as in every_other. */
+static const char *moved_in_band(Emit *e, const char *x, int64_t by, int64_t band)
+{
+    static const char form[] = "/* Lanes %lld %s in each %lld; those that have none get any. */\n"
+                               "static inline vec %s(vec x)\n"
+                               "{\n"
+                               "%s"
+                               "    return __builtin_shufflevector(%s);\n"
+                               "}\n";
+    int64_t vector = lanes_of(e), half = vector / 2, far = by < 0 ? -by : by;
+    bool halves = in_halves(e) && band > half && far < half;
+    const char *name = text(e, "%s_%lld_of_%lld", by < 0 ? "before" : "after", (long long)far,
+                            (long long)band);
+    const char *order = "x, x", *first = "";
+    for (int64_t i = 0; i < vector && !halves; i++) {
+        int64_t at = i % band + by;
+        order = text(e, "%s, %lld", order, (long long)(at < 0 || at >= band ? i : i + by));
+    }
+    if (halves) {                       /* near: the half whose lanes the other one lacks, twice */
+        order = "x, near";
+        for (int64_t i = 0; i < vector; i++)
+            first = text(e, "%s, %lld", first, (long long)(i % half + (by < 0 ? 0 : half)));
+        first = text(e, "    const vec near = __builtin_shufflevector(x, x%s);\n", first);
+        for (int64_t i = 0; i < vector; i++) {
+            int64_t at = i % half + by, own = i / half * half;
+            bool other = at < 0 || at >= half;
+            order = text(e, "%s, %lld", order,
+                         (long long)(own + (other ? vector + (at + half) % half : at)));
+        }
+    }
+    add_micro(e, text(e, form, (long long)far, by < 0 ? "back" : "further on", (long long)band, name,
+                      first, order));
+    return text(e, "%s(%s)", name, x);
+}
+
 /* Lanes that x has not are those of one more vector, which has nothing beyond the last of them. */
-const char *vec_moved(Emit *e, const char *x, int64_t n, int64_t by, const char *from)
+static const char *moved_from_memory(Emit *e, const char *x, int64_t n, int64_t by,
+                                     const char *from)
 {
     static const char form[] =
         "/* x, whose elements begin at `from`, %lld apart, from the one %lld %s on. */\n"
@@ -94,7 +137,6 @@ const char *vec_moved(Emit *e, const char *x, int64_t n, int64_t by, const char 
         "    return __builtin_shufflevector(x, more%s);\n"
         "}\n";
     int64_t vector = lanes_of(e), far = by < 0 ? -by : by, at = n * by;
-    if (!by) return x;
     if (by > 0) at += (vector - 1) * (n - 1);
     const char *name = text(e, "%s_%lld_%lld", by < 0 ? "before" : "after", (long long)far,
                             (long long)n);
@@ -111,6 +153,15 @@ const char *vec_moved(Emit *e, const char *x, int64_t n, int64_t by, const char 
     return text(e, "%s(%s, %s)", name, x, from);
 }
 
+const char *vec_moved(Emit *e, const char *x, int64_t n, int64_t by, int64_t band,
+                      const char *from)
+{
+    if (!by) return x;
+    return lanes_of(e) % band ? moved_from_memory(e, x, n, by, from)
+                              : moved_in_band(e, x, by, band);
+}
+
+/* Of gcc 12 the loop is one instruction; masks are not. */
 const char *vec_larger(Emit *e, const char *x, const char *best)
 {
     static const char form[] =
@@ -118,11 +169,12 @@ const char *vec_larger(Emit *e, const char *x, const char *best)
         "static inline vec larger(vec x, vec best)\n"
         "{\n"
         "    typedef int%lld_t mask __attribute__((vector_size(%d)));\n"
-        "    const mask takes = (mask)(x > best) | (mask)(x != x);\n"
-        "    return (vec)(((mask)x & takes) | ((mask)best & ~takes));\n"
+        "    vec most;\n"
+        "    for (int i = 0; i < %lld; i++) most[i] = x[i] > best[i] ? x[i] : best[i];\n"
+        "    return (vec)((mask)most | (mask)(x != x));\n"
         "}\n";
     add_micro(e, text(e, form, 8 * (long long)ir_dtype_bytes(e->m->real),
-                      e->o->target->vector_bytes));
+                      e->o->target->vector_bytes, (long long)lanes_of(e)));
     return text(e, "larger(%s, %s)", x, best);
 }
 

@@ -11,8 +11,10 @@ const char *vec_dealt(Emit *e, const char *const *x, int64_t n, int64_t k);
 /* The k-th of the n vectors that vec_dealt takes apart to these. */
 const char *vec_zipped(Emit *e, const char *const *x, int64_t n, int64_t k);
 /* x, one of those that vec_dealt gives, as it would be `by` times n elements further on, or back
- * where that is negative. from: where the elements begin, a pointer. */
-const char *vec_moved(Emit *e, const char *x, int64_t n, int64_t by, const char *from);
+ * where that is negative. band: lanes of which only those within matter, others may be any; a
+ * multiple of it begins each vector. from: where the elements begin, a pointer. */
+const char *vec_moved(Emit *e, const char *x, int64_t n, int64_t by, int64_t band,
+                      const char *from);
 /* The larger of each pair. As in PyTorch, a NaN is larger than what stands before it: `best`. */
 const char *vec_larger(Emit *e, const char *x, const char *best);
 /* x where place[i] + by is one of `width` places, else 0. Floats only. */
