@@ -101,7 +101,7 @@ static const char *write_type(Simt *s)
         "DEVICE void add_products_$name(const Tile$name *tile, int half, int top, int left,\n"
         "    $R sums[$h][$w])\n"
         "{\n"
-        "    #pragma unroll 4\n"
+        "    #pragma unroll FOUR_TURNS\n"
         "    for (int k = 0; k < $step; k++) {\n"
         "        $R a[$h], b[$w];\n"
         "        #pragma unroll\n"
@@ -191,7 +191,7 @@ static bool is_copied(const Simt *s) { return !s->k->g->one_block && s->e->m->re
 
 static void open_fetched(Simt *s, const Factor *f)
 {
-    out_line(s->o, is_copied(s) ? "#pragma unroll 2" : "#pragma unroll");
+    out_line(s->o, is_copied(s) ? "#pragma unroll TWO_TURNS" : "#pragma unroll");
     out_open(s->o, "for (int i = 0; i < %lld; i++)", fetched(s, f));
 }
 
@@ -409,7 +409,7 @@ static void write_stores_together(Simt *s, int64_t turns)
     out_close(o, "");
     out_line(o, "__syncthreads();");
     int open = 1 + (turns > 1) + open_col(s, text(e, "(int)threadIdx.x %% %lld", cols));
-    out_line(o, "#pragma unroll 4");
+    out_line(o, "#pragma unroll FOUR_TURNS");
     out_open(o, "for (int i = (int)threadIdx.x / %lld; i < %lld; i += %lld)", cols, side * high,
              s->k->threads / cols);
     open += open_row(s, turns == 1 ? "i" : text(e, "i / %lld%s + %lld * r + i %% %lld", high,
