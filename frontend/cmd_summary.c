@@ -46,6 +46,9 @@ static void print_graph(const Cmd *c, const Module *m, const char *name, const c
         printf(" (the lower bound)");
     else
         printf(" (lower bound %s)", cmd_bytes(c->arena, g->bound_bytes));
+    if (g->by_sample)
+        printf("; samples one by one, %s a thread",
+               cmd_bytes(c->arena, ir_graph_find(m, "infer_one")->arena_bytes));
     if (g->kept_bytes)
         printf(", kept of weights %s", cmd_bytes(c->arena, g->kept_bytes));
     putchar('\n');

@@ -222,6 +222,7 @@ typedef struct Graph {
     Root *root;    int n_root, cap_root;
     bool has_kernels, has_plan;
     bool one_block;                  /* on a GPU: one block runs all kernels, in one launch */
+    bool by_sample;                  /* infer, from `plan` on: programs run a batch by infer_one */
     Kernel *kernel; int n_kernel;
     Buffer *buffer; int n_buffer;
     int64_t arena_bytes, bound_bytes, worker_bytes, kept_bytes;

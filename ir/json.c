@@ -253,6 +253,10 @@ static void plan(Json *j, const Graph *g, const int *number)
     key_int(j, "bound_bytes", g->bound_bytes);
     key_int(j, "worker_bytes", g->worker_bytes);
     key_int(j, "kept_bytes", g->kept_bytes);
+    if (g->by_sample) {
+        key(j, "by_sample");
+        ir_str_add(&j->t, "true", 4);
+    }
     key(j, "buffers");
     open(j, "[");
     for (int i = 0; i < g->n_buffer; i++) {

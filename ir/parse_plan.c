@@ -104,6 +104,9 @@ void ir_parse_buffers_head(Parser *p)
     p->g->bound_bytes = ir_lex_int(l, 0, INT64_MAX, "the lower bound");
     ir_lex_need_word(l, "worker");
     p->g->worker_bytes = ir_lex_int(l, 0, INT64_MAX, "a worker's bytes");
+    p->g->by_sample = ir_lex_accept_word(l, "by");
+    if (p->g->by_sample)
+        ir_lex_need_word(l, "sample");
     p->g->has_plan = !l->failed;
 }
 

@@ -405,8 +405,9 @@ static void print_buffers(Str *t, const Graph *g, const int *number)
 {
     ir_str_add(t, "buffers ", 8);
     ir_str_name(t, g->name);
-    ir_str_fmt(t, " arena %lld bound %lld worker %lld\n", (long long)g->arena_bytes,
-               (long long)g->bound_bytes, (long long)g->worker_bytes);
+    ir_str_fmt(t, " arena %lld bound %lld worker %lld%s\n", (long long)g->arena_bytes,
+               (long long)g->bound_bytes, (long long)g->worker_bytes,
+               g->by_sample ? " by sample" : "");
     for (int i = 0; i < g->n_buffer; i++) {
         const Buffer *b = &g->buffer[i];
         if (!b->val.i)

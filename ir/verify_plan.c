@@ -162,6 +162,8 @@ bool ir_verify_plan(const Graph *g, char err[IR_ERR])
         return ir_fail(err, "there are buffers, but no kernels");
     if (g->arena_bytes < 0 || g->bound_bytes < 0 || g->worker_bytes < 0)
         return ir_fail(err, "a size of the plan is negative");
+    if (g->by_sample && (strcmp(g->name, "infer") != 0 || !ir_graph_find(g->module, "infer_one")))
+        return ir_fail(err, "samples one by one are `infer`'s, where there is an infer_one");
     if (g->bound_bytes > g->arena_bytes)
         return ir_fail(err, "the arena of %lld bytes is below its lower bound of %lld",
                        (long long)g->arena_bytes, (long long)g->bound_bytes);

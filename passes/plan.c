@@ -11,7 +11,8 @@
  * Updates go into the states they replace, returns into the caller's memory, what evaluation keeps
  * (ir/kept.c) one after the other into memory of its own, the rest into one arena for all graphs:
  * live ranges by passes/memory.c, offsets by passes/offsets.c. A map may take
- * over the bytes of an operand that dies with it. Sizes are at full capacity, rounded up to 64
+ * over the bytes of an operand that dies with it. Last it says whether programs run a batch of
+ * `infer` as its samples. Sizes are at full capacity, rounded up to 64
  * bytes. */
 #include "ir/tasks.h"
 #include "passes/kernels.h"
@@ -84,11 +85,49 @@ static void plan_graph(Graph *to, const Graph *from, const PassCtx *ctx)
     arena_free(a);
 }
 
+/* ---- a batch as its samples ---- */
+
+static double predicted_us(const Graph *g)
+{
+    double us = 0;
+    for (int i = 0; i < g->n_kernel; i++) us += g->kernel[i].us;
+    return us;
+}
+
+static bool draws(const Graph *g)
+{
+    for (uint32_t v = 1; v < g->n_node; v++)
+        if (g->node[v].op == OP_random) return true;
+    return false;
+}
+
+static int inputs(const Graph *g)
+{
+    int n = 0;
+    for (uint32_t v = 1; v < g->n_node; v++) n += g->node[v].op == OP_input;
+    return n;
+}
+
+/* Where what lies between a batch's kernels is far more than a core's caches hold, and of a sample
+ * is not, a thread takes a sample through all of them, unless its kernels compute longer. */
+static bool goes_by_sample(const Graph *infer, const Graph *one, const Target *t)
+{
+    enum { FAR = 8, NEAR = 2 };      /* second caches */
+    static const double longer = 1.02;
+    double us = predicted_us(infer), sample_us = predicted_us(one);
+    return !t->block_threads && infer->arena_bytes > FAR * t->l2_bytes
+        && one->arena_bytes <= NEAR * t->l2_bytes && us > 0
+        && sample_us * (double)infer->module->capacity <= longer * us && !draws(infer)
+        && inputs(one) == 1 && one->n_root == 1;
+}
+
 Module *pass_plan(const Module *in, const PassCtx *ctx)
 {
     Module *m = pass_begin(in, "plan");
     place_states(m);
     for (int i = 0; i < in->n_graph; i++)
         plan_graph(ir_graph_add(m, in->graph[i]->name), in->graph[i], ctx);
+    Graph *infer = ir_graph_find(m, "infer"), *one = ir_graph_find(m, "infer_one");
+    if (infer && one) infer->by_sample = goes_by_sample(infer, one, pass_target(ctx));
     return m;
 }

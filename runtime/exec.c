@@ -81,14 +81,14 @@ static int find_result(const rt_bound *b, const char *name)
     return -1;
 }
 
-/* Memory for a graph to run in, if there is one. */
-static bool make_ready(rt_err *e, rt_ready *r, rt_prog *p, const rt_graph *graph)
+/* Memory for a graph to run in, if there is one, in so many arenas. */
+static bool make_ready(rt_err *e, rt_ready *r, rt_prog *p, const rt_graph *graph, int arenas)
 {
     *r = (rt_ready){ .graph = graph, .kept_of = -1 };
     if (!graph)
         return true;
     int64_t scratch = graph->worker_bytes * rt_pool_threads(p->pool), kept = 0;
-    return grow(e, p, &p->arena, &p->arena_bytes, graph->arena_bytes, "the arena") &&
+    return grow(e, p, &p->arena, &p->arena_bytes, graph->arena_bytes * arenas, "the arena") &&
            grow(e, p, &p->workers, &p->workers_bytes, scratch, "the threads' scratch") &&
            grow(e, p, &r->kept, &kept, graph->kept_bytes, "what is made of weights");
 }
@@ -101,8 +101,11 @@ static const rt_graph *of_one(const rt_model *m, const rt_graph *graph)
 
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph)
 {
+    const rt_graph *one = of_one(p->model, graph);
+    bool samples = one && p->model->by_sample;
     *b = (rt_bound){ .prog = p, .graph = graph };
-    if (!make_ready(e, &b->many, p, graph) || !make_ready(e, &b->one, p, of_one(p->model, graph)) ||
+    if (!make_ready(e, &b->many, p, samples ? NULL : graph, 1) ||
+        !make_ready(e, &b->one, p, one, samples ? rt_pool_threads(p->pool) : 1) ||
         (p->device && !rt_device_bind(e, b))) {
         if (p->device && e->code == RT_E_MEMORY)
             rt_device_too_small(e, b, 0);
@@ -145,10 +148,50 @@ void rt_unbind(rt_bound *b)
     *b = (rt_bound){ 0 };
 }
 
+/* ---- a batch as its samples ---- */
+
+typedef struct Samples {
+    const rt_graph *graph;       /* of one: an input, a result */
+    const rt_call *batch;
+    int64_t in_bytes, out_bytes; /* of a sample */
+} Samples;
+
+/* Tasks of the sample's kernels are for all threads, where the batch has a pool; else for this one,
+ * which has an arena of its own. */
+static void run_sample(const void *ctx, int64_t sample, int worker)
+{
+    const Samples *s = ctx;
+    rt_call call = *s->batch;
+    const void *const in[] = { (const char *)call.in[0] + sample * s->in_bytes };
+    void *const out[] = { (char *)call.out[0] + sample * s->out_bytes };
+    call.n = 1;
+    call.in = in;
+    call.out = out;
+    call.arena += worker * s->graph->arena_bytes;
+    call.workers += worker * s->graph->worker_bytes;
+    s->graph->run(&call);
+}
+
+/* Fewer samples than threads go one after the other; the same bits. */
+static void run_samples(const rt_graph *graph, const rt_call *batch)
+{
+    const rt_value *x = &graph->inputs[0], *y = &graph->results[0];
+    rt_call alone = *batch;
+    Samples s = { graph, &alone, rt_value_elems(x, 1) * rt_dtype_bytes(x->dtype),
+                  rt_value_elems(y, 1) * rt_dtype_bytes(y->dtype) };
+    if (batch->n >= rt_pool_threads(batch->pool)) {
+        alone.pool = NULL;
+        rt_parallel(batch->pool, run_sample, &s, batch->n);
+    } else {
+        for (int64_t i = 0; i < batch->n; i++)
+            run_sample(&s, i, 0);
+    }
+}
+
 bool rt_run(rt_err *e, rt_bound *b, int64_t n, const void *const *in, uint64_t step)
 {
     rt_prog *p = b->prog;
-    rt_ready *r = n == 1 && b->one.graph ? &b->one : &b->many;
+    rt_ready *r = b->one.graph && (n == 1 || !b->many.graph) ? &b->one : &b->many;
     if (b->mask)
         in = rt_masks_place(b, in);
     if (p->model->scalars)
@@ -164,7 +207,10 @@ bool rt_run(rt_err *e, rt_bound *b, int64_t n, const void *const *in, uint64_t s
         r->graph->keep(&call);
         r->kept_of = p->changes;
     }
-    r->graph->run(&call);
+    if (r == &b->one && n > 1)
+        run_samples(r->graph, &call);
+    else
+        r->graph->run(&call);
     p->changes += r->graph->updates;
     return true;
 }

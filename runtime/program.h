@@ -127,7 +127,7 @@ typedef struct rt_ready {
 typedef struct rt_bound {
     rt_prog *prog;
     const rt_graph *graph;
-    rt_ready many, one;          /* it, and another that serves where n is 1 */
+    rt_ready many, one;          /* it, and another that serves where n is 1, or each sample */
     void **mask;                 /* [graph->n_masks], likewise; null: there are none */
     const void **in;             /* then: [graph->n_inputs] of the next run */
     void **result;               /* [graph->n_results], room for `capacity` samples each */

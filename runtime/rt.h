@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 10
+#define RT_ABI 11
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80, RT_MAX_THREADS = 1024 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_10
+#define RT_ABI_SYMBOL rt_abi_11
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8, RT_I8 } rt_dtype;
@@ -87,7 +87,8 @@ typedef struct rt_mask { int input; double keep; } rt_mask;
  *   train      one training step: x target -> loss and metrics; updates parameters
  *   eval       x target -> loss and metrics, evaluation behaviour
  *   infer      x -> output, evaluation behaviour
- *   infer_one  the same for one sample; absent where `infer` serves as well
+ *   infer_one  the same for one sample; absent where `infer` serves as well. by_sample: it serves a
+ *              batch, too, a thread a sample
  *   loss       output target -> loss d_output
  *   grad       x cotangent -> output d_input d_<key>…, training behaviour
  *   grad_eval  the same with evaluation behaviour; absent where it is the same graph */
@@ -239,6 +240,7 @@ typedef struct rt_model {
     const char *data;                /* the data set that the file names, "CIFAR10"; null: none */
     const char *root;                /* where the file says that it is; null: it does not */
     rt_transforms train, test;       /* of 8-bit images: in training; in all else */
+    bool by_sample;                  /* infer_one runs batches of `infer`, sample by sample */
     const struct rt_cuda *cuda;      /* kernels of a model for CUDA (cuda.h); null: graphs are C */
 } rt_model;
 

@@ -223,6 +223,49 @@ START_TEST(tiles_are_chosen)
 }
 END_TEST
 
+/* ---- a batch as its samples ---- */
+
+/* A batch of so many images and two convolutions, with what follows them. */
+static bool by_sample(const char *march, int n, const char *state, const char *rest)
+{
+    char text[1024], err[IR_ERR];
+    static const char *const names[] = { "single", "layout", "fuse", "schedule", "plan" };
+    snprintf(text, sizeof text,
+             "seqc.ir 1\nbatch n <= %d\nreal f32\nstage tidy\n\nstate \"v\" : f32[16,3,3,3] param\n"
+             "state \"w\" : f32[16,16,3,3] param\n%s\ngraph infer\n"
+             "%%0 = input \"x\" : f32[n,3,16,16]\n"
+             "%%1 = conv %%0, \"v\" {padding=[1,1,1,1]} : f32[n,16,16,16]\n"
+             "%%2 = relu %%1 : f32[n,16,16,16]\n"
+             "%%3 = conv %%2, \"w\" {padding=[1,1,1,1]} : f32[n,16,16,16]\n%s", n, state, rest);
+    Module *m = parse(text, "two convolutions");
+    PassCtx c = context(march);
+    Module *out = pass_run_list(m, &c, names, 5, err);
+    ck_assert_msg(out != NULL, "%s", err);
+    bool is = ir_graph_find(out, "infer")->by_sample;
+    ck_assert(ir_graph_find(out, "infer_one") && !ir_graph_find(out, "infer_one")->by_sample);
+    ir_module_free(out);
+    ir_module_free(m);
+    return is;
+}
+
+/* 16 kB lie between the kernels of an image, 256 kB are in a core's second cache. Not where a batch
+ * is near it; where each image would read 2 MB of weights; where a layer draws, whose numbers
+ * belong to places in the batch. */
+START_TEST(samples_one_by_one)
+{
+    static const char end[] = "return output=%3\n";
+    ck_assert(by_sample("generic", 256, "", end));
+    ck_assert(!by_sample("generic", 64, "", end));
+    ck_assert(!by_sample("generic", 256, "state \"u\" : f32[512,1024] param\n",
+                         "%4 = pool_sum %3 {kernel=[2,2] stride=[2,2]} : f32[n,16,8,8]\n"
+                         "%5 = reshape %4 : f32[n,1024]\n%6 = linear %5, \"u\" : f32[n,512]\n"
+                         "return output=%6\n"));
+    ck_assert(!by_sample("generic", 256, "",
+                         "%4 = random {stream=\"d\"} : f32[n,16,16,16]\n"
+                         "%5 = mul %3, %4 : f32[n,16,16,16]\nreturn output=%5\n"));
+}
+END_TEST
+
 /* ---- the same values before and after ---- */
 
 /* Reals in (0, 1), where every function of the table is defined. */
@@ -436,6 +479,7 @@ int main(void)
     tcase_set_timeout(t, 0);
     tcase_add_loop_test(t, golden, 0, n_cases);
     tcase_add_test(t, times_are_predicted);
+    tcase_add_test(t, samples_one_by_one);
     tcase_add_loop_test(t, tiles_are_chosen, 0, (int)(sizeof on_tiles / sizeof *on_tiles));
     tcase_add_test(t, values_fused);
     tcase_add_test(t, values_alone);

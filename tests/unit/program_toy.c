@@ -135,6 +135,21 @@ static void class_infer_one(const rt_call *call)
         ((float *)call->out[0])[c] += 1;
 }
 
+/* By way of the arena, where a sample of another thread must not come between. */
+static void class_infer_alone(const rt_call *call)
+{
+    volatile float *y = (float *)call->arena;
+    float *const out = call->out[0];
+    forward(call, call->kept, out);
+    for (int c = 0; c < C; c++)
+        y[c] = call->n == 1 ? out[c] : NAN;
+    for (int i = 0; i < 1000; i++)
+        for (int c = 0; c < C; c++)
+            y[c] = y[c] + 1;
+    for (int c = 0; c < C; c++)
+        out[c] = y[c];
+}
+
 static void class_loss(const rt_call *call)
 {
     int64_t correct;
@@ -203,6 +218,24 @@ const rt_model toy_classes = {
     .draws = class_draws, .n_draws = 2, .layers = class_layers, .n_layers = 1,
     .metrics = class_metrics, .n_metrics = 1, .n_scalars = 1, .scalars = lr_alone, .lr = 0.1,
     .seed = 7, .has_seed = true, .batch = CAP, .shuffle = -1,
+};
+
+/* ---- the same, whose batches are inferred sample by sample ---- */
+
+static const rt_graph alone_graphs[] = {
+    { "infer", class_infer, class_keep, false, 0, 0, KEPT, 1, 1, &class_x, class_out, 192, 400, 0, NULL },
+    { "infer_one", class_infer_alone, class_keep, false, 64, 0, KEPT, 1, 1, &class_one,
+      &class_one_out, 24, 100, 0, NULL },
+};
+
+const rt_model toy_samples = {
+    .abi = RT_ABI, .name = "toy", .version = "0.1", .isa = "any processor", .march = "any",
+    .features = "", .real = RT_F32, .math = "strict", .capacity = CAP, .input_rank = 1,
+    .output_rank = 1, .input = { F }, .output = { C }, .n_classes = C,
+    .target_kind = RT_TARGET_INDEX, .states = class_states, .n_states = 4, .state_bytes = 256,
+    .graphs = alone_graphs, .n_graphs = 2, .draws = class_draws, .n_draws = 2,
+    .layers = class_layers, .n_layers = 1, .scalars = lr_alone, .batch = CAP, .shuffle = -1,
+    .by_sample = true,
 };
 
 /* ---- the same, with events ---- */

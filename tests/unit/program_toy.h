@@ -6,6 +6,8 @@
 /* Linear(4, 3) with CrossEntropyLoss on indices and SGD with momentum 0.9; "0.weight" lies in
  * panels of two rows. At most 8 samples at once; accuracy. */
 extern const rt_model toy_classes;
+/* Predicts alone, a batch as its samples; what it says is larger by 1000 than toy_classes'. */
+extern const rt_model toy_samples;
 /* Linear(2, 1) with MSELoss and SGD; MAE and R². At most 16 samples at once. */
 extern const rt_model toy_line;
 

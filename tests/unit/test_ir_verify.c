@@ -127,6 +127,7 @@ static void not_computed(Module *m) { train(m)->kernel[4].n_member = 1; }
 static void plan_alone(Module *m) { train(m)->has_kernels = false; }
 static void below_bound(Module *m) { train(m)->bound_bytes = 200000; }
 static void negative_worker(Module *m) { train(m)->worker_bytes = -64; }
+static void train_by_sample(Module *m) { train(m)->by_sample = true; }
 static void two_buffers(Module *m) { buffer(m, 1)->val = buffer(m, 0)->val; }
 static void no_buffer(Module *m) { train(m)->n_buffer = 9; }
 static void buffer_unstored(Module *m) { buffer(m, 1)->val = val(m, 4); }
@@ -234,6 +235,7 @@ static const struct { void (*spoil)(Module *); const char *says; } broken[] = {
     {plan_alone, "graph train: there are buffers, but no kernels"},
     {below_bound, "graph train: the arena of 151616 bytes is below its lower bound of 200000"},
     {negative_worker, "graph train: a size of the plan is negative"},
+    {train_by_sample, "graph train: samples one by one are `infer`'s, where there is an infer_one"},
     {two_buffers, "graph train: %5 has two buffers"},
     {no_buffer, "graph train: %16 is stored by k4, but has no buffer"},
     {buffer_unstored, "graph train: %4 has a buffer, but no kernel stores it"},

@@ -251,6 +251,36 @@ START_TEST(single_samples)
 }
 END_TEST
 
+/* A batch as its samples: in turns where they are fewer than threads, else a thread a sample. */
+START_TEST(samples_one_by_one)
+{
+    float x[ROWS][F];
+    rt_tensor want = { 0 }, got = { 0 };
+    rt_err e = { 0 };
+    for (int i = 0; i < ROWS; i++)
+        for (int f = 0; f < F; f++)
+            x[i][f] = (float)x_of[i][f];
+    write_npy("x.npy", RT_F32, 2, ROWS, x);
+    must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
+    must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy -o y.npy");
+    ck_assert_msg(rt_npy_read(&e, "y.npy", &want), "%s", e.message);
+    static const char *const how[] = { "--threads 1", "--threads 2", "--threads 3 --batch 2",
+                                       "--threads 4", "--threads 2 --batch 1" };
+    for (size_t k = 0; k < sizeof how / sizeof *how; k++) {
+        char words[160];
+        snprintf(words, sizeof words,
+                 "predict --weights r/last.safetensors --input x.npy -o z.npy %s", how[k]);
+        must_run(&toy_samples, words);
+        ck_assert_msg(rt_npy_read(&e, "z.npy", &got), "%s", e.message);
+        for (int i = 0; i < ROWS * C; i++)
+            ck_assert_float_eq_tol(((const float *)got.data)[i],
+                                   ((const float *)want.data)[i] + 1000, 0.1f);
+        rt_tensor_free(&got);
+    }
+    rt_tensor_free(&want);
+}
+END_TEST
+
 START_TEST(predictions)
 {
     float x[ROWS][F];
@@ -582,6 +612,7 @@ int main(void)
     tcase_add_test(tests, regression);
     tcase_add_test(tests, r_squared);
     tcase_add_test(tests, single_samples);
+    tcase_add_test(tests, samples_one_by_one);
     tcase_add_test(tests, predictions);
     tcase_add_test(tests, gradients);
     tcase_add_test(tests, gradients_of_a_cotangent);
