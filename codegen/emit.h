@@ -136,7 +136,9 @@ const char *local_name(Kern *k, const char *word);
 /* The parameter that holds v outside, made on first use. */
 const char *slot_read(Kern *k, Val v);
 const char *slot_write(Kern *k, Place p, const Type *t);
-const char *slot_null(Kern *k, const Type *t, const char *name);
+/* The same by that name, before anybody has asked for it; one that no memory is for. */
+const char *slot_named(Kern *k, Val v, const char *name);
+const char *slot_null(Kern *k, const Type *t, const char *name, bool write);
 /* The tasks' common memory: partial sums, or what the note says. */
 const char *slot_parts(Kern *k, DType dtype);
 const char *slot_shared(Kern *k, DType dtype, const char *name, const char *note);

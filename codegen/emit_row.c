@@ -6,27 +6,9 @@
  *
  * Scalars over all rows are summed in double, per task, into `parts`; finish_emit adds the tasks in
  * order. A target that names no class gives NaN, as the interpreter does. */
-#include "codegen/emit.h"
+#include "codegen/row.h"
 #include "ir/rows.h"
 #include <string.h>
-
-typedef struct Row {
-    Kern *k;
-    Emit *e;
-    Out *o;
-    Nest element, row;
-    Extent parts, cols;              /* parts: of a row; 0: it is one */
-    const char **max, **sum; /* [n_node]: names of a row's largest and sum of exponentials */
-    /* [n_node], of a target: its index, the weight of the other classes; the sum of probabilities
-     */
-    const char **wanted, **other, **weights;
-    const char **hot,
-        **cold;        /* of a one_hot: its index; what else is in the row */
-    const char *inner; /* elements between those of a row; null: they are neighbours */
-    const char **summed;             /* [n_node]: of a REDUCE, its sum where it is there */
-    bool fetched;                    /* a loop over the parts has read the row from memory */
-    int slot;
-} Row;
 
 static const char *local(Row *r, const char *what) { return local_name(r->k, what); }
 
@@ -91,7 +73,7 @@ static void open_flat(Row *r)
 }
 
 /* Opens a loop over the row, in which `sums` are added to unless that is null, for a value of the
- * reductions `v`; what is named in it is forgotten by close_loop. */
+ * reductions `v`; what is named in it is forgotten by cols_close. */
 static const char **open_sums(Row *r, const char *sums, const Val *v, int n)
 {
     const char **before = names_save(r->k);
@@ -111,12 +93,12 @@ static const char **open_sums(Row *r, const char *sums, const Val *v, int n)
     return before;
 }
 
-static const char **open_loop(Row *r, const char *sums)
+const char **cols_open(Row *r, const char *sums)
 {
     return open_sums(r, sums, NULL, 0);
 }
 
-static void close_loop(Row *r, const char **before)
+void cols_close(Row *r, const char **before)
 {
     out_close(r->o, "");
     if (r->parts.k && !is_flat(r)) out_close(r->o, "");
@@ -133,63 +115,34 @@ static void largest(Row *r, Val x)
     if (r->max[base.i]) return;
     const char *m = local(r, "top");
     out_line(r->o, "%s %s = -%s;", real_type(r->k), m, r->e->l->infinity);
-    const char **before = open_loop(r, NULL);
+    const char **before = cols_open(r, NULL);
     const char *s = element(r, x);
     out_line(r->o, "%s = %s > %s ? %s : %s;", m, s, m, s, m);
-    close_loop(r, before);
+    cols_close(r, before);
     team_join(r->k, r->o, JOIN_max, r->e->m->real, m, m);
     r->max[base.i] = m;
 }
 
-static void exponentials(Row *r, Val x)
+const char *row_exponentials(Row *r, Val x)
 {
     Val base = ir_view_base(r->k->g, x);
-    if (r->sum[base.i]) return;
+    if (r->sum[base.i]) return r->sum[base.i];
     largest(r, x);
     const char *sum = local(r, "sum"), *exp = fn_name(r->e, r->e->m->real, EX_exp);
     out_line(r->o, "%s %s = 0;", real_type(r->k), sum);
-    const char **before = open_loop(r, sum);
+    const char **before = cols_open(r, sum);
     out_line(r->o, "%s += %s(%s - %s);", sum, exp, element(r, x), r->max[base.i]);
-    close_loop(r, before);
+    cols_close(r, before);
     team_join(r->k, r->o, JOIN_sum, r->e->m->real, sum, sum);
-    r->sum[base.i] = sum;
-}
-
-static bool is_index(const Row *r, Val target)
-{
-    return !ir_dtype_real(ir_type(r->k->g, target)->dtype) &&
-           ir_type(r->k->g, target)->shape.rank == 1;
-}
-
-/* The class that an index target names, or -1. It is read once: what is compared is what is used. */
-static const char *wanted(Row *r, Val target)
-{
-    Val base = ir_view_base(r->k->g, target);
-    if (r->wanted[base.i]) return r->wanted[base.i];
-    const char *label = local(r, "label"), *name = local(r, "wanted");
-    out_line(r->o, "const int64_t %s = %s[row];", label, slot_read(r->k, target));
-    out_line(r->o, "const int64_t %s = %s >= 0 && %s < %s ? %s : -1;", name, label, label,
-             extent_text(r->e, r->cols), label);
-    return r->wanted[base.i] = name;
-}
-
-/* What classes weigh that an index does not name: 0, or NaN where it names none. */
-static void other(Row *r, Val target)
-{
-    Val base = ir_view_base(r->k->g, target);
-    const char *t = wanted(r, target);
-    if (r->other[base.i]) return;
-    r->other[base.i] = local(r, "other");
-    out_line(r->o, "const %s %s = %s < 0 ? %s : %s;", real_type(r->k), r->other[base.i], t,
-             r->e->l->nan, literal(r->k, 0));
+    return r->sum[base.i] = sum;
 }
 
 /* The same for one_hot, where an ignored index names no class and the row is 0. */
 static void hot(Row *r, const Node *x)
 {
     size_t at = (size_t)(x - r->k->g->node);
-    const char *t = wanted(r, x->in[1]);
-    other(r, x->in[1]);
+    const char *t = loss_wanted(r, x->in[1]);
+    loss_other(r, x->in[1]);
     r->hot[at] = t;
     r->cold[at] = r->other[ir_view_base(r->k->g, x->in[1]).i];
     if (!ir_has(x, AT_ignore)) return;
@@ -203,20 +156,6 @@ static void hot(Row *r, const Node *x)
              literal(r->k, 0), r->other[ir_view_base(r->k->g, x->in[1]).i]);
 }
 
-/* The sum of a row's target probabilities. */
-static const char *weights(Row *r, Val target)
-{
-    Val base = ir_view_base(r->k->g, target);
-    if (r->weights[base.i]) return r->weights[base.i];
-    const char *name = local(r, "weights");
-    out_line(r->o, "%s %s = 0;", real_type(r->k), name);
-    const char **before = open_loop(r, NULL);
-    out_line(r->o, "%s += %s;", name, element(r, target));
-    close_loop(r, before);
-    team_join(r->k, r->o, JOIN_sum, r->e->m->real, name, name);
-    return r->weights[base.i] = name;
-}
-
 static const char *scale_of(Row *r, const Node *x)
 {
     if (ir_has(x, AT_total)) return "";
@@ -225,42 +164,7 @@ static const char *scale_of(Row *r, const Node *x)
 
 /* ---- ROW ops ---- */
 
-/* loss of a row: -(sum of weight * log-probability), log-probability = x - top - log(sum); large
- * logits are subtracted from each other, before the small logarithm comes in. */
-static const char *loss(Row *r, const Node *x)
-{
-    Val in = x->in[0], target = x->in[1], base = ir_view_base(r->k->g, in);
-    const char *name = local(r, "loss"), *sum = NULL;
-    if (x->op == OP_cross_entropy) {
-        exponentials(r, in);
-        sum = local(r, "log_sum");
-        out_line(r->o, "const %s %s = %s(%s);", real_type(r->k), sum,
-                 fn_name(r->e, r->e->m->real, EX_log), r->sum[base.i]);
-    }
-    if (is_index(r, target)) {
-        const char *t = wanted(r, target);
-        out_line(r->o, "%s %s = %s;", real_type(r->k), name, r->e->l->nan);
-        const char **before = names_save(r->k);
-        out_open(r->o, "if (%s >= 0)", t);
-        Nest at = r->element;
-        at.dim[1].var = t;
-        const char *s = value_emit(r->k, r->o, in, &at);
-        if (sum) out_line(r->o, "%s = %s + (%s - %s);", name, sum, r->max[base.i], s);
-        else out_line(r->o, "%s = -%s;", name, s);
-        close_loop(r, before);
-        return name;
-    }
-    out_line(r->o, "%s %s = 0;", real_type(r->k), name);
-    const char **before = open_loop(r, NULL);
-    const char *s = element(r, in), *p = element(r, target);
-    if (sum) out_line(r->o, "%s += %s * (%s + (%s - %s));", name, p, sum, r->max[base.i], s);
-    else out_line(r->o, "%s -= %s * %s;", name, p, s);
-    close_loop(r, before);
-    team_join(r->k, r->o, JOIN_sum, r->e->m->real, name, name);
-    return name;
-}
-
-static const char *argmax(Row *r, Val x)
+const char *row_argmax(Row *r, Val x)
 {
     const char *best = local(r, "best"), *at = local(r, "at");
     const char **before = names_save(r->k);
@@ -272,7 +176,7 @@ static const char *argmax(Row *r, Val x)
     out_line(r->o, "%s = %s;", best, s);
     out_line(r->o, "%s = col;", at);
     out_close(r->o, "");
-    close_loop(r, before);
+    cols_close(r, before);
     team_join(r->k, r->o, JOIN_first, r->e->m->real, at, text(r->e, "&%s, %s", best, at));
     return at;
 }
@@ -281,26 +185,14 @@ static const char *argmax(Row *r, Val x)
 static void prepare(Row *r, const Node *x)
 {
     switch (x->op) {
-    case OP_softmax: case OP_log_softmax: exponentials(r, x->in[0]); break;
+    case OP_softmax: case OP_log_softmax: row_exponentials(r, x->in[0]); break;
     case OP_one_hot: hot(r, x); break;
     case OP_cross_entropy_grad:
-        exponentials(r, x->in[0]);
+        row_exponentials(r, x->in[0]);
         /* fall through */
-    case OP_nll_grad:
-        if (is_index(r, x->in[1])) other(r, x->in[1]);
-        else if (x->op == OP_cross_entropy_grad) weights(r, x->in[1]);
-        break;
+    case OP_nll_grad: loss_prepare(r, x); break;
     default: break;
     }
-}
-
-/* What the target says of a class: 1 or 0, or its probability; NaN if it names no class. */
-static const char *weight_at(Row *r, const Node *x, const Nest *nest)
-{
-    if (!is_index(r, x->in[1])) return value_emit(r->k, r->o, x->in[1], nest);
-    const char *t = r->wanted[ir_view_base(r->k->g, x->in[1]).i];
-    return text(r->e, "(%s == %s ? %s : %s)", nest->dim[1].var, t, literal(r->k, 1),
-                r->other[ir_view_base(r->k->g, x->in[1]).i]);
 }
 
 /* The value of a ROW op's element, as an expression. */
@@ -314,7 +206,7 @@ static const char *row_value(void *ctx, const Node *x, const Nest *nest)
         return text(e, "(%s == %s ? %s : %s)", nest->dim[1].var, r->hot[at], literal(r->k, 1),
                     r->cold[at]);
     }
-    if (x->op == OP_nll_grad) return text(e, "-(%s)%s", weight_at(r, x, nest), scale_of(r, x));
+    if (x->op == OP_nll_grad) return text(e, "-(%s)%s", loss_weight(r, x, nest), scale_of(r, x));
     const char *in = value_emit(r->k, r->o, x->in[0], nest);
     if (x->op == OP_log_softmax)
         return text(e, "%s - %s - %s(%s)", in, r->max[base.i], fn_name(e, e->m->real, EX_log),
@@ -324,9 +216,7 @@ static const char *row_value(void *ctx, const Node *x, const Nest *nest)
     if (x->op == OP_softmax) return p;
     if (x->op != OP_cross_entropy_grad)
         ir_die(e->m, "row op %s has no elements", ir_op[x->op].name);
-    if (!is_index(r, x->in[1]))
-        p = text(e, "%s * %s", p, r->weights[ir_view_base(r->k->g, x->in[1]).i]);
-    return text(e, "(%s - %s)%s", p, weight_at(r, x, nest), scale_of(r, x));
+    return text(e, "(%s%s - %s)%s", p, loss_factor(r, x), loss_weight(r, x, nest), scale_of(r, x));
 }
 
 /* ---- the members in order ---- */
@@ -392,7 +282,7 @@ static void emit_reductions(Row *r, int at)
         const Node *x = ir_node(k->g, list[i]);
         out_line(r->o, "%s += %s;", sum[i], text_double(r->e, element(r, x->in[0])));
     }
-    close_loop(r, before);
+    cols_close(r, before);
     for (int i = 0; i < n; i++) team_join(k, r->o, JOIN_sum, DT_f64, sum[i], sum[i]);
     for (int i = 0; i < n; i++) write_sum(r, list[i], sum[i]);
 }
@@ -415,12 +305,11 @@ static void emit_member(Row *r, int member)
     Val v = k->k->member[member];
     const Node *x = ir_node(k->g, v);
     switch (x->op) {
-    case OP_cross_entropy: case OP_nll: add_slot(r, loss(r, x)); return;
+    case OP_cross_entropy: case OP_nll: add_slot(r, loss_row(r, x)); return;
     case OP_correct: {
-        bool index = is_index(r, x->in[1]);
-        const char *t = index ? wanted(r, x->in[1]) : argmax(r, x->in[1]);
-        t = text(r->e, "%s == %s", argmax(r, x->in[0]), t);
-        if (index && ir_has(x, AT_ignore))
+        const char *t = loss_class(r, x->in[1]);
+        t = text(r->e, "%s == %s", row_argmax(r, x->in[0]), t);
+        if (ir_type(k->g, x->in[1])->shape.rank == 1 && ir_has(x, AT_ignore))
             t = text(r->e, "%s && %s[row] != %lld", t, slot_read(k, x->in[1]),
                      (long long)ir_attr_int(x, AT_ignore));
         add_slot(r, t);
@@ -498,13 +387,13 @@ static void write_gradient(Row *r, const Node *x)
     Val own = loss_part(k->g, k->k, OP_cross_entropy_grad);
     Place p[4];
     if (own.i) stores_of(k, own, p);
-    const char *y = own.i ? slot_write(k, p[0], ir_type(k->g, own)) : slot_null(k, t, "y");
+    const char *y = own.i ? slot_write(k, p[0], ir_type(k->g, own)) : slot_null(k, t, "y", true);
     out_open(r->o, "if (%s)", y);
-    const char **before = open_loop(r, NULL), *v;
+    const char **before = cols_open(r, NULL), *v;
     const char *value = row_value(r, x, &r->element);
     out_line(r->o, "const %s %s = %s;", real_type(k), v = local(r, "v"), value);
     out_line(r->o, "%s[%s] = %s;", y, index_text(r->e, t, &t->shape, &r->element), v);
-    close_loop(r, before);
+    cols_close(r, before);
     out_close(r->o, "");
 }
 
@@ -537,6 +426,7 @@ void emit_row(Kern *k)
     if (tile > 1) task_range(k, tile, r.row.dim[0].size);
     team_rows(k, o, tile == 1 ? k->threads : tile < k->threads ? IR_WARP : 1);
     const bool may_lack = loss_may_lack_gradient(k);
+    loss_targets(&r);
     Node slope = *ir_node(k->g, k->root);
     if (may_lack) slope = *ir_node(k->g, loss_part(k->g, k->k, OP_cross_entropy));
     slope.op = OP_cross_entropy_grad;
@@ -564,9 +454,9 @@ void emit_row(Kern *k)
     }
     if (any) {
         team_wait(k, o);
-        const char **before = open_loop(&r, NULL);
+        const char **before = cols_open(&r, NULL);
         members_emit(k, o, &r.element);
-        close_loop(&r, before);
+        cols_close(&r, before);
     }
     /* Numbers of rows come last: elements may read what they replace. */
     Out *stores = team_stores(k, o);

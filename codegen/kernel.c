@@ -146,9 +146,16 @@ const char *slot_shared(Kern *k, DType dtype, const char *name, const char *note
     return name;
 }
 
-const char *slot_null(Kern *k, const Type *t, const char *name)
+const char *slot_named(Kern *k, Val v, const char *name)
 {
-    k->slot[k->n_slot++] = (Slot){ .place = { .where = AT_NOWHERE }, .type = *t, .written = true,
+    Slot *s = slot_find(k, ir_place(k->g, v), ir_type(k->g, v), false);
+    s->read = true;
+    return s->base = s->name = name;
+}
+
+const char *slot_null(Kern *k, const Type *t, const char *name, bool write)
+{
+    k->slot[k->n_slot++] = (Slot){ .place = { .where = AT_NOWHERE }, .type = *t, .written = write,
                                    .base = name, .name = name, .null = true };
     return name;
 }

@@ -169,33 +169,69 @@ START_TEST(test_choice)
 }
 END_TEST
 
-/* Places are 32 bits wide where all that a kernel touches has fewer elements, at capacity. */
-START_TEST(test_widths)
+/* The text of its kernels, which the caller frees. */
+static char *kernels_of(const char *text)
 {
     static const char *const steps[] = { "layout", "fuse", "schedule", "plan" };
-    static const struct { int capacity; const char *has, *has_not; } size[] = {
-        { 1000, "const int row0 = ", "int64_t row0" }, { 100000, "const int64_t row0 = ", "int row0" },
-    };
-    char text[512], err[IR_ERR], *source;
-    size_t bytes;
-    snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= %d\nreal f32\nstage tidy\n\n"
-             "state \"w\" : f32[64,20000] param\n\nprogram \"p\"\ninput [20000]\noutput [64]\n\n"
-             "graph infer\n%%0 = input \"x\" : f32[n,20000]\n%%1 = linear %%0, \"w\" : f32[n,64]\n"
-             "return output=%%1\n", size[_i].capacity);
     ParseErr parse;
+    char err[IR_ERR], *kernels;
+    size_t bytes;
     Module *m = ir_parse(text, strlen(text), &parse);
     ck_assert_msg(m != NULL, "%s", parse.text);
     PassCtx c = { .target = ir_gpu("cuda"), .blas = BLAS_NONE };
     Module *p = pass_run_list(m, &c, steps, 4, err);
     ck_assert_msg(p != NULL, "%s", err);
-    FILE *f = open_memstream(&source, &bytes);
+    FILE *f = open_memstream(&kernels, &bytes);
     EmitOpts o = { .target = c.target, .version = "test", .source = "test.py" };
     emit_kernels(p, &o, f);
     ck_assert(fclose(f) == 0);
-    ck_assert(strstr(source, size[_i].has) && !strstr(source, size[_i].has_not));
-    free(source);
     ir_module_free(p);
     ir_module_free(m);
+    return kernels;
+}
+
+/* A loss of indices and of probabilities, of 10, 100 and 1000 classes, which a thread, a warp or a block adds
+ * up: one kernel, and what follows it. */
+START_TEST(test_losses)
+{
+    static const int classes[] = { 10, 100, 1000 };
+    const int c = classes[_i];
+    char body[2000], *kernels;
+    const char *graph = "%%0 = input \"x\" : real[n,%d]\n%%1 = input \"target\" : %s%s\n"
+                        "%%2 = cross_entropy %%0, %%1 : real[]\n%%3 = correct %%0, %%1 : i64[]\n"
+                        "%%4 = cross_entropy_grad %%0, %%1 : real[n,%d]\n"
+                        "return loss=%%2\nreturn correct=%%3\nreturn slope=%%4\n";
+    char shares[40];
+    snprintf(shares, sizeof shares, "[n,%d]", c);
+    int at = snprintf(body, sizeof body, graph, c, "i64", "[n]", c);
+    at += snprintf(body + at, sizeof body - (size_t)at, "\ngraph infer_prob\n");
+    snprintf(body + at, sizeof body - (size_t)at, graph, c, "real", shares, c);
+    const Case both = { "losses", 70, c, "", body };
+    run("losses", case_text(&both, "f32"), "f32", (Variant){ .quick = true });
+    char *text = case_text(&both, "f32");
+    int n = 0;
+    kernels = kernels_of(text);
+    for (const char *k = kernels; (k = strstr(k, "\nKERNEL(")); k++) n++;
+    ck_assert_int_eq(n, 2);
+    free(kernels);
+    free(text);
+}
+END_TEST
+
+/* Places are 32 bits wide where all that a kernel touches has fewer elements, at capacity. */
+START_TEST(test_widths)
+{
+    static const struct { int capacity; const char *has, *has_not; } size[] = {
+        { 1000, "const int row0 = ", "int64_t row0" }, { 100000, "const int64_t row0 = ", "int row0" },
+    };
+    char text[512], *source;
+    snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= %d\nreal f32\nstage tidy\n\n"
+             "state \"w\" : f32[64,20000] param\n\nprogram \"p\"\ninput [20000]\noutput [64]\n\n"
+             "graph infer\n%%0 = input \"x\" : f32[n,20000]\n%%1 = linear %%0, \"w\" : f32[n,64]\n"
+             "return output=%%1\n", size[_i].capacity);
+    source = kernels_of(text);
+    ck_assert(strstr(source, size[_i].has) && !strstr(source, size[_i].has_not));
+    free(source);
 }
 END_TEST
 
@@ -213,6 +249,7 @@ int main(void)
     tcase_add_loop_test(t, test_one_block, 0, N_CASES);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
     tcase_add_loop_test(t, test_widths, 0, 2);
+    tcase_add_loop_test(t, test_losses, 0, 3);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
