@@ -206,8 +206,9 @@ static void name_weights(Wino *w, const char *points)
              step, text_mul(w->e, text_add(w->e, row0, "group"), width));
 }
 
-/* Asks for the strip's part of what the epilogue reads and writes. */
-static void ask_results(Wino *w)
+/* Asks for what the epilogue reads and writes of `height` rows and these bands: at a point, a part. */
+static void ask_results(Wino *w, const char *band, const char *bands, const char *row, int height,
+                        const char *point, int64_t points)
 {
     Kern *k = w->k;
     Val stream[MAX_SLOTS], result = w->pool.take.i ? w->pool.take : k->root;
@@ -223,8 +224,8 @@ static void ask_results(Wino *w)
                           : slot_read(k, stream[i]);
         for (int j = 0; j < i; j++) again = again || !strcmp(asked[i], asked[j]);
         if (!again)
-            winograd_ask(k, &planes, asked[i], "band", "bands", text_add(w->e, w->row0, "r"),
-                         w->height, w->w.points);
+            winograd_ask(k, &planes, asked[i], band, bands, text_add(w->e, w->row0, row), height,
+                         point, points);
     }
 }
 
@@ -245,7 +246,7 @@ static void multiply(Wino *w)
     out_line(o, "const int64_t top = smaller(r, %s - %d);    /* the last strip overlaps */",
              w->rows, w->height);
     name_weights(w, shared);
-    ask_results(w);
+    ask_results(w, "band", "bands", "r", w->height, "point", w->w.points);
     if (g->panels > 1) {
         out_open(o, "for (int64_t panel = 0; panel < panels; panel++)");
         from = text(e, "%s + panel * %lld", from, (long long)w->f.channels * lanes);
@@ -317,7 +318,8 @@ static void write_groups(Wino *w)
     out_close(o, "");
 }
 
-/* Rows whose sums, at a column of points, fill the registers. */
+/* Rows whose sums, at a column of points, fill the registers. So few sums are soon made that stores
+ * would wait for memory: the next bands' are asked for. What is pooled is stored seldom enough. */
 static void write_few(Wino *w)
 {
     Emit *e = w->e;
@@ -325,9 +327,13 @@ static void write_few(Wino *w)
     int64_t sums = w->w.size[0] * w->vectors, most = e->o->target->accumulators / sums;
     int height = (int)ir_strip(w->f.rows, w->tile_rows, most > 1 ? 2 : 1);
     const char *shared = slot_shared(w->k, e->m->real, "points", "weights, transformed");
+    long long block = (long long)w->w.block;
     int64_t each = w->w.tile[0] * w->w.tile[1] * w->w.panels * w->w.lanes
                  / (w->pool.taps[0] * w->pool.taps[1]);
     out_open(o, "for (int64_t r = 0; r < %s; r += %d)", w->rows, height);
+    if (!w->pool.index.i)
+        ask_results(w, text(e, "band + %lld", block),
+                    text(e, "smaller(%lld, end - band - %lld)", block, block), "r", height, "0", 1);
     out_line(o, "const int64_t first = smaller(r, %s - %d);    /* the last rows overlap */",
              w->rows, height);
     out_line(o, "%s(%s, source, lines);", winograd_sums_function(w, height),

@@ -154,9 +154,10 @@ static void ask_next(WeightKern *w, int64_t height)
     const char *bands = text(w->e, "smaller(%lld, end - band - %lld)", (long long)block,
                              (long long)block);
     winograd_ask(k, &x, slot_read(k, f->source), next, bands,
-                 text(w->e, "r / %lld * %lld", (long long)height, (long long)share), share, points);
+                 text(w->e, "r / %lld * %lld", (long long)height, (long long)share), share, "point",
+                 points);
     winograd_ask(k, &d_y, slot_read(k, f->weight), next, bands, text_add(w->e, w->row0, "r"),
-                 height, points);
+                 height, "point", points);
 }
 
 /* At each point, panel by panel: sums[point][panel][rows][lanes]. */

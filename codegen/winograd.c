@@ -112,7 +112,7 @@ static const char ask_text[] =
     "}\n";
 
 void winograd_ask(Kern *k, const Planes *p, const char *x, const char *band, const char *bands,
-                  const char *first, int64_t n, int64_t points)
+                  const char *first, int64_t n, const char *point, int64_t points)
 {
     enum { LINE_BYTES = 64 };
     int64_t elem = ir_dtype_bytes(k->e->m->real), line = LINE_BYTES / elem;
@@ -124,8 +124,8 @@ void winograd_ask(Kern *k, const Planes *p, const char *x, const char *band, con
                           (long long)p->plane, (long long)points);
     const Shaped shaped = { ask_text, "winograd_ask_", id, number, 8, NULL, 0 };
     reach(k->e, SNIP_inlined);
-    out_line(k->out, "%s(%s, %s, %s, %s, point);", shaped_function(k, &shaped), x, band, bands,
-             first);
+    out_line(k->out, "%s(%s, %s, %s, %s, %s);", shaped_function(k, &shaped), x, band, bands, first,
+             point);
 }
 
 /* Taps are brought side by side along channels first. */

@@ -45,10 +45,10 @@ const char *winograd_sums_function(Wino *w, int height);
 typedef struct Planes { int64_t images, planes, plane, bands, band; } Planes;
 /* A line of the task that asks the second cache for what is read and written behind the products,
  * while these leave it time, a line of memory of each of `n` planes from the one `first` on: at
- * `point` the one of that number, and every points-th further, of `bands` bands from the one `band`
+ * `point`, one of so many, the one of that number, and every points-th further, of `bands` bands from the one `band`
  * on. Nothing where a cache keeps all images. */
 void winograd_ask(Kern *k, const Planes *p, const char *x, const char *band, const char *bands,
-                  const char *first, int64_t n, int64_t points);
+                  const char *first, int64_t n, const char *point, int64_t points);
 
 /* "4x2_3x3": tile and taps, as names of functions have it. */
 const char *winograd_id(Kern *k, const int64_t tile[2], const Frame *f);
