@@ -156,6 +156,12 @@ typedef struct KernelUse {
 } KernelUse;
 KernelUse kernel_emit(Emit *e, const Graph *g, int i);
 void kernel_add(Emit *e, KernelFn *f);                   /* to those of the file */
+void kernel_used(Emit *e, KernelFn *f, const Graph *g);  /* by that graph, too */
+bool same_place(Place a, Place b);
+/* twin.c: of a convolution with more on it, the parameter that is null where another kernel launches it
+ * without; null: none does. The use of such a kernel for the convolution i of g; false: there is none. */
+const char *twin_more(Kern *k);
+bool twin_use(Emit *e, const Graph *g, int i, KernelUse *u);
 void sizes_mark(Kern *k, bool on);
 /* kernel_head.c: the comment above it without its end; its name after "k5_". */
 const char *kernel_head(Kern *k, const char *id);

@@ -81,7 +81,7 @@ static const char *role_name(const Kern *k, Place p, bool write)
     }
 }
 
-static bool same_place(Place a, Place b)
+bool same_place(Place a, Place b)
 {
     if (a.where != b.where) return false;
     switch (a.where) {
@@ -377,6 +377,13 @@ static void name_stage(Emit *e, Stage *s, bool inlined, bool seldom, const char 
     }
 }
 
+void kernel_used(Emit *e, KernelFn *f, const Graph *g)
+{
+    if (f->last != g) f->users = text(e, "%s, %s", f->users, g->name);
+    if (!ir_derives(g)) f->seldom = false;
+    f->last = g;
+}
+
 void kernel_add(Emit *e, KernelFn *f)
 {
     e->fn = arena_grow(e->a, e->fn, (size_t)e->n_fn, (size_t)e->n_fn + 1, sizeof *e->fn);
@@ -405,10 +412,8 @@ static KernelFn *share(Kern *k, Sizes own[3])
         if (e->l->blocks && f->inlined != one_block) continue;
         if (!same_stage(&f->main, &main) || !same_stage(&f->prepare, &prepare)
             || !same_stage(&f->finish, &finish)) continue;
-        if (f->last != k->g) f->users = text(e, "%s, %s", f->users, k->g->name);
-        if (!ir_derives(k->g)) f->seldom = false;
         if (!same_sizes(&f->main.sizes, &main.sizes)) f->resized = true;
-        f->last = k->g;
+        kernel_used(e, f, k->g);
         return f;
     }
     KernelFn *f = arena_alloc(e->a, 1, sizeof *f);
@@ -436,6 +441,8 @@ static Emitter *const emitters[ALGO_COUNT] = {
 
 KernelUse kernel_emit(Emit *e, const Graph *g, int i)
 {
+    KernelUse u;
+    if (twin_use(e, g, i, &u)) return u;
     Kern *k = arena_alloc(e->a, 1, sizeof *k);
     *k = (Kern){ .e = e,
                  .g = g,
@@ -462,9 +469,9 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
     if (ir_kernel_slots(g, k->k)) finish_emit(k);
     sizes_mark(k, false);
     out_close(k->out, "");
-    KernelUse u = { .slot = k->slot, .n_slot = k->n_slot, .tasks = k->tasks, .rows = k->rows,
-                    .cols = k->cols, .prepare_tasks = k->prepare_tasks,
-                    .finish_tasks = k->finish_tasks };
+    u = (KernelUse){ .slot = k->slot, .n_slot = k->n_slot, .tasks = k->tasks, .rows = k->rows,
+                     .cols = k->cols, .prepare_tasks = k->prepare_tasks,
+                     .finish_tasks = k->finish_tasks };
     u.fn = share(k, u.sizes);
     return u;
 }

@@ -190,13 +190,23 @@ static char *kernels_of(const char *text)
     return kernels;
 }
 
+static int count_kernels(char *text)
+{
+    char *kernels = kernels_of(text);
+    int n = 0;
+    for (const char *k = kernels; (k = strstr(k, "\nKERNEL(")); k++) n++;
+    free(kernels);
+    free(text);
+    return n;
+}
+
 /* A loss of indices and of probabilities, of 10, 100 and 1000 classes, which a thread, a warp or a block adds
  * up: one kernel, and what follows it. */
 START_TEST(test_losses)
 {
     static const int classes[] = { 10, 100, 1000 };
     const int c = classes[_i];
-    char body[2000], *kernels;
+    char body[2000];
     const char *graph = "%%0 = input \"x\" : real[n,%d]\n%%1 = input \"target\" : %s%s\n"
                         "%%2 = cross_entropy %%0, %%1 : real[]\n%%3 = correct %%0, %%1 : i64[]\n"
                         "%%4 = cross_entropy_grad %%0, %%1 : real[n,%d]\n"
@@ -208,13 +218,43 @@ START_TEST(test_losses)
     snprintf(body + at, sizeof body - (size_t)at, graph, c, "real", shares, c);
     const Case both = { "losses", 70, c, "", body };
     run("losses", case_text(&both, "f32"), "f32", (Variant){ .quick = true });
-    char *text = case_text(&both, "f32");
-    int n = 0;
-    kernels = kernels_of(text);
-    for (const char *k = kernels; (k = strstr(k, "\nKERNEL(")); k++) n++;
-    ck_assert_int_eq(n, 2);
-    free(kernels);
-    free(text);
+    ck_assert_int_eq(count_kernels(case_text(&both, "f32")), 2);
+}
+END_TEST
+
+/* A convolution as it is, and with a batch norm on it, with and without what is added: the second does the
+ * first, too. */
+static const Case twins = {
+    "convolutions with more on them", 6, 0,
+    "state \"w\" : real[20,3,3,3] param\nstate \"mean\" : real[20,1,1] buffer\n"
+    "state \"scale\" : real[20,1,1] param\n",
+    "%0 = input \"x\" : real[n,3,9,7]\n"
+    "%1 = conv %0, \"w\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
+    "return output=%1\n"
+    "\ngraph eval\n"
+    "%0 = input \"x\" : real[n,3,9,7]\n"
+    "%1 = conv %0, \"w\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
+    "%2 = map %1, \"mean\", \"scale\" {f=\"(a - b)*c\"} : real[n,20,9,7]\n"
+    "%3 = relu %2 : real[n,20,9,7]\n"
+    "return output=%3\n"
+    "\ngraph more\n"
+    "%0 = input \"x\" : real[n,3,9,7]\n"
+    "%1 = input \"y\" : real[n,20,9,7]\n"
+    "%2 = conv %0, \"w\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
+    "%3 = map %2, \"mean\", \"scale\" {f=\"(a - b)*c\"} : real[n,20,9,7]\n"
+    "%4 = add %3, %1 : real[n,20,9,7]\n"
+    "return output=%4\n"
+};
+
+START_TEST(test_twins)
+{
+    static const MathMode math[] = { MATH_default, MATH_tf32, MATH_bf16 };
+    char *text = case_text(&twins, "f32");
+    if (_i) text = in_mode(text, math[_i]);
+    ck_assert(text != NULL);
+    char *copy = strdup(text);
+    run(twins.name, text, ir_math[math[_i]].name, (Variant){ .quick = true });
+    ck_assert_int_eq(count_kernels(copy), 2);
 }
 END_TEST
 
@@ -250,6 +290,7 @@ int main(void)
     tcase_add_loop_test(t, test_elementwise, 0, 2);
     tcase_add_loop_test(t, test_widths, 0, 2);
     tcase_add_loop_test(t, test_losses, 0, 3);
+    tcase_add_loop_test(t, test_twins, 0, 3);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
