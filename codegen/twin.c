@@ -22,12 +22,12 @@ static bool same_attrs(const Node *x, const Node *y)
     return n == y->n_attr || y->attr[n].id >= AT_algo;
 }
 
-/* The convolution of a kernel that has one and no bias; null: it is no such kernel. */
+/* The convolution of a kernel that has one; null: it is no such kernel. */
 static const Node *conv_of(const Graph *g, int i)
 {
     const Kernel *k = &g->kernel[i];
     const Node *x = ir_node(g, k->member[0]);
-    return x->op == OP_conv && x->n_in == 2 && !g->one_block && ir_simt_parts(g, k) == 1 ? x : NULL;
+    return x->op == OP_conv && !g->one_block && ir_simt_parts(g, k) == 1 ? x : NULL;
 }
 
 /* Do they compute the same convolution, of whatever memory, by the same tiles? */
@@ -35,10 +35,11 @@ static bool same_conv(const Graph *g, int i, const Graph *h, int j)
 {
     const Node *x = conv_of(g, i), *y = conv_of(h, j);
     const Kernel *a = &g->kernel[i], *b = &h->kernel[j];
-    if (!x || !y || a->algo != b->algo || !same_attrs(x, y)) return false;
+    if (!x || !y || a->algo != b->algo || x->n_in != y->n_in || !same_attrs(x, y)) return false;
     for (int d = 0; d < 2; d++)
-        if (a->tile[d] != b->tile[d] || a->micro[d] != b->micro[d]
-            || !ir_type_eq(ir_type(g, x->in[d]), ir_type(h, y->in[d]))) return false;
+        if (a->tile[d] != b->tile[d] || a->micro[d] != b->micro[d]) return false;
+    for (int o = 0; o < x->n_in; o++)
+        if (!ir_type_eq(ir_type(g, x->in[o]), ir_type(h, y->in[o]))) return false;
     return ir_type_eq(&x->type, &y->type);
 }
 
@@ -66,6 +67,7 @@ static bool stores_one(const Graph *g, int i, bool more, Place *place)
 static Val read_alone(const Graph *g, int i, Place store)
 {
     const Kernel *k = &g->kernel[i];
+    const Node *conv = ir_node(g, k->member[0]);
     for (int m = 1; m < k->n_member; m++) {
         const Node *x = ir_node(g, k->member[m]);
         for (int j = 0; j < x->n_in; j++) {
@@ -73,6 +75,7 @@ static Val read_alone(const Graph *g, int i, Place store)
             const Place p = ir_place(g, in);
             bool own = p.where != AT_STATE && p.where != AT_KEPT;
             for (int n = 0; n < k->n_member; n++) own = own || k->member[n].i == in.i;
+            for (int n = 0; n < conv->n_in; n++) own = own || same_place(p, ir_place(g, conv->in[n]));
             if (!own && !same_place(p, store)) return x->in[j];
         }
     }
@@ -117,9 +120,9 @@ bool twin_use(Emit *e, const Graph *g, int i, KernelUse *u)
     memcpy(slot, u->slot, (size_t)u->n_slot * sizeof *slot);
     for (int s = 0; s < u->n_slot; s++) {
         const Place p = slot[s].place;
-        slot[s].null = false;
-        if (same_place(p, ir_place(h, y->in[0]))) slot[s].place = ir_place(g, x->in[0]);
-        else if (same_place(p, ir_place(h, y->in[1]))) slot[s].place = ir_place(g, x->in[1]);
+        int in = 0;
+        while (in < y->n_in && !same_place(p, ir_place(h, y->in[in]))) in++;
+        if (in < y->n_in) slot[s].place = ir_place(g, x->in[in]);
         else if (same_place(p, other)) slot[s].place = own;
         else slot[s] = (Slot){ .place = { .where = AT_NOWHERE }, .type = slot[s].type, .null = true,
                                .written = slot[s].written, .base = slot[s].base, .name = slot[s].name };

@@ -226,21 +226,21 @@ END_TEST
  * first, too. */
 static const Case twins = {
     "convolutions with more on them", 6, 0,
-    "state \"w\" : real[20,3,3,3] param\nstate \"mean\" : real[20,1,1] buffer\n"
+    "state \"w\" : real[20,3,3,3] param\nstate \"b\" : real[20] param\nstate \"mean\" : real[20,1,1] buffer\n"
     "state \"scale\" : real[20,1,1] param\n",
     "%0 = input \"x\" : real[n,3,9,7]\n"
-    "%1 = conv %0, \"w\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
+    "%1 = conv %0, \"w\", \"b\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
     "return output=%1\n"
     "\ngraph eval\n"
     "%0 = input \"x\" : real[n,3,9,7]\n"
-    "%1 = conv %0, \"w\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
+    "%1 = conv %0, \"w\", \"b\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
     "%2 = map %1, \"mean\", \"scale\" {f=\"(a - b)*c\"} : real[n,20,9,7]\n"
     "%3 = relu %2 : real[n,20,9,7]\n"
     "return output=%3\n"
     "\ngraph more\n"
     "%0 = input \"x\" : real[n,3,9,7]\n"
     "%1 = input \"y\" : real[n,20,9,7]\n"
-    "%2 = conv %0, \"w\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
+    "%2 = conv %0, \"w\", \"b\" {padding=[1,1,1,1]} : real[n,20,9,7]\n"
     "%3 = map %2, \"mean\", \"scale\" {f=\"(a - b)*c\"} : real[n,20,9,7]\n"
     "%4 = add %3, %1 : real[n,20,9,7]\n"
     "return output=%4\n"
