@@ -40,31 +40,45 @@ const char *const cuda_language =
     "#endif\n"
     "\n";
 
-/* The kernels in parts of some 32 kB, which are compiled side by side; those that call kernels of one
- * block stay with them. What is run seldom comes last, in parts of its own. */
+/* What an image is of: so many bytes of kernels that are run often, or seldom. */
+typedef struct Share { size_t all, each, so_far; int n; } Share;
+
+/* Begins a part where the next one's text would be nearer to it than to the part before. */
+static void write_part(Out *o, Share *s, bool seldom, const char *text)
+{
+    const size_t bytes = strlen(text);
+    if (!s->n || (double)s->so_far + (double)bytes / 2 > (double)s->each * s->n) {
+        out_raw(o, EMIT_PART);
+        if (seldom) out_raw(o, EMIT_SELDOM);
+        s->n++;
+    }
+    s->so_far += bytes;
+    out_raw(o, text);
+}
+
+/* The kernels in equal parts of some 32 kB at most, which are compiled side by side; those that call kernels
+ * of one block stay with them. What is run seldom comes last, in parts of its own. */
 static void write_parts(Emit *e, Out *o, const char *steps)
 {
     enum { PART_BYTES = 32 << 10 };
+    const char **texts = arena_alloc(e->a, (size_t)e->n_fn + 1, sizeof *texts);
+    Share share[2] = { { .all = strlen(steps) }, { .all = 0 } };
     bool apart = true;
-    size_t bytes = strlen(steps);
     for (int i = 0; i < e->n_fn; i++) apart = apart && !e->fn[i]->inlined;
-    out_raw(o, EMIT_PART);
-    out_raw(o, steps);
-    for (int seldom = 0, last = 0; seldom < 2; seldom++) {
-        for (int i = 0; i < e->n_fn; i++) {
-            Out *one = out_new(e->a);
-            if (apart ? e->fn[i]->seldom != seldom : seldom) continue;
-            kernel_write(e, one, e->fn[i]);
-            bytes += strlen(out_text(one));
-            if (apart && (bytes > PART_BYTES || seldom != last)) {
-                out_raw(o, EMIT_PART);
-                if (seldom) out_raw(o, EMIT_SELDOM);
-                bytes = strlen(out_text(one));
-                last = seldom;
-            }
-            out_raw(o, out_text(one));
-        }
+    for (int i = 0; i < e->n_fn; i++) {
+        Out *one = out_new(e->a);
+        kernel_write(e, one, e->fn[i]);
+        texts[i] = out_text(one);
+        share[apart && e->fn[i]->seldom].all += strlen(texts[i]);
     }
+    for (int i = 0; i < 2; i++) {
+        const size_t parts = apart ? share[i].all / PART_BYTES + 1 : 1;
+        share[i].each = share[i].all / parts + 1;
+    }
+    write_part(o, &share[0], false, steps);
+    for (int seldom = 0; seldom < 2; seldom++)
+        for (int i = 0; i < e->n_fn; i++)
+            if ((apart && e->fn[i]->seldom) == seldom) write_part(o, &share[seldom], seldom, texts[i]);
 }
 
 void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)

@@ -165,7 +165,7 @@ bool twin_use(Emit *e, const Graph *g, int i, KernelUse *u);
 void sizes_mark(Kern *k, bool on);
 /* kernel_head.c: the comment above it without its end; its name after "k5_". */
 const char *kernel_head(Kern *k, const char *id);
-const char *kernel_base(Kern *k);
+const char *kernel_base(Kern *k, bool sized);            /* sized: for whatever sizes it is launched with */
 const char *node_line(Emit *e, const Graph *g,
                       Val v); /* %5 = relu %4 : f32[n,128]   fashion.py:10 */
 const char *type_text(Emit *e, const Type *t);           /* [n][784] */

@@ -403,7 +403,7 @@ static KernelFn *share(Kern *k, Sizes own[3])
     Stage prepare = e->l->blocks ? block_stage(k, k->prepare, true, true, k->threads)
                                  : stage(k, fixed, k->prepare, true);
     Stage finish = stage_of(k, fixed_finish, k->finish, k->finish_tasks > 0, false);
-    const char *base = kernel_base(k);
+    const char *base = kernel_base(k, main.sizes.n > 0);
     own[0] = prepare.sizes;
     own[1] = main.sizes;
     own[2] = finish.sizes;

@@ -96,10 +96,11 @@ static const char *dims_text(Emit *e, const Kern *k)
     return *t ? t : "1";
 }
 
-const char *kernel_base(Kern *k)
+const char *kernel_base(Kern *k, bool sized)
 {
     Emit *e = k->e;
     char ops[41];
     snprintf(ops, sizeof ops, "%s", out_ident(e->a, ir_kernel_name(k->g, k->index, e->a)));
+    if (sized) return text(e, "%s_%s", ops, ir_dtype_name(e->m->real));
     return text(e, "%s_%s_%s", ops, ir_dtype_name(e->m->real), dims_text(e, k));
 }
