@@ -53,42 +53,84 @@ static bool there(const char *program)
     return system(command) == 0;
 }
 
-static void compile_everywhere(int turn, const char *name, const char *source, const char *march)
+static void write_source(const char *path, const char *source)
 {
-    static const char *const cc[][2] = { { "gcc", "-std=c11" },
-                                         { "clang", "-std=c11" },
-                                         { "g++", "-x c++ -std=c++17 -fsyntax-only" },
-                                         { "clang++", "-x c++ -std=c++17 -fsyntax-only" } };
-    char path[512], command[2000];
-    snprintf(path, sizeof path, "%s/source-%ld.c", scratch(), (long)getpid());
     FILE *f = fopen(path, "w");
     ck_assert(f != NULL && fputs(source, f) >= 0 && fclose(f) == 0);
-    for (int i = 0; i < 4; i++) {
-        if (!there(cc[i][0]) || (i % 2 && !its_turn(turn))) continue;     /* clang takes longest */
-        snprintf(
-            command, sizeof command,
-            "%s %s -O3 -march=%s -fno-math-errno -fno-trapping-math -ffp-contract=fast "
-            "-fopenmp-simd -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. "
-                 "-c -o %s.o %s",
-            cc[i][0], cc[i][1], march, path, path);
-        ck_assert_msg(system(command) == 0, "%s: %s has something to say about %s", name, cc[i][0],
-                      path);
-    }
-    char object[520];
-    snprintf(object, sizeof object, "%s.o", path);
-    unlink(object);
+}
+
+/* By gcc or clang, as the language that options say. */
+static void compile(const char *name, const char *cc, const char *options, const char *march, const char *path)
+{
+    char command[2000];
+    snprintf(command, sizeof command,
+             "%s %s -march=%s -fno-math-errno -fno-trapping-math -ffp-contract=fast -fopenmp-simd "
+             "-Wall -Wextra -Wpedantic -Wconversion -Wshadow -Werror -I. -I%s %s",
+             cc, options, march, scratch(), path);
+    ck_assert_msg(system(command) == 0, "%s: %s has something to say about %s", name, cc, path);
+}
+
+static void compile_c(int turn, const char *name, const char *source, const char *march)
+{
+    char path[512], options[600];
+    snprintf(path, sizeof path, "%s/source-%ld.c", scratch(), (long)getpid());
+    snprintf(options, sizeof options, "-std=c11 -O3 -c -o %s.o", path);
+    write_source(path, source);
+    compile(name, "gcc", options, march, path);
+    if (there("clang") && its_turn(turn)) compile(name, "clang", options, march, path);   /* takes longest */
+    snprintf(options, sizeof options, "%s.o", path);
+    unlink(options);
     unlink(path);
 }
+
+/* Sources as C++, some in one file, each in a namespace: what they include, most of it, is read once. */
+typedef struct Together { FILE *f; char path[512]; } Together;
+
+static Together together(void)
+{
+    Together t;
+    snprintf(t.path, sizeof t.path, "%s/together-%ld.cc", scratch(), (long)getpid());
+    t.f = fopen(t.path, "w");
+    ck_assert(t.f != NULL);
+    fputs("#include \"runtime/rt.h\"\n#if defined __AMX_BF16__ || defined __AMXBF16__\n#include <immintrin.h>\n#endif\n"
+          "#include <math.h>\n#include <stdio.h>\n#include <string.h>\n", t.f);
+    return t;
+}
+
+static void add(Together *t, int i, const char *name, const char *source)
+{
+    fprintf(t->f, "namespace part_%d {\n#line 1 \"%s\"\n%s}\n", i, name, source);
+}
+
+static void compile_cxx(Together *t, const char *march)
+{
+    static const char *const cc[] = { "g++", "clang++" };
+    ck_assert(fclose(t->f) == 0);
+    for (int i = 0; i < 2; i++)
+        if (there(cc[i])) compile("as C++", cc[i], "-std=c++17 -fsyntax-only", march, t->path);
+    unlink(t->path);
+}
+
+static void both(int turn, const char *name, const char *source, const char *march)
+{
+    Together t = together();
+    add(&t, 0, name, source);
+    compile_cxx(&t, march);
+    compile_c(turn, name, source, march);
+}
+
+enum { N_FILES = 6 };       /* of the cases as C++ */
+static const char *real_of(int i) { return i % 3 == 2 ? "f64" : "f32"; }
 
 START_TEST(test_cases)
 {
     const Case *c = &cases[_i];
-    char *text = case_text(c, _i % 3 == 2 ? "f64" : "f32");
+    char *text = case_text(c, real_of(_i));
     char *one = source_of(text, c->name, ALONE), *two = source_of(text, c->name, ALONE);
     ck_assert_msg(!strcmp(one, two), "%s: another text the second time", c->name);
     for (const char *line = one; *line; line += strcspn(line, "\n") + 1)
         if (strcspn(line, "\n") >= 400) ck_abort_msg("%s: %.60s… is a long line", c->name, line);
-    compile_everywhere(_i, c->name, one, "x86-64-v4");
+    compile_c(_i, c->name, one, "x86-64-v4");
     free(one);
     free(two);
     free(text);
@@ -97,18 +139,53 @@ END_TEST
 
 /* Products and convolutions on matrix tiles, for processors that have them and in C. Every compiler
  * has a name of its own for what it has. */
+static const char *const wants_tiles = "#ifndef TILE_INSTRUCTIONS\n#error no tiles\n#endif\n";
+static bool is_tiled(int i) { return strstr(cases[i].name, "tiles") != NULL; }
+
+static char *tiled_source(int i)
+{
+    char *text = case_text(&cases[i], "f32"), *s = source_of(text, cases[i].name, TILES);
+    ck_assert_msg(strstr(s, "void tiles_") != NULL, "%s: no tiles", cases[i].name);
+    free(text);
+    return s;
+}
+
 START_TEST(test_tiles)
 {
-    const Case *c = &cases[_i];
-    if (!strstr(c->name, "tiles")) return;
-    char *text = case_text(c, "f32"), *s = source_of(text, c->name, TILES);
-    static const char *const wants = "#ifndef TILE_INSTRUCTIONS\n#error no tiles\n#endif\n";
-    ck_assert_msg(strstr(s, "void tiles_") != NULL, "%s: no tiles", c->name);
-    compile_everywhere(_i, c->name, s, "x86-64-v4");
-    s = realloc(s, strlen(s) + strlen(wants) + 1);
-    compile_everywhere(_i, c->name, strcat(s, wants), "sapphirerapids");
+    if (!is_tiled(_i)) return;
+    char *s = tiled_source(_i);
+    compile_c(_i, cases[_i].name, s, "x86-64-v4");
+    s = realloc(s, strlen(s) + strlen(wants_tiles) + 1);
+    compile_c(_i, cases[_i].name, strcat(s, wants_tiles), "sapphirerapids");
     free(s);
-    free(text);
+}
+END_TEST
+
+/* A share of all cases, some in each file. */
+START_TEST(test_cxx)
+{
+    Together t = together();
+    for (int i = _i; i < N_CASES; i += N_FILES) {
+        char *text = case_text(&cases[i], real_of(i)), *s = source_of(text, cases[i].name, ALONE);
+        add(&t, i, cases[i].name, s);
+        free(text);
+        free(s);
+    }
+    compile_cxx(&t, "x86-64-v4");
+}
+END_TEST
+
+START_TEST(test_cxx_tiles)
+{
+    Together t = together();
+    for (int i = 0; i < N_CASES; i++) {
+        if (!is_tiled(i)) continue;
+        char *s = tiled_source(i);
+        add(&t, i, cases[i].name, s);
+        free(s);
+    }
+    if (_i) fputs(wants_tiles, t.f);
+    compile_cxx(&t, _i ? "sapphirerapids" : "x86-64-v4");
 }
 END_TEST
 
@@ -117,8 +194,8 @@ START_TEST(test_variant)
 {
     char *text = case_text(&cases[0], "f32");
     char *variant = source_of(text, "variant", VARIANT), *program = source_of(text, "main", MAIN);
-    compile_everywhere(0, "variant", variant, "x86-64-v4");
-    compile_everywhere(0, "main", program, "x86-64");
+    both(0, "variant", variant, "x86-64-v4");
+    both(0, "main", program, "x86-64");
     ck_assert(!strstr(variant, "int main(") && strstr(variant, "const rt_model model_x86_64_v4 ="));
     ck_assert(strstr(program, "&model_x86_64_v4,\n        &model_generic,\n        0 }"));
     free(variant);
@@ -143,7 +220,7 @@ START_TEST(test_hostile)
         "\"?\?/\\\\\", \"\\xff\\x01int\""
         " {f=\"a + b + c + d + e + f\"} : f32[n,3] @ \"\\\" int evil;\\n.py\":1:1\nreturn output=%1\n";
     char *s = source_of(text, "hostile", ALONE);
-    compile_everywhere(0, "hostile", s, "x86-64-v4");
+    both(0, "hostile", s, "x86-64-v4");
     for (const char *p = s; *p; p++)
         if (*p != '\n' && (*p < 0x20 || *p >= 0x7f)) ck_abort_msg("byte %d", *p);
     /* Without comments and strings no word of a user is left. */
@@ -168,6 +245,8 @@ int main(void)
     tcase_add_test(t, test_hostile);
     tcase_add_test(t, test_variant);
     tcase_add_loop_test(t, test_tiles, 0, N_CASES);
+    tcase_add_loop_test(t, test_cxx, 0, N_FILES);
+    tcase_add_loop_test(t, test_cxx_tiles, 0, 2);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

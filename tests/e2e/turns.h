@@ -5,9 +5,12 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-static inline bool its_turn(int i)
+/* Of n turns. */
+static inline bool its_turn_of(int i, int n)
 {
     const char *every = getenv("EVERY");
-    return getenv("ONLY") || (every && atoi(every) == 1) || i % 3 == 0;
+    return getenv("ONLY") || (every && atoi(every) == 1) || i % n == 0;
 }
+
+static inline bool its_turn(int i) { return its_turn_of(i, 3); }
 #endif
