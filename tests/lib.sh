@@ -40,3 +40,6 @@ refuses() {
     tail -n 10 "$SCRATCH/refuses.log" | sed 's/^/    /'
     return 1
 }
+
+# What runs for a moment is compiled for longer than that: by -O0, unless somebody chose (tests/full.sh: -O3).
+quick_programs() { export SEQC_CFLAGS="${SEQC_CFLAGS--O0}"; }

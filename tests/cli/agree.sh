@@ -5,6 +5,7 @@
 # sets gives with each the bits of the program for that one.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 
 # train NAME DATA OPTIONS…: a program trains into NAME.run.
 train() {

@@ -3,6 +3,7 @@
 # that is wrong by 1%, generated code that computes something else, and generated code that crashes.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 iris=$ROOT/samples/iris/model.py
 # says NAME TEXT COMMAND…: the command succeeds and says TEXT.
 says() { _says=$1 _what=$2; shift 2; refuses "$_says" 0 "$_what" "$@"; }

@@ -4,6 +4,7 @@
 . tests/lib.sh
 fixture=$ROOT/tests/fixtures/dropout
 cd "$SCRATCH" || exit 1
+quick_programs
 
 check "builds" "$SEQC" build "$fixture/model.py" --dropout torch --math strict --verify -o drop -q
 train() { ./drop train --data "$fixture/data.csv" --quiet "$@"; }

@@ -3,6 +3,7 @@
 # for any number of threads, in any order of work and after a resume.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 cat >net.py <<'END'
 import torch
 from torch import nn, optim

@@ -3,6 +3,7 @@
 # not in the accuracy, not in the gradient. The reference is plain arithmetic on the outputs.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 
 # build NAME ARGUMENTS: a model with these arguments of the loss.
 build() {

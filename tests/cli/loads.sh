@@ -3,6 +3,7 @@
 # says where keys do not match, and what comes before it.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 iris=$ROOT/samples/iris/iris.csv
 
 # build NAME LINES: a body and a head, and what the lines make of them.

@@ -3,6 +3,7 @@
 # statistics in checkpoints, the same bits for any number of threads and after a resume.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 cat >norm.py <<'EOF'
 import torch
 from torch import nn, optim

@@ -3,6 +3,7 @@
 # as they do, `seqc diff`, what is kept.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 own=$ROOT/tests/fixtures/models/own
 rm -rf ops && mkdir -p ops/.seqc && cp "$own"/*.c ops/ && cp "$own"/.seqc/*.json ops/.seqc/
 

@@ -3,6 +3,7 @@
 # report, its library compiled and run beside the float one; `--store`; what is refused.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 DATA=$ROOT/samples/fashion_mnist/small.csv
 MODEL=$ROOT/samples/fashion_mnist/small.py
 CFLAGS="-std=c99 -O2 -Wall -Wextra -Wpedantic -Wconversion -Wshadow -Wdouble-promotion -Wvla -Werror"

@@ -3,6 +3,7 @@
 # programs built from text, the same bytes twice, an installed tree.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 samples="$ROOT/samples/fashion_mnist/model.py $ROOT/samples/softmax_regression/model.py
     $ROOT/samples/regression/model.py $ROOT/samples/iris/model.py $ROOT/samples/fashion_cnn/model.py"
 model=$ROOT/samples/regression/model.py

@@ -6,6 +6,7 @@
  * of models that train take the fixture's steps. */
 #define _XOPEN_SOURCE 700
 #include "tests/e2e/fixtures.h"
+#include "tests/e2e/turns.h"
 
 /* Those of C++, and of Clang, where there is a compiler for it. */
 static const char *const languages[2][4] = {
@@ -338,7 +339,10 @@ static void compare_program(const char *name, const char *options)
     unmake(&m);
 }
 
-START_TEST(program) { compare_program(alike[_i], ""); }
+START_TEST(program)
+{
+    if (its_turn(_i)) compare_program(alike[_i], "");
+}
 END_TEST
 
 /* The same where OpenBLAS computes products. */
