@@ -178,6 +178,7 @@ double **ir_eval(const Graph *g, const EvalIn *in, Arena *a)
         int64_t n = elems(&e, &x->type.shape);
         e.value[i] = arena_alloc(a, (size_t)(n > 0 ? n : 1), sizeof(double));
         rule[x->op](&e, x, e.value[i]);
+        if (in->touch) in->touch(in->touch_ctx, x, e.value[i], n);
     }
     return e.value;
 }

@@ -488,6 +488,9 @@ typedef struct EvalIn {
     double (*scalar)(void *ctx, const char *name);
     void *ctx;
     uint64_t seed, step;                       /* of random nodes */
+    /* May change what a node has been found to be before others read it; null: nothing does. */
+    void (*touch)(void *ctx, const Node *node, double *x, int64_t n);
+    void *touch_ctx;
 } EvalIn;
 /* values[v] of live nodes, in plain row-major order, in the arena. Dies on a missing input. */
 double **ir_eval(const Graph *g, const EvalIn *in, Arena *a);

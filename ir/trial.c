@@ -130,7 +130,8 @@ EvalIn ir_trial(Trial *t)
 {
     t->input = arena_alloc(t->arena, t->g->n_node, sizeof *t->input);
     t->state = arena_alloc(t->arena, t->g->module->n_state, sizeof *t->state);
-    return (EvalIn){ t->n, input_of, state_of, scalar_of, t, trial_seed, TRIAL_STEP };
+    return (EvalIn){ .n = t->n, .input = input_of, .state = state_of, .scalar = scalar_of, .ctx = t,
+                     .seed = trial_seed, .step = TRIAL_STEP };
 }
 
 /* ---- alike ---- */

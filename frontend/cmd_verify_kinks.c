@@ -1,0 +1,118 @@
+/* frontend/cmd_verify_kinks.c: is a difference what kinks make of rounding?
+ *
+ * Where relu's operand is nearly zero, or two numbers of a maximum are nearly equal, rounding decides
+ * which side a number is on. The value hardly changes by that, a gradient does, far beyond any bound;
+ * and there is no right one. So the graph is interpreted again with each number that it comes to
+ * disturbed as rounding may disturb it. That takes some kinks on their other side, and tells what each
+ * adds to which gradient. The difference is explained if a sum of these changes is what it is, in all
+ * tensors of the step at once: a gradient that is wrong in itself is no such sum, however small. */
+#include "codegen/codegen.h"
+#include "runtime/files.h"
+#include "frontend/cmd_verify.h"
+#include "runtime/base.h"
+#include <math.h>
+
+/* How often it is disturbed; what share of the bound by, then two and four times as much; how often a
+ * change may be in the sum: as often as tells apart kinks that came together, not so often that
+ * rounding itself adds up to an error. */
+enum { RUNS = 16, BOUND_PARTS = 256, MOST_TIMES = 4 };
+
+typedef struct Disturbance { uint64_t drawn; double share; } Disturbance;
+
+static void disturb(void *ctx, const Node *node, double *x, int64_t n)
+{
+    Disturbance *d = ctx;
+    for (int64_t i = 0; ir_dtype_real(node->type.dtype) && i < n; i++)
+        x[i] *= 1 + d->share * verify_drawn(&d->drawn);
+}
+
+static int64_t elems_of(const Case *k, int r)
+{
+    const Graph *g = k->trial.g;
+    return ir_elems_at(&ir_type(g, g->root[r].val)->shape, k->trial.n);
+}
+
+/* Of two cases' roots, each in units of what its tensor may be off by. */
+static double product(const Case *k, const double *unit, double *const *x, double *const *y)
+{
+    double sum = 0;
+    for (int r = 0; r < k->trial.g->n_root; r++)
+        for (int64_t i = 0; i < elems_of(k, r); i++) sum += x[r][i] * y[r][i] / (unit[r] * unit[r]);
+    return sum;
+}
+
+/* x += factor * y */
+static void add(const Case *k, double **x, double factor, double *const *y)
+{
+    for (int r = 0; r < k->trial.g->n_root; r++)
+        for (int64_t i = 0; i < elems_of(k, r); i++) x[r][i] += factor * y[r][i];
+}
+
+static double **difference(const Case *k, double *const *x, double *const *y, Arena *a)
+{
+    const int n_root = k->trial.g->n_root;
+    double **d = arena_alloc(a, (size_t)n_root + 1, sizeof *d);
+    for (int r = 0; r < n_root; r++) {
+        int64_t n = elems_of(k, r);
+        d[r] = arena_alloc(a, (size_t)n + 1, sizeof **d);
+        for (int64_t i = 0; i < n; i++) d[r][i] = x[r][i] - y[r][i];
+    }
+    return d;
+}
+
+/* As ir_gap measures them; all have some. */
+static double *units(const Case *k, double *const *want, Arena *a)
+{
+    const int n_root = k->trial.g->n_root;
+    double *unit = arena_alloc(a, (size_t)n_root + 1, sizeof *unit), all = 1e-300;
+    for (int r = 0; r < n_root; r++) {
+        for (int64_t i = 0; i < elems_of(k, r); i++) unit[r] = fmax(unit[r], fabs(want[r][i]));
+        all = fmax(all, unit[r]);
+    }
+    for (int r = 0; r < n_root; r++) unit[r] += 0.1 * all;
+    return unit;
+}
+
+static double **interpret(const Case *k, Disturbance *d, Arena *a)
+{
+    const Graph *g = k->trial.g;
+    EvalIn in = k->in;
+    if (d) {
+        in.touch = disturb;
+        in.touch_ctx = d;
+    }
+    Arena *scratch = arena_new();
+    double **root = ir_root_values(g, ir_eval(g, &in, scratch), scratch);
+    double **zero = arena_alloc(scratch, (size_t)g->n_root + 1, sizeof *zero);
+    for (int r = 0; r < g->n_root; r++)
+        zero[r] = arena_alloc(scratch, (size_t)elems_of(k, r) + 1, sizeof **zero);
+    root = difference(k, root, zero, a);
+    arena_free(scratch);
+    return root;
+}
+
+double **verify_kinks(const Case *k, double *const *want, double bound, Arena *a)
+{
+    const Graph *g = k->trial.g;
+    double *unit = units(k, want, a), size[RUNS], **change[RUNS];
+    double **left = difference(k, k->got, want, a), **plain = interpret(k, NULL, a);
+    if (!isfinite(product(k, unit, left, left))) return NULL;
+    for (int i = 0; i < RUNS; i++) {
+        Disturbance d = { (uint64_t)i + 1, bound / BOUND_PARTS * (double)(1 << i % 3) };
+        change[i] = interpret(k, &d, a);
+        add(k, change[i], -1, plain);
+        /* What the ones before have not: so that each is fitted once and for all. */
+        for (int j = 0; j < i; j++)
+            if (size[j] > 0) add(k, change[i], -product(k, unit, change[i], change[j]) / size[j], change[j]);
+        size[i] = product(k, unit, change[i], change[i]);
+        if (!(size[i] > 0) || !isfinite(size[i])) {
+            size[i] = 0;
+            continue;
+        }
+        double times = product(k, unit, left, change[i]) / size[i];
+        add(k, left, -fmax(-MOST_TIMES, fmin(MOST_TIMES, times)), change[i]);
+        double **smooth = difference(k, k->got, left, a);
+        if (ir_gap(g, smooth, g, k->got, k->trial.n).share <= bound) return smooth;
+    }
+    return NULL;
+}
