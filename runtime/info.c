@@ -129,6 +129,7 @@ static void signature(char text[CELL], const rt_graph *g)
     }
 }
 
+/* Where a thread takes a sample through infer_one, infer has no memory, and each thread an arena. */
 static bool graph_table(rt_err *e, const rt_prog *p)
 {
     const rt_model *m = p->model;
@@ -139,10 +140,14 @@ static bool graph_table(rt_err *e, const rt_prog *p)
     ROW(&t, "graph", "arena", "a thread's", "kept", "MFLOP", "moved", "what");
     for (int i = 0; i < m->n_graphs; i++) {
         const rt_graph *g = &m->graphs[i];
+        bool batch = m->by_sample && g == rt_find_graph(m, "infer");
+        bool sample = m->by_sample && g == rt_find_graph(m, "infer_one");
         signature(what, g);
-        ROW(&t, g->name, rt_bytes_text(arena, g->arena_bytes),
-            rt_bytes_text(scratch, g->worker_bytes), rt_bytes_text(kept, g->kept_bytes),
-            mflop_text(flop, g->flop), rt_bytes_text(moved, (int64_t)g->bytes), what);
+        if (batch)
+            snprintf(what + strlen(what), CELL - strlen(what), "%s", ", a thread a sample");
+        ROW(&t, g->name, rt_bytes_text(arena, batch || sample ? 0 : g->arena_bytes),
+            rt_bytes_text(scratch, batch ? 0 : g->worker_bytes + (sample ? g->arena_bytes : 0)),
+            rt_bytes_text(kept, batch ? 0 : g->kept_bytes), mflop_text(flop, g->flop), rt_bytes_text(moved, (int64_t)g->bytes), what);
     }
     table_print(&t, &p->ui);
     return true;

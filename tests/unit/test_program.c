@@ -278,6 +278,10 @@ START_TEST(samples_one_by_one)
         rt_tensor_free(&got);
     }
     rt_tensor_free(&want);
+    must_run(&toy_samples, "info");
+    ck_assert_msg(strstr(out_text, "infer         0 B          0 B     0 B") &&
+                      strstr(out_text, ", a thread a sample\n") &&
+                      strstr(out_text, "infer_one     0 B         64 B   128 B"), "%s", out_text);
 }
 END_TEST
 
