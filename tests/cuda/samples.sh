@@ -15,6 +15,7 @@ small="--data $S/fashion_mnist/small.csv --normalize zscore --overfit-batches 3 
 iris="--data $S/iris/iris.csv --normalize zscore --val-split 0.2 --epochs 2"
 # shellcheck disable=SC2086  # lists of words
 {
+optimized=$emulated emulated=-O0            # they run for less than -O1 takes
 sample iris "$S/iris/model.py" $iris
 sample walkthrough "$S/ir_walkthrough/model.py" --data two.csv --epochs 2
 sample regression "$S/regression/model.py" $houses
@@ -25,6 +26,7 @@ sample schedules "$S/schedules/model.py" $houses
 sample plateau "$S/schedules/plateau.py" $houses
 sample binary "$S/binary/model.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
 sample sigmoid "$S/binary/sigmoid.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
+emulated=$optimized
 sample dropout "$S/mc_dropout/model.py" --data "$S/mc_dropout/sine.csv" --epochs 1
 sample small "$S/fashion_mnist/small.py" $small
 sample learner "$S/microcontroller/learner.py" $small
