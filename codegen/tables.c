@@ -424,7 +424,7 @@ static void model(Emit *e, Out *o)
                 array(e, "train_transforms", count_transforms(p, false)),
                 array(e, "test_transforms", count_transforms(p, true))), "its images");
     const Graph *infer = ir_graph_find(m, "infer");
-    row(o, infer && infer->by_sample ? "true" : "false", "are samples of a batch inferred one by one?");
+    row(o, infer && infer->by_sample && !t->block_threads ? "true" : "false", "are samples of a batch inferred one by one?");
     row(o, t->block_threads ? "&cuda" : "0", "kernels for CUDA");
     out_close(o, ";");
     out_line(o, "%s", "");

@@ -161,6 +161,9 @@ int64_t ir_pack_bytes(const Graph *g, const Kernel *k);
 bool ir_keeps(const Graph *g);
 /* Are its results derivatives, of an output or of the loss as such, which people ask for seldom? */
 bool ir_derives(const Graph *g);
+/* May a batch of infer be run by `one`, which is infer_one, as its samples? One input and one result, of the
+ * same sizes, and nothing drawn: random numbers belong to places in the batch. */
+bool ir_may_go_by_sample(const Graph *infer, const Graph *one);
 /* Of kernels in this order, [n] each: does it compute nothing else, so that it runs once, when the
  * states have changed? Is that what all its tasks share (weights, transformed)? `by` [n_node]: the
  * kernel that stores a value. */

@@ -156,14 +156,53 @@ static bool verify_kept(const Graph *g, const Stored *s, Arena *scratch, char er
     return true;
 }
 
+/* The one input; null: there is none, or more. */
+static const Type *only_input(const Graph *g)
+{
+    const Type *found = NULL;
+    for (uint32_t v = 1; v < g->n_node; v++) {
+        if (g->node[v].op != OP_input) continue;
+        if (found) return NULL;
+        found = &g->node[v].type;
+    }
+    return found;
+}
+
+/* A sample of each takes as much memory. */
+static bool same_sample(const Type *x, const Type *y)
+{
+    return x->dtype == y->dtype && ir_elems_at(&x->shape, 1) == ir_elems_at(&y->shape, 1);
+}
+
+bool ir_may_go_by_sample(const Graph *infer, const Graph *one)
+{
+    const Type *x = only_input(infer), *y = only_input(one);
+    if (!x || !y || !same_sample(x, y) || infer->n_root != 1 || one->n_root != 1
+        || !same_sample(ir_type(infer, infer->root[0].val), ir_type(one, one->root[0].val))) return false;
+    for (uint32_t v = 1; v < infer->n_node; v++)
+        if (infer->node[v].op == OP_random) return false;
+    return true;
+}
+
+static bool verify_by_sample(const Graph *g, char err[IR_ERR])
+{
+    const Graph *one = ir_graph_find(g->module, "infer_one");
+    if (strcmp(g->name, "infer") != 0 || !one)
+        return ir_fail(err, "samples one by one are `infer`'s, where there is an infer_one");
+    if (!ir_may_go_by_sample(g, one))
+        return ir_fail(err, "samples one by one have one input and one result, which infer_one has, too, and "
+                            "nothing that is drawn");
+    return true;
+}
+
 bool ir_verify_plan(const Graph *g, char err[IR_ERR])
 {
     if (!g->has_kernels)
         return ir_fail(err, "there are buffers, but no kernels");
     if (g->arena_bytes < 0 || g->bound_bytes < 0 || g->worker_bytes < 0)
         return ir_fail(err, "a size of the plan is negative");
-    if (g->by_sample && (strcmp(g->name, "infer") != 0 || !ir_graph_find(g->module, "infer_one")))
-        return ir_fail(err, "samples one by one are `infer`'s, where there is an infer_one");
+    if (g->by_sample && !verify_by_sample(g, err))
+        return false;
     if (g->bound_bytes > g->arena_bytes)
         return ir_fail(err, "the arena of %lld bytes is below its lower bound of %lld",
                        (long long)g->arena_bytes, (long long)g->bound_bytes);

@@ -94,20 +94,6 @@ static double predicted_us(const Graph *g)
     return us;
 }
 
-static bool draws(const Graph *g)
-{
-    for (uint32_t v = 1; v < g->n_node; v++)
-        if (g->node[v].op == OP_random) return true;
-    return false;
-}
-
-static int inputs(const Graph *g)
-{
-    int n = 0;
-    for (uint32_t v = 1; v < g->n_node; v++) n += g->node[v].op == OP_input;
-    return n;
-}
-
 /* Where what lies between a batch's kernels is far more than a core's caches hold, and of a sample
  * is not, a thread takes a sample through all of them, unless its kernels compute longer. */
 static bool goes_by_sample(const Graph *infer, const Graph *one, const Target *t)
@@ -117,8 +103,7 @@ static bool goes_by_sample(const Graph *infer, const Graph *one, const Target *t
     double us = predicted_us(infer), sample_us = predicted_us(one);
     return !t->block_threads && infer->arena_bytes > FAR * t->l2_bytes
         && one->arena_bytes <= NEAR * t->l2_bytes && us > 0
-        && sample_us * (double)infer->module->capacity <= longer * us && !draws(infer)
-        && inputs(one) == 1 && one->n_root == 1;
+        && sample_us * (double)infer->module->capacity <= longer * us && ir_may_go_by_sample(infer, one);
 }
 
 Module *pass_plan(const Module *in, const PassCtx *ctx)
