@@ -35,7 +35,7 @@ static void explain_pass(const PassInfo *p)
     printf("\n  `seqc ir FILE --stage %s` shows what it leaves\n", p->name);
 }
 
-static const char *const certificate =
+static const char *const texts[][2] = { { "certificate",
     "certificate: what `--certify` of build, emit and verify proves of generated C\n"
     "\n"
     "  no allocation, no recursion, loops that end, every subscript and pointer inside its object;\n"
@@ -48,9 +48,8 @@ static const char *const certificate =
     "\n"
     "  of a library it is its own C; of a program what is generated of the model, not the runtime that\n"
     "  it is linked with. `seqc verify DIR --certify` asks it again of a folder as it stands: a\n"
-    "  library's, or one of `seqc build --keep DIR --certify`\n";
-
-static const char *const kinks =
+    "  library's, or one of `seqc build --keep DIR --certify`\n" },
+    { "kinks",
     "kinks: where rounding decides which side a gradient takes\n"
     "\n"
     "  relu's operand is almost zero, or two numbers of a maximum are almost equal: the value hardly\n"
@@ -59,18 +58,16 @@ static const char *const kinks =
     "  disturb it, and takes what that changes as kinks. If a sum of these changes is what the library\n"
     "  is off by, in all tensors of the step at once, the step holds: \"28 ulp of the largest, 90 of its\n"
     "  own, kinks aside (with them 5.3e+03)\" says the errors without them, and the largest with them.\n"
-    "  If not, it fails, and what is said of it is with kinks\n";
+    "  If not, it fails, and what is said of it is with kinks\n" },
+};
 
 static bool explain_list(const char *word)
 {
-    if (strcmp(word, "kinks") == 0) {
-        fputs(kinks, stdout);
-        return true;
-    }
-    if (strcmp(word, "certificate") == 0) {
-        fputs(certificate, stdout);
-        return true;
-    }
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
+        if (strcmp(word, texts[i][0]) == 0) {
+            fputs(texts[i][1], stdout);
+            return true;
+        }
     if (strcmp(word, "passes") == 0) {
         for (int i = 0; i < pass_count; i++)
             printf("%-14s %s\n", pass_table[i].name, pass_table[i].doc);

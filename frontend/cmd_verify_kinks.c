@@ -16,6 +16,8 @@
  * change may be in the sum: as often as tells apart kinks that came together, not so often that
  * rounding itself adds up to an error. */
 enum { RUNS = 16, BOUND_PARTS = 256, MOST_TIMES = 4 };
+/* What the changes take at most: of large models there are fewer. */
+static const double MOST_BYTES = 2e9;
 
 typedef struct Disturbance { uint64_t drawn; double share; } Disturbance;
 
@@ -48,15 +50,19 @@ static void add(const Case *k, double **x, double factor, double *const *y)
         for (int64_t i = 0; i < elems_of(k, r); i++) x[r][i] += factor * y[r][i];
 }
 
+/* d = x - y */
+static void subtract(const Case *k, double **d, double *const *x, double *const *y)
+{
+    for (int r = 0; r < k->trial.g->n_root; r++)
+        for (int64_t i = 0; i < elems_of(k, r); i++) d[r][i] = x[r][i] - y[r][i];
+}
+
 static double **difference(const Case *k, double *const *x, double *const *y, Arena *a)
 {
     const int n_root = k->trial.g->n_root;
     double **d = arena_alloc(a, (size_t)n_root + 1, sizeof *d);
-    for (int r = 0; r < n_root; r++) {
-        int64_t n = elems_of(k, r);
-        d[r] = arena_alloc(a, (size_t)n + 1, sizeof **d);
-        for (int64_t i = 0; i < n; i++) d[r][i] = x[r][i] - y[r][i];
-    }
+    for (int r = 0; r < n_root; r++) d[r] = arena_alloc(a, (size_t)elems_of(k, r) + 1, sizeof **d);
+    subtract(k, d, x, y);
     return d;
 }
 
@@ -94,10 +100,13 @@ static double **interpret(const Case *k, Disturbance *d, Arena *a)
 double **verify_kinks(const Case *k, double *const *want, double bound, Arena *a)
 {
     const Graph *g = k->trial.g;
-    double *unit = units(k, want, a), size[RUNS], **change[RUNS];
+    double *unit = units(k, want, a), size[RUNS], **change[RUNS], elems = 1;
+    for (int r = 0; r < g->n_root; r++) elems += (double)elems_of(k, r);
+    const int runs = (int)fmin(RUNS, MOST_BYTES / (8 * elems));
     double **left = difference(k, k->got, want, a), **plain = interpret(k, NULL, a);
+    double **smooth = difference(k, k->got, left, a);
     if (!isfinite(product(k, unit, left, left))) return NULL;
-    for (int i = 0; i < RUNS; i++) {
+    for (int i = 0; i < runs; i++) {
         Disturbance d = { (uint64_t)i + 1, bound / BOUND_PARTS * (double)(1 << i % 3) };
         change[i] = interpret(k, &d, a);
         add(k, change[i], -1, plain);
@@ -111,7 +120,7 @@ double **verify_kinks(const Case *k, double *const *want, double bound, Arena *a
         }
         double times = product(k, unit, left, change[i]) / size[i];
         add(k, left, -fmax(-MOST_TIMES, fmin(MOST_TIMES, times)), change[i]);
-        double **smooth = difference(k, k->got, left, a);
+        subtract(k, smooth, k->got, left);
         if (ir_gap(g, smooth, g, k->got, k->trial.n).share <= bound) return smooth;
     }
     return NULL;
