@@ -228,16 +228,21 @@ END_TEST
 
 /* ---- predict and grad ---- */
 
-/* A batch of one is for `infer_one`, whose outputs are larger by 1 in the toy. */
-START_TEST(single_samples)
+static void write_rows(void)
 {
     float x[ROWS][F];
-    rt_tensor y[2] = { { 0 }, { 0 } };
-    rt_err e = { 0 };
     for (int i = 0; i < ROWS; i++)
         for (int f = 0; f < F; f++)
             x[i][f] = (float)x_of[i][f];
     write_npy("x.npy", RT_F32, 2, ROWS, x);
+}
+
+/* A batch of one is for `infer_one`, whose outputs are larger by 1 in the toy. */
+START_TEST(single_samples)
+{
+    rt_tensor y[2] = { { 0 }, { 0 } };
+    rt_err e = { 0 };
+    write_rows();
     must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
     must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy -o many.npy");
     must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy -o ones.npy "
@@ -254,13 +259,9 @@ END_TEST
 /* A batch as its samples: in turns where they are fewer than threads, else a thread a sample. */
 START_TEST(samples_one_by_one)
 {
-    float x[ROWS][F];
     rt_tensor want = { 0 }, got = { 0 };
     rt_err e = { 0 };
-    for (int i = 0; i < ROWS; i++)
-        for (int f = 0; f < F; f++)
-            x[i][f] = (float)x_of[i][f];
-    write_npy("x.npy", RT_F32, 2, ROWS, x);
+    write_rows();
     must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
     must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy -o y.npy");
     ck_assert_msg(rt_npy_read(&e, "y.npy", &want), "%s", e.message);
@@ -287,11 +288,7 @@ END_TEST
 
 START_TEST(predictions)
 {
-    float x[ROWS][F];
-    for (int i = 0; i < ROWS; i++)
-        for (int f = 0; f < F; f++)
-            x[i][f] = (float)x_of[i][f];
-    write_npy("x.npy", RT_F32, 2, ROWS, x);
+    write_rows();
     must_run(&toy_classes, "train --data names.csv --epochs 0 --out r");
     must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy --output y.npy");
     must_run(&toy_classes, "predict --weights r/last.safetensors --input x.npy -o y.csv --quiet");
