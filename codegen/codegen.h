@@ -22,7 +22,8 @@ void emit_kernels(const Module *m, const EmitOpts *o, FILE *out);
 /* A line of that file. What follows it, up to the next one, can be compiled apart, after all that
  * precedes the first. */
 #define EMIT_PART "/* ---- part ---- */\n"
-/* The next line of a part whose kernels run so seldom that compiling them is what takes time. */
+/* The next line of a part whose kernels run so seldom that compiling them is what takes time: where
+ * there is PTX, that is all that becomes of it, and the driver compiles it when it is wanted. */
 #define EMIT_SELDOM "/* Run seldom: compiled fast. */\n"
 /* What a part asks for that has instructions of sm_90a: the compiler defines it there alone. */
 extern const char emit_sm_90a[];
@@ -164,7 +165,7 @@ bool emit_execute(const char *const *argv, const char *beside, bool verbose, int
 typedef struct ImageOpts {
     const int *arch; int n_arch;      /* 80, 90: machine code for sm_80 and sm_90 */
     bool ptx;                         /* and PTX of the lowest, which newer ones translate */
-    bool usage;                       /* print what each kernel takes of a multiprocessor */
+    bool usage;                       /* print what each kernel takes of a multiprocessor, once assembled */
     const char *library;              /* its name: they are a library's, NAME_images; else a program's */
 } ImageOpts;
 

@@ -40,6 +40,42 @@ const char *const cuda_language =
     "#endif\n"
     "\n";
 
+/* Has it a stage that is the other's? */
+static bool borrows(const KernelFn *f, const KernelFn *other)
+{
+    const Stage *const own[] = { &f->prepare, &f->main, &f->finish };
+    const Stage *const stage[] = { &other->prepare, &other->main, &other->finish };
+    for (int i = 0; i < 9; i++) {
+        const Stage *s = own[i / 3], *t = stage[i % 3];
+        if (s->there && t->name && !t->there && !strcmp(s->name, t->name)) return true;
+    }
+    return false;
+}
+
+/* Can they be compiled apart? None is part of another. */
+static bool are_apart(const Emit *e)
+{
+    bool apart = true;
+    for (int i = 0; i < e->n_fn; i++) apart = apart && !e->fn[i]->inlined;
+    return apart;
+}
+
+/* Which kernels run seldom, so that they are compiled apart: none where kernels are part of others, nor
+ * one with a stage that is launched for a kernel which runs often. */
+static void settle(Emit *e)
+{
+    for (int i = 0; i < e->n_fn; i++) e->fn[i]->seldom = e->fn[i]->seldom && are_apart(e);
+    for (bool again = true; again;) {
+        again = false;
+        for (int i = 0; i < e->n_fn; i++)
+            for (int k = 0; k < e->n_fn; k++) {
+                if (e->fn[i]->seldom || !e->fn[k]->seldom || !borrows(e->fn[i], e->fn[k])) continue;
+                e->fn[k]->seldom = false;
+                again = true;
+            }
+    }
+}
+
 /* What an image is of: so many bytes of kernels that are run often, or seldom. */
 typedef struct Share { size_t all, each, so_far; int n; } Share;
 
@@ -63,13 +99,13 @@ static void write_parts(Emit *e, Out *o, const char *steps)
     enum { PART_BYTES = 32 << 10 };
     const char **texts = arena_alloc(e->a, (size_t)e->n_fn + 1, sizeof *texts);
     Share share[2] = { { .all = strlen(steps) }, { .all = 0 } };
-    bool apart = true;
-    for (int i = 0; i < e->n_fn; i++) apart = apart && !e->fn[i]->inlined;
+    const bool apart = are_apart(e);
+    settle(e);
     for (int i = 0; i < e->n_fn; i++) {
         Out *one = out_new(e->a);
         kernel_write(e, one, e->fn[i]);
         texts[i] = out_text(one);
-        share[apart && e->fn[i]->seldom].all += strlen(texts[i]);
+        share[e->fn[i]->seldom].all += strlen(texts[i]);
     }
     for (int i = 0; i < 2; i++) {
         const size_t parts = apart ? share[i].all / PART_BYTES + 1 : 1;
@@ -78,7 +114,7 @@ static void write_parts(Emit *e, Out *o, const char *steps)
     write_part(o, &share[0], false, steps);
     for (int seldom = 0; seldom < 2; seldom++)
         for (int i = 0; i < e->n_fn; i++)
-            if ((apart && e->fn[i]->seldom) == seldom) write_part(o, &share[seldom], seldom, texts[i]);
+            if (e->fn[i]->seldom == seldom) write_part(o, &share[seldom], seldom, texts[i]);
 }
 
 void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)
@@ -107,11 +143,11 @@ void cuda_includes(Out *o)
     out_line(o, "%s", "");
 }
 
-int cuda_kernel_rows(Emit *e, Out *names, Out *rows)
+int cuda_kernel_rows(Emit *e, bool seldom, Out *names, Out *rows)
 {
     int n = 0;
     for (int i = 0; i < e->n_fn; i++) {
-        if (e->fn[i]->inlined) continue;
+        if (e->fn[i]->inlined || e->fn[i]->seldom != seldom) continue;
         const Stage *const stage[] = { &e->fn[i]->prepare, &e->fn[i]->main, &e->fn[i]->finish };
         for (int k = 0; k < 3; k++) {
             if (!stage[k]->name || stage[k]->there) continue;
@@ -131,20 +167,24 @@ void cuda_tables(Emit *e, Out *o)
     out_open(names, "enum");
     out_open(rows, "static const rt_kernel kernels[] =");
     out_open(steps, "static const rt_steps step_kernels[] =");
+    settle(e);
     int n = steps_tables(e, names, rows, steps, &n_steps);
-    n += cuda_kernel_rows(e, names, rows);
+    n += cuda_kernel_rows(e, false, names, rows);
+    int n_seldom = cuda_kernel_rows(e, true, names, rows);
+    n += n_seldom;
     out_close(names, ";");
     out_close(rows, ";");
     out_close(steps, ";");
     if (n) out_raw(o, out_text(names));
-    if (n) out_line(o, "/* Threads of a block, bytes that they share. */");
+    if (n) out_line(o, "/* Threads of a block, bytes that they share.%s */",
+                    n_seldom ? " Those that derivatives alone launch come last." : "");
     if (n) out_raw(o, out_text(rows));
     if (n_steps) out_line(o, "/* Graphs, what begins and ends a step of theirs, elements of a block "
                              "that gathers, what does whole steps. */");
     if (n_steps) out_raw(o, out_text(steps));
     out_line(o, "/* What they were compiled to is a file of its own. */");
     out_line(o, "extern const rt_cuda_image images[];");
-    out_line(o, "static const rt_cuda cuda = { %s, %d, images, %s, %d };", n ? "kernels" : "0", n,
-             n_steps ? "step_kernels" : "0", n_steps);
+    out_line(o, "static const rt_cuda cuda = { %s, %d, images, %s, %d, %d };", n ? "kernels" : "0", n,
+             n_steps ? "step_kernels" : "0", n_steps, n_seldom);
     out_line(o, "%s", "");
 }

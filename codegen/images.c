@@ -10,6 +10,9 @@
  * Where a part has what only sm_90a has, machine code for 9.0 is of that; no other processor takes it, so
  * PTX is compiled by itself.
  *
+ * What runs seldom becomes PTX of the lowest architecture, once for all: assembling it takes three
+ * quarters of its time, and the driver does it for its own device if that is asked for.
+ *
  * Source: NVRTC's documentation, Thread Safety. */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
@@ -129,7 +132,7 @@ static Parts parts_of(const char *text, Arena *a)
 
 typedef struct Image {
     int arch, part;
-    bool ptx;
+    bool ptx, seldom;
     char *bytes;
     size_t n_bytes;
 } Image;
@@ -139,6 +142,7 @@ typedef struct Compiling {
     const Nvrtc *nvrtc;
     const char *name, *text;         /* of the kernels' file; the part */
     bool usage;
+    bool assembled, kept;            /* is it to be machine code, of which the program has a copy? */
     Image code, ptx;                 /* of the same architecture; ptx.ptx: is it wanted? */
     const char *message, *log;       /* message null: all went well */
     Arena *a;
@@ -174,7 +178,7 @@ static void compile_for(Compiling *c, const char *arch, Image *code, Image *ptx)
     int plain = 2, all;
     if (c->usage) option[plain++] = "--ptxas-options=-v";
     all = plain;
-    if (strstr(c->text, EMIT_SELDOM) && !strstr(c->text, emit_sm_90a)) {
+    if (c->ptx.seldom) {
         option[all++] = "--Ofast-compile=min";
         option[all++] = "-DSUBROUTINE=static __device__ __forceinline__";
         option[all++] = "-DTURNS=1";
@@ -196,9 +200,11 @@ static void compile(Compiling *c)
 {
     bool own = c->code.arch == 90 && strstr(c->text, emit_sm_90a);
     Image *ptx = c->ptx.ptx ? &c->ptx : NULL;
-    compile_for(c, arena_printf(c->a, "sm_%d%s", c->code.arch, own ? "a" : ""), &c->code,
-                own ? NULL : ptx);
-    if (own && ptx && !c->message) compile_for(c, "compute_90", NULL, ptx);
+    if (c->assembled)
+        compile_for(c, arena_printf(c->a, "sm_%d%s", c->code.arch, own ? "a" : ""), &c->code,
+                    own ? NULL : ptx);
+    if (ptx && !ptx->bytes && !c->message)
+        compile_for(c, arena_printf(c->a, "compute_%d", ptx->arch), NULL, ptx);
 }
 
 /* What the assembler says of each kernel: registers, shared memory, what it spills. */
@@ -231,11 +237,14 @@ static void *work(void *queue)
     }
 }
 
+/* How long it takes, more or less: the assembler has most of it. */
+static size_t length(const Compiling *c) { return strlen(c->text) * (c->assembled ? 4 : 1); }
+
 /* Longest first. */
 static int by_length(const void *a, const void *b)
 {
     const Compiling *x = *(Compiling *const *)a, *y = *(Compiling *const *)b;
-    size_t m = strlen(x->text), n = strlen(y->text);
+    size_t m = length(x), n = length(y);
     return m != n ? (m < n ? 1 : -1) : (x > y) - (x < y);
 }
 
@@ -305,10 +314,10 @@ static void write_table(FILE *f, const Image *const *image, int n)
 {
     fputs("extern const rt_cuda_image images[];\nconst rt_cuda_image images[] = {\n", f);
     for (int i = 0; i < n; i++)
-        fprintf(f, "    { %d, %s, (const unsigned char *)%s_%d_%d, %zu },\n", image[i]->arch,
+        fprintf(f, "    { %d, %s, (const unsigned char *)%s_%d_%d, %zu, %s },\n", image[i]->arch,
                 image[i]->ptx ? "true" : "false", kind(image[i]), image[i]->arch, image[i]->part,
-                image[i]->n_bytes);
-    fputs("    { 0, false, 0, 0 }\n};\n", f);
+                image[i]->n_bytes, image[i]->seldom ? "true" : "false");
+    fputs("    { 0, false, 0, 0, false }\n};\n", f);
 }
 
 /* A table of addresses would be memory that the loader writes to. */
@@ -339,15 +348,17 @@ static void write_images(FILE *f, const ImageOpts *o, const char *name, const Im
     else write_table(f, image, n);
 }
 
-/* Machine code in the order of the architectures, then the PTX of one of them. */
+/* Machine code in the order of the architectures, then the PTX of one of them, then what runs seldom. */
 static bool write_file(const char *path, const ImageOpts *o, const Compiling *c, int n,
                        char **message, Arena *a)
 {
     const Image **image = arena_alloc(a, 2 * (size_t)n, sizeof *image);
     int n_image = 0;
-    for (int i = 0; i < n; i++) image[n_image++] = &c[i].code;
     for (int i = 0; i < n; i++)
-        if (c[i].ptx.ptx) image[n_image++] = &c[i].ptx;
+        if (c[i].kept) image[n_image++] = &c[i].code;
+    for (int seldom = 0; seldom < 2; seldom++)
+        for (int i = 0; i < n; i++)
+            if (c[i].ptx.ptx && c[i].ptx.seldom == seldom) image[n_image++] = &c[i].ptx;
     FILE *f = fopen(path, "w");
     if (f) write_images(f, o, c->name, image, n_image);
     bool ok = f && !ferror(f);
@@ -384,11 +395,13 @@ bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_
         if (o->arch[i] < lowest) lowest = o->arch[i];
     for (int i = 0; i < n; i++) {
         int arch = o->arch[i / parts.n], part = i % parts.n;
-        c[i] = (Compiling){ .nvrtc = &nvrtc, .name = slash ? slash + 1 : kernels_cu,
-                            .text = parts.text[part], .usage = o->usage,
+        const char *own = parts.text[part];
+        bool seldom = strstr(own, EMIT_SELDOM) && !strstr(own, emit_sm_90a), ptx = o->ptx && arch == lowest;
+        c[i] = (Compiling){ .nvrtc = &nvrtc, .name = slash ? slash + 1 : kernels_cu, .text = own,
+                            .usage = o->usage, .kept = !seldom || !o->ptx,
+                            .assembled = !seldom || !o->ptx || o->usage,
                             .code = { .arch = arch, .part = part + 1 },
-                            .ptx = { .arch = arch, .part = part + 1,
-                                     .ptx = o->ptx && arch == lowest } };
+                            .ptx = { .arch = arch, .part = part + 1, .ptx = ptx, .seldom = seldom } };
     }
     bool ok = compile_all(c, n, message, a) && write_file(images_c, o, c, n, message, a);
     for (int i = 0; i < n; i++) arena_free(c[i].a);

@@ -157,7 +157,7 @@ static void device_of(Library *l, Device *d)
     out_open(d->rows, "static const struct { char name[%zu]; int threads, shared_bytes; } "
                       "kernels[%s_KERNELS] =", longest, l->upper);
     if (l->train) out_line(d->rows, "{ \"begin_step\", 1, 0 },");
-    d->kernels = (l->train != NULL) + cuda_kernel_rows(&d->e, d->names, d->rows);
+    d->kernels = (l->train != NULL) + cuda_kernel_rows(&d->e, false, d->names, d->rows);
     out_close(d->names, ";");
     out_close(d->rows, ";");
 }

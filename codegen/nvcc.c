@@ -102,11 +102,11 @@ const char *nvcc_text(Arena *a, const char *name, const char *library, const int
         { "code", library ? "arch == ${image} && !ptx" : "${image}, false" },
         { "ptx", arena_printf(a, library ? "arch == %s && ptx" : "%s, true", low) },
         { "row", library ? "if (${what}) return image_${image};"
-                         : "{ ${what}, image_${image}, ${length} }," },
+                         : "{ ${what}, image_${image}, ${length}, false }," },
         { "open", library ? arena_printf(a, "const void *%s_image(int arch, int ptx)\\n{", library)
                           : "extern const rt_cuda_image images[];\\n"
                             "const rt_cuda_image images[] = {" },
-        { "end", library ? "return 0;\\n}" : "{ 0, false, 0, 0 }\\n};" },
+        { "end", library ? "return 0;\\n}" : "{ 0, false, 0, 0, false }\\n};" },
     };
     Out *o = out_new(a);
     out_template(o, part == NVCC_SCRIPT ? script : commands, holes, sizeof holes / sizeof *holes);

@@ -59,8 +59,9 @@ void snippets_all(Emit *e, Out *o);
 
 /* cuda.c: names and sizes of the kernels, which the launches name. */
 void cuda_tables(Emit *e, Out *o);
-/* Those of the module's graphs: lines of an enum K_NAME, rows { "NAME", threads, bytes }; how many. */
-int cuda_kernel_rows(Emit *e, Out *names, Out *rows);
+/* Those of the module's graphs, that run seldom or the others: lines of an enum K_NAME, rows { "NAME",
+ * threads, bytes }; how many. */
+int cuda_kernel_rows(Emit *e, bool seldom, Out *names, Out *rows);
 /* What a file of kernels asks of a language, after its head comment. */
 extern const char *const cuda_language;
 void cuda_includes(Out *o);

@@ -15,12 +15,14 @@ extern "C" {
 
 /* Code of all kernels for one architecture, or of some: then those beside it have the others. Machine
  * code for 8.6 runs on 8.6 and on later 8.x; PTX for 8.0 is translated by the driver for 8.0 and
- * everything later. */
+ * everything later. What only derivatives launch (rt_cuda.n_seldom) may be apart, as PTX alone: it is
+ * loaded when a graph of them is bound. */
 typedef struct rt_cuda_image {
     int arch;                        /* 86: compute capability 8.6 */
     bool ptx;
     const unsigned char *bytes;      /* PTX ends with a zero byte */
     int64_t n_bytes;
+    bool seldom;                     /* of such kernels alone */
 } rt_cuda_image;
 
 typedef struct rt_kernel {
@@ -56,6 +58,8 @@ typedef struct rt_cuda {
     const rt_kernel *kernels; int n_kernels;
     const rt_cuda_image *images;          /* ended by a row without bytes */
     const rt_steps *steps; int n_steps;
+    int n_seldom;                         /* kernels, the last ones, that graphs of derivatives alone
+                                             launch (rt_graph) */
 } rt_cuda;
 
 enum { RT_MAX_MEMORY = 160 };        /* of a kernel */

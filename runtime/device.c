@@ -7,12 +7,12 @@
 /* ---- which image ---- */
 
 /* Machine code of the same major version, of the newest minor one that it has; else PTX. */
-static const rt_cuda_image *best_image(const rt_cuda *cuda, int arch)
+static const rt_cuda_image *best_image(const rt_cuda *cuda, int arch, bool seldom)
 {
     const rt_cuda_image *best = NULL;
     for (const rt_cuda_image *i = cuda->images; i->bytes; i++) {
         bool runs = i->arch <= arch && (i->ptx || i->arch / 10 == arch / 10);
-        if (runs && (!best || (best->ptx && !i->ptx) ||
+        if (runs && i->seldom == seldom && (!best || (best->ptx && !i->ptx) ||
                      (best->ptx == i->ptx && best->arch < i->arch)))
             best = i;
     }
@@ -21,7 +21,16 @@ static const rt_cuda_image *best_image(const rt_cuda *cuda, int arch)
 
 static bool same_machine(const rt_cuda_image *a, const rt_cuda_image *b)
 {
-    return a->bytes && b->bytes && a->arch == b->arch && a->ptx == b->ptx;
+    return a->bytes && b->bytes && a->arch == b->arch && a->ptx == b->ptx && a->seldom == b->seldom;
+}
+
+/* How many follow each other for the machine of the first; none of none. */
+static int alike(const rt_cuda_image *image)
+{
+    int n = 0;
+    while (image && same_machine(image, image + n))
+        n++;
+    return n;
 }
 
 static const char *image_list(char text[RT_DIMS], const rt_cuda *cuda)
@@ -29,7 +38,7 @@ static const char *image_list(char text[RT_DIMS], const rt_cuda *cuda)
     int used = 0;
     text[0] = '\0';
     for (const rt_cuda_image *i = cuda->images; i->bytes && used < RT_DIMS; i++)
-        if (i == cuda->images || !same_machine(i, i - 1))
+        if (!i->seldom && (i == cuda->images || !same_machine(i, i - 1)))
             used += snprintf(text + used, (size_t)(RT_DIMS - used), "%s%s_%d", used ? ", " : "",
                              i->ptx ? "compute" : "sm", i->arch);
     return text;
@@ -57,9 +66,10 @@ bool rt_device_find(rt_err *e, rt_device *d, const rt_cuda *cuda)
                        "asked for the device's architecture"))
         return false;
     d->arch = 10 * major + minor;
-    d->image = best_image(cuda, d->arch);
-    while (d->image && same_machine(d->image, d->image + d->n_images))
-        d->n_images++;
+    d->image = best_image(cuda, d->arch, false);
+    d->n_images = alike(d->image);
+    d->seldom = best_image(cuda, d->arch, true);
+    d->n_seldom = alike(d->seldom);
     return d->image ||
            rt_fail(e, RT_E_IO, "this program has kernels for %.200s, and %s is sm_%d",
                    image_list(list, cuda), d->name, d->arch) ||
@@ -93,21 +103,26 @@ static bool allow_shared(rt_err *e, rt_device *d, int i)
                          "asked for more shared memory");
 }
 
-static bool open_modules(rt_err *e, rt_device *d)
+static const char *const too_new =
+    "a driver that is older than the CUDA toolkit that compiled them reads none: install a newer one, "
+    "or build with an older toolkit";
+static const char *const too_new_to_derive =
+    "what `grad` alone launches is PTX, which a driver compiles that is as new as the CUDA toolkit of the "
+    "build: install one, or have nvcc make the program, of the project that `seqc build --keep DIR` "
+    "leaves";
+
+/* Those of the images up to so many, in their order. */
+static bool open_modules(rt_err *e, rt_device *d, int to)
 {
     char what[RT_DEVICE_TEXT + 48], device[RT_DEVICE_TEXT];
-    snprintf(what, sizeof what, "loading the kernels for %s_%d on %s",
-             d->image->ptx ? "compute" : "sm", d->image->arch, rt_device_text(device, d));
-    d->module = rt_alloc(e, d->n_images, (int64_t)sizeof *d->module, "the kernels");
-    if (!d->module)
-        return false;
-    for (; d->n_modules < d->n_images; d->n_modules++) {
-        void **module = &d->module[d->n_modules];
-        if (!rt_driver_did(e, d->driver.cuModuleLoadData(module, d->image[d->n_modules].bytes),
-                           what))
-            return e->code == RT_E_IO &&
-                   rt_help(e, "a driver that is older than the CUDA toolkit that compiled them "
-                           "reads none: install a newer one, or build with an older toolkit");
+    for (; d->n_modules < to; d->n_modules++) {
+        const int more = d->n_modules - d->n_images;
+        const rt_cuda_image *image = more < 0 ? d->image + d->n_modules : d->seldom + more;
+        snprintf(what, sizeof what, "loading the kernels%s for %s_%d on %s",
+                 more < 0 ? "" : " of `grad`", image->ptx ? "compute" : "sm", image->arch,
+                 rt_device_text(device, d));
+        if (!rt_driver_did(e, d->driver.cuModuleLoadData(&d->module[d->n_modules], image->bytes), what))
+            return e->code == RT_E_IO && rt_help(e, "%s", more < 0 ? too_new : too_new_to_derive);
     }
     return true;
 }
@@ -127,16 +142,29 @@ static bool find_kernel(rt_err *e, rt_device *d, int i, int *module)
     return rt_driver_did(e, status, what);
 }
 
-static bool open_kernels(rt_err *e, rt_device *d)
+/* Up to so many, in the modules that are there. */
+static bool find_kernels(rt_err *e, rt_device *d, int to)
 {
     int module = 0;
-    if (!open_modules(e, d))
-        return false;
-    d->function = rt_alloc(e, d->cuda->n_kernels, (int64_t)sizeof *d->function, "the kernels");
-    bool ok = d->function != NULL;
-    for (int i = 0; ok && i < d->cuda->n_kernels; i++)
-        ok = find_kernel(e, d, i, &module) && allow_shared(e, d, i);
+    bool ok = true;
+    for (; ok && d->n_functions < to; d->n_functions += ok)
+        ok = find_kernel(e, d, d->n_functions, &module) && allow_shared(e, d, d->n_functions);
     return ok;
+}
+
+static bool open_kernels(rt_err *e, rt_device *d)
+{
+    const rt_cuda *cuda = d->cuda;
+    d->module = rt_alloc(e, d->n_images + d->n_seldom, (int64_t)sizeof *d->module, "the kernels");
+    d->function = d->module ? rt_alloc(e, cuda->n_kernels, (int64_t)sizeof *d->function, "the kernels")
+                            : NULL;
+    return d->function && open_modules(e, d, d->n_images) &&
+           find_kernels(e, d, cuda->n_kernels - cuda->n_seldom);
+}
+
+bool rt_device_derives(rt_err *e, rt_device *d)
+{
+    return open_modules(e, d, d->n_images + d->n_seldom) && find_kernels(e, d, d->cuda->n_kernels);
 }
 
 /* ---- memory ---- */

@@ -32,9 +32,10 @@ typedef struct rt_device {
     int arch, version;           /* 90: compute capability 9.0; 12040: the driver is CUDA 12.4's */
     const rt_cuda *cuda;
     const rt_cuda_image *image; int n_images; /* those that fit it best: each has some kernels */
+    const rt_cuda_image *seldom; int n_seldom; /* the same of kernels of derivatives, if they are apart */
     void *context, *stream;
-    void **module; int n_modules;     /* what they became */
-    void **function;             /* [cuda->n_kernels] */
+    void **module; int n_modules;     /* what they became, those of derivatives last */
+    void **function; int n_functions; /* [cuda->n_kernels]; found so far */
     char *state;                 /* the state block */
     int64_t state_of;            /* rt_prog.changes that it shows; -1: none */
     bool newer;                  /* a run changed it since rt_prog.state was the same */
@@ -59,8 +60,10 @@ typedef struct rt_replay { rt_launches what; const char *arena; void *exec; } rt
 bool rt_device_find(rt_err *e, rt_device *d, const rt_cuda *cuda);
 /* "NVIDIA H200 (sm_90, driver for CUDA 12.4)"; returns `text`. */
 char *rt_device_text(char text[RT_DEVICE_TEXT], const rt_device *d);
-/* Opens rt_prog.device for the model's kernels. */
+/* Opens rt_prog.device for the model's kernels, but for those of derivatives. */
 bool rt_device_open(rt_err *e, struct rt_prog *p);
+/* Opens those, which the driver may have to compile, once. */
+bool rt_device_derives(rt_err *e, rt_device *d);
 void rt_device_close(struct rt_prog *p);    /* null is fine */
 
 /* Memory of the device; its contents are undefined. RT_E_MEMORY with what is wanted and free. */

@@ -31,6 +31,11 @@ const rt_graph *rt_find_graph(const rt_model *m, const char *name)
     return NULL;
 }
 
+bool rt_derives(const rt_graph *g)
+{
+    return strncmp(g->name, "grad", 4) == 0 || strncmp(g->name, "loss", 4) == 0;
+}
+
 char *rt_alloc_pages(rt_err *e, int64_t bytes, const char *what)
 {
     char *memory = rt_alloc_raw(e, bytes, 1, what);

@@ -180,6 +180,15 @@ static void say_steps(const rt_model *m)
                "are\n", "steps", rt_steps_together(m->cuda, g));
 }
 
+static void say_images(const char *what, const rt_cuda_image *image, int n)
+{
+    int64_t bytes = 0;
+    for (int i = 0; i < n; i++)
+        bytes += image[i].n_bytes;
+    printf("%-14s%s_%d, %" PRId64 " bytes\n", what, image->ptx ? "PTX of compute" : "sm", image->arch,
+           bytes);
+}
+
 /* What the program finds here to run on, or why it finds nothing. */
 static void say_device(const rt_cuda *cuda)
 {
@@ -190,12 +199,10 @@ static void say_device(const rt_cuda *cuda)
         printf("%-14snone: %.*s\n", "device", (int)strcspn(e.message, "\n"), e.message);
         return;
     }
-    int64_t bytes = 0;
-    for (int i = 0; i < device.n_images; i++)
-        bytes += device.image[i].n_bytes;
     say("device", rt_device_text(text, &device));
-    printf("%-14s%s_%d, %" PRId64 " bytes\n", "image", device.image->ptx ? "PTX of compute" : "sm",
-           device.image->arch, bytes);
+    say_images("image", device.image, device.n_images);
+    if (device.n_seldom)
+        say_images("for grad", device.seldom, device.n_seldom);
 }
 
 bool rt_verb_info(rt_err *e, rt_prog *p)

@@ -62,7 +62,7 @@ bool rt_device_bind(rt_err *e, rt_bound *b)
     const rt_graph *g = b->graph;
     rt_prog *p = b->prog;
     b->placed = rt_alloc(e, values(g), (int64_t)sizeof *b->placed, "a graph's inputs and results");
-    bool ok = b->placed != NULL;
+    bool ok = b->placed && (!rt_derives(g) || rt_device_derives(e, p->device));
     for (int i = 0; ok && i < values(g); i++) {
         int64_t bytes = value_bytes(value_of(g, i), p->model->capacity);
         b->placed[i] = rt_device_alloc(e, p->device, bytes, "a graph's inputs and results");

@@ -136,6 +136,7 @@ typedef struct rt_bound {
 } rt_bound;
 
 const rt_graph *rt_find_graph(const rt_model *m, const char *name);     /* or null */
+bool rt_derives(const rt_graph *g);     /* are its results derivatives? */
 bool rt_bind(rt_err *e, rt_bound *b, rt_prog *p, const rt_graph *graph);
 void rt_unbind(rt_bound *b);
 /* The memory that all graphs share; none may be bound. */

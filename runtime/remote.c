@@ -8,7 +8,7 @@ struct rt_remote { rt_prog prog; };
 
 bool rt_remote_find(rt_err *e, int *arch, char text[RT_REMOTE_TEXT])
 {
-    static const rt_cuda_image any[] = { { 0, true, (const unsigned char *)"", 1 }, { 0, false, 0, 0 } };
+    static const rt_cuda_image any[] = { { 0, true, (const unsigned char *)"", 1, false }, { 0 } };
     static const rt_cuda none = { .images = any };
     rt_device d;
     char name[RT_DEVICE_TEXT];

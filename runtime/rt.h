@@ -91,7 +91,8 @@ typedef struct rt_mask { int input; double keep; } rt_mask;
  *              batch, too, a thread a sample
  *   loss       output target -> loss d_output
  *   grad       x cotangent -> output d_input d_<key>…, training behaviour
- *   grad_eval  the same with evaluation behaviour; absent where it is the same graph */
+ *   grad_eval  the same with evaluation behaviour; absent where it is the same graph
+ * The last three (and loss_prob) are derivatives, which are asked for seldom. */
 typedef struct rt_graph {
     const char *name;
     void (*run)(const rt_call *call);

@@ -9,35 +9,39 @@ enum { C = 3, CAP = 8, LOGITS = CAP * C * 4 };   /* bytes of a batch's logits, r
     KERNEL(toy_forward, 0) KERNEL(toy_add_one, 0) KERNEL(toy_copy, 0) KERNEL(toy_loss, 0) \
     KERNEL(toy_begin, 0) KERNEL(toy_end, 0)
 #define KERNELS_2(KERNEL) \
-    KERNEL(toy_update, 0) KERNEL(toy_gradients, 0) KERNEL(toy_echo, 0) KERNEL(toy_large, 100000) \
-    KERNEL(toy_steps, 0)
+    KERNEL(toy_update, 0) KERNEL(toy_echo, 0) KERNEL(toy_large, 100000) KERNEL(toy_steps, 0)
 #define KERNELS(KERNEL)                                                                      \
     KERNEL(toy_update, 0) KERNEL(toy_forward, 0) KERNEL(toy_add_one, 0) KERNEL(toy_copy, 0)  \
-    KERNEL(toy_loss, 0) KERNEL(toy_gradients, 0) KERNEL(toy_echo, 0) KERNEL(toy_large, 100000) \
-    KERNEL(toy_begin, 0) KERNEL(toy_end, 0) KERNEL(toy_steps, 0)
+    KERNEL(toy_loss, 0) KERNEL(toy_echo, 0) KERNEL(toy_large, 100000) KERNEL(toy_begin, 0)   \
+    KERNEL(toy_end, 0) KERNEL(toy_steps, 0) KERNEL(toy_gradients, 0)
 #define NUMBER(name, shared_bytes) K_##name,
 #define ENTRY(name, shared_bytes) ".visible .entry " #name "()\n"
 #define ROW(name, shared_bytes) { #name, 32, shared_bytes },
 enum { KERNELS(NUMBER) N_KERNELS };
 static const rt_kernel kernels[] = { KERNELS(ROW) };
 
-/* Two images have the kernels of 9.0, which are found in one or the other. */
+/* Two images have the kernels of 9.0, which are found in one or the other; one that of derivatives, for
+ * all devices. */
 static const unsigned char ptx[] = "// in the manner of PTX";
 static const char part_1[] = "//\n" KERNELS_1(ENTRY), part_2[] = "//\n" KERNELS_2(ENTRY);
+static const char derives[] = "//\n.version 9.0\n" ENTRY(toy_gradients, 0);
 static const rt_cuda_image images[] = {
-    { 80, false, ptx, sizeof ptx }, { 89, false, ptx, sizeof ptx },
-    { 90, false, (const unsigned char *)part_1, 1000 },
-    { 90, false, (const unsigned char *)part_2, 24 },
-    { 80, true, ptx, sizeof ptx }, { 0, false, 0, 0 },
+    { 80, false, ptx, sizeof ptx, false }, { 89, false, ptx, sizeof ptx, false },
+    { 90, false, (const unsigned char *)part_1, 1000, false },
+    { 90, false, (const unsigned char *)part_2, 24, false },
+    { 80, true, ptx, sizeof ptx, false },
+    { 80, true, (const unsigned char *)derives, 48, true }, { 0 },
 };
+/* As nvcc makes them: with all kernels. */
+static const rt_cuda_image whole_images[] = { { 90, false, ptx, sizeof ptx, false }, { 0 } };
 static const rt_steps step_kernels[] = {
     { "train", K_toy_begin, K_toy_end, 32, -1 }, { "eval", K_toy_begin, K_toy_end, 32, -1 },
 };
-static const rt_cuda cuda = { kernels, N_KERNELS, images, step_kernels, 2 };
+static const rt_cuda cuda = { kernels, N_KERNELS, images, step_kernels, 2, 1 };
 static const rt_steps whole_steps[] = {
     { "train", K_toy_begin, K_toy_end, 32, K_toy_steps }, { "eval", K_toy_begin, K_toy_end, 32, -1 },
 };
-static const rt_cuda whole_cuda = { kernels, N_KERNELS, images, whole_steps, 2 };
+static const rt_cuda whole_cuda = { kernels, N_KERNELS, whole_images, whole_steps, 2, 1 };
 
 static void forward(const rt_call *c, const void *state, const void *y)
 {

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 
 static const char *const emulated_launch =
-    "\nconst rt_cuda_image images[] = { { 0, false, 0, 0 } };\n"
+    "\nconst rt_cuda_image images[] = { { 0, false, 0, 0, false } };\n"
     "extern int seqc_order;\n"
     "int seqc_order;\n"
     "void rt_launch(const rt_call *c, int kernel, int64_t blocks, const void *const *memory,\n"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # tests/cuda/nvrtc.sh: NVIDIA's compiler takes every kernel of every sample, for every architecture
 # (with --full; else for two of them), without a register that spills into memory; their PTX has the instructions that are meant, and
-# nothing in local memory. What the kernels take at most, and how many launches a training step has,
+# nothing in local memory, and translates as well. What the kernels take at most, and how many launches a training step has,
 # stands in usage.txt, by one version of the compiler; a change for the better rewrites it:
 #
 #   REWRITE=yes sh tests/cuda/nvrtc.sh --full
@@ -85,6 +85,26 @@ check "their products are of sm_90a" sh -c "[ $(wide) -gt 0 ] && grep -q \"'k0_l
 check "whose instructions no later PTX has" has_not wide_bf16 'wgmma\|sm_90a'
 check "nothing of them is serialized" sh -c "! grep -i 'serializ\|potential performance loss' wide_bf16.log"
 nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
+ptxas=${nvcc%nvcc}ptxas
+# translated NAME: PTX is all that there is of what gradients alone launch, and for devices to come; as a
+# driver does, an assembler makes each kernel of it, for each architecture, without a spill.
+translated() {
+    rm -f "$1".*.ptx
+    ptx "$1" | LC_ALL=C awk -v name="$1" -v end="$end" '/^\.version/ { n++ }
+        index($0, end) != 1 { print >(name "." n ".ptx") }'
+    for arch in $(echo "$archs" | tr ',' ' '); do
+        for part in "$1".*.ptx; do
+            "$ptxas" -v -arch="$arch" -o part.cubin "$part" 2>&1 || return 1
+        done
+    done >"$1.assembled"
+    kernels=$(sed -n "s/^$1 kernels \([0-9]*\) .*/\1/p" usage.txt)
+    [ "$(grep -c 'Compiling entry function' "$1.assembled")" = $((kernels * n_archs)) ] &&
+        ! grep 'spill stores' "$1.assembled" | grep -v ' 0 bytes spill stores, 0 bytes spill loads'
+}
+if [ -x "$ptxas" ]; then
+    check "PTX of resnet translates without spills" translated resnet
+    check "and that of bfloat16" translated cifar10_bf16
+else skip "PTX translated" "there is no ptxas"; fi
 # Each of them multiplies 16 of k twice a step.
 products() {
     "$nvcc" -std=c++17 -ptx -arch=compute_90a -o wide.ptx wide_bf16.src/*.cu 2>/dev/null || return 1

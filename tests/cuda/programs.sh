@@ -30,7 +30,7 @@ fi
 [ "$nvrtc" ] || skip "images by NVRTC" "there is none: programs get an image that only the stand-in takes"
 # The stand-in looks at no image, and nvrtc.sh compiles the kernels of every sample: a few programs are
 # built with images here, the others as where there is no NVRTC, which a library without it hides.
-imaged='iris block tiles files'
+imaged='iris block clothes tiles files'
 [ "${full:-}" ] || [ ! "$DRIVER" ] && imaged=''
 mkdir -p hidden
 [ ! "$imaged" ] || cc -shared -o hidden/libnvrtc.so.13 -x c /dev/null || imaged=''
@@ -51,7 +51,7 @@ build() {
         cat >"$name.src/no_images.c" <<'END'
 #include "runtime/cuda.h"
 extern const rt_cuda_image images[];
-const rt_cuda_image images[] = { { 90, true, (const unsigned char *)"// none", 8 }, { 0, false, 0, 0 } };
+const rt_cuda_image images[] = { { 90, true, (const unsigned char *)"// none", 8, false }, { 0, false, 0, 0, false } };
 END
         decoders=$HOME_OF_RT/libseqc_image.a
         [ -e "$decoders" ] && decoders="-Wl,-u,rt_image_decoders $decoders" formats='-lpng -ljpeg' ||

@@ -129,9 +129,32 @@ for file in idx/*; do
     cp "$file" "data/t10k-${file#idx/train-}"
 done
 clothes="--data idx --normalize zscore --epochs 2"
+# The numbers of two files of tensors that have the same head: near each other, beside the largest.
+near_tensors() {
+    numbers() { od -An -v -w4 -t f4 -j $(($(od -An -t u8 -N 8 "$1") + 8)) "$1"; }
+    numbers "$1" >left
+    numbers "$2" | paste left - | awk -v near=$near '
+        { a = $1 < 0 ? -$1 : $1; d = $1 > $2 ? $1 - $2 : $2 - $1
+          if (a > most) most = a; if (!(d <= far)) far = d }
+        END { print "of " most " off " far; exit !(NR > 200000 && most > 0 && far <= near * most) }'
+}
+# Gradients of the outputs, which only this verb launches kernels for; with images they are apart.
+derive() {
+    { printf '\0\0\010\003\0\0\0\037\0\0\0\034\0\0\0\034'; tail -c 24304 idx/train-images-idx3-ubyte; } >rows
+    weights="--weights clothes.in_c/last.safetensors --input rows --quiet"
+    ./clothes.c predict $weights --output d.npy
+    gradients="grad $weights --cotangent d.npy -o"
+    check "the gradients of clothes in C" ./clothes.c $gradients clothes.c.grads
+    for order in $orders; do
+        check "and for CUDA, order $order" on_device clothes $order $gradients clothes.$order.grads
+        check "the same bits" cmp clothes.0.grads clothes.$order.grads
+    done
+    check "and those of C" near_tensors clothes.c.grads clothes.0.grads
+}
 options='--batch 40'
 sample softmax "$S/softmax_regression/model.py" $clothes
 sample clothes "$S/fashion_mnist/model.py" $clothes
+derive
 sample shifted "$S/augmentation/model.py" --epochs 1
 options=''
 cat >bytes.py <<'END'

@@ -9,7 +9,8 @@
  * By environment: STANDIN_KERNELS, the shared object of the kernels, in place of any image; without
  * it that is the file beside the one that holds the image, with ".kernels" behind its name;
  * STANDIN_ORDER, the emulator's order of threads; STANDIN_EAGER, streams but the first one do all at
- * once; STANDIN_ARCH (90), STANDIN_DEVICES (1), STANDIN_BYTES, of its memory (1 GiB); STANDIN_FAIL, the
+ * once; STANDIN_ARCH (90), STANDIN_DEVICES (1), STANDIN_BYTES, of its memory (1 GiB); STANDIN_PTX, what
+ * comes of loading PTX that says its version (0: a module); STANDIN_FAIL, the
  * call that fails, from 1, and STANDIN_STATUS (999), how; STANDIN_SIGNAL, the call at which the
  * process gets a SIGTERM; STANDIN_LOG, a file that gets the number of calls of each kind and which
  * one failed. */
@@ -336,6 +337,8 @@ int cuModuleLoadData(void **module, const void *image)
     ENTER;
     char beside[4096];
     if (!is_image(image)) return BAD_IMAGE;
+    const bool ptx = *(const unsigned char *)image != 0x7f && strstr(image, ".version");
+    if (ptx && setting("STANDIN_PTX", OK)) return (int)setting("STANDIN_PTX", OK);
     const char *object = object_of(image, beside);
     Module *m = calloc(1, sizeof *m);
     m->image = image;

@@ -286,7 +286,9 @@ START_TEST(predicts_as_in_c)
 }
 END_TEST
 
-START_TEST(gradients_as_in_c)
+#define GRAD "grad --weights r/last.safetensors --input x.npy --target t.npy -o "
+
+static void batch_of_five(void)
 {
     float x[5][F];
     int64_t t[5];
@@ -297,11 +299,20 @@ START_TEST(gradients_as_in_c)
     write_npy("x.npy", RT_F32, 2, 5, x);
     write_npy("t.npy", RT_I64, 1, 5, t);
     must_run(&toy_classes, "train --data data.csv --epochs 1 --out r");
-    must_run(&toy_classes, "grad --weights r/last.safetensors --input x.npy --target t.npy "
-                           "-o c.safetensors");
-    must_run(toy_cuda(), "grad --weights r/last.safetensors --input x.npy --target t.npy "
-                         "-o cuda.safetensors");
+}
+
+/* What gradients alone launch is loaded for them, or lies with the rest. */
+START_TEST(gradients_as_in_c)
+{
+    const rt_model *model = _i ? toy_whole() : toy_cuda();
+    batch_of_five();
+    must_run(&toy_classes, GRAD "c.safetensors");
+    setenv("STANDIN_LOG", "log", 1);
+    must_run(model, GRAD "cuda.safetensors");
     same_bytes("c.safetensors", "cuda.safetensors");
+    ck_assert_int_eq(logged("cuModuleLoadData"), _i ? 1 : 3);
+    must_run(model, "train --data data.csv --epochs 1 --out r");
+    ck_assert_int_eq(logged("cuModuleLoadData"), _i ? 1 : 2);
 }
 END_TEST
 
@@ -445,6 +456,7 @@ START_TEST(chooses_an_image)
     snprintf(line, sizeof line, "image         %s, %d bytes\n", choices[_i].image,
              choices[_i].bytes);
     contains(out_text, line);
+    contains(out_text, "\nfor grad      PTX of compute_80, 48 bytes\nsteps ");
     contains(out_text, "\nsteps         up to 16 a launch; data on the device where they fit");
 }
 END_TEST
@@ -464,6 +476,22 @@ START_TEST(a_driver_too_old)
     must_fail(toy_cuda(), "train --data data.csv", 3, "NVIDIA's driver, loading the kernels for "
               "sm_90 on stand-in (sm_90, driver for CUDA 13.0): the kernels' image has no code for "
               "this device (CUDA error 209)\nhelp: a driver that is older than the CUDA toolkit");
+}
+END_TEST
+
+/* Only gradients want PTX compiled. */
+START_TEST(a_driver_older_than_ptx)
+{
+    batch_of_five();
+    set("STANDIN_PTX", 222);
+    must_run(toy_cuda(), "train --data data.csv --epochs 1 --out r");
+    must_fail(toy_cuda(), GRAD "cuda.safetensors", 3, "NVIDIA's driver, loading the kernels of `grad` for "
+              "compute_80 on stand-in (sm_90, driver for CUDA 13.0): the kernels' PTX is newer than the "
+              "driver (CUDA error 222)\nhelp: what `grad` alone launches is PTX");
+    ck_assert(!exists("cuda.safetensors"));
+    must_run(toy_whole(), GRAD "cuda.safetensors");
+    must_run(toy_whole(), "info");
+    ck_assert_ptr_null(strstr(out_text, "for grad"));
 }
 END_TEST
 
@@ -553,6 +581,29 @@ START_TEST(any_call_may_fail)
 }
 END_TEST
 
+/* Gradients are written whole, or not at all. */
+START_TEST(gradients_may_fail)
+{
+    int k, failures = 0;
+    batch_of_five();
+    must_run(toy_cuda(), GRAD "want.safetensors");
+    setenv("STANDIN_LOG", "log", 1);
+    for (k = 1;; k++) {
+        unlink("g.safetensors");
+        set("STANDIN_FAIL", k);
+        int code = run(toy_cuda(), GRAD "g.safetensors");
+        const char *call = failed_call();
+        ck_assert_msg(code == (!strcmp(call, "none") || gives_back(call) ? 0 : 3),
+                      "call %d, %s: exit code %d\n%s", k, call, code, err_text);
+        ck_assert_int_eq(exists("g.safetensors"), code == 0);
+        if (code == 0) same_bytes("want.safetensors", "g.safetensors");
+        if (!strcmp(call, "none")) break;
+        failures += code != 0;
+    }
+    ck_assert_int_gt(failures, 40);
+}
+END_TEST
+
 /* The device's memory is given back whatever this process runs out of. */
 START_TEST(no_memory_here)
 {
@@ -586,7 +637,7 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, bytes_become_numbers, 0, 3);
     tcase_add_test(t, weights_change_sides);
     tcase_add_test(t, predicts_as_in_c);
-    tcase_add_test(t, gradients_as_in_c);
+    tcase_add_loop_test(t, gradients_as_in_c, 0, 2);
     tcase_add_test(t, resumes_to_the_bit);
     tcase_add_test(t, benches);
     tcase_add_test(t, nothing_is_frozen);
@@ -598,8 +649,10 @@ int main(int argc, char **argv)
     tcase_add_loop_test(t, chooses_an_image, 0, (int)(sizeof choices / sizeof *choices));
     tcase_add_test(t, without_an_image);
     tcase_add_test(t, a_driver_too_old);
+    tcase_add_test(t, a_driver_older_than_ptx);
     tcase_add_test(t, too_little_memory);
     tcase_add_loop_test(t, any_call_may_fail, 0, 6);
+    tcase_add_test(t, gradients_may_fail);
     tcase_add_test(t, no_memory_here);
     suite_add_tcase(s, t);
     return run_suite(s);

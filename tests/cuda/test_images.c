@@ -32,7 +32,7 @@ static bool missing(void)
 /* The compiled file's images, of a shared object that is left open. */
 static const rt_cuda_image *compiled(const char *source)
 {
-    const char *object = in_folder("images.so");
+    const char *object = arena_printf(arena, "%s.so", source);
     const char *command = arena_printf(arena, "cc -std=c11 -Wall -Wextra -Werror -shared -fPIC -I. "
                                               "%s -o %s", source, object);
     ck_assert_int_eq(system(command), 0);
@@ -48,6 +48,25 @@ static const void *found(const rt_cuda_image *image, const char *text)
     for (int64_t i = 0; i + (int64_t)length <= image->n_bytes; i++)
         if (memcmp(image->bytes + i, text, length) == 0) return image->bytes + i;
     return NULL;
+}
+
+/* What is said while a file is compiled: print_usage writes to the error stream. */
+static const char *said_by(const char *source, const ImageOpts *o, const char *made)
+{
+    static char text[1 << 16];
+    char *message;
+    const char *said = in_folder("said");
+    fflush(NULL);
+    int kept = dup(2);
+    ck_assert(freopen(said, "w", stderr) != NULL);
+    bool ok = emit_images(source, o, made, &message, arena);
+    fflush(stderr);
+    dup2(kept, 2);
+    ck_assert_msg(ok, "%s", message);
+    FILE *f = fopen(said, "r");
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    return text;
 }
 
 START_TEST(all_architectures)
@@ -109,6 +128,54 @@ START_TEST(parts)
 }
 END_TEST
 
+/* What runs seldom is PTX of the lowest, once, behind all else, and machine code only where there is no PTX,
+ * or instructions of sm_90a; what it takes is said of each architecture, and changes nothing. */
+START_TEST(seldom)
+{
+    static const char *const text =
+        EMIT_PART "extern \"C\" __global__ void often(float *x) { x[0] = 1; }\n"
+        EMIT_PART EMIT_SELDOM "extern \"C\" __global__ void rare(float *x) { x[0] = TURNS; }\n"
+        EMIT_PART EMIT_SELDOM "#ifdef %s\nextern \"C\" __global__ void own(float *x) { x[0] = 3; }\n"
+        "#else\nextern \"C\" __global__ void others(float *x) { x[0] = 4; }\n#endif\n";
+    static const int arch[] = { 90, 80 };
+    static const struct { int arch; bool ptx, seldom; const char *has; } want[] = {
+        { 90, false, false, "often" }, { 90, false, false, "own" },
+        { 80, false, false, "often" }, { 80, false, false, "others" },
+        { 80, true, false, ".entry often(" }, { 80, true, false, ".entry others(" },
+        { 80, true, true, ".entry rare(" },
+    };
+    char *message;
+    const char *source = in_folder("seldom.cu"), *made = in_folder("images.c");
+    const char *again = in_folder("again.c"), *bare = in_folder("bare.c");
+    if (missing()) return;
+    FILE *f = fopen(source, "w");
+    fprintf(f, text, emit_sm_90a);
+    fclose(f);
+    ImageOpts o = { arch, 2, true, false, NULL };
+    ck_assert_msg(emit_images(source, &o, made, &message, arena), "%s", message);
+    const rt_cuda_image *image = compiled(made);
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        ck_assert(image[i].arch == want[i].arch && image[i].ptx == want[i].ptx);
+        ck_assert(image[i].seldom == want[i].seldom && found(&image[i], want[i].has));
+    }
+    ck_assert_ptr_null(image[sizeof want / sizeof *want].bytes);
+    o.usage = true;
+    const char *said = said_by(source, &o, again);
+    ck_assert(strstr(said, "'rare' for 'sm_80'") && strstr(said, "'rare' for 'sm_90'"));
+    const rt_cuda_image *other = compiled(again);
+    ck_assert_mem_eq(image[6].bytes, other[6].bytes, (size_t)image[6].n_bytes);
+    ck_assert_ptr_null(other[7].bytes);
+    o = (ImageOpts){ arch, 2, false, false, NULL };
+    ck_assert_msg(emit_images(source, &o, bare, &message, arena), "%s", message);
+    image = compiled(bare);
+    for (int i = 0; i < 6; i++) {
+        ck_assert(!image[i].ptx && image[i].bytes && image[i].seldom == false);
+        ck_assert(i % 3 != 1 || found(&image[i], "rare"));
+    }
+    ck_assert_ptr_null(image[6].bytes);
+}
+END_TEST
+
 /* What sm_90a alone has is in machine code for 9.0, and in no PTX, which later ones translate. */
 START_TEST(own_instructions)
 {
@@ -132,24 +199,13 @@ START_TEST(own_instructions)
 }
 END_TEST
 
-/* What print_usage writes goes to the error stream. */
 START_TEST(usage)
 {
-    char *message, *at;
-    static char text[1 << 16];
-    const char *said = in_folder("said");
+    const char *at;
     const ImageOpts o = { archs, N_ARCHS, false, true, NULL };
+    int kernels = 0;
     if (missing()) return;
-    fflush(NULL);
-    int kept = dup(2), kernels = 0;
-    ck_assert(freopen(said, "w", stderr) != NULL);
-    bool ok = emit_images("tests/cuda/kernels.cu", &o, in_folder("images.c"), &message, arena);
-    fflush(stderr);
-    dup2(kept, 2);
-    ck_assert_msg(ok, "%s", message);
-    FILE *f = fopen(said, "r");
-    text[fread(text, 1, sizeof text - 1, f)] = '\0';
-    fclose(f);
+    const char *text = said_by("tests/cuda/kernels.cu", &o, in_folder("images.c"));
     for (at = text; (at = strstr(at, "bytes spill stores")); at++, kernels++)
         ck_assert_msg(strncmp(at - 4, ", 0 ", 4) == 0, "%s", at - 60);
     ck_assert_int_eq(kernels, 7 * N_ARCHS);
@@ -184,6 +240,7 @@ int main(void)
     tcase_add_checked_fixture(t, open_folder, close_folder);
     tcase_add_test(t, all_architectures);
     tcase_add_test(t, parts);
+    tcase_add_test(t, seldom);
     tcase_add_test(t, own_instructions);
     tcase_add_test(t, usage);
     tcase_add_test(t, refused);
