@@ -68,18 +68,20 @@ static const char *read_places(Wino *w)
     Emit *e = w->e;
     const Winograd *g = &w->w;
     int64_t tile = g->tile[1], low = w->f.low[1], width = w->f.places[1];
+    bool odd = tile % 2 == 1;                   /* and then each column is read where it lies */
     const char *own[IR_MOST_POINTS], *all = "";
     const char *first = text_add(e, "from", text_mul(e, "t", extent(tile, 0)));
     for (int64_t k = 0; k < tile; k++) {
+        const char *at = text_shift(e, first, odd ? k : k * g->vector);
         own[k] = text(e, "own%lld", (long long)k);
-        all = text(e, "%s                const vec %s = *(const vec *)(%s);\n", all, own[k],
-                   text_shift(e, first, k * g->vector));
+        all = text(e, "%s                const vec %s = %s;\n", all, own[k],
+                   odd ? vec_strided(e, at, tile) : text(e, "*(const vec *)(%s)", at));
     }
     for (int64_t j = 0; j < g->size[1]; j++) {
         int64_t at = j - low, k = (at + low * tile) % tile;
         bool whole = at >= 0 && tile * (g->across - 1) + at < width;
-        const char *x = vec_moved(e, vec_dealt(e, own, tile, k), tile, (at - k) / tile,
-                                  g->across, text_shift(e, first, k));
+        const char *x = odd ? own[k] : vec_dealt(e, own, tile, k);
+        x = vec_moved(e, x, tile, (at - k) / tile, g->across, text_shift(e, first, k));
         if (!whole) x = vec_inside(e, x, "begin + t", at, width);
         all = text(e, "%s                const vec x%lld = %s;\n", all, (long long)j, x);
     }

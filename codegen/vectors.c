@@ -61,6 +61,36 @@ static const char *every_other(Emit *e, int odd)
     return name;
 }
 
+const char *vec_strided(Emit *e, const char *from, int64_t n)
+{
+    static const char form[] =
+        "/* Elements 0, %lld, %lld … */\n"
+        "static inline vec strided_%lld(const %s *from)\n"
+        "{\n"
+        "    vec x;\n"
+        "    for (int i = 0; i < %lld; i++) x[i] = from[%lld * i];\n"
+        "    return x;\n"
+        "}\n";
+    long long step = (long long)n;
+    add_micro(e, text(e, form, step, 2 * step, step, e->l->type[e->m->real], (long long)lanes_of(e),
+                      step));
+    return text(e, "strided_%lld(%s)", step, from);
+}
+
+const char *vec_scattered(Emit *e, const char *to, const char *x, int64_t n)
+{
+    static const char form[] =
+        "/* To elements 0, %lld, %lld … */\n"
+        "static inline void scatter_%lld(%s *to, vec x)\n"
+        "{\n"
+        "    for (int i = 0; i < %lld; i++) to[%lld * i] = x[i];\n"
+        "}\n";
+    long long step = (long long)n;
+    add_micro(e, text(e, form, step, 2 * step, step, e->l->type[e->m->real], (long long)lanes_of(e),
+                      step));
+    return text(e, "scatter_%lld(%s, %s)", step, to, x);
+}
+
 const char *vec_dealt(Emit *e, const char *const *x, int64_t n, int64_t k)
 {
     const char *half[MAX_DEALT];

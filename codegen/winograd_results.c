@@ -92,10 +92,14 @@ static const char *columns_text(Wino *w, const char *in, const char *to, int ind
 /* Lines of tiles from vectors of their columns. */
 static const char *store_text(Wino *w, const char *const *column, int64_t n)
 {
+    bool odd = n > 1 && n % 2 == 1;
     const char *all = "";
-    for (int64_t k = 0; k < n; k++)
-        all = text(w->e, "%s            *(vec *)(to + %lld) = %s;\n", all,
-                   (long long)(k * w->w.vector), vec_zipped(w->e, column, n, k));
+    for (int64_t k = 0; k < n; k++) {
+        const char *to = text_shift(w->e, "to", odd ? k : k * w->w.vector);
+        all = odd ? text(w->e, "%s            %s;\n", all, vec_scattered(w->e, to, column[k], n))
+                  : text(w->e, "%s            *(vec *)(%s) = %s;\n", all, to,
+                         vec_zipped(w->e, column, n, k));
+    }
     return all;
 }
 

@@ -37,6 +37,7 @@ Frame ir_frame(const Graph *g, Val root)
     Frame f = { .op = x->op, .source = x->in[0], .weight = x->in[1],
                 .turned = x->op == OP_conv_transpose };
     if (x->n_in > 2) f.bias = x->in[2];
+    f.images = ir_dim_at(c.x.dim[0], g->module->capacity);
     f.rows = (f.turned ? c.x : c.y).dim[1].k;
     f.channels = (f.turned ? c.y : c.x).dim[1].k;
     for (int i = 0; i < 2; i++) {

@@ -17,6 +17,7 @@
 typedef struct Frame {
     Op op;
     Val source, weight, bias;        /* of conv_weight, weight: d_y. bias: none or [rows] */
+    int64_t images;                  /* of the largest batch */
     int64_t rows, channels;          /* channels of results, and of the source */
     int64_t places[2], pixels[2];    /* lines and columns of the source, and of results */
     int64_t taps[2], stride[2], dilation[2];

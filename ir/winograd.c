@@ -19,12 +19,14 @@ static int64_t most(int64_t a, int64_t b) { return a > b ? a : b; }
 
 /* ---- matrices ---- */
 
-/* The points but for infinity, of 2, 4, 6 and 8; each follows its negative's negative. */
-static const double all_points[][IR_MOST_POINTS - 1] = {
-    { 0 },
-    { 0, 1, -1 },
-    { 0, 5. / 8, -5. / 8, 3. / 2, -3. / 2 },
-    { 0, 1. / 2, -1. / 2, 1, -1, 7. / 4, -7. / 4 },
+/* The points but for infinity, by their number with it; each follows its negative's negative. */
+static const double all_points[IR_MOST_POINTS + 1][IR_MOST_POINTS - 1] = {
+    [2] = { 0 },
+    [4] = { 0, 1, -1 },
+    [6] = { 0, 5. / 8, -5. / 8, 3. / 2, -3. / 2 },
+    [7] = { 1. / 3, -1. / 3, 7. / 8, -7. / 8, 5. / 3, -5. / 3 },
+    [8] = { 0, 1. / 2, -1. / 2, 1, -1, 7. / 4, -7. / 4 },
+    [9] = { 1. / 4, -1. / 4, 2. / 3, -2. / 3, 9. / 8, -9. / 8, 9. / 4, -9. / 4 },
 };
 
 /* Coefficients of the product of x - p over all points but `without`. */
@@ -44,7 +46,7 @@ static void coefficients(const double *p, int n, int without, double c[IR_MOST_P
 WinogradMatrix ir_winograd_matrix(WinogradSide side, int64_t results, int64_t taps)
 {
     int n = (int)(results + taps - 1);
-    const double *p = all_points[n / 2 - 1];
+    const double *p = all_points[n];
     WinogradMatrix m = { .points = n,
                          .values = side == IR_OF_SOURCE ? n : (int)(side == IR_OF_TAPS ? taps
                                                                                        : results) };
@@ -96,24 +98,32 @@ static void tiles(Winograd *w, const Frame *f, WinogradTile t)
     w->across = ceil_div(most(f->pixels[1], f->places[1]), w->tile[1]);
 }
 
-/* Multiplications of an image, a row and a channel: of all tiles, or in panels of the widest
- * vectors. */
-static double products(const Frame *f, WinogradTile t)
+/* Multiplications of a row and a channel: of all tiles of an image, or in panels of the widest
+ * vectors. winograd_fast's tiles are so large that panels are not filled where images are few: it
+ * counts those of all images, in panels of half of them, as winograd is there for whoever has wider
+ * ones. What it saves has to pay for more points: errors, and weights that no cache holds
+ * (F(5x5,5x5) of 27x27 pixels, with 0.87 of the multiplications, took as long as F(4x4,5x5)). */
+static double products(const Frame *f, Algo algo, WinogradTile t)
 {
     enum { LANES = 32, ELEM_BYTES = 4 };
-    Winograd w = { .lanes = LANES };
+    bool all = algo == ALGO_winograd_fast;
+    Winograd w = { .lanes = all ? LANES / 2 : LANES };
     tiles(&w, f, t);
     if (f->op == OP_conv_weight)
         return (double)(w.points * w.bands * ceil_div(f->pixels[1], t.columns));
-    choose_panels(&w, w.points * f->channels * LANES * ELEM_BYTES);
-    return (double)(w.points * w.bands * w.panels * LANES) / (double)w.block;
+    choose_panels(&w, w.points * f->channels * w.lanes * ELEM_BYTES);
+    if (!all) return (double)(w.points * w.bands * w.panels * w.lanes) / (double)w.block;
+    int64_t bands = f->images * w.bands, rest = bands % w.block * w.across;
+    double panels = (double)(bands / w.block * w.panels + ceil_div(rest, w.lanes));
+    return panels * (double)(w.points * w.lanes) * cbrt((double)(w.points * w.points));
 }
 
 typedef enum { CONV, WEIGHT } Of;
-typedef struct Row { Algo algo; Of of; int64_t taps[2], least; WinogradTile tile; } Row;
+enum { ANY = 1 << 30 };
+typedef struct Row { Algo algo; Of of; int64_t taps[2], least, most; WinogradTile tile; } Row;
 static const Row rows[] = {
-#define WINOGRAD(algo, of, taps_y, taps_x, least, lines, columns) \
-    { ALGO_##algo, of, { taps_y, taps_x }, least, { lines, columns } },
+#define WINOGRAD(algo, of, taps_y, taps_x, least, most, lines, columns) \
+    { ALGO_##algo, of, { taps_y, taps_x }, least, most, { lines, columns } },
 #include "ir/winograd.def"
 #undef WINOGRAD
 };
@@ -124,13 +134,14 @@ static WinogradTile best_tile(const Frame *f, Algo algo)
     WinogradTile best = { 0 };
     double fewest = HUGE_VAL;
     bool weight = f->op == OP_conv_weight;
+    int64_t terms = weight ? ir_frame_pixels(f) : f->channels;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const Row *r = &rows[i];
         int64_t across = ceil_div(most(f->pixels[1], f->places[1]), r->tile.columns);
         if (r->algo != algo || r->of != (weight ? WEIGHT : CONV) || r->taps[0] != f->taps[0]
             || r->taps[1] != f->taps[1] || across > MOST_ACROSS
-            || r->least > (weight ? ir_frame_pixels(f) : f->channels)) continue;
-        double own = products(f, r->tile);
+            || r->least > terms || r->most < terms) continue;
+        double own = products(f, algo, r->tile);
         if (own >= fewest) continue;
         fewest = own;
         best = r->tile;
