@@ -8,7 +8,8 @@
  * has its batches sent, and nothing is gathered.
  *
  * Each is a function of a block's number, for kernels that do several steps by themselves, and a
- * kernel of its own. */
+ * kernel of its own. That one copies targets as words, whatever they are, so that it is one for indices
+ * and probabilities: NVIDIA's compiler takes some 50 ms for it. */
 #include "codegen/program.h"
 #include <string.h>
 
@@ -39,10 +40,17 @@ bool steps_are(const Graph *g)
     return named && is_batched(input_type(g, "x")) && is_batched(input_type(g, "target"));
 }
 
-/* "begin_i64": for targets of that type. */
+/* "i64": of targets. */
+static const char *gather_name(Emit *e, const Graph *g)
+{
+    (void)e;
+    return ir_dtype_name(input_type(g, "target")->dtype);
+}
+
 static const char *begin_name(Emit *e, const Graph *g)
 {
-    return text(e, "begin_%s", ir_dtype_name(input_type(g, "target")->dtype));
+    (void)e, (void)g;
+    return "begin_batch";
 }
 
 /* "loss_correct": the results, of which each name has one type in a module. */
@@ -59,13 +67,15 @@ static const char *end_name(Emit *e, const Graph *g)
     return text(e, "end_%s", results_name(e, g));
 }
 
-/* Has an earlier graph the same kernel? */
+/* Has an earlier graph the same kernel, or function for whole steps? */
 static bool is_repeated(Emit *e, int graph, const char *(*name)(Emit *, const Graph *))
 {
     const Module *m = e->m;
-    for (int i = 0; i < graph; i++)
-        if (steps_are(m->graph[i]) && !strcmp(name(e, m->graph[i]), name(e, m->graph[graph])))
-            return true;
+    for (int i = 0; i < graph; i++) {
+        const Graph *g = m->graph[i];
+        if (!steps_are(g) || (name == gather_name && !g->one_block)) continue;
+        if (!strcmp(name(e, g), name(e, m->graph[graph]))) return true;
+    }
     return false;
 }
 
@@ -117,7 +127,7 @@ static const char *const rows_text =
     "\n";
 
 /* $targets elements of a batch's, $from where element i is in the set. */
-static const char *const begin_text =
+static const char *const gather_text =
     "/* A block's part of a batch's targets, [n][$Y], out of y[samples][$Y]. */\n"
     "DEVICE void gather_$D(int64_t block, const int64_t *order, int64_t at,\n"
     "    const $T *y, $T *to, int64_t n)\n"
@@ -126,17 +136,28 @@ static const char *const begin_text =
     "    for ($index i = ($index)first + ($index)threadIdx.x; i < end; i += $threads)\n"
     "        to[i] = y[$from];\n"
     "}\n"
+    "\n";
+
+static const char *const begin_text =
+    "/* A block's part of a batch's targets, [n][words] of 4 bytes, out of y[samples][words]. */\n"
+    "DEVICE void gather_words(int64_t block, const int64_t *order, int64_t at, const uint32_t *y,\n"
+    "    uint32_t *to, $index words, int64_t n)\n"
+    "{\n"
+    "    const int64_t first = block * $tile, end = smaller(first + $tile, words * n);\n"
+    "    for ($index i = ($index)first + ($index)threadIdx.x; i < end; i += $threads)\n"
+    "        to[i] = y[sample_of(order, at, i / words) * words + i % words];\n"
+    "}\n"
     "\n"
     "/* A step begins. Without x its batch is there already. */\n"
-    "KERNEL($threads) begin_$D(Control *control, const Row *rows, const int64_t *order,\n"
-    "    const void *x, const int32_t *span, const $R *table, const $T *y, $R *x_to, $T *y_to,\n"
-    "    int64_t n)\n"
+    "KERNEL($threads) begin_batch(Control *control, const Row *rows, const int64_t *order,\n"
+    "    const void *x, const int32_t *span, const $R *table, const uint32_t *y, $R *x_to,\n"
+    "    uint32_t *y_to, int64_t words, int64_t n)\n"
     "{\n"
     "    const Row *row = rows + control->next;\n"
     "    if (blockIdx.x == 0) begin_step(row, control);\n"
     "    if (!x) return;\n"
     "    gather_x(blockIdx.x, order, row->at, x, span, table, x_to, n);\n"
-    "    gather_$D(blockIdx.x, order, row->at, y, y_to, n);\n"
+    "    gather_words(blockIdx.x, order, row->at, y, y_to, ($index)words, n);\n"
     "}\n"
     "\n";
 
@@ -163,14 +184,28 @@ static int64_t sample_elems(const Type *t)
     return elems;
 }
 
+/* Of what any graph gathers for a sample: elements of its input, words of its targets. */
+static int64_t most_gathered(Emit *e)
+{
+    int64_t most = 1;
+    for (int i = 0; i < e->m->n_graph; i++) {
+        const Graph *g = e->m->graph[i];
+        if (!steps_are(g)) continue;
+        const Type *x = input_type(g, "x"), *y = input_type(g, "target");
+        int64_t elems = sample_elems(x), words = sample_elems(y) * ir_dtype_bytes(y->dtype) / 4;
+        most = elems > most ? elems : most;
+        most = words > most ? words : most;
+    }
+    return most;
+}
+
 /* The holes of a graph's text. */
 enum { N_SIZES = 10 };
 static void size_holes(Emit *e, const Graph *g, Hole holes[N_SIZES])
 {
     const Type *x = input_type(g, "x"), *y = input_type(g, "target");
     int64_t x_elems = sample_elems(x), y_elems = sample_elems(y), capacity = e->m->capacity;
-    int64_t most = x_elems > y_elems ? x_elems : y_elems;
-    bool few = most <= (INT32_MAX - 2 * GATHER_TILE) / capacity, one = y_elems == 1;
+    bool few = most_gathered(e) <= (INT32_MAX - 2 * GATHER_TILE) / capacity, one = y_elems == 1;
     const char *size = text(e, "%lld", (long long)y_elems);
     const Hole all[N_SIZES] = {
         { "R", e->l->type[x->dtype] }, { "T", e->l->type[y->dtype] },
@@ -233,6 +268,7 @@ void steps_kernels(Emit *e, Out *o)
         size_holes(e, g, sizes);
         reach(e, SNIP_smaller);
         if (!any) write_rows(e, o, sizes);
+        if (g->one_block && !is_repeated(e, i, gather_name)) out_template(o, gather_text, sizes, N_SIZES);
         if (!is_repeated(e, i, begin_name)) out_template(o, begin_text, sizes, N_SIZES);
         if (!is_repeated(e, i, end_name)) write_end(e, o, g);
         any = true;

@@ -39,8 +39,9 @@ typedef struct rt_kernel {
  *   control  uint64_t seed, step; int64_t next; real scalar[n_scalars]
  *   report   lines of doubles, the first element of each of the graph's results
  *
- *   begin(control, rows, order, x, span, table, y, x_to, y_to, n): takes row `next`, and samples
- *     order[at], order[at + 1] … of x and y to the graph's inputs. order null: samples at, at + 1 …
+ *   begin(control, rows, order, x, span, table, y, x_to, y_to, words, n): takes row `next`, and samples
+ *     order[at], order[at + 1] … of x and y, so many words of 4 bytes each, to the graph's inputs. order
+ *     null: samples at, at + 1 …
  *     table null: x are reals; else bytes b, which become table[k / span][b] at element k of a sample;
  *     span is an int32_t. x null: the inputs are there
  *   end(control, report, results…): line `next`, and next is the one after it
@@ -50,7 +51,7 @@ typedef struct rt_kernel {
 typedef struct rt_steps {
     const char *graph;
     int begin, end;                  /* kernels */
-    int block_elems;                 /* elements of inputs, and of targets, that a block gathers */
+    int block_elems;                 /* elements of inputs, and words of targets, that a block gathers */
     int whole;                       /* a kernel; -1: there is none */
 } rt_steps;
 

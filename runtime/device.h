@@ -19,7 +19,8 @@ enum {
     RT_REPLAYS = 4,              /* of a graph, for as many n */
     RT_COPIES = 6,               /* inputs and targets of three sets */
     RT_COUNTER_BYTES = 24,       /* seed, step, next row (cuda.h), before the scalars */
-    RT_ROW_BYTES = 24            /* what a row tells, before the scalars */
+    RT_ROW_BYTES = 24,           /* what a row tells, before the scalars */
+    RT_WORD_BYTES = 4            /* what targets are counted in as they are gathered */
 };
 
 /* What lies here and there, for as long as anybody uses it. */

@@ -16,11 +16,11 @@
 extern "C" {
 #endif
 
-#define RT_ABI 11
+#define RT_ABI 12
 enum { RT_MAX_RANK = 6, RT_ALIGN = 64, RT_BLAS_NAME = 80, RT_MAX_THREADS = 1024 };
 
 /* A program and a library of different ABI do not link: the program refers to this name. */
-#define RT_ABI_SYMBOL rt_abi_11
+#define RT_ABI_SYMBOL rt_abi_12
 extern const int RT_ABI_SYMBOL;
 
 typedef enum rt_dtype { RT_F32, RT_F64, RT_I64, RT_I32, RT_U8, RT_I8 } rt_dtype;

@@ -245,13 +245,14 @@ static void launch_begin(const rt_call *call, const void *of)
     const rt_queue *q = of;
     const rt_stepping *s = q->device;
     const rt_placed *set = &s->set;
+    const rt_value *x = &q->graph->graph->inputs[s->x], *y = &q->graph->graph->inputs[s->y];
+    int64_t words = rt_value_elems(y, 1) * rt_dtype_bytes(y->dtype) / RT_WORD_BYTES;
     const void *const memory[] = {
         call->counters, s->rows, set->order, set->x, set->span, set->table, set->y,
-        call->in[s->x], call->in[s->y],
+        call->in[s->x], call->in[s->y], (const void *)(uintptr_t)words,
     };
-    const rt_value *inputs = q->graph->graph->inputs;
-    int64_t x = rt_value_elems(&inputs[s->x], call->n), y = rt_value_elems(&inputs[s->y], call->n);
-    int64_t elems = !set->x ? 1 : x > y ? x : y;
+    int64_t elems = rt_value_elems(x, call->n);
+    elems = !set->x ? 1 : elems > words * call->n ? elems : words * call->n;
     rt_launch(call, s->kernels->begin, (elems - 1) / s->kernels->block_elems + 1, memory,
               (int)(sizeof memory / sizeof *memory));
 }

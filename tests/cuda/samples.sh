@@ -116,6 +116,21 @@ criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4)
 END
 sample block block.py $small
+# Samples that are less than their targets: an element, and an index of two words.
+cat >narrow.py <<'END'
+import torch
+from torch import nn, optim
+
+torch.manual_seed(4)
+batch_size = 600
+model = nn.Sequential(nn.Linear(1, 8), nn.Tanh(), nn.Linear(8, 3))
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+END
+{ echo x,label; awk 'BEGIN { for (i = 0; i < 1300; i++) print i % 37 / 37 "," int(i % 37 / 13) }'; } >narrow.csv
+TIER=graph
+sample narrow narrow.py --data narrow.csv --epochs 2
+TIER=auto
 
 # Bytes on the device, with a table that normalises; the same turned at random here, and sent.
 mkdir -p idx

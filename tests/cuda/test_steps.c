@@ -139,6 +139,7 @@ static void place_close(Memory *p)
 static void begins(const Steps *steps, const Set *s, bool ordered, int64_t at, int64_t n, int order)
 {
     bool single = s->set.real == RT_F32, classes = s->set.y_kind == RT_Y_INDEX;
+    int64_t words = s->set.y_elems * (single && !classes ? 4 : 8) / 4;
     Memory p = place_open(s, n);
     char x[CAPACITY * ELEMS * 8], y[CAPACITY * ELEMS * 8];
     rt_err e = { 0 };
@@ -149,10 +150,10 @@ static void begins(const Steps *steps, const Set *s, bool ordered, int64_t at, i
     const void *const memory[] = {
         p.control.bytes, p.rows.bytes, ordered ? p.order.bytes : NULL, p.x.bytes, p.span.bytes,
         s->set.x_bytes ? p.table.bytes : NULL, p.y.bytes, p.x_to.bytes, p.y_to.bytes,
+        (const void *)(uintptr_t)words,
     };
     *steps->order = order;
-    steps->launch(classes ? "begin_i64" : single ? "begin_f32" : "begin_f64",
-                  (n * ELEMS + BLOCK - 1) / BLOCK, memory, 9, n);
+    steps->launch("begin_batch", (n * (ELEMS > words ? ELEMS : words) + BLOCK - 1) / BLOCK, memory, 10, n);
     (single ? expect_f32 : expect_f64)(p.control.bytes, 77, 1, 0.1);
     ck_assert_mem_eq(p.x_to.bytes, x, p.x_to.n_bytes);
     ck_assert_mem_eq(p.y_to.bytes, y, p.y_to.n_bytes);
@@ -194,8 +195,8 @@ START_TEST(gathers_nothing_without_a_set)
     Memory p = place_open(&s, 9);
     fill_f32(p.rows.bytes, p.control.bytes, 0, 9);
     const void *const memory[] = { p.control.bytes, p.rows.bytes, NULL, NULL, NULL, NULL, NULL,
-                                   p.x_to.bytes, p.y_to.bytes };
-    steps.launch("begin_i64", 1, memory, 9, 9);
+                                   p.x_to.bytes, p.y_to.bytes, (const void *)(uintptr_t)2 };
+    steps.launch("begin_batch", 1, memory, 10, 9);
     expect_f32(p.control.bytes, 77, 1, 0.1);
     for (size_t i = 0; i < p.x_to.n_bytes; i++) ck_assert_int_eq(p.x_to.bytes[i], GUARDED_POISON);
     place_close(&p);

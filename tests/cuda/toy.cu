@@ -121,9 +121,11 @@ DEVICE void gather(int64_t i, const Row *row, const int64_t *order, const void *
 }
 
 KERNEL(32) toy_begin(Control *control, const Row *rows, const int64_t *order, const void *x,
-    const int32_t *span, const float *table, const int64_t *y, float *x_to, int64_t *y_to, int64_t n)
+    const int32_t *span, const float *table, const int64_t *y, float *x_to, int64_t *y_to,
+    int64_t words, int64_t n)
 {
     const Row *row = rows + control->next;
+    if (words != 2) return;                              /* an index */
     int64_t i = (int64_t)blockIdx.x * 32 + threadIdx.x;
     begin(i, control, row);
     if (x) gather(i, row, order, x, span, table, y, x_to, y_to, n);
