@@ -12,6 +12,7 @@ typedef struct EmitOpts {
     const char *source;               /* base name of the model file */
     const char *name;                 /* of the file; null: the model's */
     bool variant;                     /* of a program for several targets: without main */
+    int n_arch;                       /* of a GPU: as many are compiled for side by side; 0: who knows */
 } EmitOpts;
 
 /* Writes one C file: kernels, graphs, tables and main for runtime/rt.h. The same module gives the

@@ -92,8 +92,9 @@ static void write_part(Out *o, Share *s, bool seldom, const char *text)
     out_raw(o, text);
 }
 
-/* The kernels in equal parts of some 32 kB at most, which are compiled side by side; those that call kernels
- * of one block stay with them. What is run seldom comes last, in parts of its own. */
+/* The kernels in equal parts of some 32 kB at most, which are compiled side by side: two at least of more
+ * than a few kernels for a single architecture. Those that call kernels of one block stay with them. What
+ * is run seldom comes last, in parts of its own. */
 static void write_parts(Emit *e, Out *o, const char *steps)
 {
     enum { PART_BYTES = 32 << 10 };
@@ -108,7 +109,8 @@ static void write_parts(Emit *e, Out *o, const char *steps)
         share[e->fn[i]->seldom].all += strlen(texts[i]);
     }
     for (int i = 0; i < 2; i++) {
-        const size_t parts = apart ? share[i].all / PART_BYTES + 1 : 1;
+        size_t parts = apart ? share[i].all / PART_BYTES + 1 : 1;
+        if (apart && i == 0 && parts == 1 && e->o->n_arch == 1 && share[i].all > PART_BYTES / 2) parts = 2;
         share[i].each = share[i].all / parts + 1;
     }
     write_part(o, &share[0], false, steps);

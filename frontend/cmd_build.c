@@ -151,6 +151,9 @@ static int write_kernels(const Cmd *c, Build *p, Source s)
     const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
     p->unit[p->n_unit++] = (CompileUnit){images, object, &any, false, false};
     int code = cmd_archs(c, arch, &o.n_arch);
+    EmitOpts options = *s.options;
+    options.n_arch = o.n_arch;
+    s.options = &options;
     if (!code)
         code = cmd_write(c, kernels, print_kernels, &s);
     if (!code)
