@@ -105,10 +105,11 @@ static const char *archive(Arena *a, const CompileOpts *o, const Target *t, cons
 }
 
 /* What kernels are written for, the language left out. */
-static void kernel_flags(Args *x, const Target *t, bool native, bool half_vectors)
+static void kernel_flags(Args *x, const Target *t, bool native, bool half_vectors, const char *optimized)
 {
-    static const char *const flags[] = { "-O3", "-fno-math-errno", "-fno-trapping-math",
-                                         "-ffp-contract=fast", "-fopenmp-simd", NULL };
+    static const char *const flags[] = { "-fno-math-errno", "-fno-trapping-math", "-ffp-contract=fast",
+                                         "-fopenmp-simd", NULL };
+    arg(x, optimized);
     for (int i = 0; flags[i]; i++) arg(x, flags[i]);
     if (native) arg(x, "-march=native");
     else if (*t->march) arg(x, arena_printf(x->a, "-march=%s", t->march));
@@ -122,7 +123,7 @@ static const char *flags_text(const Target *t, bool native, bool half_vectors, c
 {
     Args x = { .a = a };
     const char *all = "";
-    kernel_flags(&x, t, native, half_vectors);
+    kernel_flags(&x, t, native, half_vectors, "-O3");
     for (int i = 0; i < x.n; i++) all = arena_printf(a, "%s%s ", all, x.v[i]);
     return arena_printf(a, "%s%s", all, last);
 }
@@ -148,11 +149,12 @@ static bool speaks_cpp(const Args *compiler)
     return false;
 }
 
+/* What launches a GPU's kernels runs once for each size of a batch: compiling it takes longer. */
 static void compiling(Args *x, const CompileUnit *u, const CompileOpts *o)
 {
     if (speaks_cpp(x)) arg(x, "-xc");
     arg(x, "-std=c11");
-    kernel_flags(x, u->target, u->native, u->half_vectors);
+    kernel_flags(x, u->target, u->native, u->half_vectors, u->target->block_threads ? "-O0" : "-O3");
     for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
     arg(x, arena_printf(x->a, "-I%s/include", o->runtime_dir));
 }
@@ -371,7 +373,7 @@ bool emit_compile_library(const Module *m, const LibraryOpts *l, const char *con
     Args *x = &job.args;
     *message = NULL;
     if (!choose_compiler(x, o, message)) return false;
-    kernel_flags(x, l->target, l->native, emit_is_short(m, l->target));
+    kernel_flags(x, l->target, l->native, emit_is_short(m, l->target), "-O3");
     arg(x, arena_printf(a, "-D%s_SIMD", emit_upper(l->name, a)));
     for (int i = 0; o->extra && o->extra[i]; i++) arg(x, o->extra[i]);
     arg(x, "-o");
