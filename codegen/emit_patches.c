@@ -108,6 +108,42 @@ static void epilogue(Patches *p, const char *acc, const char *width)
     names_restore(k, before);
 }
 
+/* The same of a panel, whose loops the compiler knows to be whole vectors where it is full. */
+static void panel_epilogue(Patches *p, const char *acc)
+{
+    Out *o = p->o;
+    int64_t pixels = ir_frame_pixels(&p->f);
+    bool full = pixels >= p->lanes, rest = pixels % p->lanes || p->tile_pixels % p->lanes;
+    if (full && rest) out_open(o, "if (width == %lld)", (long long)p->lanes);
+    if (full) epilogue(p, acc, text(p->e, "%lld", (long long)p->lanes));
+    if (full && rest) {
+        out_close(o, "");
+        out_open(o, "else");
+    }
+    if (rest || !full) epilogue(p, acc, "width");
+    if (full && rest) out_close(o, "");
+}
+
+/* Asks for what the epilogue writes of a row in the next panel: rows lie so far apart that each is a
+ * page of its own. */
+static void ask_results(Patches *p, const char *row)
+{
+    enum { LINE_BYTES = 64 };
+    Kern *k = p->k;
+    Val stream[MAX_SLOTS];
+    const Type *t = ir_type(k->g, k->root);
+    int64_t bytes = ir_elems_at(&t->shape, p->e->m->capacity) * ir_dtype_bytes(t->dtype);
+    if (bytes <= p->e->o->target->l2_bytes / 2) return;
+    long long pixels = (long long)ir_frame_pixels(&p->f);
+    for (int i = 0, n = epilogue_streams(k, k->root, stream); i < n; i++) {
+        Place place[4];
+        if (!stores_of(k, stream[i], place)) continue;
+        out_line(p->o, "__builtin_prefetch(%s + (image * %lld + %s) * %lld + smaller(p0 + %lld, %lld), 1);",
+                 slot_write(k, place[0], ir_type(k->g, stream[i])), (long long)p->f.rows, row, pixels,
+                 (long long)(2 * p->lanes), pixels - 1);
+    }
+}
+
 /* For each strip of rows [height][width]. Returns where its weights are. */
 static const char *open_strips(Patches *p, long long width)
 {
@@ -146,7 +182,8 @@ static void write_strips(Patches *p)
                  (long long)patches_pooled_elems(&p->f, &p->pool), lanes);
     } else {
         out_line(o, "const int64_t row = %s + i;", text_add(e, p->row0, "top"));
-        epilogue(p, text(e, "strip[i * %lld", lanes), "width");
+        ask_results(p, "row");
+        panel_epilogue(p, text(e, "strip[i * %lld", lanes));
     }
     out_close(o, "");
     out_close(o, "");
