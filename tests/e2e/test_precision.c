@@ -287,7 +287,7 @@ static const Square conv[] = {
     { 2, 4, 5, 6, 2, 1, 0 },   { 5, 8, 9, 8, 5, 1, 2 },     { 40, 4, 8, 8, 3, 1, 1 },
     { 3, 1, 12, 7, 5, 1, 2 },  { 5, 400, 12, 13, 5, 1, 2 }, { 8, 300, 10, 14, 3, 1, 1 },
 };
-enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv) };
+enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv), OF_WINOGRAD = 3 };    /* the last */
 
 static int results_of(const Square *l) { return (l->size + 2 * l->pad - l->taps) / l->stride + 1; }
 
@@ -302,6 +302,7 @@ static bool takes(Algo algo, int i)
     bool precise = weight ? l->stride == 1 && results_of(l) >= 8
                           : (three && channels >= 3) || (five && channels >= 8);
     if (ir_algo[algo].root != KIND_CONV) return false;
+    if (i / N_FORMS >= N_CONVS / N_FORMS - OF_WINOGRAD && !ir_is_winograd(algo)) return false;
     if (!its_layer(algo, i / N_FORMS)) return false;
     if (algo == ALGO_implicit) return i % N_FORMS == FORWARD && l->stride == 1 && !l->pad;
     return algo == ALGO_patches || ir_is_tile_conv(algo) || ir_is_mma(algo)
