@@ -6,8 +6,6 @@
 namespace ctool {
 using namespace clang;
 
-static const Val none = known_int(int_type, 0);          /* after a refusal */
-
 namespace {
 struct Math {
     const char *name, *ex;

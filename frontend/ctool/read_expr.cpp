@@ -7,8 +7,6 @@
 namespace ctool {
 using namespace clang;
 
-static const Val none = known_int(int_type, 0);          /* after a refusal */
-
 /* ---- the order of assignments ---- */
 
 /* The variable that e assigns to, if it does. */

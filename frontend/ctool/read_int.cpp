@@ -9,8 +9,6 @@
 namespace ctool {
 using namespace clang;
 
-static const Val none = known_int(int_type, 0);          /* after a refusal */
-
 static std::string name_of(Type t)
 {
     return t.bits == 1 ? "_Bool"

@@ -21,6 +21,9 @@
 
 namespace ctool {
 
+/* After a refusal. */
+inline const Val none = known_int(int_type, 0);
+
 struct Report {
     CtKind kind;
     CtPlace at;
