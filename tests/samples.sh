@@ -3,6 +3,9 @@
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 S=$ROOT/samples
+# What is compiled for longer than -O3 would save while it runs.
+# shellcheck disable=SC2329  # check calls it
+lightly() { env SEQC_CFLAGS="${SEQC_CFLAGS--O1}" "$SEQC" build "$@"; }
 above() { awk -v a="$1" -v b="$2" 'BEGIN { exit !(a + 0 > b + 0) }'; }
 
 check "iris builds" "$SEQC" build "$S/iris/model.py" -o iris
@@ -19,14 +22,14 @@ check "predictions are near the prices" sh -c "paste -d, prices.csv '$S/regressi
     \$1 + 0 == \$1 && \$NF + 0 == \$NF { d = \$1 - \$NF; s += d < 0 ? -d : d; n++ } END { exit !(n >= 599 && s / n < 25) }'"
 check "make_data.py writes houses.csv" sh -c "command -v python3 >/dev/null || exit 0; python3 '$S/regression/make_data.py' | cmp - '$S/regression/houses.csv'"
 
-check "own_ops builds" "$SEQC" build "$S/own_ops/model.py" -o own
+check "own_ops builds" lightly "$S/own_ops/model.py" -o own
 check "own_ops trains" ./own train --data "$S/regression/houses.csv" --target price --normalize zscore --val-split 0.2 --out own.run
 r2=$(./own eval --data "$S/regression/houses.csv" --target price --weights own.run/best.safetensors | sed -n 's/.*r2 *\([0-9.]*\).*/\1/p')
 above "$r2" 0.97 && ok "own_ops learns" || not_ok "own_ops learns" "r2 is $r2"
 
 flats="--data $S/regression/houses.csv --target price"
 for name in model uncertain; do
-    check "residual_mlp $name builds" "$SEQC" build "$S/residual_mlp/$name.py" -o res_$name
+    check "residual_mlp $name builds" lightly "$S/residual_mlp/$name.py" -o res_$name
     # shellcheck disable=SC2086  # a list of words
     check "residual_mlp $name trains" ./res_$name train $flats --normalize zscore --val-split 0.2 --out res_$name.run
     # shellcheck disable=SC2086
@@ -83,7 +86,7 @@ PAIR=$S/binary/pair.csv
 check "pair.csv is made of iris.csv" sh -c "awk -F, -v OFS=, 'NR == 1 { \$5 = \"virginica\" }
     NR > 1 { \$5 = \$5 == \"virginica\" } NR < 2 || NR > 51' '$S/iris/iris.csv' | cmp - '$PAIR'"
 for name in model sigmoid; do
-    check "binary $name builds" "$SEQC" build "$S/binary/$name.py" -o $name
+    check "binary $name builds" lightly "$S/binary/$name.py" -o $name
     check "binary $name trains" ./$name train --data "$PAIR" --normalize zscore --val-split 0.25 --out $name.run
     check "binary $name predicts" ./$name predict --input "$PAIR" --weights $name.run/best.safetensors --output $name.csv
     half=0
@@ -103,7 +106,7 @@ above "$(last free.run/metrics.csv val_loss)" "$(last regular.run/metrics.csv va
     ok "the regular model is better" || not_ok "the regular model is better" "by the last loss it is not"
 
 for name in model plateau; do
-    check "schedules $name builds" "$SEQC" build "$S/schedules/$name.py" -o $name
+    check "schedules $name builds" lightly "$S/schedules/$name.py" -o $name
 done
 flats="--data $S/regression/houses.csv --target price --normalize zscore --val-split 0.2"
 # shellcheck disable=SC2086  # a list of words
@@ -130,7 +133,7 @@ check "fine_tuning without its base trains" ./alone train --data few.csv --val r
 above "$(last tuned.run/metrics.csv val_accuracy)" "$(last alone.run/metrics.csv val_accuracy)" &&
     ok "the base helps" || not_ok "the base helps" "by the last accuracy it does not"
 
-check "mc_dropout builds" "$SEQC" build "$S/mc_dropout/model.py" -o unsure
+check "mc_dropout builds" lightly "$S/mc_dropout/model.py" -o unsure
 check "mc_dropout trains" ./unsure train --data "$S/mc_dropout/sine.csv" --quiet --out unsure.run
 awk 'BEGIN { for (x = 0; x <= 4; x += 4) for (i = 0; i < 100; i++) print x }' >points.csv
 check "mc_dropout predicts" ./unsure predict --input points.csv --weights unsure.run/last.safetensors --output answers.csv
@@ -138,11 +141,11 @@ spread() { awk -v a="$1" -v b="$2" 'NR > a && NR <= b { n++; s += $1; q += $1 * 
 above "$(spread 101 201)" "$(spread 1 101)" && ok "mc_dropout is less sure far away" ||
     not_ok "mc_dropout is less sure far away" "$(spread 1 101) at 0, $(spread 101 201) at 4"
 
-check "cifar10 builds" "$SEQC" build "$S/cifar10/model.py" -o cifar
-check "resnet builds" "$SEQC" build "$S/resnet/model.py" -o resnet
+check "cifar10 builds" lightly "$S/cifar10/model.py" -o cifar
+check "resnet builds" lightly "$S/resnet/model.py" -o resnet
 
 # The sample's weights are a download; those that training starts from go the same way.
-check "alexnet builds" "$SEQC" build "$S/alexnet/model.py" -o alexnet
+check "alexnet builds" lightly "$S/alexnet/model.py" -o alexnet
 check "alexnet builds to train" env SEQC_CFLAGS=-O0 "$SEQC" build "$S/alexnet/model.py" --optimizer 'optim.SGD(model.parameters(), lr=0.01)' -o alextrain
 mkdir -p photos/thing && cp "$ROOT/tests/fixtures/images/full.jpg" photos/thing
 check "alexnet's initial weights" ./alextrain train --data photos --epochs 0 --out alexnet.run

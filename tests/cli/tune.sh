@@ -3,6 +3,7 @@
 # and nothing depends on its being there.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
+quick_programs
 export XDG_CACHE_HOME="$SCRATCH/cache" TMPDIR="$SCRATCH/tmp"
 mkdir tmp
 cache=cache/seqc/tune
