@@ -95,13 +95,14 @@ translated() {
     rm -f "$1".*.ptx
     ptx "$1" | LC_ALL=C awk -v name="$1" -v end="$end" '/^\.version/ { n++ }
         index($0, end) != 1 { print >(name "." n ".ptx") }'
-    for arch in $(echo "$archs" | tr ',' ' '); do
+    for_archs=$(echo "${archs:-sm_90}" | tr ',' ' ')
+    for arch in $for_archs; do
         for part in "$1".*.ptx; do
             "$ptxas" -v -arch="$arch" -o part.cubin "$part" 2>&1 || return 1
         done
     done >"$1.assembled"
     kernels=$(sed -n "s/^$1 kernels \([0-9]*\) .*/\1/p" usage.txt)
-    [ "$(grep -c 'Compiling entry function' "$1.assembled")" = $((kernels * n_archs)) ] &&
+    [ "$(grep -c 'Compiling entry function' "$1.assembled")" = $((kernels * $(echo "$for_archs" | wc -w))) ] &&
         ! grep 'spill stores' "$1.assembled" | grep -v ' 0 bytes spill stores, 0 bytes spill loads'
 }
 if [ -x "$ptxas" ]; then
