@@ -46,11 +46,12 @@ if have gcov; then
 else
     skip coverage "gcov is not installed"
 fi
-# all_cases TEST: what tests/run takes in turns.
+# all_cases TEST [EVERY]: what tests/run takes in turns.
 all_cases() {
-    (cd "$(dirname "$SEQC")" && EVERY=1 ctest --output-on-failure -R "^$1\$")
+    (cd "$(dirname "$SEQC")" && EVERY=${2:-1} ctest --output-on-failure -R "^$1\$")
 }
-for test in e2e_math e2e_kernels e2e_precision e2e_source e2e_library cuda_kernels; do
+check "more numbers of e2e_math" all_cases e2e_math 61
+for test in unit_lex_parse passes_passes e2e_kernels e2e_precision e2e_source e2e_library cuda_kernels; do
     check "all cases of $test" all_cases $test
 done
 
