@@ -44,7 +44,8 @@ typedef struct Gemm {
     bool wide;                             /* so many that each is packed when it is its turn */
     bool sums;                             /* the tile's sums are kept until all are there */
     bool few;                              /* tiles of fewer than 4 rows take b as it lies */
-    bool ahead;                            /* strips ask for the next block of k of their panel */
+    int64_t ahead;                         /* bytes of the panel's next block that a strip asks for at each
+                                              k, or 0 */
     int64_t fewest;                        /* rows of the smallest tile that can occur */
     const char *real;
     const char *row0, *col0;               /* where the tile starts: variables, or 0 */
@@ -104,12 +105,15 @@ static bool rows_in_place(const Gemm *g, int64_t n_strips)
 }
 
 /* So few rows that memory decides, which the processor reads while it multiplies only if it is told
- * to: each strip asks for a line of each of the panel's rows. */
-static bool asks_ahead(const Gemm *g, int64_t n_strips)
+ * to: each strip asks for a line of each of the panel's rows, or where that would be too much for its own
+ * part of the block. */
+static int64_t asks_ahead(const Gemm *g, int64_t n_strips)
 {
-    int64_t line = g->lanes * ir_dtype_bytes(g->e->m->real) / n_strips;
-    return g->blocked && line == LINE_BYTES && g->access == B_PANELS
+    enum { MOST_STRIPS = 4 };
+    int64_t elem = ir_dtype_bytes(g->e->m->real), share = g->lanes * elem / n_strips / elem * elem;
+    bool asks = g->blocked && share <= LINE_BYTES && n_strips <= MOST_STRIPS && g->access == B_PANELS
         && ir_stored_bytes(ir_type(g->k->g, g->p.b), 1) > g->e->o->target->l2_bytes;
+    return asks ? share : 0;
 }
 
 static void shape(Gemm *g)
@@ -284,17 +288,23 @@ static void columns(Gemm *g, const char *width)
     }
 }
 
-/* Makes `next` the strip's lines of the next block of k; behind the last one, where it follows, of
- * the next panel's first. */
+/* Makes `next` the strip's lines, or its part, of the next block of k; behind the last one, where it
+ * follows, of the next panel's first. */
 static void name_next(Gemm *g)
 {
     Emit *e = g->e;
     Out *o = g->o;
+    long long elems = (long long)(g->ahead / ir_dtype_bytes(e->m->real));
+    const char *part = text(e, g->ahead == LINE_BYTES ? "%lld" : "(%lld * depth)", elems);
     out_line(o, "const int64_t k1 = k0 + depth < %s || %s < %s ? k0 + depth : k0;",
              extent_text(e, g->depth), text_shift(e, g->panel, g->lanes), extent_text(e, g->l));
-    out_line(o, "const %s *const next = %s + r / %d * %d;", g->real,
-             at(g, g->p.b, g->panel, text_mul(e, "k1", extent(g->lanes, 0))), g->height,
-             LINE_BYTES / (int)ir_dtype_bytes(e->m->real));
+    out_line(o, "const %s *const next = %s + r / %d * %s;", g->real,
+             at(g, g->p.b, g->panel, text_mul(e, "k1", extent(g->lanes, 0))), g->height, part);
+}
+
+static int64_t next_step(const Gemm *g)
+{
+    return g->ahead == LINE_BYTES ? g->lanes : g->ahead / ir_dtype_bytes(g->e->m->real);
 }
 
 /* Calls of the register tiles: the full height, then 4 rows or 1 where a tile may have fewer. */
@@ -327,7 +337,7 @@ static void strip(Gemm *g, const char *width)
         bool last = !several || i == 2;
         const char *when = last ? "" : text(e, "if (height == %d) ", heights[i]);
         out_line(o, "%s%s%s(depth, %s, %s, %s, %s, strip%s);", first ? "" : "else ", when, tile, a,
-                 steps, g->b, g->b_step, ahead ? text(e, ", next, %lld", (long long)g->lanes) : "");
+                 steps, g->b, g->b_step, ahead ? text(e, ", next, %lld", (long long)next_step(g)) : "");
         first = false;
     }
 }
