@@ -128,7 +128,6 @@ static void panel_epilogue(Patches *p, const char *acc)
  * page of its own. */
 static void ask_results(Patches *p, const char *row)
 {
-    enum { LINE_BYTES = 64 };
     Kern *k = p->k;
     Val stream[MAX_SLOTS];
     const Type *t = ir_type(k->g, k->root);
