@@ -27,6 +27,7 @@ static const double all_points[IR_MOST_POINTS + 1][IR_MOST_POINTS - 1] = {
     [7] = { 1. / 3, -1. / 3, 7. / 8, -7. / 8, 5. / 3, -5. / 3 },
     [8] = { 0, 1. / 2, -1. / 2, 1, -1, 7. / 4, -7. / 4 },
     [9] = { 1. / 4, -1. / 4, 2. / 3, -2. / 3, 9. / 8, -9. / 8, 9. / 4, -9. / 4 },
+    [10] = { 0, 3. / 8, -3. / 8, 7. / 8, -7. / 8, 5. / 4, -5. / 4, 9. / 4, -9. / 4 },
 };
 
 /* Coefficients of the product of x - p over all points but `without`. */
@@ -98,24 +99,39 @@ static void tiles(Winograd *w, const Frame *f, WinogradTile t)
     w->across = ceil_div(most(f->pixels[1], f->places[1]), w->tile[1]);
 }
 
-/* Multiplications of a row and a channel: of all tiles of an image, or in panels of the widest
- * vectors. winograd_fast's tiles are so large that panels are not filled where images are few: it
- * counts those of all images, in panels of half of them, as winograd is there for whoever has wider
- * ones. What it saves has to pay for more points: errors, and weights that no cache holds
- * (F(5x5,5x5) of 27x27 pixels, with 0.87 of the multiplications, took as long as F(4x4,5x5)). */
-static double products(const Frame *f, Algo algo, WinogradTile t)
+enum { WIDEST_LANES = 16, ELEM_BYTES = 4 };      /* float32s of a vector */
+
+/* Multiplications of a row and a channel, of all tiles of an image, in panels of the widest vectors. */
+static double products(const Frame *f, WinogradTile t)
 {
-    enum { LANES = 32, ELEM_BYTES = 4 };
-    bool all = algo == ALGO_winograd_fast;
-    Winograd w = { .lanes = all ? LANES / 2 : LANES };
+    Winograd w = { .lanes = 2 * WIDEST_LANES };
     tiles(&w, f, t);
     if (f->op == OP_conv_weight)
         return (double)(w.points * w.bands * ceil_div(f->pixels[1], t.columns));
     choose_panels(&w, w.points * f->channels * w.lanes * ELEM_BYTES);
-    if (!all) return (double)(w.points * w.bands * w.panels * w.lanes) / (double)w.block;
+    return (double)(w.points * w.bands * w.panels * w.lanes) / (double)w.block;
+}
+
+/* What winograd_fast's tiles take, in multiplications: those of all images, since tiles are so large
+ * that panels are not filled where images are few, in panels of half of the widest vectors, as winograd
+ * is there for whoever has wider ones; an element of the source at a point and one of results, as
+ * passes/cost.c has them, twice where columns are no power of 2, as these are read and written one by
+ * one (F(5x5,5x5) of 27x27 pixels, with 0.87 of the multiplications, took as long as F(4x4,5x5)), the
+ * source by both halves of the rows where there is but one block; and each weight, which comes from far
+ * and is there once, for however few images. */
+static double work(const Frame *f, WinogradTile t)
+{
+    static const double source = 16, result = 8, weight = 16;
+    Winograd w = { .lanes = WIDEST_LANES };
+    tiles(&w, f, t);
+    choose_panels(&w, w.points * f->channels * w.lanes * ELEM_BYTES);
     int64_t bands = f->images * w.bands, rest = bands % w.block * w.across;
     double panels = (double)(bands / w.block * w.panels + ceil_div(rest, w.lanes));
-    return panels * (double)(w.points * w.lanes) * cbrt((double)(w.points * w.points));
+    double rows = (double)f->rows, channels = (double)f->channels;
+    double read = source * channels * (bands > w.block ? 1 : 2), written = result * rows;
+    double moved = (read + written) * (t.columns & (t.columns - 1) ? 2 : 1);
+    return (double)w.points * (panels * (double)w.lanes * (rows * channels + moved)
+                               + weight * rows * channels);
 }
 
 typedef enum { CONV, WEIGHT } Of;
@@ -141,7 +157,8 @@ static WinogradTile best_tile(const Frame *f, Algo algo)
         if (r->algo != algo || r->of != (weight ? WEIGHT : CONV) || r->taps[0] != f->taps[0]
             || r->taps[1] != f->taps[1] || across > MOST_ACROSS
             || r->least > terms || r->most < terms) continue;
-        double own = products(f, algo, r->tile);
+        bool fast = algo == ALGO_winograd_fast && !weight;
+        double own = fast ? work(f, r->tile) : products(f, r->tile);
         if (own >= fewest) continue;
         fewest = own;
         best = r->tile;

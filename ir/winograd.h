@@ -13,7 +13,7 @@
 
 /* The matrices of F(m, r), rows are points; and whose transposes apply them the other way. */
 typedef enum { IR_OF_SOURCE, IR_OF_TAPS, IR_OF_RESULTS } WinogradSide;     /* B', G, A */
-enum { IR_MOST_POINTS = 9 };                     /* of an axis */
+enum { IR_MOST_POINTS = 10 };                    /* of an axis */
 typedef struct WinogradMatrix {
     int points, values;
     double at[IR_MOST_POINTS][IR_MOST_POINTS];   /* [point][value] */

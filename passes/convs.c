@@ -73,11 +73,13 @@ static void tile_weight(const Frame *f, const Target *t, Choice *c)
     }
 }
 
-/* Whole blocks of tiles; where that leaves few tasks, the channels of results are divided. */
+/* Whole blocks of tiles; where that leaves few tasks, the channels of results are divided: each half
+ * transforms the source for itself, so that of winograd_fast, whose tiles are fewer, there are more
+ * than two tasks only where that is a quarter of a half's multiplications or less. */
 static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t elem_bytes,
                           const Target *t, Choice *c)
 {
-    enum { FEW_TASKS = ENOUGH_TASKS / 4 };
+    enum { FEW_TASKS = ENOUGH_TASKS / 4, LEAST_ROWS = 64 };
     c->micro[1] = 2;
     c->micro[0] = ir_strip(f->rows, f->rows, t->accumulators / 2);
     c->tile[0] = f->rows;
@@ -85,9 +87,12 @@ static void tile_winograd(const Frame *f, int64_t images, int64_t lanes, int64_t
     Winograd w = ir_winograd(f, &k, lanes, elem_bytes);
     int64_t blocks = ceil_div(images * w.bands, w.block), rows = f->rows;
     int64_t each = ceil_div(blocks, ENOUGH_TASKS);
-    while (rows > 4 * c->micro[0]
-           && ceil_div(blocks, each) * ceil_div(f->rows, rows) < FEW_TASKS)
+    for (;;) {
+        int64_t tasks = ceil_div(blocks, each) * ceil_div(f->rows, rows);
+        bool dear = c->algo == ALGO_winograd_fast && rows < 2 * LEAST_ROWS;
+        if (rows <= 4 * c->micro[0] || tasks >= (dear ? 2 : FEW_TASKS)) break;
         rows = round_up(ceil_div(rows, 2), c->micro[0]);
+    }
     c->tile[0] = least(rows, f->rows);
     c->tile[1] = each * w.block;
 }

@@ -286,8 +286,9 @@ static const Square conv[] = {
     { 3, 6, 16, 12, 5, 1, 0 }, { 1, 2, 6, 28, 4, 1, 0 },    { 2, 3, 7, 40, 3, 1, 0 },
     { 2, 4, 5, 6, 2, 1, 0 },   { 5, 8, 9, 8, 5, 1, 2 },     { 40, 4, 8, 8, 3, 1, 1 },
     { 3, 1, 12, 7, 5, 1, 2 },  { 5, 400, 12, 13, 5, 1, 2 }, { 8, 300, 10, 14, 3, 1, 1 },
+    { 4, 500, 10, 16, 3, 1, 1 },
 };
-enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv), OF_WINOGRAD = 3 };    /* the last */
+enum { N_CONVS = N_FORMS * (int)(sizeof conv / sizeof *conv), OF_WINOGRAD = 4 };    /* the last */
 
 static int results_of(const Square *l) { return (l->size + 2 * l->pad - l->taps) / l->stride + 1; }
 
