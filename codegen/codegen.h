@@ -125,6 +125,7 @@ typedef struct CompileUnit {
     const Target *target;
     bool native;                      /* -march=native instead of the target's */
     bool half_vectors;                /* loops are short: fewer elements are left over */
+    struct CompileJob *job;           /* what compiles it already, or null */
 } CompileUnit;
 
 /* "-std=c11 -O3 -march=…": what its text depends on, and how it is optimized. In the arena. */
@@ -147,6 +148,10 @@ bool emit_finds_blas(const Target *t, Arena *a);
 /* May the program meet images? Its samples are some. */
 bool emit_uses_images(const Module *m);
 
+/* Begins to compile a unit among several; emit_compile waits for it, as emit_compile_wait does where nothing
+ * comes of it. False and a message where there is no compiler, or it does not start. */
+bool emit_compile_start(CompileUnit *unit, const CompileOpts *o, char **message, Arena *a);
+void emit_compile_wait(const CompileUnit *unit);
 /* Compiles n units, all at once, and links them to `output`, by posix_spawn. False and a message
  * that says what ran and what it printed. Objects stay: the caller removes them. */
 bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,

@@ -238,11 +238,12 @@ static char *read_back(int fd, Arena *a)
 }
 
 /* A running compiler. */
-typedef struct Job {
+typedef struct CompileJob {
     Args args;
     int log;                                 /* what it prints */
     pid_t pid;
     int failed;                              /* errno where it could not be started */
+    bool ended;
 } Job;
 
 /* Starts the command with both outputs in a file that has no name: nothing can be left. */
@@ -274,6 +275,7 @@ static bool start(Job *j, const char *output, const CompileOpts *o, char **messa
 static int wait_for(Job *j, bool wants_text, char **printed)
 {
     int status = 0;
+    j->ended = true;
     while (!j->failed && waitpid(j->pid, &status, 0) < 0)
         if (errno != EINTR) j->failed = errno;
     if (wants_text || j->failed || status) *printed = read_back(j->log, j->args.a);
@@ -315,29 +317,37 @@ bool emit_execute(const char *const *argv, const char *beside, bool verbose, int
     return !job.failed;
 }
 
+static bool start_object(Job *job, const Args *compiler, const CompileUnit *unit, const CompileOpts *o,
+                         char **message)
+{
+    Args *x = &job->args;
+    *x = *compiler;
+    compiling(x, unit, o);
+    arg(x, "-c");
+    arg(x, "-o");
+    arg(x, unit->object);
+    arg(x, unit->source);
+    return start(job, unit->object, o, message);
+}
+
+/* All at once; those that began earlier are waited for, whatever happens. */
 static bool compile_objects(const Args *compiler, const CompileUnit *unit, int n,
                             const CompileOpts *o, char **message)
 {
-    Job *job = arena_alloc(compiler->a, (size_t)n, sizeof *job);
+    Job *own = arena_alloc(compiler->a, (size_t)n, sizeof *own);
+    bool ok = true;
     int started = 0;
-    for (bool ok = true; ok && started < n; started += ok) {
-        Args *x = &job[started].args;
-        *x = *compiler;
-        compiling(x, &unit[started], o);
-        arg(x, "-c");
-        arg(x, "-o");
-        arg(x, unit[started].object);
-        arg(x, unit[started].source);
-        ok = start(&job[started], unit[started].object, o, message);
-    }
-    bool ok = started == n;
-    for (int i = 0; i < started; i++) ok = finish(&job[i], message) && ok;
+    for (; ok && started < n; started += ok)
+        if (!unit[started].job) ok = start_object(&own[started], compiler, &unit[started], o, message);
+    for (int i = 0; i < n; i++)
+        if (unit[i].job || i < started) ok = finish(unit[i].job ? unit[i].job : &own[i], message) && ok;
     return ok;
 }
 
-bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,
-                  char **message, Arena *a)
+/* Is the runtime there, and a compiler? */
+static bool ready(Args *compiler, const CompileOpts *o, char **message)
 {
+    Arena *a = compiler->a;
     *message = NULL;
     const char *library = arena_printf(a, "%s/libseqc_rt.a", o->runtime_dir);
     errno = 0;
@@ -349,8 +359,29 @@ bool emit_compile(const CompileUnit *unit, int n, const char *output, const Comp
             library, errno ? ": " : "", errno ? strerror(errno) : "");
         return false;
     }
+    return choose_compiler(compiler, o, message);
+}
+
+bool emit_compile_start(CompileUnit *unit, const CompileOpts *o, char **message, Arena *a)
+{
     Args compiler = { .a = a };
-    if (!choose_compiler(&compiler, o, message)) return false;
+    Job *job = arena_alloc(a, 1, sizeof *job);
+    if (!ready(&compiler, o, message) || !start_object(job, &compiler, unit, o, message)) return false;
+    unit->job = job;
+    return true;
+}
+
+void emit_compile_wait(const CompileUnit *unit)
+{
+    char *printed = NULL;
+    if (unit->job && !unit->job->ended) wait_for(unit->job, false, &printed);
+}
+
+bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,
+                  char **message, Arena *a)
+{
+    Args compiler = { .a = a };
+    if (!ready(&compiler, o, message)) return false;
     if (n > 1 && !compile_objects(&compiler, unit, n, o, message)) return false;
     Job link = { .args = compiler };
     Args *x = &link.args;

@@ -109,7 +109,7 @@ static int write_unit(const Cmd *c, Build *p, const char *end, CmdTarget t, CmdP
     const char *path = cmd_folder_file(c, p->dir, end);
     const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
     bool short_loops = print == print_program && emit_is_short(s.module, t.target);
-    p->unit[p->n_unit++] = (CompileUnit){path, object, t.target, t.native, short_loops};
+    p->unit[p->n_unit++] = (CompileUnit){path, object, t.target, t.native, short_loops, NULL};
     int code = cmd_write(c, path, print, &s);
     return code || !c->text[OPT_certify] ? code : write_contract(c, p, end, s);
 }
@@ -140,6 +140,33 @@ static int write_project(const Cmd *c, const Build *p, const Module *m, const Im
                      &(Project){m, name + strlen(p->dir) + 1, images});
 }
 
+static bool uses_blas(const Build *p)
+{
+    for (int i = 0; i < p->n; i++)
+        if (emit_uses_blas(p->module[i]))
+            return true;
+    return false;
+}
+
+static int compile_options(const Cmd *c, const Build *p, CompileOpts *o)
+{
+    int code = cmd_compile_opts(c, o);
+    o->blas = uses_blas(p);
+    o->images = emit_uses_images(p->module[0]);
+    return code;
+}
+
+/* The C compiler takes the program while NVIDIA's takes its kernels. */
+static int compile_beside(const Cmd *c, const Build *p, CompileUnit *program)
+{
+    CompileOpts o;
+    char *message = NULL;
+    int code = c->text[OPT_certify] ? EXIT_OK : compile_options(c, p, &o);
+    if (code || c->text[OPT_certify] || emit_compile_start(program, &o, &message, c->arena))
+        return code;
+    return cmd_fail(c, EXIT_IO, "%s", message);
+}
+
 /* NAME.cu, and what its kernels become: NAME_images.c. */
 static int write_kernels(const Cmd *c, Build *p, Source s)
 {
@@ -149,7 +176,8 @@ static int write_kernels(const Cmd *c, Build *p, Source s)
     const char *kernels = cmd_folder_file(c, p->dir, ".cu");
     const char *images = cmd_folder_file(c, p->dir, "_images.c");
     const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
-    p->unit[p->n_unit++] = (CompileUnit){images, object, &any, false, false};
+    CompileUnit *program = &p->unit[p->n_unit - 1];
+    p->unit[p->n_unit++] = (CompileUnit){images, object, &any, false, false, NULL};
     int code = cmd_archs(c, arch, &o.n_arch);
     EmitOpts options = *s.options;
     options.n_arch = o.n_arch;
@@ -158,6 +186,8 @@ static int write_kernels(const Cmd *c, Build *p, Source s)
         code = cmd_write(c, kernels, print_kernels, &s);
     if (!code)
         code = write_project(c, p, s.module, &o);
+    if (!code)
+        code = compile_beside(c, p, program);
     if (code || emit_images(kernels, &o, images, &message, c->arena))
         return code;
     return cmd_interrupted() ? cmd_interrupted() : cmd_fail(c, EXIT_IO, "%s", message);
@@ -184,22 +214,12 @@ static int write_sources(const Cmd *c, Build *p)
     return p->n == 1 ? EXIT_OK : write_unit(c, p, ".c", (CmdTarget){&any, false}, print_main, all);
 }
 
-static bool uses_blas(const Build *p)
-{
-    for (int i = 0; i < p->n; i++)
-        if (emit_uses_blas(p->module[i]))
-            return true;
-    return false;
-}
-
 static int compile(const Cmd *c, const Build *p)
 {
     CompileOpts o;
-    int code = cmd_compile_opts(c, &o);
+    int code = compile_options(c, p, &o);
     if (code)
         return code;
-    o.blas = uses_blas(p);
-    o.images = emit_uses_images(p->module[0]);
     char *message = NULL;
     if (!emit_compile(p->unit, p->n_unit, p->part, &o, &message, c->arena)) {
         bool missing = o.blas && !emit_finds_blas(p->unit->target, c->arena);
@@ -256,8 +276,10 @@ static void remove_temporary(void)
     if (!temporary)
         return;
     unlink(temporary->part);
-    for (int i = 0; i < temporary->n_unit; i++)
+    for (int i = 0; i < temporary->n_unit; i++) {
+        emit_compile_wait(&temporary->unit[i]);
         unlink(temporary->unit[i].object);
+    }
     temporary = NULL;
 }
 

@@ -126,7 +126,7 @@ static int start_compiler(const Check *k, Compiled *p)
     char *message = NULL;
     CompileOpts o = programs.options;
     CompileUnit unit = { p->source, NULL, k->target.target, k->target.native,
-                         emit_is_short(v->m, k->target.target) };
+                         emit_is_short(v->m, k->target.target), NULL };
     o.blas = emit_uses_blas(v->m);
     o.shared = true;
     if (v->without || v->no_fuse || v->no_reuse) o.extra = quick;

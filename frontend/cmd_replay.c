@@ -25,7 +25,7 @@ int cmd_replay(const Cmd *c, const Module *planned, CmdTarget t, const char *wha
     o.blas = emit_uses_blas(planned);
     const char *source = cmd_folder_file(c, dir, arena_printf(c->arena, "-%s.c", what));
     const char *object = cmd_folder_file(c, dir, arena_printf(c->arena, "-%s.so", what));
-    const CompileUnit unit = { source, NULL, t.target, t.native, emit_is_short(planned, t.target) };
+    const CompileUnit unit = { source, NULL, t.target, t.native, emit_is_short(planned, t.target), NULL };
     code = cmd_write(c, source, print_replay, &text);
     if (code) return code;
     bool ok = emit_compile(&unit, 1, object, &o, &message, c->arena);

@@ -215,7 +215,7 @@ static int run(const Module *m, const rt_buf *source, double *seconds)
     const char *file = cmd_folder_file(c, dir, arena_printf(c->arena, "%s.c", name));
     const char *object = cmd_folder_file(c, dir, arena_printf(c->arena, "%s.so", name));
     CompileUnit unit = {file, NULL, tuning.target.target, tuning.target.native,
-                        emit_is_short(m, tuning.target.target)};
+                        emit_is_short(m, tuning.target.target), NULL};
     CompileOpts o = tuning.options;
     o.shared = true;
     o.blas = emit_uses_blas(m);

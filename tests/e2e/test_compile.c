@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 static char dir[512], source[600], output[600];
@@ -53,8 +54,9 @@ static bool compile(const char *cc, const char *text, char **message, Arena *a)
     return emit_compile(&unit, 1, output, &o, message, a);
 }
 
-/* main and the unit that it calls, which is what `seven` says. */
-static bool compile_two(const char *seven, char **message, Arena *a)
+/* main and the unit that it calls, which is what `seven` says. early: compiled before, not from what its
+ * source says when both are. */
+static bool compile_two(const char *seven, bool early, char **message, Arena *a)
 {
     char second[700], objects[2][700];
     snprintf(second, sizeof second, "%s/second.c", dir);
@@ -62,9 +64,17 @@ static bool compile_two(const char *seven, char **message, Arena *a)
     write_text(source, "int seven(void);\nint main(void) { return seven(); }\n");
     write_text(second, seven);
     CompileOpts o = { .runtime_dir = dir };
-    CompileUnit unit[] = { { source, objects[0], ir_target("generic"), false, false },
-                           { second, objects[1], ir_target("x86-64"), false, false } };
+    CompileUnit unit[] = { { source, objects[0], ir_target("generic"), false, false, NULL },
+                           { second, objects[1], ir_target("x86-64"), false, false, NULL } };
+    if (early) {
+        ck_assert(emit_compile_start(&unit[1], &o, message, a));
+        emit_compile_wait(&(CompileUnit){ .job = NULL });
+        const struct timespec pause = { 0, 1000000 };
+        for (int i = 0; i < 3000 && access(objects[1], R_OK); i++) nanosleep(&pause, NULL);
+        write_text(second, "this is no C\n");
+    }
     bool ok = emit_compile(unit, 2, output, &o, message, a);
+    emit_compile_wait(&unit[1]);             /* does not wait again */
     unlink(objects[0]);
     unlink(objects[1]);
     return ok;
@@ -86,14 +96,16 @@ START_TEST(test_two_units)
     Arena *a = arena_new();
     char *message, command[700];
     snprintf(command, sizeof command, "'%s'", output);
-    bool ok = compile_two("int seven(void) { return 7; }\n", &message, a);
-    ck_assert_msg(ok, "%s", message);
-    ck_assert_int_eq(WEXITSTATUS(system(command)), 7);
-    ck_assert_int_eq(count_files(), 4);      /* library, two sources, program */
-    unlink(output);
-    ck_assert(!compile_two("int seven(void) { return missing; }\n", &message, a));
+    for (int early = 0; early < 2; early++) {
+        bool ok = compile_two("int seven(void) { return 7; }\n", early, &message, a);
+        ck_assert_msg(ok, "%s", message);
+        ck_assert_int_eq(WEXITSTATUS(system(command)), 7);
+        ck_assert_int_eq(count_files(), 4);      /* library, two sources, program */
+        unlink(output);
+    }
+    ck_assert(!compile_two("int seven(void) { return missing; }\n", false, &message, a));
     ck_assert_msg(strstr(message, "second.c") != NULL, "not whose fault: %s", message);
-    ck_assert(!compile_two("int eight(void) { return 8; }\n", &message, a));
+    ck_assert(!compile_two("int eight(void) { return 8; }\n", false, &message, a));
     ck_assert_msg(strstr(message, "seven") != NULL, "not what the linker says: %s", message);
     ck_assert_int_eq(count_files(), 3);
     arena_free(a);
