@@ -139,7 +139,7 @@ static bool element_by_element(const Replay *r, int k, Val old, Val v)
                 continue;
             const Shape *read = &g->node[x->in[j].i].type.shape;
             OpKind kind = ir_op[x->op].kind;
-            bool element = kind == KIND_MAP && same_elems(read, &x->type.shape)
+            bool element = (kind == KIND_MAP || x->op == OP_increment) && same_elems(read, &x->type.shape)
                         && same_elems(read, &to->shape);
             /* A block of weights, before any of it is replaced. */
             bool block = kernel->algo == ALGO_gemm_back && kind == KIND_PROD

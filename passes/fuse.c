@@ -27,8 +27,14 @@ static Val copy_of(Graph *g, Val v)
     return ir_add_typed(g, OP_relayout, loc, x->type, &v, 1, NULL, 0);
 }
 
-/* A returned leaf, and a value that is a root twice. An update that is no MAP is copied too, as a
- * product or a reduction cannot write over what it reads. */
+/* Does each element of it take the place of the one that it is made of? A product or a reduction cannot
+ * write over what it reads. */
+static bool is_elementwise(const Node *x)
+{
+    return ir_op[x->op].kind == KIND_MAP || x->op == OP_increment;
+}
+
+/* A returned leaf, and a value that is a root twice. An update that is not elementwise is copied too. */
 static void copy_roots(Graph *g, bool all_updates, Arena *scratch)
 {
     uint32_t n = g->n_node;
@@ -37,7 +43,7 @@ static void copy_roots(Graph *g, bool all_updates, Arena *scratch)
         Val base = ir_view_base(g, g->root[r].val);
         OpKind kind = ir_op[ir_node(g, base)->op].kind;
         bool update = g->root[r].kind == ROOT_UPDATE;
-        bool copy = kind == KIND_LEAF || taken[base.i] || (update && kind != KIND_MAP);
+        bool copy = kind == KIND_LEAF || taken[base.i] || (update && !is_elementwise(ir_node(g, base)));
         copy = copy || (update && (all_updates || base.i != g->root[r].val.i));
         if (all_updates && update && kind == KIND_LEAF) g->root[r].val = copy_of(g, g->root[r].val);
         if (copy) g->root[r].val = copy_of(g, g->root[r].val);
