@@ -76,43 +76,64 @@ static void settle(Emit *e)
     }
 }
 
-/* What an image is of: so many bytes of kernels that are run often, or seldom. */
+/* How long NVIDIA's compiler takes for a text, more or less: its bytes that are no comments, and what any
+ * kernel takes. */
+static size_t weight(const char *text)
+{
+    enum { KERNEL_BYTES = 800 };
+    size_t all = KERNEL_BYTES;
+    for (const char *end; *text; text = end) {
+        const char *begin = strstr(text, "/*");
+        end = begin ? strstr(begin, "*/") : NULL;
+        if (!end) return all + strlen(text);
+        all += (size_t)(begin - text);
+        end += 2;
+    }
+    return all;
+}
+
+/* What an image is of: kernels that are run often, or seldom, and what they weigh. */
 typedef struct Share { size_t all, each, so_far; int n; } Share;
 
 /* Begins a part where the next one's text would be nearer to it than to the part before. */
 static void write_part(Out *o, Share *s, bool seldom, const char *text)
 {
-    const size_t bytes = strlen(text);
-    if (!s->n || (double)s->so_far + (double)bytes / 2 > (double)s->each * s->n) {
+    const size_t own = weight(text);
+    if (!s->n || (double)s->so_far + (double)own / 2 > (double)s->each * s->n) {
         out_raw(o, EMIT_PART);
         if (seldom) out_raw(o, EMIT_SELDOM);
         s->n++;
     }
-    s->so_far += bytes;
+    s->so_far += own;
     out_raw(o, text);
 }
 
-/* The kernels in equal parts of some 32 kB at most, which are compiled side by side: two at least of more
- * than a few kernels for a single architecture. Those that call kernels of one block stay with them. What
- * is run seldom comes last, in parts of its own. */
+/* In how many equal parts: of those that are run often two for a few kernels of a single architecture, and
+ * any even number of more, as few processors wait for the odd one. */
+static size_t n_parts(const Emit *e, const Share *s, bool seldom)
+{
+    enum { OFTEN = 32 << 10, SELDOM = 48 << 10 };
+    if (!are_apart(e)) return 1;
+    if (seldom) return s->all / SELDOM + 1;
+    size_t parts = s->all / OFTEN + 1;
+    if (parts == 1) return e->o->n_arch == 1 && s->all > OFTEN / 2 ? 2 : 1;
+    return parts + parts % 2;
+}
+
+/* The kernels in parts that are compiled side by side. Those that call kernels of one block stay with them.
+ * What is run seldom comes last, in parts of its own. */
 static void write_parts(Emit *e, Out *o, const char *steps)
 {
-    enum { PART_BYTES = 32 << 10 };
     const char **texts = arena_alloc(e->a, (size_t)e->n_fn + 1, sizeof *texts);
-    Share share[2] = { { .all = strlen(steps) }, { .all = 0 } };
-    const bool apart = are_apart(e);
+    Share share[2] = { { .all = weight(steps) }, { .all = 0 } };
     settle(e);
     for (int i = 0; i < e->n_fn; i++) {
         Out *one = out_new(e->a);
         kernel_write(e, one, e->fn[i]);
         texts[i] = out_text(one);
-        share[e->fn[i]->seldom].all += strlen(texts[i]);
+        share[e->fn[i]->seldom].all += weight(texts[i]);
     }
-    for (int i = 0; i < 2; i++) {
-        size_t parts = apart ? share[i].all / PART_BYTES + 1 : 1;
-        if (apart && i == 0 && parts == 1 && e->o->n_arch == 1 && share[i].all > PART_BYTES / 2) parts = 2;
-        share[i].each = share[i].all / parts + 1;
-    }
+    for (int i = 0; i < 2; i++) share[i].each = share[i].all / n_parts(e, &share[i], i == 1) + 1;
     write_part(o, &share[0], false, steps);
     for (int seldom = 0; seldom < 2; seldom++)
         for (int i = 0; i < e->n_fn; i++)

@@ -177,8 +177,8 @@ void task_range(Kern *k, int64_t tile, Extent all);
 /* Opens a loop over elements of the task that are independent of each other; type: of their places. */
 void each_open(Kern *k, Out *o, const char *type, const char *var, const char *from, const char *end);
 /* Writes where element `flat` of a shape is on its axes, which get these names ("0" where there is
- * one). */
-Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *name);
+ * one) and that type. */
+Nest places_of(Kern *k, const Shape *s, const char *type, const char *flat, const char *const *name);
 /* The loop over the task's rows, from begin to end; one along a row. */
 void row_open(Kern *k, Out *o, const char *var);
 void along_open(Kern *k, Out *o, const char *var, const char *end);

@@ -4,6 +4,7 @@
  * where the operand has the element. A task is a range of the result's leading axis. Of several
  * operands each has its own nest over what it fills. */
 #include "codegen/emit.h"
+#include <string.h>
 
 /* ---- to a layout with blocks: one task, for the padding gets its zeros ---- */
 
@@ -138,6 +139,8 @@ static void emit_shared_out(Kern *k, int i, int64_t start)
     Extent each = to->rank ? extent_of(space, leads + 1, space->rank) : extent(1, 0);
     const char *first = to->rank ? "begin" : "0", *end = to->rank ? "end" : "1";
     const char *offset = text(e, "%lld", (long long)start);
+    const char *index = extent_type(e, extent_of(from, 0, from->rank));
+    if (!strcmp(index, "int")) index = extent_type(e, extent_of(to, 0, to->rank));
     if (x->op == OP_cat && axis == leads) {
         if (start) first = text(e, "(begin > %s ? begin - %s : 0)", offset, offset);
         end = text(e, "smaller(end - %s, %s)", offset,
@@ -145,11 +148,11 @@ static void emit_shared_out(Kern *k, int i, int64_t start)
         if (!start) end = text(e, "smaller(end, %s)",
                                extent_text(e, extent_of(from, axis, axis + 1)));
     }
-    each_open(k, k->out, "int64_t", "i", text_mul(e, first, each), text_mul(e, end, each));
+    each_open(k, k->out, index, "i", text_mul(e, first, each), text_mul(e, end, each));
     Nest flat = { 1, { { extent_of(space, 0, space->rank), "i" } } }, put = flat, get = flat;
     if (x->op == OP_cat || x->op == OP_slice || x->op == OP_permute) {
         static const char *const names[IR_MAX_RANK] = { "i0", "i1", "i2", "i3", "i4", "i5" };
-        Nest at = places_of(k, space, "i", names);
+        Nest at = places_of(k, space, index, "i", names);
         if (x->op == OP_cat) {
             put = at;
             put.dim[axis] = (NestDim){ extent_of(to, axis, axis + 1),

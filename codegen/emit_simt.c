@@ -410,6 +410,9 @@ static int64_t turns(const Simt *s)
     return turns;
 }
 
+/* Is nothing read for results but their sums? Then few of them wait for memory. */
+static bool is_stored_alone(const Simt *s) { return s->parts > 1 || (s->k->k->n_member == 1 && !s->bias); }
+
 /* A thread has one column of them, and rows. */
 static void write_stores_together(Simt *s, int64_t turns)
 {
@@ -433,7 +436,7 @@ static void write_stores_together(Simt *s, int64_t turns)
     out_close(o, "");
     out_line(o, "__syncthreads();");
     int open = 1 + (turns > 1) + open_col(s, text(e, "(int)threadIdx.x %% %lld", cols));
-    out_line(o, "#pragma unroll FOUR_TURNS");
+    out_line(o, "#pragma unroll %s", is_stored_alone(s) ? "TWO_TURNS" : "FOUR_TURNS");
     out_open(o, "for (int i = (int)threadIdx.x / %lld; i < %lld; i += %lld)", cols, side * high,
              s->k->threads / cols);
     open += open_row(s, turns == 1 ? "i" : text(e, "i / %lld%s + %lld * r + i %% %lld", high,

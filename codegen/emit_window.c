@@ -25,13 +25,13 @@ static void open_tap(const Win *w, const WindowAxis *a, const char *window, cons
     if (a->adaptive) {
         long long places = (long long)a->places, windows = (long long)a->windows;
         begin = text(w->e, "%s_begin", at);
-        out_line(o, "const int64_t %s = %s * %lld / %lld;", begin, window, places, windows);
-        out_line(o, "const int64_t %s_end = ((%s + 1) * %lld + %lld) / %lld;", at, window, places,
+        out_line(o, "const %s %s = %s * %lld / %lld;", w->index, begin, window, places, windows);
+        out_line(o, "const %s %s_end = ((%s + 1) * %lld + %lld) / %lld;", w->index, at, window, places,
                  windows - 1, windows);
         taps = text(w->e, "%s_end - %s", at, begin);
     }
-    out_open(o, "for (int64_t %s = 0; %s < %s; %s++)", tap, tap, taps, tap);
-    out_line(o, "const int64_t %s = %s;", at,
+    out_open(o, "for (%s %s = 0; %s < %s; %s++)", w->index, tap, tap, taps, tap);
+    out_line(o, "const %s %s = %s;", w->index, at,
              begin ? text(w->e, "%s + %s", begin, tap) : place_text(w->e, a, window, tap));
     if (ir_window_inside(a)) return;
     out_line(o, "if (%s < 0 || %s >= %lld)", at, at, (long long)a->places);
@@ -187,7 +187,7 @@ static void write_found(const Win *w, const Window *win, const Nest *windows)
             ? text(w->e, "%s * %lld / %lld + %s", window[i], (long long)a->places,
                    (long long)a->windows, tap[i])
             : place_text(w->e, a, window[i], text_atom(w->e, tap[i]));
-        out_line(w->o, "const int64_t %s = %s;", i ? "at_col" : "at_row", at);
+        out_line(w->o, "const %s %s = %s;", w->index, i ? "at_col" : "at_row", at);
     }
 }
 
@@ -207,7 +207,7 @@ static const char *write_gathered(const Win *w)
         name_found(w);
         return NULL;
     case OP_pool_take:
-        out_line(o, "const int64_t tap = %s;", tap_of(w, &w->nest));
+        out_line(o, "const %s tap = %s;", w->index, tap_of(w, &w->nest));
         write_found(w, &win, &w->nest);
         return win_element(w, 0, "at_row", "at_col");
     default:
@@ -440,7 +440,7 @@ void emit_window(Kern *k)
 {
     const Node *x = ir_node(k->g, k->root);
     Win w = { .k = k, .e = k->e, .o = k->out, .x = x, .own = &x->type.shape,
-              .in = &ir_type(k->g, x->in[0])->shape };
+              .in = &ir_type(k->g, x->in[0])->shape, .index = "int64_t" };
     if (k->e->l->blocks) win_in_blocks(&w);
     else if (ir_by_planes(x->op)) scatter(&w);
     else gather(&w);

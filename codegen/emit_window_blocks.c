@@ -2,6 +2,7 @@
  * of threads: each thread computes elements of the result, and nobody else writes them. So an adjoint
  * gathers what emit_window.c's scatters: it walks over all elements that were made of its own. */
 #include "codegen/windows.h"
+#include <string.h>
 
 static const char *const axis_name[] = { "row", "col" };
 
@@ -11,20 +12,20 @@ static void open_windows_at(const Win *w, const WindowAxis *a, const char *axis,
     Out *o = w->o;
     long long places = (long long)a->places, windows = (long long)a->windows;
     if (a->adaptive) {
-        out_line(o, "const int64_t last_%s = ((%s + 1) * %lld - 1) / %lld;", axis, place, windows,
+        out_line(o, "const %s last_%s = ((%s + 1) * %lld - 1) / %lld;", w->index, axis, place, windows,
                  places);
-        out_open(o, "for (int64_t from_%s = %s * %lld / %lld; from_%s <= last_%s; from_%s++)", axis,
-                 place, windows, places, axis, axis, axis);
+        out_open(o, "for (%s from_%s = %s * %lld / %lld; from_%s <= last_%s; from_%s++)", w->index,
+                 axis, place, windows, places, axis, axis, axis);
         if (w->x->op == OP_pool_put)
-            out_line(o, "const int64_t tap_%s = %s - from_%s * %lld / %lld;", axis, place, axis,
+            out_line(o, "const %s tap_%s = %s - from_%s * %lld / %lld;", w->index, axis, place, axis,
                      places, windows);
         return;
     }
-    out_open(o, "for (int64_t tap_%s = 0; tap_%s < %lld; tap_%s++)", axis, axis,
+    out_open(o, "for (%s tap_%s = 0; tap_%s < %lld; tap_%s++)", w->index, axis, axis,
              (long long)a->taps, axis);
-    out_line(o, "const int64_t below_%s = %s + %lld - tap_%s * %lld;", axis, place,
-             (long long)a->low, axis, (long long)a->dilation);
-    out_line(o, "const int64_t from_%s = below_%s / %lld;", axis, axis, (long long)a->stride);
+    out_line(o, "const %s below_%s = %s + %lld - tap_%s * %lld;", w->index, axis,
+             place, (long long)a->low, axis, (long long)a->dilation);
+    out_line(o, "const %s from_%s = below_%s / %lld;", w->index, axis, axis, (long long)a->stride);
     out_line(o, "if (below_%s < 0 || below_%s %% %lld != 0 || from_%s >= %lld)", axis, axis,
              (long long)a->stride, axis, windows);
     out_line(o, "    continue;");
@@ -94,6 +95,15 @@ static void gather_scattered(const Win *w)
     members_emit(w->k, o, &w->nest);
 }
 
+/* Of windows int, where that is enough; what pads or stretches calls functions of int64_t. */
+static const char *place_type(const Win *w)
+{
+    Op op = w->x->op;
+    if (op == OP_pad || op == OP_pad_grad || op == OP_upsample || op == OP_upsample_grad) return w->index;
+    const char *in = extent_type(w->e, extent_of(w->in, 0, w->in->rank));
+    return strcmp(in, "int") ? in : extent_type(w->e, extent_of(w->own, 0, w->own->rank));
+}
+
 void win_in_blocks(Win *w)
 {
     Kern *k = w->k;
@@ -101,8 +111,9 @@ void win_in_blocks(Win *w)
     k->note = text(w->e, "A block is %lld elements.",
                    (long long)(k->tasks.tile_rows * k->tasks.cols));
     task_range(k, k->tasks.tile_rows, k->rows);
-    each_open(k, w->o, "int64_t", "element", text_mul(w->e, "begin", each), text_mul(w->e, "end", each));
-    w->nest = places_of(k, w->own, "element", line_names(w->own->rank));
+    w->index = place_type(w);
+    each_open(k, w->o, w->index, "element", text_mul(w->e, "begin", each), text_mul(w->e, "end", each));
+    w->nest = places_of(k, w->own, w->index, "element", line_names(w->own->rank));
     if (ir_by_planes(w->x->op)) gather_scattered(w);
     else win_line(w);
     out_close(w->o, "");

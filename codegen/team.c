@@ -19,8 +19,9 @@ static void open_loop(Kern *k, Out *o, const char *loop, const char *type, const
                       const char *from, const char *end)
 {
     Emit *e = k->e;
-    const char *own = strcmp(type, "int") ? text(e, "%s + threadIdx.x", from)
-                                          : text(e, "(int)%s + (int)threadIdx.x", text_atom(e, from));
+    const char *own = strcmp(type, "int")  ? text(e, "%s + threadIdx.x", from)
+                    : !strcmp(from, "0") ? "(int)threadIdx.x"
+                                         : text(e, "(int)%s + (int)threadIdx.x", text_atom(e, from));
     const Hole holes[] = { { "type", type }, { "i", var }, { "from", from }, { "end", end }, { "own", own },
                            { "threads", number(e, k->threads) }, { "lanes", number(e, k->lanes) },
                            { "warps", number(e, k->threads / IR_WARP) } };
@@ -41,7 +42,7 @@ void each_open(Kern *k, Out *o, const char *type, const char *var, const char *f
     open_loop(k, o, k->e->l->each, type, var, from, end);
 }
 
-Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *name)
+Nest places_of(Kern *k, const Shape *s, const char *type, const char *flat, const char *const *name)
 {
     Nest nest = { .rank = s->rank };
     for (int a = 0; a < s->rank; a++) {
@@ -51,7 +52,7 @@ Nest places_of(Kern *k, const Shape *s, const char *flat, const char *const *nam
         if (one) continue;
         const char *at = last ? flat : text(k->e, "%s / %s", flat, extent_atom(k->e, below));
         if (a) at = text(k->e, "%s %% %s", at, extent_atom(k->e, size));
-        out_line(k->out, "const int64_t %s = %s;", name[a], at);
+        out_line(k->out, "const %s %s = %s;", type, name[a], at);
     }
     return nest;
 }

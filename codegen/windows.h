@@ -15,6 +15,7 @@ typedef struct Win {
     int leading;
     bool flat;                       /* windows are walked without their rows: `at` is the place */
     int64_t wide;                    /* windows of a line that are looked at; 0: just its own */
+    const char *index;               /* the type of places */
 } Win;
 
 static inline const char *win_col(const Nest *n) { return n->dim[n->rank - 1].var; }
