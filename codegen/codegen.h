@@ -173,7 +173,10 @@ typedef struct ImageOpts {
     bool ptx;                         /* and PTX of the lowest, which newer ones translate */
     bool usage;                       /* print what each kernel takes of a multiprocessor, once assembled */
     const char *library;              /* its name: they are a library's, NAME_images; else a program's */
+    const char *cache;                /* a folder of what was compiled before, or null */
+    struct ImageCount *count;         /* told how many are compiled, and how many were found there; or null */
 } ImageOpts;
+typedef struct ImageCount { int all, found; } ImageCount;
 
 /* NVRTC's version and where it is; null: this machine has none. */
 const char *emit_nvrtc(Arena *a);

@@ -10,18 +10,21 @@
  * Where a part has what only sm_90a has, machine code for 9.0 is of that; no other processor takes it, so
  * PTX is compiled by itself.
  *
+ * What was compiled before is taken from the user's cache (image_cache.c), but to print what kernels take.
+ *
  * What runs seldom becomes PTX of the lowest architecture, once for all: assembling it takes three
  * quarters of its time, and the driver does it for its own device if that is asked for.
  *
  * Source: NVRTC's documentation, Thread Safety. */
-#define _POSIX_C_SOURCE 200809L
-#include "codegen/codegen.h"
+#define _GNU_SOURCE                      /* dladdr */
+#include "codegen/images.h"
 #include <dlfcn.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 typedef struct Nvrtc {
@@ -130,18 +133,13 @@ static Parts parts_of(const char *text, Arena *a)
 
 /* ---- one part for one architecture ---- */
 
-typedef struct Image {
-    int arch, part;
-    bool ptx, seldom;
-    char *bytes;
-    size_t n_bytes;
-} Image;
-
 /* One run of the compiler, in a thread, with memory of its own. */
 typedef struct Compiling {
     const Nvrtc *nvrtc;
     const char *name, *text;         /* of the kernels' file; the part */
     bool usage;
+    const char *cache, *compiler;    /* a folder or null; who compiles */
+    bool found;                      /* it was there */
     bool assembled, kept;            /* is it to be machine code, of which the program has a copy? */
     Image code, ptx;                 /* of the same architecture; ptx.ptx: is it wanted? */
     const char *message, *log;       /* message null: all went well */
@@ -199,12 +197,17 @@ static void compile_for(Compiling *c, const char *arch, Image *code, Image *ptx)
 static void compile(Compiling *c)
 {
     bool own = c->code.arch == 90 && strstr(c->text, emit_sm_90a);
-    Image *ptx = c->ptx.ptx ? &c->ptx : NULL;
-    if (c->assembled)
-        compile_for(c, arena_printf(c->a, "sm_%d%s", c->code.arch, own ? "a" : ""), &c->code,
-                    own ? NULL : ptx);
+    Image *ptx = c->ptx.ptx ? &c->ptx : NULL, *code = c->assembled ? &c->code : NULL;
+    const char *arch = arena_printf(c->a, "sm_%d%s", c->code.arch, own ? "a" : "");
+    const char *how = arena_printf(c->a, "%s,%s%s%s of %s by %s", arch, code ? " code" : "", ptx ? " PTX" : "",
+                                   c->ptx.seldom ? " fast" : "", c->name, c->compiler);
+    const char *key = c->cache ? cache_key(c->text, how, c->a) : NULL;
+    c->found = key && cache_take(c->cache, key, code, ptx, c->a);
+    if (c->found) return;
+    if (code) compile_for(c, arch, code, own ? NULL : ptx);
     if (ptx && !ptx->bytes && !c->message)
         compile_for(c, arena_printf(c->a, "compute_%d", ptx->arch), NULL, ptx);
+    if (key && !c->message) cache_keep(c->cache, key, code, ptx, c->a);
 }
 
 /* What the assembler says of each kernel: registers, shared memory, what it spills. */
@@ -376,6 +379,29 @@ static const char *const no_nvrtc =
     "make the program, on any machine that has it, of the project that --keep DIR leaves: cmake -S "
     "DIR -B DIR/build -DSEQC_HOME=FOLDER && cmake --build DIR/build";
 
+/* Which compiler it is, as its file says it. */
+static const char *compiler_of(const Nvrtc *n, Arena *a)
+{
+    int major = 0, minor = 0;
+    struct stat s = { .st_size = 0 };
+    Dl_info library = { .dli_fname = NULL };
+    void *address;
+    memcpy(&address, &n->nvrtcVersion, sizeof address);
+    n->nvrtcVersion(&major, &minor);
+    if (dladdr(address, &library) && library.dli_fname) stat(library.dli_fname, &s);
+    return arena_printf(a, "NVRTC %d.%d, %lld bytes of %lld", major, minor, (long long)s.st_size,
+                        (long long)s.st_mtime);
+}
+
+/* How many there are, and were found; where some were not, too many are removed. */
+static void count_found(const ImageOpts *o, const Compiling *c, int n, Arena *a)
+{
+    ImageCount count = { .all = n };
+    for (int i = 0; i < n; i++) count.found += c[i].found;
+    if (o->count) *o->count = count;
+    if (o->cache && count.found < n) cache_tidy(o->cache, a);
+}
+
 bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_c, char **message,
                  Arena *a)
 {
@@ -388,6 +414,7 @@ bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_
         *message = arena_str(a, no_nvrtc);
         return false;
     }
+    const char *compiler = compiler_of(&nvrtc, a);
     Parts parts = parts_of(text, a);
     int n = o->n_arch * parts.n, lowest = o->arch[0];
     Compiling *c = arena_alloc(a, (size_t)n, sizeof *c);
@@ -398,12 +425,14 @@ bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_
         const char *own = parts.text[part];
         bool seldom = strstr(own, EMIT_SELDOM) && !strstr(own, emit_sm_90a), ptx = o->ptx && arch == lowest;
         c[i] = (Compiling){ .nvrtc = &nvrtc, .name = slash ? slash + 1 : kernels_cu, .text = own,
-                            .usage = o->usage, .kept = !seldom || !o->ptx,
+                            .usage = o->usage, .cache = o->usage ? NULL : o->cache,
+                            .compiler = compiler, .kept = !seldom || !o->ptx,
                             .assembled = !seldom || !o->ptx || o->usage,
                             .code = { .arch = arch, .part = part + 1 },
                             .ptx = { .arch = arch, .part = part + 1, .ptx = ptx, .seldom = seldom } };
     }
     bool ok = compile_all(c, n, message, a) && write_file(images_c, o, c, n, message, a);
+    count_found(o, c, n, a);
     for (int i = 0; i < n; i++) arena_free(c[i].a);
     dlclose(nvrtc.library);
     return ok;

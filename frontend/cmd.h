@@ -159,6 +159,10 @@ int cmd_folder(const Cmd *c, const char **dir);
 /* The path of a file in it: the model file's name and `end`, ".c" or the like. */
 const char *cmd_folder_file(const Cmd *c, const char *dir, const char *end);
 void cmd_folder_remove(void);
+/* The user's cache: a folder that may not be there yet; null: neither XDG_CACHE_HOME nor HOME is an absolute
+ * path. And that of kernels which NVIDIA's compiler has seen. */
+const char *cmd_cache(Arena *a);
+const char *cmd_kernel_cache(Arena *a);
 /* The options of --cc and so on, for a program without OpenBLAS. 0 or an exit code. */
 int cmd_compile_opts(const Cmd *c, struct CompileOpts *o);
 

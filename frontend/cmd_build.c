@@ -34,6 +34,7 @@ typedef struct {
     CompileUnit unit[MAX_UNITS];     /* one; of several targets, a unit for each, then main's */
     Certified certified[MAX_UNITS];  /* each, with --certify */
     int n_unit;
+    ImageCount images;               /* parts of kernels */
 } Build;
 
 static int choose_output(const Cmd *c, Build *p)
@@ -172,7 +173,8 @@ static int write_kernels(const Cmd *c, Build *p, Source s)
 {
     int arch[CMD_MAX_ARCHS];
     char *message;
-    ImageOpts o = {.arch = arch, .ptx = true, .usage = c->text[OPT_verbose] != NULL};
+    ImageOpts o = {.arch = arch, .ptx = true, .usage = c->text[OPT_verbose] != NULL,
+                   .cache = cmd_kernel_cache(c->arena), .count = &p->images};
     const char *kernels = cmd_folder_file(c, p->dir, ".cu");
     const char *images = cmd_folder_file(c, p->dir, "_images.c");
     const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
@@ -264,7 +266,10 @@ static void say_done(const Cmd *c, const Build *p, const PassCtx *ctx, double se
                                       : "predicts (no loss or optimizer)");
     for (int i = 0; i < p->n; i++)
         printf(", %s", p->target[i].target->name);
-    printf("%s%s  %.2f s\n", uses_blas(p) ? ", OpenBLAS" : "", step_text(c, p, ctx), seconds);
+    const ImageCount *i = &p->images;
+    printf("%s%s%s  %.2f s\n", uses_blas(p) ? ", OpenBLAS" : "", step_text(c, p, ctx),
+           !i->found ? "" : i->found == i->all ? ", kernels compiled before"
+           : arena_printf(c->arena, ", %d of %d parts of kernels compiled before", i->found, i->all), seconds);
 }
 
 /* What must not stay beside the program, whatever happens: where memory runs out, the arena ends

@@ -178,7 +178,8 @@ static void libraries(Arena *a, const char *home)
                 "NVIDIA's, on a machine with one of its graphics processors; to compile needs none");
     const char *nvrtc = emit_nvrtc(a);
     if (nvrtc)
-        row("NVRTC", nvrtc, "compiles kernels");
+        row("NVRTC", nvrtc, arena_printf(a, "compiles kernels; those that it has are kept in %s",
+                                         cmd_kernel_cache(a) ? cmd_kernel_cache(a) : "no folder"));
     else
         missing("NVRTC", "compiles kernels",
                 "the CUDA toolkit, or cuda-nvrtc-13-0 of NVIDIA's package repository");

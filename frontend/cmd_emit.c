@@ -298,7 +298,8 @@ static int write_kernels(const Emission *e)
     Arena *a = c->arena;
     char *message = NULL;
     const ImageOpts o = { .arch = e->opts.arch, .n_arch = e->opts.n_arch, .ptx = true,
-                          .usage = c->text[OPT_verbose] != NULL, .library = e->opts.name };
+                          .usage = c->text[OPT_verbose] != NULL, .library = e->opts.name,
+                          .cache = cmd_kernel_cache(a) };
     int code = write_file(e, arena_printf(a, "%s.cu", e->opts.name), print_kernels);
     if (code) return code;
     if (!emit_nvrtc(a)) {

@@ -113,6 +113,19 @@ static const char *const *extra_flags(Arena *a)
     }
 }
 
+const char *cmd_cache(Arena *a)
+{
+    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+    if (cache && *cache == '/') return arena_printf(a, "%s/seqc", cache);
+    return home && *home == '/' ? arena_printf(a, "%s/.cache/seqc", home) : NULL;
+}
+
+const char *cmd_kernel_cache(Arena *a)
+{
+    const char *cache = cmd_cache(a);
+    return cache ? arena_printf(a, "%s/kernels", cache) : NULL;
+}
+
 int cmd_compile_opts(const Cmd *c, CompileOpts *o)
 {
     errno = 0;

@@ -62,11 +62,8 @@ static const Known *find(uint64_t key)
 /* The file's place, and its folder; null: neither variable is an absolute path. */
 static const char *cache_path(Arena *a, const char **folder)
 {
-    const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-    if (cache && *cache == '/') *folder = arena_printf(a, "%s/seqc", cache);
-    else if (home && *home == '/') *folder = arena_printf(a, "%s/.cache/seqc", home);
-    else return NULL;
-    return arena_printf(a, "%s/tune", *folder);
+    *folder = cmd_cache(a);
+    return *folder ? arena_printf(a, "%s/tune", *folder) : NULL;
 }
 
 /* "0123456789abcdef 123.4 winograd of conv …". False: it is none. */

@@ -6,6 +6,7 @@
 ROOT=$(pwd)
 unset OPENBLAS_CORETYPE
 export NO_COLOR=1
+export XDG_CACHE_HOME="${XDG_CACHE_HOME:-$SCRATCH/.cache}"    # nothing of the user's changes what a suite does
 
 ok() { echo "ok $1"; }
 not_ok() { echo "not ok $1: $2"; }

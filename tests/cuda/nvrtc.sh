@@ -68,6 +68,19 @@ asynchronous() {
 has() { ptx "$1" | grep -aq "$2"; }
 has_not() { ! has "$1" "$2"; }
 
+# kept MODEL [OPTION]: does a build find its kernels compiled?
+kept() { "$SEQC" build "$1" --target cuda --arch sm_90 -o kept ${2:+"$2"} 2>&1 | grep ', kernels compiled before '; }
+not_kept() { ! kept "$@"; }
+export XDG_CACHE_HOME="$SCRATCH/.cache"
+mkdir -p other
+sed 's/^num_epochs = .*/num_epochs = 7/; s/lr=[0-9.]*/lr=0.0625/' "$S/iris/model.py" >other/model.py
+check "no kernels are there at first" not_kept "$S/iris/model.py"
+check "the same ones are compiled once" kept "$S/iris/model.py"
+check "whatever the learning rate is" kept other/model.py
+check "but to see what they take" not_kept "$S/iris/model.py" --verbose
+check "and where nothing can be kept" env XDG_CACHE_HOME=/proc/none \
+    "$SEQC" build other/model.py --target cuda --arch sm_90 -o kept
+
 version=$("$SEQC" doctor | sed -n 's/^  NVRTC *\([0-9.]*\),.*/NVRTC \1/p')
 : >usage.txt
 for model in "$S"/*/*.py; do

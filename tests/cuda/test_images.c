@@ -3,7 +3,11 @@
 #include "codegen/codegen.h"
 #include "runtime/cuda.h"
 #include "tests/unit/rt_test.h"
+#include <dirent.h>
 #include <dlfcn.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const int archs[] = { 80, 86, 89, 90, 100, 120 };
 enum { N_ARCHS = sizeof archs / sizeof *archs };
@@ -73,7 +77,7 @@ START_TEST(all_architectures)
 {
     char *message;
     const char *source = in_folder("images.c");
-    const ImageOpts o = { archs, N_ARCHS, true, false, NULL };
+    const ImageOpts o = { archs, N_ARCHS, true, false, NULL, NULL, NULL };
     if (missing()) return;
     ck_assert_msg(emit_images("tests/cuda/kernels.cu", &o, source, &message, arena), "%s", message);
     const rt_cuda_image *image = compiled(source);
@@ -107,7 +111,7 @@ START_TEST(parts)
     };
     char *message;
     const char *source = in_folder("parts.cu"), *made = in_folder("images.c");
-    const ImageOpts o = { arch, 2, true, false, NULL };
+    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL };
     if (missing()) return;
     for (int wrong = 0; wrong < 2; wrong++) {
         FILE *f = fopen(source, "w");
@@ -151,7 +155,7 @@ START_TEST(seldom)
     FILE *f = fopen(source, "w");
     fprintf(f, text, emit_sm_90a);
     fclose(f);
-    ImageOpts o = { arch, 2, true, false, NULL };
+    ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL };
     ck_assert_msg(emit_images(source, &o, made, &message, arena), "%s", message);
     const rt_cuda_image *image = compiled(made);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -165,7 +169,7 @@ START_TEST(seldom)
     const rt_cuda_image *other = compiled(again);
     ck_assert_mem_eq(image[6].bytes, other[6].bytes, (size_t)image[6].n_bytes);
     ck_assert_ptr_null(other[7].bytes);
-    o = (ImageOpts){ arch, 2, false, false, NULL };
+    o = (ImageOpts){ arch, 2, false, false, NULL, NULL, NULL };
     ck_assert_msg(emit_images(source, &o, bare, &message, arena), "%s", message);
     image = compiled(bare);
     for (int i = 0; i < 6; i++) {
@@ -182,7 +186,7 @@ START_TEST(own_instructions)
     static const int arch[] = { 100, 90 };
     char *message;
     const char *source = in_folder("own.cu"), *made = in_folder("images.c");
-    const ImageOpts o = { arch, 2, true, false, NULL };
+    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL };
     if (missing()) return;
     FILE *f = fopen(source, "w");
     fprintf(f, "#ifdef %s\nextern \"C\" __global__ void own(float *x)\n{\n", emit_sm_90a);
@@ -202,7 +206,7 @@ END_TEST
 START_TEST(usage)
 {
     const char *at;
-    const ImageOpts o = { archs, N_ARCHS, false, true, NULL };
+    const ImageOpts o = { archs, N_ARCHS, false, true, NULL, NULL, NULL };
     int kernels = 0;
     if (missing()) return;
     const char *text = said_by("tests/cuda/kernels.cu", &o, in_folder("images.c"));
@@ -216,7 +220,7 @@ START_TEST(refused)
 {
     char *message;
     const char *source = in_folder("wrong.cu");
-    const ImageOpts o = { archs, 1, true, false, NULL };
+    const ImageOpts o = { archs, 1, true, false, NULL, NULL, NULL };
     FILE *f = fopen(source, "w");
     fputs("extern \"C\" __global__ void k(float *x)\n{\n    x[0] = y;\n}\n", f);
     fclose(f);
@@ -233,6 +237,107 @@ START_TEST(refused)
 }
 END_TEST
 
+/* Of two parts for sm_90, with PTX: writes them, and their images; the file's text. */
+static const char *two_parts(const char *mark, int one, int other, ImageOpts o, const char *made)
+{
+    static const int arch[] = { 90 };
+    static char text[1 << 20];
+    char *message;
+    const char *source = in_folder("two.cu");
+    FILE *f = fopen(source, "w");
+    fprintf(f, "/* %s */\n#define TWO 2\n" EMIT_PART, mark);
+    fprintf(f, "extern \"C\" __global__ void one(float *x) { x[0] = %d; }\n" EMIT_PART, one);
+    fprintf(f, "extern \"C\" __global__ void other(float *x) { x[0] = %d; }\n", other);
+    fclose(f);
+    o.arch = arch;
+    o.n_arch = 1;
+    ck_assert_msg(emit_images(source, &o, made, &message, arena), "%s", message);
+    f = fopen(made, "rb");
+    text[fread(text, 1, sizeof text - 1, f)] = '\0';
+    fclose(f);
+    return text;
+}
+
+/* The names of a folder's files, and how many; the last cuts or changes each, or removes them. */
+typedef enum { LOOK, CUT, CHANGE, REMOVE } Done;
+static int files_of(const char *folder, Done done)
+{
+    int n = 0;
+    DIR *d = opendir(folder);
+    for (struct dirent *x; d && (x = readdir(d));) {
+        const char *path = arena_printf(arena, "%s/%s", folder, x->d_name);
+        if (x->d_name[0] == '.') continue;
+        n++;
+        if (done == CUT) ck_assert_int_eq(truncate(path, 100), 0);
+        if (done == REMOVE) unlink(path);
+        FILE *f = done == CHANGE ? fopen(path, "r+b") : NULL;
+        if (!f) continue;
+        fseek(f, -9, SEEK_END);
+        const int byte = fgetc(f) ^ 1;
+        fseek(f, -9, SEEK_END);
+        fputc(byte, f);
+        fclose(f);
+    }
+    if (d) closedir(d);
+    return n;
+}
+
+/* What was compiled before is found whatever its comments and lines are, is as if compiled anew, and is compiled
+ * anew where it was spoiled. */
+START_TEST(cache)
+{
+    const char *folder = in_folder("a"), *made = in_folder("images.c");
+    const char *kernels = arena_printf(arena, "%s/kernels", folder);
+    ImageCount n = { 0, 0 };
+    const ImageOpts o = { .ptx = true, .cache = kernels, .count = &n };
+    if (missing()) return;
+    const char *first = arena_str(arena, two_parts("first", 1, 2, (ImageOpts){ .ptx = true }, made));
+    ck_assert_str_eq(two_parts("first", 1, 2, o, made), first);
+    ck_assert(n.all == 2 && n.found == 0 && files_of(kernels, LOOK) == 2);
+    ck_assert_str_eq(two_parts("another\n\n", 1, 2, o, made), first);
+    ck_assert(n.all == 2 && n.found == 2 && files_of(kernels, LOOK) == 2);
+    ck_assert_str_ne(two_parts("first", 1, 3, o, made), first);
+    ck_assert(n.found == 1 && files_of(kernels, LOOK) == 3);
+    two_parts("first", 1, 3, (ImageOpts){ .cache = kernels, .count = &n }, made);
+    ck_assert(n.found == 0 && files_of(kernels, LOOK) == 5);
+    for (Done spoiled = CUT; spoiled <= CHANGE; spoiled++) {
+        files_of(kernels, spoiled);
+        ck_assert_str_eq(two_parts("first", 1, 2, o, made), first);
+        ck_assert_int_eq(n.found, 0);
+        ck_assert_str_eq(two_parts("first", 1, 2, o, made), first);
+        ck_assert_int_eq(n.found, 2);
+    }
+    files_of(kernels, REMOVE);
+    rmdir(kernels);
+    rmdir(folder);
+}
+END_TEST
+
+/* Where it cannot be made there is none; where it is too large, what was used last stays. */
+START_TEST(cache_limits)
+{
+    const char *folder = in_folder("a"), *made = in_folder("images.c");
+    ImageCount n = { 0, 0 };
+    ImageOpts o = { .ptx = true, .cache = "/proc/none/kernels", .count = &n };
+    if (missing()) return;
+    two_parts("first", 1, 2, o, made);
+    two_parts("first", 1, 2, o, made);
+    ck_assert(n.all == 2 && n.found == 0);
+    o.cache = folder;
+    two_parts("first", 1, 2, o, made);
+    const char *large = arena_printf(arena, "%s/large", folder);
+    FILE *f = fopen(large, "w");
+    ck_assert_int_eq(ftruncate(fileno(f), 300 << 20), 0);
+    fclose(f);
+    const struct timespec old[2] = { { 1, 0 }, { 1, 0 } };
+    ck_assert_int_eq(utimensat(AT_FDCWD, large, old, 0), 0);
+    two_parts("first", 1, 3, o, made);
+    ck_assert(n.found == 1 && files_of(folder, LOOK) == 3 && access(large, F_OK));
+    files_of(folder, REMOVE);
+    rmdir(folder);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("images");
@@ -244,6 +349,8 @@ int main(void)
     tcase_add_test(t, own_instructions);
     tcase_add_test(t, usage);
     tcase_add_test(t, refused);
+    tcase_add_test(t, cache);
+    tcase_add_test(t, cache_limits);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
