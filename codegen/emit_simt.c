@@ -238,9 +238,15 @@ static const char *put_text(Simt *s, const Factor *f)
     return text(s->e, "shared->%c[half][%s][%s]", f->name, deep, line);
 }
 
+/* Are all steps whole? Copies are made before the end of k alone. */
+static bool ends_whole(const Simt *s)
+{
+    return is_copied(s) && s->parts == 1 && !s->depth.n && s->depth.k % s->step == 0;
+}
+
 static void write_fetch(Simt *s, const Factor *f)
 {
-    const char *inside;
+    const char *inside, *ends = ends_whole(s) ? "" : text(s->e, " && k < %s", s->last);
     if (f->along) {
         out_open(s->o, "%s", "");
         write_k(s, f, own(s, f));
@@ -249,8 +255,8 @@ static void write_fetch(Simt *s, const Factor *f)
     if (f->along) write_line(s, f, ith(s, f));
     else write_k(s, f, ith(s, f));
     const char *element = f->element(s, f, &inside);
-    const char *there = text(s->e, "%s < %s && k < %s%s%s", f->line, extent_text(s->e, f->size),
-                             s->last, *inside ? " && " : "", inside);
+    const char *there = text(s->e, "%s < %s%s%s%s", f->line, extent_text(s->e, f->size), ends,
+                             *inside ? " && " : "", inside);
     if (is_copied(s)) {
         out_line(s->o, "copy_4(&%s, &%s,", put_text(s, f), element);
         out_line(s->o, "       %s);", there);
@@ -291,7 +297,9 @@ static void write_sums(Simt *s, const Factor f[2])
         if (!f[i].along) write_line(s, &f[i], own(s, &f[i]));
     out_open(o, "for (%s k0 = %s; k0 < %s + %lld; k0 += %lld, half = 1 - half)", s->index, s->first,
              s->last, step, step);
+    if (is_copied(s)) out_open(o, "if (k0 < %s)", s->last);
     for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
+    if (is_copied(s)) out_close(o, "");
     out_line(o, "if (k0 > %s) add_products_%s(shared, 1 - half, top, left, sums);", s->first,
              tile_name(s));
     if (is_copied(s)) {
@@ -437,8 +445,8 @@ static void write_stores_together(Simt *s, int64_t turns)
     out_line(o, "__syncthreads();");
     int open = 1 + (turns > 1) + open_col(s, text(e, "(int)threadIdx.x %% %lld", cols));
     out_line(o, "#pragma unroll %s", is_stored_alone(s) ? "TWO_TURNS" : "FOUR_TURNS");
-    out_open(o, "for (int i = (int)threadIdx.x / %lld; i < %lld; i += %lld)", cols, side * high,
-             s->k->threads / cols);
+    out_open(o, "for (int own = 0; own < %lld; own++)", side * high * cols / s->k->threads);
+    out_line(o, "const int i = (int)threadIdx.x / %lld + %lld * own;", cols, s->k->threads / cols);
     open += open_row(s, turns == 1 ? "i" : text(e, "i / %lld%s + %lld * r + i %% %lld", high,
                                                 simt_times(e, micro[0]), high, high));
     write_store(s, text(e, "results[i][(int)threadIdx.x %% %lld]", cols));
