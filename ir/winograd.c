@@ -114,14 +114,14 @@ static double products(const Frame *f, WinogradTile t)
 
 /* What winograd_fast's tiles take, in multiplications: those of all images, since tiles are so large
  * that panels are not filled where images are few, in panels of half of the widest vectors, as winograd
- * is there for whoever has wider ones; an element of the source at a point and one of results, as
- * passes/cost.c has them, twice where columns are no power of 2, as these are read and written one by
- * one (F(5x5,5x5) of 27x27 pixels, with 0.87 of the multiplications, took as long as F(4x4,5x5)), the
- * source by both halves of the rows where there is but one block; and each weight, which comes from far
- * and is there once, for however few images. */
+ * is there for whoever has wider ones; an element of the source at a point, and one of results, the
+ * more the more points an axis has: of F(4x4,3x3) as passes/cost.c has them, twice where columns are no
+ * power of 2, as these are read and written one by one (F(5x5,5x5) of 27x27 pixels, with 0.87 of the
+ * multiplications, took as long as F(4x4,5x5)), the source by both halves of the rows where there is
+ * but one block; and each weight, which comes from far and is there once, for however few images. */
 static double work(const Frame *f, WinogradTile t)
 {
-    static const double source = 16, result = 8, weight = 16;
+    static const double source = 16. / 12, result = 8. / 12, weight = 8;
     Winograd w = { .lanes = WIDEST_LANES };
     tiles(&w, f, t);
     choose_panels(&w, w.points * f->channels * w.lanes * ELEM_BYTES);
@@ -129,7 +129,8 @@ static double work(const Frame *f, WinogradTile t)
     double panels = (double)(bands / w.block * w.panels + ceil_div(rest, w.lanes));
     double rows = (double)f->rows, channels = (double)f->channels;
     double read = source * channels * (bands > w.block ? 1 : 2), written = result * rows;
-    double moved = (read + written) * (t.columns & (t.columns - 1) ? 2 : 1);
+    double moved = (read + written) * (double)(w.size[0] + w.size[1]);
+    if (t.columns & (t.columns - 1)) moved *= 2;
     return (double)w.points * (panels * (double)w.lanes * (rows * channels + moved)
                                + weight * rows * channels);
 }
