@@ -20,6 +20,8 @@ typedef struct EmitOpts {
 void emit_program(const Module *m, const EmitOpts *o, FILE *out);
 /* For a GPU the file of its kernels; emit_program's has what launches them. */
 void emit_kernels(const Module *m, const EmitOpts *o, FILE *out);
+/* Both in the time of one: the kernels' file, in the arena. */
+const char *emit_program_with_kernels(const Module *m, const EmitOpts *o, FILE *out, Arena *a);
 /* A line of that file. What follows it, up to the next one, can be compiled apart, after all that
  * precedes the first. */
 #define EMIT_PART "/* ---- part ---- */\n"

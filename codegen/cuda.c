@@ -140,22 +140,26 @@ static void write_parts(Emit *e, Out *o, const char *steps)
             if (e->fn[i]->seldom == seldom) write_part(o, &share[seldom], seldom, texts[i]);
 }
 
-void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)
+const char *cuda_kernels(Emit *e)
 {
-    Arena *a = arena_new();
-    Emit e = { .m = m, .o = opts, .l = dialect_of(opts->target), .a = a };
-    Out *o = out_new(a);
-    graphs_text(&e);
-    head_write(&e, o, ".cu", opts->target->name);
+    Out *o = out_new(e->a), *steps = out_new(e->a);
+    head_write(e, o, ".cu", e->o->target->name);
     out_line(o, " * A kernel computes a group of operations. Which block and thread computes what");
     out_line(o, " * follows from shapes alone, and sums are added in a fixed order: the same bits");
     out_line(o, " * always. Parts are compiled apart, each after what precedes the first. */");
     out_raw(o, cuda_language);
-    Out *steps = out_new(a);
-    steps_kernels(&e, steps);
-    snippets_all(&e, o);
-    write_parts(&e, o, out_text(steps));
-    fputs(out_text(o), out);
+    steps_kernels(e, steps);
+    snippets_all(e, o);
+    write_parts(e, o, out_text(steps));
+    return out_text(o);
+}
+
+void emit_kernels(const Module *m, const EmitOpts *opts, FILE *out)
+{
+    Arena *a = arena_new();
+    Emit e = { .m = m, .o = opts, .l = dialect_of(opts->target), .a = a };
+    graphs_text(&e);
+    fputs(cuda_kernels(&e), out);
     arena_free(a);
 }
 

@@ -278,22 +278,25 @@ static bool compile_all(Compiling *c, int n, char **message, Arena *a)
 
 /* ---- the C file ---- */
 
-/* A string of the bytes: lines of at most LINE characters, octal digits always three, so that what
- * follows is no part of them; no question marks, which could make trigraphs. */
+/* A string of the bytes: lines of at most LINE characters and an escape, octal digits always three, so that
+ * what follows is no part of them; no question marks, which could make trigraphs. */
 static void write_bytes(FILE *f, const Image *image)
 {
     enum { LINE = 92 };
+    char line[LINE + 16];
     int at = 0;
     for (size_t i = 0; i < image->n_bytes; i++) {
         unsigned char b = (unsigned char)image->bytes[i];
-        bool plain = b >= ' ' && b < 127 && b != '"' && b != '\\' && b != '?';
-        if (at == 0) fputs("    \"", f);
-        if (plain) at += fputc(b, f) != EOF;
-        else at += fprintf(f, "\\%03o", b);
-        if (at >= LINE || i + 1 == image->n_bytes) {
-            fputs("\"\n", f);
-            at = 0;
+        if (b >= ' ' && b < 127 && b != '"' && b != '\\' && b != '?') {
+            line[at++] = (char)b;
+        } else {
+            line[at++] = '\\';
+            for (int shift = 6; shift >= 0; shift -= 3) line[at++] = (char)('0' + (b >> shift & 7));
         }
+        if (at < LINE && i + 1 < image->n_bytes) continue;
+        line[at] = '\0';
+        fprintf(f, "    \"%s\"\n", line);
+        at = 0;
     }
 }
 

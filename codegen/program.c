@@ -105,27 +105,44 @@ void snippets_all(Emit *e, Out *o)
     for (int i = 0; i < e->n_micro; i++) out_raw(o, text(e, "%s\n", e->micro[i]));
 }
 
+/* The file of a program whose graphs these are. */
+static void write_program(Emit *e, const GraphText *t, FILE *out)
+{
+    const Module *m = e->m;
+    bool blocks = e->l->blocks;
+    Emit own = { .m = m, .o = e->o, .l = &dialect_c, .a = e->a }, *host = blocks ? &own : e;
+    Out *tables = out_new(e->a), *o = out_new(e->a);
+    for (int i = 0; i < m->n_graph; i++) tables_graph(e, tables, t[i].g, t[i].input, t[i].n_input);
+    tables_program(host, tables);
+    head_write(e, o, ".c", e->o->target->name);
+    out_raw(o, text(e, blocks ? about_launches : about, e->o->variant ? "" : ",\n * and main"));
+    if (blocks) cuda_includes(o);
+    else tables_includes(e, o);
+    snippets_all(host, o);
+    if (blocks) cuda_tables(e, o);
+    for (int i = 0; i < e->n_fn && !blocks; i++) kernel_write(e, o, e->fn[i]);
+    for (int i = 0; i < m->n_graph; i++) out_raw(o, text(e, "%s\n", out_text(t[i].out)));
+    out_raw(o, out_text(tables));
+    fputs(out_text(o), out);
+}
+
 void emit_program(const Module *m, const EmitOpts *opts, FILE *out)
 {
     Arena *a = arena_new();
     Emit e = { .m = m, .o = opts, .l = dialect_of(opts->target), .a = a };
-    bool blocks = e.l->blocks;
-    GraphText *t = graphs_text(&e);
-    Emit own = { .m = m, .o = opts, .l = &dialect_c, .a = a }, *host = blocks ? &own : &e;
-    Out *tables = out_new(a), *o = out_new(a);
-    for (int i = 0; i < m->n_graph; i++) tables_graph(&e, tables, t[i].g, t[i].input, t[i].n_input);
-    tables_program(host, tables);
-    head_write(&e, o, ".c", opts->target->name);
-    out_raw(o, text(&e, blocks ? about_launches : about, opts->variant ? "" : ",\n * and main"));
-    if (blocks) cuda_includes(o);
-    else tables_includes(&e, o);
-    snippets_all(host, o);
-    if (blocks) cuda_tables(&e, o);
-    for (int i = 0; i < e.n_fn && !blocks; i++) kernel_write(&e, o, e.fn[i]);
-    for (int i = 0; i < m->n_graph; i++) out_raw(o, text(&e, "%s\n", out_text(t[i].out)));
-    out_raw(o, out_text(tables));
-    fputs(out_text(o), out);
+    write_program(&e, graphs_text(&e), out);
     arena_free(a);
+}
+
+const char *emit_program_with_kernels(const Module *m, const EmitOpts *opts, FILE *out, Arena *to)
+{
+    Arena *a = arena_new();
+    Emit e = { .m = m, .o = opts, .l = dialect_of(opts->target), .a = a };
+    const GraphText *t = graphs_text(&e);
+    const char *kernels = arena_str(to, cuda_kernels(&e));
+    write_program(&e, t, out);
+    arena_free(a);
+    return kernels;
 }
 
 bool emit_is_short(const Module *m, const Target *t)

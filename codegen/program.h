@@ -57,7 +57,9 @@ void head_write(Emit *e, Out *o, const char *end, const char *machine);
 GraphText *graphs_text(Emit *e);
 void snippets_all(Emit *e, Out *o);
 
-/* cuda.c: names and sizes of the kernels, which the launches name. */
+/* cuda.c: the file of the kernels of graphs that have their text. */
+const char *cuda_kernels(Emit *e);
+/* Names and sizes of the kernels, which the launches name. */
 void cuda_tables(Emit *e, Out *o);
 /* Those of the module's graphs, that run seldom or the others: lines of an enum K_NAME, rows { "NAME",
  * threads, bytes }; how many. */

@@ -65,12 +65,15 @@ typedef struct {
     const EmitOpts *options;
     int n;
     const char *name, *flags;        /* of the file that a contract is for */
+    const char **kernels;            /* what to write beside the program, once that is written; or null */
+    Arena *a;                        /* where that lies */
 } Source;
 
 static void print_program(FILE *out, const void *ctx)
 {
     const Source *s = ctx;
-    emit_program(s->module, s->options, out);
+    if (s->kernels) *s->kernels = emit_program_with_kernels(s->module, s->options, out, s->a);
+    else emit_program(s->module, s->options, out);
 }
 
 static void print_main(FILE *out, const void *ctx)
@@ -120,7 +123,7 @@ static const Target any = {.march = "", .machine = ""};
 static void print_kernels(FILE *out, const void *ctx)
 {
     const Source *s = ctx;
-    emit_kernels(s->module, s->options, out);
+    fputs(*s->kernels, out);
 }
 
 typedef struct { const Module *module; const char *name; const ImageOpts *images; } Project;
@@ -169,23 +172,17 @@ static int compile_beside(const Cmd *c, const Build *p, CompileUnit *program)
 }
 
 /* NAME.cu, and what its kernels become: NAME_images.c. */
-static int write_kernels(const Cmd *c, Build *p, Source s)
+static int write_kernels(const Cmd *c, Build *p, Source s, const int *arch)
 {
-    int arch[CMD_MAX_ARCHS];
     char *message;
-    ImageOpts o = {.arch = arch, .ptx = true, .usage = c->text[OPT_verbose] != NULL,
+    ImageOpts o = {.arch = arch, .n_arch = s.options->n_arch, .ptx = true, .usage = c->text[OPT_verbose] != NULL,
                    .cache = cmd_kernel_cache(c->arena), .count = &p->images};
     const char *kernels = cmd_folder_file(c, p->dir, ".cu");
     const char *images = cmd_folder_file(c, p->dir, "_images.c");
     const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);
     CompileUnit *program = &p->unit[p->n_unit - 1];
     p->unit[p->n_unit++] = (CompileUnit){images, object, &any, false, false, NULL};
-    int code = cmd_archs(c, arch, &o.n_arch);
-    EmitOpts options = *s.options;
-    options.n_arch = o.n_arch;
-    s.options = &options;
-    if (!code)
-        code = cmd_write(c, kernels, print_kernels, &s);
+    int code = cmd_write(c, kernels, print_kernels, &s);
     if (!code)
         code = write_project(c, p, s.module, &o);
     if (!code)
@@ -205,10 +202,18 @@ static int write_sources(const Cmd *c, Build *p)
         options[i] = (EmitOpts){.target = t.target, .version = SEQC_VERSION,
                                 .source = slash ? slash + 1 : c->file, .variant = p->n > 1};
         const char *end = p->n > 1 ? arena_printf(c->arena, "-%s.c", cmd_march(t.target)) : ".c";
-        Source own = {.module = p->module[i], .options = &options[i], .n = 1};
-        int code = write_unit(c, p, end, t, print_program, own);
-        if (!code && t.target->block_threads)
-            code = write_kernels(c, p, own);
+        Source own = {.module = p->module[i], .options = &options[i], .n = 1, .a = c->arena};
+        const char *kernels;
+        int arch[CMD_MAX_ARCHS], code = EXIT_OK;
+        bool gpu = t.target->block_threads > 0;
+        if (gpu) {
+            own.kernels = &kernels;
+            code = cmd_archs(c, arch, &options[i].n_arch);
+        }
+        if (!code)
+            code = write_unit(c, p, end, t, print_program, own);
+        if (!code && gpu)
+            code = write_kernels(c, p, own, arch);
         if (code)
             return code;
     }
