@@ -45,7 +45,7 @@ typedef struct KernelFn {
     Stage prepare, main, finish;
     const char *head;                 /* the comment above it */
     const char *users;                /* ", also in eval, infer" */
-    const Graph *first, *last;        /* graphs that use it */
+    const Graph *first;               /* graph that uses it */
     bool inlined;                     /* into graphs that are one function, or one block's */
     bool resized;                     /* used for other sizes than its own, too */
     bool seldom;                      /* no graph that is run often uses it */

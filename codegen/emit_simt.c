@@ -258,7 +258,8 @@ static void write_fetch(Simt *s, const Factor *f)
     const char *there = text(s->e, "%s < %s%s%s%s", f->line, extent_text(s->e, f->size), ends,
                              *inside ? " && " : "", inside);
     if (is_copied(s)) {
-        out_line(s->o, "copy_4(&%s, &%s,", put_text(s, f), element);
+        out_line(s->o, "copy_4(&%s,", put_text(s, f));
+        out_line(s->o, "       &%s,", element);
         out_line(s->o, "       %s);", there);
     } else {
         out_line(s->o, "next_%c[i] = %s", f->name, there);

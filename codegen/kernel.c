@@ -61,7 +61,8 @@ static const char *known(const char *name, const char *other)
 {
     static const char *const words[] = {
         "x", "target", "cotangent", "output", "weight", "bias", "lr", "step_size", "bias2_sqrt",
-        "eps_hat", "decay", "momentum_buffer", "exp_avg", "exp_avg_sq", NULL };
+        "eps_hat", "decay", "momentum_buffer", "exp_avg", "exp_avg_sq", "running_mean", "running_var",
+        "num_batches_tracked", NULL };
     for (int i = 0; words[i]; i++)
         if (!strcmp(name, words[i])) return words[i];
     return other;
@@ -379,9 +380,8 @@ static void name_stage(Emit *e, Stage *s, bool inlined, bool seldom, const char 
 
 void kernel_used(Emit *e, KernelFn *f, const Graph *g)
 {
-    if (f->last != g) f->users = text(e, "%s, %s", f->users, g->name);
+    if (g != f->first && !out_mentions(f->users, g->name)) f->users = text(e, "%s, %s", f->users, g->name);
     if (!ir_derives(g)) f->seldom = false;
-    f->last = g;
 }
 
 void kernel_add(Emit *e, KernelFn *f)
@@ -423,7 +423,7 @@ static KernelFn *share(Kern *k, Sizes own[3])
     if (prepare.body) name_stage(e, &prepare, one_block, seldom, text(e, "%s_prepare", id));
     if (finish.body) name_stage(e, &finish, one_block, seldom, text(e, "%s_finish", id));
     *f = (KernelFn){ .main = main, .prepare = prepare, .finish = finish, .head = kernel_head(k, id),
-                     .users = "", .first = k->g, .last = k->g, .inlined = one_block,
+                     .users = "", .first = k->g, .inlined = one_block,
                      .seldom = seldom };
     kernel_add(e, f);
     return f;

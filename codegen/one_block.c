@@ -251,7 +251,7 @@ static KernelFn *add_kernel(Whole *w, Stage main, const char *head, bool inlined
 {
     KernelFn *f = arena_alloc(w->e->a, 1, sizeof *f);
     main.threads = w->e->o->target->block_threads;
-    *f = (KernelFn){ .main = main, .users = "", .first = w->t->g, .last = w->t->g, .head = head,
+    *f = (KernelFn){ .main = main, .users = "", .first = w->t->g, .head = head,
                      .inlined = inlined };
     kernel_add(w->e, f);
     return f;
