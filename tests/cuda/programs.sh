@@ -10,7 +10,6 @@
 # built with images.
 # shellcheck shell=sh
 S=$ROOT/samples T=$ROOT/tests/cuda DRIVER=$(dirname "$SEQC")/tests/cuda/driver
-HOME_OF_RT=$("$SEQC" doctor | sed -n 's/^runtime  *//p')
 export SEQC_CFLAGS='-ffp-contract=off -O0'    # they run for a moment, and are compiled for longer
 emulated=-O1                               # kernels run longer, in five orders
 arch=sm_90 math=default near=1e-5          # the stand-in looks at no image
@@ -27,43 +26,30 @@ elif [ ! -e "$DRIVER/libcuda.so.1" ]; then
     exit 0
 fi
 "$SEQC" doctor | grep -q '^  NVRTC *[0-9]' && nvrtc=yes || nvrtc=''
-[ "$nvrtc" ] || skip "images by NVRTC" "there is none: programs get an image that only the stand-in takes"
-# The stand-in looks at no image, and nvrtc.sh compiles the kernels of every sample: a few programs are
-# built with images here, the others as where there is no NVRTC, which a library without it hides.
+[ "$nvrtc" ] || skip "images by NVRTC" "there is none: the stand-in for it makes them"
+# The stand-in for the driver looks at no image, and nvrtc.sh compiles the kernels of every sample: a few
+# programs have NVIDIA's images, or all of them on a device and with --full, the others a stand-in's.
 imaged='iris block clothes tiles files'
-[ "${full:-}" ] || [ ! "$DRIVER" ] && imaged=''
-mkdir -p hidden
-[ ! "$imaged" ] || cc -shared -o hidden/libnvrtc.so.13 -x c /dev/null || imaged=''
+STANDIN=$(dirname "$SEQC")/tests/cuda/nvrtc
+
+# with_images NAME COMMAND…: that program's images are made by it.
+with_images() {
+    case "$DRIVER,$nvrtc,${full:-}, $imaged " in
+    ,* | *,yes,yes,* | *,yes,*" $1 "*) _libraries=${LD_LIBRARY_PATH:-} ;;
+    *) _libraries=$STANDIN${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} ;;
+    esac
+    shift
+    LD_LIBRARY_PATH=$_libraries "$@"
+}
 
 # The program NAME.cuda of MODEL, and NAME.so of its kernels; options: seqc's.
 options=''
 build() {
-    name=$1 model=$2 libraries=${LD_LIBRARY_PATH:-} images=$nvrtc
-    case " ${imaged:-$name} " in *" $name "*) ;; *) images='' libraries=$PWD/hidden:$libraries ;; esac
+    name=$1 model=$2
     # shellcheck disable=SC2086  # a list of words
-    LD_LIBRARY_PATH=$libraries "$SEQC" build "$model" --target cuda --math $math --arch $arch --tier "${TIER:-auto}" \
-        --keep "$name.src" -o "$name.cuda" -q $options >"$name.log" 2>&1
-    code=$?
-    source=$(echo "$name".src/*.cu)
-    source=${source%.cu}
-    if [ ! "$images" ]; then
-        [ $code = 3 ] && grep -q "^help: install the CUDA toolkit" "$name.log" || return 1
-        cat >"$name.src/no_images.c" <<'END'
-#include "runtime/cuda.h"
-extern const rt_cuda_image images[];
-const rt_cuda_image images[] = { { 90, true, (const unsigned char *)"// none", 8, false }, { 0, false, 0, 0, false } };
-END
-        decoders=$HOME_OF_RT/libseqc_image.a
-        [ -e "$decoders" ] && decoders="-Wl,-u,rt_image_decoders $decoders" formats='-lpng -ljpeg' ||
-            decoders='' formats=''
-        # shellcheck disable=SC2086  # lists of words
-        cc -std=c11 $SEQC_CFLAGS -I"$HOME_OF_RT/include" "$source.c" "$name.src/no_images.c" \
-            $decoders "$HOME_OF_RT/libseqc_rt.a" $formats -lz -lm -lpthread -ldl -o "$name.cuda" || return 1
-    elif [ $code != 0 ]; then
-        cat "$name.log"
-        return 1
-    fi
-    kernels "$name" "$source.cu"
+    with_images "$name" "$SEQC" build "$model" --target cuda --math $math --arch $arch --tier "${TIER:-auto}" \
+        --keep "$name.src" -o "$name.cuda" -q $options || return
+    kernels "$name" "$(echo "$name".src/*.cu)"
 }
 
 # kernels NAME FILE: NAME.so of the file's kernels.
