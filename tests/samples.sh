@@ -14,7 +14,7 @@ check "iris evaluates" ./iris eval --data "$S/iris/iris.csv" --weights iris.run/
 check "iris predicts" ./iris predict --input "$S/iris/iris.csv" --weights iris.run/best.safetensors --output iris.out.csv
 check "iris learns" sh -c "./iris eval --data '$S/iris/iris.csv' --weights iris.run/best.safetensors | grep -qE '9[4-9]\.[0-9]*%|100'"
 
-check "regression builds" "$SEQC" build "$S/regression/model.py" -o houses
+check "regression builds" lightly "$S/regression/model.py" -o houses
 check "regression trains" ./houses train --data "$S/regression/houses.csv" --target price --normalize zscore --val-split 0.2 --epochs 60 --out houses.run
 check "regression evaluates" ./houses eval --data "$S/regression/houses.csv" --target price --weights houses.run/best.safetensors
 check "regression predicts" ./houses predict --input "$S/regression/houses.csv" --weights houses.run/best.safetensors --output prices.csv
@@ -96,10 +96,10 @@ for name in model sigmoid; do
     above "$right" 92 && ok "binary $name learns" || not_ok "binary $name learns" "$right of 100"
 done
 
-check "regularization builds" "$SEQC" build "$S/regularization/model.py" -o regular
+check "regularization builds" lightly "$S/regularization/model.py" -o regular
 check "regularization trains" ./regular train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.8 --out regular.run
 sed 's/^share = .*/share = 0.0/; s/^decay = .*/decay = 0.0/' "$S/regularization/model.py" >free.py
-check "without it, builds" "$SEQC" build free.py -o free
+check "without it, builds" lightly free.py -o free
 check "without it, trains" ./free train --data "$S/fashion_mnist/small.csv" --normalize zscore --val-split 0.8 --out free.run
 last() { awk -F, -v want="$2" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == want) c = i } END { print $c }' "$1"; }
 above "$(last free.run/metrics.csv val_loss)" "$(last regular.run/metrics.csv val_loss)" &&
@@ -121,14 +121,14 @@ check "schedules plateau evaluates" ./plateau eval --data "$S/regression/houses.
 
 check "fine_tuning makes its data" sh "$S/fine_tuning/make_data"
 for name in base model; do
-    check "fine_tuning $name builds" "$SEQC" build "$S/fine_tuning/$name.py" -o tune_$name
+    check "fine_tuning $name builds" lightly "$S/fine_tuning/$name.py" -o tune_$name
 done
 check "fine_tuning base trains" ./tune_base train --data old.csv --normalize zscore --val-split 0.2 --out base.run
 cp base.run/best.safetensors base.safetensors
 check "fine_tuning model trains" ./tune_model train --data few.csv --val rest.csv --normalize zscore --out tuned.run
 check "fine_tuning model evaluates" ./tune_model eval --data rest.csv --weights tuned.run/last.safetensors
 grep -v -e load_file -e requires_grad -e 'for p in' "$S/fine_tuning/model.py" | sed 's/model\[1\]/model/' >alone.py
-check "fine_tuning without its base builds" "$SEQC" build alone.py -o alone
+check "fine_tuning without its base builds" lightly alone.py -o alone
 check "fine_tuning without its base trains" ./alone train --data few.csv --val rest.csv --normalize zscore --out alone.run
 above "$(last tuned.run/metrics.csv val_accuracy)" "$(last alone.run/metrics.csv val_accuracy)" &&
     ok "the base helps" || not_ok "the base helps" "by the last accuracy it does not"

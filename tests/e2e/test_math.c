@@ -2,7 +2,7 @@
  * float against double, those of double against long double.
  *
  * Every snippet is compiled as a program gets it, for each instruction set. Arguments run over the
- * whole range of float: every 2003rd bit pattern (EVERY=61: every 61st, as tests/full.sh asks; EVERY=1: each one, a
+ * whole range of float: every 4001st bit pattern (EVERY=61: every 61st, as tests/full.sh asks; EVERY=1: each one, a
  * quarter of an hour a function), and a sample of double's, all near the ends and the seams, infinities,
  * NaN, denormals. The error is counted in units of the last place of the exact result; what a function may
  * have stands here and beside it. SHOW=1 prints. */
@@ -230,7 +230,7 @@ static void add(Sweep *s, float x32, double x64)
 static uint64_t usual_step(void)
 {
     const char *every = getenv("EVERY");
-    return every && atoi(every) > 0 ? (uint64_t)atoi(every) : 2003;
+    return every && atoi(every) > 0 ? (uint64_t)atoi(every) : 4001;
 }
 
 static void sweep_f32(Sweep *s)
