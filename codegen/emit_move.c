@@ -48,9 +48,18 @@ static const char *element(Kern *k, int i, const Nest *at)
     return x->op == OP_increment ? text(e, "%s + 1", s) : s;
 }
 
+/* And what follows it at the same place. */
 static void store(Kern *k, const Nest *at, const char *value)
 {
     const Type *t = ir_type(k->g, k->root);
+    if (k->k->n_member > 1) {
+        const char **before = names_save(k), *name = local_name(k, "v");
+        out_line(k->out, "const %s %s = %s;", k->e->l->type[t->dtype], name, value);
+        k->name[k->root.i] = name;
+        members_emit(k, k->out, at);
+        names_restore(k, before);
+        return;
+    }
     Place p[4];
     for (int i = 0, m = stores_of(k, k->root, p); i < m; i++)
         out_line(k->out, "%s[%s] = %s;", slot_write(k, p[i], t),

@@ -122,6 +122,13 @@ bool ir_rows_in_place(int64_t strips, int64_t depth, int64_t row_bytes, int64_t 
     return strips <= FEW_STRIPS || lines <= half_the_ways;
 }
 
+bool ir_moves_elements(const Graph *g, Val v)
+{
+    const Node *x = ir_node(g, v);
+    return (x->op == OP_cat || x->op == OP_slice || x->op == OP_permute) && ir_dtype_real(x->type.dtype)
+        && x->type.layout.kind == LAYOUT_plain;
+}
+
 Val ir_kernel_root(const Graph *g, const Kernel *k)
 {
     Back back;

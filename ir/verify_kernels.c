@@ -44,7 +44,7 @@ static const struct {
     [ALGO_reduce] = {KIND(REDUCE) | KIND(MAP) | KIND(LEAF), KIND(REDUCE), false},
     [ALGO_half] = {KIND(NARROW), KIND(NARROW), true},
     [ALGO_int8] = {KIND(NARROW), KIND(NARROW), true},
-    [ALGO_move] = {KIND(MOVE), KIND(MOVE), true},
+    [ALGO_move] = {KIND(MOVE) | KIND(MAP) | KIND(LEAF), KIND(MOVE), true},
 };
 
 /* Leaves that callers hold; they need no kernel. */
@@ -181,6 +181,9 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     if (roots > 1 && form[k->algo].one)
         return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
                        ir_algo[k->algo].name);
+    Val root = ir_kernel_root(g, k);
+    if (k->algo == ALGO_move && k->n_member > 1 && !ir_moves_elements(g, root))
+        return ir_fail(err, "no map follows %s in its kernel", ir_op[g->node[root.i].op].name);
     if (k->algo == ALGO_gemm_back)
         return verify_back(g, k, err);
     if (ir_block_tile(k->algo).side)

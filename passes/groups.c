@@ -158,6 +158,7 @@ static bool join(Groups *f, uint32_t a, uint32_t b)
     if (too_wide(f, all, n)) return false;
     qsort(all, (size_t)n, sizeof *all, pass_by_handle);
     if (!pass_form(f->g, &f->flow, all, n, &algo)) return false;
+    if (algo == ALGO_move && !f->target->block_threads) return false;     /* C copies whole rows */
     if (algo == ALGO_row && !f->normalising && !is_row(f, x) && !is_row(f, y)) return false;
     if (circle(f, a, b)) return false;
     for (int i = 0; i < y->n; i++) f->of[y->member[i].i] = a;
@@ -568,6 +569,8 @@ void pass_groups_grow(Groups *f)
             take_found(f, v);
             if (!stays_alone(f, v)) take_readers(f, v);
         }
+    for (uint32_t v = 1; v < n; v++)
+        if (f->of[v] == v && kind_of(f, v) == KIND_MOVE) take_readers(f, v);
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && kind_of(f, v) == KIND_ROW) take_rows(f, v);
     for (uint32_t v = 1; v < n; v++)
