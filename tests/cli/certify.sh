@@ -1,6 +1,7 @@
 #!/bin/sh
 # tests/cli/certify.sh: `--certify`: every sample's library, inferring and training, is certified (the larger
-# ones' with --full: without it as programs alone), and so are the forms that a library has; mistakes that are put into its C are found, each where it stands.
+# ones' with --full: without it as programs alone), and so are the forms that a library has; mistakes that are
+# put into its C are found, each where it stands.
 . tests/lib.sh
 cd "$SCRATCH" || exit 1
 . "$ROOT/tests/cli/certificates.sh"
