@@ -95,11 +95,17 @@ static void gather_scattered(const Win *w)
     members_emit(w->k, o, &w->nest);
 }
 
-/* Of windows int, where that is enough; what pads or stretches calls functions of int64_t. */
+/* Of windows int, where that is enough; adaptive ones multiply places by windows. What pads or stretches
+ * calls functions of int64_t. */
 static const char *place_type(const Win *w)
 {
     Op op = w->x->op;
     if (op == OP_pad || op == OP_pad_grad || op == OP_upsample || op == OP_upsample_grad) return w->index;
+    Window win = ir_window(w->k->g, w->x);
+    for (int i = 2 - win.rank; i < 2; i++) {
+        const WindowAxis *a = &win.axis[i];
+        if (a->adaptive && a->places >= INT32_MAX / 2 / (a->windows + 1)) return w->index;
+    }
     const char *in = extent_type(w->e, extent_of(w->in, 0, w->in->rank));
     return strcmp(in, "int") ? in : extent_type(w->e, extent_of(w->own, 0, w->own->rank));
 }

@@ -62,6 +62,13 @@ criterion = nn.NLLLoss()
 optimizer = optim.AdamW(model.parameters(), lr=0.01)
 END
 check "norms and random masks" on_device mixed mixed.py
+cat >long.py <<'END'
+from torch import nn
+
+model = nn.Sequential(nn.AdaptiveMaxPool1d(46341), nn.AvgPool1d(46341))
+END
+"$SEQC" build long.py --input 1,65537 --batch 1 --target cuda --arch sm_90 --keep long -o long.program
+check "places times windows are no int" grep -q 'const int64_t at_col_begin = col \* 65537 / 46341;' long/long.cu
 says=$(on_device mixed mixed.py --batch 5 2>&1 | grep '^generated code runs on')
 check "it names the device" [ "$says" = "generated code runs on stand-in (sm_90, driver for CUDA 13.0)" ]
 
