@@ -271,13 +271,20 @@ static bool start(Job *j, const char *output, const CompileOpts *o, char **messa
     return true;
 }
 
-/* Waits for it: its status as waitpid says it; what it printed, if that is asked for. */
-static int wait_for(Job *j, bool wants_text, char **printed)
+/* Its status, once it has ended, as waitpid says it. */
+static int ended(Job *j)
 {
     int status = 0;
     j->ended = true;
     while (!j->failed && waitpid(j->pid, &status, 0) < 0)
         if (errno != EINTR) j->failed = errno;
+    return status;
+}
+
+/* Waits for it: its status; what it printed, if that is asked for. */
+static int wait_for(Job *j, bool wants_text, char **printed)
+{
+    int status = ended(j);
     if (wants_text || j->failed || status) *printed = read_back(j->log, j->args.a);
     close(j->log);
     return status;
@@ -371,10 +378,13 @@ bool emit_compile_start(CompileUnit *unit, const CompileOpts *o, char **message,
     return true;
 }
 
+/* Where memory ran out, too: asks for none. */
 void emit_compile_wait(const CompileUnit *unit)
 {
-    char *printed = NULL;
-    if (unit->job && !unit->job->ended) wait_for(unit->job, false, &printed);
+    Job *j = unit->job;
+    if (!j || j->ended) return;
+    ended(j);
+    close(j->log);
 }
 
 bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,
