@@ -177,6 +177,7 @@ typedef struct ImageOpts {
     const char *library;              /* its name: they are a library's, NAME_images; else a program's */
     const char *cache;                /* a folder of what was compiled before, or null */
     struct ImageCount *count;         /* told how many are compiled, and how many were found there; or null */
+    int (*interrupted)(void);         /* not 0: nothing more is begun, and it fails; or null */
 } ImageOpts;
 typedef struct ImageCount { int all, found; } ImageCount;
 

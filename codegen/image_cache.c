@@ -1,12 +1,12 @@
 /* codegen/image_cache.c: images that NVIDIA's compiler made before, a file a part in a folder of the user's.
  *
- * A file's name is a hash of all that its bytes depend on, so nothing in it is ever out of date. It begins with
- * a line that says what follows:
+ * A file's name is a hash of all that its bytes depend on, so nothing in it is ever out of date. It begins
+ * with a line that says what follows:
  *
  *     seqc images 1 HASH CODE-BYTES PTX-BYTES
  *
- * and is written beside its place and renamed; one that is not whole is compiled anew and replaced. A folder that
- * cannot be read or written is as one that is empty: builds take longer, no more. */
+ * and is written beside its place and renamed; one that is not whole is compiled anew and replaced. A folder
+ * that cannot be read or written is as one that is empty: builds take longer, no more. */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/images.h"
 #include <dirent.h>
@@ -84,8 +84,8 @@ static char *checked(char *bytes, size_t n, size_t *n_code, size_t *n_ptx)
     int length = 0;
     if (sscanf(bytes, "seqc images 1 %16" SCNx64 " %9zu %9zu%n", &said, n_code, n_ptx, &length) != 3
         || bytes[length] != '\n') return NULL;
-    size_t begin = (size_t)length + 1;
-    if (n - begin != *n_code + *n_ptx) return NULL;
+    size_t begin = (size_t)length + 1, left = n - begin;
+    if (*n_code > left || *n_ptx != left - *n_code) return NULL;
     char *code = bytes + begin;
     return hash_of(code, *n_code, code + *n_code, *n_ptx) == said ? code : NULL;
 }
@@ -93,7 +93,7 @@ static char *checked(char *bytes, size_t n, size_t *n_code, size_t *n_ptx)
 bool cache_take(const char *folder, const char *key, Image *code, Image *ptx, Arena *a)
 {
     size_t n = 0, n_code, n_ptx;
-    int file = open(path_of(folder, key, a), O_RDONLY | O_CLOEXEC);
+    int file = open(path_of(folder, key, a), O_RDONLY | O_CLOEXEC | O_NONBLOCK);    /* should it be a pipe */
     if (file < 0) return false;
     char *bytes = read_whole(file, &n, a), *begin = bytes ? checked(bytes, n, &n_code, &n_ptx) : NULL;
     bool wanted = begin && !n_code == !code && !n_ptx == !ptx;

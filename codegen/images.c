@@ -165,26 +165,34 @@ static const char *log_of(Compiling *c, void *program)
     return c->nvrtc->nvrtcGetProgramLog(program, log) ? "" : log;
 }
 
-/* For `arch`, "sm_90a": the code, the PTX, or both; null: not that. What runs seldom is compiled fast, if
- * NVRTC can; functions are part of kernels then, as called ones would save registers in memory, and loops
- * turn as often as they say: written out they take a third of the time. */
+/* What it is compiled with, but the architecture: `all`, of which those after `plain` are for NVRTC that has
+ * them. What runs seldom is compiled fast; functions are part of kernels then, as called ones would save
+ * registers in memory, and loops turn as often as they say: written out they take a third of the time. */
+typedef struct Options { const char *v[6]; int plain, all; } Options;
+static Options options_of(const Compiling *c)
+{
+    Options o = { { NULL, "--std=c++17" }, 2, 0 };
+    if (c->usage) o.v[o.plain++] = "--ptxas-options=-v";
+    o.all = o.plain;
+    if (c->ptx.seldom) {
+        o.v[o.all++] = "--Ofast-compile=min";
+        o.v[o.all++] = "-DSUBROUTINE=static __device__ __forceinline__";
+        o.v[o.all++] = "-DTURNS=1";
+    }
+    return o;
+}
+
+/* For `arch`, "sm_90a": the code, the PTX, or both; null: not that. */
 static void compile_for(Compiling *c, const char *arch, Image *code, Image *ptx)
 {
     enum { NO_SUCH_OPTION = 5 };         /* of compilers before 13.0 */
     const Nvrtc *n = c->nvrtc;
-    const char *option[6] = { arena_printf(c->a, "--gpu-architecture=%s", arch), "--std=c++17" };
-    int plain = 2, all;
-    if (c->usage) option[plain++] = "--ptxas-options=-v";
-    all = plain;
-    if (c->ptx.seldom) {
-        option[all++] = "--Ofast-compile=min";
-        option[all++] = "-DSUBROUTINE=static __device__ __forceinline__";
-        option[all++] = "-DTURNS=1";
-    }
+    Options o = options_of(c);
+    o.v[0] = arena_printf(c->a, "--gpu-architecture=%s", arch);
     void *program = NULL;
     int error = n->nvrtcCreateProgram(&program, c->text, c->name, 0, NULL, NULL);
-    if (!error) error = n->nvrtcCompileProgram(program, all, option);
-    if (error == NO_SUCH_OPTION && all > plain) error = n->nvrtcCompileProgram(program, plain, option);
+    if (!error) error = n->nvrtcCompileProgram(program, o.all, o.v);
+    if (error == NO_SUCH_OPTION && o.all > o.plain) error = n->nvrtcCompileProgram(program, o.plain, o.v);
     if (code || error) c->log = log_of(c, program);
     if (!error && code) error = take(c, program, code);
     if (!error && ptx) error = take(c, program, ptx);
@@ -194,14 +202,22 @@ static void compile_for(Compiling *c, const char *arch, Image *code, Image *ptx)
     if (program) n->nvrtcDestroyProgram(&program);
 }
 
+/* All but the text that its images depend on. */
+static const char *key_of(const Compiling *c, const char *arch, bool code, bool ptx)
+{
+    const Options o = options_of(c);
+    const char *how = arena_printf(c->a, "%s,%s%s of %s by %s", arch, code ? " code" : "", ptx ? " PTX" : "",
+                                   c->name, c->compiler);
+    for (int i = 1; i < o.all; i++) how = arena_printf(c->a, "%s %s", how, o.v[i]);
+    return cache_key(c->text, how, c->a);
+}
+
 static void compile(Compiling *c)
 {
     bool own = c->code.arch == 90 && strstr(c->text, emit_sm_90a);
     Image *ptx = c->ptx.ptx ? &c->ptx : NULL, *code = c->assembled ? &c->code : NULL;
     const char *arch = arena_printf(c->a, "sm_%d%s", c->code.arch, own ? "a" : "");
-    const char *how = arena_printf(c->a, "%s,%s%s%s of %s by %s", arch, code ? " code" : "", ptx ? " PTX" : "",
-                                   c->ptx.seldom ? " fast" : "", c->name, c->compiler);
-    const char *key = c->cache ? cache_key(c->text, how, c->a) : NULL;
+    const char *key = c->cache ? key_of(c, arch, code, ptx) : NULL;
     c->found = key && cache_take(c->cache, key, code, ptx, c->a);
     if (c->found) return;
     if (code) compile_for(c, arch, code, own ? NULL : ptx);
@@ -226,7 +242,10 @@ typedef struct Queue {
     Compiling **c;
     int n, next;
     pthread_mutex_t lock;
+    int (*interrupted)(void);
 } Queue;
+
+static bool is_interrupted(const Queue *q) { return q->interrupted && q->interrupted(); }
 
 static void *work(void *queue)
 {
@@ -235,7 +254,7 @@ static void *work(void *queue)
         pthread_mutex_lock(&q->lock);
         int mine = q->next++;
         pthread_mutex_unlock(&q->lock);
-        if (mine >= q->n) return NULL;
+        if (mine >= q->n || is_interrupted(q)) return NULL;
         compile(q->c[mine]);
     }
 }
@@ -253,10 +272,10 @@ static int by_length(const void *a, const void *b)
 
 /* Side by side, one a processor: more take longer, each waiting for the others' memory. The longest
  * come first, so that none is alone at the end. */
-static bool compile_all(Compiling *c, int n, char **message, Arena *a)
+static bool compile_all(Compiling *c, int n, int (*interrupted)(void), char **message, Arena *a)
 {
     enum { MOST = 64 };
-    Queue q = { .c = arena_alloc(a, (size_t)n, sizeof *q.c), .n = n };
+    Queue q = { .c = arena_alloc(a, (size_t)n, sizeof *q.c), .n = n, .interrupted = interrupted };
     pthread_t thread[MOST];
     long wanted = sysconf(_SC_NPROCESSORS_ONLN);
     int most = wanted < 1 ? 1 : wanted > MOST ? MOST : (int)wanted, n_thread = 0;
@@ -269,6 +288,10 @@ static bool compile_all(Compiling *c, int n, char **message, Arena *a)
     work(&q);
     for (int i = 0; i < n_thread; i++) pthread_join(thread[i], NULL);
     pthread_mutex_destroy(&q.lock);
+    if (is_interrupted(&q)) {
+        *message = arena_printf(a, "%s: interrupted", c->name);
+        return false;
+    }
     for (int i = 0; i < n; i++) {
         if (c[i].message && !*message) *message = arena_str(a, c[i].message);
         if (!c[i].message && c[i].usage) print_usage(&c[i]);
@@ -434,7 +457,7 @@ bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_
                             .code = { .arch = arch, .part = part + 1 },
                             .ptx = { .arch = arch, .part = part + 1, .ptx = ptx, .seldom = seldom } };
     }
-    bool ok = compile_all(c, n, message, a) && write_file(images_c, o, c, n, message, a);
+    bool ok = compile_all(c, n, o->interrupted, message, a) && write_file(images_c, o, c, n, message, a);
     count_found(o, c, n, a);
     for (int i = 0; i < n; i++) arena_free(c[i].a);
     dlclose(nvrtc.library);

@@ -175,8 +175,9 @@ static int compile_beside(const Cmd *c, const Build *p, CompileUnit *program)
 static int write_kernels(const Cmd *c, Build *p, Source s, const int *arch)
 {
     char *message;
-    ImageOpts o = {.arch = arch, .n_arch = s.options->n_arch, .ptx = true, .usage = c->text[OPT_verbose] != NULL,
-                   .cache = cmd_kernel_cache(c->arena), .count = &p->images};
+    ImageOpts o = {.arch = arch, .n_arch = s.options->n_arch, .ptx = true,
+                   .usage = c->text[OPT_verbose] != NULL, .cache = cmd_kernel_cache(c->arena),
+                   .count = &p->images, .interrupted = cmd_interrupted};
     const char *kernels = cmd_folder_file(c, p->dir, ".cu");
     const char *images = cmd_folder_file(c, p->dir, "_images.c");
     const char *object = arena_printf(c->arena, "%s.%d.o", p->part, p->n_unit);

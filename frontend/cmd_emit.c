@@ -299,7 +299,7 @@ static int write_kernels(const Emission *e)
     char *message = NULL;
     const ImageOpts o = { .arch = e->opts.arch, .n_arch = e->opts.n_arch, .ptx = true,
                           .usage = c->text[OPT_verbose] != NULL, .library = e->opts.name,
-                          .cache = cmd_kernel_cache(a) };
+                          .cache = cmd_kernel_cache(a), .interrupted = cmd_interrupted };
     int code = write_file(e, arena_printf(a, "%s.cu", e->opts.name), print_kernels);
     if (code) return code;
     if (!emit_nvrtc(a)) {

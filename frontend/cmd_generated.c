@@ -130,7 +130,8 @@ static int start_compiler(const Check *k, Compiled *p)
     o.blas = emit_uses_blas(v->m);
     o.shared = true;
     if (v->without || v->no_fuse || v->no_reuse) o.extra = quick;
-    const ImageOpts images = { .arch = &k->arch, .n_arch = 1, .cache = cmd_kernel_cache(k->c->arena) };
+    const ImageOpts images = { .arch = &k->arch, .n_arch = 1, .cache = cmd_kernel_cache(k->c->arena),
+                               .interrupted = cmd_interrupted };
     bool ok = (!k->arch || emit_images(p->kernels, &images, p->images, &message, k->c->arena))
            && emit_compile(&unit, 1, p->object, &o, &message, k->c->arena);
     if (!ok && message && !write_all(ends[1], message, strlen(message))) _exit(EXIT_IO);

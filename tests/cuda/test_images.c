@@ -77,7 +77,7 @@ START_TEST(all_architectures)
 {
     char *message;
     const char *source = in_folder("images.c");
-    const ImageOpts o = { archs, N_ARCHS, true, false, NULL, NULL, NULL };
+    const ImageOpts o = { archs, N_ARCHS, true, false, NULL, NULL, NULL, NULL };
     if (missing()) return;
     ck_assert_msg(emit_images("tests/cuda/kernels.cu", &o, source, &message, arena), "%s", message);
     const rt_cuda_image *image = compiled(source);
@@ -111,7 +111,7 @@ START_TEST(parts)
     };
     char *message;
     const char *source = in_folder("parts.cu"), *made = in_folder("images.c");
-    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL };
+    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL };
     if (missing()) return;
     for (int wrong = 0; wrong < 2; wrong++) {
         FILE *f = fopen(source, "w");
@@ -155,7 +155,7 @@ START_TEST(seldom)
     FILE *f = fopen(source, "w");
     fprintf(f, text, emit_sm_90a);
     fclose(f);
-    ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL };
+    ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL };
     ck_assert_msg(emit_images(source, &o, made, &message, arena), "%s", message);
     const rt_cuda_image *image = compiled(made);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -169,7 +169,7 @@ START_TEST(seldom)
     const rt_cuda_image *other = compiled(again);
     ck_assert_mem_eq(image[6].bytes, other[6].bytes, (size_t)image[6].n_bytes);
     ck_assert_ptr_null(other[7].bytes);
-    o = (ImageOpts){ arch, 2, false, false, NULL, NULL, NULL };
+    o = (ImageOpts){ arch, 2, false, false, NULL, NULL, NULL, NULL };
     ck_assert_msg(emit_images(source, &o, bare, &message, arena), "%s", message);
     image = compiled(bare);
     for (int i = 0; i < 6; i++) {
@@ -186,7 +186,7 @@ START_TEST(own_instructions)
     static const int arch[] = { 100, 90 };
     char *message;
     const char *source = in_folder("own.cu"), *made = in_folder("images.c");
-    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL };
+    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL };
     if (missing()) return;
     FILE *f = fopen(source, "w");
     fprintf(f, "#ifdef %s\nextern \"C\" __global__ void own(float *x)\n{\n", emit_sm_90a);
@@ -206,7 +206,7 @@ END_TEST
 START_TEST(usage)
 {
     const char *at;
-    const ImageOpts o = { archs, N_ARCHS, false, true, NULL, NULL, NULL };
+    const ImageOpts o = { archs, N_ARCHS, false, true, NULL, NULL, NULL, NULL };
     int kernels = 0;
     if (missing()) return;
     const char *text = said_by("tests/cuda/kernels.cu", &o, in_folder("images.c"));
@@ -220,7 +220,7 @@ START_TEST(refused)
 {
     char *message;
     const char *source = in_folder("wrong.cu");
-    const ImageOpts o = { archs, 1, true, false, NULL, NULL, NULL };
+    const ImageOpts o = { archs, 1, true, false, NULL, NULL, NULL, NULL };
     FILE *f = fopen(source, "w");
     fputs("extern \"C\" __global__ void k(float *x)\n{\n    x[0] = y;\n}\n", f);
     fclose(f);
@@ -259,7 +259,7 @@ static const char *two_parts(const char *mark, int one, int other, ImageOpts o, 
 }
 
 /* The names of a folder's files, and how many; the last cuts or changes each, or removes them. */
-typedef enum { LOOK, CUT, CHANGE, REMOVE } Done;
+typedef enum { LOOK, CUT, CHANGE, SIZES, PIPE, REMOVE } Done;
 static int files_of(const char *folder, Done done)
 {
     int n = 0;
@@ -269,9 +269,15 @@ static int files_of(const char *folder, Done done)
         if (x->d_name[0] == '.') continue;
         n++;
         if (done == CUT) ck_assert_int_eq(truncate(path, 100), 0);
-        if (done == REMOVE) unlink(path);
-        FILE *f = done == CHANGE ? fopen(path, "r+b") : NULL;
+        if (done == REMOVE || done == PIPE) unlink(path);
+        if (done == PIPE) ck_assert_int_eq(mkfifo(path, 0600), 0);
+        FILE *f = done == CHANGE ? fopen(path, "r+b") : done == SIZES ? fopen(path, "w") : NULL;
         if (!f) continue;
+        if (done == SIZES) {                       /* more than there is, and less than none */
+            fputs("seqc images 1 0 -20 30\n0123456789", f);
+            fclose(f);
+            continue;
+        }
         fseek(f, -9, SEEK_END);
         const int byte = fgetc(f) ^ 1;
         fseek(f, -9, SEEK_END);
@@ -300,7 +306,7 @@ START_TEST(cache)
     ck_assert(n.found == 1 && files_of(kernels, LOOK) == 3);
     two_parts("first", 1, 3, (ImageOpts){ .cache = kernels, .count = &n }, made);
     ck_assert(n.found == 0 && files_of(kernels, LOOK) == 5);
-    for (Done spoiled = CUT; spoiled <= CHANGE; spoiled++) {
+    for (Done spoiled = CUT; spoiled < REMOVE; spoiled++) {
         files_of(kernels, spoiled);
         ck_assert_str_eq(two_parts("first", 1, 2, o, made), first);
         ck_assert_int_eq(n.found, 0);
@@ -338,6 +344,21 @@ START_TEST(cache_limits)
 }
 END_TEST
 
+static int at_once(void) { return 130; }
+
+/* Nothing is begun once it is interrupted. */
+START_TEST(interrupted)
+{
+    char *message;
+    const char *made = in_folder("images.c"), *kernels = in_folder("kernels");
+    const ImageOpts o = { archs, 1, true, false, NULL, kernels, NULL, at_once };
+    if (missing()) return;
+    ck_assert(!emit_images("tests/cuda/kernels.cu", &o, made, &message, arena));
+    ck_assert_str_eq(message, "kernels.cu: interrupted");
+    ck_assert(access(made, F_OK) && files_of(kernels, LOOK) == 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("images");
@@ -351,6 +372,7 @@ int main(void)
     tcase_add_test(t, refused);
     tcase_add_test(t, cache);
     tcase_add_test(t, cache_limits);
+    tcase_add_test(t, interrupted);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
