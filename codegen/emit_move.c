@@ -52,7 +52,7 @@ static const char *element(Kern *k, int i, const Nest *at)
 static void store(Kern *k, const Nest *at, const char *value)
 {
     const Type *t = ir_type(k->g, k->root);
-    if (k->k->n_member > 1) {
+    if (k->k->n_member > 1 && !ir_is(k->g, k->root, OP_increment)) {
         const char **before = names_save(k), *name = local_name(k, "v");
         out_line(k->out, "const %s %s = %s;", k->e->l->type[t->dtype], name, value);
         k->name[k->root.i] = name;
@@ -181,6 +181,20 @@ static void emit_shared_out(Kern *k, int i, int64_t start)
     out_close(k->out, "");
 }
 
+/* Numbers that are counted, any of them. */
+static void emit_counters(Kern *k)
+{
+    const Nest none = { 0 };
+    const Val first = k->root;
+    if (k->e->l->blocks) each_open(k, k->out, "int", "i", "0", "1");
+    for (int i = 0; i < k->k->n_member; i++) {
+        k->root = k->k->member[i];
+        store(k, &none, element(k, 0, &none));
+    }
+    k->root = first;
+    if (k->e->l->blocks) out_close(k->out, "");
+}
+
 void emit_move(Kern *k)
 {
     Emit *e = k->e;
@@ -196,6 +210,10 @@ void emit_move(Kern *k)
         int leading = ir_leading_axis(&to->shape);
         k->note = text(e, "A %s is %lld places of axis %d.", e->l->task, tile, leading);
         task_range(k, k->tasks.tile_rows, extent_of(&to->shape, leading, leading + 1));
+    }
+    if (ir_count_steps(k->g, k->k->member, k->k->n_member)) {
+        emit_counters(k);
+        return;
     }
     int64_t start = 0;
     for (int i = 0; i < x->n_in; i++) {

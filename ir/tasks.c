@@ -122,6 +122,13 @@ bool ir_rows_in_place(int64_t strips, int64_t depth, int64_t row_bytes, int64_t 
     return strips <= FEW_STRIPS || lines <= half_the_ways;
 }
 
+bool ir_count_steps(const Graph *g, const Val *v, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (!ir_is(g, v[i], OP_increment) || ir_type(g, v[i])->shape.rank) return false;
+    return true;
+}
+
 bool ir_moves_elements(const Graph *g, Val v)
 {
     const Node *x = ir_node(g, v);

@@ -112,6 +112,8 @@ bool ir_by_planes(Op op);
 /* The member that decides the algorithm: the first PROD, CONV, WINDOW, ROW, MOVE or NARROW, else the first
  * REDUCE, else the last member. */
 Val ir_kernel_root(const Graph *g, const Kernel *k);
+/* Does each of them count, one number? Then one kernel may have them all. */
+bool ir_count_steps(const Graph *g, const Val *v, int n);
 /* Does v join, cut or permute reals in the plain layout? Then maps may follow in its kernel. */
 bool ir_moves_elements(const Graph *g, Val v);
 /* Scalars that the kernel sums per task, then in task order: full reductions, losses, `correct`.

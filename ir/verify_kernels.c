@@ -178,11 +178,12 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
         return ir_fail(err, "its %d nodes touch too many tensors for one kernel", k->n_member);
     if (!roots)
         return ir_fail(err, "nothing in it is what algorithm %s computes", ir_algo[k->algo].name);
-    if (roots > 1 && form[k->algo].one)
+    const bool counts = ir_count_steps(g, k->member, k->n_member);
+    if (roots > 1 && form[k->algo].one && !counts)
         return ir_fail(err, "it has %d roots, but algorithm %s computes one", roots,
                        ir_algo[k->algo].name);
     Val root = ir_kernel_root(g, k);
-    if (k->algo == ALGO_move && k->n_member > 1 && !ir_moves_elements(g, root))
+    if (k->algo == ALGO_move && k->n_member > 1 && !counts && !ir_moves_elements(g, root))
         return ir_fail(err, "no map follows %s in its kernel", ir_op[g->node[root.i].op].name);
     if (k->algo == ALGO_gemm_back)
         return verify_back(g, k, err);

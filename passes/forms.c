@@ -1,7 +1,7 @@
 /* passes/forms.c: what a kernel may be made of.
  *
  * Forms by their root: a product, a convolution, a window, or a convolution and what pools it, with
- * a MAP epilogue, as on a GPU what concatenates, cuts or permutes; a linear layer's two gradients, each
+ * a MAP epilogue, as on a GPU what concatenates, cuts or permutes; there, any number of counters; a linear layer's two gradients, each
  * with its own; a row program, of rows or of channels (ir/rows.h); a reduction with a MAP prologue and
  * epilogue; maps of one element count; a single node of any kind. fuse only proposes groups, this file is the one place that says
  * which of them code can be generated for. It does not know orders: cycles are fuse's concern. */
@@ -380,7 +380,8 @@ bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *al
     Group k = { g, f, member, n };
     Val root = { 0 };
     int moves = count_kind(&k, KIND_MOVE, &root);
-    if (moves) return *algo = ALGO_move, n == 1 || (moves == 1 && form_move(&k, root));
+    if (moves)
+        return *algo = ALGO_move, n == 1 || ir_count_steps(g, member, n) || (moves == 1 && form_move(&k, root));
     if (count_kind(&k, KIND_NARROW, &root)) {
         *algo = ir_is(g, root, OP_linear_half) ? ALGO_half : ALGO_int8;
         return n == 1;

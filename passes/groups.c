@@ -569,8 +569,10 @@ void pass_groups_grow(Groups *f)
             take_found(f, v);
             if (!stays_alone(f, v)) take_readers(f, v);
         }
-    for (uint32_t v = 1; v < n; v++)
+    for (uint32_t v = 1, counter = 0; v < n; v++) {
         if (f->of[v] == v && kind_of(f, v) == KIND_MOVE) take_readers(f, v);
+        if (f->of[v] == v && f->g->node[v].op == OP_increment && !join(f, counter, v)) counter = v;
+    }
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] == v && kind_of(f, v) == KIND_ROW) take_rows(f, v);
     for (uint32_t v = 1; v < n; v++)
