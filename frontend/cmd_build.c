@@ -238,6 +238,8 @@ static int compile(const Cmd *c, const Build *p)
                                          "apt-get install libopenblas-pthread-dev, or leave "
                                          "--blas openblas out" : "");
     }
+    if (cmd_interrupted())
+        return cmd_interrupted();
     if (rename(p->part, p->output))
         return cmd_fail(c, EXIT_IO, "%s: %s", p->output, strerror(errno));
     return EXIT_OK;

@@ -120,5 +120,15 @@ for s in INT TERM; do
         tail -n 3 sig.log | sed 's/^/    /'
     fi
 done
+cat >signals <<'END'
+#!/bin/sh
+kill -TERM $PPID
+exec cc "$@"
+END
+chmod +x signals
+echo before >earlier
+"$SEQC" build "$ROOT/samples/iris/model.py" --cc ./signals -o earlier
+got=$?
+check "an interrupted build leaves an earlier program" [ "$got $(cat earlier) $(echo earlier.*)" = "143 before earlier.*" ]
 cmp -s $W run/best.safetensors || [ -s $W ] && ok "the first run is as it was" || not_ok "the first run is as it was" "lost"
 exit 0
