@@ -407,7 +407,8 @@ static void write_stores(Simt *s)
     while (open--) out_close(s->o, "");
 }
 
-/* Do sums go back through shared memory? In how many parts, then, as large as the factors were. */
+/* Do sums go back through shared memory? In how many parts, then, as large as the factors were; both have to
+ * come out even, which those of a text's own tiles may not. */
 static int64_t turns(const Simt *s)
 {
     const Kernel *k = s->k->k;
@@ -416,7 +417,7 @@ static int64_t turns(const Simt *s)
     if (!own || k->micro[1] == 1 || s->k->g->one_block) return 0;
     while (rows * (cols + IR_SIMT_PAD) / turns > 2 * s->step * (rows + cols + 2 * IR_SIMT_PAD))
         turns *= 2;
-    return turns;
+    return s->k->threads % cols || k->micro[0] % turns ? 0 : turns;
 }
 
 /* Is nothing read for results but their sums? Then few of them wait for memory. */

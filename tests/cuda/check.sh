@@ -69,6 +69,11 @@ model = nn.Sequential(nn.AdaptiveMaxPool1d(46341), nn.AvgPool1d(46341))
 END
 "$SEQC" build long.py --input 1,65537 --batch 1 --target cuda --arch sm_90 --keep long -o long.program
 check "places times windows are no int" grep -q 'const int64_t at_col_begin = col \* 65537 / 46341;' long/long.cu
+printf 'from torch import nn\n\nmodel = nn.Linear(64, 96)\n' >odd.py
+"$SEQC" ir odd.py --input 64 --batch 64 --target cuda --stage layout |
+    sed '/^%1 = linear/s/tile=[^ ]* micro=[^]]*\]/tile=[48,48] micro=[3,3]/' >odd.ir
+check "a text's own tiles, no power of 2" sh -c "grep -q 'micro=.3,3.' odd.ir"
+check "are whole" on_device odd odd.ir
 says=$(on_device mixed mixed.py --batch 5 2>&1 | grep '^generated code runs on')
 check "it names the device" [ "$says" = "generated code runs on stand-in (sm_90, driver for CUDA 13.0)" ]
 
