@@ -177,9 +177,10 @@ static void libraries(Arena *a, const char *home)
         missing("driver", "programs for CUDA run with it",
                 "NVIDIA's, on a machine with one of its graphics processors; to compile needs none");
     const char *nvrtc = emit_nvrtc(a);
+    const char *cache = cmd_kernel_cache(a);
     if (nvrtc)
-        row("NVRTC", nvrtc, arena_printf(a, "compiles kernels; those that it has are kept in %s",
-                                         cmd_kernel_cache(a) ? cmd_kernel_cache(a) : "no folder"));
+        row("NVRTC", nvrtc, cache ? arena_printf(a, "compiles kernels, which are kept in %s", cache)
+                                  : "compiles kernels, which no folder is there to keep");
     else
         missing("NVRTC", "compiles kernels",
                 "the CUDA toolkit, or cuda-nvrtc-13-0 of NVIDIA's package repository");

@@ -104,6 +104,20 @@ static bool verify_pooled(const Graph *g, const Kernel *k, char err[IR_ERR])
     return true;
 }
 
+/* A kernel with one root reads what that is made of from memory; its maps follow. */
+static bool verify_epilogue(const Graph *g, const Kernel *k, Val root, char err[IR_ERR])
+{
+    const Node *x = ir_node(g, root);
+    for (int i = 0; i < k->n_member; i++)
+        for (int j = 0; j < x->n_in; j++) {
+            const Node *own = ir_node(g, k->member[i]);
+            if (ir_op[own->op].kind == KIND_MAP && ir_val_eq(ir_view_base(g, x->in[j]), k->member[i]))
+                return ir_fail(err, "%%%d (%s) precedes what algorithm %s computes",
+                               ir_printed_number(g, k->member[i]), ir_op[own->op].name, ir_algo[k->algo].name);
+        }
+    return true;
+}
+
 /* A block's threads each have a register tile, or its warps fragments. */
 static bool verify_block_tile(const Graph *g, const Kernel *k, char err[IR_ERR])
 {
@@ -185,6 +199,8 @@ static bool verify_form(const Graph *g, const Kernel *k, char err[IR_ERR])
     Val root = ir_kernel_root(g, k);
     if (k->algo == ALGO_move && k->n_member > 1 && !counts && !ir_moves_elements(g, root))
         return ir_fail(err, "no map follows %s in its kernel", ir_op[g->node[root.i].op].name);
+    if (form[k->algo].one && !verify_epilogue(g, k, root, err))
+        return false;
     if (k->algo == ALGO_gemm_back)
         return verify_back(g, k, err);
     if (ir_block_tile(k->algo).side)

@@ -1,10 +1,11 @@
 /* passes/forms.c: what a kernel may be made of.
  *
- * Forms by their root: a product, a convolution, a window, or a convolution and what pools it, with
- * a MAP epilogue, as on a GPU what concatenates, cuts or permutes; there, any number of counters; a linear layer's two gradients, each
- * with its own; a row program, of rows or of channels (ir/rows.h); a reduction with a MAP prologue and
- * epilogue; maps of one element count; a single node of any kind. fuse only proposes groups, this file is the one place that says
- * which of them code can be generated for. It does not know orders: cycles are fuse's concern. */
+ * Forms by their root: a product, a convolution, a window, a convolution and what pools it, or what
+ * concatenates, cuts or permutes, with a MAP epilogue; a linear layer's two gradients, each with its own;
+ * a row program, of rows or of channels (ir/rows.h); a reduction with a MAP prologue and epilogue; maps of
+ * one element count; any number of counters; a single node of any kind. fuse only proposes groups, this
+ * file is the one place that says which of them code can be generated for. It does not know orders: cycles
+ * are fuse's concern. */
 #include "ir/rows.h"
 #include "ir/tasks.h"
 #include "passes/kernels.h"
@@ -189,7 +190,10 @@ static bool form_places(const Group *k, Val root)
 }
 
 /* Elements that are moved are known where they are put. */
-static bool form_move(const Group *k, Val root) { return ir_moves_elements(k->g, root) && form_places(k, root); }
+static bool form_move(const Group *k, Val root)
+{
+    return ir_moves_elements(k->g, root) && form_places(k, root);
+}
 
 /* Every reader stands in the kernel. */
 static bool is_inner(const Group *k, Val v)
@@ -381,7 +385,8 @@ bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *al
     Val root = { 0 };
     int moves = count_kind(&k, KIND_MOVE, &root);
     if (moves)
-        return *algo = ALGO_move, n == 1 || ir_count_steps(g, member, n) || (moves == 1 && form_move(&k, root));
+        return *algo = ALGO_move,
+               n == 1 || ir_count_steps(g, member, n) || (moves == 1 && form_move(&k, root));
     if (count_kind(&k, KIND_NARROW, &root)) {
         *algo = ir_is(g, root, OP_linear_half) ? ALGO_half : ALGO_int8;
         return n == 1;

@@ -431,6 +431,44 @@ START_TEST(both_gradients)
 }
 END_TEST
 
+/* ---- maps beside what moves elements ---- */
+
+/* "" where it holds: the kernels of such a graph. */
+static const struct { const char *kernels, *says; } moved[] = {
+    { "k0 a { %1 } map\nk1 b { %2 %3 } move\nk2 c { %4 %5 } move\nk3 d { %6 } move\n", "" },
+    { "k0 b { %1 %2 } move\nk1 c { %3 } map\nk2 d { %4 %5 } move\nk3 e { %6 } move\n",
+      "graph train: k0: %1 (exp) precedes what algorithm move computes" },
+    { "k0 a { %1 } map\nk1 b { %2 %3 } move\nk2 c { %4 %5 %6 } move\n",
+      "graph train: k2: it has 3 roots, but algorithm move computes one" },
+    { "k0 a { %1 } map\nk1 b { %2 } move\nk2 c { %3 %6 } move\nk3 d { %4 %5 } move\n",
+      "graph train: k2: no map follows increment in its kernel" },
+};
+
+START_TEST(maps_that_follow)
+{
+    char text[1024], err[IR_ERR] = "";
+    snprintf(text, sizeof text,
+             "seqc.ir 1\nbatch n <= 16\nreal f32\nstage fuse\n"
+             "state \"one\" : i64[] buffer\nstate \"two\" : i64[] buffer\nstate \"kept\" : i64[3] buffer\n"
+             "graph train\n"
+             "%%0 = input \"x\" : f32[n,4]\n"
+             "%%1 = exp %%0 : f32[n,4]\n"
+             "%%2 = cat %%1, %%0 {axis=1} : f32[n,8]\n"
+             "%%3 = relu %%2 : f32[n,8]\n"
+             "%%4 = increment \"one\" : i64[]\n"
+             "%%5 = increment \"two\" : i64[]\n"
+             "%%6 = increment \"kept\" : i64[3]\n"
+             "return y=%%3\n"
+             "update \"one\"=%%4, \"two\"=%%5, \"kept\"=%%6\n"
+             "kernels train\n%s", moved[_i].kernels);
+    ParseErr at = { .text = "" };
+    Module *m = ir_parse(text, strlen(text), &at);
+    if (m && !ir_verify(m, err)) ck_assert_str_eq(err, moved[_i].says);
+    else ck_assert_str_eq(m ? "" : at.text, moved[_i].says);
+    ir_module_free(m);
+}
+END_TEST
+
 /* ---- what evaluation keeps ---- */
 
 static const char keeping[] =
@@ -724,6 +762,7 @@ int main(void)
     tcase_add_test(t, in_place_of_a_products_operand);
     tcase_add_loop_test(t, what_is_kept, 0, N_KEPT);
     tcase_add_loop_test(t, both_gradients, 0, (int)(sizeof back / sizeof *back));
+    tcase_add_loop_test(t, maps_that_follow, 0, (int)(sizeof moved / sizeof *moved));
     tcase_add_test(t, in_place_of_something_else);
     tcase_add_test(t, values_that_are_gone);
     tcase_add_loop_test(t, states_are_read_before_they_change, 0, 3);
