@@ -7,7 +7,7 @@
  * are padded so that a warp's lanes read from 32 banks. Its numbers are rounded (to nearest) on
  * their way to registers, and summed up in float32.
  *
- * Not here: TMA of sm_90a, tcgen05 of sm_100a; wgmma, which large products of bfloat16 have
+ * Not here: TMA of sm_90a, tcgen05 of sm_100a; wgmma, which large products have
  * (emit_wide.c). On sm_90 mma.sync reaches 63% of the tensor cores' peak at most.
  * Source: PTX ISA, sections on mma and cp.async; CUTLASS's multistage kernels; Luo et al., Benchmarking
  * and Dissecting the Nvidia Hopper GPU Architecture through Microbenchmarking. */

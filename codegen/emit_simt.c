@@ -7,8 +7,8 @@
  * barrier a step. Beyond the ends of a factor there are zeros. A thread's columns are neighbours, so
  * sums go back through shared memory: then neighbouring threads have those that lie together.
  *
- * mma_tf32, mma_bf16: the same around sums of tensor cores (emit_mma.c). wide_bf16: these of factors that
- * were rounded before (emit_wide.c).
+ * mma_tf32, mma_bf16: the same around sums of tensor cores (emit_mma.c). wide_tf32, wide_bf16: these of
+ * factors that were rounded before (emit_wide.c).
  *
  * Where tiles are few and sums long, a block may have a part of k (ir_simt_parts), whose sums a second
  * kernel adds up, in order, before the epilogue.
@@ -73,6 +73,10 @@ static const char *index_type(const Simt *s)
             int64_t elems = ir_elems_at(&t->shape, capacity);
             if (elems > most) most = elems;
         }
+    }
+    if (ir_wide_bytes(s->k->k->algo)) {
+        int64_t words = ir_scratch_bytes(g, s->k->k) / 4;         /* rounded, with zeros beyond the ends */
+        if (words > most) most = words;
     }
     for (int i = 0; i < 3; i++) {
         int64_t elems = size[i].k;
@@ -390,7 +394,7 @@ static void open_unrolled(Simt *s, char variable, const char *end)
 static void write_stores(Simt *s)
 {
     const int64_t *micro = s->k->k->micro;
-    bool mma = ir_is_mma(s->k->k->algo), wide = s->k->k->algo == ALGO_wide_bf16;
+    bool mma = ir_is_mma(s->k->k->algo), wide = ir_wide_bytes(s->k->k->algo);
     int open = 2 + mma;
     open_unrolled(s, 'j', wide ? wide_bound(s, 1) : text(s->e, "%lld", (long long)micro[1]));
     if (!mma) open += open_col(s, "left + j");
@@ -459,7 +463,7 @@ void simt_product(Simt *s, const Factor f[2])
 {
     Kern *k = s->k;
     const int64_t *tile = k->k->tile, *micro = k->k->micro;
-    bool mma = ir_is_mma(k->k->algo), wide = k->k->algo == ALGO_wide_bf16;
+    bool mma = ir_is_mma(k->k->algo), wide = ir_wide_bytes(k->k->algo);
     s->step = ir_block_step(k->g, k->k);
     s->index = index_type(s);
     k->note = wide ? wide_note(s) : text(s->e, "A block is a tile of %lldx%lld results, a %s %lldx%lld %s.",
@@ -527,6 +531,7 @@ void emit_simt(Kern *k)
 void emit_mma_tf32(Kern *k) { emit_simt(k); }
 void emit_mma_bf16(Kern *k) { emit_simt(k); }
 void emit_wide_bf16(Kern *k) { emit_simt(k); }
+void emit_wide_tf32(Kern *k) { emit_simt(k); }
 
 /* ---- simt_dots ---- */
 

@@ -1,8 +1,8 @@
-/* codegen/emit_wide.c: wide_bf16, the sums of emit_simt.c's tile where a product is so large that what
- * limits it is how fast factors come from the second cache (passes/cost_gpu.c).
+/* codegen/emit_wide.c: wide_bf16 and wide_tf32, the sums of emit_simt.c's tile where a product is so large
+ * that what limits it is how fast factors come from the second cache (passes/cost_gpu.c).
  *
- * First a kernel of its own rounds both factors to bfloat16 and writes them as they are wanted in shared
- * memory: tiles of 128 lines and 32 of k, lines along k whatever way the factor is stored, with zeros
+ * First a kernel of its own rounds both factors and writes them as they are wanted in shared memory: tiles
+ * of 128 lines and 64 bytes, 32 bfloat16 or 16 tf32, along k whatever way the factor is stored, with zeros
  * beyond its ends. A block of the product then copies them as they are, four steps in turn: one is
  * multiplied, one has been and is still being read, two are on their way; so one barrier a step is
  * enough.
@@ -11,24 +11,32 @@
  * 64 rows of the tile each and multiply by wgmma, which reads shared memory by itself: while it does, the
  * next step begins. A warp's accumulators lie as mma.sync's fragments of 16 rows do. Elsewhere all threads
  * copy, and eight warps have parts of 64 rows and a quarter of the columns, which they multiply by
- * mma.sync, in the same order of k.
+ * mma.sync, in the same order of k. In bytes both kinds of numbers lie and are multiplied alike: 32 of a
+ * line are a product's 16 or 8 of k, a word of mma.sync's fragments has two numbers or one.
  *
  * What comes next, where there is a device to measure on: a factor that two products read is rounded twice,
- * since each reads it along its own k. wgmma could read such tiles across k, too, and who computes a
- * factor could write it rounded. By the model copies are a sixth of a large product's time.
+ * since each reads it along its own k. Of bfloat16 wgmma could read such tiles across k, too, and who
+ * computes a factor could write it rounded. By the model copies are a sixth of a large product's time.
  *
- * Not here: warps that only copy, clusters of blocks, tcgen05, tf32 (for which wgmma wants lines along k,
- * too, and whose factors are no smaller than float32).
+ * Not here: warps that only copy, clusters of blocks, tcgen05.
  * Source: PTX ISA, sections on wgmma, its shared memory layouts, the asynchronous proxy, mbarrier and
  * cp.async.bulk; CUTLASS's mainloops for sm_90. */
 #include "codegen/simt.h"
 #include <string.h>
 
-enum { STAGES = 4, WORDS = IR_WIDE_STEP / 2, TILE_WORDS = IR_WIDE_LINES * WORDS };
+enum { STAGES = 4, WORDS = IR_WIDE_BYTES / 4, TILE_WORDS = IR_WIDE_LINES * WORDS };
+
+static bool is_tf32(const Simt *s) { return s->k->k->algo == ALGO_wide_tf32; }
+
+static const char *kind(const Simt *s) { return is_tf32(s) ? "tf32" : "bf16"; }
+
+/* Numbers in a chunk of a line, 16 bytes. */
+static int in_chunk(const Simt *s) { return (int)(16 / ir_wide_bytes(s->k->k->algo)); }
 
 static const char *type_name(const Simt *s)
 {
-    return text(s->e, "Wide%lldx%lld", (long long)s->k->k->tile[0], (long long)s->k->k->tile[1]);
+    return text(s->e, "Wide%s_%lldx%lld", is_tf32(s) ? "Tf32" : "Bf16", (long long)s->k->k->tile[0],
+                (long long)s->k->k->tile[1]);
 }
 
 const char *wide_bound(Simt *s, int axis)
@@ -43,6 +51,11 @@ const char *wide_note(Simt *s)
                 "results,\n * a warp fragments of 16x8.", (long long)tile[0], (long long)tile[1]);
 }
 
+static const char *wgmma_name(const Simt *s)
+{
+    return text(s->e, "wgmma_%s_%lld", kind(s), (long long)s->k->k->tile[1]);
+}
+
 /* wgmma of 64 rows and so many columns, and the wait after which its accumulators may be read: all of
  * them are named to the compiler. */
 static void write_wgmma(Simt *s)
@@ -54,17 +67,20 @@ static void write_wgmma(Simt *s)
         names = text(e, "%s%s%%%d", names, !i ? "" : i % 16 ? ", " : ",\"\n                 \" ", i);
         sums = text(e, "%s%s\"+f\"(sums[%d])", sums, !i ? "" : i % 6 ? ", " : ",\n                   ", i);
     }
-    const Hole holes[] = { { "cols", text(e, "%d", cols) },
-                           { "shape", text(e, "m64n%dk16", cols) }, { "names", names }, { "sums", sums },
+    const Hole holes[] = { { "cols", text(e, "%d", cols) }, { "kind", kind(s) },
+                           { "depth", text(e, "%d", 2 * in_chunk(s)) },
+                           { "wgmma", wgmma_name(s) },
+                           { "shape", text(e, "m64n%dk%d", cols, 2 * in_chunk(s)) },
+                           { "stored", is_tf32(s) ? "" : ", 0, 0" }, { "names", names }, { "sums", sums },
                            { "a", text(e, "%%%d", each) }, { "b", text(e, "%%%d", each + 1) } };
     static const char *const words =
         "#ifdef __CUDA_ARCH_FEAT_SM90_ALL\n"
-        "/* sums += a[64][16] b[16][$cols] of a warpgroup. */\n"
-        "DEVICE void wgmma_bf16_$cols(float *sums, uint64_t a, uint64_t b)\n"
+        "/* sums += a[64][$depth] b[$depth][$cols] of a warpgroup. */\n"
+        "DEVICE void $wgmma(float *sums, uint64_t a, uint64_t b)\n"
         "{\n"
-        "    asm volatile(\"wgmma.mma_async.sync.aligned.$shape.f32.bf16.bf16 \"\n"
+        "    asm volatile(\"wgmma.mma_async.sync.aligned.$shape.f32.$kind.$kind \"\n"
         "                 \"{$names}, \"\n"
-        "                 \"$a, $b, 1, 1, 1, 0, 0;\"\n"
+        "                 \"$a, $b, 1, 1, 1$stored;\"\n"
         "                 : $sums\n"
         "                 : \"l\"(a), \"l\"(b));\n"
         "}\n"
@@ -89,6 +105,10 @@ static void write_steps(Simt *s)
         { "down", wide_bound(s, 0) },
         { "across", wide_bound(s, 1) },
         { "index", s->index },
+        { "numbers", is_tf32(s) ? "tf32" : "pairs of bfloat16" },
+        { "wgmma", wgmma_name(s) },
+        { "mma", text(e, "mma_%s", kind(s)) },
+        { "depth", text(e, "%d", 2 * in_chunk(s)) },
         { "stages", text(e, "%d", STAGES) },
         { "rows", text(e, "%lld", rows) },
         { "cols", text(e, "%lld", cols) },
@@ -105,7 +125,7 @@ static void write_steps(Simt *s)
         { "quarter", text(e, "%lld", cols / 4) },
     };
     static const char *const words =
-        "/* Steps of both factors, pairs of bfloat16 along k, which is swizzled. */\n"
+        "/* Steps of both factors, $numbers along k, which is swizzled. */\n"
         "typedef struct {\n"
         "    uint32_t a[$stages][$rows][$words], b[$stages][$cols][$words];\n"
         "    uint64_t arrivals[$stages];\n"
@@ -169,8 +189,8 @@ static void write_steps(Simt *s)
         "    const uint64_t a = lines_at(shared->a[stage][(int)threadIdx.x / 128 * 64]);\n"
         "    const uint64_t b = lines_at(shared->b[stage][0]);\n"
         "    wgmma_fence();\n"
-        "    wgmma_bf16_$cols(&sums[0][0][0], a, b);\n"
-        "    wgmma_bf16_$cols(&sums[0][0][0], a + 2, b + 2);      /* 16 of k are 32 bytes */\n"
+        "    $wgmma(&sums[0][0][0], a, b);\n"
+        "    $wgmma(&sums[0][0][0], a + 2, b + 2);      /* $depth of k are 32 bytes */\n"
         "    wgmma_end();\n"
         "    wgmma_wait_1();\n"
         "}\n"
@@ -200,7 +220,7 @@ static void write_steps(Simt *s)
         "        #pragma unroll\n"
         "        for (int i = 0; i < 4; i++)\n"
         "            #pragma unroll\n"
-        "            for (int j = 0; j < $broad; j++) mma_bf16(sums[i][j], a[i], b[j]);\n"
+        "            for (int j = 0; j < $broad; j++) $mma(sums[i][j], a[i], b[j]);\n"
         "    }\n"
         "}\n"
         "DEVICE void finish_$name(float sums[4][$broad][4]) { (void)sums; }\n"
@@ -213,10 +233,10 @@ static void write_steps(Simt *s)
 const char *wide_type(Simt *s)
 {
     reach(s->e, SNIP_wgmma);
-    reach(s->e, SNIP_rounded);
+    reach(s->e, is_tf32(s) ? SNIP_rounded_tf32 : SNIP_rounded_bf16);
     write_wgmma(s);
     write_steps(s);
-    s->k->shared_bytes = STAGES * (s->k->k->tile[0] + s->k->k->tile[1]) * IR_WIDE_STEP * 2
+    s->k->shared_bytes = STAGES * (s->k->k->tile[0] + s->k->k->tile[1]) * IR_WIDE_BYTES
                        + STAGES * (int64_t)sizeof(uint64_t);
     return type_name(s);
 }
@@ -224,7 +244,7 @@ const char *wide_type(Simt *s)
 /* Steps of k, and tiles of a factor. */
 static const char *steps_text(Simt *s)
 {
-    return text(s->e, "(%s + %d) / %d", extent_atom(s->e, s->depth), IR_WIDE_STEP - 1, IR_WIDE_STEP);
+    return text(s->e, "(%s + %d) / %d", extent_atom(s->e, s->depth), (int)s->step - 1, (int)s->step);
 }
 
 static const char *tiles_text(Simt *s, Extent size, int64_t together)
@@ -241,38 +261,38 @@ static const char *tiles_of(Simt *s)
 
 /* ---- what comes first ---- */
 
-/* One tile of a factor: `at` is its number among the factor's. A thread has chunks of eight of k. */
+/* One tile of a factor: `at` is its number among the factor's. A thread has chunks of 16 bytes. */
 static void write_tile(Simt *s, const Factor *f, const char *at)
 {
     Emit *e = s->e;
     Out *o = s->o;
     const char *inside;
-    int chunks = TILE_WORDS / 4;
+    int chunks = TILE_WORDS / 4, each = in_chunk(s);
     out_line(o, "const %s %s0 = %s / steps * %d, k0 = %s %% steps * %d;", s->index, f->line, at,
-             IR_WIDE_LINES, at, IR_WIDE_STEP);
+             IR_WIDE_LINES, at, (int)s->step);
     out_line(o, "#pragma unroll");
     out_open(o, "for (int i = 0; i < %d; i++)", chunks / s->k->threads);
     out_line(o, "const int e = (int)threadIdx.x + %d * i;", s->k->threads);
     out_line(o, f->along ? "const int line = e / 4, chunk = e %% 4;"
                          : "const int line = e %% %d, chunk = e / %d;", IR_WIDE_LINES, IR_WIDE_LINES);
     out_line(o, "const %s %s = %s0 + line;", s->index, f->line, f->line);
-    out_line(o, "float eight[8];");
+    out_line(o, "float numbers[%d];", each);
     out_line(o, "#pragma unroll");
     bool four = f->along && f->fours;
-    out_open(o, "for (int j = 0; j < 8; j%s)", four ? " += 4" : "++");
-    out_line(o, "const %s k = k0 + 8 * chunk + j;", s->index);
+    out_open(o, "for (int j = 0; j < %d; j%s)", each, four ? " += 4" : "++");
+    out_line(o, "const %s k = k0 + %d * chunk + j;", s->index, each);
     const char *element = f->element(s, f, &inside);
     const char *there = text(e, "%s < %s && k < %s", f->line, extent_text(e, f->size), s->last);
     if (four) {
         out_line(o, "const Four zeros = { { 0 } };");
         out_line(o, "const Four four = %s ? *(const Four *)&%s : zeros;", there, element);
         out_line(o, "#pragma unroll");
-        out_line(o, "for (int l = 0; l < 4; l++) eight[j + l] = four.x[l];");
+        out_line(o, "for (int l = 0; l < 4; l++) numbers[j + l] = four.x[l];");
     } else {
-        out_line(o, "eight[j] = %s ? %s : 0;", there, element);
+        out_line(o, "numbers[j] = %s ? %s : 0;", there, element);
     }
     out_close(o, "");
-    out_line(o, "put_rounded(%s + (part * %d + line) * %d + swizzled(line, chunk), eight);", tiles_of(s),
+    out_line(o, "put_%s(%s + (part * %d + line) * %d + swizzled(line, chunk), numbers);", kind(s), tiles_of(s),
              IR_WIDE_LINES, WORDS);
     out_close(o, "");
 }

@@ -48,7 +48,7 @@ void simt_product(Simt *s, const Factor f[2]);
  * the lane's four. */
 const char *mma_type(Simt *s, const Factor f[2]);
 void mma_sums(Simt *s, const Factor f[2]);
-/* The same of factors that are rounded to bfloat16 first, in a stage of its own; and how many fragments a
+/* The same of factors that are rounded first, in a stage of its own; and how many fragments a
  * warp has, on each axis. */
 const char *wide_type(Simt *s);
 const char *wide_note(Simt *s);

@@ -1,6 +1,6 @@
 /* codegen/snippets_wgmma.c: what kernels need around a warpgroup's products, as PTX for sm_90a: bulk
- * copies and the mbarriers at which they arrive; and numbers that are rounded to pairs of bfloat16: text
- * of generated source for GPUs. The emulator has functions of these names (tests/cuda/wgmma.h, shared.h). */
+ * copies and the mbarriers at which they arrive; and numbers that are rounded to tf32 and to pairs of
+ * bfloat16: text of generated source for GPUs. The emulator has functions of these names (tests/cuda/wgmma.h, shared.h). */
 #include "codegen/codegen.h"
 #include "codegen/snippets.h"
 
@@ -51,7 +51,7 @@ const char *const snippet_wgmma_text[SNIP_COUNT] = {
     "                 : \"memory\");\n"
     "}\n"
     "#endif\n"
-    "/* A line of 32 numbers along k is 64 bytes, four chunks, which are exchanged by the line's number: so\n"
+    "/* A line along k is 64 bytes, four chunks, which are exchanged by the line's number: so\n"
     " * a warp's lanes read from 32 banks. Where chunk `chunk` lies, in words. */\n"
     "DEVICE int swizzled(int line, int chunk) { return (chunk ^ line / 2 % 4) * 4; }\n"
     "#ifdef WARPGROUPS\n"
@@ -62,11 +62,21 @@ const char *const snippet_wgmma_text[SNIP_COUNT] = {
     "    return place >> 4 | (uint64_t)1 << 16 | (uint64_t)(512 >> 4) << 32 | (uint64_t)2 << 62;\n"
     "}\n"
     "#endif\n",
-    [SNIP_rounded] =
+    [SNIP_chunks] =
     "typedef struct Words { uint32_t word[4]; } __attribute__((aligned(16))) Words;\n"
-    "typedef struct Four { float x[4]; } __attribute__((aligned(16))) Four;\n"
+    "typedef struct Four { float x[4]; } __attribute__((aligned(16))) Four;\n",
+    [SNIP_rounded_tf32] =
+    "/* Four numbers, rounded, are a chunk. */\n"
+    "DEVICE void put_tf32(int32_t *to, const float x[4])\n"
+    "{\n"
+    "    Words w;\n"
+    "    #pragma unroll\n"
+    "    for (int i = 0; i < 4; i++) w.word[i] = to_tf32(x[i]);\n"
+    "    *(Words *)to = w;\n"
+    "}\n",
+    [SNIP_rounded_bf16] =
     "/* Eight numbers, rounded, are a chunk. */\n"
-    "DEVICE void put_rounded(int32_t *to, const float x[8])\n"
+    "DEVICE void put_bf16(int32_t *to, const float x[8])\n"
     "{\n"
     "    Words w;\n"
     "    #pragma unroll\n"

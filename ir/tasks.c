@@ -204,9 +204,13 @@ static void simt_conv_space(const Graph *g, const Kernel *k, int64_t n, int64_t 
 
 bool ir_is_mma(Algo a)
 {
-    return a == ALGO_mma_tf32 || a == ALGO_mma_bf16 || a == ALGO_wide_bf16
+    return a == ALGO_mma_tf32 || a == ALGO_mma_bf16 || ir_wide_bytes(a)
         || a == ALGO_conv_mma_tf32 || a == ALGO_conv_mma_bf16;
 }
+
+int64_t ir_wide_bytes(Algo a) { return a == ALGO_wide_bf16 ? 2 : a == ALGO_wide_tf32 ? 4 : 0; }
+
+static int64_t wide_step(Algo a) { return IR_WIDE_BYTES / ir_wide_bytes(a); }
 
 WideTiles ir_wide_tiles(const Graph *g, const Kernel *k, int64_t n)
 {
@@ -214,12 +218,12 @@ WideTiles ir_wide_tiles(const Graph *g, const Kernel *k, int64_t n)
     int64_t across = at_least(k->tile[1] / IR_WIDE_LINES, 1);
     return (WideTiles){ .rows = ceil_div(ir_dim_at(p.m, n), IR_WIDE_LINES),
                         .cols = ceil_div(ir_dim_at(p.l, n), across * IR_WIDE_LINES) * across,
-                        .steps = ceil_div(ir_dim_at(p.k, n), IR_WIDE_STEP) };
+                        .steps = ceil_div(ir_dim_at(p.k, n), wide_step(k->algo)) };
 }
 
 BlockTile ir_block_tile(Algo a)
 {
-    if (a == ALGO_wide_bf16) return (BlockTile){ IR_WIDE_LINES, 2 };
+    if (ir_wide_bytes(a)) return (BlockTile){ IR_WIDE_LINES, 2 };
     if (ir_is_mma(a)) return (BlockTile){ 32, 4 };
     return a == ALGO_simt || a == ALGO_simt_conv ? (BlockTile){ 16, 8 } : (BlockTile){ 0, 0 };
 }
@@ -229,7 +233,7 @@ int64_t ir_block_step(const Graph *g, const Kernel *k)
     enum { MOST = 64, MOST_MMA = 32 };
     int64_t elem = ir_dtype_bytes(g->module->real), lines = k->tile[0] + k->tile[1];
     int64_t step = MOST;
-    if (k->algo == ALGO_wide_bf16) return IR_WIDE_STEP;
+    if (ir_wide_bytes(k->algo)) return wide_step(k->algo);
     if (g->one_block || ir_algo[k->algo].root == KIND_CONV) return IR_SIMT_STEP;
     if (ir_is_mma(k->algo)) return lines <= 128 ? MOST_MMA : IR_SIMT_STEP;
     while (step > IR_SIMT_STEP && 2 * step * (lines + 2 * IR_SIMT_PAD) * elem > IR_SHARED_BYTES)
@@ -263,7 +267,7 @@ int64_t ir_simt_parts(const Graph *g, const Kernel *k)
     Val root = ir_kernel_root(g, k);
     const Node *x = ir_node(g, root);
     if (!ir_block_tile(k->algo).side || !k->tile[0] || !k->tile[1]) return 1;
-    if (k->algo == ALGO_wide_bf16) return 1;
+    if (ir_wide_bytes(k->algo)) return 1;
     if (!is_block_conv(k->algo)) return product_parts(g, root);
     if (x->op != OP_conv_weight) return 1;
     int64_t rows, cols, depth = ir_dim_at(ir_type(g, x->in[1])->shape.dim[0], g->module->capacity);
@@ -305,7 +309,7 @@ static void space(const Graph *g, const Kernel *k, int64_t n, int64_t *rows, int
     case ALGO_gemm: case ALGO_gemm_back: case ALGO_loops: case ALGO_blas:
     case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1:
     case ALGO_simt: case ALGO_simt_dots: case ALGO_mma_tf32: case ALGO_mma_bf16:
-    case ALGO_wide_bf16: {
+    case ALGO_wide_tf32: case ALGO_wide_bf16: {
         Product p = ir_product(g, root);
         int64_t parts = ir_simt_parts(g, k);
         *rows = ir_dim_at(p.m, n);
@@ -376,7 +380,7 @@ Tasks ir_tasks_of(const Graph *g, const Kernel *k, int64_t n)
     case ALGO_bf16x6: case ALGO_bf16x3: case ALGO_bf16x1: break;
     case ALGO_simt: case ALGO_simt_dots: case ALGO_simt_conv: break;
     case ALGO_mma_tf32: case ALGO_mma_bf16: case ALGO_conv_mma_tf32: case ALGO_conv_mma_bf16:
-    case ALGO_wide_bf16: break;
+    case ALGO_wide_tf32: case ALGO_wide_bf16: break;
     case ALGO_patches: case ALGO_implicit: case ALGO_winograd: case ALGO_winograd_fast: break;
     case ALGO_conv_bf16x6: case ALGO_conv_bf16x3: case ALGO_conv_bf16x1: break;
     case ALGO_direct: case ALGO_grouped: case ALGO_window: case ALGO_int8:
@@ -437,9 +441,9 @@ int ir_kernel_slots(const Graph *g, const Kernel *k)
 
 int64_t ir_scratch_bytes(const Graph *g, const Kernel *k)
 {
-    if (k->algo == ALGO_wide_bf16) {
+    if (ir_wide_bytes(k->algo)) {
         WideTiles w = ir_wide_tiles(g, k, g->module->capacity);
-        return (w.rows + w.cols) * w.steps * IR_WIDE_LINES * IR_WIDE_STEP * 2;
+        return (w.rows + w.cols) * w.steps * IR_WIDE_LINES * IR_WIDE_BYTES;
     }
     if (ir_block_tile(k->algo).side) {
         const Type *t = ir_type(g, ir_kernel_root(g, k));

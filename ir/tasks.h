@@ -11,7 +11,7 @@
 #include "ir/ir.h"
 
 /* What a kernel runs over:
- *   gemm, loops, blas, simt, simt_dots, mma_tf32, mma_bf16, wide_bf16
+ *   gemm, loops, blas, simt, simt_dots, mma_tf32, mma_bf16, wide_tf32, wide_bf16
  *                rows and columns of the product [m,l]; on a GPU rows in whole tiles, once for each
  *                part of k where it is cut
  *   gemm_back    the same of d_w, as the transpose that it is computed as; a tile has all columns
@@ -65,7 +65,7 @@ enum {
     IR_PART_STEP = 64,               /* and a part of it, where it is cut, is a multiple of this */
     IR_SIMT_PAD = 4,                 /* and each line of it is so much longer than simt's tile */
     IR_WIDE_LINES = 128,             /* a tile of rounded factors: so many rows or columns, */
-    IR_WIDE_STEP = 32,               /* and so much of k */
+    IR_WIDE_BYTES = 64,              /* and of each so much along k */
     IR_SHARED_BYTES = 49152,         /* a block has at least so much */
     IR_WARP = 32,                    /* threads that act together on a GPU */
     IR_SLOT_BYTES = 8                /* a partial sum: double or int64_t */
@@ -144,8 +144,10 @@ int64_t ir_split_bytes(const Graph *g, const Kernel *k);
 typedef struct BlockTile { int64_t side, most; } BlockTile;
 BlockTile ir_block_tile(Algo a);
 bool ir_is_mma(Algo a);              /* on tensor cores */
-/* wide_bf16: tiles of IR_WIDE_LINES x IR_WIDE_STEP of a product's factors, the rows' first, at n. They
- * lie in the scratch, two bytes an element. */
+/* wide_bf16, wide_tf32: bytes of an element of a factor that was rounded into tiles; 0: no such algorithm. */
+int64_t ir_wide_bytes(Algo a);
+/* Tiles of IR_WIDE_LINES lines and a step of k of a product's factors, the rows' first, at n. They lie in
+ * the scratch. */
 typedef struct WideTiles { int64_t rows, cols, steps; } WideTiles;
 WideTiles ir_wide_tiles(const Graph *g, const Kernel *k, int64_t n);
 /* So much of k comes into shared memory at a time: of a matrix product more where the tile is small,

@@ -23,6 +23,7 @@ static const struct {
     [ALGO_mma_tf32] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_mma_bf16] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_wide_bf16] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
+    [ALGO_wide_tf32] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_simt] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_simt_dots] = {KIND(PROD) | KIND(MAP) | KIND(LEAF), KIND(PROD), true},
     [ALGO_conv_mma_tf32] = {KIND(CONV) | KIND(MAP) | KIND(LEAF), KIND(CONV), true},
@@ -128,9 +129,9 @@ static bool verify_block_tile(const Graph *g, const Kernel *k, char err[IR_ERR])
         if (k->tile[i] != b.side * k->micro[i] || k->micro[i] < 1 || k->micro[i] > b.most)
             return ir_fail(err, "a tile of algorithm %s is %d times 1 to %d register tiles",
                            ir_algo[k->algo].name, (int)b.side, (int)b.most);
-    if (k->algo == ALGO_wide_bf16 && (k->micro[0] > 1 || g->one_block))
-        return ir_fail(err, "algorithm wide_bf16 has tiles of %d rows, and blocks of their own",
-                       IR_WIDE_LINES);
+    if (ir_wide_bytes(k->algo) && (k->micro[0] > 1 || g->one_block))
+        return ir_fail(err, "algorithm %s has tiles of %d rows, and blocks of their own",
+                       ir_algo[k->algo].name, IR_WIDE_LINES);
     if (ir_is_mma(k->algo))
         return real == DT_f32 || ir_fail(err, "tensor cores multiply no %s", ir_dtype_name(real));
     if (shared * (k->tile[0] + k->tile[1] + 2 * IR_SIMT_PAD) > IR_SHARED_BYTES)

@@ -15,7 +15,7 @@ static int64_t scratch_bytes(const Candidates *all, const Choice *c, const PassC
     Kernel k = { .algo = c->algo, .member = &root, .n_member = 1,
                  .tile = { c->tile[0], c->tile[1] }, .micro = { c->micro[0], c->micro[1] } };
     int64_t bytes = ir_worker_bytes(g, &k, t->vector_bytes);
-    if (ir_op[ir_node(g, root)->op].kind == KIND_CONV || k.algo == ALGO_wide_bf16)
+    if (ir_op[ir_node(g, root)->op].kind == KIND_CONV || ir_wide_bytes(k.algo))
         return bytes + ir_scratch_bytes(g, &k);
     Problem p = pass_problem(g, root, all->b, all->result, t);
     return p.in_panels ? bytes - ir_pack_bytes(g, &k) : bytes;

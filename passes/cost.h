@@ -29,7 +29,7 @@ double pass_cost(const Problem *p, const Target *t, const Choice *c);
 /* The same of a convolution by algorithm direct, patches or winograd. */
 double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c);
 
-/* cost_gpu.c: of a product on tensor cores, by mma_bf16 or wide_bf16. */
+/* cost_gpu.c: of a product on tensor cores, by mma.sync or of factors rounded before. */
 double pass_gpu_seconds(const Problem *p, const Choice *c);
 
 /* blocks.c: cuts each kernel of a graph into blocks of a GPU's threads. */

@@ -179,8 +179,9 @@ static void tile_mma(const Problem *p, const Target *t, Choice *c)
     if (suits_mma(p->m, p->l, p->k, p->elem_bytes)) tile_simt(p, t, c);
 }
 
-/* Factors in tiles of their own: the wider tile where there are enough. */
-static void tile_wide_bf16(const Problem *p, const Target *t, Choice *c)
+/* Factors in tiles of their own: the wider tile where there are enough. Those of tf32 are no smaller than
+ * float32, so that they gain by the wider tile alone. */
+static void tile_rounded(const Problem *p, const Target *t, Choice *c)
 {
     Choice wider = *c;
     (void)t;
@@ -189,8 +190,11 @@ static void tile_wide_bf16(const Problem *p, const Target *t, Choice *c)
     wider.tile[1] *= 2;
     c->micro[0] = c->micro[1] = wider.micro[0] = 1;
     wider.micro[1] = 2;
-    if (p->l > IR_WIDE_LINES && pass_gpu_seconds(p, &wider) < pass_gpu_seconds(p, c)) *c = wider;
+    bool gains = p->l > IR_WIDE_LINES && pass_gpu_seconds(p, &wider) < pass_gpu_seconds(p, c);
+    if (gains || c->algo == ALGO_wide_tf32) *c = wider;
 }
+#define tile_wide_tf32 tile_rounded
+#define tile_wide_bf16 tile_rounded
 #define tile_mma_tf32 tile_mma
 #define tile_mma_bf16 tile_mma
 
@@ -267,7 +271,7 @@ Candidates pass_products(const Graph *g, Val root, Layout b, Layout result, cons
         Choice c = { .algo = (Algo)a };
         tile[a](&p, t, &c);
         if (t->block_threads) {           /* by the first that suits it, but for large products */
-            bool wide = a == ALGO_wide_bf16;
+            bool wide = ir_wide_bytes((Algo)a);
             if (!c.tile[0] || (wide && ctx->tier == TIER_BLOCK)) continue;
             if (wide || all.n) c.seconds = pass_gpu_seconds(&p, &c);
             if (all.n) all.choice[1] = all.choice[0];

@@ -56,7 +56,7 @@ typedef enum emu_state {
 } emu_state;
 
 /* what a thread says of a warpgroup's product; waiting, of the first group that it does not wait for */
-typedef struct emu_asked { float *sums; uint64_t a, b; int cols, turn; } emu_asked;
+typedef struct emu_asked { float *sums; uint64_t a, b; int cols, depth, turn; } emu_asked;
 
 /* arrivals and bytes that end its phase; does its maker's fence show it to others? */
 typedef struct emu_barrier {
@@ -91,7 +91,7 @@ typedef struct emu_copy { char *to; const char *from; int bytes, group; } emu_co
 
 typedef struct emu_product {
     uint64_t a, b;
-    int cols, turn;
+    int cols, depth, turn;       /* of tf32 it has 8 of k, of bfloat16 16 */
     bool taken;                  /* its factors have been read */
     emu_group_factors factors;
 } emu_product;

@@ -281,3 +281,15 @@ KERNEL(64) nobody_waits(float *__restrict__ y)
     bulk_copy(s->x[0], y, 16, &s->arrivals[0]);
     bulk_copy(s->x[1], y, 16, &s->arrivals[0]);
 }
+
+KERNEL(128) not_rounded_either(float *__restrict__ y)
+{
+    SHARED(Warpgroup_shared, s);
+    for (int i = (int)threadIdx.x; i < 64 * 32; i += 128) s->a[i / 32][i % 32] = 0x3dcccccd;
+    proxy_fence();
+    __syncthreads();
+    wgmma_fence();
+    wgmma_tf32_128(y, described(s->a, 16, 1024, 1), described(s->b, 16, 1024, 1));
+    wgmma_end();
+    wgmma_wait_all_128(y);
+}

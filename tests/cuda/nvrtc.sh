@@ -95,11 +95,14 @@ check "tensor cores multiply tf32" asynchronous cifar10_tf32 \
     mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
 check "tensor cores multiply bfloat16" asynchronous cifar10_bf16 \
     mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
-check "wide layers for bfloat16 compile without spills" usage wide_bf16 "$ROOT/tests/bench/models/wide.py" bf16 sm_90
-wide() { grep -c "^ *SHARED(Wide" wide_bf16.src/*.cu; }
-check "their products are of sm_90a" sh -c "[ $(wide) -gt 0 ] && grep -q \"'k0_linear.*for 'sm_90a'\" wide_bf16.log"
-check "whose instructions no later PTX has" has_not wide_bf16 'wgmma\|sm_90a'
-check "nothing of them is serialized" sh -c "! grep -i 'serializ\|potential performance loss' wide_bf16.log"
+wide() { grep -c "^ *SHARED(Wide" "$1".src/*.cu; }
+for math in bf16 tf32; do
+    name=wide_$math
+    check "wide layers for $math compile without spills" usage $name "$ROOT/tests/bench/models/wide.py" $math sm_90
+    check "their products are of sm_90a" sh -c "[ $(wide $name) -gt 0 ] && grep -q \"'k0_linear.*for 'sm_90a'\" $name.log"
+    check "whose instructions no later PTX has" has_not $name 'wgmma\|sm_90a'
+    check "nothing of them is serialized" sh -c "! grep -i 'serializ\|potential performance loss' $name.log"
+done
 nvcc=$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)
 ptxas=${nvcc%nvcc}ptxas
 # translated NAME: PTX is all that there is of what gradients alone launch, and for devices to come; as a
@@ -122,16 +125,19 @@ if [ -x "$ptxas" ]; then
     check "PTX of resnet translates without spills" translated resnet
     check "and that of bfloat16" translated cifar10_bf16
 else skip "PTX translated" "there is no ptxas"; fi
-# Each of them multiplies 16 of k twice a step.
+# products NAME INSTRUCTION: each of them multiplies 32 bytes of k twice a step.
 products() {
-    "$nvcc" -std=c++17 -ptx -arch=compute_90a -o wide.ptx wide_bf16.src/*.cu 2>/dev/null || return 1
-    [ "$(grep -c 'wgmma\.mma_async\.sync\.aligned\.m64n256k16\.f32\.bf16\.bf16' wide.ptx)" = $((2 * $(wide))) ] &&
-        [ "$(grep -c 'wgmma\.wait_group\.sync\.aligned 0;' wide.ptx)" = "$(wide)" ] &&
-        [ "$(grep -c 'mbarrier\.try_wait\.parity' wide.ptx)" = "$(wide)" ] &&
-        [ "$(grep -c 'mbarrier\.init' wide.ptx)" = $((4 * $(wide))) ] &&
-        [ "$(grep -c 'cp\.async\.bulk\.shared::cluster\.global\.mbarrier' wide.ptx)" = $((3 * $(wide) * 3)) ]
+    "$nvcc" -std=c++17 -ptx -arch=compute_90a -o wide.ptx "$1".src/*.cu 2>/dev/null || return 1
+    n=$(wide "$1")
+    [ "$(grep -c "wgmma\.mma_async\.sync\.aligned\.m64n256$2" wide.ptx)" = $((2 * n)) ] &&
+        [ "$(grep -c 'wgmma\.wait_group\.sync\.aligned 0;' wide.ptx)" = "$n" ] &&
+        [ "$(grep -c 'mbarrier\.try_wait\.parity' wide.ptx)" = "$n" ] &&
+        [ "$(grep -c 'mbarrier\.init' wide.ptx)" = $((4 * n)) ] &&
+        [ "$(grep -c 'cp\.async\.bulk\.shared::cluster\.global\.mbarrier' wide.ptx)" = $((3 * n * 3)) ]
 }
-if [ -x "$nvcc" ]; then check "a warpgroup multiplies them" products
+if [ -x "$nvcc" ]; then
+    check "a warpgroup multiplies bfloat16" products wide_bf16 'k16\.f32\.bf16\.bf16'
+    check "and tf32" products wide_tf32 'k8\.f32\.tf32\.tf32'
 else skip "PTX of sm_90a" "there is no nvcc"; fi
 check "nothing is rounded for them by default" has_not cifar10 'mma\.sync\|cvt\.rna\.tf32\|bf16'
 check "two of its numbers are read at once" has cifar10_bf16 'ld\.shared\.v2\.f32'

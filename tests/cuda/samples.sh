@@ -247,28 +247,34 @@ model = nn.Sequential(nn.Linear(49, 160), nn.ReLU(), nn.Linear(160, 10))
 criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 END
-"$SEQC" ir tiles.py --target cuda --math bf16 --stage fuse >tiles.fused
-sed '/ linear_/s/mma_bf16 tile.*micro [0-9x]*/wide_bf16 tile 128x128 micro 1x1/
-    s/mma_bf16 tile.*micro [0-9x]*/wide_bf16 tile 128x256 micro 1x2/' tiles.fused >tiles.ir
+# tiles MATH NAME
+tiles() {
+    math=$1 name=$2
+    "$SEQC" ir tiles.py --target cuda --math "$math" --stage fuse >$name.fused
+    sed "/ linear_/s/mma_$math tile.*micro [0-9x]*/wide_$math tile 128x128 micro 1x1/
+        s/mma_$math tile.*micro [0-9x]*/wide_$math tile 128x256 micro 1x2/" $name.fused >$name.ir
+    check "factors rounded to $math first build for CUDA" build $name $name.ir
+    check "in tiles of both widths" sh -c "grep -q 'SHARED(Wide[A-Z].*_128x128,' $name.src/*.cu && grep -q 'SHARED(Wide[A-Z].*_128x256,' $name.src/*.cu"
+    for order in $orders; do
+        check "$name train, order $order" on_device $name $order train $small --log-steps --quiet --out $name.$order
+        check "$name have the same bits, order $order" cmp $name.0/steps.csv $name.$order/steps.csv
+    done
+    check "$name have the losses of C" near tiles.in_c/steps.csv $name.0/steps.csv
+    [ "$DRIVER" ] || return
+    mkdir -p by_warps.src
+    by_warps() { (SEQC_CFLAGS="$SEQC_CFLAGS -DEMU_WARPS" && kernels by_warps $name.src/*.cu); }
+    check "$name are multiplied by warps, too" by_warps
+    ln -sf $name.cuda by_warps.cuda
+    check "which train" on_device by_warps 1 train $small --log-steps --quiet --out $name.by_warps
+    check "to the same bits" cmp $name.0/steps.csv $name.by_warps/steps.csv
+}
 "$SEQC" build tiles.py --math strict --blas none -o tiles.c -q
 # shellcheck disable=SC2086
 {
-check "tiles of rounded factors build for CUDA" build tiles tiles.ir
-check "of both widths" sh -c "grep -q 'SHARED(Wide128x128,' tiles.src/*.cu && grep -q 'SHARED(Wide128x256,' tiles.src/*.cu"
 check "the model trains in C" ./tiles.c train $small --log-steps --quiet --out tiles.in_c
-for order in $orders; do
-    check "tiles train, order $order" on_device tiles $order train $small --log-steps --quiet --out tiles.$order
-    check "tiles have the same bits, order $order" cmp tiles.0/steps.csv tiles.$order/steps.csv
-done
-check "tiles have the losses of C" near tiles.in_c/steps.csv tiles.0/steps.csv
-if [ "$DRIVER" ]; then
-    mkdir -p warps.src
-    by_warps() { (SEQC_CFLAGS="$SEQC_CFLAGS -DEMU_WARPS" && kernels warps tiles.src/*.cu); }
-    check "they are multiplied by warps, too" by_warps
-    ln -sf tiles.cuda warps.cuda
-    check "which train" on_device warps 1 train $small --log-steps --quiet --out warps.1
-    check "to the same bits" cmp tiles.0/steps.csv warps.1/steps.csv
-fi
+tiles bf16 tiles
+near=2e-3
+[ ! "$full" ] || tiles tf32 tiles_tf32       # on tests/run: cuda_kernels
 }
 math=default near=$exact
 

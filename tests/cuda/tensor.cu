@@ -96,6 +96,13 @@ DEVICE void put_lines(uint32_t (*to)[32], const float *from, int lines)
     }
 }
 
+/* Of tf32 a line has 32 numbers. */
+DEVICE void put_tf32_lines(uint32_t (*to)[32], const float *from, int lines)
+{
+    for (int e = (int)threadIdx.x; e < lines * 32; e += 128)
+        to[e / 32][(e % 32 / 4 ^ e / 32 % 8) * 4 + e % 4] = to_tf32(from[e]);
+}
+
 DEVICE void take_group(float *y, const float *sums)
 {
     for (int i = 0; i < 64; i++) {
@@ -120,6 +127,24 @@ KERNEL(128) warpgroup(const float *__restrict__ x, const float *__restrict__ w, 
         wgmma_end();
         if (k == 1) wgmma_wait_1();
     }
+    wgmma_wait_all_128(sums);
+    take_group(y, sums);
+}
+
+/* The same of tf32: x[64][32], w[128][32]. */
+KERNEL(128) warpgroup_tf32(const float *__restrict__ x, const float *__restrict__ w,
+                           float *__restrict__ y)
+{
+    SHARED(Warpgroup_shared, s);
+    float sums[64] = { 0 };
+    put_tf32_lines(s->a, x, 64);
+    put_tf32_lines(s->b, w, 128);
+    proxy_fence();
+    __syncthreads();
+    const uint64_t a = described(s->a, 16, 1024, 1), b = described(s->b, 16, 1024, 1);
+    wgmma_fence();
+    for (uint64_t k = 0; k < 4; k++) wgmma_tf32_128(sums, a + 2 * k, b + 2 * k);
+    wgmma_end();
     wgmma_wait_all_128(sums);
     take_group(y, sums);
 }

@@ -211,15 +211,16 @@ START_TEST(descriptors)
 END_TEST
 
 /* The largest difference of y[rows][cols] from the sums over k of x[rows][depth] w[cols][depth]', both
- * rounded to bfloat16. */
-static double far_from_group(const float *x, const float *w, const float *y, int rows, int depth)
+ * rounded to bfloat16 or tf32. */
+static double far_from_group(bool tf32, const float *x, const float *w, const float *y, int rows, int depth)
 {
+    const int bits = tf32 ? 10 : 7;
     double most = 0;
     for (int i = 0; i < rows; i++)
         for (int j = 0; j < 128; j++) {
             double sum = 0;
             for (int k = 0; k < depth; k++)
-                sum += rounded(x[i * depth + k], 7, true) * rounded(w[j * depth + k], 7, true);
+                sum += rounded(x[i * depth + k], bits, !tf32) * rounded(w[j * depth + k], bits, !tf32);
             double d = fabs(y[i * 128 + j] - sum);
             if (!(d <= most)) most = d;
         }
@@ -230,11 +231,14 @@ START_TEST(warpgroups)
 {
     int bytes = (int)sizeof(Warpgroup_shared);
     float *x = numbers(64 * 64), *w = numbers(128 * 64 + 100) + 100;
-    float *y = in_all_orders((Job){ "warpgroup", 1, 1, bytes, { x, w }, 2, NULL, 0 }, 64 * 128);
-    ck_assert_double_lt(far_from_group(x, w, y, 64, 64), 2e-5);
+    for (int tf32 = 0; tf32 < 2; tf32++) {
+        const char *kernel = tf32 ? "warpgroup_tf32" : "warpgroup";
+        float *y = in_all_orders((Job){ kernel, 1, 1, bytes, { x, w }, 2, NULL, 0 }, 64 * 128);
+        ck_assert_double_lt(far_from_group(tf32, x, w, y, 64, tf32 ? 32 : 64), 2e-5);
+        free(y);
+    }
     free(x);
     free(w - 100);
-    free(y);
 }
 END_TEST
 
@@ -255,8 +259,8 @@ START_TEST(two_warpgroups_of_copies)
     float *x = numbers(2 * 64 * 16), *w = numbers(2 * 128 * 16 + 100) + 100;
     float *a = chunks(x, 64), *b = chunks(w, 128);
     float *y = in_all_orders((Job){ "two_warpgroups", 1, 1, bytes, { a, b }, 2, NULL, 0 }, 2 * 64 * 128);
-    ck_assert_double_lt(far_from_group(x + 64 * 16, w + 128 * 16, y, 64, 16), 4e-6);
-    ck_assert_double_lt(far_from_group(x, w, y + 64 * 128, 64, 16), 4e-6);
+    ck_assert_double_lt(far_from_group(false, x + 64 * 16, w + 128 * 16, y, 64, 16), 4e-6);
+    ck_assert_double_lt(far_from_group(false, x, w, y + 64 * 128, 64, 16), 4e-6);
     free(x);
     free(w - 100);
     free(a);
@@ -361,6 +365,7 @@ static const struct { const char *kernel; int shared_bytes; const char *says; } 
     { "askew", 128, ", thread 1: copies 16 bytes that are not aligned to as many" },
     { "copy_to_memory", 128, ", thread 0: copies to where no shared memory is" },
     { "no_wgmma_fence", 24576, ", thread 0: multiplies without a wgmma_fence before, line 212" },
+    { "not_rounded_either", 24576, ", thread 0: multiplies a number that was not rounded, line 292" },
     { "half_a_warpgroup", 24576, ", thread 0: deadlock: it waits in wgmma of line 219, and thread 64 "
                                  "has ended" },
     { "touched_too_early", 24576, ", thread 0: its accumulators are touched before wgmma_wait, line 228" },
@@ -368,7 +373,7 @@ static const struct { const char *kernel; int shared_bytes; const char *says; } 
     { "never_awaited", 24576, ": it ends while warpgroup 0's products are under way" },
     { "hidden_barrier", 2064, ", thread 0: there is no mbarrier where it looks for one" },
     { "too_many_bytes", 2064, ", thread 0: deadlock: it waits at the mbarrier of line 271" },
-    { "wrong_phase", 2064, ", thread 0: deadlock: it waits at the mbarrier of line 175" },
+    { "wrong_phase", 2064, ", thread 0: deadlock: it waits at the mbarrier of line 200" },
     { "no_bulk_wait", 2064, ", thread 0: arrives at an mbarrier that expects nobody" },
     { "nobody_waits", 2064, ": it ends while 2 bulk copies are under way" },
     { "beyond_shared", 64, ", thread 0: 128 bytes of shared memory are used, 64 were asked for" },
@@ -461,7 +466,7 @@ START_TEST(warpgroups_that_do_not_wait)
         run(&(Job){ "no_wgmma_wait", 1, 1, bytes, { x, w }, 2, y, 0 }, order);
         for (int i = 0; i < ELEMS / 2; i++) ck_assert(isnan(y[i]));
         run(&(Job){ "wrong_chunk", 1, 1, bytes, { x, w }, 2, y, 0 }, order);
-        ck_assert_double_gt(far_from_group(x, w, y, 64, 64), 0.1);
+        ck_assert_double_gt(far_from_group(false, x, w, y, 64, 64), 0.1);
     }
     free(x);
     free(w);

@@ -134,10 +134,14 @@ static const Case wide[] = {
 
 START_TEST(test_wide)
 {
-    Variant v = { .quick = true, .algo = ALGO_wide_bf16, .flag = _i % 2 ? "-DEMU_WARPS" : NULL };
-    char *text = in_mode(case_text(&wide[_i / 2], "f32"), MATH_bf16);
+    const Case *c = &wide[_i / 4];
+    bool tf32 = _i / 2 % 2, warps = _i % 2;
+    Variant v = { .quick = true, .algo = tf32 ? ALGO_wide_tf32 : ALGO_wide_bf16,
+                  .flag = warps ? "-DEMU_WARPS" : NULL };
+    char *text = in_mode(case_text(c, "f32"), tf32 ? MATH_tf32 : MATH_bf16), what[32];
     ck_assert(text != NULL);
-    run(wide[_i / 2].name, text, v.flag ? "bf16, warps" : "bf16, warpgroups", v);
+    snprintf(what, sizeof what, "%s, %s", tf32 ? "tf32" : "bf16", warps ? "warps" : "warpgroups");
+    run(c->name, text, what, v);
 }
 END_TEST
 
@@ -146,9 +150,9 @@ START_TEST(test_choice)
 {
     static const char *const steps[] = { "layout", "fuse" };
     static const struct { int n, size; MathMode math; Algo algo; int64_t cols; } choice[] = {
-        { 4096, 4096, MATH_bf16, ALGO_wide_bf16, 256 }, { 4096, 4096, MATH_tf32, ALGO_mma_tf32, 128 },
+        { 4096, 4096, MATH_bf16, ALGO_wide_bf16, 256 }, { 4096, 4096, MATH_tf32, ALGO_wide_tf32, 256 },
         { 4096, 4096, MATH_default, ALGO_simt, 128 }, { 512, 512, MATH_bf16, ALGO_mma_bf16, 64 },
-        { 128, 4096, MATH_bf16, ALGO_mma_bf16, 64 },
+        { 128, 4096, MATH_bf16, ALGO_mma_bf16, 64 }, { 1024, 1024, MATH_tf32, ALGO_mma_tf32, 128 },
     };
     char text[512], err[IR_ERR];
     snprintf(text, sizeof text, "seqc.ir 1\nbatch n <= %d\nreal f32\nmath %s\nstage tidy\n\n"
@@ -285,8 +289,8 @@ int main(void)
     tcase_add_loop_test(t, test_double, 0, N_CASES);
     tcase_add_loop_test(t, test_tf32, 0, N_CASES);
     tcase_add_loop_test(t, test_bf16, 0, N_CASES);
-    tcase_add_loop_test(t, test_wide, 0, 2 * (int)(sizeof wide / sizeof *wide));
-    tcase_add_loop_test(t, test_choice, 0, 5);
+    tcase_add_loop_test(t, test_wide, 0, 4 * (int)(sizeof wide / sizeof *wide));
+    tcase_add_loop_test(t, test_choice, 0, 6);
     tcase_add_loop_test(t, test_one_block, 0, N_CASES);
     tcase_add_loop_test(t, test_elementwise, 0, 2);
     tcase_add_loop_test(t, test_widths, 0, 2);

@@ -12,10 +12,10 @@
 static inline void wgmma_fence(void) { emu.now->fenced = true; }
 static inline void wgmma_end(void) { emu.now->turn++; }
 
-static inline void emu_wgmma(int cols, float *sums, uint64_t a, uint64_t b, int line)
+static inline void emu_wgmma(int cols, int depth, float *sums, uint64_t a, uint64_t b, int line)
 {
     if (!emu.now->fenced) emu_fail(emu.now, "multiplies without a wgmma_fence before, line %d", line);
-    emu.now->asked = (emu_asked){ sums, a, b, cols, emu.now->turn };
+    emu.now->asked = (emu_asked){ sums, a, b, cols, depth, emu.now->turn };
     emu.multiplies = true;
     emu_wait(EMU_AT_WGMMA, 0xffffffffu, 0, line);
 }
@@ -25,29 +25,36 @@ static inline void emu_wgmma_wait(int left, int line)
     emu.now->asked.turn = emu.now->turn - left;
     emu_wait(EMU_AT_WGMMA_WAIT, 0xffffffffu, 0, line);
 }
-#define wgmma_bf16_128(sums, a, b) emu_wgmma(128, sums, a, b, __LINE__)
-#define wgmma_bf16_256(sums, a, b) emu_wgmma(256, sums, a, b, __LINE__)
+#define wgmma_tf32_128(sums, a, b) emu_wgmma(128, 8, sums, a, b, __LINE__)
+#define wgmma_tf32_256(sums, a, b) emu_wgmma(256, 8, sums, a, b, __LINE__)
+#define wgmma_bf16_128(sums, a, b) emu_wgmma(128, 16, sums, a, b, __LINE__)
+#define wgmma_bf16_256(sums, a, b) emu_wgmma(256, 16, sums, a, b, __LINE__)
 #define wgmma_wait_1() emu_wgmma_wait(1, __LINE__)
 #define wgmma_wait_all_128(sums) ((void)(sums), emu_wgmma_wait(0, __LINE__))
 #define wgmma_wait_all_256(sums) ((void)(sums), emu_wgmma_wait(0, __LINE__))
 
-static double emu_take_element(const emu_descriptor *d, int row, int k, bool late, const emu_thread *t)
+static double emu_take_element(const emu_descriptor *d, int row, int k, int size, bool late,
+                               const emu_thread *t)
 {
-    uint32_t at = emu_element_at(d, row, k, 2, true);
-    if (at < EMU_SHARED_START || at + 2 > EMU_SHARED_START + (uint32_t)emu.shared_bytes)
+    uint32_t at = emu_element_at(d, row, k, size, true), bits = 0;
+    if (at < EMU_SHARED_START || at + (uint32_t)size > EMU_SHARED_START + (uint32_t)emu.shared_bytes)
         emu_fail(t, "a descriptor leads out of shared memory");
-    uint16_t bits;
-    memcpy(&bits, (late ? emu.shared : emu.shown) + (at - EMU_SHARED_START), sizeof bits);
-    return emu_half(bits, 0);
+    memcpy(&bits, (late ? emu.shared : emu.shown) + (at - EMU_SHARED_START), (size_t)size);
+    if (size == 2) return emu_half(bits, 0);
+    if (bits & 0x1fff) emu_fail(t, "multiplies a number that was not rounded, line %d", t->line);
+    return emu_of_bits(bits);
 }
 
 static void emu_take_factors(emu_product *p, bool late, const emu_thread *t)
 {
     emu_descriptor a = emu_described(p->a), b = emu_described(p->b);
     if (a.base || b.base) emu_fail(t, "a descriptor has a base offset");
-    for (int k = 0; k < GROUP_DEPTH; k++) {
-        for (int i = 0; i < GROUP_ROWS; i++) p->factors.a[i][k] = emu_take_element(&a, i, k, late, t);
-        for (int i = 0; i < p->cols; i++) p->factors.b[i][k] = emu_take_element(&b, i, k, late, t);
+    const int size = 2 * GROUP_DEPTH / p->depth;
+    for (int k = 0; k < p->depth; k++) {
+        for (int i = 0; i < GROUP_ROWS; i++)
+            p->factors.a[i][k] = emu_take_element(&a, i, k, size, late, t);
+        for (int i = 0; i < p->cols; i++)
+            p->factors.b[i][k] = emu_take_element(&b, i, k, size, late, t);
     }
     p->taken = true;
 }
@@ -60,7 +67,8 @@ static void emu_ask(emu_thread *first, emu_group *g)
     if (g->n == EMU_PRODUCTS) emu_fail(first, "more than %d products are under way", EMU_PRODUCTS);
     for (int t = 0; t < WARPGROUP; t++) {
         const emu_asked *own = &first[t].asked;
-        if (own->a != asked->a || own->b != asked->b || own->turn != asked->turn)
+        if (own->a != asked->a || own->b != asked->b || own->turn != asked->turn
+            || own->depth != asked->depth)
             emu_fail(&first[t], "its warpgroup does not ask for the same product, line %d", first->line);
         for (int i = 0; i < each && g->n; i++)
             if (own->cols != g->cols || emu_bits_of(own->sums[i]) != UINT32_MAX)
@@ -72,6 +80,7 @@ static void emu_ask(emu_thread *first, emu_group *g)
     g->cols = asked->cols;
     emu_product *p = &g->product[g->n++];
     p->a = asked->a, p->b = asked->b, p->cols = asked->cols, p->turn = asked->turn;
+    p->depth = asked->depth;
     p->taken = false;
     if (!emu_late()) emu_take_factors(p, false, first);
 }
@@ -83,7 +92,7 @@ static void emu_finish(emu_thread *first, emu_group *g)
     for (; done < g->n && g->product[done].turn < first->asked.turn; done++) {
         emu_product *p = &g->product[done];
         if (!p->taken) emu_take_factors(p, true, first);
-        emu_group_multiply(&p->factors, g->sums, p->cols);
+        emu_group_multiply(&p->factors, p->depth, g->sums, p->cols);
     }
     for (int i = done; i < g->n; i++) g->product[i - done] = g->product[i];
     g->n -= done;

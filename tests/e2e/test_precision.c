@@ -55,7 +55,7 @@ static char *module_text(Algo algo, const Target *t)
     int lanes = t->vector_bytes / 4, rows = t->accumulators / 2;
     if (algo == ALGO_gemm)
         snprintf(choice, sizeof choice, "tile=[%d,%d] micro=[%d,2]", 10 * rows, 2 * lanes, rows);
-    else if (algo == ALGO_wide_bf16)
+    else if (ir_wide_bytes(algo))
         snprintf(choice, sizeof choice, "tile=[128,256] micro=[1,2]");
     else
         snprintf(choice, sizeof choice, "tile=[64,64]%s", ir_is_mma(algo) ? " micro=[2,2]" : "");
