@@ -14,6 +14,7 @@
  * Which weights: passes/panels.c. Which algorithm: passes/choose.c, of what passes/products.c and
  * passes/convs.c list, by passes/cost.c or by measurements; `why` says what each one takes. Images
  * stay plain: kernels frame and pack what taps read of them. */
+#include "ir/winograd.h"
 #include "passes/rules.h"
 #include "passes/stages.h"
 
@@ -24,7 +25,18 @@ static Layout layout_of(const Graph *g, const Panels *p, int graph, Val v)
     return own.kind == LAYOUT_plain ? pass_panels_value(p, graph, v) : own;
 }
 
-/* "measured: winograd 2.56 ms, patches 4.41 ms", the fastest first; null: there was no choice. */
+/* " F(4x4,3x3)" of Winograd's algorithm: results of a tile, taps; of a gradient's pieces the first. */
+static const char *tile_text(const Candidates *c, Algo algo, Arena *a)
+{
+    if (!ir_is_winograd(algo)) return "";
+    Frame f = ir_frame(c->g, c->root);
+    WinogradPiece piece[IR_MOST_PIECES] = { { .frame = f, .tile = ir_winograd_tile(&f, algo) } };
+    if (f.op == OP_conv_weight) ir_winograd_pieces(&f, algo, piece);
+    return arena_printf(a, " F(%dx%d,%dx%d)", (int)piece->tile.lines, (int)piece->tile.columns,
+                        (int)piece->frame.taps[0], (int)piece->frame.taps[1]);
+}
+
+/* "measured: winograd F(4x4,3x3) 2.56 ms, patches 4.41 ms", the fastest first; null: there was no choice. */
 static const char *reason(const Candidates *c, Arena *a)
 {
     bool said[PASS_MAX_CHOICES] = { false };
@@ -36,9 +48,9 @@ static const char *reason(const Candidates *c, Arena *a)
                 least = i;
         said[least] = true;
         double us = 1e6 * c->choice[least].seconds;
-        text = arena_printf(a, "%s%s %s %.3g %s", text, k ? "," : "",
-                            ir_algo[c->choice[least].algo].name, us < 1000 ? us : us / 1000,
-                            us < 1000 ? "us" : "ms");
+        Algo algo = c->choice[least].algo;
+        text = arena_printf(a, "%s%s %s%s %.3g %s", text, k ? "," : "", ir_algo[algo].name,
+                            tile_text(c, algo, a), us < 1000 ? us : us / 1000, us < 1000 ? "us" : "ms");
     }
     return c->n > 1 ? text : NULL;
 }
