@@ -40,18 +40,20 @@ static const struct { const char *symbol; size_t offset; } calls[] = {
 
 /* ---- finding it ---- */
 
-/* By its name, as the system's loader looks for it, then where the toolkit lies. */
+/* By its name, as the system's loader looks for it, then where the toolkit lies. It stays when it is closed: each
+ * time it is loaded it takes memory that it never gives back. */
 static void *open_library(Arena *a, const char **path)
 {
+    const int how = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
     static const char *const name[] = { "libnvrtc.so.13", "libnvrtc.so.12" };
     const char *const home[] = { getenv("CUDA_HOME"), getenv("CUDA_PATH"), "/usr/local/cuda" };
     for (int i = 0; i < 2; i++) {
         *path = name[i];
-        void *library = dlopen(*path, RTLD_NOW | RTLD_LOCAL);
+        void *library = dlopen(*path, how);
         for (int k = 0; k < 3 && !library; k++) {
             if (!home[k] || !*home[k]) continue;
             *path = arena_printf(a, "%s/lib64/%s", home[k], name[i]);
-            library = dlopen(*path, RTLD_NOW | RTLD_LOCAL);
+            library = dlopen(*path, how);
         }
         if (library) return library;
     }

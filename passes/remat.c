@@ -247,7 +247,7 @@ static List with_chain(const List *l, int at, const Chain *c, Arena *a)
     List to = { .kernel = arena_alloc(a, n, sizeof *to.kernel), .n = (int)n,
                 .live = arena_alloc(a, n, sizeof *to.live) };
     memcpy(to.kernel, l->kernel, (size_t)at * sizeof *to.kernel);
-    memcpy(to.kernel + at, c->kernel, (size_t)c->n * sizeof *to.kernel);
+    if (c->n) memcpy(to.kernel + at, c->kernel, (size_t)c->n * sizeof *to.kernel);
     memcpy(to.kernel + at + c->n, l->kernel + at, (size_t)(l->n - at) * sizeof *to.kernel);
     return to;
 }
