@@ -15,7 +15,8 @@ small="--data $S/fashion_mnist/small.csv --normalize zscore --overfit-batches 3 
 iris="--data $S/iris/iris.csv --normalize zscore --val-split 0.2 --epochs 2"
 # shellcheck disable=SC2086  # lists of words
 {
-optimized=$emulated emulated=-O0            # they run for less than -O1 takes
+optimized=$emulated brief=-O0               # what runs for less than -O1 takes
+emulated=$brief
 sample iris "$S/iris/model.py" $iris
 sample walkthrough "$S/ir_walkthrough/model.py" --data two.csv --epochs 2
 sample regression "$S/regression/model.py" $houses
@@ -26,11 +27,9 @@ sample schedules "$S/schedules/model.py" $houses
 sample plateau "$S/schedules/plateau.py" $houses
 sample binary "$S/binary/model.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
 sample sigmoid "$S/binary/sigmoid.py" --data "$S/binary/pair.csv" --normalize zscore --epochs 2
-emulated=$optimized
 sample dropout "$S/mc_dropout/model.py" --data "$S/mc_dropout/sine.csv" --epochs 1
 sample small "$S/fashion_mnist/small.py" $small
 sample learner "$S/microcontroller/learner.py" $small
-sample regularization "$S/regularization/model.py" $small
 sample base "$S/fine_tuning/base.py" --data old.csv --normalize zscore --overfit-batches 3 --epochs 2
 cp base.in_c/last.safetensors base.safetensors
 sample tuned "$S/fine_tuning/model.py" --data few.csv --normalize zscore --epochs 2
@@ -55,6 +54,8 @@ optimizer = optim.Adam(model.parameters(), lr=0.002, weight_decay=1e-3)
 clip_grad_norm = 1.0
 END
 sample deep deep.py $small
+emulated=$optimized
+sample regularization "$S/regularization/model.py" $small
 cat >images.py <<'END'
 import torch
 from torch import nn, optim
@@ -128,9 +129,9 @@ criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.1)
 END
 { echo x,label; awk 'BEGIN { for (i = 0; i < 1300; i++) print i % 37 / 37 "," int(i % 37 / 13) }'; } >narrow.csv
-TIER=graph
+TIER=graph emulated=$brief
 sample narrow narrow.py --data narrow.csv --epochs 2
-TIER=auto
+TIER=auto emulated=$optimized
 
 # Bytes on the device, with a table that normalises; the same turned at random here, and sent.
 mkdir -p idx
@@ -202,7 +203,9 @@ model = nn.Sequential(nn.Flatten(), nn.Linear(784, 16), nn.ReLU(), nn.Linear(16,
 criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.05)
 END
+emulated=$brief
 sample turned turned.py --epochs 3
+emulated=$optimized
 cat >wide.py <<'END'
 import torch
 from torch import nn, optim
@@ -227,11 +230,14 @@ optimizer = optim.SGD(model.parameters(), lr=0.05, momentum=0.9)
 END
 exact=$near
 math=tf32 near=2e-3
-sample deep_tf32 deep.py $small
 sample wide_tf32 wide.py $small
+beside=deep emulated=$brief
+sample deep_tf32 deep.py $small
 math=bf16 near=2e-2
 sample deep_bf16 deep.py $small
+beside=wide_tf32 emulated=$optimized
 sample wide_bf16 wide.py $small
+beside=''
 }
 
 # Factors that are rounded first: the emulator is too slow for products of sizes for which they are
@@ -316,7 +322,9 @@ model = nn.Sequential(nn.Flatten(), nn.Linear(192, 2))
 criterion = nn.CrossEntropyLoss()
 optimizer = optim.SGD(model.parameters(), lr=0.05)
 END
+    emulated=$brief
     sample files files.py --epochs 2
+    emulated=$optimized
     head -c 300 "$P/rgb.jpg" >files/b/x.jpg
     refuses "C finds a damaged image" 1 "files/b/x.jpg: is a damaged JPEG image" \
         ./files.c train --epochs 1 --log-steps --quiet --out cut.c
@@ -360,7 +368,7 @@ sanitized() {
     watched=$1
     shift
     mkdir -p "$watched.asan.src"
-    (SEQC_CFLAGS="$SEQC_CFLAGS -g -fsanitize=address,undefined -fno-sanitize-recover=all" emulated=-O0 &&
+    (SEQC_CFLAGS="$SEQC_CFLAGS -g -fsanitize=address,undefined -fno-sanitize-recover=all" emulated=$brief &&
         kernels "$watched.asan" "$watched".src/*.cu) || return 1
     ln -sf "$watched.cuda" "$watched.asan.cuda"
     ASAN_OPTIONS=detect_leaks=0 LD_PRELOAD=$(cc -print-file-name=libasan.so) \
@@ -381,7 +389,7 @@ if [ "$full" ]; then
 fi
 }
 
-emulated=-O0                                # they run once or twice
+emulated=$brief                             # they run once or twice
 
 # planted WHAT NAME NEAR AWK TRAIN-OPTIONS…: with the sample's kernels edited, runs do not end, losses are
 # not those of C, or depend on the order.

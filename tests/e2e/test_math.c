@@ -8,6 +8,7 @@
  * have stands here and beside it. SHOW=1 prints. */
 #define _GNU_SOURCE
 #include "codegen/snippets.h"
+#include "turns.h"
 #include <check.h>
 #include <dlfcn.h>
 #include <math.h>
@@ -230,7 +231,7 @@ static void add(Sweep *s, float x32, double x64)
 static uint64_t usual_step(void)
 {
     const char *every = getenv("EVERY");
-    return every && atoi(every) > 0 ? (uint64_t)atoi(every) : 4001;
+    return (every && atoi(every) > 0 ? (uint64_t)atoi(every) : 4001) * (uint64_t)fewer();
 }
 
 static void sweep_f32(Sweep *s)

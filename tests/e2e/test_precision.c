@@ -241,7 +241,7 @@ static const double *factor(void *ctx, const char *name)
 /* Tiles that C computes take their time: some layers for each algorithm. */
 static bool its_layer(Algo algo, int i)
 {
-    return (!ir_split_parts(algo) && !ir_is_mma(algo)) || its_turn_of(i + (int)algo, 6);
+    return its_turn_of(i + (int)algo, ir_split_parts(algo) || ir_is_mma(algo) ? 6 : fewer());
 }
 
 static void check_product(Algo algo, int i, const Built *built, int n_built, rt_pool *pool)
@@ -350,32 +350,50 @@ static char *convs_text(Algo algo)
 
 typedef struct Sums { Form form; const double *a, *b; double *exact; float *plain; } Sums;
 
-/* A term: of which y, x and w. */
-static inline void add_up(const Sums *s, int64_t y, int64_t x, int64_t w)
+/* Terms of n results, one after the other, from `a` on times from `b` on, each so far from the one before; the last
+ * two are 0 for factors, or a result, that all of them have. */
+static inline void add_up(double *restrict exact, float *restrict plain, const double *restrict a,
+                          const double *restrict b, int n, int to, int of_a, int of_b)
 {
-    int64_t a = s->form == D_INPUT ? y : x, b = s->form == D_WEIGHT ? y : w;
-    int64_t to = s->form == FORWARD ? y : s->form == D_INPUT ? x : w;
-    s->exact[to] += s->a[a] * s->b[b];
-    s->plain[to] += (float)s->a[a] * (float)s->b[b];
+    for (int q = 0; q < n; q++) {
+        exact[q * to] += a[q * of_a] * b[q * of_b];
+        plain[q * to] += (float)a[q * of_a] * (float)b[q * of_b];
+    }
 }
 
-/* All terms of image n. */
+/* Those of a row of results from y on, and of the image from x on, by one tap. The usual step is a constant, for
+ * the compiler. */
+static void add_up_row(const Sums *s, int64_t y, int64_t x, int64_t w, int n, int step)
+{
+    double *e = s->exact;
+    float *p = s->plain;
+    if (s->form == FORWARD && step == 1) add_up(e + y, p + y, s->a + x, s->b + w, n, 1, 1, 0);
+    else if (s->form == FORWARD) add_up(e + y, p + y, s->a + x, s->b + w, n, 1, step, 0);
+    else if (s->form == D_WEIGHT) add_up(e + w, p + w, s->a + x, s->b + y, n, 0, step, 1);
+    else if (step == 1) add_up(e + x, p + x, s->a + y, s->b + w, n, 1, 1, 0);
+    else add_up(e + x, p + x, s->a + y, s->b + w, n, step, 1, 0);
+}
+
+/* All terms of image n, each result's by rows, and by columns in them. */
 static void add_up_image(const Sums *s, const Square *l, int n)
 {
-    int out = results_of(l);
+    int out = results_of(l), step = l->stride;
     for (int o = 0; o < l->o; o++)
         for (int c = 0; c < l->c; c++)
             for (int p = 0; p < out; p++)
-                for (int q = 0; q < out; q++) {
-                    int64_t y = ((int64_t)(n * l->o + o) * out + p) * out + q;
-                    int left = q * l->stride - l->pad;
-                    for (int k = 0; k < l->taps; k++) {
-                        int i = p * l->stride + k - l->pad;
-                        if (i < 0 || i >= l->size) continue;
-                        int64_t x = ((int64_t)(n * l->c + c) * l->size + i) * l->size + left;
-                        int64_t w = ((int64_t)(o * l->c + c) * l->taps + k) * l->taps;
-                        for (int j = left < 0 ? -left : 0; j < l->taps && left + j < l->size; j++)
-                            add_up(s, y, x + j, w + j);
+                for (int k = 0; k < l->taps; k++) {
+                    int i = p * step + k - l->pad;
+                    if (i < 0 || i >= l->size) continue;
+                    int64_t y = ((int64_t)(n * l->o + o) * out + p) * out;
+                    int64_t x = ((int64_t)(n * l->c + c) * l->size + i) * l->size;
+                    int64_t w = ((int64_t)(o * l->c + c) * l->taps + k) * l->taps;
+                    for (int turn = 0; turn < l->taps; turn++) {
+                        int j = s->form == D_INPUT ? l->taps - 1 - turn : turn, left = j - l->pad;
+                        int q = left < 0 ? (step - 1 - left) / step : 0;
+                        int end = left < l->size ? (l->size - 1 - left) / step + 1 : 0;
+                        if (end > out) end = out;
+                        if (q < end)
+                            add_up_row(s, y + q, x + q * step + left, w + j, end - q, step);
                     }
                 }
 }
