@@ -24,6 +24,15 @@ enum { SMALL_BATCH = 3, WHAT_WIDTH = 36 };
 /* What the interpreter may compute for one variant; a larger batch is made smaller. */
 static const double budget_flop = 2e9;
 
+double check_bound(const Module *m)
+{
+    double most = m->real == DT_f64 ? CHECK_SAME : ir_error[ERR_EXACT].net;
+    for (int i = 0; i < m->n_graph && m->real != DT_f64; i++)
+        for (int k = 0; k < m->graph[i]->n_kernel; k++)
+            most = fmax(most, ir_error[ir_algo[m->graph[i]->kernel[k].algo].error].net);
+    return most;
+}
+
 /* ---- lines ---- */
 
 bool check_line(Report *r, const char *what, double share, double bound, const char *where)

@@ -4,9 +4,11 @@
 #include "frontend/cmd.h"
 #include "ir/trial.h"
 
-/* Of float64; of generated code whose text is float32. */
+/* What values of float64 may be off by, as a share of their tensor's largest. */
 #define CHECK_SAME 1e-11
-#define CHECK_SINGLE 3e-5
+/* And those that a module's generated code computes: in float32 the loosest of its algorithms decides
+ * (ir/math.def). */
+double check_bound(const Module *m);
 
 /* The model's own values by name, where they are not made up: weights from a file, and for a loss
  * the outputs that the model gives. */
@@ -60,6 +62,16 @@ typedef struct Check {
 
 /* Every gradient of a module that has some, by central differences at batch n. */
 void check_gradients(Report *r, const Module *m, int64_t n, const Given *given);
+
+/* ---- kinks: cmd_kinks.c ---- */
+
+/* What was computed of a graph: `got` [n_root], as its roots stand. */
+typedef struct Computed { const Graph *g; int64_t n; const EvalIn *in; double **got; } Computed;
+/* Its roots as `want` has them, but with kinks where rounding has them: then what was computed is within
+ * the bound. In the arena; null: no kinks explain it. */
+double **check_kinks(const Computed *k, double *const *want, double bound, Arena *a);
+/* In (-1, 1), of a generator that passes all tests (Steele, Lea, Flood: splitmix64, OOPSLA 2014). */
+double check_drawn(uint64_t *state);
 
 /* ---- derivatives of elementwise functions: cmd_slopes.c ---- */
 

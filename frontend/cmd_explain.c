@@ -102,7 +102,7 @@ int cmd_explain(const Cmd *c)
     for (int i = 1; i < ALGO_COUNT; i++)
         if (strcmp(ir_algo[i].name, word) == 0) {
             printf("%s: %s\n\n  an algorithm of kernels; %s\n", word, ir_algo[i].doc,
-                   ir_error_doc[ir_algo[i].error]);
+                   ir_error[ir_algo[i].error].doc);
             found = true;
         }
     for (int i = 0; i < MATH_COUNT; i++)

@@ -119,22 +119,13 @@ static const double *given_value(void *ctx, const char *name, const Type *type)
     return NULL;
 }
 
-/* In (-1, 1), of a generator that passes all tests (Steele, Lea, Flood: splitmix64, OOPSLA 2014). */
-double verify_drawn(uint64_t *state)
-{
-    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
-    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
-    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
-    return (double)((z ^ z >> 31) >> 11) / (double)(UINT64_C(1) << 52) - 1;
-}
-
 /* Every second call has numbers of some size, and the last one zeros alone. */
 static double *made_up(const Verify *v, int64_t elems, int call, int calls)
 {
     uint64_t state = (uint64_t)call;
     double *x = arena_alloc(v->c->arena, (size_t)elems + 1, sizeof *x);
     for (int64_t i = 0; i < elems && (call == 0 || call + 1 < calls); i++)
-        x[i] = verify_drawn(&state) * (call % 2 ? 4 : 1);
+        x[i] = check_drawn(&state) * (call % 2 ? 4 : 1);
     return x;
 }
 
@@ -285,22 +276,9 @@ typedef struct Errors {
     int cases;
 } Errors;
 
-/* What a value may be off by, as a share of its tensor's largest: layers that are computed by an
- * algorithm of that class add up to some ten times what one product may be off by. */
-static double bound(const Verify *v)
-{
-    static const double off[ERR_COUNT] = { CHECK_SINGLE, CHECK_SINGLE, CHECK_SINGLE, 1e-3, 5e-3, 4e-2 };
-    double most = CHECK_SINGLE;
-    if (v->e.m->real == DT_f64) return CHECK_SAME;
-    for (int i = 0; i < v->e.m->n_graph; i++)
-        for (int k = 0; k < v->e.m->graph[i]->n_kernel; k++)
-            most = fmax(most, off[ir_algo[v->e.m->graph[i]->kernel[k].algo].error]);
-    return most;
-}
-
 static void say_errors(Verify *v, const char *what, const char *unit, const Errors *e)
 {
-    bool holds = e->gap.share <= bound(v);
+    bool holds = e->gap.share <= check_bound(v->e.m);
     Arena *a = v->c->arena;
     const char *text = arena_printf(a, e->ulps.own < 99.5
                                            ? "%.2g ulp of the largest, %.2g of its own"
@@ -328,6 +306,7 @@ static Errors *errors_of(const Case *k, const Gap *gap, Errors *e)
 static void compare(Verify *v, Roots *roots, void *ctx)
 {
     Errors e[3] = { { .cases = 0 } };
+    const double bound = check_bound(v->e.m);
     for (int i = 0; i < v->n_case; i++) {
         Arena *scratch = arena_new();
         const Case *k = &v->cases[i];
@@ -335,7 +314,8 @@ static void compare(Verify *v, Roots *roots, void *ctx)
         double **want = roots(ctx, i, scratch);
         if (want) {
             Gap gap = ir_gap(g, want, g, k->got, k->trial.n);
-            double **smooth = gap.share > bound(v) ? verify_kinks(k, want, bound(v), scratch) : NULL;
+            const Computed computed = { g, k->trial.n, &k->in, k->got };
+            double **smooth = gap.share > bound ? check_kinks(&computed, want, bound, scratch) : NULL;
             if (smooth) errors_of(k, &gap, e)->aside = true;
             if (smooth) gap = ir_gap(g, smooth, g, k->got, k->trial.n);
             Errors *where = errors_of(k, &gap, e);

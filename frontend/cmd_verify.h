@@ -48,17 +48,6 @@ int verify_sanitize(Verify *v, bool *clean, const char **text);
  * doubles. Returns what follows. */
 const char *verify_take(const Verify *v, const Case *k, bool doubles, const char *at, double ***root);
 
-/* ---- cmd_verify.c ---- */
-
-/* In (-1, 1), the next number of a generator. */
-double verify_drawn(uint64_t *state);
-
-/* ---- cmd_verify_kinks.c ---- */
-
-/* Roots of a case as `want` has them, but with kinks where rounding has them: then k->got is within
- * the bound. In the arena; null: no kinks explain it. */
-double **verify_kinks(const Case *k, double *const *want, double bound, Arena *a);
-
 /* ---- cmd_verify_torch.c ---- */
 
 /* What PyTorch makes of the cases in float64, by the model file of --pytorch. */

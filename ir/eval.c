@@ -5,6 +5,7 @@
  * Rules of ops over rows are in eval_rows.c, of moves and views in eval_move.c, of windows in
  * eval_window.c. At NaN and infinity the rules do what PyTorch does. */
 #include "ir/eval.h"
+#include <math.h>
 #include <string.h>
 
 static int64_t elems(const Eval *e, const Shape *s) { return ir_elems_at(s, e->in->n); }
@@ -159,6 +160,49 @@ static void eval_reduce(const Eval *e, const Node *x, double *out)
             out[i] /= count_of(e, x);
 }
 
+/* ---- factors that are rounded ---- */
+
+/* x to so many bits of fraction: halves to even numbers, as bfloat16's are, or away from zero, as tf32's. */
+static double rounded(double x, int bits, bool even)
+{
+    int exponent;
+    if (!(fabs(x) > 0 && fabs(x) < HUGE_VAL)) return x;
+    frexp(x, &exponent);
+    double units = ldexp(x, bits + 1 - exponent);
+    return ldexp(even ? rint(units) : round(units), exponent - bits - 1);
+}
+
+/* By value: the class of the algorithm that computes it; null: none rounds its factors. */
+static ErrorClass *classes(const Graph *g, Arena *a)
+{
+    ErrorClass *class = NULL;
+    for (int k = 0; k < g->n_kernel; k++) {
+        const Kernel *kernel = &g->kernel[k];
+        const AlgoInfo *algo = &ir_algo[kernel->algo];
+        if (algo->error != ERR_TF32 && algo->error != ERR_BF16) continue;
+        if (!class) class = arena_alloc(a, g->n_node, sizeof *class);
+        for (int i = 0; i < kernel->n_member; i++)
+            if (ir_op[ir_node(g, kernel->member[i])->op].kind == algo->root)
+                class[kernel->member[i].i] = algo->error;
+    }
+    return class;
+}
+
+/* The rule, of factors that are rounded to that class. */
+static void round_factors(Eval *e, const Node *x, ErrorClass class, EvalRule *rule, double *out)
+{
+    double *was[2];
+    for (int i = 0; i < 2; i++) {
+        double **value = &e->value[x->in[i].i], *from = was[i] = *value;
+        int64_t n = elems(e, eval_shape(e, x, i));
+        *value = arena_alloc(e->arena, (size_t)(n > 0 ? n : 1), sizeof(double));
+        for (int64_t k = 0; k < n; k++)
+            (*value)[k] = rounded(from[k], class == ERR_BF16 ? 7 : 10, class == ERR_BF16);
+    }
+    rule(e, x, out);
+    for (int i = 1; i >= 0; i--) e->value[x->in[i].i] = was[i];
+}
+
 /* ---- the table ---- */
 
 static EvalRule *const rule[OP_COUNT] = {
@@ -171,13 +215,15 @@ double **ir_eval(const Graph *g, const EvalIn *in, Arena *a)
 {
     Eval e = {g, in, a, arena_alloc(a, g->n_node, sizeof(double *))};
     bool *live = ir_live(g, a);
+    const ErrorClass *class = in->rounds ? classes(g, a) : NULL;
     for (uint32_t i = 1; i < g->n_node; i++) {
         const Node *x = &g->node[i];
         if (!live[i])
             continue;
         int64_t n = elems(&e, &x->type.shape);
         e.value[i] = arena_alloc(a, (size_t)(n > 0 ? n : 1), sizeof(double));
-        rule[x->op](&e, x, e.value[i]);
+        if (class && class[i]) round_factors(&e, x, class[i], rule[x->op], e.value[i]);
+        else rule[x->op](&e, x, e.value[i]);
         if (in->touch) in->touch(in->touch_ctx, x, e.value[i], n);
     }
     return e.value;

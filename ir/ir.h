@@ -153,7 +153,8 @@ typedef enum {
 #include "ir/math.def"
     ERR_COUNT
 } ErrorClass;                        /* strictest first */
-extern const char *const ir_error_doc[ERR_COUNT];
+typedef struct { double net; const char *doc; } ErrorInfo;
+extern const ErrorInfo ir_error[ERR_COUNT];
 
 typedef struct {
     const char *name;
@@ -491,6 +492,7 @@ typedef struct EvalIn {
     /* May change what a node has been found to be before others read it; null: nothing does. */
     void (*touch)(void *ctx, const Node *node, double *x, int64_t n);
     void *touch_ctx;
+    bool rounds;                               /* factors, as the algorithms of the graph's kernels do */
 } EvalIn;
 /* values[v] of live nodes, in plain row-major order, in the arena. Dies on a missing input. */
 double **ir_eval(const Graph *g, const EvalIn *in, Arena *a);

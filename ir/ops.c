@@ -28,8 +28,8 @@ const AlgoInfo ir_algo[ALGO_COUNT] = {
 #undef ALGO
 };
 
-const char *const ir_error_doc[ERR_COUNT] = {
-#define ERROR_CLASS(name, doc) doc,
+const ErrorInfo ir_error[ERR_COUNT] = {
+#define ERROR_CLASS(name, net, doc) { net, doc },
 #include "ir/math.def"
 };
 

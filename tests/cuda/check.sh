@@ -74,6 +74,18 @@ printf 'from torch import nn\n\nmodel = nn.Linear(64, 96)\n' >odd.py
     sed '/^%1 = linear/s/tile=[^ ]* micro=[^]]*\]/tile=[48,48] micro=[3,3]/' >odd.ir
 check "a text's own tiles, no power of 2" sh -c "grep -q 'micro=.3,3.' odd.ir"
 check "are whole" on_device odd odd.ir
+# Where a text's mode rounds factors, the interpreter rounds them, too: a bfloat16 is off by 4e-3.
+cat >two.py <<'END'
+from torch import nn
+
+model = nn.Sequential(nn.Linear(32, 48), nn.ReLU(), nn.Linear(48, 16))
+END
+for math in tf32 bf16; do
+    "$SEQC" ir two.py --input 32 --batch 16 --math $math --target cuda --stage shape -o $math.ir
+    check "a text of $math" on_device $math $math.ir
+done
+check "is held to less than it rounds" sh -c "LD_LIBRARY_PATH='$DRIVER:$LD_LIBRARY_PATH' '$SEQC' check --target cuda --cc '$PWD/compiler' --keep again bf16.ir |
+    grep -q '^  all passes, n = 16  *[0-9.]*e-0[5-9] of 1e-03  '"
 says=$(on_device mixed mixed.py --batch 5 2>&1 | grep '^generated code runs on')
 check "it names the device" [ "$says" = "generated code runs on stand-in (sm_90, driver for CUDA 13.0)" ]
 
@@ -82,3 +94,5 @@ export FAULT='s/= sums\[i\]\[j\] + bias\[col\]/= sums[i][j] + bias[0]/'
 refuses "a bias that is another's" 1 "FAILS" on_device bias "$iris"
 FAULT='s/^\( *\)y\[row \* \([0-9]*\) + col\] = /\1if (row) &/'
 refuses "a result that is not written" 1 "FAILS" on_device result "$iris"
+FAULT='s/2 \* own + r \* 8 + 1/2 * own + r * 8/'
+refuses "a wrong half of a pair" 1 "FAILS" on_device pair bf16.ir

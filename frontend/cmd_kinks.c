@@ -1,4 +1,4 @@
-/* frontend/cmd_verify_kinks.c: is a difference what kinks make of rounding?
+/* frontend/cmd_kinks.c: is a difference what kinks make of rounding?
  *
  * Where relu's operand is nearly zero, or two numbers of a maximum are nearly equal, rounding decides
  * which side a number is on. The value hardly changes by that, a gradient does, far beyond any bound;
@@ -6,10 +6,7 @@
  * disturbed as rounding may disturb it. That takes some kinks on their other side, and tells what each
  * adds to which gradient. The difference is explained if a sum of these changes is what it is, in all
  * tensors of the step at once: a gradient that is wrong in itself is no such sum, however small. */
-#include "codegen/codegen.h"
-#include "runtime/files.h"
-#include "frontend/cmd_verify.h"
-#include "runtime/base.h"
+#include "frontend/cmd_check.h"
 #include <math.h>
 
 /* How often it is disturbed; what share of the bound by, then two and four times as much; how often a
@@ -19,47 +16,55 @@ enum { RUNS = 16, BOUND_PARTS = 256, MOST_TIMES = 4 };
 /* What the changes take at most: of large models there are fewer. */
 static const double MOST_BYTES = 2e9;
 
+double check_drawn(uint64_t *state)
+{
+    uint64_t z = *state += UINT64_C(0x9e3779b97f4a7c15);
+    z = (z ^ z >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+    z = (z ^ z >> 27) * UINT64_C(0x94d049bb133111eb);
+    return (double)((z ^ z >> 31) >> 11) / (double)(UINT64_C(1) << 52) - 1;
+}
+
 typedef struct Disturbance { uint64_t drawn; double share; } Disturbance;
 
 static void disturb(void *ctx, const Node *node, double *x, int64_t n)
 {
     Disturbance *d = ctx;
     for (int64_t i = 0; ir_dtype_real(node->type.dtype) && i < n; i++)
-        x[i] *= 1 + d->share * verify_drawn(&d->drawn);
+        x[i] *= 1 + d->share * check_drawn(&d->drawn);
 }
 
-static int64_t elems_of(const Case *k, int r)
+static int64_t elems_of(const Computed *k, int r)
 {
-    const Graph *g = k->trial.g;
-    return ir_elems_at(&ir_type(g, g->root[r].val)->shape, k->trial.n);
+    const Graph *g = k->g;
+    return ir_elems_at(&ir_type(g, g->root[r].val)->shape, k->n);
 }
 
-/* Of two cases' roots, each in units of what its tensor may be off by. */
-static double product(const Case *k, const double *unit, double *const *x, double *const *y)
+/* Of two sets of roots, each in units of what its tensor may be off by. */
+static double product(const Computed *k, const double *unit, double *const *x, double *const *y)
 {
     double sum = 0;
-    for (int r = 0; r < k->trial.g->n_root; r++)
+    for (int r = 0; r < k->g->n_root; r++)
         for (int64_t i = 0; i < elems_of(k, r); i++) sum += x[r][i] * y[r][i] / (unit[r] * unit[r]);
     return sum;
 }
 
 /* x += factor * y */
-static void add(const Case *k, double **x, double factor, double *const *y)
+static void add(const Computed *k, double **x, double factor, double *const *y)
 {
-    for (int r = 0; r < k->trial.g->n_root; r++)
+    for (int r = 0; r < k->g->n_root; r++)
         for (int64_t i = 0; i < elems_of(k, r); i++) x[r][i] += factor * y[r][i];
 }
 
 /* d = x - y */
-static void subtract(const Case *k, double **d, double *const *x, double *const *y)
+static void subtract(const Computed *k, double **d, double *const *x, double *const *y)
 {
-    for (int r = 0; r < k->trial.g->n_root; r++)
+    for (int r = 0; r < k->g->n_root; r++)
         for (int64_t i = 0; i < elems_of(k, r); i++) d[r][i] = x[r][i] - y[r][i];
 }
 
-static double **difference(const Case *k, double *const *x, double *const *y, Arena *a)
+static double **difference(const Computed *k, double *const *x, double *const *y, Arena *a)
 {
-    const int n_root = k->trial.g->n_root;
+    const int n_root = k->g->n_root;
     double **d = arena_alloc(a, (size_t)n_root + 1, sizeof *d);
     for (int r = 0; r < n_root; r++) d[r] = arena_alloc(a, (size_t)elems_of(k, r) + 1, sizeof **d);
     subtract(k, d, x, y);
@@ -67,9 +72,9 @@ static double **difference(const Case *k, double *const *x, double *const *y, Ar
 }
 
 /* As ir_gap measures them; all have some. */
-static double *units(const Case *k, double *const *want, Arena *a)
+static double *units(const Computed *k, double *const *want, Arena *a)
 {
-    const int n_root = k->trial.g->n_root;
+    const int n_root = k->g->n_root;
     double *unit = arena_alloc(a, (size_t)n_root + 1, sizeof *unit), all = 1e-300;
     for (int r = 0; r < n_root; r++) {
         for (int64_t i = 0; i < elems_of(k, r); i++) unit[r] = fmax(unit[r], fabs(want[r][i]));
@@ -79,10 +84,10 @@ static double *units(const Case *k, double *const *want, Arena *a)
     return unit;
 }
 
-static double **interpret(const Case *k, Disturbance *d, Arena *a)
+static double **interpret(const Computed *k, Disturbance *d, Arena *a)
 {
-    const Graph *g = k->trial.g;
-    EvalIn in = k->in;
+    const Graph *g = k->g;
+    EvalIn in = *k->in;
     if (d) {
         in.touch = disturb;
         in.touch_ctx = d;
@@ -97,9 +102,9 @@ static double **interpret(const Case *k, Disturbance *d, Arena *a)
     return root;
 }
 
-double **verify_kinks(const Case *k, double *const *want, double bound, Arena *a)
+double **check_kinks(const Computed *k, double *const *want, double bound, Arena *a)
 {
-    const Graph *g = k->trial.g;
+    const Graph *g = k->g;
     double *unit = units(k, want, a), size[RUNS], **change[RUNS], elems = 1;
     for (int r = 0; r < g->n_root; r++) elems += (double)elems_of(k, r);
     const int runs = (int)fmin(RUNS, MOST_BYTES / (8 * elems));
@@ -121,7 +126,7 @@ double **verify_kinks(const Case *k, double *const *want, double bound, Arena *a
         double times = product(k, unit, left, change[i]) / size[i];
         add(k, left, -fmax(-MOST_TIMES, fmin(MOST_TIMES, times)), change[i]);
         subtract(k, smooth, k->got, left);
-        if (ir_gap(g, smooth, g, k->got, k->trial.n).share <= bound) return smooth;
+        if (ir_gap(g, smooth, g, k->got, k->n).share <= bound) return smooth;
     }
     return NULL;
 }
