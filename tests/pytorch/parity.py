@@ -2,8 +2,8 @@
 
 For each pair of model file and data: initial weights equal to 1e-6; losses of the first 10 steps
 within 1e-5 relative and of the first 200 within 1e-2, which also says that the shuffles are equal.
-tests/run sets SEQC and SCRATCH; --full takes every pair, else a few, of which the fixtures' are compiled by -O1,
-in half of the time. Prints "ok NAME" lines.
+tests/run sets SEQC and SCRATCH; --full takes every pair, else a few, of which the fixtures' are compiled by -O0,
+in a quarter of the time. Prints "ok NAME" lines.
 """
 import csv
 import gzip
@@ -228,7 +228,7 @@ def fixtures(full):
             "conv1d", "avg_pool", "pixels", "conv_transpose", "batch_norm_2d", "instance_norm",
             "batch_norm_cumulative", "batch_norm_twice", "batch_norm_no_running", "layer_norm"]
     if not full:
-        os.environ.setdefault("SEQC_CFLAGS", "-O1")
+        os.environ.setdefault("SEQC_CFLAGS", "-O0")
     for name in few + (more if full else []):
         draw = torch.Generator().manual_seed(1)
         rows = 300
