@@ -198,7 +198,8 @@ static double bound_of(const Module *m)
 
 /* What g's code computed, against the interpreter's values of ref. kinks: if it holds but for them, what it
  * is off by with them; else 0. */
-static Gap gap_of(const Graph *ref, double **want, const Graph *g, double **got, const Trial *t, double *kinks)
+static Gap gap_of(const Graph *ref, double **want, const Graph *g, double **got, const Trial *t,
+                  double *kinks)
 {
     const double bound = bound_of(g->module);
     Gap gap = ir_gap(ref, want, g, got, t->n);

@@ -2,6 +2,7 @@
 #include "ir/ir.h"
 #include <check.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 /* A module with one graph that uses every way in: input, target, state, scalar, random. */
@@ -122,6 +123,57 @@ static const double *six_axes(void *ctx, const char *name)
     return ctx;
 }
 
+/* The first product's algorithm rounds its factors, halves to even numbers or away from zero; that of the
+ * second one does not, and all else reads what was not rounded. */
+static const double halves[2][3] = { { 1 + 0x1p-8, 1 + 3 * 0x1p-8, -1 - 0x1p-11 }, { 3 * 0x1p-8, 0, -0x1p-140 } };
+
+static const double *halves_in(void *ctx, const char *name)
+{
+    (void)ctx, (void)name;
+    return &halves[0][0];
+}
+
+static const double *units(void *ctx, State s)
+{
+    static const double one[9] = { 1, 0, 0, 0, 1, 0, 0, 0, 1 };
+    (void)ctx, (void)s;
+    return one;
+}
+
+START_TEST(factors_that_are_rounded)
+{
+    static const struct { const char *algo; double want[2][3]; } row[] = {
+        { "mma_bf16", { { 1, 1 + 0x1p-6, -1 }, { 3 * 0x1p-8, 0, -0x1p-140 } } },
+        { "mma_tf32", { { 1 + 0x1p-8, 1 + 3 * 0x1p-8, -1 - 0x1p-10 }, { 3 * 0x1p-8, 0, -0x1p-140 } } },
+        { "simt", { { 1 + 0x1p-8, 1 + 3 * 0x1p-8, -1 - 0x1p-11 }, { 3 * 0x1p-8, 0, -0x1p-140 } } },
+    };
+    char rounds[1024];
+    ParseErr err;
+    snprintf(rounds, sizeof rounds,
+             "seqc.ir 1\nbatch n <= 2\nreal f32\nmath bf16\nstage fuse\nstate \"w\" : f32[3,3] param\n"
+             "graph infer\n%%0 = input \"x\" : f32[n,3]\n%%1 = linear %%0, \"w\" : f32[n,3]\n"
+             "%%2 = linear %%0, \"w\" : f32[n,3]\n%%3 = cat %%0, %%1, %%2 {axis=1} : f32[n,9]\n"
+             "return output=%%3\nkernels infer\nk0 a { %%1 } %s tile %s micro 1x1\n"
+             "k1 b { %%2 } simt tile 16x16 micro 1x1\nk2 c { %%3 } move\n",
+             row[_i].algo, strcmp(row[_i].algo, "simt") ? "32x32" : "16x16");
+    Module *m = ir_parse(rounds, strlen(rounds), &err);
+    ck_assert_msg(m != NULL, "%d:%d: %s", err.line, err.col, err.text);
+    Arena *a = arena_new();
+    EvalIn in = { .n = 2, .input = halves_in, .state = units };
+    for (in.rounds = false;; in.rounds = true) {
+        const Graph *g = m->graph[0];
+        const double *y = ir_eval(g, &in, a)[g->root[0].val.i];
+        for (int i = 0; i < 18; i++) {
+            const double from = halves[i / 9][i % 3];
+            ck_assert_double_eq(y[i], in.rounds && i % 9 / 3 == 1 ? row[_i].want[i / 9][i % 3] : from);
+        }
+        if (in.rounds) break;
+    }
+    arena_free(a);
+    ir_module_free(m);
+}
+END_TEST
+
 START_TEST(six_axes_reduce_and_broadcast)
 {
     const int size[6] = {2, 3, 2, 2, 3, 2};
@@ -159,6 +211,7 @@ int main(void)
     TCase *t = tcase_create("eval");
     tcase_add_test(t, a_step_is_what_it_says);
     tcase_add_test(t, dead_nodes_are_not_computed);
+    tcase_add_loop_test(t, factors_that_are_rounded, 0, 3);
     tcase_add_test(t, six_axes_reduce_and_broadcast);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
