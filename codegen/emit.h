@@ -12,8 +12,8 @@
 #include "codegen/sizes.h"
 #include "ir/tasks.h"
 
-/* k, or k times n once or more. */
-typedef struct { int64_t k; int n; } Extent;
+/* k, or k times n once or more. role: what k is called where it is a kernel's parameter; null: a size. */
+typedef struct { int64_t k; int n; const char *role; } Extent;
 
 /* One loop variable of an iteration space, outermost first; `var` is a C expression. Where a layout
  * has blocks of 32 and loops walk them one by one, `block * 32 + part` needs no division. */
@@ -96,12 +96,15 @@ typedef struct Kern {
 /* ---- index.c ---- */
 
 Extent extent(int64_t k, int n);
+Extent extent_named(Extent x, const char *role);
 Extent extent_mul(Extent a, Extent b);
 Extent extent_of(const Shape *s, int first, int end);   /* product of dimensions */
 bool extent_eq(Extent a, Extent b);
 /* Rows and columns of a product as loops over the node's result. */
 Nest product_nest(const Product *p, NestDim row, NestDim col);
 const char *extent_text(Emit *e, Extent x);
+/* A number that may be a parameter of that name, as sizes are (sizes.h), whatever it is. */
+const char *size_text(Emit *e, int64_t x, const char *role);
 /* The type of a place among so many elements: int where that is enough, as dividing is cheaper then. */
 const char *extent_type(const Emit *e, Extent x);
 const char *text_mul(Emit *e, const char *index, Extent by);

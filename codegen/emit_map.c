@@ -72,7 +72,7 @@ void emit_map(Kern *k)
         out_close(o, "");
         return;
     }
-    Extent rows = { run.k ? elems.k / run.k : 0, elems.n - run.n };
+    Extent rows = extent(run.k ? elems.k / run.k : 0, elems.n - run.n);
     Nest nest = { 2, { { rows, "row" }, { run, "col" } } };
     const char *cols = extent_text(e, run);
     if (run.k == 1 && !run.n) {              /* every element is a row */

@@ -32,7 +32,7 @@ static const char *divisor(Kern *k)
 {
     const Node *x = ir_node(k->g, k->root);
     if (x->op != OP_mean) return NULL;
-    Extent n = { 1, 0 };
+    Extent n = extent(1, 0);
     Groups g = groups_of(&ir_type(k->g, x->in[0])->shape, ir_attr(x, AT_axes));
     for (int i = 0; i < g.n; i++)
         if (g.group[i].reduced) n = extent_mul(n, g.group[i].size);
@@ -87,7 +87,7 @@ static Nest operand_nest(Emit *e, const Groups *g, const char *const *at)
 /* Index texts of the groups that are reduced, or of those that are kept, out of their flat index. */
 static void index_of(Emit *e, const Groups *g, bool reduced, const char *flat, const char **at)
 {
-    Extent below = { 1, 0 };
+    Extent below = extent(1, 0);
     int top = 0;
     while (top < g->n && g->group[top].reduced != reduced) top++;
     for (int i = g->n; i-- > 0;) {
@@ -209,7 +209,7 @@ static void emit_columns(Kern *k, Val operand, const Groups *g, Extent results)
 
 static Extent reduced_of(const Groups *g)
 {
-    Extent n = { 1, 0 };
+    Extent n = extent(1, 0);
     for (int i = 0; i < g->n; i++)
         if (g->group[i].reduced) n = extent_mul(n, g->group[i].size);
     return n;

@@ -92,7 +92,8 @@ static const char *cast(const Simt *s) { return s->index == wide_index ? "" : "(
 
 static const char *place_text(Simt *s, const char *at)
 {
-    return strcmp(at, "0") ? text(s->e, "%s%s", cast(s), text_atom(s->e, at)) : at;
+    if (!strcmp(at, "0") || out_mentions(at, "block")) return at;
+    return text(s->e, "%s%s", cast(s), text_atom(s->e, at));
 }
 
 /* ---- the tile ---- */
@@ -150,48 +151,60 @@ static const char *write_type(Simt *s)
     return text(s->e, "Tile%s", name);
 }
 
+/* The block's part of k: whole steps, as many as there are for each part. */
+static void place_part(Simt *s, const char *part)
+{
+    Emit *e = s->e;
+    const char *parts = size_text(e, s->parts, "n_parts"), *depth = extent_text(e, s->depth);
+    const char *all = text(e, "(%s + %d) / %d", depth, IR_PART_STEP - 1, IR_PART_STEP);
+    out_line(s->o, "const %s part = %s;", s->index, part);
+    out_line(s->o, "const %s steps = %s(%s) + %s - 1, share = steps / %s * %d;", s->index, cast(s), all,
+             parts, parts, IR_PART_STEP);
+    out_line(s->o, "const %s first = part * share, last = %ssmaller(first + share, %s);", s->index,
+             cast(s), depth);
+    reach(e, SNIP_smaller);
+    s->first = "first";
+    s->last = "last";
+}
+
 /* row0 and col0: where the block's tile begins, in its group. */
 static void place(Simt *s)
 {
+    Emit *e = s->e;
     const Tasks *t = &s->k->tasks;
-    long long rows = (long long)t->tile_rows, cols = (long long)t->tile_cols;
-    const char *down = text(s->e, "%lld", (long long)t->down), *at = "task";
+    const bool block = s->parts > 1 && s->index != wide_index;    /* an int: sizes may divide it */
+    const char *task = block ? "block" : "task", *at = task;
+    const char *down = t->down == s->parts ? size_text(e, s->parts, "n_parts")
+                                           : text(e, "%lld", (long long)t->down);
+    if (block) out_line(s->o, "const int block = (int)task;");
     if (t->down > 1 && t->across > 1) {
         if (s->m.n) {
-            out_line(s->o, "const int64_t down = (%s + %lld) / %lld;", extent_text(s->e, s->m),
-                     rows - 1, rows);
+            out_line(s->o, "const int64_t down = (%s + %lld) / %lld;", extent_text(e, s->m),
+                     (long long)t->tile_rows - 1, (long long)t->tile_rows);
             down = "down";
         }
-        at = text(s->e, "task %% %s", down);
+        at = text(e, "%s %% %s", task, down);
     }
     if (s->parts > 1) {
-        long long each = (long long)(t->down / s->parts), step = IR_PART_STEP * s->parts;
-        const char *depth = extent_text(s->e, s->depth);
-        const char *part = each == 1 ? at : text(s->e, "%s / %lld", text_atom(s->e, at), each);
-        out_line(s->o, "const %s part = %s;", s->index, place_text(s, part));
-        at = each == 1 ? "0" : text(s->e, "%s %% %lld", text_atom(s->e, at), each);
-        const char *share = text(s->e, "(%s + %lld) / %lld * %d", depth, step - 1, step,
-                                 IR_PART_STEP);
-        const char *last = text(s->e, "smaller(first + share, %s)", depth);
-        out_line(s->o, "const %s share = %s;", s->index, place_text(s, share));
-        out_line(s->o, "const %s first = part * share, last = %s%s;", s->index, cast(s), last);
-        reach(s->e, SNIP_smaller);
-        s->first = "first";
-        s->last = "last";
+        long long each = (long long)(t->down / s->parts);
+        place_part(s, place_text(s, each == 1 ? at : text(e, "%s / %lld", text_atom(e, at), each)));
+        at = each == 1 ? "0" : text(e, "%s %% %lld", text_atom(e, at), each);
     }
     if (s->groups > 1) {
         long long each = (long long)(t->down / s->parts / s->groups);
-        const char *group = each > 1 ? text(s->e, "%s / %lld", text_atom(s->e, at), each) : at;
+        const char *group = each > 1 ? text(e, "%s / %lld", text_atom(e, at), each) : at;
         out_line(s->o, "const %s group = %s;", s->index, place_text(s, group));
-        at = each > 1 ? text(s->e, "%s %% %lld", text_atom(s->e, at), each) : "0";
+        at = each > 1 ? text(e, "%s %% %lld", text_atom(e, at), each) : "0";
     } else if (t->down == s->parts) {
         at = "0";
     }
     if (!strcmp(at, "0")) out_line(s->o, "const %s row0 = 0;", s->index);
-    else out_line(s->o, "const %s row0 = %s * %lld;", s->index, place_text(s, at), rows);
-    const char *across = t->down > 1 ? text(s->e, "task / %s", down) : "task";
+    else out_line(s->o, "const %s row0 = %s * %lld;", s->index, place_text(s, at),
+                  (long long)t->tile_rows);
+    const char *across = t->down > 1 ? text(e, "%s / %s", task, down) : task;
     if (t->across == 1) out_line(s->o, "const %s col0 = 0;", s->index);
-    else out_line(s->o, "const %s col0 = %s * %lld;", s->index, place_text(s, across), cols);
+    else out_line(s->o, "const %s col0 = %s * %lld;", s->index, place_text(s, across),
+                  (long long)t->tile_cols);
 }
 
 /* How many elements each thread fetches of it, a step. */
@@ -331,26 +344,35 @@ static void write_part(Simt *s, const char *sum)
              text_add(s->e, text_mul(s->e, line, col->size), col->var), sum);
 }
 
-/* The second kernel: an element a thread. */
+/* The second kernel: an element a thread, which reads so many parts of its sum ahead. What is added for
+ * those that are not there changes no sum: none is -0. */
 static void write_finish(Simt *s)
 {
-    enum { FEW = 64 };
+    enum { AHEAD = 16 };
     Kern *k = s->k;
     Emit *e = s->e;
     Out *o = k->finish = out_new(e->a);
     const Shape *r = &ir_type(k->g, k->root)->shape;
     Extent elems = extent_of(r, 0, r->rank);
-    sizes_mark(k, s->parts <= FEW);      /* many are read ahead, at places that are known */
+    sizes_mark(k, true);
     for (uint32_t i = 0; i < k->g->n_node; i++) k->name[i] = NULL;
     k->finish_tasks = (elems.k + k->threads - 1) / k->threads;
     s->nest = (Nest){ 1, { { elems, "i" } } };
+    const char *parts = size_text(e, s->parts, "n_parts");
     out_open(o, "%s", "");
     out_line(o, "const %s i = %s * %d + (int)threadIdx.x;", s->index, place_text(s, "task"),
              k->threads);
     out_open(o, "if (i < %s)", extent_text(e, elems));
     out_line(o, "%s sum = 0;", s->real);
-    out_line(o, "for (int part = 0; part < %lld; part++)", (long long)s->parts);
-    out_line(o, "    sum += %s[part * %s + i];", parts_of(s), extent_text(e, elems));
+    out_open(o, "for (int part = 0; part < %s; part += %d)", parts, AHEAD);
+    out_line(o, "%s ahead[%d];", s->real, AHEAD);
+    out_line(o, "#pragma unroll");
+    out_line(o, "for (int j = 0; j < %d; j++)", AHEAD);
+    out_line(o, "    ahead[j] = part + j < %s ? %s[(part + j) * %s + i] : 0;", parts, parts_of(s),
+             extent_text(e, elems));
+    out_line(o, "#pragma unroll");
+    out_line(o, "for (int j = 0; j < %d; j++) sum += ahead[j];", AHEAD);
+    out_close(o, "");
     epilogue(s, o, "sum");
     sizes_mark(k, false);
     out_close(o, "");
@@ -424,8 +446,12 @@ static int64_t turns(const Simt *s)
     return s->k->threads % cols || k->micro[0] % turns ? 0 : turns;
 }
 
-/* Is nothing read for results but their sums? Then few of them wait for memory. */
-static bool is_stored_alone(const Simt *s) { return s->parts > 1 || (s->k->k->n_member == 1 && !s->bias); }
+/* Is nothing read for results but their sums? Then few of them wait for memory. So it is in a step of
+ * training, too, where what evaluates has more on them. */
+static bool is_stored_alone(const Simt *s)
+{
+    return s->parts > 1 || (s->k->k->n_member == 1 && !s->bias) || (s->c.window.rank && twin_more(s->k));
+}
 
 /* A thread has one column of them, and rows. */
 static void write_stores_together(Simt *s, int64_t turns)

@@ -5,6 +5,7 @@
  * stored. Rows are channels of results, columns the pixels of all images; of a weight columns are
  * channels times taps, and k the pixels. A block is of one group. */
 #include "codegen/simt.h"
+#include <string.h>
 
 static const WindowAxis *rows_of(const Simt *s) { return &s->c.window.axis[0]; }
 static const WindowAxis *cols_of(const Simt *s) { return &s->c.window.axis[1]; }
@@ -14,12 +15,14 @@ static int64_t taps_of(const Simt *s) { return rows_of(s)->taps * cols_of(s)->ta
 static int64_t in_per(const Simt *s) { return s->c.w.dim[1].k; }
 static int64_t out_per(const Simt *s) { return s->c.w.dim[0].k / s->groups; }
 
-/* Writes the two numbers of which `at` is made: first * size + second. */
-static void split(Simt *s, const char *at, int64_t size, const char *first, const char *second)
+/* Writes the two numbers of which `at` is made: first * size + second. role: of the size; null: it stays a
+ * number, as those of taps, which each element is divided by. */
+static void split(Simt *s, const char *at, int64_t size, const char *role, const char *first,
+                  const char *second)
 {
+    const char *by = role ? size_text(s->e, size, role) : text(s->e, "%lld", (long long)size);
     if (size == 1) out_line(s->o, "const %s %s = %s, %s = 0;", s->index, first, at, second);
-    else out_line(s->o, "const %s %s = %s / %lld, %s = %s %% %lld;", s->index, first, at,
-                  (long long)size, second, at, (long long)size);
+    else out_line(s->o, "const %s %s = %s / %s, %s = %s %% %s;", s->index, first, at, by, second, at, by);
 }
 
 /* A channel of all groups from one of this group. */
@@ -30,23 +33,39 @@ static const char *of_group(const Simt *s, int64_t per, const char *channel)
 }
 
 /* The element of an image's channel at that row and column. */
-static const char *image_element(Simt *s, Val v, const Shape *shape, const char *channel,
-                                 const char *row, const char *col)
+static const char *image_element(Simt *s, Val v, const Shape *shape, const char *channel)
 {
     Emit *e = s->e;
-    const char *at = text_add(e, text_mul(e, "image", extent_of(shape, 1, 2)), channel);
-    if (shape->rank == 4) at = text_add(e, text_mul(e, at, extent_of(shape, 2, 3)), row);
-    at = text_add(e, text_mul(e, at, extent_of(shape, shape->rank - 1, shape->rank)), col);
+    const int width = shape->rank - 1;
+    const Extent channels = extent_named(extent_of(shape, 1, 2), "in_channels");
+    const Extent cols = extent_named(extent_of(shape, width, width + 1), "in_width");
+    const char *at = text_add(e, text_mul(e, "image", channels), channel);
+    if (shape->rank == 4)
+        at = text_add(e, text_mul(e, at, extent_named(extent_of(shape, 2, 3), "in_height")), "at_y");
+    at = text_add(e, text_mul(e, at, cols), "at_x");
     return text(e, "%s[%s]", slot_read(s->k, v), at);
+}
+
+/* That there is such a place of an axis, of a size that may be a parameter: then by one comparison, as the
+ * compiler has it for a number. */
+static const char *within(Simt *s, const char *at, char axis, int64_t size)
+{
+    const char *end = size_text(s->e, size, axis == 'y' ? "in_height" : "in_width");
+    if (!strchr(end, SIZE_MARK) || strcmp(s->index, "int"))
+        return text(s->e, "%s >= 0 && %s < %s", at, at, end);
+    reach(s->e, SNIP_within);
+    return text(s->e, "is_within(%s, %s)", at, end);
 }
 
 /* Of "y" or "x", the place of a tap of a window on that axis; the condition that it is one. */
 static const char *write_place(Simt *s, const WindowAxis *a, char axis)
 {
     Emit *e = s->e;
-    out_line(s->o, "const %s at_%c = window_%c%s + tap_%c%s - %lld;", s->index, axis, axis,
-             simt_times(e, a->stride), axis, simt_times(e, a->dilation), (long long)a->low);
-    return text(e, "at_%c >= 0 && at_%c < %lld", axis, axis, (long long)a->places);
+    const char *stride = e->marks ? text(e, " * %s", size_text(e, a->stride, "stride"))
+                                  : simt_times(e, a->stride);
+    out_line(s->o, "const %s at_%c = window_%c%s + tap_%c%s - %s;", s->index, axis, axis, stride, axis,
+             simt_times(e, a->dilation), size_text(e, a->low, "low"));
+    return within(s, text(e, "at_%c", axis), axis, a->places);
 }
 
 /* The window of which a tap stands at a place. */
@@ -69,16 +88,16 @@ static void write_pixel(Simt *s, const char *pixel, bool places, const char *wor
     int64_t rows = places ? r->places : r->windows, cols = places ? c->places : c->windows;
     const char *x = text(s->e, "%s_x", word);
     bool lines = s->c.window.rank > 1;
-    split(s, pixel, rows * cols, "image", lines ? "pixel" : x);
-    if (lines) split(s, "pixel", cols, text(s->e, "%s_y", word), x);
+    split(s, pixel, rows * cols, "pixels", "image", lines ? "pixel" : x);
+    if (lines) split(s, "pixel", cols, "width", text(s->e, "%s_y", word), x);
 }
 
 /* channel, and the row and column of the tap, of a number of both. */
 static void write_taps(Simt *s, const char *at)
 {
     bool lines = s->c.window.rank > 1;
-    split(s, at, taps_of(s), "channel", lines ? "tap" : "tap_x");
-    if (lines) split(s, "tap", cols_of(s)->taps, "tap_y", "tap_x");
+    split(s, at, taps_of(s), NULL, "channel", lines ? "tap" : "tap_x");
+    if (lines) split(s, "tap", cols_of(s)->taps, NULL, "tap_y", "tap_x");
 }
 
 static const char *both(Simt *s, const char *of_rows, const char *of_cols)
@@ -107,7 +126,7 @@ static const char *patch_element(Simt *s, const Factor *f, const char **inside)
 {
     const char *of_rows = s->c.window.rank > 1 ? write_place(s, rows_of(s), 'y') : NULL;
     *inside = both(s, of_rows, write_place(s, cols_of(s), 'x'));
-    return image_element(s, f->operand, &s->c.x, of_group(s, in_per(s), "channel"), "at_y", "at_x");
+    return image_element(s, f->operand, &s->c.x, of_group(s, in_per(s), "channel"));
 }
 
 /* conv_transpose: the element of y whose window has tap k at a place. */
@@ -115,8 +134,7 @@ static const char *spread_element(Simt *s, const Factor *f, const char **inside)
 {
     const char *of_rows = s->c.window.rank > 1 ? write_window(s, rows_of(s), 'y') : NULL;
     *inside = both(s, of_rows, write_window(s, cols_of(s), 'x'));
-    return image_element(s, f->operand, &s->c.y, of_group(s, out_per(s), "channel"), "at_y",
-                         "at_x");
+    return image_element(s, f->operand, &s->c.y, of_group(s, out_per(s), "channel"));
 }
 
 /* conv: weights of a channel of y. */
@@ -131,7 +149,7 @@ static const char *weight_element(Simt *s, const Factor *f, const char **inside)
 static void tap_of_k(Simt *s, const Factor *f)
 {
     (void)f;
-    split(s, "k", taps_of(s), "channel", "tap");
+    split(s, "k", taps_of(s), NULL, "channel", "tap");
 }
 
 /* conv_transpose: weights of a channel of x, row, and of channel and tap k of y. */
@@ -149,7 +167,7 @@ static int64_t windows_of(const Simt *s) { return rows_of(s)->windows * cols_of(
 static void pixel_of_k(Simt *s, const Factor *f)
 {
     (void)f;
-    split(s, "k", windows_of(s), "image", "pixel");
+    split(s, "k", windows_of(s), "pixels", "image", "pixel");
 }
 
 /* conv_weight: y's derivative of a channel, row, at pixel k of all images. */
@@ -157,10 +175,10 @@ static const char *slope_element(Simt *s, const Factor *f, const char **inside)
 {
     Emit *e = s->e;
     *inside = "";
-    const char *at = text_add(e, text_mul(e, "image", extent_of(&s->c.y, 1, 2)),
-                              of_group(s, out_per(s), "row"));
+    const Extent channels = extent_named(extent_of(&s->c.y, 1, 2), "channels");
+    const char *at = text_add(e, text_mul(e, "image", channels), of_group(s, out_per(s), "row"));
     return text(e, "%s[%s]", slot_read(s->k, f->operand),
-                text_add(e, text_mul(e, at, extent(windows_of(s), 0)), "pixel"));
+                text_add(e, text_mul(e, at, extent_named(extent(windows_of(s), 0), "pixels")), "pixel"));
 }
 
 static void channel_of_row(Simt *s)
@@ -177,15 +195,15 @@ static void pixel_of_col(Simt *s)
     int64_t pixels = to_x ? rows_of(s)->places * cols_of(s)->places : windows_of(s);
     if (s->nest.rank == 2) return;
     if (s->nest.dim[0].var[0] == '0') out_line(s->o, "const %s pixel = col;", s->index);
-    else split(s, "col", pixels, "image", "pixel");
+    else split(s, "col", pixels, "pixels", "image", "pixel");
 }
 
 static Nest conv_nest(const Simt *s)
 {
     const Shape *r = &ir_type(s->k->g, s->k->root)->shape;
     if (ir_is(s->k->g, s->k->root, OP_conv_weight))
-        return (Nest){ 2, { { extent_of(r, 0, 1), "channel" },
-                            { extent_of(r, 1, r->rank), "col" } } };
+        return (Nest){ 2, { { extent_named(extent_of(r, 0, 1), "channels"), "channel" },
+                            { extent_named(extent_of(r, 1, r->rank), "cols"), "col" } } };
     Extent images = extent_of(r, 0, 1);
     return (Nest){ 3, { { images, extent_eq(images, extent(1, 0)) ? "0" : "image" },
                         { extent_of(r, 1, 2), "channel" },
@@ -224,8 +242,9 @@ void emit_simt_conv(Kern *k)
         b.along = true;
         b.of_line = taps_of_line;
         b.of_k = window_of_k;
-        s.l = s.depth;
-        s.depth = extent_mul(images, extent_of(&s.c.y, 2, s.c.y.rank));
+        s.m = extent_named(s.m, "rows");
+        s.l = extent_named(s.depth, "cols");
+        s.depth = extent_named(extent_mul(images, extent_of(&s.c.y, 2, s.c.y.rank)), "pixels");
     }
     a.size = s.m;
     b.size = s.l;

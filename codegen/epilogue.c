@@ -50,7 +50,7 @@ static const char *count_text(Kern *k, Val v)
     const Node *x = ir_node(k->g, v);
     const Attr *axes = ir_attr(x, AT_axes);
     const Shape *s = &ir_type(k->g, x->in[0])->shape;
-    Extent n = { 1, 0 };
+    Extent n = extent(1, 0);
     for (int i = 0; i < axes->count; i++) {
         int axis = (int)axes->u.ints[i];
         n = extent_mul(n, extent_of(s, axis, axis + 1));
@@ -97,7 +97,7 @@ static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consu
 
 static Extent nest_elems(const Nest *nest)
 {
-    Extent space = { 1, 0 };
+    Extent space = extent(1, 0);
     for (int i = 0; i < nest->rank; i++) space = extent_mul(space, nest->dim[i].size);
     return space;
 }
@@ -170,7 +170,7 @@ void store_emit(Kern *k, Out *o, Val v, const Nest *nest)
 
 void members_emit(Kern *k, Out *o, const Nest *nest)
 {
-    Extent space = { 1, 0 };
+    Extent space = extent(1, 0);
     for (int i = 0; i < nest->rank; i++) space = extent_mul(space, nest->dim[i].size);
     for (int pass = 0; pass < 2; pass++) {
         for (int i = 0; i < k->k->n_member; i++) {

@@ -8,7 +8,7 @@ static const char *divisor(Kern *k, const Node *x)
 {
     const Shape *s = &ir_type(k->g, x->in[0])->shape;
     if (x->op == OP_mean) {
-        Extent n = { 1, 0 };
+        Extent n = extent(1, 0);
         const Attr *axes = ir_attr(x, AT_axes);
         for (int i = 0; i < axes->count; i++)
             n = extent_mul(n, extent_of(s, (int)axes->u.ints[i], (int)axes->u.ints[i] + 1));

@@ -8,15 +8,16 @@
 #include <ctype.h>
 #include <string.h>
 
-Extent extent(int64_t k, int n) { return (Extent){ k, n }; }
-Extent extent_mul(Extent a, Extent b) { return (Extent){ a.k * b.k, a.n + b.n }; }
+Extent extent(int64_t k, int n) { return (Extent){ k, n, NULL }; }
+Extent extent_named(Extent x, const char *role) { return (Extent){ x.k, x.n, role }; }
+Extent extent_mul(Extent a, Extent b) { return extent(a.k * b.k, a.n + b.n); }
 bool extent_eq(Extent a, Extent b) { return a.k == b.k && a.n == b.n; }
 
-static Extent extent_dim(Dim d) { return (Extent){ d.k, d.n ? 1 : 0 }; }
+static Extent extent_dim(Dim d) { return extent(d.k, d.n ? 1 : 0); }
 
 Extent extent_of(const Shape *s, int first, int end)
 {
-    Extent x = { 1, 0 };
+    Extent x = extent(1, 0);
     for (int i = first; i < end; i++) x = extent_mul(x, extent_dim(s->dim[i]));
     return x;
 }
@@ -37,16 +38,22 @@ const char *extent_type(const Emit *e, Extent x)
 
 const char *extent_text(Emit *e, Extent x)
 {
-    const char *mark = e->marks && x.k > 1 ? "@" : "";
-    const char *s = x.n && x.k == 1 ? "n" : text(e, "%s%lld", mark, (long long)x.k);
+    const bool marked = e->marks && x.k > 1;
+    const char *role = marked && x.role ? text(e, "%s:", x.role) : "";
+    const char *s = x.n && x.k == 1 ? "n" : text(e, "%s%s%lld", marked ? "@" : "", role, (long long)x.k);
     for (int i = x.k == 1 ? 1 : 0; i < x.n; i++) s = text(e, "%s * n", s);
     return s;
+}
+
+const char *size_text(Emit *e, int64_t x, const char *role)
+{
+    return e->marks && x >= 0 ? text(e, "@%s:%lld", role, (long long)x) : text(e, "%lld", (long long)x);
 }
 
 bool text_simple(const char *s)
 {
     for (; *s; s++)
-        if (!isalnum((unsigned char)*s) && *s != '_' && *s != SIZE_MARK) return false;
+        if (!isalnum((unsigned char)*s) && *s != '_' && *s != SIZE_MARK && *s != ':') return false;
     return true;
 }
 
@@ -111,7 +118,7 @@ static void strides(const Type *t, const Shape *consumer, Extent *stride)
  * stride of the innermost of them. */
 static int pattern(const Shape *consumer, const Extent *stride, int first, int end, Extent *step)
 {
-    Extent inner = { 1, 0 };
+    Extent inner = extent(1, 0);
     bool constant = true, contiguous = true;
     *step = extent(0, 0);
     for (int i = end; i-- > first;) {
@@ -129,7 +136,7 @@ static int pattern(const Shape *consumer, const Extent *stride, int first, int e
 
 Extent index_run(const Type *t, const Shape *consumer)
 {
-    Extent stride[IR_MAX_RANK], step, best = { 1, 0 };
+    Extent stride[IR_MAX_RANK], step, best = extent(1, 0);
     strides(t, consumer, stride);
     if (t->layout.kind != LAYOUT_plain) return best;
     for (int first = consumer->rank; first-- > 0;)
@@ -171,7 +178,7 @@ static const char *match(Emit *e, const Shape *consumer, const Extent *stride, c
     while (axis > 0) {
         int end = axis;
         const char *flat = "0";
-        Extent a = extent_dim(consumer->dim[--axis]), b = { 1, 0 };
+        Extent a = extent_dim(consumer->dim[--axis]), b = extent(1, 0);
         while (!extent_eq(a, b)) {
             if (axis > 0 && (dim == 0 || less(a, b))) {
                 a = extent_mul(a, extent_dim(consumer->dim[--axis]));
@@ -208,7 +215,7 @@ static const char *blocked(Emit *e, const Type *t, const Shape *consumer, const 
     int lead = consumer->rank - t->shape.rank;
     for (int i = 0; i < t->shape.rank; i++) {
         if (is_one(extent_dim(t->shape.dim[i]))) continue;
-        Extent only[IR_MAX_RANK] = { { 0, 0 } };
+        Extent only[IR_MAX_RANK] = { { 0 } };
         only[i + lead] = extent(1, 0);
         const char *at = match(e, consumer, only, nest);
         StoredAxis s = axis[i];

@@ -463,7 +463,9 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
                e->o->target->name);
     out_open(k->out, "%s", "");
     Algo algo = k->k->algo;
-    sizes_mark(k, algo == ALGO_map || algo == ALGO_row || algo == ALGO_reduce);
+    /* Other convolutions have a layer's epilogue, and none to share with: sizes make them longer. */
+    const bool weight = algo == ALGO_simt_conv && ir_is(g, k->root, OP_conv_weight);
+    sizes_mark(k, algo == ALGO_map || algo == ALGO_row || algo == ALGO_reduce || weight);
     emitters[algo](k);
     sizes_mark(k, true);
     if (ir_kernel_slots(g, k->k)) finish_emit(k);

@@ -3,9 +3,9 @@
  * images of several sizes.
  *
  * Emitters write all numbers that come from shapes by one function (extent_text), which marks them. A
- * text then either gets names for all of them or keeps the numbers: those that loops turn so often, and
- * that 64-bit numbers are divided by, make what the compiler knows of them worth more. An int is
- * divided by a multiplication, as the compiler would by a number that it knows.
+ * text then either gets names for all of them or keeps the numbers: those that loops turn so often, unless
+ * they have a role, and that 64-bit numbers are divided by, make what the compiler knows of them worth
+ * more. An int is divided by a multiplication, as the compiler would by a number that it knows.
  *
  * Source: Granlund and Montgomery, Division by Invariant Integers using Multiplication, 1994. */
 #include "codegen/sizes.h"
@@ -14,13 +14,26 @@
 #include <stdlib.h>
 #include <string.h>
 
+static const char size_role[] = "size";
+
 static bool is_word(char c) { return isalnum((unsigned char)c) || c == '_'; }
+
+/* Past a mark, and the role behind it, which is "size" where none is said. */
+static const char *number_of(const char *mark, const char **role, Arena *a)
+{
+    const char *number = mark + 1, *end = number;
+    while (is_word(*end)) end++;
+    if (role) *role = *end == ':' ? arena_strn(a, number, (size_t)(end - number)) : size_role;
+    return *end == ':' ? end + 1 : number;
+}
 
 const char *sizes_numbers(const char *text, Arena *a)
 {
     char *out = arena_alloc(a, strlen(text) + 1, 1), *to = out;
-    for (; *text; text++)
-        if (*text != SIZE_MARK) *to++ = *text;
+    for (; *text; text++) {
+        if (*text == SIZE_MARK) text = number_of(text, NULL, a);
+        *to++ = *text;
+    }
     *to = 0;
     return out;
 }
@@ -58,28 +71,29 @@ static By divided(const char *body, const char *at)
     return b;
 }
 
-/* Equal numbers have one name, and what divides by them has its end. */
-static const char *name_of(Sizes *s, int64_t value, bool divides, Arena *a)
+/* Equal numbers of a role have one name, and what divides by them has its end. */
+static const char *name_of(Sizes *s, const char *role, int64_t value, bool divides, Arena *a)
 {
     int number = 1;
     for (int i = 0; i < s->n; i++) {
+        if (strcmp(s->size[i].role, role)) continue;
         if (s->size[i].value == value && s->size[i].divides == divides) return s->size[i].name;
         if (s->size[i].number >= number) number = s->size[i].number + 1;
     }
     for (int i = 0; i < s->n; i++)
-        if (s->size[i].value == value) number = s->size[i].number;
+        if (s->size[i].value == value && !strcmp(s->size[i].role, role)) number = s->size[i].number;
     if (s->n == SIZES_MOST) return NULL;
-    const char *base = divides ? "by_size" : "size";
+    const char *base = divides ? arena_printf(a, "by_%s", role) : role;
     const char *name = number > 1 ? arena_printf(a, "%s_%d", base, number) : base;
-    s->size[s->n++] = (Size){ name, value, number, divides };
+    s->size[s->n++] = (Size){ name, role, value, number, divides };
     return name;
 }
 
 /* The quotient or rest of `what` by that number. */
-static const char *quotient(Sizes *s, const char *what, char sign, int64_t value, Arena *a)
+static const char *quotient(Sizes *s, const char *what, char sign, const char *role, int64_t value, Arena *a)
 {
-    const char *by = name_of(s, value, true, a), *size = "";
-    if (by && sign == '%') size = name_of(s, value, false, a);
+    const char *by = name_of(s, role, value, true, a), *size = "";
+    if (by && sign == '%') size = name_of(s, role, value, false, a);
     if (!by || !size) return NULL;
     return sign == '/' ? arena_printf(a, "whole_by(%s, %s)", what, by)
                        : arena_printf(a, "left_by(%s, %s, %s)", what, by, size);
@@ -90,18 +104,19 @@ static const char *quotient(Sizes *s, const char *what, char sign, int64_t value
 static bool write_named(Out *o, const char *body, const char **rest, const char *at, Sizes *s, Arena *a)
 {
     char *end;
-    int64_t value = strtoll(at + 1, &end, 10);
+    const char *role;
+    int64_t value = strtoll(number_of(at, &role, a), &end, 10);
     const By b = divided(body, at);
-    const bool turns = at >= body + 2 && at[-2] == '<' && *end == ';';
+    const bool turns = role == size_role && at >= body + 2 && at[-2] == '<' && *end == ';';
     const char *named, *from = b.is_int ? b.word : at;
     if (value > INT32_MAX || turns || (b.sign && b.is_int64)) return false;
     if (!b.sign || !b.is_int) {
-        named = name_of(s, value, false, a);
+        named = name_of(s, role, value, false, a);
     } else {
-        named = quotient(s, arena_printf(a, "%.*s", (int)b.length, b.word), b.sign, value, a);
+        named = quotient(s, arena_printf(a, "%.*s", (int)b.length, b.word), b.sign, role, value, a);
         while (named && !strncmp(end, " % @", 4)) {
-            value = strtoll(end + 4, &end, 10);
-            named = quotient(s, named, '%', value, a);
+            value = strtoll(number_of(end + 3, &role, a), &end, 10);
+            named = quotient(s, named, '%', role, value, a);
         }
     }
     if (!named) return false;

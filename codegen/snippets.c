@@ -23,6 +23,8 @@ const char *const snippet_text[SNIP_COUNT] = {
     "    return (int)((uint64_t)x * by.times >> by.shift);\n"
     "}\n"
     "$function int left_by(int x, Divisor by, int size) { return x - whole_by(x, by) * size; }\n",
+    [SNIP_within] =
+    "$function bool is_within(int at, int size) { return (uint32_t)at < (uint32_t)size; }\n",
     [SNIP_columns] =
     "/* The first column, and the one after the last, whose column * stride + shift is one of so\n"
     " * many places. */\n"

@@ -29,6 +29,19 @@ START_TEST(names)
 }
 END_TEST
 
+/* Numbers with a role have its name, whatever others are as large. */
+START_TEST(roles)
+{
+    becomes("y[i * @cols:12 + j] = t[i * @12 + @rows:12];", "y[i * cols + j] = t[i * size + rows];", 3);
+    becomes("x[@width:7 + @width:8 + @width:7 + @low:0];", "x[width + width_2 + width + low];", 3);
+    becomes("const int image = k / @pixels:49, pixel = k % @pixels:49;\nint k = 0;",
+            "const int image = whole_by(k, by_pixels), pixel = left_by(k, by_pixels, pixels);\nint k = 0;", 2);
+    becomes("int i = 0;\nx[i / @784 % @rows:16];",
+            "int i = 0;\nx[left_by(whole_by(i, by_size), by_rows, rows)];", 3);
+    becomes("for (int part = 0; part < @n_parts:25; part++)", "for (int part = 0; part < n_parts; part++)", 1);
+}
+END_TEST
+
 START_TEST(numbers)
 {
     becomes("int64_t i = 0;\nx[i / @784 % @16];", "int64_t i = 0;\nx[i / 784 % 16];", 0);
@@ -38,7 +51,9 @@ START_TEST(numbers)
             "for (int64_t col = 0; col < 10; col++) x[col * 7];", 0);
     becomes("x[@2147483648 + i]", "x[2147483648 + i]", 0);
     becomes("const int size = @7;", "const int size = 7;", 0);
-    becomes("@2 @3 @4 @5 @6 @7 @8 @9 @10", "2 3 4 5 6 7 8 9 10", 0);
+    becomes("@2 @3 @4 @5 @6 @7 @8 @9 @10 @11 @12 @13 @14 @15 @16 @17 @n:18",
+            "2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18", 0);
+    becomes("const int64_t i = 0;\nx[i / @pixels:784 + @low:0];", "const int64_t i = 0;\nx[i / 784 + 0];", 0);
 }
 END_TEST
 
@@ -46,7 +61,7 @@ START_TEST(divides)
 {
     Arena *a = arena_new();
     for (int64_t by = 2; by < INT32_MAX; by += by < 3000 ? 1 : by / 7) {
-        const Size s = { "by_size", by, 1, true };
+        const Size s = { "by_size", "size", by, 1, true };
         const uint64_t word = strtoull(size_value(&s, a), NULL, 16);
         const uint32_t times = (uint32_t)word, shift = (uint32_t)(word >> 32);
         for (int64_t k = 0; k < 40; k++) {
@@ -65,6 +80,7 @@ int main(void)
     Suite *suite = suite_create("sizes");
     TCase *c = tcase_create("text");
     tcase_add_test(c, names);
+    tcase_add_test(c, roles);
     tcase_add_test(c, numbers);
     tcase_add_test(c, divides);
     suite_add_tcase(suite, c);
