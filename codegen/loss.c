@@ -113,6 +113,12 @@ static void open_shares(Row *r)
     if (r->indices) out_open(r->o, "if (!%s)", r->indices);
 }
 
+/* Before a loop of theirs: it turns as it says, as steps of indices, which are most, never run it. */
+static void turn_shares(Row *r)
+{
+    if (r->indices) out_line(r->o, "#pragma unroll 1");
+}
+
 static void close_shares(Row *r)
 {
     if (r->indices) out_close(r->o, "");
@@ -127,6 +133,7 @@ static void sum_weights(Row *r, Val target)
     out_line(r->o, "%s %s = %s;", real_type(r->k), name, r->indices ? literal(r->k, 1) : "0");
     open_shares(r);
     if (r->indices) out_line(r->o, "%s = 0;", name);
+    turn_shares(r);
     const char **before = cols_open(r, NULL);
     out_line(r->o, "%s += %s;", name, share_at(r, target, &r->element));
     cols_close(r, before);
@@ -167,6 +174,7 @@ const char *loss_class(Row *r, Val target)
     open_shares(r);
     out_line(r->o, "%s %s = -%s;", real_type(r->k), best, r->e->l->infinity);
     out_line(r->o, "%s = 0;", name);
+    turn_shares(r);
     along_open(r->k, r->o, "col", extent_text(r->e, r->cols));
     out_line(r->o, "const %s %s = %s;", real_type(r->k), p, share_at(r, target, &r->element));
     out_open(r->o, "if (%s > %s || (%s != %s && %s == %s))", p, best, p, p, best, best);
@@ -202,6 +210,7 @@ static void of_index(Row *r, const char *name, const char *log_sum, const Node *
 
 static void of_shares(Row *r, const char *name, const char *log_sum, const Node *x)
 {
+    turn_shares(r);
     const char **before = cols_open(r, NULL);
     const char *s = value_emit(r->k, r->o, x->in[0], &r->element), *p = share_at(r, x->in[1], &r->element);
     if (log_sum) out_line(r->o, "%s += %s * (%s);", name, p, surprise(r, log_sum, x->in[0], s));
