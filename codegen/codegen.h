@@ -154,6 +154,9 @@ bool emit_uses_images(const Module *m);
  * comes of it. False and a message where there is no compiler, or it does not start. */
 bool emit_compile_start(CompileUnit *unit, const CompileOpts *o, char **message, Arena *a);
 void emit_compile_wait(const CompileUnit *unit);
+/* Has it failed by now? Waits for nothing. And what is to be said of it then: once, and in the end. */
+bool emit_compile_failed(const CompileUnit *unit);
+char *emit_compile_message(const CompileUnit *unit);
 /* Compiles n units, all at once, and links them to `output`, by posix_spawn. False and a message
  * that says what ran and what it printed. Objects stay: the caller removes them. */
 bool emit_compile(const CompileUnit *unit, int n, const char *output, const CompileOpts *o,
@@ -178,6 +181,7 @@ typedef struct ImageOpts {
     const char *cache;                /* a folder of what was compiled before, or null */
     struct ImageCount *count;         /* told how many are compiled, and how many were found there; or null */
     int (*interrupted)(void);         /* not 0: nothing more is begun, and it fails; or null */
+    const CompileUnit *beside;        /* where that is compiled meanwhile, and fails, so does this; or null */
 } ImageOpts;
 typedef struct ImageCount { int all, found; } ImageCount;
 

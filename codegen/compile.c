@@ -244,6 +244,7 @@ typedef struct CompileJob {
     pid_t pid;
     int failed;                              /* errno where it could not be started */
     bool ended;
+    int status;                              /* then, as waitpid says it */
 } Job;
 
 /* Starts the command with both outputs in a file that has no name: nothing can be left. */
@@ -271,14 +272,13 @@ static bool start(Job *j, const char *output, const CompileOpts *o, char **messa
     return true;
 }
 
-/* Its status, once it has ended, as waitpid says it. */
+/* Its status, once it has ended. */
 static int ended(Job *j)
 {
-    int status = 0;
-    j->ended = true;
-    while (!j->failed && waitpid(j->pid, &status, 0) < 0)
+    while (!j->ended && !j->failed && waitpid(j->pid, &j->status, 0) < 0)
         if (errno != EINTR) j->failed = errno;
-    return status;
+    j->ended = true;
+    return j->status;
 }
 
 /* Waits for it: its status; what it printed, if that is asked for. */
@@ -376,6 +376,21 @@ bool emit_compile_start(CompileUnit *unit, const CompileOpts *o, char **message,
     if (!ready(&compiler, o, message) || !start_object(job, &compiler, unit, o, message)) return false;
     unit->job = job;
     return true;
+}
+
+bool emit_compile_failed(const CompileUnit *unit)
+{
+    Job *j = unit->job;
+    if (!j) return false;
+    if (!j->ended && !j->failed) j->ended = waitpid(j->pid, &j->status, WNOHANG) == j->pid;
+    return j->failed || (j->ended && j->status);
+}
+
+char *emit_compile_message(const CompileUnit *unit)
+{
+    char *message = NULL;
+    finish(unit->job, &message);
+    return message;
 }
 
 /* Where memory ran out, too: asks for none. */

@@ -168,14 +168,15 @@ static const char *log_of(Compiling *c, void *program)
 }
 
 /* What it is compiled with, but the architecture: `all`, of which those after `plain` are for NVRTC that has
- * them. What runs seldom is compiled fast; functions are part of kernels then, as called ones would save
+ * them: kernels need nothing of what `--minimal` does not declare. What runs seldom is compiled fast; functions are part of kernels then, as called ones would save
  * registers in memory, and loops turn as often as they say: written out they take a third of the time. */
-typedef struct Options { const char *v[6]; int plain, all; } Options;
+typedef struct Options { const char *v[7]; int plain, all; } Options;
 static Options options_of(const Compiling *c)
 {
     Options o = { { NULL, "--std=c++17" }, 2, 0 };
     if (c->usage) o.v[o.plain++] = "--ptxas-options=-v";
     o.all = o.plain;
+    o.v[o.all++] = "--minimal";
     if (c->ptx.seldom) {
         o.v[o.all++] = "--Ofast-compile=min";
         o.v[o.all++] = "-DSUBROUTINE=static __device__ __forceinline__";
@@ -243,20 +244,23 @@ static void print_usage(const Compiling *c)
 typedef struct Queue {
     Compiling **c;
     int n, next;
-    pthread_mutex_t lock;
-    int (*interrupted)(void);
+    pthread_mutex_t lock;                /* of next and of beside, whose end one of all learns */
+    const ImageOpts *o;
 } Queue;
 
-static bool is_interrupted(const Queue *q) { return q->interrupted && q->interrupted(); }
+static bool is_interrupted(const Queue *q)
+{
+    return (q->o->interrupted && q->o->interrupted()) || (q->o->beside && emit_compile_failed(q->o->beside));
+}
 
 static void *work(void *queue)
 {
     Queue *q = queue;
     for (;;) {
         pthread_mutex_lock(&q->lock);
-        int mine = q->next++;
+        int mine = is_interrupted(q) ? q->n : q->next++;
         pthread_mutex_unlock(&q->lock);
-        if (mine >= q->n || is_interrupted(q)) return NULL;
+        if (mine >= q->n) return NULL;
         compile(q->c[mine]);
     }
 }
@@ -274,10 +278,10 @@ static int by_length(const void *a, const void *b)
 
 /* Side by side, one a processor: more take longer, each waiting for the others' memory. The longest
  * come first, so that none is alone at the end. */
-static bool compile_all(Compiling *c, int n, int (*interrupted)(void), char **message, Arena *a)
+static bool compile_all(Compiling *c, int n, const ImageOpts *o, char **message, Arena *a)
 {
     enum { MOST = 64 };
-    Queue q = { .c = arena_alloc(a, (size_t)n, sizeof *q.c), .n = n, .interrupted = interrupted };
+    Queue q = { .c = arena_alloc(a, (size_t)n, sizeof *q.c), .n = n, .o = o };
     pthread_t thread[MOST];
     long wanted = sysconf(_SC_NPROCESSORS_ONLN);
     int most = wanted < 1 ? 1 : wanted > MOST ? MOST : (int)wanted, n_thread = 0;
@@ -459,7 +463,7 @@ bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_
                             .code = { .arch = arch, .part = part + 1 },
                             .ptx = { .arch = arch, .part = part + 1, .ptx = ptx, .seldom = seldom } };
     }
-    bool ok = compile_all(c, n, o->interrupted, message, a) && write_file(images_c, o, c, n, message, a);
+    bool ok = compile_all(c, n, o, message, a) && write_file(images_c, o, c, n, message, a);
     count_found(o, c, n, a);
     for (int i = 0; i < n; i++) arena_free(c[i].a);
     dlclose(nvrtc.library);

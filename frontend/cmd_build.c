@@ -188,8 +188,11 @@ static int write_kernels(const Cmd *c, Build *p, Source s, const int *arch)
         code = write_project(c, p, s.module, &o);
     if (!code)
         code = compile_beside(c, p, program);
+    o.beside = program;
     if (code || emit_images(kernels, &o, images, &message, c->arena))
         return code;
+    if (!cmd_interrupted() && emit_compile_failed(program))
+        message = emit_compile_message(program);
     return cmd_interrupted() ? cmd_interrupted() : cmd_fail(c, EXIT_IO, "%s", message);
 }
 

@@ -7,6 +7,7 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static const int archs[] = { 80, 86, 89, 90, 100, 120 };
@@ -77,7 +78,7 @@ START_TEST(all_architectures)
 {
     char *message;
     const char *source = in_folder("images.c");
-    const ImageOpts o = { archs, N_ARCHS, true, false, NULL, NULL, NULL, NULL };
+    const ImageOpts o = { archs, N_ARCHS, true, false, NULL, NULL, NULL, NULL, NULL };
     if (missing()) return;
     ck_assert_msg(emit_images("tests/cuda/kernels.cu", &o, source, &message, arena), "%s", message);
     const rt_cuda_image *image = compiled(source);
@@ -111,7 +112,7 @@ START_TEST(parts)
     };
     char *message;
     const char *source = in_folder("parts.cu"), *made = in_folder("images.c");
-    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL };
+    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL, NULL };
     if (missing()) return;
     for (int wrong = 0; wrong < 2; wrong++) {
         FILE *f = fopen(source, "w");
@@ -155,7 +156,7 @@ START_TEST(seldom)
     FILE *f = fopen(source, "w");
     fprintf(f, text, emit_sm_90a);
     fclose(f);
-    ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL };
+    ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL, NULL };
     ck_assert_msg(emit_images(source, &o, made, &message, arena), "%s", message);
     const rt_cuda_image *image = compiled(made);
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
@@ -169,7 +170,7 @@ START_TEST(seldom)
     const rt_cuda_image *other = compiled(again);
     ck_assert_mem_eq(image[6].bytes, other[6].bytes, (size_t)image[6].n_bytes);
     ck_assert_ptr_null(other[7].bytes);
-    o = (ImageOpts){ arch, 2, false, false, NULL, NULL, NULL, NULL };
+    o = (ImageOpts){ arch, 2, false, false, NULL, NULL, NULL, NULL, NULL };
     ck_assert_msg(emit_images(source, &o, bare, &message, arena), "%s", message);
     image = compiled(bare);
     for (int i = 0; i < 6; i++) {
@@ -186,7 +187,7 @@ START_TEST(own_instructions)
     static const int arch[] = { 100, 90 };
     char *message;
     const char *source = in_folder("own.cu"), *made = in_folder("images.c");
-    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL };
+    const ImageOpts o = { arch, 2, true, false, NULL, NULL, NULL, NULL, NULL };
     if (missing()) return;
     FILE *f = fopen(source, "w");
     fprintf(f, "#ifdef %s\nextern \"C\" __global__ void own(float *x)\n{\n", emit_sm_90a);
@@ -206,7 +207,7 @@ END_TEST
 START_TEST(usage)
 {
     const char *at;
-    const ImageOpts o = { archs, N_ARCHS, false, true, NULL, NULL, NULL, NULL };
+    const ImageOpts o = { archs, N_ARCHS, false, true, NULL, NULL, NULL, NULL, NULL };
     int kernels = 0;
     if (missing()) return;
     const char *text = said_by("tests/cuda/kernels.cu", &o, in_folder("images.c"));
@@ -220,7 +221,7 @@ START_TEST(refused)
 {
     char *message;
     const char *source = in_folder("wrong.cu");
-    const ImageOpts o = { archs, 1, true, false, NULL, NULL, NULL, NULL };
+    const ImageOpts o = { archs, 1, true, false, NULL, NULL, NULL, NULL, NULL };
     FILE *f = fopen(source, "w");
     fputs("extern \"C\" __global__ void k(float *x)\n{\n    x[0] = y;\n}\n", f);
     fclose(f);
@@ -351,11 +352,35 @@ START_TEST(interrupted)
 {
     char *message;
     const char *made = in_folder("images.c"), *kernels = in_folder("kernels");
-    const ImageOpts o = { archs, 1, true, false, NULL, kernels, NULL, at_once };
+    const ImageOpts o = { archs, 1, true, false, NULL, kernels, NULL, at_once, NULL };
     if (missing()) return;
     ck_assert(!emit_images("tests/cuda/kernels.cu", &o, made, &message, arena));
     ck_assert_str_eq(message, "kernels.cu: interrupted");
     ck_assert(access(made, F_OK) && files_of(kernels, LOOK) == 0);
+}
+END_TEST
+
+/* Nor once the program beside it does not compile, whose compiler says why. */
+START_TEST(beside)
+{
+    char *message;
+    const char *made = in_folder("images.c"), *kernels = in_folder("kernels");
+    const char *source = file_with_text("program.c", "int seven(void) { return missing; }\n");
+    CompileUnit unit = { source, in_folder("program.o"), ir_target("generic"), false, false, NULL };
+    file_with_text("libseqc_rt.a", "!<arch>\n");
+    const CompileOpts c = { .runtime_dir = in_folder("") };
+    const ImageOpts o = { archs, 1, true, false, NULL, kernels, NULL, NULL, &unit };
+    if (missing()) return;
+    ck_assert(!emit_compile_failed(&unit));
+    ck_assert(emit_compile_start(&unit, &c, &message, arena));
+    const struct timespec pause = { 0, 1000000 };
+    for (int i = 0; i < 3000 && !emit_compile_failed(&unit); i++) nanosleep(&pause, NULL);
+    ck_assert(emit_compile_failed(&unit));
+    ck_assert(!emit_images("tests/cuda/kernels.cu", &o, made, &message, arena));
+    ck_assert(access(made, F_OK) && files_of(kernels, LOOK) == 0);
+    message = emit_compile_message(&unit);
+    ck_assert_msg(strstr(message, "the C compiler failed (exit 1)") && strstr(message, "missing"), "%s", message);
+    emit_compile_wait(&unit);
 }
 END_TEST
 
@@ -373,6 +398,7 @@ int main(void)
     tcase_add_test(t, cache);
     tcase_add_test(t, cache_limits);
     tcase_add_test(t, interrupted);
+    tcase_add_test(t, beside);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
