@@ -48,6 +48,28 @@ static void compilers(Arena *a)
         missing("cc", "", "sudo apt-get install gcc libc6-dev");
 }
 
+/* What the kernel says of a cache: "Data", "32K"; false: there is none of that number. */
+static bool cache_says(int index, const char *what, char text[32])
+{
+    char path[96];
+    snprintf(path, sizeof path, "/sys/devices/system/cpu/cpu0/cache/index%d/%s", index, what);
+    FILE *f = fopen(path, "r");
+    bool there = f && fgets(text, 32, f);
+    if (f) fclose(f);
+    return there;
+}
+
+/* ", L2 512 KiB", of what holds data. As the kernel says: the C library counts the third cache of
+ * processors that a virtual machine has not got. */
+static const char *cache_text(Arena *a, int level, const char *name, long bytes)
+{
+    char text[32];
+    for (int i = 0; cache_says(i, "level", text); i++)
+        if (atoi(text) == level && cache_says(i, "type", text) && text[0] != 'I' && cache_says(i, "size", text))
+            return arena_printf(a, "%s %ld KiB", name, atol(text) * (strchr(text, 'M') ? 1024 : 1));
+    return bytes > 0 ? arena_printf(a, "%s %ld KiB", name, bytes / 1024) : "";
+}
+
 static void processor(Arena *a)
 {
     const Target *t = cmd_native_target();
@@ -57,10 +79,9 @@ static void processor(Arena *a)
         "threads of a program, unless --threads says another number");
     row("vectors", arena_printf(a, "%s (%s)", t->name, cmd_march(t)),
         "what --march native means here");
-    long l1 = sysconf(_SC_LEVEL1_DCACHE_SIZE), l2 = sysconf(_SC_LEVEL2_CACHE_SIZE);
-    long l3 = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    row("caches", arena_printf(a, "L1d %ld KiB, L2 %ld KiB, L3 %ld KiB", l1 / 1024, l2 / 1024,
-                               l3 / 1024), "");
+    row("caches", arena_printf(a, "%s%s%s", cache_text(a, 1, "L1d", sysconf(_SC_LEVEL1_DCACHE_SIZE)),
+                               cache_text(a, 2, ", L2", sysconf(_SC_LEVEL2_CACHE_SIZE)),
+                               cache_text(a, 3, ", L3", sysconf(_SC_LEVEL3_CACHE_SIZE))), "");
 }
 
 /* The first file that matches, or null. */

@@ -125,7 +125,8 @@ static const double *six_axes(void *ctx, const char *name)
 
 /* The first product's algorithm rounds its factors, halves to even numbers or away from zero; that of the
  * second one does not, and all else reads what was not rounded. */
-static const double halves[2][3] = { { 1 + 0x1p-8, 1 + 3 * 0x1p-8, -1 - 0x1p-11 }, { 3 * 0x1p-8, 0, -0x1p-140 } };
+static const double halves[2][3] = { { 1 + 0x1p-8, 1 + 3 * 0x1p-8, -1 - 0x1p-11 },
+                                     { 3 * 0x1p-8, 0, -0x1p-140 } };
 
 static const double *halves_in(void *ctx, const char *name)
 {
