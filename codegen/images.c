@@ -40,8 +40,8 @@ static const struct { const char *symbol; size_t offset; } calls[] = {
 
 /* ---- finding it ---- */
 
-/* By its name, as the system's loader looks for it, then where the toolkit lies. It stays when it is closed: each
- * time it is loaded it takes memory that it never gives back. */
+/* By its name, as the system's loader looks for it, then where the toolkit lies. It stays when it is
+ * closed: each time it is loaded it takes memory that it never gives back. */
 static void *open_library(Arena *a, const char **path)
 {
     const int how = RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE;
@@ -168,8 +168,9 @@ static const char *log_of(Compiling *c, void *program)
 }
 
 /* What it is compiled with, but the architecture: `all`, of which those after `plain` are for NVRTC that has
- * them: kernels need nothing of what `--minimal` does not declare. What runs seldom is compiled fast; functions are part of kernels then, as called ones would save
- * registers in memory, and loops turn as often as they say: written out they take a third of the time. */
+ * them: kernels need nothing of what `--minimal` does not declare. What runs seldom is compiled fast;
+ * functions are part of kernels then, as called ones would save registers in memory, and loops turn as
+ * often as they say: written out they take a third of the time. */
 typedef struct Options { const char *v[7]; int plain, all; } Options;
 static Options options_of(const Compiling *c)
 {

@@ -174,7 +174,7 @@ const char *micro_dots(Emit *e, int height, int cols)
     }
     out_close(o, "");
     for (int i = 0; i < height; i++) write_sums(e, o, i, cols);
-    /* Where all calls are for whole vectors, gcc at -O3 warns of a loop that it takes for endless, but for the `if`. */
+    /* Without the `if` gcc at -O3 takes the loop for an endless one where all calls are for whole vectors. */
     out_line(o, "if (depth %% %lld)", vector);
     out_line(o, "    for (; k < depth; k++)");
     out_line(o, "        for (int i = 0; i < %d; i++)", height);

@@ -1,6 +1,7 @@
 /* codegen/snippets_wgmma.c: what kernels need around a warpgroup's products, as PTX for sm_90a: bulk
  * copies and the mbarriers at which they arrive; and numbers that are rounded to tf32 and to pairs of
- * bfloat16: text of generated source for GPUs. The emulator has functions of these names (tests/cuda/wgmma.h, shared.h). */
+ * bfloat16: text of generated source for GPUs. The emulator has functions of these names
+ * (tests/cuda/wgmma.h, shared.h). */
 #include "codegen/codegen.h"
 #include "codegen/snippets.h"
 

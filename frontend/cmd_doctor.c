@@ -65,7 +65,8 @@ static const char *cache_text(Arena *a, int level, const char *name, long bytes)
 {
     char text[32];
     for (int i = 0; cache_says(i, "level", text); i++)
-        if (atoi(text) == level && cache_says(i, "type", text) && text[0] != 'I' && cache_says(i, "size", text))
+        if (atoi(text) == level && cache_says(i, "type", text) && text[0] != 'I'
+            && cache_says(i, "size", text))
             return arena_printf(a, "%s %ld KiB", name, atol(text) * (strchr(text, 'M') ? 1024 : 1));
     return bytes > 0 ? arena_printf(a, "%s %ld KiB", name, bytes / 1024) : "";
 }

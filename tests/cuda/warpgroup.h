@@ -2,8 +2,8 @@
  * shared memory, and what a warpgroup's accumulators are.
  *
  * After the tables of the PTX manual under "Matrix Descriptor Format", "Canonical Layouts", "Strides"
- * and "Matrix Fragments for wgmma.mma_async.m64nNk16" (of .bf16) and "… m64nNk8" (of .tf32). Elements come in chunks of 16 bytes. Stored along
- * k, eight rows lie together, each a line of 1, 2, 4 or 8 chunks (swizzle none, 32, 64, 128 bytes);
+ * and "Matrix Fragments for wgmma.mma_async.m64nNk16" (of .bf16) and "… m64nNk8" (of .tf32). Elements
+ * come in chunks of 16 bytes. Stored along k, eight rows lie together, each a line of 1, 2, 4 or 8 chunks (swizzle none, 32, 64, 128 bytes);
  * stored along rows, lines are along these and eight of k lie together. What lies at an address is
  * swizzled by the address itself: bits 4 to 6 of it, or fewer, are exchanged by those three above. */
 #ifndef SEQC_WARPGROUP_H
@@ -62,8 +62,8 @@ typedef struct emu_group_factors {
     double a[GROUP_ROWS][GROUP_DEPTH], b[GROUP_MOST_COLS][GROUP_DEPTH];
 } emu_group_factors;
 
-/* sums [WARPGROUP][cols / 2] += A B over `depth` of k: products are exact, their sum with an accumulator is rounded once,
- * as in emu_multiply. */
+/* sums [WARPGROUP][cols / 2] += A B over `depth` of k: products are exact, their sum with an accumulator is
+ * rounded once, as in emu_multiply. */
 static inline void emu_group_multiply(const emu_group_factors *f, int depth, float *sums, int cols)
 {
     for (int t = 0; t < WARPGROUP; t++)
