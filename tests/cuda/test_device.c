@@ -161,7 +161,8 @@ static void many_rows(int rows)
 }
 #define MANY "train --data many.csv --epochs 2 --batch 2 --log-steps --quiet --out "
 
-/* 1,101 steps, of which the last is of one sample, in reports; nobody waits for each. */
+/* Two epochs of 1,101 steps, of which the last is of one sample, in reports; nobody waits for each. How many steps a
+ * report has, and so a launch, is a matter of their time. */
 START_TEST(reports_many_steps)
 {
     many_rows(2201);
@@ -170,7 +171,7 @@ START_TEST(reports_many_steps)
     must_run(toy_cuda(), MANY "cuda");
     same_run("c", "cuda");
     ck_assert_int_lt(logged("cuEventSynchronize") + logged("cuStreamSynchronize"), 500);
-    ck_assert_int_lt(logged("cuGraphLaunch"), 1101);
+    ck_assert_int_lt(logged("cuGraphLaunch"), 2 * 1101);
     ck_assert_int_eq(logged("cuStreamBeginCapture_v2"), 3);
     must_run(toy_whole(), MANY "whole");
     same_run("c", "whole");

@@ -97,6 +97,17 @@ static bool listed(const char *name)
     return !only;
 }
 
+/* Of the list, every so many-eth stays. */
+static void keep_every(int step)
+{
+    int n = 0;
+    for (int i = 0; i < n_models; i++) {
+        if (step > 1 && i % step) free(model_name[i]);
+        else model_name[n++] = model_name[i];
+    }
+    n_models = n;
+}
+
 /* Fills in the list. False: this is not the source root. */
 static bool find_models(void)
 {
@@ -115,9 +126,7 @@ static bool find_models(void)
     }
     closedir(d);
     qsort(model_name, (size_t)n_models, sizeof *model_name, by_name);
-    int n = 0;
-    for (int i = 0; i < n_models; i += fewer()) model_name[n++] = model_name[i];
-    n_models = n;
+    keep_every(fewer());
     return true;
 }
 

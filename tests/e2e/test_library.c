@@ -366,9 +366,7 @@ END_TEST
 static void thin_out(void)
 {
     const char *every = getenv("EVERY");
-    int step = getenv("ONLY") ? 1 : every ? atoi(every) : 5, n = 0;
-    for (int i = 0; i < n_models; i += step > 0 ? step : 1) model_name[n++] = model_name[i];
-    n_models = n;
+    keep_every(getenv("ONLY") ? 1 : every ? atoi(every) : 5);
 }
 
 int main(void)
