@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests/faults/kill.sh [--full]: kill -9 at random moments of a training run, 20 of them, with --full
-# 1,000: of one that reads a table, of one that reads CIFAR's files, and of one that decodes a folder
+# 200 or as many as $KILLS says: of one that reads a table, of one that reads CIFAR's files, and of one that decodes a folder
 # of images, with random transforms. After each, every checkpoint that was announced and is not yet
 # outdated loads, and the run goes on; when one ends, its files are those of a run that was never
 # killed, to the bit.
@@ -8,7 +8,7 @@
 # Moments come from the system's random numbers: no two runs of this test are the same.
 . tests/lib.sh
 kills=20
-[ "${1:-}" = --full ] && kills=1000
+[ "${1:-}" = --full ] && kills=${KILLS:-200}
 cd "$SCRATCH" || exit 1
 P=$ROOT/tests/fixtures/images
 mkdir -p table cifar/data folder/data/plain folder/data/grey
