@@ -3,9 +3,10 @@
  *
  * After the tables of the PTX manual under "Matrix Descriptor Format", "Canonical Layouts", "Strides"
  * and "Matrix Fragments for wgmma.mma_async.m64nNk16" (of .bf16) and "… m64nNk8" (of .tf32). Elements
- * come in chunks of 16 bytes. Stored along k, eight rows lie together, each a line of 1, 2, 4 or 8 chunks (swizzle none, 32, 64, 128 bytes);
- * stored along rows, lines are along these and eight of k lie together. What lies at an address is
- * swizzled by the address itself: bits 4 to 6 of it, or fewer, are exchanged by those three above. */
+ * come in chunks of 16 bytes. Stored along k, eight rows lie together, each a line of 1, 2, 4 or 8 chunks
+ * (swizzle none, 32, 64, 128 bytes); stored along rows, lines are along these and eight of k lie together.
+ * What lies at an address is swizzled by the address itself: bits 4 to 6 of it, or fewer, are exchanged by
+ * those three above. */
 #ifndef SEQC_WARPGROUP_H
 #define SEQC_WARPGROUP_H
 #include "tests/cuda/fragments.h"
