@@ -112,5 +112,8 @@ run_valgrind() {
 }
 
 [ "$1" = one ] && { warnings_of "$2" "$3"; exit 0; }     # for run_warnings
-for part; do "run_$part"; done
+for part; do
+    command -v "run_$part" >/dev/null || { echo "tests/full.sh: no part '$part'; see its first lines" >&2; exit 2; }
+    "run_$part"
+done
 exit 0
