@@ -187,6 +187,10 @@ typedef struct ImageCount { int all, found; } ImageCount;
 
 /* NVRTC's version and where it is; null: this machine has none. */
 const char *emit_nvrtc(Arena *a);
+/* Opens it in a thread of its own, so that the 20 ms of that are over when there are kernels; nothing happens
+ * where it is missing, or for one processor alone. end: waits for that. */
+void emit_nvrtc_begin(void);
+void emit_nvrtc_end(void);
 /* Compiles the kernels of a file by NVRTC to a C file that defines `images` (runtime/cuda.h). False
  * and a message that says what is missing or what the compiler printed. */
 bool emit_images(const char *kernels_cu, const ImageOpts *o, const char *images_c, char **message,

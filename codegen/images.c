@@ -87,6 +87,30 @@ const char *emit_nvrtc(Arena *a)
     return ok ? arena_printf(a, "%d.%d, %s", major, minor, path) : NULL;
 }
 
+static pthread_t opening;
+static bool opens;
+
+static void *open_once(void *unused)
+{
+    Nvrtc n;
+    Arena *a = arena_new();
+    const char *path;
+    if (open_nvrtc(&n, a, &path)) dlclose(n.library);
+    arena_free(a);
+    return unused;
+}
+
+void emit_nvrtc_begin(void)
+{
+    opens = opens || (sysconf(_SC_NPROCESSORS_ONLN) > 1 && !pthread_create(&opening, NULL, open_once, NULL));
+}
+
+void emit_nvrtc_end(void)
+{
+    if (opens) pthread_join(opening, NULL);
+    opens = false;
+}
+
 /* ---- the kernels' text ---- */
 
 static char *read_text(const char *path, char **message, Arena *a)

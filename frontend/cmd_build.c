@@ -394,9 +394,12 @@ int cmd_build(const Cmd *c)
     if (code)
         return code;
     cmd_catch_signals();
+    if (p.target[0].target->block_threads)
+        emit_nvrtc_begin();
     code = plan(c, m, &ctx, &p);
     if (!code)
         code = make_program(c, &p);
+    emit_nvrtc_end();
     if (!code && !c->text[OPT_quiet])
         say_done(c, &p, &ctx, now() - start);
     for (int i = 0; i < p.n; i++)

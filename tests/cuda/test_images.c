@@ -384,6 +384,18 @@ START_TEST(beside)
 }
 END_TEST
 
+START_TEST(opened_before)
+{
+    for (int i = 0; i < 2; i++) {
+        emit_nvrtc_begin();
+        emit_nvrtc_begin();
+        if (i) ck_assert(missing() || emit_nvrtc(arena));       /* beside it */
+        emit_nvrtc_end();
+        emit_nvrtc_end();
+    }
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("images");
@@ -399,6 +411,7 @@ int main(void)
     tcase_add_test(t, cache_limits);
     tcase_add_test(t, interrupted);
     tcase_add_test(t, beside);
+    tcase_add_test(t, opened_before);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
