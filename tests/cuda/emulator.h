@@ -40,6 +40,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
+enum { FOUR_TURNS = 1, TWO_TURNS = 1 };  /* of `#pragma unroll`, which Clang knows, too: none side by side */
 enum { EMU_THREADS = 1024, EMU_WARP = 32, EMU_PAGE = 4096 };
 enum { EMU_COPIES = 256 };               /* of a thread, under way at once */
 enum { EMU_PRODUCTS = 16 };              /* of a warpgroup */

@@ -38,7 +38,7 @@ static void compare(const char *name, const Graph *g, int64_t n, double **want, 
         for (int64_t i = 0; i < root_elems(g, r, n); i++)
             if (isfinite(w[i])) most = fmax(most, fabs(w[i]));
         MathMode mode = g->module->math;
-        double share = mode == MATH_bf16 ? 1e-2 : mode == MATH_tf32 ? 1.25e-3 : mode == MATH_fast ? 4e-5 : 2e-6;
+        double share = mode == MATH_bf16 ? 1e-2 : mode == MATH_tf32 ? 1.25e-3 : mode == MATH_fast ? 4e-5 : 3e-6;
         double rel = single ? 1.3e-6 : 1e-13;
         double abs = single ? 1e-5 * fmin(most, 1) + share * most : 1e-13 * most;
         for (int64_t i = 0; i < root_elems(g, r, n); i++) {
