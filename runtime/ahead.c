@@ -160,6 +160,15 @@ static bool make_room(rt_err *e, rt_ahead *a, int64_t bytes)
     return true;
 }
 
+void rt_ahead_rest(rt_ahead *a)
+{
+    if (!a)
+        return;
+    pthread_mutex_lock(&a->lock);
+    empty(a);
+    pthread_mutex_unlock(&a->lock);
+}
+
 bool rt_ahead_plan(rt_err *e, rt_ahead *a, const rt_set *set, const int64_t *order, int64_t at,
                    int64_t total, int64_t batch)
 {

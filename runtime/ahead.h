@@ -14,9 +14,11 @@ rt_ahead *rt_ahead_open(int threads);
 void rt_ahead_close(rt_ahead *a);
 
 /* What will be taken: positions at .. total - 1 of the order (null: of the set), `batch` at a time.
- * Earlier plans are forgotten. The set and the order must stay as they are until the next plan. */
+ * Earlier plans are forgotten. The set and the order must stay as they are until the next plan, or a rest. */
 bool rt_ahead_plan(rt_err *e, rt_ahead *a, const rt_set *set, const int64_t *order, int64_t at,
                    int64_t total, int64_t batch);
+/* Forgets the plan, of which batches may be left that nobody takes: the set and the order may change. */
+void rt_ahead_rest(rt_ahead *a);
 /* The images of the next planned batch, [n][x_elems] bytes before the table, valid until the next
  * call. *images is null where `pick` is not that batch. Fails as the first of its images does that
  * cannot be made. */

@@ -201,6 +201,7 @@ static bool log_step(rt_err *e, rt_train *t, const rt_step *step, double loss)
 /* Draws an epoch's order and sets its rates. */
 static bool begin_pass(rt_err *e, rt_train *t)
 {
+    rt_ahead_rest(t->p->ahead);
     if (t->graph.mask)       /* they draw from the generator, too: no seed can be foreseen */
         rt_random_epoch(&t->p->random, t->set.shuffle, t->order, t->data.train.n);
     else
