@@ -40,10 +40,10 @@ else
     skip "PyTorch's fixtures" "Check is not installed"
 fi
 
-# A product and a reduction, convolutions with their gradients, tensor cores.
+# A product and a reduction, convolutions with their gradients, tensor cores by warps and by warpgroups.
 small="--data $ROOT/samples/fashion_mnist/small.csv --normalize zscore --overfit-batches 2 --epochs 1"
 for tool in memcheck racecheck; do
-    for program in iris deep images block wide_tf32 wide_bf16; do
+    for program in iris deep images block wide_tf32 wide_bf16 tiles_tf32 tiles; do
         if ! command -v compute-sanitizer >/dev/null; then
             skip "$program under $tool" "compute-sanitizer is not here"
             continue
