@@ -207,7 +207,7 @@ static Gap gap_of(const Graph *ref, double **want, const Graph *g, double **got,
     EvalIn in = ir_trial(&own);
     *kinks = 0;
     in.rounds = check_bound(g->module) > bound;
-    if (g->module->real == DT_f64 || (gap.share <= bound && !in.rounds)) return gap;
+    if (g->module->real == DT_f64 || !isfinite(gap.share) || (gap.share <= bound && !in.rounds)) return gap;
     double **exact = ir_root_values(g, ir_eval(g, &in, t->arena), t->arena);
     gap = ir_gap(g, exact, g, got, t->n);
     if (gap.share > bound) {

@@ -13,6 +13,9 @@
  * change may be in the sum: as often as tells apart kinks that came together, not so often that
  * rounding itself adds up to an error. */
 enum { RUNS = 16, BOUND_PARTS = 256, MOST_TIMES = 4 };
+/* A change of which earlier ones leave no more than this is one of theirs: the rest is rounding, which must not
+ * be taken for a direction of its own, as all that comes later would lose what it has along it. */
+static const double LEAST_NEW = 1e-10;
 /* What the changes take at most: of large models there are fewer. */
 static const double MOST_BYTES = 2e9;
 
@@ -115,11 +118,12 @@ double **check_kinks(const Computed *k, double *const *want, double bound, Arena
         Disturbance d = { (uint64_t)i + 1, bound / BOUND_PARTS * (double)(1 << i % 3) };
         change[i] = interpret(k, &d, a);
         add(k, change[i], -1, plain);
+        const double whole = product(k, unit, change[i], change[i]);
         /* What the ones before have not: so that each is fitted once and for all. */
         for (int j = 0; j < i; j++)
             if (size[j] > 0) add(k, change[i], -product(k, unit, change[i], change[j]) / size[j], change[j]);
         size[i] = product(k, unit, change[i], change[i]);
-        if (!(size[i] > 0) || !isfinite(size[i])) {
+        if (!(size[i] > LEAST_NEW * whole) || !isfinite(size[i])) {
             size[i] = 0;
             continue;
         }

@@ -29,6 +29,14 @@ static int64_t root_elems(const Graph *g, int r, int64_t n)
     return ir_elems_at(&ir_type(g, g->root[r].val)->shape, n);
 }
 
+/* Of plain float32, of the largest result. Clang contracts other products of a long sum than gcc: 2.4e-6 of 1,440
+ * terms. */
+static double plain_share(void)
+{
+    const char *cc = getenv("CC");
+    return cc && strstr(cc, "clang") ? 3e-6 : 2e-6;
+}
+
 static void compare(const char *name, const Graph *g, int64_t n, double **want, double **got)
 {
     bool single = g->module->real == DT_f32;
@@ -38,7 +46,7 @@ static void compare(const char *name, const Graph *g, int64_t n, double **want, 
         for (int64_t i = 0; i < root_elems(g, r, n); i++)
             if (isfinite(w[i])) most = fmax(most, fabs(w[i]));
         MathMode mode = g->module->math;
-        double share = mode == MATH_bf16 ? 1e-2 : mode == MATH_tf32 ? 1.25e-3 : mode == MATH_fast ? 4e-5 : 3e-6;
+        double share = mode == MATH_bf16 ? 1e-2 : mode == MATH_tf32 ? 1.25e-3 : mode == MATH_fast ? 4e-5 : plain_share();
         double rel = single ? 1.3e-6 : 1e-13;
         double abs = single ? 1e-5 * fmin(most, 1) + share * most : 1e-13 * most;
         for (int64_t i = 0; i < root_elems(g, r, n); i++) {
