@@ -54,6 +54,8 @@ Val fe_reshaped(const Forward *f, Val x, Shape s);
 /* An axis of s from 0, whose `more` counts places behind the last; -1: reported. */
 int fe_axis_of(const Forward *f, const Value *v, const Shape *s, int more);
 
+/* a op b, + to **; second: the value that b is of. */
+Value *fe_combine(const Forward *f, Oper op, Val a, Val b, const Value *second);
 /* a becomes the shape that both broadcast to; false: they do not fit together. */
 bool fe_broadcast(Shape *a, const Shape *b);
 Value *fe_two_shapes(const Forward *f, Val a, Val b);    /* do not fit together: reported */
@@ -66,6 +68,9 @@ Value *fe_call_own(Trace *t, Mod *m, const char *path, const Call *c);
 /* ---- forward_shape.c ---- */
 
 Value *fe_shape_tuple(Interp *in, const Shape *s, Span at);    /* x.shape */
+Shape fe_with_axis(Shape s, int axis);                   /* of one place, before that axis */
+Val fe_cut(const Forward *f, Val x, int axis, int64_t from, int64_t to);
+Val fe_join(const Forward *f, Val *part, int n, int axis);     /* overwrites part */
 
 typedef Value *FormRule(const Forward *f);
 #define FORM(name, forms, signature, rule, ...) FormRule fe_form_##rule;

@@ -3,7 +3,6 @@
  *
  * The batch is a factor of axis sizes that has no number yet: x.size(0) is a value (V_SIZE) that
  * view takes like a number. No axis that holds it is joined or cut. */
-#include "frontend/eval.h"
 #include "frontend/forward.h"
 #include <string.h>
 
@@ -134,7 +133,7 @@ Value *fe_form_squeeze(const Forward *f)
     return fe_made(f, fe_reshaped(f, f->x, to), true);
 }
 
-static Shape with_axis(Shape s, int axis)
+Shape fe_with_axis(Shape s, int axis)
 {
     memmove(&s.dim[axis + 1], &s.dim[axis], sizeof s.dim[0] * (size_t)(s.rank - axis));
     s.dim[axis] = ir_dim(1);
@@ -148,7 +147,7 @@ Value *fe_form_unsqueeze(const Forward *f)
     if (s.rank == IR_MAX_RANK) return fe_misfit(f, "a tensor has at most 6 axes");
     int axis = fe_axis_of(f, f->c->v[1], &s, 1);
     return axis < 0 ? fe_bad(f->in, f->at)
-                    : fe_made(f, fe_reshaped(f, f->x, with_axis(s, axis)), true);
+                    : fe_made(f, fe_reshaped(f, f->x, fe_with_axis(s, axis)), true);
 }
 
 Value *fe_form_same(const Forward *f)
@@ -220,7 +219,7 @@ static Value *same_but(const Forward *f, const Shape *a, const Shape *b, int axi
 }
 
 /* As many as an op takes at a time. */
-static Val join(const Forward *f, Val *part, int n, int axis)
+Val fe_join(const Forward *f, Val *part, int n, int axis)
 {
     enum { MOST = 26 };
     while (n > 1) {
@@ -251,16 +250,16 @@ Value *fe_form_cat(const Forward *f)
         if (stack && s.rank == IR_MAX_RANK) return fe_misfit(f, "a tensor has at most 6 axes");
         if (i == 0) axis = fixed_axis(f, f->c->v[1], &s, stack);
         if (axis < 0) return fe_bad(f->in, f->at);
-        if (stack) part[i] = fe_reshaped(f, part[i], s = with_axis(s, axis));
+        if (stack) part[i] = fe_reshaped(f, part[i], s = fe_with_axis(s, axis));
         if (s.rank == first.rank && axis < s.rank && !first.dim[axis].n)
             first.dim[axis] = s.dim[axis];
         if (i > 0 && (!ir_shape_eq(&s, &first) || s.dim[axis].n))
             return same_but(f, shape_of(f, part[0]), shape_of(f, part[i]), axis);
     }
-    return fe_made(f, join(f, part, l->n, axis), false);
+    return fe_made(f, fe_join(f, part, l->n, axis), false);
 }
 
-static Val cut(const Forward *f, Val x, int axis, int64_t from, int64_t to)
+Val fe_cut(const Forward *f, Val x, int axis, int64_t from, int64_t to)
 {
     if (from == 0 && to == shape_of(f, x)->dim[axis].k) return x;
     return ir_add(f->g, OP_slice, f->loc, IR_IN(x),
@@ -276,7 +275,7 @@ Value *fe_form_narrow(const Forward *f)
     if (from < 0 || n < 1 || from > s.dim[axis].k || n > s.dim[axis].k - from)
         return fe_misfit(f, arena_printf(f->in->a, "axis %d of %s has not these places", axis,
                                          shape_text(f, &s)));
-    return fe_made(f, cut(f, f->x, axis, from, from + n), true);
+    return fe_made(f, fe_cut(f, f->x, axis, from, from + n), true);
 }
 
 /* A value before and behind the places of an axis; less than none of them cuts. */
@@ -286,14 +285,14 @@ static Val padded(const Forward *f, Val x, int axis, int64_t low, int64_t high, 
     int64_t size = t.shape.dim[axis].k;
     Val part[3];
     int n = 0;
-    x = cut(f, x, axis, low < 0 ? -low : 0, high < 0 ? size + high : size);
+    x = fe_cut(f, x, axis, low < 0 ? -low : 0, high < 0 ? size + high : size);
     for (int k = 0; k < 3; k++) {
         int64_t more = k == 0 ? low : high;
         t.shape.dim[axis] = ir_dim(more);
         if (k == 1) part[n++] = x;
         else if (more > 0) part[n++] = ir_const(f->g, t, &value, 1, f->loc);
     }
-    return join(f, part, n, axis);
+    return fe_join(f, part, n, axis);
 }
 
 /* Pairs of numbers, for the last axis first. */
@@ -342,7 +341,7 @@ Value *fe_form_split(const Forward *f)
     for (int i = 0; list ? i < by->u.list->n : at < whole; i++) {
         int64_t size = list ? by->u.list->item[i]->u.i : each < whole - at ? each : whole - at;
         if ((list && by->u.list->item[i]->kind != V_INT) || size < 1 || size > whole - at) break;
-        Value *part = fe_made(f, cut(f, f->x, axis, at, at + size), true);
+        Value *part = fe_made(f, fe_cut(f, f->x, axis, at, at + size), true);
         if (part->kind == V_BAD || !fe_push(f->in, all, part)) return fe_bad(f->in, f->at);
         at += size;
     }
@@ -372,83 +371,4 @@ Value *fe_form_expand(const Forward *f)
     if (!fe_fits(f->t, f->at, &to)) return fe_bad(f->in, f->at);
     return fe_made(f, ir_add_typed(f->g, OP_expand, f->loc, ir_type_of(f->g->module->real, to),
                                    IR_IN(f->x), IR_NO_ATTRS), true);
-}
-
-/* ---- indexing ---- */
-
-/* What an index makes of a tensor, axis by axis: a part of each, and the shape that is left. */
-typedef struct Pick { Val x; Shape s; int axis; } Pick;
-
-static bool whole(const Expr *key)
-{
-    return key->kind == X_SLICE && !key->item[0] && !key->item[1] && !key->item[2];
-}
-
-/* One item of the index; false: reported. */
-static bool pick(const Forward *f, Pick *p, const Expr *key)
-{
-    Interp *in = f->in;
-    const Value *v = key->kind == X_SLICE || key->kind == X_ELLIPSIS ? NULL : fe_eval(in, key);
-    if (v && v->kind == V_BAD) return false;
-    if (v && v->kind == V_NONE && p->s.rank < IR_MAX_RANK) {
-        p->s = with_axis(p->s, p->axis++);
-        return true;
-    }
-    if (p->axis >= p->s.rank) {
-        fe_misfit(f, "it has more indices than the tensor has axes");
-        return false;
-    }
-    Dim d = p->s.dim[p->axis];
-    if (whole(key)) return p->axis++, true;
-    if (d.n) {
-        fe_misfit(f, "the samples of a batch are not known here: x[:, …] takes all of them");
-        return false;
-    }
-    int64_t b[3] = { 0, 0, 1 };
-    if (!v) {
-        if (!fe_slice_bounds(in, key, d.k, b)) return false;
-        if (b[0] >= b[1] || b[2] != 1) {
-            fe_misfit(f, b[2] != 1 ? "steps other than 1 are not in this version"
-                                   : "the part is empty");
-            return false;
-        }
-    } else if (v->kind == V_INT && v->u.i >= -d.k && v->u.i < d.k) {
-        b[0] = v->u.i < 0 ? v->u.i + d.k : v->u.i;
-        b[1] = b[0] + 1;
-    } else {
-        if (v->kind == V_INT)
-            fe_report(in->d, key->at, DG(index_range), (long long)v->u.i, "an axis",
-                      (long long)d.k);
-        else fe_report(in->d, key->at, DG(bad_index), fe_kind_name(v));
-        return false;
-    }
-    /* The axes before this one may have gone or come: cut in the shape as it is now. */
-    p->x = cut(f, fe_reshaped(f, p->x, p->s), p->axis, b[0], b[1]);
-    p->s.dim[p->axis] = ir_dim(b[1] - b[0]);
-    if (!v) return p->axis++, true;
-    memmove(&p->s.dim[p->axis], &p->s.dim[p->axis + 1],
-            sizeof p->s.dim[0] * (size_t)(p->s.rank - p->axis - 1));
-    p->s.rank--;
-    return true;
-}
-
-Value *fe_traced_index(Interp *in, Value *of, const Expr *key, Span at)
-{
-    Trace *t = in->trace;
-    Val x = fe_tensor_val(t, of, at);
-    if (!x.i) return fe_bad(in, at);
-    Forward f = { .in = in, .t = t, .g = t->g, .at = at, .name = "[…]", .x = x, .x_value = of,
-                  .loc = fe_loc(t->g->module, in->d, at) };
-    Pick p = { x, ir_type(t->g, x)->shape, 0 };
-    int n = key->kind == X_TUPLE ? key->n_item : 1, named = 0;
-    for (int i = 0; i < n; i++) {
-        const Expr *k = key->kind == X_TUPLE ? key->item[i] : key;
-        named += k->kind != X_ELLIPSIS && k->kind != X_NONE;
-    }
-    for (int i = 0; i < n; i++) {
-        const Expr *k = key->kind == X_TUPLE ? key->item[i] : key;
-        if (k->kind == X_ELLIPSIS) p.axis += ir_type(t->g, x)->shape.rank - named;
-        else if (!pick(&f, &p, k)) return fe_bad(in, at);
-    }
-    return fe_made(&f, fe_reshaped(&f, p.x, p.s), true);
 }
