@@ -96,6 +96,7 @@ typedef enum {
     S_IF,       /* value, body, other */
     S_FOR,      /* target[0], value, body, other */
     S_WHILE,    /* value, body, other */
+    S_WITH,     /* value, body */
     S_DEF,      /* fn */
     S_CLASS,    /* cls */
     S_RETURN,   /* value or null */
@@ -121,12 +122,13 @@ struct Stmt {
     const char **bound; int n_bound;     /* S_REFUSED */
     DiagId refused;                      /* S_REFUSED: when it runs; DIAG_COUNT: said already */
     const char *word, *help;             /* its argument; or null */
-    Script body, other;                  /* S_IF, S_FOR, S_WHILE */
+    Script body, other;                  /* S_IF, S_FOR, S_WHILE, S_WITH */
     Expr *message;
     FuncDef *fn;
     ClassDef *cls;
 };
 
+extern const char fe_only_runs[];        /* what to do with statements that only run the model */
 /* Statements that are there; what is refused is in the diagnostics. */
 Script fe_parse(FeDiags *d, uint16_t src, Arena *a);
 /* One expression, as in --loss EXPR; X_BAD after a mistake. */

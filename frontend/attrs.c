@@ -57,7 +57,7 @@ static Value *module_attr(Interp *in, Value *self, const char *name, Span at, Sp
         Call c = { .fn = &fn };
         int i = fe_arg(&c, name);
         if (strcmp(name, "bias") == 0 && m->n_param > 0) return fe_val(in, V_NONE, at);
-        if (i >= 0 && m->arg[i]) return m->arg[i];
+        if (i >= 0 && m->arg[i]) return fe_kept_arg(in, m, i, at);
     }
     return no_attribute(in, self, fe_module_name(m), name, name_at);
 }

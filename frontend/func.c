@@ -26,18 +26,23 @@ Value *fe_make_func(Interp *in, const FuncDef *def, Span at)
     return v;
 }
 
+bool fe_no_grad(Interp *in, const Expr *x)
+{
+    static const char *const without[] = { "torch.no_grad", "torch.inference_mode" };
+    const Value *v = fe_eval(in, x->kind == X_CALL ? x->of : x);
+    const char *path = v->kind == V_FN ? v->u.fn->path : v->kind == V_DATA ? v->u.s : "";
+    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
+        if (strcmp(path, without[i]) == 0) return true;
+    return false;
+}
+
 /* What a decorator makes of a function; false: it is none of those that are known here. */
 static bool decorate(Interp *in, const Expr *x, Func *f)
 {
-    static const char *const without[] = { "torch.no_grad", "torch.inference_mode" };
     const Expr *name = x->kind == X_CALL ? x->of : x;
     if (name->kind == X_NAME && strcmp(name->text, "staticmethod") == 0) return f->is_static = true;
     if (name->kind == X_NAME && strcmp(name->text, "property") == 0) return f->is_property = true;
-    const Value *v = fe_eval(in, name);
-    const char *path = v->kind == V_FN ? v->u.fn->path : v->kind == V_DATA ? v->u.s : "";
-    for (size_t i = 0; i < sizeof without / sizeof *without; i++)
-        if (strcmp(path, without[i]) == 0) return f->no_grad = true;
-    return false;
+    return f->no_grad = fe_no_grad(in, x);
 }
 
 /* A function that an unknown decorator changes is data: nothing is known of what it does. */

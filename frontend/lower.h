@@ -137,6 +137,8 @@ bool fe_sizes_ok(Interp *in, const Call *c, int i, int count, int64_t lo, int64_
 /* Such an argument, once for each axis. False: it is None. */
 bool fe_sizes(const Mod *m, const char *name, int count, int64_t *size);
 const Value *fe_arg_of(const Mod *m, const char *name);  /* null: it has none of that name */
+/* Argument i as an attribute of the layer, as PyTorch keeps it: conv.kernel_size[0]. */
+Value *fe_kept_arg(Interp *in, const Mod *m, int i, Span at);
 double fe_number_of(const Mod *m, const char *name);
 bool fe_flag_of(const Mod *m, const char *name);
 /* Has s so many axes after the channels? False: reported. */

@@ -55,11 +55,11 @@ static bool is_main_guard(const Parser *p)
 static const char main_guard[] =
     "move a training loop under `if __name__ == \"__main__\":`; the generated program "
     "has its own: PROGRAM train --data …";
-static const char only_runs[] =
+const char fe_only_runs[] =
     "what only runs the model belongs under `if __name__ == \"__main__\":`";
 
 static const struct { const char *word; DiagId id; const char *help; } refused[] = {
-    { "with", DIAG_with, only_runs },
+    { "with", DIAG_with, fe_only_runs },
     { "try", DIAG_try, "write the branch that is meant" },
     { "async", DIAG_statement, NULL },
     { "global", DIAG_statement, "give the function a parameter, and return what changes" },
@@ -211,6 +211,22 @@ static void loop_statement(Parser *p, Stmt *s)
     if (p->failed) skip_broken(p, s);
 }
 
+/* `with` of one thing without a name: whether it is one of those that are known is seen when it runs. False:
+ * nothing was read. */
+static bool with_statement(Parser *p, Stmt *s)
+{
+    const Tok *first = p->tok++;
+    s->kind = S_WITH;
+    s->value = fe_expr(p);
+    if (!p->failed && !fe_at(p, ":")) {
+        p->tok = first;
+        return false;
+    }
+    block(p, &s->body);
+    if (p->failed) skip_broken(p, s);
+    return true;
+}
+
 /* @expression lines before a def or class. */
 typedef struct Decorators { Expr **item; int n; } Decorators;
 
@@ -296,6 +312,7 @@ static bool compound(Parser *p, Script *c)
         skip_more_clauses(p, NULL);
     } else if (fe_at(p, "if")) if_statement(p, s);
     else if (fe_at(p, "for") || fe_at(p, "while")) loop_statement(p, s);
+    else if (fe_at(p, "with") && with_statement(p, s)) return true;
     else if (fe_at(p, "def")) def_statement(p, s, by);
     else if (fe_at(p, "class")) class_statement(p, s, by.n > 0);
     else if (!refuse_statement(p, s)) {

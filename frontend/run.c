@@ -2,6 +2,7 @@
  *
  * Loops are unrolled: their bodies run once for each value. The file itself goes on after a wrong
  * statement, so that it is told about several at once; loops and functions end at the first. */
+#include "frontend/lower.h"
 #include "frontend/tensor.h"
 #include <string.h>
 
@@ -133,6 +134,23 @@ static Flow if_chain(Interp *in, const Stmt *s, bool top)
     }
 }
 
+/* What forward computes there is constant to derivatives; elsewhere nothing is derived. */
+static Flow with_block(Interp *in, const Stmt *s, bool top)
+{
+    int errors = in->d->errors;
+    if (!fe_no_grad(in, s->value)) {
+        if (in->d->errors == errors) {
+            fe_report(in->d, s->at, DG(with));
+            fe_help(in->d, "%s", fe_only_runs);
+        }
+        return STOP;
+    }
+    if (in->trace) in->trace->no_grad++;
+    Flow flow = run(in, &s->body, top);
+    if (in->trace) in->trace->no_grad--;
+    return flow;
+}
+
 /* A list grows and a tensor changes in place, for all who hold it. */
 static void augmented(Interp *in, const Stmt *s)
 {
@@ -257,6 +275,7 @@ static Flow statement(Interp *in, const Stmt *s, bool top)
     case S_IF: return if_chain(in, s, top);
     case S_FOR: return for_loop(in, s);
     case S_WHILE: return while_loop(in, s);
+    case S_WITH: return with_block(in, s, top);
     case S_DEF: {
         Expr name = { .kind = X_NAME, .at = s->fn->at, .text = s->fn->name };
         fe_assign(in, &name, fe_make_decorated(in, s->fn, s->fn->at));

@@ -65,6 +65,33 @@ bool fe_sizes(const Mod *m, const char *name, int count, int64_t *size)
     return true;
 }
 
+static Value *repeated(Interp *in, Value *v, int n, Span at)
+{
+    Value *t = fe_list(in, V_TUPLE, at);
+    for (int i = 0; i < n; i++) fe_push(in, t, v);
+    return t;
+}
+
+/* PyTorch keeps one size for all axes as a tuple in layers that convolve or pad and in AvgPool1d, as it was given
+ * where others pool; a pooling's stride is the kernel's size where none is given, a scale is a float. */
+Value *fe_kept_arg(Interp *in, const Mod *m, int i, Span at)
+{
+    static const char *const sizes[] = { "kernel_size", "stride", "dilation", "padding", "output_padding" };
+    Call c = { .fn = &(Fn){ .signature = m->info->signature } };
+    bool pad = m->info->op == OP_pad, pool = fe_arg(&c, "ceil_mode") >= 0;
+    bool tuple = !pool || strcmp(m->info->name, "AvgPool1d") == 0;
+    const char *name = fe_arg_name(in->a, &c, i);
+    Value *v = m->arg[i];
+    if (pool && strcmp(name, "stride") == 0 && v->kind == V_NONE) v = m->arg[fe_arg(&c, "kernel_size")];
+    if (v->kind != V_INT) return v;
+    if (strcmp(name, "scale_factor") == 0) return fe_float(in, (double)v->u.i, at);
+    if (strcmp(name, "normalized_shape") == 0) return repeated(in, v, 1, at);
+    for (size_t k = 0; k < sizeof sizes / sizeof *sizes; k++)
+        if (tuple && strcmp(name, sizes[k]) == 0)
+            return repeated(in, v, fe_spatial(m) * (pad ? 2 : 1), at);
+    return v;
+}
+
 const char *fe_sizes_text(Arena *a, const int64_t *size, int n)
 {
     return n == 1 ? arena_printf(a, "%lld", (long long)size[0])

@@ -321,6 +321,7 @@ int fe_order(const Value *a, const Value *b, int depth); /* -1, 0, 1; 2: cannot 
 /* func.c */
 Value *fe_make_func(Interp *in, const FuncDef *def, Span at);
 Value *fe_make_decorated(Interp *in, const FuncDef *def, Span at);
+bool fe_no_grad(Interp *in, const Expr *x);              /* is it torch.no_grad() or one that does the same? */
 Value *fe_call_func(Interp *in, const Func *f, const Call *c);
 void fe_add_self(Interp *in, Call *c, Value *self);      /* as the first argument */
 Value *fe_call_value(Interp *in, Value *f, Value **arg, int n, Span at);
