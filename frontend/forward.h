@@ -68,6 +68,10 @@ Value *fe_call_own(Trace *t, Mod *m, const char *path, const Call *c);
 /* ---- forward_shape.c ---- */
 
 Value *fe_shape_tuple(Interp *in, const Shape *s, Span at);    /* x.shape */
+List fe_rest(const Call *c);                             /* arguments behind the tensor, one by one or as a list */
+/* Of an axis that does not count samples; -1: reported. more: as of fe_axis_of. */
+int fe_fixed_axis(const Forward *f, const Value *v, const Shape *s, int more);
+Val fe_expanded(const Forward *f, Val x, Shape to);      /* broadcast to a shape that it fits */
 Shape fe_with_axis(Shape s, int axis);                   /* of one place, before that axis */
 Val fe_cut(const Forward *f, Val x, int axis, int64_t from, int64_t to);
 Val fe_join(const Forward *f, Val *part, int n, int axis);     /* overwrites part */

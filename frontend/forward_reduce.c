@@ -136,7 +136,7 @@ Value *fe_form_max(const Forward *f)
     const Value *dim = f->c->v[1];
     Shape s = *shape_of(f, f->x);
     if (dim->kind == V_TRACED || dim->kind == V_PARAM || dim->kind == V_TENSOR)
-        return fe_form_extreme(f);
+        return fe_form_pair(f);
     if (dim->kind == V_NONE)
         return fe_misfit(f, "it takes an axis here: x.max(dim=1).values");
     int axis = fe_axis_of(f, dim, &s, 0);

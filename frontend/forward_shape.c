@@ -50,7 +50,7 @@ Value *fe_form_size(const Forward *f)
 /* ---- views ---- */
 
 /* The arguments behind the tensor, one by one or as one list. */
-static List rest(const Call *c)
+List fe_rest(const Call *c)
 {
     List l = *c->positional->u.list;
     l.item++, l.n--;
@@ -102,7 +102,7 @@ static void help_view(const Forward *f, const Shape *s, const List *l)
 Value *fe_form_view(const Forward *f)
 {
     Shape s = *shape_of(f, f->x), to;
-    List l = rest(f->c);
+    List l = fe_rest(f->c);
     if (l.n > IR_MAX_RANK)
         return fe_misfit(f, arena_printf(f->in->a, "a tensor has at most %d axes", IR_MAX_RANK));
     for (int i = 0; i < l.n; i++)
@@ -168,10 +168,12 @@ static Value *reorder(const Forward *f, const int64_t *order, int rank)
                              IR_ATTRS(ir_ints(AT_order, order, rank))), true);
 }
 
+static bool is_list(const Value *v) { return v->kind == V_TUPLE || v->kind == V_LIST; }
+
 Value *fe_form_permute(const Forward *f)
 {
     Shape s = *shape_of(f, f->x);
-    List l = rest(f->c);
+    List l = fe_rest(f->c);
     int64_t order[IR_MAX_RANK];
     unsigned seen = 0;
     for (int i = 0; i < l.n && l.n == s.rank; i++) {
@@ -183,6 +185,33 @@ Value *fe_form_permute(const Forward *f)
     if (l.n == s.rank && seen == (1u << s.rank) - 1) return reorder(f, order, s.rank);
     return fe_misfit(f, arena_printf(f->in->a, "%s does not name each axis of %s once",
                                      list_text(f, &l), shape_text(f, &s)));
+}
+
+/* The axes `from` go to the places `to`, the others keep their order. */
+Value *fe_form_movedim(const Forward *f)
+{
+    Shape s = *shape_of(f, f->x);
+    int64_t order[IR_MAX_RANK];
+    unsigned moved = 0, filled = 0;
+    const Value *v[2] = { f->c->v[1], f->c->v[2] };
+    int n[2], axis[2];
+    for (int k = 0; k < 2; k++) n[k] = is_list(v[k]) ? v[k]->u.list->n : 1;
+    if (n[0] != n[1]) return fe_misfit(f, "`source` and `destination` name as many axes");
+    for (int i = 0; i < n[0]; i++) {
+        for (int k = 0; k < 2; k++) {
+            axis[k] = fe_axis_of(f, is_list(v[k]) ? v[k]->u.list->item[i] : v[k], &s, 0);
+            if (axis[k] < 0) return fe_bad(f->in, f->at);
+        }
+        if (moved >> axis[0] & 1 || filled >> axis[1] & 1) return fe_misfit(f, "an axis is named twice");
+        order[axis[1]] = axis[0];
+        moved |= 1u << axis[0], filled |= 1u << axis[1];
+    }
+    for (int i = 0, next = 0; i < s.rank; i++) {
+        if (moved >> i & 1) continue;
+        while (filled >> next & 1) next++;
+        order[next++] = i;
+    }
+    return reorder(f, order, s.rank);
 }
 
 Value *fe_form_transpose(const Forward *f)
@@ -202,7 +231,7 @@ Value *fe_form_transpose(const Forward *f)
 /* ---- joined and cut ---- */
 
 /* Of an axis that does not count samples; -1: reported. */
-static int fixed_axis(const Forward *f, const Value *v, const Shape *s, int more)
+int fe_fixed_axis(const Forward *f, const Value *v, const Shape *s, int more)
 {
     int axis = fe_axis_of(f, v, s, more);
     if (axis < 0 || axis == s->rank || more || !s->dim[axis].n) return axis;
@@ -248,7 +277,7 @@ Value *fe_form_cat(const Forward *f)
         if (!part[i].i) return fe_bad(f->in, f->at);
         Shape s = *shape_of(f, part[i]), first = *shape_of(f, part[0]);
         if (stack && s.rank == IR_MAX_RANK) return fe_misfit(f, "a tensor has at most 6 axes");
-        if (i == 0) axis = fixed_axis(f, f->c->v[1], &s, stack);
+        if (i == 0) axis = fe_fixed_axis(f, f->c->v[1], &s, stack);
         if (axis < 0) return fe_bad(f->in, f->at);
         if (stack) part[i] = fe_reshaped(f, part[i], s = fe_with_axis(s, axis));
         if (s.rank == first.rank && axis < s.rank && !first.dim[axis].n)
@@ -269,7 +298,7 @@ Val fe_cut(const Forward *f, Val x, int axis, int64_t from, int64_t to)
 Value *fe_form_narrow(const Forward *f)
 {
     Shape s = *shape_of(f, f->x);
-    int axis = fixed_axis(f, f->c->v[1], &s, 0);
+    int axis = fe_fixed_axis(f, f->c->v[1], &s, 0);
     int64_t from = f->c->v[2]->u.i, n = f->c->v[3]->u.i;
     if (axis < 0) return fe_bad(f->in, f->at);
     if (from < 0 || n < 1 || from > s.dim[axis].k || n > s.dim[axis].k - from)
@@ -330,7 +359,7 @@ Value *fe_form_split(const Forward *f)
 {
     Shape s = *shape_of(f, f->x);
     const Value *by = f->c->v[1];
-    int axis = fixed_axis(f, f->c->v[2], &s, 0);
+    int axis = fe_fixed_axis(f, f->c->v[2], &s, 0);
     if (axis < 0) return fe_bad(f->in, f->at);
     int64_t whole = s.dim[axis].k, each = by->u.i, at = 0;
     bool list = by->kind == V_LIST || by->kind == V_TUPLE;
@@ -350,10 +379,15 @@ Value *fe_form_split(const Forward *f)
                                      shape_text(f, &s)));
 }
 
+Val fe_expanded(const Forward *f, Val x, Shape to)
+{
+    return ir_add_typed(f->g, OP_expand, f->loc, ir_type_of(f->g->module->real, to), IR_IN(x), IR_NO_ATTRS);
+}
+
 Value *fe_form_expand(const Forward *f)
 {
     Shape s = *shape_of(f, f->x), to;
-    List l = rest(f->c);
+    List l = fe_rest(f->c);
     to = (Shape){ .rank = (uint8_t)(l.n <= IR_MAX_RANK ? l.n : 0) };
     bool fits = l.n >= s.rank && l.n <= IR_MAX_RANK;
     for (int i = 0; i < l.n && fits; i++) {
@@ -369,6 +403,5 @@ Value *fe_form_expand(const Forward *f)
         return fe_misfit(f, arena_printf(f->in->a, "%s does not expand to %s", shape_text(f, &s),
                                          list_text(f, &l)));
     if (!fe_fits(f->t, f->at, &to)) return fe_bad(f->in, f->at);
-    return fe_made(f, ir_add_typed(f->g, OP_expand, f->loc, ir_type_of(f->g->module->real, to),
-                                   IR_IN(f->x), IR_NO_ATTRS), true);
+    return fe_made(f, fe_expanded(f, f->x, to), true);
 }
