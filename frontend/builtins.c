@@ -2,6 +2,7 @@
  * signatures of builtins.def. Those that walk are in iter.c, those of tensors in tensor_fns.c. */
 #include "frontend/tensor.h"
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 /* The rows of builtins.def, declared so that a body of another type does not compile. */
@@ -83,13 +84,22 @@ Value *fe_fn_int(Interp *in, const Call *c)
                                                    : wrong(in, c, 0, "a number");
 }
 
+/* A number as Python's float reads it; false: it is none. */
+static bool real_text(const char *s, double *x)
+{
+    char *end;
+    *x = strtod(s, &end);                          /* which takes inf and nan in either case, too */
+    const char *word = s + strspn(s, " \t\n+-");
+    bool hexadecimal = word[0] == '0' && (word[1] == 'x' || word[1] == 'X'), payload = strchr(s, '(') != NULL;
+    return end > s && end[strspn(end, " \t\n")] == 0 && !hexadecimal && !payload;
+}
+
 Value *fe_fn_float(Interp *in, const Call *c)
 {
     double x;
     if (c->v[0]->kind == V_SYMBOL) return fe_symbol_call(in, c, (const Value *const *)c->v, 1);
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
-    if (c->v[0]->kind == V_STR && strcmp(c->v[0]->u.s, "inf") == 0)
-        return fe_float(in, INFINITY, c->at);
+    if (c->v[0]->kind == V_STR && real_text(c->v[0]->u.s, &x)) return fe_float(in, x, c->at);
     if (c->v[0]->kind == V_TENSOR && c->v[0]->u.tensor->n == 1)
         return fe_float(in, c->v[0]->u.tensor->x[0], c->at);
     return fe_number(c->v[0], &x) ? fe_float(in, x, c->at) : wrong(in, c, 0, "a number");

@@ -356,6 +356,10 @@ Value *fe_eval_unary(Interp *in, const Expr *x)
     if (a->kind == V_BAD) return a;
     if (x->op == O_NOT) {
         int t = fe_holds(in, a, x->at);
+        if (t < 0 && a->kind == V_TRACED) {
+            fe_condition_on(in, a, x->at);
+            return fe_bad(in, x->at);
+        }
         return t < 0 ? fe_data(in, "a condition on data", x->at) : fe_bool(in, !t, x->at);
     }
     if (fe_in_forward(in, a)) return fe_traced_unary(in, x->op, a, x->at);
@@ -442,6 +446,11 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
             && !is_data(a) && !is_data(b)
             ? fe_tensor_binary(in, x->ops[i], a, b, x->at) : NULL;
         if (each) return each;
+        Value *mask = NULL;
+        if (x->n_item == 2 && (a->kind == V_TRACED || b->kind == V_TRACED || a->kind == V_PARAM || b->kind == V_PARAM)
+            && fe_in_forward(in, a->kind == V_TRACED || a->kind == V_PARAM ? a : b))
+            mask = fe_traced_compare(in, x->ops[i], a, b, x->at);
+        if (mask) return mask;
         if (asks_values(in, x->ops[i], a, b)) {
             fe_report(in->d, x->at, DG(forward_values));
             return fe_bad(in, x->at);
@@ -466,12 +475,22 @@ Value *fe_eval_compare(Interp *in, const Expr *x)
     return fe_bool(in, true, x->at);
 }
 
+void fe_condition_on(Interp *in, const Value *v, Span at)
+{
+    fe_report(in->d, at, DG(condition_on_data),
+              v->kind == V_DATA     ? v->u.s
+              : v->kind == V_TRACED ? "a tensor of forward"
+              : v->kind == V_SIZE   ? "the size of a batch" : "more than one element");
+    if (v->kind == V_TRACED)
+        fe_help(in->d, "torch.where(condition, a, b) chooses element by element");
+}
+
 Value *fe_eval_cond(Interp *in, const Expr *x)
 {
     Value *c = fe_eval(in, x->item[1]);
     int t = fe_holds(in, c, x->item[1]->at);
     if (t >= 0) return fe_eval(in, x->item[t ? 0 : 2]);
-    if (c->kind == V_DATA) fe_report(in->d, x->item[1]->at, DG(condition_on_data), c->u.s);
+    if (c->kind != V_BAD && c->kind != V_SYMBOL) fe_condition_on(in, c, x->item[1]->at);
     return fe_bad(in, x->at);
 }
 

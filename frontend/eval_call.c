@@ -268,7 +268,8 @@ static Value *eval(Interp *in, const Expr *x)
     case X_AND: case X_OR: {
         Value *a = fe_eval(in, x->item[0]);
         int t = fe_holds(in, a, x->item[0]->at);
-        if (t < 0) return a->kind == V_SYMBOL ? fe_bad(in, x->at) : a;
+        if (t < 0 && a->kind == V_TRACED) fe_condition_on(in, a, x->item[0]->at);
+        if (t < 0) return a->kind == V_SYMBOL || a->kind == V_TRACED ? fe_bad(in, x->at) : a;
         return (t == 1) == (x->kind == X_OR) ? a : fe_eval(in, x->item[1]);
     }
     }

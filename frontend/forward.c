@@ -18,7 +18,7 @@ Value *fe_traced(Trace *t, Val v, const Value *of, Span at)
     Storage *store = of && of->kind == V_TRACED ? of->u.traced->store : NULL;
     if (!store) store = arena_alloc(t->in->a, 1, sizeof *store);
     r->u.traced = arena_alloc(t->in->a, 1, sizeof *r->u.traced);
-    *r->u.traced = (Traced){ t->g, v, store, store->version };
+    *r->u.traced = (Traced){ t->g, v, store, store->version, false };
     return r;
 }
 
@@ -87,6 +87,15 @@ static Val size_val(Trace *t, int64_t k, Loc loc)
 
 Val fe_tensor_val(Trace *t, const Value *v, Span at)
 {
+    if (!fe_is_mask(v)) return fe_any_val(t, v, at);
+    fe_report(t->in->d, at, DG(forward_mask));
+    fe_help(t->in->d, "torch.where(x > 0, x, y), x.masked_fill(x < 0, 0.0), x * (x > 0), ~, & and | take it; "
+                      "(x > 0).float() is a tensor of numbers");
+    return (Val){ 0 };
+}
+
+Val fe_any_val(Trace *t, const Value *v, Span at)
+{
     Interp *in = t->in;
     Loc loc = fe_loc(t->g->module, in->d, at);
     double x;
@@ -129,7 +138,7 @@ void fe_help_extremes(Interp *in, const Value *v)
         fe_help(in->d, "it has values and indices: x.max(dim=1).values is the tensor");
 }
 
-static Forward begin(Interp *in, const Call *c, const char *name, Span at)
+Forward fe_operation(Interp *in, const Call *c, const char *name, Span at)
 {
     Trace *t = in->trace;
     return (Forward){ .in = in, .t = t, .g = t->g, .c = c, .at = at, .name = name,
@@ -282,15 +291,25 @@ static Value *size_binary(Interp *in, Oper op, const Value *a, const Value *b, S
     return v;
 }
 
+/* Numbers that make a sum or product of real numbers with a mask. */
+static bool is_real(const Value *v)
+{
+    return v->kind == V_TRACED || v->kind == V_PARAM || v->kind == V_FLOAT
+        || (v->kind == V_TENSOR && (v->u.tensor->type == EL_FLOAT32 || v->u.tensor->type == EL_FLOAT64));
+}
+
 Value *fe_traced_binary(Interp *in, Oper op, Value *a, Value *b, Span at)
 {
+    bool logic = op == O_BITAND || op == O_BITOR || op == O_BITXOR;
+    Value *mask = logic || (fe_is_mask(a) && fe_is_mask(b)) ? fe_mask_binary(in, op, a, b, at) : NULL;
+    if (mask) return mask;
     static const char *const name[] = { [O_ADD] = "+", [O_SUB] = "-", [O_MUL] = "*", [O_DIV] = "/",
                                         [O_POW] = "**", [O_MATMUL] = "@", [O_FLOORDIV] = "//",
                                         [O_MOD] = "%" };
     bool tensors = a->kind == V_TRACED || b->kind == V_TRACED || a->kind == V_PARAM
                 || b->kind == V_PARAM || a->kind == V_TENSOR || b->kind == V_TENSOR;
     const char *sign = (size_t)op < sizeof name / sizeof *name ? name[op] : NULL;
-    Forward f = begin(in, NULL, sign ? sign : "?", at);
+    Forward f = fe_operation(in, NULL, sign ? sign : "?", at);
     if (!tensors && (a->kind == V_INT || b->kind == V_INT)) {
         Value *v = size_binary(in, op, a, b, at);
         if (v) return v;
@@ -303,13 +322,16 @@ Value *fe_traced_binary(Interp *in, Oper op, Value *a, Value *b, Span at)
                            "reshape take it, and -1");
         return fe_bad(in, at);
     }
-    Val x = fe_tensor_val(in->trace, a, at), y = fe_tensor_val(in->trace, b, at);
+    bool p = fe_is_mask(a), q = fe_is_mask(b), computes = op == O_ADD || op == O_MUL || op == O_DIV;
+    Val x = p && !q && computes && is_real(b) ? fe_any_val(in->trace, a, at) : fe_tensor_val(in->trace, a, at);
+    Val y = q && !p && computes && is_real(a) ? fe_any_val(in->trace, b, at) : fe_tensor_val(in->trace, b, at);
     return op == O_MATMUL ? product(&f, x, y) : fe_combine(&f, op, x, y, b);
 }
 
 Value *fe_traced_unary(Interp *in, Oper op, Value *a, Span at)
 {
-    Forward f = begin(in, NULL, "-", at);
+    Forward f = fe_operation(in, NULL, "-", at);
+    if (op == O_INVERT && a->kind != V_SIZE) return fe_mask_not(in, a, at);
     if (op == O_POS) return a;
     if (op != O_NEG || a->kind == V_SIZE) {
         fe_report(in->d, at, DG(forward_values));
@@ -322,7 +344,7 @@ Value *fe_traced_unary(Interp *in, Oper op, Value *a, Span at)
 
 void fe_traced_in_place(Interp *in, Value *a, const Value *b, Span at)
 {
-    Forward f = begin(in, NULL, "+=", at);
+    Forward f = fe_operation(in, NULL, "+=", at);
     Val x = fe_tensor_val(in->trace, a, at), y = fe_tensor_val(in->trace, b, at);
     if (!x.i || !y.i) return;
     if (ir_shape_eq(shape_of(&f, x), shape_of(&f, y))) fe_change(in->trace, a, y);
@@ -369,7 +391,7 @@ static bool asks_too_much(const Forward *f)
 
 static Value *run_form(Interp *in, const Call *c, const FormInfo *form)
 {
-    Forward f = begin(in, c, form->name, c->at);
+    Forward f = fe_operation(in, c, form->name, c->at);
     f.form = form;
     f.x_value = first(c);
     if (asks_too_much(&f)) return fe_bad(in, c->at);
@@ -379,13 +401,15 @@ static Value *run_form(Interp *in, const Call *c, const FormInfo *form)
         return fe_bad(in, c->at);
     }
     if (!list) {
-        f.x = fe_tensor_val(f.t, f.x_value, c->n_arg ? c->arg[0].at : c->at);
+        Span at = c->n_arg ? c->arg[0].at : c->at;
+        f.x = fe_takes_mask(form->rule) ? fe_any_val(f.t, f.x_value, at) : fe_tensor_val(f.t, f.x_value, at);
         if (!f.x.i) return fe_bad(in, c->at);
     } else if (form->rule != fe_form_cat) {
         fe_report(in->d, c->at, DG(forward_type), form->name, fe_kind_name(f.x_value));
         return fe_bad(in, c->at);
     }
     Value *v = form->rule(&f);
+    if (fe_is_mask(f.x_value) && fe_moves(form->rule)) fe_as_mask(v);
     size_t n = strlen(form->name);
     const Value *inplace = NULL;
     int i = c->fn->signature ? fe_arg(c, "inplace") : -1;
@@ -423,16 +447,23 @@ Value *fe_traced_attr(Interp *in, Value *v, const char *name, Span at, Span name
         m->self = v;
         return m;
     }
-    Val x = fe_tensor_val(in->trace, v, at);
+    Val x = fe_any_val(in->trace, v, at);
     if (!x.i) return fe_bad(in, at);
     const Shape *s = &ir_type(in->trace->g, x)->shape;
     if (strcmp(name, "shape") == 0) return fe_shape_tuple(in, s, at);
     if (strcmp(name, "ndim") == 0) return fe_int(in, s->rank, at);
-    if (strcmp(name, "T") == 0 || strcmp(name, "mT") == 0) {
-        Value *t = fe_traced_attr(in, v, "t", at, name_at);
-        return fe_call_value(in, t, NULL, 0, at);
+    if (strcmp(name, "dtype") == 0) {
+        Value *type = fe_val(in, V_DTYPE, at);
+        type->u.s = fe_is_mask(v) ? "bool" : in->trace->g->module->real == DT_f64 ? "float64" : "float32";
+        return type;
     }
-    static const char *const plain[] = { "device", "dtype", "requires_grad", "is_cuda" };
+    bool swaps = strcmp(name, "mT") == 0 && s->rank > 2;
+    if (swaps || strcmp(name, "T") == 0 || strcmp(name, "mT") == 0 || strcmp(name, "data") == 0) {
+        Value *last[] = { fe_int(in, -2, at), fe_int(in, -1, at) };
+        const char *method = swaps ? "transpose" : *name == 'd' ? "detach" : "t";
+        return fe_call_value(in, fe_traced_attr(in, v, method, at, name_at), last, swaps ? 2 : 0, at);
+    }
+    static const char *const plain[] = { "device", "requires_grad", "is_cuda" };
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (strcmp(name, plain[i]) == 0) return fe_data(in, "what a tensor is like", at);
     Nearest n = { name, NULL, 0 };

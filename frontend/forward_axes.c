@@ -18,7 +18,9 @@ Value *fe_form_like(const Forward *f)
     Val other = fe_tensor_val(f->t, f->c->v[1], f->c->v_at[1]);
     if (!other.i) return fe_bad(f->in, f->at);
     Shape s = *shape_of(f, f->x), to = *shape_of(f, other), both = s;
-    if (f->name[0] == 't') return fe_traced(f->t, f->x, f->x_value, f->at);
+    bool mask = fe_is_mask(f->x_value) && f->name[0] != 't';
+    if (mask) return fe_misfit(f, "a comparison's result keeps its shape; expand takes sizes");
+    if (f->name[0] == 't') return fe_traced(f->t, f->x, fe_is_mask(f->x_value) ? NULL : f->x_value, f->at);
     if (f->name[0] == 'e')
         return fe_broadcast(&both, &to) && ir_shape_eq(&both, &to)
             ? fe_made(f, fe_expanded(f, f->x, to), true) : fe_two_shapes(f, f->x, other);

@@ -62,7 +62,7 @@ static bool pick(const Forward *f, Pick *p, const Expr *key)
 Value *fe_traced_index(Interp *in, Value *of, const Expr *key, Span at)
 {
     Trace *t = in->trace;
-    Val x = fe_tensor_val(t, of, at);
+    Val x = fe_any_val(t, of, at);
     if (!x.i) return fe_bad(in, at);
     Forward f = { .in = in, .t = t, .g = t->g, .at = at, .name = "[…]", .x = x, .x_value = of,
                   .loc = fe_loc(t->g->module, in->d, at) };
@@ -77,5 +77,6 @@ Value *fe_traced_index(Interp *in, Value *of, const Expr *key, Span at)
         if (k->kind == X_ELLIPSIS) p.axis += ir_type(t->g, x)->shape.rank - named;
         else if (!pick(&f, &p, k)) return fe_bad(in, at);
     }
-    return fe_made(&f, fe_reshaped(&f, p.x, p.s), true);
+    Value *v = fe_made(&f, fe_reshaped(&f, p.x, p.s), true);
+    return fe_is_mask(of) ? fe_as_mask(v) : v;
 }

@@ -41,8 +41,7 @@ Value *fe_form_arithmetic(const Forward *f)
     return fe_combine(f, ops[i].op, f->x, b, f->c->v[1]);
 }
 
-/* f of tensors, which are broadcast. */
-static Value *mapped(const Forward *f, const char *e, const Val *in, int n)
+Value *fe_mapped(const Forward *f, const char *e, const Val *in, int n)
 {
     Shape s = { .rank = 0 };
     for (int i = 0; i < n; i++) {
@@ -59,13 +58,13 @@ Value *fe_form_pair(const Forward *f)
     static const char *const other[][2] = { { "maximum", "max(a, b)" }, { "minimum", "min(a, b)" },
                                             { "logaddexp", "max(a, b) + log1p(exp(-abs(a - b)))" } };
     const char *e = formula(f, other, sizeof other / sizeof *other, "a, b");
-    return mapped(f, e, (Val[]){ f->x, argument(f, 1) }, 2);
+    return fe_mapped(f, e, (Val[]){ f->x, argument(f, 1) }, 2);
 }
 
 /* torch.lerp(start, end, weight), whose weight is a number or a tensor. */
 Value *fe_form_lerp(const Forward *f)
 {
-    return mapped(f, "c < 0.5 ? a + c * (b - a) : b - (b - a) * (1 - c)",
+    return fe_mapped(f, "c < 0.5 ? a + c * (b - a) : b - (b - a) * (1 - c)",
                   (Val[]){ f->x, argument(f, 1), argument(f, 2) }, 3);
 }
 
@@ -76,7 +75,7 @@ Value *fe_form_addc(const Forward *f)
     fe_number(f->c->v[3], &by);
     const char *e = arena_printf(f->in->a, "a + %s * %s", ir_real_string(by, f->in->a),
                                  f->name[4] == 'm' ? "b * c" : "(b / c)");
-    return mapped(f, e, (Val[]){ f->x, argument(f, 1), argument(f, 2) }, 3);
+    return fe_mapped(f, e, (Val[]){ f->x, argument(f, 1), argument(f, 2) }, 3);
 }
 
 /* PyTorch keeps a NaN, and its derivative is 1 at the bounds. */

@@ -4,6 +4,7 @@
  * The batch is a factor of axis sizes that has no number yet: x.size(0) is a value (V_SIZE) that
  * view takes like a number. No axis that holds it is joined or cut. */
 #include "frontend/forward.h"
+#include "frontend/tensor.h"
 #include <string.h>
 
 static const Shape *shape_of(const Forward *f, Val v) { return &ir_type(f->g, v)->shape; }
@@ -152,9 +153,12 @@ Value *fe_form_unsqueeze(const Forward *f)
 
 Value *fe_form_same(const Forward *f)
 {
-    bool clone = f->name[0] == 'c' && f->name[1] == 'l';
-    if (clone) return fe_traced(f->t, f->x, NULL, f->at);
-    return fe_traced(f->t, f->x, f->x_value, f->at);
+    bool mask = fe_is_mask(f->x_value), clone = strcmp(f->name, "clone") == 0;
+    bool real = strcmp(f->name, "float") == 0;
+    for (int i = 0; i < f->c->n_arg && mask; i++)
+        real |= f->c->arg[i].v->kind == V_DTYPE && fe_elem_type(f->c->arg[i].v->u.s) != EL_BOOL;
+    Value *v = fe_traced(f->t, f->x, clone || (mask && real) ? NULL : f->x_value, f->at);
+    return mask && !real ? fe_as_mask(v) : v;
 }
 
 /* ---- axes in another order ---- */

@@ -57,10 +57,7 @@ static int condition(Interp *in, const Expr *x)
     const Value *v = fe_eval(in, x);
     int t = fe_holds(in, v, x->at);
     if (t < 0 && v->kind != V_BAD && v->kind != V_SYMBOL)
-        fe_report(in->d, x->at, DG(condition_on_data),
-                  v->kind == V_DATA     ? v->u.s
-                  : v->kind == V_TRACED ? "a tensor of forward"
-                  : v->kind == V_SIZE   ? "the size of a batch" : "more than one element");
+        fe_condition_on(in, v, x->at);
     return in->d->errors > errors ? -1 : t;
 }
 

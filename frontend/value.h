@@ -167,9 +167,9 @@ struct Class {
     bool used;                   /* an object was made, or a class of it */
 };
 
-/* Tensors that share memory, and how often one of them was changed in place. */
+/* Tensors that share memory, and how often one of them was changed in place. mask: of true and false. */
 typedef struct Storage { int version; } Storage;
-struct Traced { const Graph *g; Val v; Storage *store; int version; };
+struct Traced { const Graph *g; Val v; Storage *store; int version; bool mask; };
 
 /* What is running, for the notes of a diagnostic. */
 typedef struct Running Running;
@@ -291,6 +291,7 @@ int fe_truth(const Value *v);                            /* 1, 0, or -1: not kno
 
 /* eval.c */
 Value *fe_eval(Interp *in, const Expr *x);
+void fe_condition_on(Interp *in, const Value *v, Span at);   /* that is not known: reported */
 Value *fe_binary(Interp *in, Oper op, Value *a, Value *b, Span at);
 Value *fe_call(Interp *in, Call *c);
 Value *fe_call_any(Interp *in, Value *f, Call *c);       /* c: arguments and places */
@@ -363,6 +364,8 @@ Value *fe_not_in_forward(Interp *in, const char *path, Span at);     /* reported
 Value *fe_traced_attr(Interp *in, Value *v, const char *name, Span at, Span name_at);
 Value *fe_traced_binary(Interp *in, Oper op, Value *a, Value *b, Span at);
 Value *fe_traced_unary(Interp *in, Oper op, Value *a, Span at);
+/* A mask; null: not by this operator. */
+Value *fe_traced_compare(Interp *in, Oper op, const Value *a, const Value *b, Span at);
 Value *fe_traced_index(Interp *in, Value *of, const Expr *key, Span at);
 /* a += b and the like: a's memory changes. */
 void fe_traced_in_place(Interp *in, Value *a, const Value *b, Span at);
