@@ -108,16 +108,82 @@ static Val rows_of(const Forward *f, int axis)
     return fe_reshaped(f, x, rows);
 }
 
-static Val largest(const Forward *f, int axis)
+static Val largest(const Forward *f, int axis, bool smallest)
 {
     const int64_t one = 1;
-    bool smallest = f->name[1] == 'i';
     Attr whole = ir_ints(AT_adaptive, &one, 1);
     Val x = rows_of(f, axis);
     if (smallest) x = ir_add(f->g, OP_neg, f->loc, IR_IN(x), IR_NO_ATTRS);
     Val at = ir_add(f->g, OP_pool_index, f->loc, IR_IN(x), &whole, 1);
     Val y = ir_add(f->g, OP_pool_take, f->loc, IR_IN(x, at), &whole, 1);
     return smallest ? ir_add(f->g, OP_neg, f->loc, IR_IN(y), IR_NO_ATTRS) : y;
+}
+
+/* The largest over several axes, which are kept: the last ones as one, others one after the other. */
+static Val largest_over(const Forward *f, const Over *o, bool smallest)
+{
+    Forward part = *f;
+    Shape s = *shape_of(f, f->x), rows = s;
+    bool last = o->n > 0 && o->axis[0] == s.rank - o->n && o->axis[0] > 0;
+    rows.rank = (uint8_t)(s.rank - o->n + 1);
+    rows.dim[rows.rank - 1] = ir_dim(o->elems);
+    if (last) part.x = fe_reshaped(f, f->x, rows);
+    for (int i = 0; i < o->n; i++) {
+        int axis = (int)o->axis[i];
+        s.dim[axis] = ir_dim(1);
+        if (!last || i == 0) part.x = largest(&part, axis, smallest);
+        if (!last || i == o->n - 1) part.x = fe_reshaped(&part, part.x, s);
+    }
+    return part.x;
+}
+
+/* Axes of samples, of which the largest can be taken; false: reported. */
+static bool over_places(const Forward *f, const Value *dim, Over *o)
+{
+    const Shape *s = shape_of(f, f->x);
+    if (!over(f, dim, o)) return false;
+    bool good = !o->samples && s->rank > 1;
+    good = good && o->elems <= IR_MAX_WINDOW;
+    if (!good) fe_misfit(f, "it takes axes of a sample here, not the batch's: dim=1");
+    return good;
+}
+
+static Val without(const Forward *f, Val x, const Over *o)
+{
+    Shape s = *shape_of(f, x), to = { .rank = 0 };
+    for (int i = 0, k = 0; i < s.rank; i++) {
+        if (k < o->n && o->axis[k] == i) k++;
+        else to.dim[to.rank++] = s.dim[i];
+    }
+    return fe_reshaped(f, x, to);
+}
+
+/* torch.amax: equal elements share the derivative. */
+Value *fe_form_amax(const Forward *f)
+{
+    Over o;
+    if (!over_places(f, f->c->v[1], &o)) return fe_bad(f->in, f->at);
+    Val top = largest_over(f, &o, f->name[2] == 'i');
+    top = ir_add(f->g, OP_stop, f->loc, IR_IN(top), IR_NO_ATTRS);
+    Val is_top = ir_map(f->g, "a == b ? 1 : 0", IR_IN(f->x, top), f->loc);
+    Val over_it = ir_map(f->g, "a == b ? a - b : 0", IR_IN(f->x, top), f->loc);
+    Val y = ir_map(f->g, "a / b + c", IR_IN(reduced(f, OP_sum, over_it, &o, true),
+                                            reduced(f, OP_sum, is_top, &o, true), top), f->loc);
+    return fe_made(f, f->c->v[2]->u.b ? y : without(f, y, &o), false);
+}
+
+/* log(sum(exp(x))): what is largest is taken off first, unless it is infinite. */
+Value *fe_form_logsumexp(const Forward *f)
+{
+    Over o;
+    if (!over_places(f, f->c->v[1], &o)) return fe_bad(f->in, f->at);
+    const char *most = f->g->module->real == DT_f64 ? "1.7976931348623157e308" : "3.4028234663852886e38";
+    Val top = ir_map(f->g, arena_printf(f->in->a, "abs(a) <= %s ? a : 0", most),
+                     IR_IN(largest_over(f, &o, false)), f->loc);
+    top = ir_add(f->g, OP_stop, f->loc, IR_IN(top), IR_NO_ATTRS);
+    Val each = ir_map(f->g, "exp(a - b)", IR_IN(f->x, top), f->loc);
+    Val y = ir_map(f->g, "log(a) + b", IR_IN(reduced(f, OP_sum, each, &o, true), top), f->loc);
+    return fe_made(f, f->c->v[2]->u.b ? y : without(f, y, &o), false);
 }
 
 /* x.max(dim) as PyTorch gives it: values, and where they were, which is not known here. */
@@ -155,6 +221,6 @@ Value *fe_form_max(const Forward *f)
                 sizeof to.dim[0] * (size_t)(to.rank - axis - 1));
         to.rank--;
     }
-    Value *v = fe_made(f, fe_reshaped(f, largest(f, axis), to), false);
+    Value *v = fe_made(f, fe_reshaped(f, largest(f, axis, f->name[1] == 'i'), to), false);
     return v->kind == V_BAD ? v : values_and_indices(f, v);
 }
