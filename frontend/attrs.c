@@ -51,7 +51,6 @@ static Value *module_attr(Interp *in, Value *self, const char *name, Span at, Sp
     Value *v = fe_find_attr(in, self, name, at);
     if (v) return v;
     if (strcmp(name, "training") == 0) return fe_bool(in, fe_is_training(in), at);
-    if (m->cls) return fe_no_member(in, m, name, name_at);
     if (m->info) {
         Fn fn = { .signature = m->info->signature };
         Call c = { .fn = &fn };
@@ -59,6 +58,7 @@ static Value *module_attr(Interp *in, Value *self, const char *name, Span at, Sp
         if (strcmp(name, "bias") == 0 && m->n_param > 0) return fe_val(in, V_NONE, at);
         if (i >= 0 && m->arg[i]) return fe_kept_arg(in, m, i, at);
     }
+    if (m->cls) return fe_no_member(in, m, name, name_at);
     return no_attribute(in, self, fe_module_name(m), name, name_at);
 }
 
@@ -186,7 +186,8 @@ void fe_set_attr(Interp *in, Value *v, const char *name, Value *to, Span at, Spa
                 "write .requires_grad_(False), or set it on the parameters: model[0].weight");
         return;
     }
-    if (v->kind == V_MODULE && v->u.mod->cls) {
+    bool layers_own = v->kind == V_MODULE && v->u.mod->info && param_named(v->u.mod, name);
+    if (v->kind == V_MODULE && v->u.mod->cls && !layers_own) {
         fe_set_member(in, v, name, to, at, name_at);
         return;
     }

@@ -125,6 +125,8 @@ Value *fe_fn_abs(Interp *in, const Call *c)
     if (c->v[0]->kind == V_INT && c->v[0]->u.i > INT64_MIN)
         return fe_int(in, c->v[0]->u.i < 0 ? -c->v[0]->u.i : c->v[0]->u.i, c->at);
     if (c->v[0]->kind == V_DATA) return fe_data(in, c->v[0]->u.s, c->at);
+    if (in->trace && (c->v[0]->kind == V_TRACED || c->v[0]->kind == V_PARAM))
+        return fe_call_value(in, fe_traced_attr(in, c->v[0], "abs", c->at, c->at), NULL, 0, c->at);
     return fe_number(c->v[0], &x) ? fe_float(in, fabs(x), c->at) : wrong(in, c, 0, "a number");
 }
 
@@ -215,7 +217,7 @@ static Value *fold(Interp *in, const Call *c, bool product)
     if (c->v[1]->kind != V_INT && c->v[1]->kind != V_FLOAT) return added(in, c, l);
     for (int k = 0; k < l->n; k++)
         if (l->item[k]->kind == V_TENSOR || l->item[k]->kind == V_DATA
-            || l->item[k]->kind == V_PARAM) return product ? fe_data(in, "a product", c->at)
+            || l->item[k]->kind == V_PARAM || l->item[k]->kind == V_TRACED) return product ? fe_data(in, "a product", c->at)
                                                            : added(in, c, l);
     bool whole = c->v[1]->kind == V_INT;
     if (!fe_number(c->v[1], &r)) return wrong(in, c, 1, "a number");
@@ -363,7 +365,7 @@ static Value *drawn(Interp *in, const Call *c, const List *sizes, int64_t elems)
     for (int i = 0; i < sizes->n; i++) v->u.param->dim[i] = sizes->item[i]->u.i;
     DrawRec r = { .kind = DRAW_NORMAL, .param = v->u.param, .a = 0, .b = 1, .elems = elems };
     if (strcmp(c->name, "rand") == 0) r.kind = DRAW_UNIFORM;
-    if (strcmp(c->name, "empty") != 0) fe_draw(in, r);
+    if (strncmp(c->name, "rand", 4) == 0) fe_draw(in, r);        /* else its memory is as it is */
     return v;
 }
 

@@ -1,6 +1,6 @@
 /* frontend/class.c: classes of the model file, their objects, and the attributes of these.
  *
- * A class is a module: its last base is nn.Module, nn.Sequential, nn.ModuleList or nn.ModuleDict.
+ * A class is a module: its last base is nn.Module, nn.Sequential, nn.ModuleList, nn.ModuleDict or a layer.
  * As in PyTorch, an attribute that is a module or a parameter becomes part of the object, in the
  * order of assignment, and needs nn.Module's __init__ before it. What other classes describe (data
  * sets, settings) is data preparation. */
@@ -52,10 +52,12 @@ Value *fe_make_class(Interp *in, const ClassDef *def)
     *c = (Class){ .def = def };
     if (base && base->kind == V_BAD) return base;
     if (base && base->kind == V_CLASS) {
-        c->up = base->u.cls, c->holds = c->up->holds;
+        c->up = base->u.cls, c->holds = c->up->holds, c->layer = c->up->layer;
         c->up->used = true;
     } else if (base && base_of(base) >= 0) {
         c->holds = (Holds)base_of(base);
+    } else if (base && base->kind == V_FN && base->u.fn->body == fe_make_layer) {
+        c->holds = HOLDS_BY_CLASS, c->layer = base->u.fn;
     } else if (base && (base->kind == V_DATA || base->kind == V_SPACE)) {
         return fe_data(in, arena_printf(in->a, "the class `%s`", def->name), def->at);
     } else {
@@ -193,8 +195,10 @@ Value *fe_no_member(Interp *in, const Mod *m, const char *name, Span at)
 Value *fe_super(Interp *in, Value *super, const char *name, Span at, Span name_at)
 {
     Value *v = bound(in, in_class(super->u.cls->up, name), super->self, at);
-    bool runs = super->self->u.mod->holds == HOLDS_IN_ORDER && strcmp(name, "forward") == 0;
-    if (!v) v = builtin(in, super->self, runs ? "forward_in_order" : name, at);
+    const Mod *m = super->self->u.mod;
+    bool forward = strcmp(name, "forward") == 0;
+    const char *runs = m->info ? "forward_of_layer" : m->holds == HOLDS_IN_ORDER ? "forward_in_order" : name;
+    if (!v) v = builtin(in, super->self, forward ? runs : name, at);
     return v ? v : unknown(in, NULL, super->u.cls, name, name_at);
 }
 
@@ -306,7 +310,12 @@ void fe_set_member(Interp *in, Value *object, const char *name, Value *to, Span 
 
 /* ---- parameters and buffers ---- */
 
-/* A tensor with all elements equal, or drawn, becomes the values of a new parameter. */
+enum { MAX_VALUES = 4096 };
+
+static bool same_bits(double a, double b) { return memcmp(&a, &b, sizeof a) == 0; }
+
+/* A tensor that the file holds, or that is drawn, becomes the values of a new parameter. Elements that are
+ * unequal are as many lines of the program. */
 static Value *param_of(Interp *in, const Call *c, const Value *v, Span at)
 {
     if (v->kind == V_DATA && v->self && v->self->kind == V_PARAM && !v->self->u.param->owner) {
@@ -324,14 +333,15 @@ static Value *param_of(Interp *in, const Call *c, const Value *v, Span at)
         return fe_bad(in, c->at);
     }
     const Tensor *t = v->u.tensor;
-    for (int64_t i = 1; i < t->n; i++)
-        if (t->x[i] != t->x[0]) {
-            fe_report(in->d, at, DG(param_values), c->name);
-            fe_help(in->d, "torch.zeros, torch.full, torch.rand and torch.randn make tensors that "
-                           "a program can make too; register_buffer(…, persistent=False) keeps "
-                           "any values");
-            return fe_bad(in, c->at);
-        }
+    int64_t unequal = 0;
+    for (int64_t i = 1; i < t->n; i++) unequal += !same_bits(t->x[i], t->x[0]);
+    if (unequal > MAX_VALUES) {
+        fe_report(in->d, at, DG(param_values), c->name, (long long)unequal, MAX_VALUES);
+        fe_help(in->d, "torch.zeros, torch.full, torch.rand and torch.randn make tensors that "
+                       "a program can make too; register_buffer(…, persistent=False) keeps "
+                       "any values");
+        return fe_bad(in, c->at);
+    }
     p->rank = t->rank;
     for (int i = 0; i < t->rank; i++) {
         p->dim[i] = t->dim[i];
@@ -341,6 +351,8 @@ static Value *param_of(Interp *in, const Call *c, const Value *v, Span at)
         }
     }
     fe_draw(in, (DrawRec){ DRAW_CONSTANT, p, t->x[0], 0, fe_param_elems(p) });
+    for (int64_t i = 1; i < t->n; i++)
+        if (!same_bits(t->x[i], t->x[0])) fe_draw(in, (DrawRec){ DRAW_ELEMENT, p, (double)i, t->x[i], 1 });
     return param_value(in, p, c->at);
 }
 

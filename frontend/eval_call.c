@@ -3,6 +3,10 @@
 #include "frontend/tensor.h"
 #include <string.h>
 
+#define FN(path, signature, body) FnBody body;
+#include "frontend/builtins.def"
+#undef FN
+
 static void add_arg(Call *c, ArgVal v)
 {
     if (c->n_arg < FE_MAX_ARGS) c->arg[c->n_arg++] = v;
@@ -101,6 +105,48 @@ static void note_sample(Mod *m, const Call *c)
     m->sample.dim[0] = ir_dim_n(1);
 }
 
+/* functools.partial(f, *arguments, **named) */
+Value *fe_fn_partial(Interp *in, const Call *c)
+{
+    Value *v = fe_list(in, V_PARTIAL, c->at);
+    const List *l = c->positional->u.list;
+    if (l->n == 0) {
+        fe_report(in->d, c->at, DG(missing), "partial", "func");
+        return fe_bad(in, c->at);
+    }
+    for (int i = 0; i < l->n; i++)
+        if (!fe_push(in, v, l->item[i])) return fe_bad(in, c->at);
+    v->self = fe_list(in, V_DICT, c->at);
+    for (int i = 0; i < c->n_arg; i++) {
+        const ArgVal *x = &c->arg[i];
+        if (x->name && !fe_dict_put(in, v->self, fe_str(in, x->name, strlen(x->name), x->name_at), x->v))
+            return fe_bad(in, c->at);
+    }
+    return v;
+}
+
+/* Its arguments come before the call's; a name that the call gives counts. */
+static Value *call_partial(Interp *in, const Value *f, const Call *c)
+{
+    const List *own = f->u.list, *given = c->positional->u.list, *named = f->self->u.list;
+    Call all = { .at = c->at, .of_at = c->of_at, .positional = fe_list(in, V_LIST, c->at) };
+    for (int i = 1; i < own->n + given->n; i++) {
+        Value *v = i < own->n ? own->item[i] : given->item[i - own->n];
+        add_arg(&all, (ArgVal){ .v = v, .at = v->at.src ? v->at : c->at });
+        if (!fe_push(in, all.positional, v)) return fe_bad(in, c->at);
+    }
+    for (int i = 0; i < c->n_arg; i++)
+        if (c->arg[i].name) add_arg(&all, c->arg[i]);
+    for (int i = 0; i + 1 < named->n; i += 2) {
+        const char *name = named->item[i]->u.s;
+        bool again = false;
+        for (int k = 0; k < c->n_arg && !again; k++)
+            again = c->arg[k].name && strcmp(c->arg[k].name, name) == 0;
+        if (!again) add_arg(&all, (ArgVal){ .name = name, .name_at = c->at, .v = named->item[i + 1], .at = c->at });
+    }
+    return fe_call_any(in, own->item[0], &all);
+}
+
 Value *fe_call_any(Interp *in, Value *f, Call *c)
 {
     switch (f->kind) {
@@ -115,6 +161,7 @@ Value *fe_call_any(Interp *in, Value *f, Call *c)
     case V_LOSS: return fe_data(in, "the value of a loss", c->at);
     case V_DTYPE: return fe_data(in, "a tensor", c->at);
     case V_CLASS: return fe_make_object(in, f, c);
+    case V_PARTIAL: return call_partial(in, f, c);
     case V_FUNC:
         if (f->self) fe_add_self(in, c, f->self);
         return fe_call_func(in, f->u.func, c);

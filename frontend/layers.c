@@ -320,6 +320,23 @@ Value *fe_make_layer(Interp *in, const Call *c)
     return fe_module_value(in, m, c->at);
 }
 
+/* An object of a class whose base is a layer becomes one, by super().__init__(…). */
+static bool fill_layer(Interp *in, Mod *m, const Call *c)
+{
+    Call own = *c;
+    own.fn = m->cls->layer, own.name = fe_last_part(own.fn->path);
+    if (own.n_given > FE_MAX_ARGS) {
+        fe_report(in->d, c->at, DG(many_args), own.name, c->n_given);
+        return false;
+    }
+    if (!fe_bind_args(in, &own)) return false;
+    m->info = &fe_layer[own.fn->row];
+    m->layers = 1, m->n_param = m->n_buffer = 0;
+    memcpy(m->arg, own.v, sizeof m->arg);
+    memcpy(m->arg_at, own.v_at, sizeof m->arg_at);
+    return check_dtype(in, &own) && check[own.fn->row](in, &own, m);
+}
+
 bool fe_append_child(Interp *in, Mod *m, Mod *child, const char *name, Span at)
 {
     int depth = child->depth;
@@ -441,6 +458,7 @@ static bool fill_from(Interp *in, Mod *m, const Value *given, Span at)
 bool fe_fill_module(Interp *in, Mod *m, const Call *c)
 {
     if (m->holds == HOLDS_IN_ORDER) return fill_sequential(in, m, c);
+    if (m->cls && m->cls->layer) return fill_layer(in, m, c);
     bool takes = m->holds == HOLDS_LIST || m->holds == HOLDS_DICT;
     if (c->n_given == 0) return true;
     if (takes && c->n_given == 1) return fill_from(in, m, c->arg[0].v, c->arg[0].at);

@@ -424,11 +424,11 @@ static int is_of(const Value *v, const Value *type)
     if (type->kind == V_CLASS)
         return v->kind == V_DATA ? -1
             : v->kind == V_MODULE && fe_is_subclass(v->u.mod->cls, type->u.cls);
-    if (v->kind == V_TRACED) return -1;
     const char *path = type->kind == V_FN      ? type->u.fn->path
                        : type->kind == V_SPACE ? type->u.s
                                                : NULL;
     if (!path || v->kind == V_DATA) return -1;
+    if (v->kind == V_TRACED) return strcmp(path, "torch.Tensor") == 0;
     for (size_t i = 0; i < sizeof types / sizeof *types; i++)
         if (strcmp(types[i].path, path) == 0) {
             if (v->kind == V_TENSOR && v->u.tensor->numpy) return 0;

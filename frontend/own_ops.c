@@ -204,12 +204,21 @@ Val fe_own_node(Graph *g, Arena *a, const OwnForm *o, const Val *in, int n, Loc 
 /* What a parameter may come to be: about as much more or less as it is when training begins. */
 static CArg learned(const Interp *in, const Param *p)
 {
+    double lo = INFINITY, hi = -INFINITY;          /* of elements that have a value of their own */
     for (int i = in->n_draw - 1; i >= 0; i--) {
         const DrawRec *r = &in->draw[i];
         if (r->param != p) continue;
+        if (r->kind == DRAW_ELEMENT) {
+            lo = fmin(lo, r->b), hi = fmax(hi, r->b);
+            continue;
+        }
         if (r->kind != DRAW_UNIFORM && r->kind != DRAW_NORMAL && r->kind != DRAW_CONSTANT) break;
         double middle = r->kind == DRAW_UNIFORM ? (r->a + r->b) / 2 : r->a;
         double width = r->kind == DRAW_UNIFORM ? fabs(r->b - r->a) / 2 : fabs(r->b);    /* of a constant: 0 */
+        if (lo <= hi) {
+            lo = fmin(lo, middle - width), hi = fmax(hi, middle + width);
+            middle = (lo + hi) / 2, width = (hi - lo) / 2;
+        }
         return (CArg){ middle, width + (p->frozen ? 0 : fmax(1, fabs(middle))), !p->frozen };
     }
     return (CArg){ .at = NAN, .slope = true };

@@ -59,6 +59,7 @@ Value *fe_fn_tensor(Interp *in, const Call *c)
 Value *fe_fn_old_tensor(Interp *in, const Call *c)
 {
     const List *l = c->self->u.list;
+    if (c->name[0] != 'L' && l->n > 0 && l->item[0]->kind == V_INT) return fe_fn_rand(in, c);   /* sizes */
     if (l->n != 1 || l->item[0]->kind == V_INT) return fe_data(in, c->fn->path, c->at);
     return fe_tensor_from(in, l->item[0], c->name[0] == 'L' ? EL_INT64 : EL_FLOAT32, false, c->at);
 }

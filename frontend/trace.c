@@ -216,6 +216,15 @@ Value *fe_m_in_order(Interp *in, const Call *c)
     return call_in_order(in->trace, m, m->path ? m->path : "", &again);
 }
 
+/* The same where its base is a layer. */
+Value *fe_m_of_layer(Interp *in, const Call *c)
+{
+    Mod *m = c->self->u.mod;
+    Call again = *c;
+    if (!in->trace) return fe_data(in, "the result of a model", c->at);
+    return call_layer(in->trace, m, m->path ? m->path : "", &again);
+}
+
 Value *fe_m_forward(Interp *in, const Call *c)
 {
     Call again = *c;

@@ -168,7 +168,7 @@ const char *fe_kind_name(const Value *v)
         [V_LOSS] = "a loss", [V_OPTIM] = "an optimizer", [V_LOADER] = "a DataLoader",
         [V_SCHED] = "a scheduler", [V_TRANSFORM] = "a transform", [V_IMAGES] = "a data set",
         [V_DTYPE] = "a data type", [V_DATA] = "data", [V_TENSOR] = "a tensor",
-        [V_FUNC] = "a function", [V_SYMBOL] = "a number that changes", [V_GONE] = "nothing",
+        [V_PARTIAL] = "a function", [V_FUNC] = "a function", [V_SYMBOL] = "a number that changes", [V_GONE] = "nothing",
         [V_CLASS] = "a class", [V_SUPER] = "super()", [V_TRACED] = "a tensor",
         [V_SIZE] = "the size of a batch",
     };
@@ -281,6 +281,9 @@ static void show(Text *t, const Value *v)
         break;
     }
     case V_SPACE: case V_DTYPE: puts_(t, v->u.s); break;
+    case V_PARTIAL:
+        puts_(t, "partial("), show(t, v->u.list->item[0]), puts_(t, ", …)");
+        break;
     case V_FN: case V_METHOD: puts_(t, fe_last_part(v->u.fn->path)); break;
     case V_MODULE:
         if (v->u.mod->info || v->u.mod->holds == HOLDS_BY_CLASS) puts_(t, v->u.mod->text);

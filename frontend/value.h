@@ -12,6 +12,8 @@ typedef enum {
     V_BAD, V_NONE, V_BOOL, V_INT, V_FLOAT, V_STR, V_TUPLE, V_LIST, V_DICT, V_SPACE, V_FN, V_METHOD,
     V_SCHED, V_MODULE, V_PARAM, V_LOSS, V_OPTIM, V_LOADER, V_DTYPE, V_DATA, V_TENSOR,
     V_TRANSFORM, V_IMAGES,
+    V_PARTIAL,                   /* functools.partial: u.list has the function and arguments by position, self
+                                  * is a dict of those by name */
     V_FUNC, V_SYMBOL,            /* a number that is an expression of one that is not known yet */
     V_CLASS, V_SUPER,            /* of the file: a class; super() in a method of one */
     V_TRACED, V_SIZE,            /* in forward: a tensor that is a node; a multiple of the batch */
@@ -164,6 +166,7 @@ struct Class {
     Frame *body;                 /* methods and attributes */
     Class *up;                   /* the class of the file that it extends, or null */
     Holds holds;                 /* what its base of torch.nn is */
+    const Fn *layer;             /* that base where it is a layer: its objects are layers, too */
     bool used;                   /* an object was made, or a class of it */
 };
 

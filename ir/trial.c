@@ -55,7 +55,7 @@ static void range_of(const Module *m, State s, double *mean, double *half)
     }
     for (int i = 0; i < m->prog.n_draw; i++) {
         const Draw *d = &m->prog.draw[i];
-        if (!ir_draw_info[d->kind].state || d->state.i != s.i) continue;
+        if (!ir_draw_info[d->kind].state || d->kind == DRAW_ELEMENT || d->state.i != s.i) continue;
         *mean = d->kind == DRAW_UNIFORM ? (d->a + d->b) / 2 : d->a;
         *half = d->kind == DRAW_UNIFORM ? (d->b - d->a) / 2
               : d->kind == DRAW_NORMAL  ? sqrt(3) * d->b

@@ -308,6 +308,11 @@ static bool verify_draw(const Module *m, const Draw *d, char err[IR_ERR])
         return d->elems >= 0 || ir_fail(err, "a draw of %lld elements", (long long)d->elems);
     if (!d->state.i || d->state.i >= m->n_state)
         return ir_fail(err, "a draw names no state");
+    int64_t elems = 0;
+    const StateInfo *s = &m->state[d->state.i];
+    if (d->kind == DRAW_ELEMENT
+        && !(ir_elems_ok(&s->type.shape, 1, &elems) && d->a >= 0 && d->a < (double)elems && d->a == floor(d->a)))
+        return ir_fail(err, "\"%.100s\" has no element at place %g", s->key, d->a);
     bool matrix = d->kind == DRAW_ORTHOGONAL || d->kind == DRAW_EYE || d->kind == DRAW_SPARSE;
     return !matrix || m->state[d->state.i].type.shape.rank >= 2
         || ir_fail(err, "a draw %s needs a state with two axes", ir_draw_name[d->kind]);

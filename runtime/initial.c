@@ -29,6 +29,13 @@ static bool put_constant(rt_err *e, char *block, const rt_state *s, double x, in
     return values != NULL;
 }
 
+static void put_element(char *block, const rt_state *s, int64_t place, double x)
+{
+    char value[sizeof(double)];
+    set_element(s->dtype, value, 0, x);
+    rt_state_put(s, block, place, 1, value);
+}
+
 /* Floats to the state's type, in PyTorch's order, into the block. */
 static bool put_floats(rt_err *e, char *block, const rt_state *s, const float *from, int64_t elems)
 {
@@ -96,6 +103,9 @@ bool rt_states_draw(rt_err *e, const rt_model *m, char *block, rt_random *random
             break;
         case RT_DRAW_SKIP_NORMAL:
             rt_random_normal(random, NULL, draw->elems, draw->a, draw->b);
+            break;
+        case RT_DRAW_ELEMENT:
+            put_element(block, &m->states[draw->state], (int64_t)draw->a, draw->b);
             break;
         default:
             if (!draw_state(e, m, block, random, draw))

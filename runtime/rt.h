@@ -120,6 +120,7 @@ typedef enum rt_draw_kind {
     RT_DRAW_UNIFORM,   /* float32 uniform in [a, b) as PyTorch draws it */
     RT_DRAW_NORMAL,    /* mean a, standard deviation b */
     RT_DRAW_CONSTANT,  /* all elements a; draws nothing */
+    RT_DRAW_ELEMENT,   /* the element at place a becomes b; draws nothing */
     RT_DRAW_SKIP_UNIFORM, /* as many uniform draws as the tensor has elements, thrown away */
     RT_DRAW_SKIP_NORMAL,
     RT_DRAW_ERFINV,    /* what was drawn, x, becomes a erfinv(x) + b */
