@@ -62,7 +62,8 @@ Value *fe_form_repeat(const Forward *f)
     Val x = f->x;
     bool tile = f->name[0] == 't';
     if (l.n > IR_MAX_RANK || (!tile && l.n < s.rank))
-        return fe_misfit(f, arena_printf(f->in->a, "%d numbers for %s", l.n, shape_text(f, &s)));
+        return fe_misfit(f, arena_printf(f->in->a, "it takes a number for each axis of %s, but gets %d",
+                                         shape_text(f, &s), l.n));
     while (s.rank < l.n) s = fe_with_axis(s, 0);
     x = fe_reshaped(f, x, s);
     for (int i = 0; i < l.n; i++) {

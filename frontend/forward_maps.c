@@ -83,7 +83,7 @@ Value *fe_form_clamp(const Forward *f)
 {
     double low = -INFINITY, high = INFINITY;
     Arena *a = f->in->a;
-    bool one = strncmp(f->name, "clamp_m", 7) == 0, only_max = one && f->name[8] == 'a';
+    bool one = strncmp(f->name, "clamp_m", 7) == 0, only_max = one && f->name[7] == 'a';
     bool min = !only_max && fe_number(f->c->v[1], &low);
     bool max = only_max ? fe_number(f->c->v[1], &high) : !one && fe_number(f->c->v[2], &high);
     if (!min && !max) return fe_misfit(f, "at least one of `min` and `max` must be given");

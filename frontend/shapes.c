@@ -267,7 +267,6 @@ static bool keeps_rows(const Mod *m)
 /* 1: found; 0: go on; -1: cannot be told. */
 static int first_linear(const Mod *m, int64_t *features)
 {
-    if (m->info && m->cls) return -1;              /* its forward may be its own */
     if (!m->info) {
         for (int i = 0; i < m->n_child; i++) {
             int r = first_linear(m->child[i], features);

@@ -1,9 +1,9 @@
 from torch import nn
 
 
-class Scaled(nn.Linear):
+class Scaled(nn.MSELoss):
     def forward(self, x):
         return 2 * super().forward(x)
 
 
-model = Scaled(4, 2)
+model = Scaled()

@@ -10,7 +10,7 @@ class Net(nn.Module):
 
     def forward(self, x):
         x = self.fc(x)
-        x = x.amax(1)
+        x = x.amax()
         return x
 
 

@@ -1,0 +1,17 @@
+import torch
+from torch import nn
+import torch.nn.functional as F
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.fc = nn.Linear(4, 6)
+
+    def forward(self, x):
+        x = self.fc(x)
+        x = torch.movedim(x, (0, 0), (1, 0))
+        return x
+
+
+model = Net()
