@@ -64,6 +64,7 @@ typedef struct Emit {
     KernelFn **fn; int n_fn;
     bool marks;                       /* numbers from shapes are marked (sizes.h) */
     const char **micro; int n_micro;  /* texts of register tiles, of structs of shared memory */
+    struct Twin *twin; int n_twin;    /* kernels that may share one (twin.h); null: not looked for yet */
 } Emit;
 
 /* A kernel being emitted. */
@@ -91,6 +92,7 @@ typedef struct Kern {
     const char *note;                 /* how it is cut, for the head comment */
     int threads, lanes;               /* of a block, of a row in it; of C none */
     int64_t shared_bytes;             /* of the struct that it declares as `shared` */
+    const struct Twin *twin;          /* what other kernels leave out of it; null: nothing */
 } Kern;
 
 /* ---- index.c ---- */
@@ -161,10 +163,6 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i);
 void kernel_add(Emit *e, KernelFn *f);                   /* to those of the file */
 void kernel_used(Emit *e, KernelFn *f, const Graph *g);  /* by that graph, too */
 bool same_place(Place a, Place b);
-/* twin.c: of a convolution with more on it, the parameter that is null where another kernel launches it
- * without; null: none does. The use of such a kernel for the convolution i of g; false: there is none. */
-const char *twin_more(Kern *k);
-bool twin_use(Emit *e, const Graph *g, int i, KernelUse *u);
 void sizes_mark(Kern *k, bool on);
 /* kernel_head.c: the comment above it without its end; its name after "k5_". */
 const char *kernel_head(Kern *k, const char *id);

@@ -7,6 +7,7 @@
  * Scalars over all rows are summed in double, per task, into `parts`; finish_emit adds the tasks in
  * order. A target that names no class gives NaN, as the interpreter does. */
 #include "codegen/row.h"
+#include "codegen/twin.h"
 #include "ir/rows.h"
 #include <string.h>
 
@@ -397,6 +398,19 @@ static void write_gradient(Row *r, const Node *x)
     out_close(r->o, "");
 }
 
+/* The memory of elements where some launches have none; else null. */
+static const char *elements_slot(Row *r)
+{
+    Kern *k = r->k;
+    for (int i = 0; i < k->k->n_member; i++) {
+        const Val v = k->k->member[i];
+        Place p[4];
+        if (per_element(r, v) && twin_lacks(k, v) && stores_of(k, v, p))
+            return slot_write(k, p[0], ir_type(k->g, v));
+    }
+    return NULL;
+}
+
 void emit_row(Kern *k)
 {
     Emit *e = k->e;
@@ -453,10 +467,13 @@ void emit_row(Kern *k)
         any |= per_element(&r, k->k->member[i]) && stores_of(k, k->k->member[i], p);
     }
     if (any) {
+        const char *y = elements_slot(&r);
         team_wait(k, o);
+        if (y) out_open(o, "if (%s)", y);
         const char **before = cols_open(&r, NULL);
         members_emit(k, o, &r.element);
         cols_close(&r, before);
+        if (y) out_close(o, "");
     }
     /* Numbers of rows come last: elements may read what they replace. */
     Out *stores = team_stores(k, o);

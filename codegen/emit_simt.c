@@ -18,20 +18,10 @@
  *
  * Source: CUTLASS, Efficient GEMM in CUDA, NVIDIA. */
 #include "codegen/simt.h"
+#include "codegen/twin.h"
 #include <string.h>
 
 /* The root's value from what is added up, and all that follows from it. */
-/* A sum as it is, where the kernel stores what it makes of it. */
-static void store_alone(Simt *s, Out *o, const char *sum)
-{
-    Kern *k = s->k;
-    const Type *t = ir_type(k->g, k->root);
-    Place p[4];
-    for (int i = 1; i < k->k->n_member; i++)
-        if (stores_of(k, k->k->member[i], p))
-            out_line(o, "%s[%s] = %s;", slot_write(k, p[0], t), index_text(s->e, t, &t->shape, &s->nest), sum);
-}
-
 static void epilogue(Simt *s, Out *o, const char *sum)
 {
     Kern *k = s->k;
@@ -39,20 +29,7 @@ static void epilogue(Simt *s, Out *o, const char *sum)
     out_line(o, s->bias ? "const %s %s = %s + %s;" : "const %s %s = %s;", s->real, name, sum,
              s->bias);
     k->name[k->root.i] = name;
-    const char *more = s->c.window.rank ? twin_more(k) : NULL;
-    if (!more) {
-        members_emit(k, o, &s->nest);
-        return;
-    }
-    const char **before = names_save(k);
-    out_open(o, "if (%s)", more);
     members_emit(k, o, &s->nest);
-    names_restore(k, before);
-    out_close(o, " else {");
-    out_deeper(o, 1);
-    store_alone(s, o, name);
-    out_close(o, "");
-    k->note = text(s->e, "%s Without `%s`\n * it stores the sums themselves.", k->note, more);
 }
 
 /* ---- places ---- */
@@ -450,7 +427,7 @@ static int64_t turns(const Simt *s)
  * training, too, where what evaluates has more on them. */
 static bool is_stored_alone(const Simt *s)
 {
-    return s->parts > 1 || (s->k->k->n_member == 1 && !s->bias) || (s->c.window.rank && twin_more(s->k));
+    return s->parts > 1 || (s->k->k->n_member == 1 && !s->bias) || twin_alone(s->k);
 }
 
 /* A thread has one column of them, and rows. */

@@ -5,7 +5,7 @@
  *
  * All loads of an element stand before its stores, so a value may be written over one that it
  * reads. */
-#include "codegen/emit.h"
+#include "codegen/twin.h"
 #include <string.h>
 
 bool value_in(const Kern *k, Val v) { return k->member[ir_view_base(k->g, v).i]; }
@@ -87,6 +87,7 @@ static const char *operand_emit(Kern *k, Out *o, Val operand, const Shape *consu
     default:
         s = text(k->e, "%s[%s]", slot_read(k, operand), index_text(k->e, &t, consumer, nest));
         s = as_real(k, &t, s);
+        if (twin_lacks(k, base)) s = text(k->e, "%s ? %s : %s", slot_read(k, operand), s, literal(k, 0));
     }
     const char *name = local_name(k, "a");
     out_line(o, "const %s %s = %s;", real_type(k), name, s);
@@ -112,6 +113,22 @@ static const Nest *nest_for(const Kern *k, const Shape *s, const Nest *nest)
     return k->row_nest.rank && extent_eq(elems, k->row_nest.dim[0].size) ? &k->row_nest : &none;
 }
 
+/* A map that some launches do without: one of its operands then. */
+static const char *asked_emit(Kern *k, Out *o, const Node *x, const char *asks, int else_, const Nest *nest)
+{
+    const char *args[EX_MAX_ARGS], *type = k->e->l->type[x->type.dtype];
+    args[else_] = operand_emit(k, o, x->in[else_], &x->type.shape, nest);
+    const char *name = local_name(k, "v"), **before = names_save(k);
+    out_line(o, "%s %s = %s;", type, name, args[else_]);
+    out_open(o, "if (%s)", asks);
+    for (int i = 0; i < x->n_in; i++)
+        if (i != else_) args[i] = operand_emit(k, o, x->in[i], &x->type.shape, nest);
+    out_line(o, "%s = %s;", name, expr_emit(k, o, ir_scalar_expr(k->pool, x), args, x->type.dtype));
+    out_close(o, "");
+    names_restore(k, before);
+    return name;
+}
+
 const char *value_emit(Kern *k, Out *o, Val v, const Nest *nest)
 {
     Val base = ir_view_base(k->g, v);
@@ -128,7 +145,8 @@ const char *value_emit(Kern *k, Out *o, Val v, const Nest *nest)
         const char *s = operand_emit(k, o, v, &ir_type(k->g, v)->shape, nest);
         return k->name[base.i] = s;
     }
-    const char *args[EX_MAX_ARGS];
+    const char *args[EX_MAX_ARGS], *asks = twin_asks(k, base);
+    if (asks) return k->name[base.i] = asked_emit(k, o, x, asks, twin_operand(k, base), nest);
     for (int i = 0; i < x->n_in; i++) args[i] = operand_emit(k, o, x->in[i], &x->type.shape, nest);
     const char *s = expr_emit(k, o, ir_scalar_expr(k->pool, x), args, x->type.dtype);
     const char *name = local_name(k, "v");
@@ -164,7 +182,8 @@ void store_emit(Kern *k, Out *o, Val v, const Nest *nest)
         if (p[i].where == AT_STATE) stored = ir_state(k->e->m, p[i].state)->type;
         const char *array = slot_write(k, p[i], &stored);
         const char *s = k->name[v.i];
-        out_line(o, "%s[%s] = %s;", array, index_text(k->e, &stored, &t->shape, nest), s);
+        const char *asks = twin_lacks_number(k, v) ? text(k->e, "if (%s) ", array) : "";
+        out_line(o, "%s%s[%s] = %s;", asks, array, index_text(k->e, &stored, &t->shape, nest), s);
     }
 }
 

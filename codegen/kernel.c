@@ -4,7 +4,7 @@
  * names and comments, and the fixed ones (task, n, scratch …) are taken only where the body
  * mentions them. Names come from roles alone, never from users' text, so that equal layers give
  * equal text. */
-#include "codegen/emit.h"
+#include "codegen/twin.h"
 #include <string.h>
 
 const char *text(Emit *e, const char *fmt, ...)
@@ -403,7 +403,7 @@ static KernelFn *share(Kern *k, Sizes own[3])
     Stage prepare = e->l->blocks ? block_stage(k, k->prepare, true, true, k->threads)
                                  : stage(k, fixed, k->prepare, true);
     Stage finish = stage_of(k, fixed_finish, k->finish, k->finish_tasks > 0, false);
-    const char *base = kernel_base(k, main.sizes.n > 0);
+    const char *base = kernel_base(k, twin_sized(&main.sizes));
     own[0] = prepare.sizes;
     own[1] = main.sizes;
     own[2] = finish.sizes;
@@ -439,10 +439,9 @@ static Emitter *const emitters[ALGO_COUNT] = {
 #undef ALGO
 };
 
-KernelUse kernel_emit(Emit *e, const Graph *g, int i)
+/* Its text: what it computes, but as a function. */
+static Kern *kernel_text(Emit *e, const Graph *g, int i, const Twin *twin)
 {
-    KernelUse u;
-    if (twin_use(e, g, i, &u)) return u;
     Kern *k = arena_alloc(e->a, 1, sizeof *k);
     *k = (Kern){ .e = e,
                  .g = g,
@@ -453,7 +452,8 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
                  .out = out_new(e->a),
                  .real = e->m->real,
                  .threads = e->o->target->block_threads,
-                 .pool = ex_pool(e->a) };
+                 .pool = ex_pool(e->a),
+                 .twin = twin };
     k->member = arena_alloc(e->a, g->n_node, sizeof *k->member);
     k->name = arena_alloc(e->a, g->n_node, sizeof *k->name);
     for (int j = 0; j < k->k->n_member; j++) k->member[k->k->member[j].i] = true;
@@ -471,6 +471,32 @@ KernelUse kernel_emit(Emit *e, const Graph *g, int i)
     if (ir_kernel_slots(g, k->k)) finish_emit(k);
     sizes_mark(k, false);
     out_close(k->out, "");
+    k->note = text(e, "%s%s", k->note, twin_note(k));
+    return k;
+}
+
+Sizes kernel_sizes(Emit *e, const Graph *g, int i)
+{
+    Sizes s;
+    sizes_named(out_text(kernel_text(e, g, i, NULL)->out), &s, e->a);
+    return s;
+}
+
+void twin_tasks(Emit *e, const Graph *g, int i, KernelUse *u)
+{
+    Kern k = { .e = e, .g = g, .index = i };
+    by_n(&k);
+    u->tasks = ir_tasks(g, i, e->m->capacity);
+    u->rows = k.rows;
+    u->cols = k.cols;
+}
+
+KernelUse kernel_emit(Emit *e, const Graph *g, int i)
+{
+    KernelUse u;
+    if (twin_use(e, g, i, &u)) return u;
+    const Twin *twin = twin_of(e, g, i);
+    Kern *k = kernel_text(e, g, i, twin && twin->n_guest ? twin : NULL);
     u = (KernelUse){ .slot = k->slot, .n_slot = k->n_slot, .tasks = k->tasks, .rows = k->rows,
                      .cols = k->cols, .prepare_tasks = k->prepare_tasks,
                      .finish_tasks = k->finish_tasks };

@@ -263,6 +263,50 @@ START_TEST(test_twins)
 }
 END_TEST
 
+/* Batch norms of images of two sizes, by the statistics of the batch: these alone, with a relu, and with what is
+ * added, as it is, or scaled and with running statistics: one kernel does it all. */
+#define STATISTICS(size) \
+    "%0 = input \"x\" : real[n,16," size "]\n" \
+    "%1 = mean %0 {axes=[0,2,3]} : real[16]\n" \
+    "%2 = reshape %1 : real[16,1,1]\n" \
+    "%3 = map %0, %2 {f=\"a - b\"} : real[n,16," size "]\n" \
+    "%4 = map %3 {f=\"a*a\"} : real[n,16," size "]\n" \
+    "%5 = mean %4 {axes=[0,2,3]} : real[16]\n" \
+    "%6 = map %5 {f=\"1/sqrt(a + 0.5)\"} : real[16]\n" \
+    "%7 = reshape %6 : real[16,1,1]\n"
+#define SCALED(size) "%8 = map %3, %7, \"w\" {f=\"a*b*c\"} : real[n,16," size "]\n"
+static const Case norms = {
+    "batch norms with more on them", 6, 0,
+    "state \"w\" : real[16,1,1] param\nstate \"running\" : real[16] buffer\n",
+    STATISTICS("8,6") SCALED("8,6")
+    "%9 = input \"y\" : real[n,16,8,6]\n"
+    "%10 = map %9, \"w\" {f=\"a*b\"} : real[n,16,8,6]\n"
+    "%11 = add %8, %10 : real[n,16,8,6]\n"
+    "%12 = relu %11 : real[n,16,8,6]\n"
+    "%13 = map \"running\", %1 {f=\"a*0.9 + b*0.1\"} : real[16]\n"
+    "return output=%12\nreturn mean=%1\nreturn scale=%6\nreturn running=%13\n"
+    "\ngraph more\n"
+    STATISTICS("9,7") SCALED("9,7")
+    "%9 = input \"y\" : real[n,16,9,7]\n"
+    "%10 = add %8, %9 : real[n,16,9,7]\n"
+    "%11 = relu %10 : real[n,16,9,7]\n"
+    "return output=%11\nreturn mean=%1\nreturn scale=%6\n"
+    "\ngraph eval\n"
+    STATISTICS("9,7") SCALED("9,7")
+    "%9 = relu %8 : real[n,16,9,7]\n"
+    "return output=%9\nreturn scale=%6\n"
+    "\ngraph least\n"
+    STATISTICS("9,7")
+    "return output=%1\nreturn scale=%6\n"
+};
+
+START_TEST(test_norms)
+{
+    run(norms.name, case_text(&norms, "f32"), "f32", (Variant){ .quick = true });
+    ck_assert_int_eq(count_kernels(case_text(&norms, "f32")), 1);
+}
+END_TEST
+
 /* Places are 32 bits wide where all that a kernel touches has fewer elements, at capacity. */
 START_TEST(test_widths)
 {
@@ -296,6 +340,7 @@ int main(void)
     tcase_add_loop_test(t, test_widths, 0, 2);
     tcase_add_loop_test(t, test_losses, 0, 3);
     tcase_add_loop_test(t, test_twins, 0, 3);
+    tcase_add_test(t, test_norms);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);
