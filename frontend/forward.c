@@ -457,7 +457,7 @@ Value *fe_traced_attr(Interp *in, Value *v, const char *name, Span at, Span name
         type->u.s = fe_is_mask(v) ? "bool" : in->trace->g->module->real == DT_f64 ? "float64" : "float32";
         return type;
     }
-    bool swaps = strcmp(name, "mT") == 0 && s->rank > 2;
+    bool swaps = strcmp(name, "mT") == 0 && s->rank != 2;
     if (swaps || strcmp(name, "T") == 0 || strcmp(name, "mT") == 0 || strcmp(name, "data") == 0) {
         Value *last[] = { fe_int(in, -2, at), fe_int(in, -1, at) };
         const char *method = swaps ? "transpose" : *name == 'd' ? "detach" : "t";

@@ -27,8 +27,10 @@ static bool every(const Forward *f, Pick *p, int64_t step)
     }
     if (step > stride[0]) return fe_misfit(f, "the step is too large"), false;
     for (int i = 0; i < s.rank; i++) {
-        Dim *to = &four.dim[i == 0 ? 0 : i < p->axis ? 1 : 3];
+        Dim *to = &four.dim[i < p->axis ? 0 : 3];
         if (i == p->axis) continue;
+        if (i > p->axis && s.dim[i].n)
+            return fe_misfit(f, "a step is taken on an axis behind that of the samples"), false;
         to->k *= s.dim[i].k, to->n |= s.dim[i].n;
     }
     Val x = ir_add(f->g, OP_pool_sum, f->loc, IR_IN(fe_reshaped(f, p->x, four)),

@@ -55,7 +55,7 @@ Value *fe_form_reduction(const Forward *f)
     return fe_made(f, reduced(f, op, f->x, &o, f->c->v[2]->u.b), false);
 }
 
-/* sum((x - mean)^2) / (N - correction), and the root of it */
+/* sum((x - mean)^2) / (N - correction), and the root of it, whose derivative at 0 is 0 */
 Value *fe_form_spread(const Forward *f)
 {
     Over o;
@@ -67,7 +67,8 @@ Value *fe_form_spread(const Forward *f)
     Val by = ir_map(f->g, "a - b", IR_IN(f->x, reduced(f, OP_mean, f->x, &o, true)), f->loc);
     Val sq = ir_add(f->g, OP_mul, f->loc, IR_IN(by, by), IR_NO_ATTRS);
     const char *share = ir_real_string((double)o.elems - correction, f->in->a);
-    const char *e = arena_printf(f->in->a, f->name[0] == 's' ? "sqrt(a / %s)" : "a / %s", share);
+    const char *e = arena_printf(f->in->a, f->name[0] == 's' ? "a > 0 ? sqrt(a / %s) : a / %s" : "a / %s", share,
+                                 share);
     Val sum = reduced(f, OP_sum, sq, &o, f->c->v[3]->u.b);
     return fe_made(f, ir_map(f->g, e, IR_IN(sum), f->loc), false);
 }
@@ -90,15 +91,16 @@ Value *fe_form_norm(const Forward *f)
 
 /* ---- largest and smallest ---- */
 
-/* x with the axis behind the others, as rows of it: [k, rest, size]. */
+/* x with the axis behind the others, as rows of it: [k, rest, size], where k has the samples. */
 static Val rows_of(const Forward *f, int axis)
 {
     Shape s = *shape_of(f, f->x), rows = { 3, { ir_dim(1), ir_dim(1), s.dim[axis] } };
     int64_t order[IR_MAX_RANK];
-    int n = 0;
+    int n = 0, samples = axis == 0;
+    for (int i = 0; i < s.rank; i++) if (s.dim[i].n) samples = i;
     for (int i = 0; i < s.rank; i++) {
         if (i == axis) continue;
-        Dim *to = &rows.dim[n > 0];
+        Dim *to = &rows.dim[i > samples];
         to->k *= s.dim[i].k, to->n |= s.dim[i].n;
         order[n++] = i;
     }

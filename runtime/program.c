@@ -138,7 +138,7 @@ bool rt_open_weights(rt_err *e, rt_prog *p, bool required)
 {
     const rt_optval *weights = &RT_OPT(&p->cli, weights);
     if (!weights->given) {
-        if (!required)
+        if (!required || p->model->n_states == 0)     /* a model without parameters has none */
             return true;
         rt_fail(e, RT_E_USAGE, "%s needs --weights FILE", rt_verb_name(p->cli.verb));
         return rt_help(e, "training leaves them as runs/N/best.safetensors");

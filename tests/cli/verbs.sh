@@ -124,6 +124,9 @@ printf 'model = nn.Sequential(nn.Linear(4, 2), nn.ReLU())\n' >bare.py
 check "no loss: the training stages show inference" sh -c "'$SEQC' ir bare.py --mode train | grep -q '^graph infer'"
 check "no loss: a program that predicts" "$SEQC" build bare.py -o bare
 refuses "no loss: train is refused" 2 "" ./bare train --data x.csv
+printf 'input_shape = (2,)\nmodel = nn.Sequential(nn.ReLU())\n' >relu.py
+check "a model without parameters needs no weights" sh -c "'$SEQC' build relu.py -o relu && echo '-1,2' >two.csv &&
+    ./relu predict --input two.csv --output out.csv && grep -q '^0,2$' out.csv"
 check "names left open" sh -c "printf 'model = nn.Linear(n_in, 2)\n' >open.py && '$SEQC' summary open.py -D n_in=3 | grep -q 'Linear(3, 2)'"
 check "program needs only the C library" sh -c "! ldd ./p1 | grep -vE 'linux-vdso|libc\.so|libm\.so|libpthread|ld-linux|statically|not a dynamic'"
 check "IR text after an edit" sh -c "sed 's/^lr .*/lr 0.5/' whole.ir >edited.ir && '$SEQC' build edited.ir -o edited"
