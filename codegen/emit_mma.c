@@ -123,33 +123,63 @@ const char *mma_type(Simt *s, const Factor f[2])
     return type_name(s, f);
 }
 
-/* Asks for a step of a factor: a thread for every 256th element, or four that lie together. */
-static void write_copy(Simt *s, const Factor *f)
+/* So many of a factor's elements, or fours that lie together, each thread copies a step. */
+static int64_t copies_of(const Simt *s, const Factor *f)
+{
+    return f->lines * s->step / (f->fours ? 4 : 1) / s->k->threads;
+}
+
+/* Opens what a thread does for each of them: where that is in a step of shared memory, and what follows. */
+static void open_copies(Simt *s, const Factor *f, const char **whole, const char **rest)
 {
     Emit *e = s->e;
-    const char *inside;
     int64_t together = f->fours ? 4 : 1, side = (f->along ? s->step : f->lines) / together;
-    int64_t copies = f->lines * s->step / together, each = copies / s->k->threads;
+    int64_t copies = f->lines * s->step / together, each = copies_of(s, f);
     if (each) {
-        out_line(s->o, "#pragma unroll");
         out_open(s->o, "for (int i = 0; i < %lld; i++)", (long long)each);
         out_line(s->o, "const int e = (int)threadIdx.x + %d * i;", s->k->threads);
     } else {
         out_open(s->o, "if (threadIdx.x < %lld)", (long long)copies);
         out_line(s->o, "const int e = (int)threadIdx.x;");
     }
-    const char *whole = text(e, "e / %lld", (long long)side);
-    const char *rest = text(e, "e %% %lld%s", (long long)side, f->fours ? " * 4" : "");
+    *whole = text(e, "e / %lld", (long long)side);
+    *rest = text(e, "e %% %lld%s", (long long)side, f->fours ? " * 4" : "");
+}
+
+/* Asks for a step of a factor: a thread for every 256th element, or four that lie together. */
+static void write_copy(Simt *s, const Factor *f)
+{
+    const char *inside, *whole, *rest;
+    if (copies_of(s, f)) out_line(s->o, "#pragma unroll");
+    open_copies(s, f, &whole, &rest);
     out_line(s->o, "const %s %s = %s0 + %s, k = k0 + %s;", s->index, f->line, f->line,
              f->along ? whole : rest, f->along ? rest : whole);
     if (f->of_line) f->of_line(s, f);
     if (f->of_k) f->of_k(s, f);
-    const char *element = f->element(s, f, &inside);
-    out_line(s->o, "copy_%d(&shared->%c[stage][%s][%s], &%s,", (int)(together * 4), f->name, whole,
-             rest, element);
-    out_line(s->o, "%*s%s < %s && k < %s%s%s);", f->fours ? 8 : 7, "", f->line,
-             extent_text(e, f->size), s->last, *inside ? " && " : "", inside);
+    const char *place = f->place(s, f, &inside);
+    const char *there = text(s->e, "%s < %s && k < %s%s%s", f->line, extent_text(s->e, f->size), s->last,
+                             *inside ? " && " : "", inside);
+    if (f->mapped) there = mapped_fetch(s, f, &place, there);
+    out_line(s->o, "copy_%d(&shared->%c[stage][%s][%s], &%s[%s],", f->fours ? 16 : 4, f->name, whole, rest,
+             factor_name(s, f), place);
+    out_line(s->o, "%*s%s);", f->fours ? 8 : 7, "", there);
     out_close(s->o, "");
+}
+
+/* Has maps change what a thread copied of the step that is multiplied next: of two steps ago, as inside_a or inside_b
+ * has bits of two. */
+static void write_change(Simt *s, const Factor *f)
+{
+    const char *whole, *rest;
+    long long each = (long long)copies_of(s, f);
+    mapped_unroll(s, f);
+    open_copies(s, f, &whole, &rest);
+    mapped_change(s, f, &(MappedAt){ .line = f->along ? whole : rest, .k = f->along ? rest : whole,
+                                     .k0 = text(s->e, "k0 - %lld", (STAGES - 1) * (long long)s->step),
+                                     .bit = text(s->e, "(i + %lld)", each),
+                                     .to = text(s->e, "shared->%c[next][%s][%s]", f->name, whole, rest) });
+    out_close(s->o, "");
+    mapped_age(s, f, each);
 }
 
 void mma_sums(Simt *s, const Factor f[2])
@@ -165,10 +195,15 @@ void mma_sums(Simt *s, const Factor f[2])
              (long long)(WIDTH * micro[1]));
     out_line(o, "float sums[%lld][%lld][4] = { { { 0 } } };", (long long)micro[0],
              (long long)micro[1]);
+    for (int i = 0; i < 2; i++)
+        if (f[i].mapped) mapped_declare(s, &f[i], (STAGES - 1) * copies_of(s, &f[i]));
     out_line(o, "int stage = 0;");
     out_open(o, "for (%s k0 = %s; k0 < %s + %lld; k0 += %lld)", s->index, s->first, s->last, ahead,
              step);
     out_line(o, "copies_wait();");
+    if (f[0].mapped || f[1].mapped) out_line(o, "const int next = stage == %d ? 0 : stage + 1;", STAGES - 1);
+    for (int i = 0; i < 2; i++)
+        if (f[i].mapped) write_change(s, &f[i]);
     out_line(o, "__syncthreads();");
     out_open(o, "if (k0 < %s)", s->last);
     for (int i = 0; i < 2; i++) write_copy(s, &f[i]);

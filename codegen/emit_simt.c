@@ -170,7 +170,7 @@ static void place(Simt *s)
     if (s->groups > 1) {
         long long each = (long long)(t->down / s->parts / s->groups);
         const char *group = each > 1 ? text(e, "%s / %lld", text_atom(e, at), each) : at;
-        out_line(s->o, "const %s group = %s;", s->index, place_text(s, group));
+        out_line(s->o, "const %s %s = %s;", s->index, s->group, place_text(s, group));
         at = each > 1 ? text(e, "%s %% %lld", text_atom(e, at), each) : "0";
     } else if (t->down == s->parts) {
         at = "0";
@@ -184,92 +184,6 @@ static void place(Simt *s)
                   (long long)t->tile_cols);
 }
 
-/* How many elements each thread fetches of it, a step. */
-static long long fetched(const Simt *s, const Factor *f)
-{
-    return (long long)(f->lines * s->step / s->k->threads);
-}
-
-/* A thread fetches elements of one line, or of one k: where that is in the tile, and where the i-th
- * of the others. */
-static const char *own(const Simt *s, const Factor *f)
-{
-    return text(s->e, "(int)threadIdx.x %% %lld", (long long)(f->along ? s->step : f->lines));
-}
-
-static const char *ith(const Simt *s, const Factor *f)
-{
-    long long side = (long long)(f->along ? s->step : f->lines), apart = s->k->threads / side;
-    return text(s->e, "(int)threadIdx.x / %lld%s", side,
-                fetched(s, f) == 1 ? "" : text(s->e, " + %lld * i", apart));
-}
-
-/* Does the processor copy them? Numbers of 4 bytes, in the device's memory. */
-static bool is_copied(const Simt *s) { return !s->k->g->one_block && s->e->m->real == DT_f32; }
-
-static void open_fetched(Simt *s, const Factor *f)
-{
-    out_line(s->o, is_copied(s) ? "#pragma unroll TWO_TURNS" : "#pragma unroll");
-    out_open(s->o, "for (int i = 0; i < %lld; i++)", fetched(s, f));
-}
-
-static void write_line(Simt *s, const Factor *f, const char *place)
-{
-    out_line(s->o, "const %s %s = %s0 + %s;", s->index, f->line, f->line, place);
-    if (f->of_line) f->of_line(s, f);
-}
-
-static void write_k(Simt *s, const Factor *f, const char *place)
-{
-    out_line(s->o, "const %s k = k0 + %s;", s->index, place);
-    if (f->of_k) f->of_k(s, f);
-}
-
-/* Where in shared memory the i-th goes. */
-static const char *put_text(Simt *s, const Factor *f)
-{
-    const char *line = f->along ? ith(s, f) : own(s, f), *deep = f->along ? own(s, f) : ith(s, f);
-    return text(s->e, "shared->%c[half][%s][%s]", f->name, deep, line);
-}
-
-/* Are all steps whole? Copies are made before the end of k alone. */
-static bool ends_whole(const Simt *s)
-{
-    return is_copied(s) && s->parts == 1 && !s->depth.n && s->depth.k % s->step == 0;
-}
-
-static void write_fetch(Simt *s, const Factor *f)
-{
-    const char *inside, *ends = ends_whole(s) ? "" : text(s->e, " && k < %s", s->last);
-    if (f->along) {
-        out_open(s->o, "%s", "");
-        write_k(s, f, own(s, f));
-    }
-    open_fetched(s, f);
-    if (f->along) write_line(s, f, ith(s, f));
-    else write_k(s, f, ith(s, f));
-    const char *element = f->element(s, f, &inside);
-    const char *there = text(s->e, "%s < %s%s%s%s", f->line, extent_text(s->e, f->size), ends,
-                             *inside ? " && " : "", inside);
-    if (is_copied(s)) {
-        out_line(s->o, "copy_4(&%s,", put_text(s, f));
-        out_line(s->o, "       &%s,", element);
-        out_line(s->o, "       %s);", there);
-    } else {
-        out_line(s->o, "next_%c[i] = %s", f->name, there);
-        out_line(s->o, "          ? %s : 0;", element);
-    }
-    out_close(s->o, "");
-    if (f->along) out_close(s->o, "");
-}
-
-static void write_put(Simt *s, const Factor *f)
-{
-    open_fetched(s, f);
-    out_line(s->o, "%s = next_%c[i];", put_text(s, f), f->name);
-    out_close(s->o, "");
-}
-
 /* The loop over k: in turn t step t is fetched, step t - 1 added up, step t put where step t - 2
  * was. Copies go there at once: all have passed the barrier after what was read of it. */
 static void write_sums(Simt *s, const Factor f[2])
@@ -281,27 +195,34 @@ static void write_sums(Simt *s, const Factor f[2])
     int side = (int)ir_block_tile(s->k->k->algo).side;
     out_line(o, "const int top = (int)threadIdx.x / %d%s;", side, simt_times(e, micro[0]));
     out_line(o, "const int left = (int)threadIdx.x %% %d%s;", side, simt_times(e, micro[1]));
-    const char *next = is_copied(s) ? "" : text(e, ", next_a[%lld], next_b[%lld]",
-                                                fetched(s, &f[0]), fetched(s, &f[1]));
+    bool copied = simt_is_copied(s);
+    const char *next = "";
+    for (int i = 0; i < 2; i++)
+        if (!copied) next = text(e, "%s, next_%c[%lld]", next, f[i].name, simt_fetched(s, &f[i]));
     out_line(o, "%s sums[%lld][%lld] = { { 0 } }%s;", s->real, (long long)micro[0],
              (long long)micro[1], next);
     out_line(o, "int half = 0;");
     bool apart = !f[0].along || !f[1].along;     /* from lines of results, which have these names */
     if (apart) out_open(o, "%s", "");
     for (int i = 0; i < 2; i++)
-        if (!f[i].along) write_line(s, &f[i], own(s, &f[i]));
+        if (!f[i].along) simt_line(s, &f[i]);
     out_open(o, "for (%s k0 = %s; k0 < %s + %lld; k0 += %lld, half = 1 - half)", s->index, s->first,
              s->last, step, step);
-    if (is_copied(s)) out_open(o, "if (k0 < %s)", s->last);
-    for (int i = 0; i < 2; i++) write_fetch(s, &f[i]);
-    if (is_copied(s)) out_close(o, "");
+    for (int i = 0; i < 2; i++)
+        if (f[i].mapped) mapped_declare(s, &f[i], simt_fetched(s, &f[i]));
+    if (copied) out_open(o, "if (k0 < %s)", s->last);
+    for (int i = 0; i < 2; i++) simt_fetch(s, &f[i]);
+    if (copied) out_close(o, "");
     out_line(o, "if (k0 > %s) add_products_%s(shared, 1 - half, top, left, sums);", s->first,
              tile_name(s));
-    if (is_copied(s)) {
+    if (copied) {
         reach(e, SNIP_copies);
         out_line(o, "copies_wait_all();");
     }
-    for (int i = 0; i < 2 && !is_copied(s); i++) write_put(s, &f[i]);
+    for (int i = 0; i < 2; i++) {
+        if (!copied) simt_put(s, &f[i]);
+        if (f[i].mapped) simt_change(s, &f[i]);
+    }
     out_line(o, "__syncthreads();");
     out_close(o, "");
     if (apart) out_close(o, "");
@@ -427,7 +348,9 @@ static int64_t turns(const Simt *s)
  * training, too, where what evaluates has more on them. */
 static bool is_stored_alone(const Simt *s)
 {
-    return s->parts > 1 || (s->k->k->n_member == 1 && !s->bias) || twin_alone(s->k);
+    const Kernel *k = s->k->k;
+    bool no_epilogue = ir_val_eq(k->member[k->n_member - 1], s->k->root);
+    return s->parts > 1 || (no_epilogue && !s->bias) || twin_alone(s->k);
 }
 
 /* A thread has one column of them, and rows. */
@@ -507,13 +430,12 @@ static Simt product_of(Kern *k)
 }
 
 /* A matrix stored with its lines along k, or with k along its lines. */
-static const char *matrix_element(Simt *s, const Factor *f, const char **inside)
+static const char *matrix_place(Simt *s, const Factor *f, const char **inside)
 {
     Emit *e = s->e;
     *inside = "";
-    return text(e, "%s[%s]", slot_read(s->k, f->operand),
-                f->along ? text_add(e, text_mul(e, f->line, s->depth), "k")
-                         : text_add(e, text_mul(e, "k", f->size), f->line));
+    return f->along ? text_add(e, text_mul(e, f->line, s->depth), "k")
+                    : text_add(e, text_mul(e, "k", f->size), f->line);
 }
 
 void emit_simt(Kern *k)
@@ -526,7 +448,7 @@ void emit_simt(Kern *k)
     for (int i = 0; i < 2; i++) {
         f[i].lines = k->k->tile[i];
         f[i].fours = (f[i].along ? s.depth.k : f[i].size.k) % 4 == 0;
-        f[i].element = matrix_element;
+        f[i].place = matrix_place;
     }
     simt_product(&s, f);
 }

@@ -29,11 +29,11 @@ static void split(Simt *s, const char *at, int64_t size, const char *role, const
 static const char *of_group(const Simt *s, int64_t per, const char *channel)
 {
     if (s->groups == 1) return channel;
-    return text_add(s->e, text_mul(s->e, "group", extent(per, 0)), channel);
+    return text_add(s->e, text_mul(s->e, s->group, extent(per, 0)), channel);
 }
 
-/* The element of an image's channel at that row and column. */
-static const char *image_element(Simt *s, Val v, const Shape *shape, const char *channel)
+/* Where in images a channel's element at that row and column is. */
+static const char *image_place(Simt *s, const Shape *shape, const char *channel)
 {
     Emit *e = s->e;
     const int width = shape->rank - 1;
@@ -42,8 +42,7 @@ static const char *image_element(Simt *s, Val v, const Shape *shape, const char 
     const char *at = text_add(e, text_mul(e, "image", channels), channel);
     if (shape->rank == 4)
         at = text_add(e, text_mul(e, at, extent_named(extent_of(shape, 2, 3), "in_height")), "at_y");
-    at = text_add(e, text_mul(e, at, cols), "at_x");
-    return text(e, "%s[%s]", slot_read(s->k, v), at);
+    return text_add(e, text_mul(e, at, cols), "at_x");
 }
 
 /* That there is such a place of an axis, of a size that may be a parameter: then by one comparison, as the
@@ -121,29 +120,35 @@ static void taps_of_k(Simt *s, const Factor *f)
     write_taps(s, "k");
 }
 
+/* The channel of all groups that an element is of: of x and of y, and of y where it is a row's. */
+static const char *x_channel(Simt *s) { return of_group(s, in_per(s), "channel"); }
+static const char *y_channel(Simt *s) { return of_group(s, out_per(s), "channel"); }
+static const char *row_channel(Simt *s) { return of_group(s, out_per(s), "row"); }
+
 /* conv: what tap k of channel k reads for a pixel; conv_weight: for pixel k what a tap reads. */
-static const char *patch_element(Simt *s, const Factor *f, const char **inside)
+static const char *patch_place(Simt *s, const Factor *f, const char **inside)
 {
+    (void)f;
     const char *of_rows = s->c.window.rank > 1 ? write_place(s, rows_of(s), 'y') : NULL;
     *inside = both(s, of_rows, write_place(s, cols_of(s), 'x'));
-    return image_element(s, f->operand, &s->c.x, of_group(s, in_per(s), "channel"));
+    return image_place(s, &s->c.x, x_channel(s));
 }
 
 /* conv_transpose: the element of y whose window has tap k at a place. */
-static const char *spread_element(Simt *s, const Factor *f, const char **inside)
+static const char *spread_place(Simt *s, const Factor *f, const char **inside)
 {
+    (void)f;
     const char *of_rows = s->c.window.rank > 1 ? write_window(s, rows_of(s), 'y') : NULL;
     *inside = both(s, of_rows, write_window(s, cols_of(s), 'x'));
-    return image_element(s, f->operand, &s->c.y, of_group(s, out_per(s), "channel"));
+    return image_place(s, &s->c.y, y_channel(s));
 }
 
 /* conv: weights of a channel of y. */
-static const char *weight_element(Simt *s, const Factor *f, const char **inside)
+static const char *weight_place(Simt *s, const Factor *f, const char **inside)
 {
-    Emit *e = s->e;
+    (void)f;
     *inside = "";
-    return text(e, "%s[%s]", slot_read(s->k, f->operand),
-                text_add(e, text_mul(e, of_group(s, out_per(s), "row"), s->depth), "k"));
+    return text_add(s->e, text_mul(s->e, row_channel(s), s->depth), "k");
 }
 
 static void tap_of_k(Simt *s, const Factor *f)
@@ -153,13 +158,14 @@ static void tap_of_k(Simt *s, const Factor *f)
 }
 
 /* conv_transpose: weights of a channel of x, row, and of channel and tap k of y. */
-static const char *turned_element(Simt *s, const Factor *f, const char **inside)
+static const char *turned_place(Simt *s, const Factor *f, const char **inside)
 {
     Emit *e = s->e;
+    (void)f;
     *inside = "";
-    const char *at = text_mul(e, of_group(s, out_per(s), "channel"), extent(in_per(s), 0));
+    const char *at = text_mul(e, y_channel(s), extent(in_per(s), 0));
     at = text_mul(e, text_add(e, at, "row"), extent(taps_of(s), 0));
-    return text(e, "%s[%s]", slot_read(s->k, f->operand), text_add(e, at, "tap"));
+    return text_add(e, at, "tap");
 }
 
 static int64_t windows_of(const Simt *s) { return rows_of(s)->windows * cols_of(s)->windows; }
@@ -171,14 +177,14 @@ static void pixel_of_k(Simt *s, const Factor *f)
 }
 
 /* conv_weight: y's derivative of a channel, row, at pixel k of all images. */
-static const char *slope_element(Simt *s, const Factor *f, const char **inside)
+static const char *slope_place(Simt *s, const Factor *f, const char **inside)
 {
     Emit *e = s->e;
+    (void)f;
     *inside = "";
     const Extent channels = extent_named(extent_of(&s->c.y, 1, 2), "channels");
-    const char *at = text_add(e, text_mul(e, "image", channels), of_group(s, out_per(s), "row"));
-    return text(e, "%s[%s]", slot_read(s->k, f->operand),
-                text_add(e, text_mul(e, at, extent_named(extent(windows_of(s), 0), "pixels")), "pixel"));
+    const char *at = text_add(e, text_mul(e, "image", channels), row_channel(s));
+    return text_add(e, text_mul(e, at, extent_named(extent(windows_of(s), 0), "pixels")), "pixel");
 }
 
 static void channel_of_row(Simt *s)
@@ -210,11 +216,31 @@ static Nest conv_nest(const Simt *s)
                         { extent_of(r, 2, r->rank), "pixel" } } };
 }
 
+/* Of the factors that maps make: where their channel and image are known from. Of b k is channels times taps, of a
+ * weight its lines are. */
+static void place_maps(const Simt *s, Factor *a, Factor *b)
+{
+    const Node *x = ir_node(s->k->g, s->k->root);
+    const bool weight = x->op == OP_conv_weight;
+    b->mapped = value_in(s->k, b->operand);
+    b->channel_of_k = !weight;
+    b->taps = taps_of(s);
+    b->channels = x->op == OP_conv_transpose ? out_per(s) : in_per(s);
+    b->pixels = x->op == OP_conv_transpose ? rows_of(s)->places * cols_of(s)->places : windows_of(s);
+    if (!weight) return;
+    a->mapped = value_in(s->k, a->operand);
+    a->fours = a->fours && !a->mapped;
+    a->taps = 1;
+    a->channels = out_per(s);
+    a->pixels = windows_of(s);
+}
+
 void emit_simt_conv(Kern *k)
 {
     const Node *x = ir_node(k->g, k->root);
     Simt s = { .k = k, .e = k->e, .o = k->out, .c = ir_conv(k->g, x), .real = real_type(k) };
     s.groups = s.c.groups;
+    s.group = ir_is_mma(k->k->algo) ? "conv_group" : "group";
     s.parts = ir_simt_parts(k->g, k->k);
     s.nest = conv_nest(&s);
     Extent images = extent_of(&s.c.x, 0, 1);
@@ -223,22 +249,22 @@ void emit_simt_conv(Kern *k)
     Extent taps = extent(taps_of(&s), 0);
     if (x->n_in > 2) s.bias = text(k->e, "%s[channel]", slot_read(k, x->in[2]));
     Factor a = { .name = 'a', .line = "row", .lines = k->k->tile[0], .along = true,
-                 .element = weight_element, .operand = x->in[1] };
+                 .place = weight_place, .operand = x->in[1] };
     Factor b = { .name = 'b', .line = "col", .lines = k->k->tile[1], .of_line = window_of_line,
-                 .of_k = taps_of_k, .element = patch_element, .operand = x->in[0] };
+                 .of_k = taps_of_k, .place = patch_place, .operand = x->in[0] };
     s.m = extent(out_per(&s), 0);
     s.l = pixels;
     s.depth = extent_mul(extent(in_per(&s), 0), taps);
     if (x->op == OP_conv_transpose) {
         a.of_k = tap_of_k;
-        a.element = turned_element;
+        a.place = turned_place;
         b.of_line = place_of_line;
-        b.element = spread_element;
+        b.place = spread_place;
         s.m = extent(in_per(&s), 0);
         s.depth = extent_mul(extent(out_per(&s), 0), taps);
     } else if (x->op == OP_conv_weight) {
         a.of_k = pixel_of_k;
-        a.element = slope_element;
+        a.place = slope_place;
         b.along = true;
         b.of_line = taps_of_line;
         b.of_k = window_of_k;
@@ -250,6 +276,7 @@ void emit_simt_conv(Kern *k)
     b.size = s.l;
     if (x->op == OP_conv) a.fours = s.depth.k % 4 == 0;
     if (x->op == OP_conv_weight) a.fours = extent_of(&s.c.y, 2, s.c.y.rank).k % 4 == 0;
+    place_maps(&s, &a, &b);
     s.of_row = channel_of_row;
     s.of_col = pixel_of_col;
     simt_product(&s, (const Factor[]){ a, b });

@@ -281,7 +281,8 @@ static void write_tile(Simt *s, const Factor *f, const char *at)
     bool four = f->along && f->fours;
     out_open(o, "for (int j = 0; j < %d; j%s)", each, four ? " += 4" : "++");
     out_line(o, "const %s k = k0 + %d * chunk + j;", s->index, each);
-    const char *element = f->element(s, f, &inside);
+    const char *place = f->place(s, f, &inside);
+    const char *element = text(e, "%s[%s]", slot_read(s->k, f->operand), place);
     const char *there = text(e, "%s < %s && k < %s", f->line, extent_text(e, f->size), s->last);
     if (four) {
         out_line(o, "const Four zeros = { { 0 } };");

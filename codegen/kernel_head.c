@@ -35,9 +35,9 @@ static const char *node_left(Emit *e, const Graph *g, Val v)
     const char *s = text(e, "%%%d = %s", ir_printed_number(g, v), ir_op[x->op].name);
     for (int i = 0; i < x->n_in; i++)
         s = text(e, "%s%s %s", s, i ? "," : "", val_text(e, g, x->in[i]));
-    for (int i = 0; i < x->n_attr; i++)
-        s = text(e, "%s%s%s%s", s, i ? " " : " {", attr_text(e, &x->attr[i]),
-                 i + 1 < x->n_attr ? "" : "}");
+    int n = x->n_attr - ir_has(x, AT_why);           /* the last, which is no concern of the kernel */
+    for (int i = 0; i < n; i++)
+        s = text(e, "%s%s%s%s", s, i ? " " : " {", attr_text(e, &x->attr[i]), i + 1 < n ? "" : "}");
     return out_comment(e->a, s);
 }
 

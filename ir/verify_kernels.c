@@ -105,18 +105,73 @@ static bool verify_pooled(const Graph *g, const Kernel *k, char err[IR_ERR])
     return true;
 }
 
-/* A kernel with one root reads what that is made of from memory; its maps follow. */
+/* Does a convolution in tiles of a GPU's blocks read images there? */
+static bool takes_prologue(const Kernel *k, const Node *root, int operand)
+{
+    return ir_block_tile(k->algo).side && ir_op[root->op].kind == KIND_CONV
+        && (operand == 0 || (operand == 1 && root->op == OP_conv_weight));
+}
+
+/* Is v one for each image or channel, if not each element, of such images? */
+static bool is_by_channel(const Shape *v, const Shape *images)
+{
+    for (int i = 1; i <= v->rank && i <= images->rank - 2; i++)
+        if (!ir_dim_eq(v->dim[v->rank - i], ir_dim(1)))
+            return ir_shape_eq(v, images);
+    return true;
+}
+
+static bool reads_from_memory(const Graph *g, Val v)
+{
+    for (int r = 0; r < g->n_root; r++)
+        if (ir_val_eq(ir_view_base(g, g->root[r].val), v))
+            return true;
+    for (int k = 0; k < g->n_kernel; k++) {
+        bool reads = false, has = false;
+        for (int i = 0; i < g->kernel[k].n_member; i++) {
+            const Node *x = ir_node(g, g->kernel[k].member[i]);
+            has = has || ir_val_eq(g->kernel[k].member[i], v);
+            for (int j = 0; j < x->n_in; j++)
+                reads = reads || ir_val_eq(ir_view_base(g, x->in[j]), v);
+        }
+        if (reads && !has)
+            return true;
+    }
+    return false;
+}
+
+/* Maps before a convolution follow from an element of images, or what its channel has; they are not stored. */
+static bool verify_prologue(const Graph *g, const Kernel *k, Val root, char err[IR_ERR])
+{
+    for (int i = 0; i < k->n_member && k->member[i].i < root.i; i++) {
+        const Node *x = ir_node(g, k->member[i]);
+        if (ir_op[x->op].kind != KIND_MAP)
+            continue;
+        for (int j = 0; j < x->n_in; j++)
+            if (!is_by_channel(&ir_type(g, x->in[j])->shape, &x->type.shape))
+                return ir_fail(err, "%%%d (%s) precedes the convolution, and has operands for each place",
+                               ir_printed_number(g, k->member[i]), ir_op[x->op].name);
+        if (reads_from_memory(g, k->member[i]))
+            return ir_fail(err, "%%%d (%s) precedes the convolution, which does not store it for others",
+                           ir_printed_number(g, k->member[i]), ir_op[x->op].name);
+    }
+    return true;
+}
+
+/* A kernel with one root reads what that is made of from memory, but for a prologue; its maps follow. */
 static bool verify_epilogue(const Graph *g, const Kernel *k, Val root, char err[IR_ERR])
 {
     const Node *x = ir_node(g, root);
     for (int i = 0; i < k->n_member; i++)
         for (int j = 0; j < x->n_in; j++) {
             const Node *own = ir_node(g, k->member[i]);
-            if (ir_op[own->op].kind == KIND_MAP && ir_val_eq(ir_view_base(g, x->in[j]), k->member[i]))
-                return ir_fail(err, "%%%d (%s) precedes what algorithm %s computes",
-                               ir_printed_number(g, k->member[i]), ir_op[own->op].name, ir_algo[k->algo].name);
+            if (ir_op[own->op].kind != KIND_MAP || !ir_val_eq(ir_view_base(g, x->in[j]), k->member[i])) continue;
+            if (takes_prologue(k, x, j) && ir_val_eq(x->in[j], k->member[i])) continue;
+            return ir_fail(err, "%%%d (%s) precedes what algorithm %s computes",
+                           ir_printed_number(g, k->member[i]), ir_op[own->op].name, ir_algo[k->algo].name);
         }
-    return true;
+    bool prologue = ir_block_tile(k->algo).side && ir_op[x->op].kind == KIND_CONV;
+    return !prologue || verify_prologue(g, k, root, err);
 }
 
 /* A block's threads each have a register tile, or its warps fragments. */

@@ -468,6 +468,49 @@ START_TEST(maps_that_follow)
 }
 END_TEST
 
+/* ---- maps before a convolution ---- */
+
+/* %1 is read by both convolutions, %2 has an operand for each place; %5 is returned. */
+static const struct { const char *kernels, *says; } before[] = {
+    { "k0 a { %1 %3 } simt_conv tile 16x16 micro 1x1\nk1 b { %2 } map\nk2 c { %4 } simt_conv tile 16x16 micro 1x1\n"
+      "k3 d { %5 } map\nk4 e { %1 %6 } simt_conv tile 16x16 micro 1x1\n", "" },
+    { "k0 a { %1 } map\nk1 b { %2 } map\nk2 c { %3 } simt_conv tile 16x16 micro 1x1\n"
+      "k3 d { %4 } simt_conv tile 16x16 micro 1x1\nk4 e { %5 } map\nk5 f { %1 %6 } simt_conv tile 16x16 micro 1x1\n",
+      "9:1: graph train: k5: %1 (map) precedes the convolution, which does not store it for others" },
+    { "k0 a { %1 } map\nk1 b { %3 } simt_conv tile 16x16 micro 1x1\nk2 c { %2 %4 } simt_conv tile 16x16 micro 1x1\n"
+      "k3 d { %5 } map\nk4 e { %6 } simt_conv tile 16x16 micro 1x1\n",
+      "9:1: graph train: k2: %2 (map) precedes the convolution, and has operands for each place" },
+    { "k0 a { %1 %3 } direct\nk1 b { %2 } map\nk2 c { %4 } direct\nk3 d { %5 } map\nk4 e { %6 } direct\n",
+      "9:1: graph train: k0: %1 (map) precedes what algorithm direct computes" },
+    { "k0 a { %1 } map\nk1 b { %2 } map\nk2 c { %3 } simt_conv tile 16x16 micro 1x1\n"
+      "k3 d { %4 } simt_conv tile 16x16 micro 1x1\nk4 e { %5 %6 } simt_conv tile 16x16 micro 1x1\n",
+      "9:1: graph train: k4: %5 (map) precedes what algorithm simt_conv computes" },
+};
+
+START_TEST(maps_that_precede)
+{
+    char text[1536];
+    snprintf(text, sizeof text,
+             "seqc.ir 1\nbatch n <= 16\nreal f32\nstage fuse\n"
+             "state \"w\" : f32[2,3,1,1] param\nstate \"mean\" : f32[3,1,1] buffer\n"
+             "state \"row\" : f32[4] buffer\n\n"
+             "graph train\n"
+             "%%0 = input \"x\" : f32[n,3,4,4]\n"
+             "%%1 = map %%0, \"mean\" {f=\"a - b\"} : f32[n,3,4,4]\n"
+             "%%2 = map %%0, \"row\" {f=\"a - b\"} : f32[n,3,4,4]\n"
+             "%%3 = conv %%1, \"w\" : f32[n,2,4,4]\n"
+             "%%4 = conv %%2, \"w\" : f32[n,2,4,4]\n"
+             "%%5 = map \"w\" {f=\"2*a\"} : f32[2,3,1,1]\n"
+             "%%6 = conv %%1, %%5 : f32[n,2,4,4]\n"
+             "return a=%%3 b=%%4 c=%%6\n"
+             "kernels train\n%s", before[_i].kernels);
+    ParseErr at = { .text = "" };
+    Module *m = ir_parse(text, strlen(text), &at);
+    ck_assert_str_eq(m ? "" : at.text, before[_i].says);
+    ir_module_free(m);
+}
+END_TEST
+
 /* ---- what evaluation keeps ---- */
 
 static const char keeping[] =
@@ -761,6 +804,7 @@ int main(void)
     tcase_add_test(t, in_place_of_a_products_operand);
     tcase_add_loop_test(t, what_is_kept, 0, N_KEPT);
     tcase_add_loop_test(t, both_gradients, 0, (int)(sizeof back / sizeof *back));
+    tcase_add_loop_test(t, maps_that_precede, 0, (int)(sizeof before / sizeof *before));
     tcase_add_loop_test(t, maps_that_follow, 0, (int)(sizeof moved / sizeof *moved));
     tcase_add_test(t, in_place_of_something_else);
     tcase_add_test(t, values_that_are_gone);
