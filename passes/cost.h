@@ -32,6 +32,12 @@ double pass_conv_cost(const Graph *g, Val root, const Target *t, const Choice *c
 /* cost_gpu.c: of a product on tensor cores, by mma.sync or of factors rounded before. */
 double pass_gpu_seconds(const Problem *p, const Choice *c);
 
+/* What it takes a convolution of a GPU more to change each element of an operand where it copies it, by so many
+ * instructions, and what it reads of so many tensors more for that; what a kernel takes that does so before. */
+double pass_gpu_prologue_seconds(const Graph *g, Val conv, const Choice *c, int operand, int instructions,
+                                 int tensors);
+double pass_gpu_map_seconds(int64_t bytes);
+
 /* blocks.c: cuts each kernel of a graph into blocks of a GPU's threads. */
 void pass_blocks(Graph *g, const PassCtx *ctx);
 /* products.c: an algorithm's register tile, of at most so many sums, that cuts [size[0], size[1]]

@@ -2,10 +2,10 @@
  *
  * Forms by their root: a product, a convolution, a window, a convolution and what pools it, or what
  * concatenates, cuts or permutes, with a MAP epilogue; a linear layer's two gradients, each with its own;
- * a row program, of rows or of channels (ir/rows.h); a reduction with a MAP prologue and epilogue; maps of
- * one element count; any number of counters; a single node of any kind. fuse only proposes groups, this
- * file is the one place that says which of them code can be generated for. It does not know orders: cycles
- * are fuse's concern. */
+ * a row program, of rows or of channels (ir/rows.h); a reduction, or a GPU's convolution, with a MAP prologue
+ * and epilogue; maps of one element count; any number of counters; a single node of any kind. fuse only
+ * proposes groups, this file is the one place that says which of them code can be generated for. It does not
+ * know orders: cycles are fuse's concern. */
 #include "ir/rows.h"
 #include "ir/tasks.h"
 #include "passes/kernels.h"
@@ -141,6 +141,15 @@ static bool by_axes(const Shape *s, const Shape *frame)
     return true;
 }
 
+/* One for each image, or channel, or both, or each element: places of an image need not be known. */
+static bool by_channels(const Shape *s, const Shape *frame)
+{
+    if (!by_axes(s, frame)) return false;
+    for (int i = 1; i <= s->rank && i <= frame->rank - 2; i++)
+        if (!is_one(s->dim[s->rank - i])) return ir_shape_eq(s, frame);
+    return true;
+}
+
 static bool by_result(const Shape *s, const Shape *frame)
 {
     return is_scalar(s) || ir_shape_eq(s, frame);
@@ -206,19 +215,59 @@ static bool is_inner(const Group *k, Val v)
     return true;
 }
 
-/* Elements of a convolution, or of the one pooling of it, which alone reads it. */
+bool pass_reads_images(const Graph *g, Val conv, int operand)
+{
+    const Node *x = ir_node(g, conv);
+    return ir_op[x->op].kind == KIND_CONV && (operand == 0 || (operand == 1 && x->op == OP_conv_weight));
+}
+
+static bool is_root(const Group *k, Val v)
+{
+    for (int r = 0; r < k->g->n_root; r++)
+        if (k->f->base[k->g->root[r].val.i].i == v.i) return true;
+    return false;
+}
+
+/* Elements of images that a convolution reads, each as often as it does: they follow from elements of images that can
+ * be copied in their place, and from what their channel has. What is drawn is drawn once. */
+static bool before_conv(const Group *k, Val root, Val v)
+{
+    const Node *conv = ir_node(k->g, root), *x = ir_node(k->g, v);
+    bool fits = false;
+    if (v.i > root.i || is_root(k, v) || !state_safe(k, v, NULL)) return false;
+    for (int i = 0; i < conv->n_in; i++)
+        fits = fits || (pass_reads_images(k->g, root, i)
+                        && map_over(k, v, shape_of(k->g, conv->in[i]), by_channels));
+    for (int i = 0; i < x->n_in; i++) {
+        const Type *t = ir_type(k->g, x->in[i]);
+        bool copies = t->dtype == x->type.dtype && t->layout.kind == LAYOUT_plain;
+        fits = fits && !ir_is(k->g, x->in[i], OP_random);
+        fits = fits && (copies || !pass_same_elements(&t->shape, &x->type.shape));
+    }
+    for (uint32_t e = k->f->at[v.i]; e < k->f->at[v.i + 1]; e++)
+        fits = fits && (k->f->next[e] <= root.i || !is_member(k, (Val){ k->f->next[e] }));
+    return fits;
+}
+
+/* Elements of a convolution, of what maps make of its images, or of the one pooling of it, which alone reads
+ * it. */
 static bool form_conv(const Group *k, Val root)
 {
+    const Node *conv = ir_node(k->g, root);
     Val index = { 0 };
-    if (!count_kind(k, KIND_WINDOW, &index)) return form_places(k, root);
-    if (ir_node(k->g, index)->op != OP_pool_index || ir_node(k->g, index)->in[0].i != root.i
-        || !is_inner(k, root) || !is_inner(k, index) || !state_safe(k, root, NULL)) return false;
-    const Shape *frame = shape_of(k->g, index);
+    bool pools = count_kind(k, KIND_WINDOW, &index);
+    if (!state_safe(k, root, NULL)) return false;
+    for (int i = 0; i < conv->n_in; i++)
+        if (hidden_member(k, conv->in[i])) return false;
+    if (pools && (ir_node(k->g, index)->op != OP_pool_index || ir_node(k->g, index)->in[0].i != root.i
+                  || !is_inner(k, root) || !is_inner(k, index))) return false;
+    Val last = pools ? index : root;
+    const Shape *frame = shape_of(k->g, last);
     for (int i = 0; i < k->n; i++) {
         Val v = k->member[i];
-        if (v.i == root.i || v.i == index.i || takes_found(k, index, v)) continue;
-        if (v.i < index.i || !map_over(k, v, frame, by_axes) || !state_safe(k, v, frame))
-            return false;
+        if (v.i == root.i || v.i == index.i || (pools && takes_found(k, index, v))) continue;
+        if (!pools && before_conv(k, root, v)) continue;
+        if (v.i < last.i || !map_over(k, v, frame, by_axes) || !state_safe(k, v, frame)) return false;
     }
     return true;
 }

@@ -193,7 +193,8 @@ static bool order_groups(const Groups *f, uint32_t *order, int *n_order)
         uint32_t now = order[*n_order] = pop(&ready);
         for (int i = 0; i < f->group[now].n; i++) {
             uint32_t v = f->group[now].member[i].i;
-            for (uint32_t e = f->flow.at[v]; e < f->flow.at[v + 1]; e++) {
+            bool own = f->of[v] == now;              /* several groups may have it; one stands for it */
+            for (uint32_t e = f->flow.at[v]; own && e < f->flow.at[v + 1]; e++) {
                 uint32_t to = f->of[f->flow.next[e]];
                 if (to != now && !--waits[to]) push(&ready, to);
             }
@@ -249,6 +250,19 @@ static void write_kernels(const Groups *f, Graph *g, const Choice *choice, const
     ir_set_kernels(g, k, n);
 }
 
+/* Convolutions say why they have a prologue, or none. */
+static void write_why(const Groups *f, Graph *g)
+{
+    for (uint32_t v = 1; v < g->n_node; v++) {
+        Node *x = &g->node[v];
+        if (!f->why[v]) continue;
+        Attr *attr = arena_alloc(g->module->arena, (size_t)x->n_attr + 1, sizeof *attr);
+        if (x->n_attr) memcpy(attr, x->attr, (size_t)x->n_attr * sizeof *attr);
+        attr[x->n_attr++] = ir_str(AT_why, arena_str(g->module->arena, f->why[v]));
+        x->attr = attr;
+    }
+}
+
 /* Two updates may each need the other's old value. Then no order writes in place, and all updates
  * are computed aside first and copied last. */
 static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *scratch)
@@ -268,6 +282,7 @@ static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *
     if (!ctx->no_fuse) pass_groups_grow(&f);
     if (!order_groups(&f, order, &n_order)) ir_die(to->module, "fuse: kernels in a circle");
     write_kernels(&f, to, choice, order, n_order);
+    write_why(&f, to);
     if (pass_target(ctx)->block_threads) pass_blocks(to, ctx);
     else pass_predict(to, pass_target(ctx));
 }

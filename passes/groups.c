@@ -53,6 +53,7 @@ Groups pass_groups(const Graph *g, const Choice *choice, const Target *t, Arena 
     size_t n = g->n_node;
     Groups f = { .g = g, .choice = choice, .target = t, .flow = pass_flow(g, scratch),
                .scratch = scratch, .group = arena_alloc(scratch, n, sizeof(Group)),
+               .why = arena_alloc(scratch, n, sizeof(char *)),
                .of = arena_alloc(scratch, n, sizeof(uint32_t)) };
     for (int i = 0; i < 2; i++) {
         f.stack[i] = arena_alloc(scratch, n, sizeof(uint32_t));
@@ -122,6 +123,11 @@ static bool circle(Groups *f, uint32_t a, uint32_t b)
     return (!up && path_between(f, a, b)) || (!down && path_between(f, b, a));
 }
 
+bool pass_group_leads(Groups *f, uint32_t a, uint32_t b)
+{
+    return edge_between(f, a, b) || path_between(f, a, b);
+}
+
 int pass_by_handle(const void *a, const void *b)
 {
     uint32_t x = ((const Val *)a)->i, y = ((const Val *)b)->i;
@@ -129,7 +135,7 @@ int pass_by_handle(const void *a, const void *b)
 }
 
 /* Randoms that the members read will be members too. */
-static bool too_wide(const Groups *f, const Val *member, int n)
+bool pass_too_wide(const Groups *f, const Val *member, int n)
 {
     int randoms = 0;
     for (int i = 0; i < n; i++) {
@@ -145,6 +151,13 @@ static bool is_row(const Groups *f, const Group *x)
     return pass_form(f->g, &f->flow, x->member, x->n, &algo) && algo == ALGO_row;
 }
 
+static bool has_prologue(const Groups *f, const Val *member, int n)
+{
+    for (int i = 0; i < n; i++)
+        if (ir_op[ir_node(f->g, member[i])->op].kind == KIND_CONV) return i > 0;
+    return false;
+}
+
 /* Joins the groups a and b if that is a kernel and leaves an order. The result is group a. */
 static bool join(Groups *f, uint32_t a, uint32_t b)
 {
@@ -155,10 +168,11 @@ static bool join(Groups *f, uint32_t a, uint32_t b)
     Val *all = arena_alloc(f->scratch, (size_t)n, sizeof *all);
     memcpy(all, x->member, (size_t)x->n * sizeof *all);
     memcpy(all + x->n, y->member, (size_t)y->n * sizeof *all);
-    if (too_wide(f, all, n)) return false;
+    if (pass_too_wide(f, all, n)) return false;
     qsort(all, (size_t)n, sizeof *all, pass_by_handle);
     if (!pass_form(f->g, &f->flow, all, n, &algo)) return false;
     if (algo == ALGO_move && !f->target->block_threads) return false;     /* C copies whole rows */
+    if (algo == ALGO_direct && has_prologue(f, all, n)) return false;     /* prologue.c says where that pays */
     if (algo == ALGO_row && !f->normalising && !is_row(f, x) && !is_row(f, y)) return false;
     if (circle(f, a, b)) return false;
     for (int i = 0; i < y->n; i++) f->of[y->member[i].i] = a;
@@ -496,7 +510,7 @@ static Val *with_member(Groups *f, uint32_t group, uint32_t v)
     Val *all = arena_alloc(f->scratch, (size_t)x->n + 1, sizeof *all);
     memcpy(all, x->member, (size_t)x->n * sizeof *all);
     all[x->n] = (Val){ v };
-    if (too_wide(f, all, x->n + 1)) return NULL;
+    if (pass_too_wide(f, all, x->n + 1)) return NULL;
     qsort(all, (size_t)x->n + 1, sizeof *all, pass_by_handle);
     return pass_form(f->g, &f->flow, all, x->n + 1, &algo) && algo == ALGO_row ? all : NULL;
 }
@@ -588,5 +602,6 @@ void pass_groups_grow(Groups *f)
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] && kind_of(f, v) == KIND_MAP && is_row_program(f, f->of[v])
             && !is_root(f, v) && follows_stored(f, v)) share(f, v);
+    pass_prologues(f);
 }
 

@@ -20,6 +20,7 @@ typedef struct Groups {
     uint32_t *stack[2];              /* of groups, for walks down and up */
     uint32_t *seen[2], walk;         /* seen[..][group] == walk: met in this walk */
     bool normalising;                /* reductions may become row programs */
+    const char **why;                /* [n_node] of a convolution: why it has a prologue, or none; null */
 } Groups;
 
 /* Every node of a kernel alone. In the arena. */
@@ -27,6 +28,12 @@ Groups pass_groups(const Graph *g, const Choice *choice, const Target *t, Arena 
 /* Groups take neighbours for as long as a kernel can have that form and no path leads out of a
  * group and back. */
 void pass_groups_grow(Groups *f);
+/* Whether something in group b needs what is in group a; whether these members, with the randoms that they read,
+ * touch too many tensors. */
+bool pass_group_leads(Groups *f, uint32_t a, uint32_t b);
+bool pass_too_wide(const Groups *f, const Val *member, int n);
+/* prologue.c: convolutions of a GPU compute what maps make of their images, where that pays. */
+void pass_prologues(Groups *f);
 /* For qsort of a Val[]. */
 int pass_by_handle(const void *a, const void *b);
 #endif

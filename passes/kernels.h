@@ -22,6 +22,9 @@ void pass_copy_kernels(Graph *to, const Graph *from, const Kernel *k, Arena *a);
 /* Whether members (ascending) are a kernel that generated code can run, and by which algorithm. */
 bool pass_form(const Graph *g, const Flow *f, const Val *member, int n, Algo *algo);
 
+/* Does a convolution read images there, not weights? */
+bool pass_reads_images(const Graph *g, Val conv, int operand);
+
 /* As many elements for every n. */
 bool pass_same_elements(const Shape *a, const Shape *b);
 

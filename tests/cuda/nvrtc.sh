@@ -91,10 +91,46 @@ for model in "$S"/*/*.py; do
 done
 check "cifar10 for tf32 compiles without spills" usage cifar10_tf32 "$S/cifar10/model.py" tf32
 check "cifar10 for bfloat16 compiles without spills" usage cifar10_bf16 "$S/cifar10/model.py" bf16
+# Convolutions that compute maps of what they read: of an input by channel, and by both its layers, in training and after it.
+cat >prologue.py <<'END'
+import torch
+import torch.nn.functional as F
+from torch import nn, optim
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(3, 1, 1))
+        self.register_buffer("std", torch.ones(3, 1, 1))
+        self.a = nn.Conv2d(3, 32, 3, padding=1)
+        self.flat = nn.Conv2d(3, 24, 1)
+        self.b = nn.Conv2d(32, 64, 3, stride=2, padding=1, groups=2)
+        self.fc = nn.Linear(64 * 8 * 8, 10)
+
+    def forward(self, x):
+        y = F.relu(self.a((x - self.mean) / self.std)) + F.pad(self.flat(torch.tanh(x)), (0, 0, 0, 0, 4, 4))
+        return self.fc(torch.flatten(F.max_pool2d(F.relu(self.b(y)), 2), 1))
+
+
+model = Net()
+batch_size = 32
+input_shape = (3, 32, 32)
+criterion = nn.CrossEntropyLoss()
+optimizer = optim.SGD(model.parameters(), lr=0.1)
+END
+for math in default tf32 bf16; do
+    name=prologue_$math
+    check "convolutions with maps before them compile without spills, $math" usage $name prologue.py $math
+    check "of which there are three" sh -c "[ \$(grep -c '^ *if (inside_b >> ' $name.src/*.cu) = 3 ]"
+done
 check "tensor cores multiply tf32" asynchronous cifar10_tf32 \
     mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
 check "tensor cores multiply bfloat16" asynchronous cifar10_bf16 \
     mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
+check "and what maps make of images as tf32" asynchronous prologue_tf32 \
+    mma.sync.aligned.m16n8k8.row.col.f32.tf32.tf32.f32
+check "and as bfloat16" asynchronous prologue_bf16 mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32
 wide() { grep -c "^ *SHARED(Wide" "$1".src/*.cu; }
 for math in bf16 tf32; do
     name=wide_$math
@@ -141,7 +177,7 @@ if [ -x "$nvcc" ]; then
 else skip "PTX of sm_90a" "there is no nvcc"; fi
 check "nothing is rounded for them by default" has_not cifar10 'mma\.sync\|cvt\.rna\.tf32\|bf16'
 check "two of its numbers are read at once" has cifar10_bf16 'ld\.shared\.v2\.f32'
-for name in cifar10 cifar10_tf32 cifar10_bf16; do
+for name in cifar10 cifar10_tf32 cifar10_bf16 prologue_default prologue_tf32 prologue_bf16; do
     check "$name has no local memory" has_not $name '\.local'
 done
 [ "${REWRITE:-}" ] && { echo "$version"; cat usage.txt; } >"$KEPT"

@@ -106,7 +106,7 @@ class Net(nn.Module):
                                   nn.Linear(30, 10))
 
     def forward(self, x):
-        x = F.relu(self.bn(self.first(x.view(-1, 1, 7, 7))))
+        x = F.relu(self.bn(self.first(1 - 2 * x.view(-1, 1, 7, 7))))
         x = F.relu(self.bn1(self.conv(x)) + self.around(x))
         x = F.max_pool2d(F.relu(self.large(x)), kernel_size=3, stride=1)
         return self.head(torch.flatten(F.adaptive_avg_pool2d(x, 2), 1))
@@ -415,6 +415,7 @@ planted "a barrier left out of a product" iris 1e-5 \
     '/^(KERNEL|SUBROUTINE).*linear/ { on = 1 } on && /__syncthreads\(\);/ && !done { done = 1; next } 1' $iris
 planted "a write out of bounds" deep 1e-5 '{ sub(/if \(col < 10\)/, "if (col < 16)") } 1' $small
 planted "an unwritten output" deep 1e-5 '/^ *y\[row \* 10 \+ col\] = v0;/ && !done { done = 1; next } 1' $small
+planted "padding that maps change" block 1e-5 '{ sub(/inside_b >> i & 1/, "1") } 1' $small
 planted "a barrier left out before tensor cores" deep_tf32 2e-3 \
     '/^(KERNEL|SUBROUTINE).*linear/ { on = 1 } on && /__syncthreads\(\);/ && !done { done = 1; next } 1' $small
 planted "a wait left out before tensor cores" deep_tf32 2e-3 '/^ *copies_wait\(\);/ { next } 1' $small

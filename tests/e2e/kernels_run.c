@@ -171,8 +171,9 @@ void check_text(const char *name, const char *text, Variant v)
             served = served || p.m->graph[i]->kernel[k].algo == v.algo;
     ck_assert_msg(served, "%s: nothing is by %s", name, ir_algo[v.algo].name);
     bool again = v.again;
-    if (v.one_block || v.again) {
+    if (v.one_block || v.again || v.as_unfused) {
         v.one_block = v.again = false;
+        v.no_fuse = v.as_unfused;
         p.other = planned(name, m, v);
         p.r_other = opened(name, p.other, v, a);
     }

@@ -10,6 +10,7 @@ typedef struct Variant {
     bool quick;              /* compiled at -O0 in place of -O1 */
     bool cuda;               /* for CUDA, in the emulator, and not for `march` */
     bool one_block;          /* then: one block runs a graph, to the bits of launches */
+    bool as_unfused;         /* to the bits of one kernel a node, if no product is contracted with a sum */
     bool again;              /* as many values as can be are computed again, to the bits of one time each */
     const char *march;
     const char *flag;        /* of the C compiler, one more; null: none */
