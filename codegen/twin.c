@@ -173,7 +173,8 @@ static bool match(Fit *f, Val a, Val b)
         forget(f, before);
     }
     const int always = f->host->through[w.i];          /* as guests before do */
-    for (int j = 0; j < y->n_in && theirs && ir_op[y->op].kind == KIND_MAP; j++) {
+    const bool before_conv = is_conv(f->host) && w.i < root_of(f->host).i;      /* that pays for who has them */
+    for (int j = 0; j < y->n_in && theirs && ir_op[y->op].kind == KIND_MAP && !before_conv; j++) {
         if (always && always != j + 1) continue;
         if (match(f, a, y->in[j])) {
             matched(f, v, w, j + 1);
@@ -317,7 +318,8 @@ static void settle(Twin *host, const Fit *f, const bool *extra)
 {
     const Kernel *k = kernel_of(host);
     bool alone = !ir_derives(f->guest->g) && is_conv(host);
-    for (int m = 1; m < k->n_member; m++) alone = alone && f->through[k->member[m].i];
+    for (int m = 0; m < k->n_member; m++)
+        alone = alone && (k->member[m].i <= root_of(host).i || f->through[k->member[m].i]);
     host->alone = host->alone || alone;
     for (uint32_t i = 1; i < host->g->n_node; i++) {
         if (f->through[i]) {
