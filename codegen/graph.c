@@ -4,7 +4,7 @@
 #include <string.h>
 
 const Names names_call = {
-    .call = "rt_call", .parallel = "rt_parallel(c->pool", .launch = "rt_launch(c", .in = "c->in",
+    .call = "rt_call", .parallel = "rt_parallel(c->pool", .launch = "rt_launch_table(c", .in = "c->in",
     .out = "c->out", .state = "c->state", .arena = "c->arena", .kept = "c->kept",
     .workers = "c->workers", .scalars = "c->scalars", .n = "c->n", .seed = "c->seed",
     .step = "c->step", .counters = "c->counters"
@@ -129,27 +129,46 @@ void graph_call(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const S
     graph_list(e, o, arg, what, n, ");");
 }
 
+/* The same as a row of a launch's table (rt_memory). */
+static const char *row(Emit *e, const GraphText *t, const Slot *s)
+{
+    const Place *p = &s->place;
+    const char *base = p->where == AT_SCALAR ? "SCALARS" : p->where == AT_INPUT ? "IN"
+                     : p->where == AT_STATE ? "STATE" : p->where == AT_OUT ? "OUT" : s->null ? "NONE"
+                     : p->where == AT_KEPT ? "KEPT" : "ARENA";
+    int64_t at = p->offset_bytes;
+    if (p->where == AT_SCALAR) at = scalar_index(e->m, p->name) * ir_dtype_bytes(s->type.dtype);
+    else if (p->where == AT_INPUT) at = input_index(t, p->name);
+    else if (p->where == AT_STATE) at = ir_state(e->m, p->state)->offset_bytes;
+    else if (p->where == AT_OUT) at = p->out;
+    else if (s->null) at = 0;
+    return text(e, "{ RT_%s, %lld }", base, (long long)at);
+}
+
 /* The same as a launch of so many blocks: its parameters are memory, in a list of that name, and
  * sizes, each eight bytes, and n. */
 static void launch(Emit *e, Out *o, const GraphText *t, const KernelUse *u, const Stage *stage,
                    const Sizes *sizes, const char *list, const char *blocks)
 {
     const char *arg[MAX_SLOTS + SIZES_MOST + 1], *what[MAX_SLOTS + SIZES_MOST + 1];
+    const bool table = !t->at.own;
     int n = 0;
     for (int i = 0; i < u->n_slot; i++) {
         if (!out_mentions(stage->body, u->slot[i].name)) continue;
         arg[n] = memory(e, t, &u->slot[i], &what[n]);
+        if (table) arg[n] = row(e, t, &u->slot[i]);
         n++;
     }
     for (int i = 0; i < sizes->n; i++) {
-        arg[n] = text(e, "(const void *)(uintptr_t)%s", size_value(&sizes->size[i], e->a));
+        arg[n] = text(e, table ? "{ RT_NUMBER, %s }" : "(const void *)(uintptr_t)%s",
+                      size_value(&sizes->size[i], e->a));
         what[n++] = sizes->size[i].name;
     }
     if (out_mentions(stage->body, "counters")) {
-        arg[n] = t->at.counters;
+        arg[n] = table ? "{ RT_COUNTERS, 0 }" : t->at.counters;
         what[n++] = "seed, step";
     }
-    out_line(o, "const void *const %s[] = {", list);
+    out_line(o, "%s %s[] = {", table ? "static const rt_memory" : "const void *const", list);
     graph_list(e, o, arg, what, n, ",");
     out_line(o, "};");
     out_line(o, "%s, K_%s, %s, %s, %d);", t->at.launch, stage->name, blocks, list, n);

@@ -71,6 +71,37 @@ enum { RT_MAX_MEMORY = 160 };        /* of a kernel */
 void rt_launch(const rt_call *call, int kernel, int64_t blocks, const void *const *memory,
                int count);
 
+/* A parameter as a graph's table has it: `at` bytes behind a call's state, kept memory, arena or scalars;
+ * its input or result `at`; its counters; `at` itself; or nothing. */
+typedef enum rt_base {
+    RT_NONE, RT_STATE, RT_KEPT, RT_ARENA, RT_SCALARS, RT_IN, RT_OUT, RT_COUNTERS, RT_NUMBER
+} rt_base;
+typedef struct rt_memory { rt_base base; int64_t at; } rt_memory;
+
+static inline const void *rt_memory_of(const rt_call *call, rt_memory m)
+{
+    switch (m.base) {
+    case RT_STATE: return call->state + m.at;
+    case RT_KEPT: return call->kept + m.at;
+    case RT_ARENA: return call->arena + m.at;
+    case RT_SCALARS: return (const char *)call->scalars + m.at;
+    case RT_IN: return call->in[m.at];
+    case RT_OUT: return call->out[m.at];
+    case RT_COUNTERS: return call->counters;
+    case RT_NUMBER: return (const void *)(uintptr_t)m.at;
+    default: return 0;
+    }
+}
+
+/* rt_launch, of such parameters: the C compiler takes tables in half of the time that code takes it. */
+static inline void rt_launch_table(const rt_call *call, int kernel, int64_t blocks, const rt_memory *table,
+                                   int count)
+{
+    const void *memory[RT_MAX_MEMORY] = { 0 };
+    for (int i = 0; i < count && i < RT_MAX_MEMORY; i++) memory[i] = rt_memory_of(call, table[i]);
+    rt_launch(call, kernel, blocks, memory, count);
+}
+
 #ifdef __cplusplus
 }
 #endif

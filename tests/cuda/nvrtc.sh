@@ -39,7 +39,7 @@ usage() {
     fi
     registers=$(sed -n 's/.*Used \([0-9]*\) registers.*/\1/p' "$name.log" | sort -n | tail -n 1)
     shared=$(sed -n 's/^    { "[^"]*", [0-9]*, \([0-9]*\) },$/\1/p' "${source%.cu}.c" | sort -n | tail -n 1)
-    launches=$(awk '/^static void run_train\(/ { on = 1 } on && /rt_launch\(/ { n++ } /^}/ { on = 0 }
+    launches=$(awk '/^static void run_train\(/ { on = 1 } on && /rt_launch(_table)?\(/ { n++ } /^}/ { on = 0 }
         END { print n + 0 }' "${source%.cu}.c")
     echo "$name kernels $kernels registers $registers shared $shared launches $launches" >>usage.txt
 }
