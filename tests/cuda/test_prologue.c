@@ -2,13 +2,14 @@
  * interpreter gives, and the bits of one kernel a node. Of all that reads such a map: a convolution, its two
  * derivatives, both operands of a weight's; padding, which stays zero whatever the maps make of zeros; strides,
  * groups, dilation, sequences; what is one for each channel, or each image. In float and double, on tensor cores and
- * by one block. */
+ * by one block; and layers that are drawn, of which a run takes some (turns.h). */
 #define _POSIX_C_SOURCE 200809L
 #include "codegen/codegen.h"
 #include "ir/tasks.h"
 #include "passes/passes.h"
 #include "tests/e2e/cases.h"
 #include "tests/e2e/kernels_run.h"
+#include "tests/e2e/turns.h"
 #include <check.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,20 +116,26 @@ static void count(const char *text, int *kernels, int *with)
     ir_module_free(m);
 }
 
+/* In that mode. */
+static char *text_of(const Case *c, const char *real, MathMode math)
+{
+    char *text = case_text(c, real);
+    if (math == MATH_default) return text;
+    char *loose = malloc(strlen(text) + 64), *rest = strstr(text, "stage tidy");
+    sprintf(loose, "%.*smath %s\n%s", (int)(rest - text), text, ir_math[math].name, rest);
+    free(text);
+    return loose;
+}
+
 static void run(int i, const char *real, MathMode math, Variant v)
 {
     const char *only = getenv("ONLY");
-    char name[160], *text = case_text(&prologues[i].c, real);
+    char name[160], *text = text_of(&prologues[i].c, real, math);
     int kernels, with;
     snprintf(name, sizeof name, "%s, %s %s%s", prologues[i].c.name, ir_math[math].name, real,
              v.one_block ? ", one block" : "");
-    if (math != MATH_default) {
-        char *loose = malloc(strlen(text) + 64), *rest = strstr(text, "stage tidy");
-        sprintf(loose, "%.*smath %s\n%s", (int)(rest - text), text, ir_math[math].name, rest);
-        free(text);
-        text = loose;
-    }
     v.quick = v.cuda = true;
+    v.flag = "-ffp-contract=off";
     if (!only || strstr(name, only)) {
         count(text, &kernels, &with);
         ck_assert_int_eq(kernels, prologues[i].kernels);
@@ -144,6 +151,162 @@ START_TEST(test_tf32) { run(_i, "f32", MATH_tf32, (Variant){ .as_unfused = true 
 START_TEST(test_bf16) { run(_i, "f32", MATH_bf16, (Variant){ .as_unfused = true }); } END_TEST
 START_TEST(test_one_block) { run(_i, "f32", MATH_default, (Variant){ .one_block = true }); } END_TEST
 
+/* Convolutions of the same maps launch one kernel, whatever is on them; one of none has its own. */
+static const Case twins = {
+    "the same maps before them, others on them", 6, 0, "state \"w\" : real[8,3,3,3] param\n",
+    "%0 = input \"x\" : real[n,3,9,7]\n"
+    "%1 = map %0 {f=\"a + 3\"} : real[n,3,9,7]\n"
+    "%2 = conv %1, \"w\" {padding=[1,1,1,1]} : real[n,8,9,7]\n"
+    "return output=%2\n"
+    "\ngraph eval\n"
+    "%0 = input \"x\" : real[n,3,9,7]\n"
+    "%1 = map %0 {f=\"a + 3\"} : real[n,3,9,7]\n"
+    "%2 = conv %1, \"w\" {padding=[1,1,1,1]} : real[n,8,9,7]\n"
+    "%3 = relu %2 : real[n,8,9,7]\n"
+    "return output=%3\n"
+    "\ngraph more\n"
+    "%0 = input \"x\" : real[n,3,9,7]\n"
+    "%1 = conv %0, \"w\" {padding=[1,1,1,1]} : real[n,8,9,7]\n"
+    "%2 = relu %1 : real[n,8,9,7]\n"
+    "return output=%2\n"
+};
+
+START_TEST(test_twins)
+{
+    static const char *const steps[] = { "layout", "fuse", "schedule", "plan" };
+    char *text = text_of(&twins, "f32", MATH_default), *source, err[IR_ERR];
+    check_text(twins.name, text, (Variant){ .quick = true, .cuda = true });
+    ParseErr parse;
+    size_t bytes;
+    int n = 0;
+    Module *m = ir_parse(text, strlen(text), &parse);
+    PassCtx c = { .target = ir_gpu("cuda"), .blas = BLAS_NONE };
+    Module *p = pass_run_list(m, &c, steps, 4, err);
+    FILE *f = open_memstream(&source, &bytes);
+    emit_kernels(p, &(EmitOpts){ .target = c.target, .version = "test", .source = "test.py" }, f);
+    ck_assert(fclose(f) == 0);
+    for (const char *k = source; (k = strstr(k, "\nKERNEL(")); k++) n++;
+    ck_assert_int_eq(n, 2);
+    ir_module_free(p);
+    ir_module_free(m);
+    free(source);
+    free(text);
+}
+END_TEST
+
+/* ---- drawn ---- */
+
+typedef struct Drawing { uint64_t state; FILE *out; int n; } Drawing;
+
+static int below(Drawing *d, int n)
+{
+    d->state = d->state * 6364136223846793005u + 1442695040888963407u;
+    return (int)((d->state >> 33) % (uint64_t)n);
+}
+
+/* Maps on %from of that shape, as many as are drawn: of it alone, by channel, by image and channel, with another
+ * tensor. The last one's number. */
+static int maps(Drawing *d, int from, int other, const char *states, const char *shape)
+{
+    for (int left = 1 + below(d, 3); left > 0; left--) {
+        int number = d->n++;
+        fprintf(d->out, "%%%d = map %%%d", number, from);
+        switch (below(d, 7)) {
+        case 0: fprintf(d->out, ", \"%s_mean\" {f=\"a - b\"}", states); break;
+        case 1: fprintf(d->out, ", \"%s_scale\" {f=\"a*b\"}", states); break;
+        case 2: fprintf(d->out, " {f=\"a + 0.5\"}"); break;
+        case 3: fprintf(d->out, ", %%%d {f=\"max(a, b)\"}", other); break;
+        case 4: fprintf(d->out, ", %%%d {f=\"b > 0 ? a : 0.25\"}", other); break;
+        case 5: fprintf(d->out, " {f=\"tanh(a)\"}"); break;
+        default: fprintf(d->out, ", %%%d {f=\"a*b\"}", other + 1); break;
+        }
+        fprintf(d->out, " : real[%s]\n", shape);
+        from = number;
+    }
+    return from;
+}
+
+/* A layer, its weight's and its operand's derivative, some of them; returns the text's graph and states. */
+static void draw(uint64_t seed, char **states, char **body)
+{
+    Drawing d = { .state = seed * 2654435761u + 1 };
+    size_t bytes[2];
+    const bool lines = below(&d, 3) > 0;
+    const int groups = 1 + below(&d, 3), in = groups * (2 + below(&d, 2)), out = groups * (2 + below(&d, 2));
+    int size[2], taps[2], stride[2], low[2], high[2], dilation[2], made[2];
+    for (int i = 0; i < 2; i++) {
+        taps[i] = 1 + below(&d, 3);
+        stride[i] = 1 + below(&d, 2);
+        dilation[i] = 1 + below(&d, 2);
+        low[i] = below(&d, 3);
+        high[i] = below(&d, 3);
+        size[i] = 1 + (taps[i] - 1) * dilation[i] + below(&d, 4);
+        made[i] = (size[i] + low[i] + high[i] - (taps[i] - 1) * dilation[i] - 1) / stride[i] + 1;
+    }
+    char x[32], y[32], w[32], how[120], one[8];
+    snprintf(one, sizeof one, lines ? "1,1" : "1");
+    const char *const of = lines ? "n,%d,%d,%d" : "n,%d,%d";
+    snprintf(x, sizeof x, of, in, size[0], size[1]);
+    snprintf(y, sizeof y, of, out, made[0], made[1]);
+    snprintf(w, sizeof w, lines ? "%d,%d,%d,%d" : "%d,%d,%d", out, in / groups, taps[0], taps[1]);
+    if (lines)
+        snprintf(how, sizeof how, "{stride=[%d,%d] padding=[%d,%d,%d,%d] dilation=[%d,%d] groups=%d}", stride[0],
+                 stride[1], low[0], low[1], high[0], high[1], dilation[0], dilation[1], groups);
+    else
+        snprintf(how, sizeof how, "{stride=[%d] padding=[%d,%d] dilation=[%d] groups=%d}", stride[0], low[0],
+                 high[0], dilation[0], groups);
+    d.out = open_memstream(states, &bytes[0]);
+    fprintf(d.out, "state \"w\" : real[%s] param\n", w);
+    for (int i = 0; i < 2; i++) {
+        const int channels = i ? out : in;
+        fprintf(d.out, "state \"%c_mean\" : real[%d,%s] buffer\n", "xy"[i], channels, one);
+        fprintf(d.out, "state \"%c_scale\" : real[1,%d,%s] buffer\n", "xy"[i], channels, one);
+    }
+    fclose(d.out);
+    d.out = open_memstream(body, &bytes[1]);
+    fprintf(d.out, "%%0 = input \"x\" : real[%s]\n%%1 = input \"x2\" : real[%s]\n"
+            "%%2 = input \"x3\" : real[n,%d,%s]\n%%3 = input \"y\" : real[%s]\n%%4 = input \"y2\" : real[%s]\n"
+            "%%5 = input \"y3\" : real[n,%d,%s]\n", x, x, in, one, y, y, out, one);
+    d.n = 6;
+    const int images = maps(&d, 0, 1, "x", x), slopes = below(&d, 2) ? maps(&d, 3, 4, "y", y) : 3;
+    fprintf(d.out, "%%%d = conv %%%d, \"w\" %s : real[%s]\n", d.n, images, how, y);
+    fprintf(d.out, "%%%d = relu %%%d : real[%s]\n", d.n + 1, d.n, y);
+    fprintf(d.out, "%%%d = conv_weight %%%d, %%%d %s : real[%s]\n", d.n + 2, images, slopes, how, w);
+    fprintf(d.out, "%%%d = conv_transpose %%%d, \"w\" %s : real[%s]\n", d.n + 3, slopes, how, x);
+    const int all = below(&d, 7) + 1;
+    if (all & 1) fprintf(d.out, "return a=%%%d\n", d.n + 1);
+    if (all & 2) fprintf(d.out, "return b=%%%d\n", d.n + 2);
+    if (all & 4) fprintf(d.out, "return c=%%%d\n", d.n + 3);
+    if (!below(&d, 6)) fprintf(d.out, "return d=%%%d\n", images);
+    fclose(d.out);
+}
+
+/* Whatever is drawn, the bits are those of one kernel a node; most have prologues. */
+static void run_drawn(int first, int n)
+{
+    static const MathMode math[] = { MATH_default, MATH_tf32, MATH_default, MATH_bf16 };
+    int some = 0;
+    for (int i = first; i < first + n; i++) {
+        char *states, *body, name[64];
+        int kernels, with;
+        draw((uint64_t)i, &states, &body);
+        const Case c = { "drawn", 1 + i % 9, 0, states, body };
+        const char *real = i % 4 == 2 ? "f64" : "f32";
+        char *text = text_of(&c, real, math[i % 4]);
+        snprintf(name, sizeof name, "drawn %d, %s %s", i, ir_math[math[i % 4]].name, real);
+        count(text, &kernels, &with);
+        some += with > 0;
+        Variant v = { .as_unfused = true, .quick = true, .cuda = true, .flag = "-ffp-contract=off" };
+        check_text(name, text, v);
+        free(text);
+        free(states);
+        free(body);
+    }
+    ck_assert_int_gt(2 * some, n);
+}
+
+START_TEST(test_drawn) { if (its_turn(_i)) run_drawn(5 * _i, 5); } END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("cuda prologues");
@@ -153,6 +316,8 @@ int main(void)
     tcase_add_loop_test(t, test_tf32, 0, N_PROLOGUES);
     tcase_add_loop_test(t, test_bf16, 0, N_PROLOGUES);
     tcase_add_loop_test(t, test_one_block, 0, N_PROLOGUES);
+    tcase_add_test(t, test_twins);
+    if (!getenv("ONLY")) tcase_add_loop_test(t, test_drawn, 0, 20);
     tcase_set_timeout(t, 120);
     suite_add_tcase(s, t);
     SRunner *r = srunner_create(s);

@@ -21,7 +21,7 @@ static Replay *loaded_open(const char *name, const Module *planned, const Target
                                    "-Wconversion", "-Wshadow", "-Werror",
                                    "-Wno-pass-failed",       /* Clang's -O1 vectorizes nothing, and says so */
                                    here ? NULL : "-DEMULATE_TILES", NULL };
-    const char *const emulated[] = { optimize, "-std=gnu11", "-Wall", "-Wextra", "-Wshadow",
+    const char *const emulated[] = { optimize, "-std=gnu11", flag ? flag : "-Wall", "-Wall", "-Wextra", "-Wshadow",
                                      "-Werror", "-Wno-unknown-pragmas", "-Wno-unused-function",
                                      "-I.", NULL };
     const char *dir = getenv("SCRATCH");
