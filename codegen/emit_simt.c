@@ -254,6 +254,7 @@ static void write_finish(Simt *s)
     Extent elems = extent_of(r, 0, r->rank);
     sizes_mark(k, true);
     for (uint32_t i = 0; i < k->g->n_node; i++) k->name[i] = NULL;
+    for (int i = 0; i < k->n_local; i++) k->local[i].n = 0;      /* those of other kernels have equal names */
     k->finish_tasks = (elems.k + k->threads - 1) / k->threads;
     s->nest = (Nest){ 1, { { elems, "i" } } };
     const char *parts = size_text(e, s->parts, "n_parts");

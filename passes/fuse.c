@@ -265,7 +265,7 @@ static void write_why(const Groups *f, Graph *g)
 
 /* Two updates may each need the other's old value. Then no order writes in place, and all updates
  * are computed aside first and copied last. */
-static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *scratch)
+static void fuse_graph(Graph *to, const Graph *from, Apart *apart, const PassCtx *ctx, Arena *scratch)
 {
     /* A random node or a constant may get one copy more. */
     Choice *choice = arena_alloc(scratch, (size_t)from->n_node * 2 + 1, sizeof *choice);
@@ -279,6 +279,7 @@ static void fuse_graph(Graph *to, const Graph *from, const PassCtx *ctx, Arena *
         f = pass_groups(to, choice, pass_target(ctx), scratch);
         order = arena_alloc(scratch, to->n_node, sizeof *order);
     }
+    f.apart = apart;
     if (!ctx->no_fuse) pass_groups_grow(&f);
     if (!order_groups(&f, order, &n_order)) ir_die(to->module, "fuse: kernels in a circle");
     write_kernels(&f, to, choice, order, n_order);
@@ -291,8 +292,9 @@ Module *pass_fuse(const Module *in, const PassCtx *ctx)
 {
     Module *m = pass_begin(in, "fuse");
     Arena *scratch = arena_new();
+    Apart apart = { 0 };
     for (int i = 0; i < in->n_graph; i++)
-        fuse_graph(ir_graph_add(m, in->graph[i]->name), in->graph[i], ctx, scratch);
+        fuse_graph(ir_graph_add(m, in->graph[i]->name), in->graph[i], &apart, ctx, scratch);
     arena_free(scratch);
     return m;
 }

@@ -6,6 +6,9 @@
 
 typedef struct Group { Val *member; int n; } Group;      /* by handle */
 
+/* Convolutions whose maps graphs before this one have apart. */
+typedef struct Apart { const Node **conv; int n; } Apart;
+
 typedef struct Groups {
     const Graph *g;
     Flow flow;
@@ -21,6 +24,7 @@ typedef struct Groups {
     uint32_t *seen[2], walk;         /* seen[..][group] == walk: met in this walk */
     bool normalising;                /* reductions may become row programs */
     const char **why;                /* [n_node] of a convolution: why it has a prologue, or none; null */
+    Apart *apart;                    /* null: there is no other graph */
 } Groups;
 
 /* Every node of a kernel alone. In the arena. */

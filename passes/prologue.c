@@ -4,7 +4,8 @@
  *     %1 = map %0 {f="2*a - 1"}       k0 { %1 } map                  k0 { %1 %2 } simt_conv
  *     %2 = conv %1, "w"               k1 { %2 } simt_conv
  *
- * A layer's derivatives read them too: then each of the kernels computes them, or none. It is the last of what
+ * A layer's derivatives read them too: then each of the kernels computes them, or none. Where a step has them apart,
+ * what evaluates has, too: it shares the step's kernel then, and the compiler has one less. It is the last of what
  * groups.c does: what a producer's epilogue could compute is not here. */
 #include "passes/cost.h"
 #include "passes/groups.h"
@@ -228,6 +229,33 @@ static void move_in(Groups *f, const Maps *m, uint32_t from)
     f->group[from] = (Group){ NULL, 0 };
 }
 
+/* Notes the convolutions that have maps apart. */
+static void keep_apart(const Groups *f, const Maps *m)
+{
+    Apart *a = f->apart;
+    for (int i = 0; i < m->n_reader && a; i++) {
+        const Node *x = ir_node(f->g, m->reader[i].conv);
+        if (!x->loc.file || x->op == OP_conv_weight) continue;
+        a->conv = arena_grow(f->scratch, a->conv, (size_t)a->n, (size_t)a->n + 1, sizeof *a->conv);
+        a->conv[a->n++] = x;
+    }
+}
+
+/* Was such a convolution, of the same line? */
+static bool is_apart(const Groups *f, const Maps *m)
+{
+    bool found = false;
+    for (int i = 0; i < m->n_reader && f->apart; i++) {
+        const Node *x = ir_node(f->g, m->reader[i].conv);
+        for (int k = 0; k < f->apart->n; k++) {
+            const Node *y = f->apart->conv[k];
+            found = found || (x->op == y->op && x->loc.file == y->loc.file && x->loc.line == y->loc.line
+                              && x->loc.col == y->loc.col && ir_type_eq(&x->type, &y->type));
+        }
+    }
+    return found;
+}
+
 static void consider(Groups *f, uint32_t group)
 {
     enum { TENTHS = 9 };             /* another choice is made where it gains a tenth */
@@ -244,10 +272,12 @@ static void consider(Groups *f, uint32_t group)
     }
     if (!fits || !m.n_reader || !order_readers(f, &m)) return;
     double apart = seconds_apart(f, &m);
-    bool pays = 10 * more < TENTHS * apart;
-    const char *why = arena_printf(f->scratch, "%s: %.3g us in %s, %.3g us apart",
+    bool less = 10 * more < TENTHS * apart, as_before = less && is_apart(f, &m), pays = less && !as_before;
+    const char *why = arena_printf(f->scratch, "%s: %.3g us in %s, %.3g us apart%s",
                                    pays ? "maps before it" : "no maps before it", 1e6 * more,
-                                   m.n_reader > 1 ? "all that read them" : "it", 1e6 * apart);
+                                   m.n_reader > 1 ? "all that read them" : "it", 1e6 * apart,
+                                   as_before ? ", as in another graph" : "");
+    if (!pays && !as_before) keep_apart(f, &m);
     for (int i = 0; i < m.n_reader; i++) {
         const char **said = &f->why[m.reader[i].conv.i];
         *said = *said ? arena_printf(f->scratch, "%s; %s", *said, why) : why;
