@@ -117,6 +117,8 @@ const char *text_shift(Emit *e, const char *s, int64_t by);         /* "s + 2", 
 const char *index_text(Emit *e, const Type *t, const Shape *consumer, const Nest *nest);
 /* The longest row of `consumer` along which a tensor of type t is contiguous or constant. */
 Extent index_run(const Type *t, const Shape *consumer);
+/* Shortens *run to what all operands of member v, and its stores, allow. */
+void index_shorten(const struct Kern *k, Val v, Extent *run);
 /* As a double, where the module's numbers are no doubles: what sums take in. */
 const char *text_double(Emit *e, const char *s);
 /* With parentheses unless it needs none as an operand of anything. */

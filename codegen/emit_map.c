@@ -3,21 +3,6 @@
  * elements; of a matrix in panels, a range of the panels' rows, whose padding is left alone. */
 #include "codegen/emit.h"
 
-/* Shortens *run to what all operands of member v, and its stores, allow. */
-static void shorten(const Kern *k, Val v, Extent *run)
-{
-    const Node *x = ir_node(k->g, v);
-    for (int i = 0; i <= x->n_in; i++) {
-        if (i == x->n_in && x->op == OP_count) continue;
-        const Type *t = i < x->n_in ? ir_type(k->g, x->in[i]) : &x->type;
-        if (t->layout.kind == LAYOUT_plain &&
-            (!t->shape.rank || ir_shape_eq(&t->shape, &x->type.shape)))
-            continue;
-        Extent own = index_run(t, &x->type.shape);
-        if (own.n < run->n || (own.n == run->n && own.k < run->k)) *run = own;
-    }
-}
-
 /* Panels of [rows, cols]: line l is what panel l / cols holds of column l % cols. */
 static void emit_panels(Kern *k, const Type *t)
 {
@@ -53,7 +38,7 @@ void emit_map(Kern *k)
     Extent elems = k->rows, run = elems;
     /* A thread among several has no row to itself: each element finds its own place. */
     for (int i = 0; i < k->k->n_member && !e->l->blocks; i++)
-        shorten(k, k->k->member[i], &run);
+        index_shorten(k, k->k->member[i], &run);
     /* Rows of one kernel have to divide each other; where they do not, every element finds itself.
      */
     for (int i = 0; i < k->k->n_member; i++) {

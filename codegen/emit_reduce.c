@@ -182,12 +182,30 @@ static void write_block(Kern *k, Val operand, const Groups *g, Extent results, c
     out_close(o, "");
 }
 
+/* The innermost group, which stays, cut in two where factors before the sum are broadcast along a part of it,
+ * so that indices in a block of results need no division. */
+static Groups cut_columns(const Kern *k, Val operand, const Groups *g)
+{
+    enum { LEAST = 8 };                            /* results of a block, or vectors have nothing to do */
+    Groups r = *g;
+    Extent *inner = &r.group[r.n - 1].size, run = *inner;
+    for (int i = 0; i < k->k->n_member; i++) {
+        Val v = k->k->member[i];
+        if (ir_shape_eq(&ir_type(k->g, v)->shape, &ir_type(k->g, operand)->shape)) index_shorten(k, v, &run);
+    }
+    if (run.n || inner->n || run.k < LEAST || run.k >= inner->k || inner->k % run.k || r.n == IR_MAX_RANK) return r;
+    inner->k /= run.k;
+    r.group[r.n++] = (Group){ run, false };
+    return r;
+}
+
 /* The innermost group stays: a block of neighbouring results together. */
-static void emit_columns(Kern *k, Val operand, const Groups *g, Extent results)
+static void emit_columns(Kern *k, Val operand, const Groups *all, Extent results)
 {
     Emit *e = k->e;
     Out *o = k->out;
     enum { BLOCK = 256 };
+    const Groups cut = cut_columns(k, operand, all), *g = &cut;
     Extent inner = g->group[g->n - 1].size;
     bool one_row = extent_eq(inner, results);
     if (one_row && !results.n && results.k <= BLOCK && k->tasks.across == 1) {

@@ -146,6 +146,20 @@ Extent index_run(const Type *t, const Shape *consumer)
     return best;
 }
 
+void index_shorten(const Kern *k, Val v, Extent *run)
+{
+    const Node *x = ir_node(k->g, v);
+    for (int i = 0; i <= x->n_in; i++) {
+        if (i == x->n_in && x->op == OP_count) continue;
+        const Type *t = i < x->n_in ? ir_type(k->g, x->in[i]) : &x->type;
+        if (t->layout.kind == LAYOUT_plain &&
+            (!t->shape.rank || ir_shape_eq(&t->shape, &x->type.shape)))
+            continue;
+        Extent own = index_run(t, &x->type.shape);
+        if (own.n < run->n || (own.n == run->n && own.k < run->k)) *run = own;
+    }
+}
+
 /* One block: axes [first, end) of the consumer lie on nest dimensions of joint index `flat`. */
 static const char *block(Emit *e, const Shape *consumer, const Extent *stride, int first, int end,
                          const char *flat)

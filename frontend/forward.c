@@ -1,6 +1,6 @@
 /* frontend/forward.c: what a model computes with tensors: operators, functions of torch and
  * torch.nn.functional, methods. Those that move elements are in forward_shape.c, reductions in
- * forward_reduce.c, layers that are called as functions in forward_layers.c.
+ * forward_reduce.c, products in forward_products.c, layers that are called as functions in forward_layers.c.
  *
  * A tensor is a node of the graph that is being built (V_TRACED). Values that share memory share a
  * Storage: an operation in place changes the one on which it is called, and whoever reads another
@@ -191,19 +191,6 @@ int fe_axis_of(const Forward *f, const Value *v, const Shape *s, int more)
 
 /* ---- operators ---- */
 
-bool fe_broadcast(Shape *a, const Shape *b)
-{
-    Shape s = a->rank < b->rank ? *b : *a;
-    for (int i = 1; i <= a->rank && i <= b->rank; i++) {
-        Dim p = a->dim[a->rank - i], q = b->dim[b->rank - i];
-        bool one = ir_dim_eq(p, ir_dim(1));
-        if (!one && !ir_dim_eq(p, q) && !ir_dim_eq(q, ir_dim(1))) return false;
-        s.dim[s.rank - i] = one ? q : p;
-    }
-    *a = s;
-    return true;
-}
-
 static const Shape *shape_of(const Forward *f, Val v) { return &ir_type(f->g, v)->shape; }
 
 Value *fe_two_shapes(const Forward *f, Val a, Val b)
@@ -230,7 +217,7 @@ Value *fe_combine(const Forward *f, Oper op, Val a, Val b, const Value *second)
 {
     if (!a.i || !b.i) return fe_bad(f->in, f->at);
     Shape s = *shape_of(f, a);
-    if (!fe_broadcast(&s, shape_of(f, b))) return fe_two_shapes(f, a, b);
+    if (!ir_broadcast(&s, shape_of(f, b))) return fe_two_shapes(f, a, b);
     switch (op) {
     case O_ADD: return fe_made(f, ir_add(f->g, OP_add, f->loc, IR_IN(a, b), IR_NO_ATTRS), false);
     case O_SUB: return fe_made(f, ir_add(f->g, OP_sub, f->loc, IR_IN(a, b), IR_NO_ATTRS), false);
@@ -238,45 +225,6 @@ Value *fe_combine(const Forward *f, Oper op, Val a, Val b, const Value *second)
     case O_DIV: return fe_made(f, ir_add(f->g, OP_div, f->loc, IR_IN(a, b), IR_NO_ATTRS), false);
     default: return fe_made(f, power(f, a, b, second), false);
     }
-}
-
-static Value *batch_of_matrices(const Forward *f)
-{
-    Value *bad = fe_misfit(f, "the second factor must be a matrix or a vector: products of batches "
-                              "of matrices are not in this version");
-    help_instead(f->in, "bmm");
-    return bad;
-}
-
-/* [.., k] @ [k, l] */
-static Value *product(const Forward *f, Val a, Val b)
-{
-    if (!a.i || !b.i) return fe_bad(f->in, f->at);
-    Shape p = *shape_of(f, a), q = *shape_of(f, b), rows = { 2, { ir_dim(1), ir_dim(1) } };
-    bool vector = q.rank == 1, one_row = p.rank == 1;
-    if (vector) b = fe_reshaped(f, b, q = (Shape){ 2, { q.dim[0], ir_dim(1) } });
-    int axes_with_n = 0;
-    for (int i = 0; i + 1 < p.rank; i++) {
-        rows.dim[0].k *= p.dim[i].k, rows.dim[0].n |= p.dim[i].n;
-        axes_with_n += p.dim[i].n;
-    }
-    if (q.rank != 2 || p.rank < 1 || axes_with_n > 1)
-        return batch_of_matrices(f);
-    rows.dim[1] = p.dim[p.rank - 1];
-    if (!ir_dim_eq(rows.dim[1], q.dim[0])) return fe_two_shapes(f, a, b);
-    /* A transposed factor is read as it lies. */
-    const Node *x = ir_node(f->g, b);
-    bool tb = x->op == OP_permute;
-    if (tb) b = x->in[0];
-    Attr flag = ir_flag(AT_tb);
-    Val y = ir_add(f->g, OP_matmul, f->loc, IR_IN(fe_reshaped(f, a, rows), b), &flag, tb);
-    Shape s = p;
-    s.dim[p.rank - 1] = q.dim[1];
-    if (vector) s.rank--;
-    if (one_row) {
-        s = (Shape){ .rank = !vector, .dim = { q.dim[1] } };
-    }
-    return fe_made(f, fe_reshaped(f, y, s), false);
 }
 
 /* Multiples of the batch's size stay that where they can. */
@@ -325,7 +273,7 @@ Value *fe_traced_binary(Interp *in, Oper op, Value *a, Value *b, Span at)
     bool p = fe_is_mask(a), q = fe_is_mask(b), computes = op == O_ADD || op == O_MUL || op == O_DIV;
     Val x = p && !q && computes && is_real(b) ? fe_any_val(in->trace, a, at) : fe_tensor_val(in->trace, a, at);
     Val y = q && !p && computes && is_real(a) ? fe_any_val(in->trace, b, at) : fe_tensor_val(in->trace, b, at);
-    return op == O_MATMUL ? product(&f, x, y) : fe_combine(&f, op, x, y, b);
+    return op == O_MATMUL ? fe_product(&f, x, y) : fe_combine(&f, op, x, y, b);
 }
 
 Value *fe_traced_unary(Interp *in, Oper op, Value *a, Span at)
@@ -424,11 +372,6 @@ Value *fe_forward(Interp *in, const Call *c)
 {
     if (in->trace) return run_form(in, c, &forms[c->fn->row]);
     return fe_data(in, c->fn->path, c->at);
-}
-
-Value *fe_form_product(const Forward *f)
-{
-    return product(f, f->x, fe_tensor_val(f->t, f->c->v[1], f->c->v_at[1]));
 }
 
 Value *fe_form_detach(const Forward *f)

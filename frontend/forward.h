@@ -57,10 +57,9 @@ Val fe_reshaped(const Forward *f, Val x, Shape s);
 /* An axis of s from 0, whose `more` counts places behind the last; -1: reported. */
 int fe_axis_of(const Forward *f, const Value *v, const Shape *s, int more);
 
+Value *fe_product(const Forward *f, Val a, Val b);       /* a @ b */
 /* a op b, + to **; second: the value that b is of. */
 Value *fe_combine(const Forward *f, Oper op, Val a, Val b, const Value *second);
-/* a becomes the shape that both broadcast to; false: they do not fit together. */
-bool fe_broadcast(Shape *a, const Shape *b);
 Value *fe_two_shapes(const Forward *f, Val a, Val b);    /* do not fit together: reported */
 const char *fe_owner_path(const Forward *f);             /* of the module whose forward runs */
 

@@ -22,7 +22,7 @@ Value *fe_form_like(const Forward *f)
     if (mask) return fe_misfit(f, "a comparison's result keeps its shape; expand takes sizes");
     if (f->name[0] == 't') return fe_traced(f->t, f->x, fe_is_mask(f->x_value) ? NULL : f->x_value, f->at);
     if (f->name[0] == 'e')
-        return fe_broadcast(&both, &to) && ir_shape_eq(&both, &to)
+        return ir_broadcast(&both, &to) && ir_shape_eq(&both, &to)
             ? fe_made(f, fe_expanded(f, f->x, to), true) : fe_two_shapes(f, f->x, other);
     int64_t have = 1, want = 1;
     int n = 0;

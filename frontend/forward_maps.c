@@ -46,7 +46,7 @@ Value *fe_mapped(const Forward *f, const char *e, const Val *in, int n)
     Shape s = { .rank = 0 };
     for (int i = 0; i < n; i++) {
         if (!in[i].i) return fe_bad(f->in, f->at);
-        if (!fe_broadcast(&s, shape_of(f, in[i]))) return fe_two_shapes(f, in[0], in[i]);
+        if (!ir_broadcast(&s, shape_of(f, in[i]))) return fe_two_shapes(f, in[0], in[i]);
     }
     return fe_made(f, ir_map(f->g, e, in, n, f->loc), false);
 }

@@ -323,7 +323,7 @@ Value *fe_call_own(Trace *t, Mod *m, const char *path, const Call *c)
     for (int i = 0; i < m->n_param; i++) in[o->n_tensor + i] = parameter(&f, m->param[i], rank);
     Shape s = ir_type(t->g, in[0])->shape;
     for (int i = 1; i < n; i++)
-        if (!fe_broadcast(&s, &ir_type(t->g, in[i])->shape)) return fe_two_shapes(&f, in[0], in[i]);
+        if (!ir_broadcast(&s, &ir_type(t->g, in[i])->shape)) return fe_two_shapes(&f, in[0], in[i]);
     if (!fe_fits(t, c->at, &s)) return fe_bad(t->in, c->at);
     Val y = fe_result(t, fe_own_node(t->g, t->in->a, &o->form, in, n, f.loc), f.loc);
     fe_add_step(t, (Step){ m, path, m->text, m->at, s, y, false });

@@ -49,6 +49,9 @@ bool ir_dim_eq(Dim a, Dim b);
 bool ir_shape_eq(const Shape *a, const Shape *b);
 bool ir_type_eq(const Type *a, const Type *b);
 int64_t ir_dim_at(Dim d, int64_t n);                 /* its size in a batch of n */
+/* into becomes the shape of a map of both, by numpy's rule: axes are matched from the last, 1 stretches. False: they
+ * do not fit. */
+bool ir_broadcast(Shape *into, const Shape *from);
 int64_t ir_elems_at(const Shape *s, int64_t n);      /* dies on overflow: frontends check first */
 bool ir_elems_ok(const Shape *s, int64_t n, int64_t *elems);   /* false on overflow */
 int64_t ir_stored_bytes(const Type *t, int64_t n);   /* padding of the layout included */

@@ -100,8 +100,7 @@ static bool shape_reshape(const ShapeIn *s, Type *out, char err[IR_ERR])
 
 /* ---- elementwise ---- */
 
-/* numpy's rule: axes are matched from the last; 1 stretches. */
-static bool broadcast(Shape *into, const Shape *from)
+bool ir_broadcast(Shape *into, const Shape *from)
 {
     Shape wide = into->rank >= from->rank ? *into : *from;
     const Shape *thin = into->rank >= from->rank ? from : into;
@@ -144,7 +143,7 @@ static bool shape_map(const ShapeIn *s, Type *out, char err[IR_ERR])
         const Type *t = s->in[i];
         if (!need_real(s, i, err))
             return false;
-        if (!broadcast(&out->shape, &t->shape))
+        if (!ir_broadcast(&out->shape, &t->shape))
             return ir_fail(err, "operand %d, %s, does not broadcast with %s", i + 1, T(t),
                            ir_shape_text(&out->shape, (char[IR_TYPE_TEXT]){0}));
         if (out->dtype != DT_NONE && out->dtype != t->dtype)
@@ -160,7 +159,7 @@ static bool shape_expand(const ShapeIn *s, Type *out, char err[IR_ERR])
     if (!shape_given(s, out, err) || !need_real(s, 0, err))
         return false;
     Shape wide = out->shape;
-    if (out->dtype != s->in[0]->dtype || !broadcast(&wide, &s->in[0]->shape)
+    if (out->dtype != s->in[0]->dtype || !ir_broadcast(&wide, &s->in[0]->shape)
         || !ir_shape_eq(&wide, &out->shape))
         return ir_fail(err, "%s does not broadcast to %s", T(s->in[0]), T(out));
     return map_layout(s, out, err);

@@ -325,6 +325,26 @@ static Val simplify_take(Simp *s, const Node *x, const Val *in)
     return share(s, ir_add(s->to, OP_relu, relu.loc, IR_IN(take), IR_NO_ATTRS));
 }
 
+/* ---- broadcasts ---- */
+
+/* A map broadcasts by itself. What others read, too, would be a tensor of its own: a derivative of a sum, in
+ * both factors of the product that was summed. False: nothing is to be done. */
+static bool without_expands(Simp *s, const Node *x, Val *in)
+{
+    bool any = false;
+    for (int i = 0; i < x->n_in; i++) {
+        if (!ir_is(s->to, in[i], OP_expand) || s->readers[x->in[i].i] < 2) continue;
+        Val was = in[i];
+        Shape all = { .rank = 0 };
+        bool fits = true;
+        in[i] = ir_node(s->to, was)->in[0];
+        for (int k = 0; k < x->n_in && fits; k++) fits = ir_broadcast(&all, &ir_type(s->to, in[k])->shape);
+        if (fits && ir_shape_eq(&all, &x->type.shape)) any = true;
+        else in[i] = was;
+    }
+    return any;
+}
+
 static Val simplify_node(Simp *s, const Node *x, Val *in)
 {
     Val v = { 0 };
@@ -346,6 +366,8 @@ static Val simplify_node(Simp *s, const Node *x, Val *in)
     if (ir_op[x->op].kind == KIND_MAP) {
         v = fold_map(s, x, in);
         if (!v.i) v = simplify_map(s, x, in);
+        if (!v.i && without_expands(s, x, in))
+            v = share(s, ir_add(s->to, x->op, x->loc, in, x->n_in, x->attr, x->n_attr));
     }
     return v;
 }

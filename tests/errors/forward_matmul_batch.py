@@ -10,7 +10,7 @@ class Net(nn.Module):
 
     def forward(self, x):
         x = self.fc(x)
-        x = x.view(-1, 2, 3) @ x.view(-1, 3, 2)
+        x = x.view(-1, 2, 3) @ x.view(-1, 2, 3)
         return x
 
 
