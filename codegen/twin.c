@@ -487,7 +487,11 @@ bool twin_use(Emit *e, const Graph *g, int i, KernelUse *u)
 {
     const Twin *t = twin_of(e, g, i);
     if (!t || !t->host) return false;
-    const KernelUse host = kernel_emit(e, t->host->g, t->host->i);
+    if (!t->host->use) {
+        t->host->use = arena_alloc(e->a, 1, sizeof *t->host->use);
+        *t->host->use = kernel_emit(e, t->host->g, t->host->i);
+    }
+    const KernelUse host = *t->host->use;
     *u = host;
     const Sizes own = kernel_sizes(e, g, i);
     if (host.fn->prepare.name || host.fn->finish.name || !take_sizes(t, &own, &u->sizes[1])) return false;

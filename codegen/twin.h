@@ -19,6 +19,7 @@ typedef struct Twin {
     uint64_t *lacking;
     bool *absent, alone;
     int n_guest;
+    KernelUse *use;                                      /* its own, once a guest has asked */
 } Twin;
 
 Twin *twin_of(Emit *e, const Graph *g, int i);           /* null: it shares with none */
