@@ -62,6 +62,7 @@ criterion = nn.NLLLoss()
 optimizer = optim.AdamW(model.parameters(), lr=0.01)
 END
 check "norms and random masks" on_device mixed mixed.py
+check "products of batches of matrices" on_device attention "$ROOT/tests/fixtures/models/class_attention.py"
 cat >long.py <<'END'
 from torch import nn
 

@@ -5,7 +5,7 @@
 # A kernel begins at a line's start, `KERNEL(threads) name(`; each parameter ends in its name.
 
 function take(head,    threads, name, list, part, n, i, type, call, sizes) {
-    gsub(/\/\*[^*]*\*\//, "", head)
+    gsub(/\/\*([^*]|\*+[^*\/])*\*+\//, "", head)     # a comment may have stars: [5 * n][6]
     threads = name = list = head
     sub(/^KERNEL\(/, "", threads)
     sub(/\).*/, "", threads)
