@@ -145,7 +145,7 @@ bool pass_too_wide(const Groups *f, const Val *member, int n)
     return ir_touched(f->g, member, n) + 2 * randoms > IR_MAX_TOUCHED;
 }
 
-static bool is_row(const Groups *f, const Group *x)
+bool pass_is_row(const Groups *f, const Group *x)
 {
     Algo algo;
     return pass_form(f->g, &f->flow, x->member, x->n, &algo) && algo == ALGO_row;
@@ -173,7 +173,7 @@ static bool join(Groups *f, uint32_t a, uint32_t b)
     if (!pass_form(f->g, &f->flow, all, n, &algo)) return false;
     if (algo == ALGO_move && !f->target->block_threads) return false;     /* C copies whole rows */
     if (algo == ALGO_direct && has_prologue(f, all, n)) return false;     /* prologue.c says where that pays */
-    if (algo == ALGO_row && !f->normalising && !is_row(f, x) && !is_row(f, y)) return false;
+    if (algo == ALGO_row && !f->normalising && !pass_is_row(f, x) && !pass_is_row(f, y)) return false;
     if (circle(f, a, b)) return false;
     for (int i = 0; i < y->n; i++) f->of[y->member[i].i] = a;
     *x = (Group){ all, n };
@@ -389,7 +389,7 @@ static bool leads_to_row(Groups *f, uint32_t v, const Rows *rows)
 }
 
 /* Each loop over the row computes it again, so it must be no more than a few operations. */
-static bool is_cheap(const Groups *f, uint32_t v)
+bool pass_is_cheap(const Groups *f, uint32_t v)
 {
     ExPool *p = ex_pool(f->scratch);
     const char *text = ex_print(f->scratch, p, ir_scalar_expr(p, &f->g->node[v]));
@@ -435,7 +435,7 @@ static void take_own_sources(Groups *f, uint32_t group)
         for (int i = 0; i < near.n && !again; i++) {
             uint32_t v = near.v[i].i;
             bool elsewhere = follows_windows(f, v) && !only_reduced(f, v);
-            again = is_own(f, v, group) && is_cheap(f, v) && !elsewhere && join(f, group, v);
+            again = is_own(f, v, group) && pass_is_cheap(f, v) && !elsewhere && join(f, group, v);
         }
     }
 }
@@ -469,72 +469,7 @@ static void take_fellows(Groups *f, uint32_t group, const Rows *rows, bool alone
     }
 }
 
-/* ---- maps that several row programs compute ---- */
-
-static bool is_row_program(const Groups *f, uint32_t group)
-{
-    return group && f->group[group].n > 1 && is_row(f, &f->group[group]);
-}
-
-static bool is_root(const Groups *f, uint32_t v)
-{
-    for (int r = 0; r < f->g->n_root; r++)
-        if (f->flow.base[f->g->root[r].val.i].i == v) return true;
-    return false;
-}
-
-/* v is computed from one tensor of its size that another kernel stores, and from small ones. */
-static bool follows_stored(const Groups *f, uint32_t v)
-{
-    enum { SMALL = 16 };
-    const Node *x = &f->g->node[v];
-    int64_t all = ir_elems_at(&x->type.shape, 1);
-    int large = 0;
-    for (int k = 0; k < x->n_in; k++) {
-        Val base = f->flow.base[x->in[k].i];
-        bool is_large = ir_elems_at(&ir_type(f->g, base)->shape, 1) > all / SMALL;
-        if (ir_is(f->g, base, OP_state) && f->flow.update_of[f->g->node[base.i].state.i].i)
-            return false;
-        bool stored = f->of[base.i] ? f->of[base.i] != f->of[v] : ir_is(f->g, base, OP_input);
-        if (is_large && !stored) return false;
-        large += is_large;
-    }
-    return large == 1 && is_cheap(f, v);
-}
-
-/* The group with v as one member more, if that is a row program; else null. */
-static Val *with_member(Groups *f, uint32_t group, uint32_t v)
-{
-    const Group *x = &f->group[group];
-    Algo algo;
-    Val *all = arena_alloc(f->scratch, (size_t)x->n + 1, sizeof *all);
-    memcpy(all, x->member, (size_t)x->n * sizeof *all);
-    all[x->n] = (Val){ v };
-    if (pass_too_wide(f, all, x->n + 1)) return NULL;
-    qsort(all, (size_t)x->n + 1, sizeof *all, pass_by_handle);
-    return pass_form(f->g, &f->flow, all, x->n + 1, &algo) && algo == ALGO_row ? all : NULL;
-}
-
-static bool has(const Group *x, uint32_t v)
-{
-    for (int i = 0; i < x->n; i++)
-        if (x->member[i].i == v) return true;
-    return false;
-}
-
-/* What batch norm centred is a subtraction, which its derivative's kernel does again: that costs
- * less than storing it. All outside readers of v must be row programs that can have it. */
-static void share(Groups *f, uint32_t v)
-{
-    for (int apply = 0; apply < 2; apply++)
-        for (uint32_t e = f->reader_at[v]; e < f->reader_at[v + 1]; e++) {
-            uint32_t group = f->of[f->reader[e]];
-            if (group == f->of[v] || has(&f->group[group], v)) continue;
-            Val *all = is_row_program(f, group) ? with_member(f, group, v) : NULL;
-            if (!all) return;
-            if (apply) f->group[group] = (Group){ all, f->group[group].n + 1 };
-        }
-}
+/* ---- all of it ---- */
 
 static bool reads_buffer(const Groups *f, uint32_t v)
 {
@@ -599,9 +534,7 @@ void pass_groups_grow(Groups *f)
     /* Epilogues whose operands were maps of their own: compute those inside as well. */
     for (uint32_t v = 1; v < n; v++)
         if (f->of[v] && f->group[f->of[v]].n > 1) take_sources(f, f->of[v]);
-    for (uint32_t v = 1; v < n; v++)
-        if (f->of[v] && kind_of(f, v) == KIND_MAP && is_row_program(f, f->of[v])
-            && !is_root(f, v) && follows_stored(f, v)) share(f, v);
+    pass_share_maps(f);
     pass_prologues(f);
 }
 

@@ -36,6 +36,10 @@ void pass_groups_grow(Groups *f);
  * touch too many tensors. */
 bool pass_group_leads(Groups *f, uint32_t a, uint32_t b);
 bool pass_too_wide(const Groups *f, const Val *member, int n);
+bool pass_is_row(const Groups *f, const Group *x);       /* is it a row program? */
+bool pass_is_cheap(const Groups *f, uint32_t v);         /* a map that may be computed again */
+/* shared_maps.c: row programs compute maps again that they would read. */
+void pass_share_maps(Groups *f);
 /* prologue.c: convolutions of a GPU compute what maps make of their images, where that pays. */
 void pass_prologues(Groups *f);
 /* For qsort of a Val[]. */
