@@ -1,13 +1,14 @@
-/* frontend/forward.c: what a model computes with tensors: operators, functions of torch and
- * torch.nn.functional, methods. Those that move elements are in forward_shape.c, reductions in
- * forward_reduce.c, products in forward_products.c, layers that are called as functions in forward_layers.c.
+/* frontend/forward.c: what a model computes with tensors: operators, and how functions of torch and
+ * torch.nn.functional, methods and attributes are found. The functions are in files by what they do: of
+ * elements in forward_maps.c, comparisons in forward_masks.c, what moves elements in forward_shape.c,
+ * forward_axes.c and forward_index.c, reductions in forward_reduce.c, products in forward_products.c,
+ * layers that are called as functions in forward_layers.c.
  *
  * A tensor is a node of the graph that is being built (V_TRACED). Values that share memory share a
  * Storage: an operation in place changes the one on which it is called, and whoever reads another
  * of them later is told so, as PyTorch would give that the new numbers. */
 #include "frontend/forward.h"
 #include "frontend/tensor.h"
-#include <math.h>
 #include <string.h>
 
 /* ---- values ---- */
