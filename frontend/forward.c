@@ -219,6 +219,7 @@ Value *fe_combine(const Forward *f, Oper op, Val a, Val b, const Value *second)
     if (!a.i || !b.i) return fe_bad(f->in, f->at);
     Shape s = *shape_of(f, a);
     if (!ir_broadcast(&s, shape_of(f, b))) return fe_two_shapes(f, a, b);
+    if (!fe_fits(f->t, f->at, &s)) return fe_bad(f->in, f->at);
     switch (op) {
     case O_ADD: return fe_made(f, ir_add(f->g, OP_add, f->loc, IR_IN(a, b), IR_NO_ATTRS), false);
     case O_SUB: return fe_made(f, ir_add(f->g, OP_sub, f->loc, IR_IN(a, b), IR_NO_ATTRS), false);

@@ -48,6 +48,7 @@ Value *fe_mapped(const Forward *f, const char *e, const Val *in, int n)
         if (!in[i].i) return fe_bad(f->in, f->at);
         if (!ir_broadcast(&s, shape_of(f, in[i]))) return fe_two_shapes(f, in[0], in[i]);
     }
+    if (!fe_fits(f->t, f->at, &s)) return fe_bad(f->in, f->at);
     return fe_made(f, ir_map(f->g, e, in, n, f->loc), false);
 }
 

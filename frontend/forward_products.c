@@ -23,6 +23,7 @@ static Val batched(const Forward *f, Val a, Val b)
     Shape left = all = fe_with_axis(p, p.rank), right = fe_with_axis(q, q.rank - 2);
     if (!ir_dim_eq(p.dim[p.rank - 1], q.dim[q.rank - 2]) || !ir_broadcast(&all, &right))
         return fe_two_shapes(f, a, b), (Val){ 0 };
+    if (!fe_fits(f->t, f->at, &all)) return (Val){ 0 };
     Val both = ir_add(f->g, OP_mul, f->loc, IR_IN(fe_reshaped(f, a, left), fe_reshaped(f, b, right)), IR_NO_ATTRS);
     return ir_add(f->g, OP_sum, f->loc, IR_IN(both), IR_ATTRS(ir_ints(AT_axes, &k, 1)));
 }
